@@ -1,0 +1,55 @@
+# `make` alone lists the targets.
+GO       ?= go
+FUZZTIME ?= 1m
+# The race detector needs a C compiler. Without one the tests run all the same.
+RACE     := $(shell command -v $(or $(CC),cc) >/dev/null 2>&1 && echo -race)
+PACKAGES := cmd/toponym/e2e/packages.txt
+
+.PHONY: help run test e2e e2e-deps bench lint fuzz build
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 10
+
+run: ## answer for a simulated cluster, with no other set-up
+	$(GO) run ./cmd/toponym demo
+
+test: ## run all tests that need nothing but Go
+	$(GO) vet ./...
+	$(GO) test $(RACE) ./...
+
+e2e: e2e-deps ## run the tests with installed clients: dig, kdig, Unbound, HAProxy and others
+	$(GO) vet -tags e2e ./cmd/toponym/e2e/
+	$(GO) test -tags e2e -count=1 -timeout 20m ./cmd/toponym/e2e/
+
+# Clients are installed where that is possible; a test whose client is missing
+# skips by name, except in CI.
+e2e-deps:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		missing=""; \
+		for p in $$(grep -v '^#' $(PACKAGES)); do \
+			dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'install ok installed' || missing="$$missing $$p"; \
+		done; \
+		if [ -n "$$missing" ]; then \
+			echo "installing$$missing"; \
+			apt-get update -q >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing >/dev/null; \
+		fi; \
+	fi
+
+bench: ## measure reading a state against encoding/json, and the steps after it
+	$(GO) test -run '^$$' -bench . -benchmem -count 5 -timeout 30m ./state/master/ ./records/ ./zone/
+
+lint: ## gofmt, go vet, staticcheck
+	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "not formatted:"; echo "$$out"; exit 1; fi
+	$(GO) vet -tags e2e ./...
+	$(GO) tool staticcheck -tags e2e ./...
+
+fuzz: ## run every fuzz target for FUZZTIME (1m)
+	@for p in $$($(GO) list ./...); do \
+		for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+			echo "$$p $$f"; \
+			$(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
+		done; \
+	done
+
+build: ## build the program into bin/
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/toponym ./cmd/toponym
