@@ -1,0 +1,129 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// dnsPort is where an upstream listens unless told otherwise.
+const dnsPort = 53
+
+// HostPort is where something listens. Host is an address in its canonical
+// form or a name in lower case, not looked up.
+type HostPort struct {
+	Host string
+	Port uint16
+}
+
+// String returns host:port, with an IPv6 address in brackets.
+func (h HostPort) String() string {
+	return net.JoinHostPort(h.Host, strconv.Itoa(int(h.Port)))
+}
+
+// MarshalText returns String.
+func (h HostPort) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
+
+// parseHostPort takes host:port, or a host alone where there is a default port.
+func parseHostPort(s string, defaultPort uint16) (hp HostPort, problem string) {
+	const notHostPort = "is not host:port"
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		bare := unbracket(s)
+		_, isAddr := netip.ParseAddr(bare)
+		if defaultPort == 0 || isAddr != nil && strings.ContainsAny(s, ":[]") {
+			return hp, notHostPort
+		}
+		host, port = bare, strconv.Itoa(int(defaultPort))
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || n == 0 {
+		return hp, "has no port from 1 to 65535"
+	}
+	hp.Port = uint16(n)
+	if addr, err := netip.ParseAddr(host); err == nil {
+		hp.Host = addr.Unmap().String()
+		return hp, ""
+	}
+	if hp.Host, problem = normalName(host, maxName, true); problem != "" {
+		return hp, notHostPort
+	}
+	// A name that ends in a number is an address with a typing error.
+	if last := hp.Host[strings.LastIndexByte(hp.Host, '.')+1:]; strings.Trim(last, "0123456789") == "" {
+		return hp, "is neither an IP address nor a host name with a port"
+	}
+	return hp, ""
+}
+
+// unbracket takes the brackets off an IPv6 address that has no port.
+func unbracket(s string) string {
+	if len(s) > 2 && s[0] == '[' && s[len(s)-1] == ']' {
+		return s[1 : len(s)-1]
+	}
+	return s
+}
+
+// masterAddress is an item of masters.
+func masterAddress(raw any, at place) (HostPort, bool) {
+	s, ok := text(raw, at)
+	if !ok {
+		return HostPort{}, false
+	}
+	hp, problem := parseHostPort(s, 0)
+	if problem != "" {
+		return hp, at.fault(raw, problem, `for example "10.0.0.1:5050"`)
+	}
+	return hp, true
+}
+
+// listenAddress is where we listen. As in Mesos-DNS, an empty text means
+// every IPv4 address.
+func listenAddress(raw any, at place) (netip.Addr, bool) {
+	s, ok := text(raw, at)
+	if !ok {
+		return netip.Addr{}, false
+	}
+	if s == "" {
+		return netip.IPv4Unspecified(), true
+	}
+	addr, err := netip.ParseAddr(s)
+	if err != nil {
+		return addr, at.fault(raw, "is not an IP address", `for example "0.0.0.0" or "::"`)
+	}
+	return addr.Unmap(), true
+}
+
+// upstream is an item of resolvers: an address, with a port or without.
+func upstream(raw any, at place) (netip.AddrPort, bool) {
+	s, ok := text(raw, at)
+	if !ok {
+		return netip.AddrPort{}, false
+	}
+	addr, err := netip.ParseAddr(unbracket(s))
+	ap := netip.AddrPortFrom(addr, dnsPort)
+	if err != nil {
+		ap, err = netip.ParseAddrPort(s)
+	}
+	if err != nil || ap.Port() == 0 {
+		return ap, at.fault(raw, "is neither an IP address nor IP:port", `for example "10.0.0.1" or "[fd00::1]:5353"`)
+	}
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), true
+}
+
+// network is an item of recursionAllow: a prefix, or an address for itself.
+func network(raw any, at place) (netip.Prefix, bool) {
+	s, ok := text(raw, at)
+	if !ok {
+		return netip.Prefix{}, false
+	}
+	if addr, err := netip.ParseAddr(s); err == nil && addr.Zone() == "" {
+		addr = addr.Unmap()
+		return netip.PrefixFrom(addr, addr.BitLen()), true
+	}
+	p, err := netip.ParsePrefix(s)
+	if err != nil || p.Addr().Is4In6() {
+		return p, at.fault(raw, "is not a network", `for example "10.0.0.0/8" or "fd00::/8"`)
+	}
+	return p.Masked(), true
+}

@@ -1,0 +1,169 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/viper"
+)
+
+// SyntaxError is a file that is not what its ending promises. Nothing of its
+// content is shown: it may be the line of a secret.
+type SyntaxError struct {
+	File         string
+	Line, Column int    // from 1; 0 where the decoder does not tell
+	Format       string // json, yaml or toml
+	Problem      string
+}
+
+// Error returns file:line:column: problem, as compilers do.
+func (e *SyntaxError) Error() string {
+	at := e.File
+	if e.Line > 0 {
+		at += ":" + strconv.Itoa(e.Line)
+		if e.Column > 0 {
+			at += ":" + strconv.Itoa(e.Column)
+		}
+	}
+	return fmt.Sprintf("%s: not valid %s: %s", at, strings.ToUpper(e.Format), e.Problem)
+}
+
+// formatOf goes by the ending. Mesos-DNS knew JSON only, under any name.
+func formatOf(file string) string {
+	switch strings.ToLower(filepath.Ext(file)) {
+	case ".yaml", ".yml":
+		return "yaml"
+	case ".toml":
+		return "toml"
+	}
+	return "json"
+}
+
+// decode reads a file with the decoders of viper. Keys stay as they were
+// written; keys that are the same but for case are faults, because which one
+// counts would be a matter of luck.
+func decode(file string, data []byte, faults *Faults) (map[string]any, error) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // editors on Windows leave it
+	format := formatOf(file)
+	decoder, err := viper.NewCodecRegistry().Decoder(format)
+	if err != nil {
+		return nil, err
+	}
+	doc := map[string]any{}
+	if err := decoder.Decode(data, doc); err != nil {
+		return nil, syntaxError(file, format, data, err)
+	}
+	if format == "json" {
+		jsonTwice(json.NewDecoder(bytes.NewReader(data)), "", faults)
+	} else {
+		mapTwice(doc, "", faults)
+	}
+	return doc, nil
+}
+
+var (
+	yamlLine = regexp.MustCompile(`line (\d+)`)
+	snippet  = regexp.MustCompile("(?s)[`'\"].*[`'\"]")
+)
+
+func syntaxError(file, format string, data []byte, err error) error {
+	e := &SyntaxError{File: file, Format: format}
+	// The first and the last quote of a message enclose all that it cites.
+	e.Problem = snippet.ReplaceAllString(firstLine(err.Error()), "…")
+	e.Problem = strings.TrimPrefix(e.Problem, format+": ")
+
+	var (
+		syntax     *json.SyntaxError
+		mismatch   *json.UnmarshalTypeError
+		positioned interface{ Position() (row, column int) } // of the TOML decoder
+	)
+	switch {
+	case errors.As(err, &syntax):
+		e.Line, e.Column = lineColumn(data, syntax.Offset)
+	case errors.As(err, &mismatch):
+		e.Line, e.Column = lineColumn(data, mismatch.Offset)
+		e.Problem = "not an object of settings"
+		if strings.HasPrefix(mismatch.Value, "number") && len(mismatch.Value) > len("number") {
+			e.Problem = "a number is out of range"
+		}
+	case errors.As(err, &positioned):
+		e.Line, e.Column = positioned.Position()
+	default:
+		if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
+			e.Line, _ = strconv.Atoi(m[1])
+			e.Problem = strings.TrimPrefix(e.Problem, m[0]+": ")
+		}
+	}
+	return e
+}
+
+func firstLine(s string) string {
+	// yaml lists what it could not unmarshal below a heading.
+	s = strings.Replace(s, "unmarshal errors:\n  ", "", 1)
+	s, _, _ = strings.Cut(s, "\n")
+	return s
+}
+
+// lineColumn tells where the last of the first n bytes stands, from 1.
+func lineColumn(data []byte, n int64) (line, column int) {
+	before := data[:max(0, min(int(n), len(data))-1)]
+	return 1 + bytes.Count(before, []byte("\n")), len(before) - bytes.LastIndexByte(before, '\n')
+}
+
+// jsonTwice reports keys that stand twice in an object, which the decoder
+// passes over in silence. It reads one value, known to be well-formed.
+func jsonTwice(dec *json.Decoder, prefix string, faults *Faults) {
+	token, err := dec.Token()
+	if err != nil {
+		return
+	}
+	switch token {
+	case json.Delim('['):
+		for dec.More() {
+			jsonTwice(dec, prefix, faults)
+		}
+	case json.Delim('{'):
+		seen := map[string]bool{}
+		for dec.More() {
+			name, err := dec.Token()
+			if err != nil {
+				return
+			}
+			key, _ := name.(string)
+			noteTwice(seen, prefix, key, faults)
+			jsonTwice(dec, prefix+key+".", faults)
+		}
+	default:
+		return
+	}
+	dec.Token() // the closing bracket
+}
+
+// mapTwice does the same for decoders that refuse keys that are identical.
+func mapTwice(doc map[string]any, prefix string, faults *Faults) {
+	seen := map[string]bool{}
+	for _, key := range sortedKeys(doc) {
+		noteTwice(seen, prefix, key, faults)
+		if inner, ok := doc[key].(map[string]any); ok {
+			mapTwice(inner, prefix+key+".", faults)
+		}
+	}
+}
+
+func noteTwice(seen map[string]bool, prefix, key string, faults *Faults) {
+	if folded := strings.ToLower(key); seen[folded] {
+		*faults = append(*faults, Fault{Key: prefix + key, Problem: "is given twice", Want: "each key once; case does not count"})
+	} else {
+		seen[folded] = true
+	}
+}
+
+func sortedKeys(m map[string]any) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,60 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// Describe writes every setting in force, one `key = value` line each, in the
+// order of the documentation. Values are written as JSON; secrets are stars. A
+// mark tells what the file or the environment decided; the rest are defaults.
+func (c *Config) Describe(w io.Writer) error {
+	rows := c.settings()
+	width, valueWidth := 0, 0
+	values := make([]string, len(rows))
+	for i, s := range rows {
+		if s.value == nil {
+			continue
+		}
+		values[i] = c.valueOf(s)
+		width = max(width, len(s.key))
+		if n := utf8.RuneCountInString(values[i]); c.origin[s.key] != "" && n <= 40 {
+			valueWidth = max(valueWidth, n) // one long value must not push all marks away
+		}
+	}
+	var b strings.Builder
+	for i, s := range rows {
+		if s.value == nil {
+			continue
+		}
+		if from := c.origin[s.key]; from != "" {
+			fmt.Fprintf(&b, "%-*s = %-*s  # %s\n", width, s.key, valueWidth, values[i], from)
+		} else {
+			fmt.Fprintf(&b, "%-*s = %s\n", width, s.key, values[i])
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (c *Config) valueOf(s setting) string {
+	if s.key == "resolvers" && c.Resolvers == nil {
+		return "those of /etc/resolv.conf"
+	}
+	return toJSON(s.value.show())
+}
+
+// toJSON shows a value on one line. Values of settings always marshal.
+func toJSON(v any) string {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}

@@ -1,0 +1,59 @@
+package config
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func golden(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s: got\n%s\nwant\n%s", file, got, want)
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	c, _ := mustLoad(t, "c.json", `{`+where+`, "ttl": 30, "mesosAuthentication": "basic",
+		"mesosCredentials": {"principal": "dns", "secret": "hunter2"}, "zk": "zk://u:hunter2@10.0.0.9/mesos",
+		"zoneResolvers": {"weave.local": ["10.0.0.2"]}}`, "TOPONYM_DOMAIN=example.com")
+	var b strings.Builder
+	if err := c.Describe(&b); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "testdata/describe.txt", b.String())
+}
+
+type brokenWriter struct{}
+
+func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("disk full") }
+
+func TestDescribeReturnsTheErrorOfTheWriter(t *testing.T) {
+	if err := Defaults().Describe(brokenWriter{}); err == nil {
+		t.Error("no error")
+	}
+}
+
+// Every row of the table says what it is for, and no two share a key.
+func TestSettings(t *testing.T) {
+	seen := map[string]bool{}
+	for _, s := range Settings() {
+		if s.Doc == "" || seen[strings.ToLower(s.Key)] {
+			t.Errorf("%s: without a text, or given twice", s.Key)
+		}
+		seen[strings.ToLower(s.Key)] = true
+	}
+}

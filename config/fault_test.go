@@ -1,0 +1,199 @@
+package config
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+// faultsOf loads settings that are wrong and returns what is said of them.
+func faultsOf(t *testing.T, name, content string, environ ...string) []string {
+	t.Helper()
+	c, _, err := Load(write(t, name, content), environ)
+	var faults Faults
+	if !errors.As(err, &faults) || c != nil {
+		t.Fatalf("got %v and the error %v, want faults", c, err)
+	}
+	return strings.Split(faults.Error(), "\n")
+}
+
+func TestAllFaultsAtOnce(t *testing.T) {
+	got := faultsOf(t, "c.json", `{
+		"masters": ["10.0.0.1", 5, "10.0.0.2:5050", "10.0.0.2:5050"],
+		"ttl": "abc", "port": 70000, "refreshSeconds": 0, "domain": "-mesos",
+		"dnson": "maybe", "listener": "localhost",
+		"IPSources": ["host", "rkt", "host"], "stateMaxBytes": 1e30}`, "TOPONYM_TIMEOUT=-1")
+	equalLines(t, got, []string{
+		`masters[0]: "10.0.0.1" is not host:port: want for example "10.0.0.1:5050"`,
+		`masters[1]: 5 is not a text: want a text in quotes`,
+		`masters[3]: "10.0.0.2:5050" is given twice: want each once`,
+		`refreshSeconds: 0 is out of range: want a whole number from 1 to 2147483647`,
+		`ttl: "abc" is not a whole number: want a whole number from 0 to 2147483647`,
+		`TOPONYM_TIMEOUT: "-1" is out of range: want a whole number from 1 to 2147483647`,
+		`domain: "-mesos" is not a domain name: a label begins or ends with a hyphen: want for example mesos or dcos.example.com`,
+		`listener: "localhost" is not an IP address: want for example "0.0.0.0" or "::"`,
+		`port: 70000 is out of range: want a whole number from 0 to 65535`,
+		`dnson: "maybe" is neither true nor false: want true or false`,
+		`IPSources[1]: "rkt" is not known: want one of "host", "docker", "mesos", "netinfo"`,
+		`IPSources[2]: "host" is given twice: want each once`,
+		`stateMaxBytes: 1e+30 is out of range: want a whole number from 1 to 9223372036854775807`,
+	})
+}
+
+func TestFaults(t *testing.T) {
+	label := strings.Repeat("a", 63)
+	for name, tt := range map[string]struct{ text, want string }{
+		"nobody to ask":          {`"masters": []`, "masters: neither masters nor zk"},
+		"nothing to do":          {`"dnson": false, "httpon": "false"`, "dnson: dnson and httpon are both off"},
+		"masters not a list":     {`"masters": "10.0.0.1:5050"`, `masters: "10.0.0.1:5050" is not a list`},
+		"master as a URL":        {`"masters": ["http://10.0.0.1:5050"]`, `masters[0]: "http://10.0.0.1:5050" is not host:port`},
+		"master without host":    {`"masters": [":5050"]`, `masters[0]: ":5050" is not host:port`},
+		"master with port 0":     {`"masters": ["a:0"]`, `masters[0]: "a:0" has no port`},
+		"master mistyped":        {`"masters": ["10.0.0.256:5050"]`, `masters[0]: "10.0.0.256:5050" is neither an IP address nor a host name`},
+		"same master":            {`"masters": ["[::1]:1", "[0::1]:1"]`, `masters[1]: "[0::1]:1" is given twice`},
+		"same master, dotted":    {`"masters": ["m.example:1", "M.example.:1"]`, `masters[1]: "M.example.:1" is given twice`},
+		"key twice":              {`"ttl": 1, "TTL": 2`, "TTL: is given twice"},
+		"member twice":           {`"zoneResolvers": {"a": ["10.0.0.1"], "A": ["10.0.0.2"]}`, "zoneResolvers.A: is given twice"},
+		"fraction":               {`"ttl": 1.5`, "ttl: 1.5 is not a whole number"},
+		"negative ttl":           {`"ttl": -1`, "ttl: -1 is out of range"},
+		"huge number in quotes":  {`"ttl": "99999999999999999999"`, "is out of range"},
+		"no timeout":             {`"timeout": 0`, "timeout: 0 is out of range"},
+		"negative detection":     {`"zkDetectionTimeout": -1`, "zkDetectionTimeout: -1 is out of range"},
+		"weight":                 {`"srvRecordDefaultWeight": 65536`, "srvRecordDefaultWeight: 65536 is out of range"},
+		"small UDP":              {`"maxUDPSize": 511`, "maxUDPSize: 511 is out of range: want a whole number from 512 to 65535"},
+		"flag":                   {`"dnson": 1`, "dnson: 1 is neither true nor false"},
+		"list for a text":        {`"domain": ["mesos"]`, "domain: […] is not a text"},
+		"no domain":              {`"domain": ""`, `domain: "" is not a domain name: it is empty`},
+		"underscore":             {`"domain": "me_sos"`, `'_' is not allowed`},
+		"empty label":            {`"domain": "a..b"`, "it has an empty label"},
+		"long label":             {`"domain": "` + label + `a"`, "a label is longer than 63"},
+		"long domain":            {`"domain": "` + label + "." + label + `"`, "it is longer than 119"},
+		"no IP sources":          {`"IPSources": []`, "IPSources: is empty"},
+		"auto":                   {`"IPSources": ["auto", "host"]`, `IPSources: "auto" is not in this version`},
+		"autoip":                 {`"IPSources": ["autoip"]`, `IPSources[0]: "autoip" is not known`},
+		"resolver by name":       {`"resolvers": ["dns.example"]`, `resolvers[0]: "dns.example" is neither an IP address nor IP:port`},
+		"resolver twice":         {`"resolvers": ["10.0.0.1", "10.0.0.1:53"]`, `resolvers[1]: "10.0.0.1:53" is given twice`},
+		"zone is domain":         {`"zoneResolvers": {"mesos": ["10.0.0.1"]}`, `zoneResolvers["mesos"]: is within domain`},
+		"zone in domain":         {`"zoneResolvers": {"x.MESOS": ["10.0.0.1"]}`, `zoneResolvers["x.mesos"]: is within domain`},
+		"zones overlap":          {`"zoneResolvers": {"b.a": ["10.0.0.1"], "a": ["10.0.0.1"]}`, `zoneResolvers["b.a"]: overlaps with a`},
+		"zone without servers":   {`"zoneResolvers": {"a": []}`, `zoneResolvers["a"]: names no server`},
+		"zone's server":          {`"zoneResolvers": {"a.b": ["x"]}`, `zoneResolvers["a.b"][0]: "x" is neither`},
+		"zone's name":            {`"zoneResolvers": {"a b": ["10.0.0.1"]}`, `zoneResolvers["a b"]: "a b" is not a domain name`},
+		"zone twice":             {`"zoneResolvers": {"a": ["10.0.0.1"], "a.": ["10.0.0.1"]}`, `zoneResolvers["a."]: is given twice`},
+		"zoneResolvers a list":   {`"zoneResolvers": []`, "zoneResolvers: […] is not a map"},
+		"alias to itself":        {`"aliases": {"a": "x.a"}`, `aliases["a"]: leads back`},
+		"alias hides domain":     {`"aliases": {"mesos": "b"}`, `aliases["mesos"]: hides domain`},
+		"network":                {`"recursionAllow": ["10.0.0.0/33"]`, `recursionAllow[0]: "10.0.0.0/33" is not a network`},
+		"unhealthy":              {`"unhealthy": "hide"`, `unhealthy: "hide" is not known: want one of "exclude", "include"`},
+		"only zk":                {`"masters": [], "zk": "zk://10.0.0.1/mesos"`, "zk: leader detection through ZooKeeper is not in this version, and masters is missing: want masters"},
+		"zk as a list":           {`"zk": "10.0.0.1:2181"`, "zk: does not begin with zk://"},
+		"zk without path":        {`"zk": "zk://10.0.0.1:2181"`, "zk: names no path"},
+		"zk without server":      {`"zk": "zk:///mesos"`, "zk: names a server that is not host:port"},
+		"iam":                    {`"mesosAuthentication": "iam"`, `mesosAuthentication: "iam" is not in this version`},
+		"authentication":         {`"mesosAuthentication": "digest"`, `mesosAuthentication: "digest" is not known`},
+		"basic, no principal":    {`"mesosAuthentication": "basic", "mesosCredentials": {"secret": "s"}`, "mesosCredentials.principal: is missing"},
+		"basic, no secret":       {`"mesosAuthentication": "basic", "mesosCredentials": {"principal": "p"}`, "mesosCredentials.secret: is missing"},
+		"credentials as a text":  {`"mesosCredentials": "p:s"`, "mesosCredentials: is not an object: want one with principal and secret"},
+		"CA that is not there":   {`"CACertFile": "testdata/none.pem"`, `CACertFile: "testdata/none.pem" cannot be read: no such file`},
+		"CA that is none":        {`"CACertFile": "testdata/mesos-dns.json"`, `CACertFile: "testdata/mesos-dns.json" holds no certificate`},
+		"certificate, no key":    {`"CertFile": "x"`, "KeyFile: is missing while CertFile is given"},
+		"key, no certificate":    {`"KeyFile": "x"`, "CertFile: is missing while KeyFile is given"},
+		"certificate that is no": {`"CertFile": "testdata/mesos-dns.json", "KeyFile": "testdata/mesos-dns.json"`, "CertFile: \"testdata/mesos-dns.json\" does not go with KeyFile"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := tt.text
+			if !strings.Contains(text, `"masters"`) {
+				text = where + ", " + text
+			}
+			got := faultsOf(t, "c.json", "{"+text+"}")
+			if len(got) != 1 || !strings.Contains(got[0], tt.want) {
+				t.Errorf("got  %q\nwant %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// A faulty setting does not bring faults of others in its train.
+func TestFaultsDoNotMultiply(t *testing.T) {
+	equalLines(t, faultsOf(t, "c.json", `{"masters": ["x"], "IPSources": ["x"], "domain": "_", "zoneResolvers": {"mesos": ["10.0.0.1"]}}`), []string{
+		`masters[0]: "x" is not host:port: want for example "10.0.0.1:5050"`,
+		`domain: "_" is not a domain name: '_' is not allowed: want for example mesos or dcos.example.com`,
+		`IPSources[0]: "x" is not known: want one of "host", "docker", "mesos", "netinfo"`,
+	})
+}
+
+func TestAliasesInACircle(t *testing.T) {
+	const rest = ": leads back to an alias for ever: want a name that is no alias in the end"
+	equalLines(t, faultsOf(t, "c.json", `{`+where+`, "aliases": {"a": "b", "b": "a", "c": "x.d", "d": "e"}}`),
+		[]string{`aliases["a"]` + rest, `aliases["b"]` + rest})
+}
+
+func TestKeysTwiceInOtherFormats(t *testing.T) {
+	for name, content := range map[string]string{
+		"c.yaml": "masters: ['10.0.0.1:5050']\nttl: 1\nTTL: 2\n",
+		"c.toml": "masters = ['10.0.0.1:5050']\nttl = 1\nTTL = 2\n",
+	} {
+		equalLines(t, faultsOf(t, name, content), []string{"ttl: is given twice: want each key once; case does not count"})
+	}
+}
+
+func TestSyntaxErrors(t *testing.T) {
+	for _, tt := range []struct {
+		name, content string
+		line, column  int
+	}{
+		{"c.json", "{\n  \"ttl\": 1,\n  hunter2\n}", 3, 3},
+		{"c.json", "", 1, 1},
+		{"c.json", "[1]", 1, 1},
+		{"c.json", `{} {"zk": "hunter2"}`, 1, 4},
+		{"c.json", "{\n\"ttl\": 1e999}", 2, 0},
+		{"c.toml", "ttl = 1\nx = hunter2\n", 2, 5},
+		{"c.toml", "ttl = 1\nttl = 2\n", 0, 0},
+		{"c.yaml", "ttl: 1\nx: 'hunter2\n", 2, 0},
+		{"c.yaml", "hunter2 is my secret", 1, 0},
+		{"c.yaml", "secret: *hunter2", 0, 0},
+		{"c.yaml", "ttl: 1\nttl: 2\n", 2, 0},
+	} {
+		file := write(t, tt.name, tt.content)
+		_, _, err := Load(file, nil)
+		var e *SyntaxError
+		if !errors.As(err, &e) {
+			t.Errorf("%q: got %v, want a syntax error", tt.content, err)
+			continue
+		}
+		if tt.line > 0 && e.Line != tt.line || tt.column > 0 && e.Column != tt.column {
+			t.Errorf("%q: got %d:%d (%v), want %d:%d", tt.content, e.Line, e.Column, e, tt.line, tt.column)
+		}
+		if !strings.HasPrefix(e.Error(), file) || strings.Contains(e.Error(), "hunter2") {
+			t.Errorf("%q: %v", tt.content, e)
+		}
+	}
+}
+
+func TestNotYetNamesSettings(t *testing.T) {
+	keys := map[string]bool{}
+	for _, s := range Settings() {
+		keys[s.Key] = true
+	}
+	for _, row := range notYet() {
+		if !keys[row.key] {
+			t.Errorf("%s is no setting", row.key)
+		}
+	}
+}
+
+// What has no effect yet is said once for each setting that was written.
+func TestNotYet(t *testing.T) {
+	_, warnings := mustLoad(t, "c.json", `{`+where+`, "zk": "", "zkDetectionTimeout": 30, "IAMConfigFile": "x",
+		"resolvers": [], "zoneResolvers": {}, "recursionAllow": [], "viewDomains": [], "viewTTL": 5, "aliases": {},
+		"unhealthy": "include", "agentReregisterTimeout": 1}`)
+	for i, w := range warnings {
+		key, text, _ := strings.Cut(w, ": ")
+		warnings[i] = key
+		if text != "accepted, has no effect in this version" {
+			t.Error(w)
+		}
+	}
+	equalLines(t, warnings, []string{"zkDetectionTimeout", "IAMConfigFile", "resolvers", "zoneResolvers",
+		"recursionAllow", "viewDomains", "viewTTL", "aliases", "unhealthy", "agentReregisterTimeout"})
+}

@@ -1,0 +1,83 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+const (
+	maxLabel = 63  // octets, RFC 1035 section 2.3.4
+	maxName  = 253 // characters: 255 octets on the wire (the same section) less the first length and the root
+
+	// maxOrigin leaves room under an origin for `task.framework.slave.` with
+	// two labels of full length.
+	maxOrigin = maxName - 2*(maxLabel+1) - len("slave.")
+)
+
+// domainName is a DNS name of letters, digits and hyphens, and of underscores
+// where they are allowed: zones and hosts of other people may have them.
+func domainName(limit int, underscore bool) parser[string] {
+	return func(raw any, at place) (string, bool) {
+		s, ok := text(raw, at)
+		if !ok {
+			return "", false
+		}
+		name, problem := normalName(s, limit, underscore)
+		if problem != "" {
+			return "", at.fault(raw, "is not a domain name: "+problem, "for example mesos or dcos.example.com")
+		}
+		return name, true
+	}
+}
+
+// absoluteName is the name of the primary server in the SOA record.
+func absoluteName(raw any, at place) (string, bool) {
+	name, ok := domainName(maxName, true)(raw, at)
+	return name + ".", ok
+}
+
+// mailboxName is the mailbox of the SOA record: RFC 1035 section 8 puts a dot
+// where the @ was.
+func mailboxName(raw any, at place) (string, bool) {
+	s, ok := text(raw, at)
+	if !ok {
+		return "", false
+	}
+	name, problem := normalName(strings.ReplaceAll(s, "@", "."), maxName, true)
+	if problem != "" {
+		return "", at.fault(raw, "is not a mailbox: "+problem, "for example root.ns1.mesos")
+	}
+	return name + ".", true
+}
+
+// normalName lower-cases a name and takes the trailing dot off.
+func normalName(s string, limit int, underscore bool) (name, problem string) {
+	name = strings.ToLower(strings.TrimSuffix(s, "."))
+	if name == "" {
+		return "", "it is empty"
+	}
+	for label := range strings.SplitSeq(name, ".") {
+		switch {
+		case label == "":
+			return "", "it has an empty label"
+		case len(label) > maxLabel:
+			return "", fmt.Sprintf("a label is longer than %d characters", maxLabel)
+		case label[0] == '-' || label[len(label)-1] == '-':
+			return "", "a label begins or ends with a hyphen"
+		}
+		for _, r := range label {
+			if !('a' <= r && r <= 'z' || '0' <= r && r <= '9' || r == '-' || r == '_' && underscore) {
+				return "", fmt.Sprintf("%q is not allowed", r)
+			}
+		}
+	}
+	if len(name) > limit {
+		return "", fmt.Sprintf("it is longer than %d characters", limit)
+	}
+	return name, ""
+}
+
+// within tells that a name is the zone itself or below it.
+func within(name, zone string) bool {
+	return name == zone || strings.HasSuffix(name, "."+zone)
+}

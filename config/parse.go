@@ -1,0 +1,235 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// parser makes a typed value of what a file or a variable holds. It notes what
+// is wrong at the place given and returns false then.
+type parser[T any] func(raw any, at place) (T, bool)
+
+// kind is a parser bound to the field that it fills.
+type kind interface {
+	read(raw any, at place)
+	show() any // for json.Marshal, in the shape in which a file would hold it
+}
+
+type bound[T any] struct {
+	field *T
+	parse parser[T]
+	print func(T) any
+}
+
+func (b bound[T]) read(raw any, at place) {
+	if v, ok := b.parse(raw, at); ok {
+		*b.field = v
+	}
+}
+
+func (b bound[T]) show() any { return b.print(*b.field) }
+
+// to binds a parser to a field.
+func to[T any](field *T, parse parser[T]) kind {
+	return bound[T]{field, parse, func(v T) any { return v }}
+}
+
+// seconds is a length of time: a whole number of seconds in a file.
+func seconds(field *time.Duration, lowest int64) kind {
+	parse := func(raw any, at place) (time.Duration, bool) {
+		n, ok := whole[int64](lowest, math.MaxInt32)(raw, at)
+		return time.Duration(n) * time.Second, ok
+	}
+	return bound[time.Duration]{field, parse, func(d time.Duration) any { return int64(d / time.Second) }}
+}
+
+func text(raw any, at place) (string, bool) {
+	s, ok := raw.(string)
+	if !ok {
+		return "", at.fault(raw, "is not a text", "a text in quotes")
+	}
+	return strings.TrimSpace(s), true
+}
+
+// secret takes the text as it is: blanks may belong to it.
+func secret(raw any, at place) (Secret, bool) {
+	s, ok := raw.(string)
+	if !ok {
+		at.secret = true
+		return "", at.fault(raw, "is not a text", "a text in quotes")
+	}
+	return Secret(s), true
+}
+
+// boolean takes the words that people use in variables and YAML as well.
+func boolean(raw any, at place) (bool, bool) {
+	switch v := raw.(type) {
+	case bool:
+		return v, true
+	case string:
+		switch strings.ToLower(strings.TrimSpace(v)) {
+		case "true", "yes", "on", "1":
+			return true, true
+		case "false", "no", "off", "0":
+			return false, true
+		}
+	}
+	return false, at.fault(raw, "is neither true nor false", "true or false")
+}
+
+// whole is a whole number within bounds. Numbers in quotes are taken too:
+// templates that write these files often quote everything.
+func whole[T ~int | ~int64 | ~uint16 | ~uint32](lowest, highest int64) parser[T] {
+	want := fmt.Sprintf("a whole number from %d to %d", lowest, highest)
+	return func(raw any, at place) (T, bool) {
+		n, problem := toInt(raw)
+		if problem == "" && (n < lowest || n > highest) {
+			problem = "is out of range"
+		}
+		if problem != "" {
+			return 0, at.fault(raw, problem, want)
+		}
+		return T(n), true
+	}
+}
+
+// toInt knows the number types of the three decoders.
+func toInt(raw any) (n int64, problem string) {
+	const notNumber, tooLarge = "is not a whole number", "is out of range"
+	switch v := raw.(type) {
+	case int:
+		return int64(v), ""
+	case int64:
+		return v, ""
+	case uint64:
+		if v > math.MaxInt64 {
+			return 0, tooLarge
+		}
+		return int64(v), ""
+	case float64:
+		switch {
+		case v != math.Trunc(v): // NaN too
+			return 0, notNumber
+		case v < math.MinInt64 || v >= math.MaxInt64: // the latter rounds up to 2^63
+			return 0, tooLarge
+		}
+		return int64(v), ""
+	case string:
+		n, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64)
+		if e, ok := err.(*strconv.NumError); ok && e.Err == strconv.ErrRange {
+			return 0, tooLarge
+		} else if err != nil {
+			return 0, notNumber
+		}
+		return n, ""
+	}
+	return 0, notNumber
+}
+
+// choice is one of a few words, in any case.
+func choice[T ~string](values ...T) parser[T] {
+	quoted := make([]string, len(values))
+	for i, v := range values {
+		quoted[i] = strconv.Quote(string(v))
+	}
+	want := "one of " + strings.Join(quoted, ", ")
+	return func(raw any, at place) (T, bool) {
+		s, ok := text(raw, at)
+		if !ok {
+			return "", false
+		}
+		if i := slices.Index(values, T(strings.ToLower(s))); i >= 0 {
+			return values[i], true
+		}
+		return "", at.fault(raw, "is not known", want)
+	}
+}
+
+// authentication is a choice in which "none" and "" are the same.
+func authentication(raw any, at place) (Authentication, bool) {
+	a, ok := choice(AuthNone, "none", AuthBasic, AuthIAM)(raw, at)
+	if a == "none" {
+		a = AuthNone
+	}
+	return a, ok
+}
+
+// listOf is a list of what parse takes. All faulty items are reported, and the
+// ones that were given before.
+func listOf[T comparable](parse parser[T], example string) parser[[]T] {
+	return func(raw any, at place) ([]T, bool) {
+		items, ok := toList(raw, at.env)
+		if !ok {
+			return nil, at.fault(raw, "is not a list", "for example "+example)
+		}
+		var list []T
+		before := len(*at.faults)
+		for i, item := range items {
+			v, ok := parse(item, at.item(i))
+			if ok && slices.Contains(list, v) {
+				at.item(i).fault(item, "is given twice", "each once")
+			} else if ok {
+				list = append(list, v)
+			}
+		}
+		return list, len(*at.faults) == before
+	}
+}
+
+func toList(raw any, env bool) ([]any, bool) {
+	switch v := raw.(type) {
+	case []any:
+		return v, true
+	case string:
+		if !env {
+			return nil, false
+		}
+		var items []any
+		for item := range strings.SplitSeq(v, ",") {
+			items = append(items, strings.TrimSpace(item))
+		}
+		return items, true
+	}
+	return nil, false
+}
+
+// mapOf is a map from domain names to what parse takes.
+func mapOf[T any](parse parser[T], example string) parser[map[string]T] {
+	return func(raw any, at place) (map[string]T, bool) {
+		members, ok := toMap(raw, at.env)
+		if !ok {
+			return nil, at.fault(raw, "is not a map", "for example "+example)
+		}
+		at.env = false // a variable holds JSON: its lists are lists
+		result := make(map[string]T, len(members))
+		before := len(*at.faults)
+		for _, key := range sortedKeys(members) {
+			name, nameOK := domainName(maxName, true)(key, at.member(key))
+			v, ok := parse(members[key], at.member(key))
+			if _, twice := result[name]; nameOK && twice {
+				at.member(key).fault(nil, "is given twice", "each name once")
+			} else if ok && nameOK {
+				result[name] = v
+			}
+		}
+		return result, len(*at.faults) == before
+	}
+}
+
+func toMap(raw any, env bool) (map[string]any, bool) {
+	switch v := raw.(type) {
+	case map[string]any:
+		return v, true
+	case string:
+		var members map[string]any
+		if env && json.Unmarshal([]byte(v), &members) == nil {
+			return members, true
+		}
+	}
+	return nil, false
+}

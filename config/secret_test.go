@@ -1,0 +1,144 @@
+package config
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// printed is all that leaves this package: every printed form of what Load
+// returns, and of what the Config shows of itself.
+func printed(c *Config, warnings []Warning, err error) string {
+	var b bytes.Buffer
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%X", "%t"} {
+		fmt.Fprintf(&b, verb+"\n"+verb+"\n", err, warnings)
+		if c != nil {
+			fmt.Fprintf(&b, verb+"\n"+verb+"\n"+verb+"\n", *c, c, []any{c, c.MesosCredentials, c.ZooKeeper, &c.ZooKeeper, &c.MesosCredentials, struct{ C *Config }{c}})
+		}
+	}
+	if c != nil {
+		c.Describe(&b)
+		for _, v := range []any{c.V1(1), c, c.MesosCredentials.Secret} {
+			text, err := json.Marshal(v)
+			fmt.Fprintf(&b, "%s %v\n", text, err)
+		}
+	}
+	var faults Faults
+	if errors.As(err, &faults) {
+		for _, f := range faults {
+			fmt.Fprintf(&b, "%v %+v %#v\n", f, f, f)
+		}
+	}
+	return b.String()
+}
+
+func TestSecret(t *testing.T) {
+	s := Secret("hunter2")
+	if s.Reveal() != "hunter2" {
+		t.Error("Reveal does not")
+	}
+	for verb, want := range map[string]string{"%v": stars, "%s": stars, "%x": stars, "%d": stars, "%10s": stars, "%q": `"******"`, "%#v": `"******"`} {
+		if got := fmt.Sprintf(verb, s); got != want {
+			t.Errorf("%s: got %s, want %s", verb, got, want)
+		}
+	}
+	if got := fmt.Sprintf("%v|%q", Secret(""), Secret("")); got != `|""` {
+		t.Errorf("no secret: %s", got)
+	}
+}
+
+// A secret in its place, or anywhere that people may mistake for it.
+func TestSecretsAreNotPrinted(t *testing.T) {
+	for _, text := range []string{
+		`"zk": "zk://user:hunter2@10.0.0.1/mesos"`,
+		`"zk": "zk://user:p:hunter2@x@10.0.0.1/mesos"`,
+		`"zk": "zk://user:hunter2"`,
+		`"zk": "zk:/user:hunter2@10.0.0.1/mesos"`,
+		`"zk": "zk://hunter2@10.0.0.1/mesos"`,
+		`"zk": "zk://user:hunter2@/mesos"`,
+		`"zk": ["zk://user:hunter2@10.0.0.1/mesos"]`,
+		`"masters": ["zk://user:hunter2@10.0.0.1/mesos"]`,
+		`"masters": "http://user:hunter2@10.0.0.1:5050"`,
+		`"resolvers": {"a": "hunter2"}`,
+		`"mesosCredentials": {"principal": "p", "secret": "hunter2"}`,
+		`"mesosCredentials": {"principal": "p", "secret": "hunter2", "Secret": "hunter2"}`,
+		`"mesosCredentials": {"principal": ["hunter2"], "secret": ["hunter2"]}`,
+		`"mesosCredentials": {"password": "hunter2"}`,
+		`"mesosCredentials": "p:hunter2"`,
+		`"mesosCredential": {"secret": "hunter2"}`,
+		`"mesosAuthentication": "basic", "mesosCredentials": {"secret": "hunter2"}`,
+		`"mesosCredentials": {"secret": hunter2}`,
+		`"mesosCredentials": {"secret": "hunter2}`,
+	} {
+		for _, rest := range []string{"", `, "ttl": -1`} {
+			file := write(t, "c.json", `{"masters": ["10.0.0.1:5050"], `+text+rest+`}`)
+			if strings.Contains(text, "masters") {
+				file = write(t, "c.json", `{`+text+rest+`}`)
+			}
+			out := printed(Load(file, []string{"TOPONYM_MESOSCREDENTIALS_SECRETS=hunter2"}))
+			inHex := hex.EncodeToString([]byte("hunter2"))
+			for line := range strings.Lines(strings.ToLower(out)) {
+				if strings.Contains(line, "hunter2") || strings.Contains(line, inHex) {
+					t.Errorf("the secret of %s is in %s", text, line)
+				}
+			}
+		}
+	}
+}
+
+var addresses = regexp.MustCompile("0xc[0-9a-f]+") // of memory, in %#v of netip.Addr
+
+// FuzzLoad holds that no file makes Load panic, and that what leaves the
+// package does not depend on what a secret is.
+func FuzzLoad(f *testing.F) {
+	sample, err := os.ReadFile("testdata/mesos-dns.json")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(sample, byte(0), "TOPONYM_TTL=x", "hunter2")
+	f.Add([]byte(`"masters": ["10.0.0.1:5050"], "zoneResolvers": {"weave.local": ["10.0.0.1"]}`), byte(0), "", "s")
+	f.Add([]byte(`"ttl": "abc", "port": -1, "mesosCredentials": {"Secret": 5}, "zk": 7`), byte(0), "TOPONYM_ZK=zk://u:p@h/m", "s")
+	f.Add([]byte("masters: ['10.0.0.1:5050']\nttl: .nan\naliases: {1: 2, a: b}\n"), byte(1), "TOPONYM_MASTERS=a:1,b:2", "s")
+	f.Add([]byte("masters = ['10.0.0.1:5050']\nttl = 1979-05-27\n[aliases]\na = 'b'\n"), byte(2), "TOPONYM_ALIASES={}", "s")
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, rest []byte, format byte, variable, secret string) {
+		name := []string{"c.json", "c.yaml", "c.toml"}[format%3]
+		load := func(content string) string {
+			file := filepath.Join(dir, name)
+			if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return addresses.ReplaceAllString(printed(Load(file, []string{variable})), "")
+		}
+		load(string(rest))
+
+		with := func(secret string) string {
+			start := map[string]string{
+				"c.json": `{"mesosCredentials": {"principal": "p", "secret": "%[1]s"}, "zk": "zk://u:%[1]s@10.0.0.1/m", `,
+				"c.yaml": "mesosCredentials: {principal: p, secret: '%[1]s'}\nzk: 'zk://u:%[1]s@10.0.0.1/m'\n",
+				"c.toml": "mesosCredentials = {principal = 'p', secret = '%[1]s'}\nzk = 'zk://u:%[1]s@10.0.0.1/m'\n",
+			}[name]
+			content := fmt.Sprintf(start, secret) + string(rest)
+			if name == "c.json" {
+				content += "}"
+			}
+			return load(content)
+		}
+		// Hexadecimal, so that no format needs quoting; x ends up in neither.
+		one := "x" + hex.EncodeToString([]byte(secret))
+		other := "x" + strings.Repeat("z", len(one)-1)
+		a, b := strings.Split(with(one), "\n"), strings.Split(with(other), "\n")
+		for i := range max(len(a), len(b)) {
+			if i >= len(a) || i >= len(b) || a[i] != b[i] {
+				t.Fatalf("what is printed depends on the secret:\n%q\n%q", a[i:], b[i:])
+			}
+		}
+	})
+}

@@ -1,0 +1,166 @@
+package config
+
+import (
+	"maps"
+	"math"
+)
+
+// setting is one row of the table.
+type setting struct {
+	key    string     // as users write it; a dot stands for a member of an object
+	def    any        // the default, in the shape of a JSON file; nil: none
+	derive func() any // the default where it follows from other settings
+	doc    string
+	value  kind // nil: a key of Mesos-DNS that is accepted and ignored
+}
+
+// settings returns the table of all settings, bound to the fields of c, in the
+// order in which the documentation shows them. It is the only list of keys
+// that there is.
+func (c *Config) settings() []setting {
+	const maxSeconds = math.MaxInt32 // the largest TTL (RFC 2181 section 8), and ample for a timer
+	return []setting{
+		{key: "zk", doc: "where the masters elect their leader: zk://host:port,…/path",
+			value: to(&c.ZooKeeper, zkAddress)},
+		{key: "masters", doc: "the masters, each host:port",
+			value: to(&c.Masters, listOf(masterAddress, `["10.0.0.1:5050"]`))},
+		{key: "refreshSeconds", def: 60, doc: "seconds between two polls of the state",
+			value: seconds(&c.Refresh, 1)},
+		{key: "ttl", def: 60, doc: "TTL of answers in seconds",
+			value: to(&c.TTL, whole[uint32](0, maxSeconds))},
+		{key: "stateTimeoutSeconds", def: 300, doc: "seconds in which a state must have been read",
+			value: seconds(&c.StateTimeout, 1)},
+		{key: "timeout", def: 5, doc: "seconds to wait for an upstream server",
+			value: seconds(&c.Timeout, 1)},
+		{key: "zkDetectionTimeout", def: 30, doc: "seconds without a leader after which it is logged; 0: never",
+			value: seconds(&c.ZkDetectionTimeout, 0)},
+		{key: "domain", def: "mesos", doc: "the zone that the names of tasks end in",
+			value: to(&c.Domain, domainName(maxOrigin, false))},
+		{key: "listener", def: "0.0.0.0", doc: "address on which DNS is served",
+			value: to(&c.Listener, listenAddress)},
+		{key: "port", def: 53, doc: "port on which DNS is served; 0: any free one, for tests",
+			value: to(&c.Port, whole[uint16](0, math.MaxUint16))},
+		{key: "HTTPListener", def: "0.0.0.0", doc: "address on which HTTP is served",
+			value: to(&c.HTTPListener, listenAddress)},
+		{key: "httpport", def: 8123, doc: "port on which HTTP is served; 0: any free one, for tests",
+			value: to(&c.HTTPPort, whole[uint16](0, math.MaxUint16))},
+		{key: "resolvers", doc: "servers for names outside our zones; without it, those of /etc/resolv.conf",
+			value: to(&c.Resolvers, listOf(upstream, `["10.0.0.1", "10.0.0.2:5353"]`))},
+		{key: "zoneResolvers", def: map[string]any{}, doc: "servers for the names of one zone",
+			value: to(&c.ZoneResolvers, mapOf(listOf(upstream, `["10.0.0.1"]`), `{"weave.local": ["10.0.0.1"]}`))},
+		{key: "SOAMname", derive: func() any { return "ns1." + c.Domain }, doc: "primary server in the SOA record",
+			value: to(&c.SOA.MName, absoluteName)},
+		{key: "SOARname", derive: func() any { return "root.ns1." + c.Domain }, doc: "mailbox in the SOA record",
+			value: to(&c.SOA.RName, mailboxName)},
+		{key: "SOARefresh", def: 60, doc: "seconds after which a secondary looks for a new zone",
+			value: to(&c.SOA.Refresh, whole[uint32](0, maxSeconds))},
+		{key: "SOARetry", def: 600, doc: "seconds after which a secondary tries again",
+			value: to(&c.SOA.Retry, whole[uint32](0, maxSeconds))},
+		{key: "SOAExpire", def: 86400, doc: "seconds after which a secondary gives the zone up",
+			value: to(&c.SOA.Expire, whole[uint32](0, maxSeconds))},
+		{key: "SOAMinttl", def: 60, doc: "seconds for which the absence of a name is remembered",
+			value: to(&c.SOA.MinTTL, whole[uint32](0, maxSeconds))},
+		{key: "dnson", def: true, doc: "serve DNS", value: to(&c.DNSOn, boolean)},
+		{key: "httpon", def: true, doc: "serve HTTP", value: to(&c.HTTPOn, boolean)},
+		{key: "externalon", def: true, doc: "forward names outside our zones", value: to(&c.ExternalOn, boolean)},
+		{key: "recurseon", def: true, doc: "say in answers that recursion is available", value: to(&c.RecurseOn, boolean)},
+		{key: "SetTruncateBit", def: true, doc: "set TC in answers that were cut", value: to(&c.SetTruncateBit, boolean)},
+		{key: "EnumerationOn", def: true, doc: "answer /v1/enumerate", value: to(&c.EnumerationOn, boolean)},
+		{key: "ReverseDnsOn", def: false, doc: "answer PTR for the addresses of tasks", value: to(&c.ReverseDNSOn, boolean)},
+		{key: "EnforceRFC952", def: false, doc: "labels of at most 24 characters that start with a letter",
+			value: to(&c.EnforceRFC952, boolean)},
+		{key: "MesosHTTPSOn", def: false, doc: "speak HTTPS with the masters", value: to(&c.MesosHTTPSOn, boolean)},
+		{key: "ResolvSubnetFirst", def: false, doc: "addresses in the client's subnet come first",
+			value: to(&c.ResolvSubnetFirst, boolean)},
+		{key: "IPSources", def: []any{SourceNetInfo, SourceMesos, SourceHost}, doc: "where the addresses of tasks are taken from",
+			value: to(&c.IPSources, listOf(ipSource, `["netinfo", "host"]`))},
+		{key: "srvRecordDefaultWeight", def: 1, doc: "weight of SRV records",
+			value: to(&c.SRVRecordDefaultWeight, whole[uint16](0, math.MaxUint16))},
+		{key: "CACertFile", def: "", doc: "PEM file of the CAs that the masters are checked against; empty: those of the system",
+			value: to(&c.CACertFile, text)},
+		{key: "CertFile", def: "", doc: "PEM file of our certificate for the masters", value: to(&c.CertFile, text)},
+		{key: "KeyFile", def: "", doc: "PEM file of its key", value: to(&c.KeyFile, text)},
+		{key: "mesosAuthentication", def: "", doc: "none, basic or iam", value: to(&c.MesosAuthentication, authentication)},
+		{key: "mesosCredentials.principal", def: "", doc: "who we are to the masters",
+			value: to(&c.MesosCredentials.Principal, text)},
+		{key: "mesosCredentials.secret", def: "", doc: "the secret of the principal",
+			value: to(&c.MesosCredentials.Secret, secret)},
+		{key: "IAMConfigFile", def: "", doc: "file of the DC/OS service account", value: to(&c.IAMConfigFile, text)},
+
+		// From here on, what Mesos-DNS does not have.
+		{key: "resyncSeconds", def: 300, doc: "seconds between two full readings of the state beside the stream",
+			value: seconds(&c.Resync, 1)},
+		{key: "stateMaxBytes", def: 1 << 30, doc: "largest answer of a master that is read, in bytes",
+			value: to(&c.StateMaxBytes, whole[int64](1, math.MaxInt64))},
+		{key: "agentReregisterTimeout", def: 600, doc: "seconds for which a failover may keep an agent away",
+			value: seconds(&c.AgentReregisterTimeout, 1)},
+		{key: "unhealthy", def: string(UnhealthyExclude), doc: "exclude or include unhealthy tasks while others are healthy",
+			value: to(&c.Unhealthy, choice(UnhealthyExclude, UnhealthyInclude))},
+		{key: "maxUDPSize", def: 1232, doc: "largest answer over UDP in octets",
+			value: to(&c.MaxUDPSize, whole[uint16](512, math.MaxUint16))},
+		{key: "tcpIdleTimeout", def: 10, doc: "seconds after which an idle connection is closed",
+			value: seconds(&c.TCPIdleTimeout, 1)},
+		{key: "tcpMaxConnections", def: 1000, doc: "connections open at the same time",
+			value: to(&c.TCPMaxConnections, whole[int](1, math.MaxInt32))},
+		{key: "recursionAllow", def: localNetworks(), doc: "clients that are forwarded for",
+			value: to(&c.RecursionAllow, listOf(network, `["10.0.0.0/8"]`))},
+		{key: "viewDomains", def: []any{"dcos.thisdcos.directory"}, doc: "origins of the names under agentip, containerip and autoip",
+			value: to(&c.ViewDomains, listOf(domainName(maxOrigin, false), `["dcos.thisdcos.directory"]`))},
+		{key: "viewTTL", def: 5, doc: "TTL of these names in seconds",
+			value: to(&c.ViewTTL, whole[uint32](0, maxSeconds))},
+		{key: "aliases", derive: func() any { return defaultAliases(c.Domain) }, doc: "names that mirror others: what is written replaces the default",
+			value: to(&c.Aliases, mapOf(domainName(maxName, false), `{"thisdcos.global": "thisdcos.directory"}`))},
+
+		{key: "ns", doc: "ignored: of early versions of Mesos-DNS"},
+		{key: "mname", doc: "ignored: of early versions of Mesos-DNS"},
+		{key: "email", doc: "ignored: of early versions of Mesos-DNS"},
+		{key: "SOASerial", doc: "ignored: the serial follows from the content of the zone"},
+		{key: "file", doc: "ignored: the file is known by now"},
+	}
+}
+
+// localNetworks are the addresses that cannot belong to a client out on the
+// Internet: loopback, private (RFC 1918, RFC 4193) and link-local ones. An open
+// resolver would lend itself to attacks by amplification (RFC 5358).
+func localNetworks() []any {
+	return []any{
+		"127.0.0.0/8", "::1/128",
+		"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7",
+		"169.254.0.0/16", "fe80::/10",
+	}
+}
+
+// defaultAliases are those of DC/OS, but for one that would hide the domain.
+func defaultAliases(domain string) any {
+	aliases := map[string]any{"mesos.thisdcos.directory": domain, "thisdcos.global": "thisdcos.directory"}
+	maps.DeleteFunc(aliases, func(name string, _ any) bool { return within(domain, name) })
+	return aliases
+}
+
+// ipSource is an item of IPSources.
+func ipSource(raw any, at place) (string, bool) {
+	if raw == SourceAuto { // not offered in faults while it stands in later.go
+		return SourceAuto, true
+	}
+	return choice(SourceHost, SourceDocker, SourceMesos, SourceNetInfo)(raw, at)
+}
+
+// Setting is a row of the table of settings, for documentation.
+type Setting struct {
+	Key     string // as users write it; a dot stands for a member of an object
+	Default string // as JSON; "" where there is none, or where the key is ignored
+	Doc     string // what it means, with its unit
+}
+
+// Settings returns the table of settings in the order of the documentation.
+func Settings() []Setting {
+	var rows []Setting
+	for _, s := range Defaults().settings() {
+		row := Setting{Key: s.key, Doc: s.doc}
+		if s.def != nil || s.derive != nil {
+			row.Default = toJSON(s.value.show())
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}

@@ -1,0 +1,78 @@
+package config
+
+import "strings"
+
+// zkPort is where ZooKeeper listens unless told otherwise.
+const zkPort = 2181
+
+// ZooKeeper says where the masters elect their leader: the setting zk, written
+// zk://[user:password@]host[:port][,host[:port]…]/path as in the masters' own
+// --zk flag. The zero value means that the setting is absent.
+type ZooKeeper struct {
+	User     string
+	Password Secret
+	Servers  []HostPort
+	Path     string // the znode of the election, such as /mesos
+}
+
+// IsZero tells that the setting is absent.
+func (z ZooKeeper) IsZero() bool { return len(z.Servers) == 0 }
+
+// String returns the address with stars for the password.
+func (z ZooKeeper) String() string {
+	if z.IsZero() {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("zk://")
+	if z.User != "" || z.Password != "" {
+		b.WriteString(z.User + ":" + z.Password.String() + "@")
+	}
+	for i, s := range z.Servers {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(s.String())
+	}
+	b.WriteString(z.Path)
+	return b.String()
+}
+
+// MarshalText returns String.
+func (z ZooKeeper) MarshalText() ([]byte, error) { return []byte(z.String()), nil }
+
+// zkAddress parses zk. Its faults never echo what was written: where the text
+// is malformed, nobody can say which part of it is the password.
+func zkAddress(raw any, at place) (ZooKeeper, bool) {
+	at.secret = true
+	s, ok := text(raw, at)
+	if !ok || s == "" {
+		return ZooKeeper{}, ok
+	}
+	const want = "for example zk://10.0.0.1:2181,10.0.0.2:2181/mesos"
+	rest, ok := strings.CutPrefix(s, "zk://")
+	if !ok {
+		return ZooKeeper{}, at.fault(raw, "does not begin with zk://", want)
+	}
+	var z ZooKeeper
+	// The last @ ends the credentials, for a password may hold one.
+	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
+		user, password, ok := strings.Cut(rest[:i], ":")
+		if !ok {
+			return ZooKeeper{}, at.fault(raw, "has credentials that are not user:password", want)
+		}
+		z.User, z.Password, rest = user, Secret(password), rest[i+1:]
+	}
+	hosts, path, _ := strings.Cut(rest, "/")
+	if z.Path = "/" + strings.Trim(path, "/"); z.Path == "/" {
+		return ZooKeeper{}, at.fault(raw, "names no path", want)
+	}
+	for host := range strings.SplitSeq(hosts, ",") {
+		server, problem := parseHostPort(strings.TrimSpace(host), zkPort)
+		if problem != "" {
+			return ZooKeeper{}, at.fault(raw, "names a server that is not host:port", want)
+		}
+		z.Servers = append(z.Servers, server)
+	}
+	return z, true
+}
