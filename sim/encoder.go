@@ -1,0 +1,168 @@
+package sim
+
+import (
+	"io"
+	"math"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+// flushAt is how much the encoder collects before it writes.
+const flushAt = 64 << 10
+
+// encoder writes JSON as it goes. It is not encoding/json because a body may
+// be bigger than memory, and because Mesos writes numbers as floats ("3.0"),
+// which encoding/json does not. The first error of the writer ends it: all
+// later calls do nothing, so that only flush needs to be checked.
+type encoder struct {
+	w     io.Writer
+	buf   []byte
+	comma bool
+	err   error
+}
+
+func newEncoder(w io.Writer) *encoder {
+	if w == nil {
+		return &encoder{}
+	}
+	return &encoder{w: w, buf: make([]byte, 0, flushAt+16<<10)}
+}
+
+func (e *encoder) flush() error {
+	if e.err == nil && e.w != nil && len(e.buf) > 0 {
+		_, e.err = e.w.Write(e.buf)
+		e.buf = e.buf[:0]
+	}
+	return e.err
+}
+
+func (e *encoder) separate() {
+	if e.comma {
+		e.buf = append(e.buf, ',')
+	}
+	e.comma = true
+}
+
+func (e *encoder) open(c byte) {
+	e.separate()
+	e.buf = append(e.buf, c)
+	e.comma = false
+}
+
+func (e *encoder) close(c byte) {
+	e.buf = append(e.buf, c)
+	e.comma = true
+	e.drain()
+}
+
+// drain writes when enough has come together. Without a writer everything
+// stays in buf.
+func (e *encoder) drain() {
+	if len(e.buf) < flushAt || e.w == nil {
+		return
+	}
+	if e.flush() != nil {
+		e.buf = e.buf[:0]
+	}
+}
+
+func (e *encoder) key(k string) {
+	e.string(k)
+	e.buf = append(e.buf, ':')
+	e.comma = false
+}
+
+func (e *encoder) openKey(k string, c byte) {
+	e.key(k)
+	e.open(c)
+}
+
+func (e *encoder) raw(s []byte) {
+	e.separate()
+	e.buf = append(e.buf, s...)
+}
+
+func (e *encoder) string(s string) {
+	e.separate()
+	e.buf = appendString(e.buf, s)
+}
+
+func (e *encoder) stringField(k, v string) { e.key(k); e.string(v) }
+
+// optionalField leaves the field out when v is empty.
+func (e *encoder) optionalField(k, v string) {
+	if v != "" {
+		e.stringField(k, v)
+	}
+}
+
+func (e *encoder) boolField(k string, v bool) {
+	e.key(k)
+	e.separate()
+	e.buf = strconv.AppendBool(e.buf, v)
+}
+
+func (e *encoder) intField(k string, v int) {
+	e.key(k)
+	e.separate()
+	e.buf = strconv.AppendInt(e.buf, int64(v), 10)
+}
+
+func (e *encoder) floatField(k string, v float64) {
+	e.key(k)
+	e.separate()
+	e.buf = appendFloat(e.buf, v)
+}
+
+func (e *encoder) timeField(k string, t time.Time) {
+	seconds := 0.0
+	if !t.IsZero() {
+		seconds = float64(t.UnixNano()) / 1e9
+	}
+	e.floatField(k, seconds)
+}
+
+func (e *encoder) stringsField(k string, values []string) {
+	e.openKey(k, '[')
+	for _, v := range values {
+		e.string(v)
+	}
+	e.close(']')
+}
+
+// appendFloat always leaves a fraction, as Mesos does.
+func appendFloat(b []byte, v float64) []byte {
+	if v == math.Trunc(v) {
+		return append(strconv.AppendFloat(b, v, 'f', 0, 64), ".0"...)
+	}
+	return strconv.AppendFloat(b, v, 'f', -1, 64)
+}
+
+// appendString quotes s; bytes that are not UTF-8 become U+FFFD, for JSON has
+// no way to carry them.
+func appendString(b []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	b = append(b, '"')
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= utf8.RuneSelf {
+			r, n := utf8.DecodeRuneInString(s[i:])
+			b = utf8.AppendRune(b, r)
+			i += n
+			continue
+		}
+		switch {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c == '\n':
+			b = append(b, '\\', 'n')
+		case c < 0x20 || c == 0x7f:
+			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		default:
+			b = append(b, c)
+		}
+		i++
+	}
+	return append(b, '"')
+}

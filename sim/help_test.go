@@ -1,0 +1,104 @@
+package sim
+
+import (
+	"bytes"
+	"net/netip"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+var (
+	testStart = time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
+	testAddr  = netip.MustParseAddrPort("10.0.1.10:5050")
+)
+
+// clock gives a clock that goes on by a second each time it is read.
+func clock() func() time.Time {
+	var reads atomic.Int64
+	return func() time.Time {
+		return testStart.Add(time.Duration(reads.Add(1)) * time.Second)
+	}
+}
+
+// bodyOf is what a master at testAddr answers for c.
+func bodyOf(t testing.TB, c *Cluster) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := c.snapshot().writeState(&b, newIdentity(testAddr, "", testStart)); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func generate(t testing.TB, s Spec) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := WriteState(&b, s); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func noError(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// fullCluster has something in every field that a master can show.
+func fullCluster(t testing.TB) *Cluster {
+	t.Helper()
+	c := NewCluster(Options{Now: clock(), Name: "full"})
+	a0, err := c.AddAgent(Agent{Addr: netip.MustParseAddrPort("10.0.0.1:5051"), Attributes: []Label{{Key: "rack", Value: "r1"}}})
+	noError(t, err)
+	a1, err := c.AddAgent(Agent{Addr: netip.MustParseAddrPort("10.0.0.2:0"), Hostname: "agent2.example"})
+	noError(t, err)
+	a2, err := c.AddAgent(Agent{Addr: netip.MustParseAddrPort("[fd00::3]:5051"), Attributes: []Label{{Key: "rack", Value: "r2"}}})
+	noError(t, err)
+	f, err := c.AddFramework(Framework{
+		Name: "marathon", PID: "scheduler-1@10.0.0.9:1234", Principal: "p", Capabilities: []string{"MULTI_ROLE", "PARTITION_AWARE"},
+		Labels: []Label{{Key: "owner", NoValue: true}},
+	})
+	noError(t, err)
+	old, err := c.AddFramework(Framework{Name: "old"})
+	noError(t, err)
+	web, err := c.StartTask(Task{
+		Name: "web", FrameworkID: f, AgentID: a0,
+		Resources: Resources{CPUs: 1, Ports: Ports{{31000, 31001}, {31500, 31500}}},
+		Labels:    []Label{{Key: "k", Value: "v"}},
+		Discovery: &Discovery{
+			Name: "web", Environment: "e", Location: "l", Version: "v", Labels: []Label{{Key: "d", Value: "1"}},
+			Ports: []DiscoveryPort{{Number: 31000, Name: "http", Protocol: "tcp", Visibility: "EXTERNAL", Labels: scope("host", "")}},
+		},
+		Container: &Container{
+			Type: "DOCKER", Volumes: []Volume{{"RW", "/a", "/b"}},
+			Docker: &Docker{Image: "i", Network: "BRIDGE", PortMappings: []PortMapping{{31000, 80, "tcp"}}, Parameters: []Label{{Key: "p", Value: "1"}}},
+			Networks: []NetworkInfo{{
+				Name: "net", Labels: []Label{{Key: "n", Value: "1"}}, PortMappings: []PortMapping{{31001, 81, "udp"}},
+			}},
+		},
+		HealthCheck: &HealthCheck{Command: "true"},
+		Networks: []NetworkInfo{{
+			Name: "net", Labels: []Label{{Key: "n", Value: "1"}}, PortMappings: []PortMapping{{31001, 81, "udp"}},
+			Addresses: []netip.Prefix{Address("192.168.0.1"), Address("fd01::1/64")},
+		}},
+	})
+	noError(t, err)
+	noError(t, c.SetHealth(f, web, false))
+	_, err = c.StartTask(Task{Name: "side", ExecutorID: "instance-pod.1", FrameworkID: f, AgentID: a0})
+	noError(t, err)
+	_, err = c.StartTask(Task{Name: "away", FrameworkID: f, AgentID: a1})
+	noError(t, err)
+	done, err := c.StartTask(Task{Name: "done", FrameworkID: f, AgentID: a2})
+	noError(t, err)
+	noError(t, c.EndTask(f, done, TaskFinished))
+	_, err = c.StartTask(Task{Name: "torn", FrameworkID: old, AgentID: a2})
+	noError(t, err)
+	noError(t, c.RemoveFramework(old))
+	noError(t, c.SetConnected(f, false))
+	noError(t, c.SetConnected(f, true))
+	noError(t, c.MarkUnreachable(a1))
+	return c
+}

@@ -1,0 +1,117 @@
+package sim
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"slices"
+)
+
+// Network is a named container network. Each agent owns a share of each pool
+// and gives its containers addresses from there.
+type Network struct {
+	Name  string
+	Pools []Pool
+}
+
+// Pool is a range of addresses, cut into shares of 2^ShareBits addresses. The
+// agents get the shares in the order in which they were added.
+type Pool struct {
+	Prefix    netip.Prefix
+	ShareBits int // 8 makes 256 addresses
+	ShowBits  int // the network length that Mesos shows ("/64"); 0 shows none
+}
+
+type shareKey struct {
+	agent string
+	pool  netip.Prefix
+}
+
+// AddNetwork makes a network known, so that tasks can be started on it, or
+// moved, without naming their addresses.
+func (c *Cluster) AddNetwork(n Network) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.networks[n.Name] = n
+}
+
+// assign fills in the addresses that the networks lack.
+func (c *Cluster) assign(networks []NetworkInfo, a *Agent) ([]NetworkInfo, error) {
+	out := slices.Clone(networks)
+	for i := range out {
+		if len(out[i].Addresses) > 0 {
+			continue
+		}
+		n, ok := c.networks[out[i].Name]
+		if !ok {
+			return nil, fmt.Errorf("no network %q to take an address from", out[i].Name)
+		}
+		if len(n.Pools) == 0 {
+			return nil, fmt.Errorf("network %q has no addresses", n.Name)
+		}
+		for _, p := range n.Pools {
+			addr, err := c.fresh(p, a)
+			if err != nil {
+				return nil, fmt.Errorf("network %q: %w", n.Name, err)
+			}
+			bits := p.ShowBits
+			if bits == 0 {
+				bits = addr.BitLen()
+			}
+			out[i].Addresses = append(out[i].Addresses, netip.PrefixFrom(addr, bits))
+		}
+	}
+	return out, nil
+}
+
+// fresh walks through the agent's share in a circle: an address comes back as
+// late as possible, so that a stale answer is seen to be stale. The first two
+// and the last address of a share are the network's own.
+func (c *Cluster) fresh(p Pool, a *Agent) (netip.Addr, error) {
+	size := uint64(1) << p.ShareBits
+	if size < 4 {
+		return netip.Addr{}, fmt.Errorf("shares of %d addresses are too small", size)
+	}
+	key := shareKey{a.ID, p.Prefix}
+	for range size {
+		n := c.shares[key]
+		c.shares[key] = (n + 1) % (size - 3)
+		addr := offset(p.Prefix.Masked().Addr(), a.ordinal*size+2+n)
+		if !p.Prefix.Contains(addr) {
+			return netip.Addr{}, fmt.Errorf("no share of %v left for agent %q", p.Prefix, a.ID)
+		}
+		if c.inUse[addr] == 0 {
+			return addr, nil
+		}
+	}
+	return netip.Addr{}, fmt.Errorf("no address left on agent %q", a.ID)
+}
+
+// hold counts the addresses of a task as used (1) or gives them back (-1).
+func (c *Cluster) hold(t *Task, by int) {
+	for _, n := range t.Networks {
+		for _, p := range n.Addresses {
+			if c.inUse[p.Addr()] += by; c.inUse[p.Addr()] <= 0 {
+				delete(c.inUse, p.Addr())
+			}
+		}
+	}
+}
+
+// offset gives the address n places after a.
+func offset(a netip.Addr, n uint64) netip.Addr {
+	if a.Is4() {
+		b := a.As4()
+		binary.BigEndian.PutUint32(b[:], binary.BigEndian.Uint32(b[:])+uint32(n))
+		return netip.AddrFrom4(b)
+	}
+	b := a.As16()
+	low := binary.BigEndian.Uint64(b[8:])
+	binary.BigEndian.PutUint64(b[8:], low+n)
+	if low+n < low {
+		binary.BigEndian.PutUint64(b[:8], binary.BigEndian.Uint64(b[:8])+1)
+	}
+	return netip.AddrFrom16(b)
+}
+
+func hostPrefix(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
