@@ -1,0 +1,172 @@
+package master
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"toponym/state"
+)
+
+// document is what names depend on of an answer of `/master/state`.
+type document struct {
+	pid        state.UPID // of the master that answered
+	leader     state.UPID // of the master that leads; zero where none is named
+	agents     []*state.Agent
+	frameworks []*state.Framework
+	tasks      []*state.Task
+	faults     faults
+}
+
+// faults are the parts of a state that were left out.
+type faults struct {
+	count int
+	first string // what the first was, for the log
+}
+
+func (f *faults) note(format string, args ...any) {
+	if f.count == 0 {
+		f.first = fmt.Sprintf(format, args...)
+	}
+	f.count++
+}
+
+// errNotState is what an answer gives that is JSON but no state.
+var errNotState = errors.New("the answer is no state of a master: it is not an object")
+
+// decode reads the body of an answer of `/master/state`, of Mesos 0.20 and
+// later. It holds no more than the parts that names need, and one value of
+// the rest at a time.
+func decode(body io.Reader) (*document, error) {
+	d := &decoder{reader: newReader(body), doc: &document{}}
+	if d.dec.PeekKind() != '{' {
+		if _, err := d.dec.ReadToken(); err != nil {
+			return nil, syntax(err)
+		}
+		return nil, errNotState
+	}
+	if err := d.object(d.top); err != nil {
+		return nil, syntax(err)
+	}
+	if _, err := d.dec.ReadToken(); err != io.EOF {
+		if err == nil {
+			err = errors.New("more follows after the state")
+		}
+		return nil, syntax(err)
+	}
+	return d.doc, nil
+}
+
+// syntax says of an error that it came from reading the body.
+func syntax(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("the answer is cut off")
+	}
+	return fmt.Errorf("reading the answer: %w", short(err))
+}
+
+// Decode reads the body of an answer of `/master/state`. Addresses are filled
+// in where the state has them; host names are left alone.
+func Decode(body io.Reader) (*state.Snapshot, error) {
+	doc, err := decode(body)
+	if err != nil {
+		return nil, err
+	}
+	s := snapshot(doc, nil)
+	literal(s)
+	return s, nil
+}
+
+// decoder reads a state.
+type decoder struct {
+	*reader
+	doc     *document
+	current status // of the task that is being read
+	best    status
+}
+
+func (d *decoder) top(key []byte) error {
+	switch string(key) {
+	case `"leader"`:
+		return d.upid(&d.doc.leader, "the leader")
+	case `"pid"`:
+		return d.upid(&d.doc.pid, "the master")
+	case `"slaves"`:
+		return d.array(d.agent)
+	case `"frameworks"`:
+		return d.array(d.framework)
+	}
+	return d.skip()
+}
+
+func (d *decoder) upid(p *state.UPID, whose string) error {
+	b, err := d.bytes()
+	if err != nil || len(b) == 0 {
+		return err
+	}
+	u, perr := state.ParseUPID(string(b))
+	if perr != nil {
+		d.doc.faults.note("pid of %s: %v", whose, perr)
+		return nil
+	}
+	*p = u
+	return nil
+}
+
+func (d *decoder) agent() error {
+	a := &state.Agent{}
+	err := d.object(func(key []byte) error {
+		switch string(key) {
+		case `"id"`:
+			return d.unique(&a.ID)
+		case `"hostname"`:
+			return d.unique(&a.Hostname)
+		case `"pid"`:
+			return d.upid(&a.PID, "agent "+a.ID)
+		}
+		return d.skip()
+	})
+	if err != nil {
+		return err
+	}
+	if a.ID == "" {
+		d.doc.faults.note("an agent without an id")
+		return nil
+	}
+	d.doc.agents = append(d.doc.agents, a)
+	return nil
+}
+
+func (d *decoder) framework() error {
+	f := &state.Framework{}
+	first := len(d.doc.tasks)
+	err := d.object(func(key []byte) error {
+		switch string(key) {
+		case `"id"`:
+			return d.common(&f.ID)
+		case `"name"`:
+			return d.unique(&f.Name)
+		case `"hostname"`:
+			return d.unique(&f.Hostname)
+		case `"pid"`:
+			return d.upid(&f.PID, "framework "+f.ID)
+		case `"tasks"`:
+			return d.array(d.task)
+		}
+		return d.skip()
+	})
+	if err != nil {
+		return err
+	}
+	if f.ID == "" {
+		d.doc.faults.note("a framework without an id")
+		d.doc.tasks = d.doc.tasks[:first]
+		return nil
+	}
+	// A task belongs to the framework in which it stands.
+	for _, t := range d.doc.tasks[first:] {
+		t.Key.Framework = f.ID
+	}
+	d.doc.frameworks = append(d.doc.frameworks, f)
+	return nil
+}

@@ -1,0 +1,174 @@
+package master
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"toponym/state"
+)
+
+// Bounds of looking up host names: a cluster has few of them, and a resolver
+// that does not answer must not hold up a state for long.
+const (
+	lookupsAtOnce = 8
+	lookupTimeout = 3 * time.Second  // for all names of one state
+	keepFound     = 5 * time.Minute  // how long addresses are used
+	keepMissing   = 30 * time.Second // how long a failure is
+	maxHostNames  = 10_000
+)
+
+// Resolve looks a host name up.
+type Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
+
+// hosts fills in the addresses of masters, agents and schedulers. Names that
+// do not resolve leave the addresses empty; those known before are used until
+// a look-up gives others.
+type hosts struct {
+	resolve Resolve
+	now     func() time.Time
+
+	mu    sync.Mutex
+	known map[string]*lookup
+}
+
+type lookup struct {
+	addrs []netip.Addr
+	until time.Time
+}
+
+func newHosts(r Resolve, now func() time.Time) *hosts {
+	return &hosts{resolve: r, now: now, known: map[string]*lookup{}}
+}
+
+// want is a host whose addresses depend on names.
+type want struct {
+	addrs *[]netip.Addr
+	names []string // in the order to prefer them
+}
+
+// literal fills in the addresses that stand in a state, and gives what is left
+// to look up.
+func literal(s *state.Snapshot) []want {
+	var wants []want
+	add := func(addrs *[]netip.Addr, names ...string) {
+		// The first that is an address wins over those that are names.
+		for _, n := range names {
+			if a, err := state.ParseAddr(n); err == nil {
+				*addrs = []netip.Addr{a}
+				return
+			}
+			if _, err := netip.ParseAddr(n); err == nil {
+				return // an address, but none to connect to
+			}
+		}
+		names = slices.DeleteFunc(names, func(n string) bool { return !hostName(n) })
+		if len(names) > 0 {
+			wants = append(wants, want{addrs, names})
+		}
+	}
+	add(&s.Leader.Addrs, s.Leader.Host)
+	for i := range s.Masters {
+		add(&s.Masters[i].Addrs, s.Masters[i].Host)
+	}
+	for _, a := range s.Agents {
+		add(&a.Addrs, a.PID.Host, a.Hostname)
+	}
+	for _, f := range s.Frameworks {
+		add(&f.Addrs, f.PID.Host, f.Hostname)
+	}
+	return wants
+}
+
+// fill resolves all names of a state.
+func (h *hosts) fill(ctx context.Context, s *state.Snapshot) {
+	wants := literal(s)
+	if len(wants) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	var g errgroup.Group
+	g.SetLimit(lookupsAtOnce)
+	started := map[string]bool{}
+	for _, w := range wants {
+		for _, n := range w.names {
+			if !started[n] && h.due(n) {
+				started[n] = true
+				g.Go(func() error { h.lookup(ctx, n); return nil })
+			}
+		}
+	}
+	_ = g.Wait() // look-ups give no errors, they leave names unknown
+	for _, w := range wants {
+		for _, n := range w.names {
+			if addrs := h.addrs(n); len(addrs) > 0 {
+				*w.addrs = addrs
+				break
+			}
+		}
+	}
+}
+
+func (h *hosts) due(name string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l := h.known[name]
+	return l == nil || !h.now().Before(l.until)
+}
+
+func (h *hosts) addrs(name string) []netip.Addr {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if l := h.known[name]; l != nil {
+		return l.addrs
+	}
+	return nil
+}
+
+func (h *hosts) lookup(ctx context.Context, name string) {
+	found, err := h.resolve(ctx, name)
+	var addrs []netip.Addr
+	for _, a := range found {
+		if a, perr := state.ParseAddr(a.String()); perr == nil {
+			addrs = append(addrs, a)
+		}
+	}
+	// Resolvers shuffle; the same addresses must look the same.
+	slices.SortFunc(addrs, netip.Addr.Compare)
+	addrs = slices.Compact(addrs)
+
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.known) >= maxHostNames {
+		clear(h.known)
+	}
+	if err != nil || len(addrs) == 0 {
+		l := &lookup{until: h.now().Add(keepMissing)}
+		if before := h.known[name]; before != nil {
+			l.addrs = before.addrs
+		}
+		h.known[name] = l
+		return
+	}
+	h.known[name] = &lookup{addrs: addrs, until: h.now().Add(keepFound)}
+}
+
+// hostName reports whether a string may be a host name, so that nothing else
+// is asked of a resolver.
+func hostName(s string) bool {
+	if len(s) == 0 || len(s) > 253 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '.' && c != '_' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,195 @@
+package master
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"toponym/state"
+	"toponym/state/leader"
+)
+
+// Options say where the state is read from.
+type Options struct {
+	Masters  []leader.Address
+	HTTPS    bool
+	TLS      *tls.Config   // for HTTPS; nil for the system's
+	Interval time.Duration // between two readings
+	Timeout  time.Duration // of one reading, all redirects included
+	MaxBytes int64         // of one answer, decompressed
+	Username string        // for Basic authentication; empty for none
+	Password string
+	Resolve  Resolve // of host names; nil for the system's resolver
+	Log      logrus.FieldLogger
+}
+
+// Watcher reads the state of the leading master over and over.
+type Watcher struct {
+	o       Options
+	static  *leader.Static
+	fetcher *fetcher
+	hosts   *hosts
+
+	lastError string // what was logged, to log it once
+	lastFault string
+	following leader.Address
+}
+
+// Limits of the connection to a master.
+const (
+	dialTimeout  = 5 * time.Second
+	firstBackoff = 500 * time.Millisecond
+	maxBackoff   = 30 * time.Second
+)
+
+// New returns a watcher. It does nothing before Run.
+func New(o Options) *Watcher {
+	if o.Resolve == nil {
+		o.Resolve = func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		}
+	}
+	scheme := "http"
+	if o.HTTPS {
+		scheme = "https"
+	}
+	// A master keeps idle connections for ever, and what follows an answer to
+	// HEAD or an error breaks the next one: one connection per reading.
+	var transport http.RoundTripper = &http.Transport{
+		DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
+		TLSHandshakeTimeout:    dialTimeout,
+		TLSClientConfig:        o.TLS,
+		DisableKeepAlives:      true,
+		DisableCompression:     true,
+		MaxResponseHeaderBytes: 64 << 10,
+		ReadBufferSize:         64 << 10,
+	}
+	if o.Username != "" {
+		transport = basic{transport, o.Username, o.Password}
+	}
+	return &Watcher{
+		o:      o,
+		static: leader.NewStatic(o.Masters),
+		fetcher: &fetcher{
+			client: &http.Client{
+				Transport:     transport,
+				CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+			},
+			scheme:   scheme,
+			maxBytes: o.MaxBytes,
+			old:      map[leader.Address]bool{},
+		},
+		hosts: newHosts(o.Resolve, time.Now),
+	}
+}
+
+// basic adds HTTP Basic authentication to requests (RFC 7617).
+type basic struct {
+	next               http.RoundTripper
+	username, password string
+}
+
+func (b basic) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.SetBasicAuth(b.username, b.password)
+	return b.next.RoundTrip(r)
+}
+
+// Run reads the state at once and then at each interval until ctx ends, and
+// hands each good state to out. A reading that fails is tried again, first
+// soon and then ever later, but not later than the interval.
+func (w *Watcher) Run(ctx context.Context, out func(state.Event)) error {
+	failures := 0
+	for {
+		wait := w.o.Interval
+		if err := w.poll(ctx, out); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			w.failed(err)
+			wait = backoff(failures, w.o.Interval)
+			failures++
+		} else {
+			failures = 0
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+	}
+}
+
+// backoff is how long to wait after a number of failures: twice as long after
+// each, with a random part, so that all servers of a cluster do not ask a
+// master that comes back at the same time.
+func backoff(failures int, interval time.Duration) time.Duration {
+	most := min(maxBackoff, interval)
+	d := min(firstBackoff<<min(failures, 10), most)
+	return d/2 + rand.N(d/2+1)
+}
+
+// poll reads the state once.
+func (w *Watcher) poll(ctx context.Context, out func(state.Event)) error {
+	ctx, cancel := context.WithTimeout(ctx, w.o.Timeout)
+	defer cancel()
+	var errs []error
+	for _, at := range w.static.Candidates() {
+		doc, lead, err := w.fetcher.fetch(ctx, at)
+		if err != nil {
+			errs = append(errs, err)
+			if ctx.Err() != nil {
+				break
+			}
+			continue
+		}
+		w.static.Led(lead)
+		s := snapshot(doc, w.static.Masters())
+		w.hosts.fill(ctx, s)
+		w.succeeded(lead, doc)
+		out(state.Event{Snapshot: s})
+		return nil
+	}
+	if len(errs) == 0 {
+		return errors.New("no masters to ask")
+	}
+	return errors.Join(errs...)
+}
+
+// failed logs why no state was read: once, and again when the reason changes.
+func (w *Watcher) failed(err error) {
+	reason := strings.ReplaceAll(err.Error(), "\n", "; ")
+	if reason == w.lastError {
+		w.o.Log.Debugf("still no state: %s", reason)
+		return
+	}
+	w.lastError = reason
+	w.o.Log.Warnf("no state of the cluster: %s; what was known stays; trying again", reason)
+}
+
+// succeeded logs a new leader, the end of a failure, and parts that were left
+// out: each once.
+func (w *Watcher) succeeded(lead leader.Address, doc *document) {
+	if lead != w.following || w.lastError != "" {
+		w.o.Log.Infof("reading the state of the leading master at %s: %d tasks, %d agents, %d frameworks",
+			lead, len(doc.tasks), len(doc.agents), len(doc.frameworks))
+	}
+	w.following, w.lastError = lead, ""
+	fault := ""
+	if doc.faults.count > 0 {
+		fault = fmt.Sprintf("%d parts of the state were left out, the first: %s", doc.faults.count, doc.faults.first)
+	}
+	if fault != "" && fault != w.lastFault {
+		w.o.Log.Warn(fault)
+	}
+	w.lastFault = fault
+}

@@ -1,0 +1,69 @@
+package state
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// ParsePorts reads port ranges as `/master/state` has them:
+// "[31000-31001, 31005-31005]". Parts that are no ranges of ports are left
+// out; the error names the first of them.
+func ParsePorts(s string) ([]PortRange, error) {
+	inner, ok := strings.CutPrefix(strings.TrimSpace(s), "[")
+	if ok {
+		inner, ok = strings.CutSuffix(inner, "]")
+	}
+	if !ok {
+		return nil, fmt.Errorf("ports %.60q are not in brackets", s)
+	}
+	if strings.TrimSpace(inner) == "" {
+		return nil, nil
+	}
+	ranges := make([]PortRange, 0, 1+strings.Count(inner, ","))
+	var first error
+	for part := range strings.SplitSeq(inner, ",") {
+		r, err := parseRange(strings.TrimSpace(part))
+		if err != nil {
+			if first == nil {
+				first = err
+			}
+			continue
+		}
+		ranges = append(ranges, r)
+	}
+	return ranges, first
+}
+
+// parseRange reads "first-last". A single number is read as a range of one,
+// which is what it cannot but mean.
+func parseRange(s string) (PortRange, error) {
+	a, b, ok := strings.Cut(s, "-")
+	if !ok {
+		b = a
+	}
+	first, err1 := strconv.ParseUint(a, 10, 16)
+	last, err2 := strconv.ParseUint(b, 10, 16)
+	if err1 != nil || err2 != nil || first > last {
+		return PortRange{}, fmt.Errorf("%.60q is no range of ports", s)
+	}
+	return PortRange{uint16(first), uint16(last)}, nil
+}
+
+// ParseAddr reads an address of a task or an agent. Mesos gives IPv6 addresses
+// of containers with their prefix length; it is dropped. Addresses that nobody
+// can connect to are refused: unspecified ones, and those with a scope, which
+// means something on one host only.
+func ParseAddr(s string) (netip.Addr, error) {
+	host, _, _ := strings.Cut(s, "/")
+	a, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.Addr{}, fmt.Errorf("%.60q is no IP address", s)
+	}
+	a = a.Unmap()
+	if a.IsUnspecified() || a.Zone() != "" {
+		return netip.Addr{}, fmt.Errorf("%.60q is no address to connect to", s)
+	}
+	return a, nil
+}

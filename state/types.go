@@ -1,0 +1,102 @@
+package state
+
+import "net/netip"
+
+// TaskKey identifies a task. Task ids alone are not unique: each framework
+// chooses its own (mesos.proto, TaskID).
+type TaskKey struct {
+	Framework string // FrameworkID.value
+	ID        string // TaskID.value
+}
+
+// Task is what names depend on of a Mesos task (mesos.proto, Task).
+type Task struct {
+	Key       TaskKey
+	Name      string // Task.name, as the framework wrote it
+	AgentID   string // Task.slave_id
+	State     string // Task.state, such as "TASK_RUNNING"
+	Ports     []PortRange
+	Discovery *Discovery // nil when the task has none
+	Addresses Addresses
+}
+
+// Running reports whether the task's state is TASK_RUNNING.
+func (t *Task) Running() bool { return t.State == Running }
+
+// Running is the state of a task that gets names.
+const Running = "TASK_RUNNING"
+
+// PortRange is one range of host ports that a task was given, both ends
+// included (mesos.proto, Value.Ranges; resource "ports").
+type PortRange struct {
+	First, Last uint16
+}
+
+// Addresses are a task's own addresses by where the task status says them,
+// each list in the order of the status and without repetitions. They come
+// from the newest TASK_RUNNING status that carries an address, so that a
+// status which only reports health does not take them away.
+type Addresses struct {
+	NetInfo []netip.Addr // container_status.network_infos
+	Docker  []netip.Addr // status label Docker.NetworkSettings.IPAddress
+	Mesos   []netip.Addr // status label MesosContainerizer.NetworkSettings.IPAddress
+}
+
+// Empty reports whether no status carried an address.
+func (a Addresses) Empty() bool {
+	return len(a.NetInfo) == 0 && len(a.Docker) == 0 && len(a.Mesos) == 0
+}
+
+// Discovery is a task's DiscoveryInfo (mesos.proto, DiscoveryInfo).
+type Discovery struct {
+	Name  string
+	Ports []DiscoveryPort
+}
+
+// DiscoveryPort is one port of a DiscoveryInfo (mesos.proto, Port).
+type DiscoveryPort struct {
+	Number   uint16
+	Name     string
+	Protocol string // as written; empty means tcp and udp
+}
+
+// UPID is the address of a libprocess actor, such as
+// "slave(1)@10.0.0.3:5051". Its zero value means that there is none: HTTP
+// frameworks have no pid.
+type UPID struct {
+	ID   string // "slave(1)"
+	Host string // an address, or a host name
+	Port uint16
+}
+
+// IsZero reports whether there is no pid.
+func (p UPID) IsZero() bool { return p == UPID{} }
+
+// Agent is a Mesos agent (mesos.proto, SlaveInfo).
+type Agent struct {
+	ID       string
+	Hostname string // SlaveInfo.hostname, as the agent announced it
+	PID      UPID
+	// Addrs are the addresses of the host part of PID, or of Hostname where
+	// there is no pid. It is empty when the name did not resolve.
+	Addrs []netip.Addr
+}
+
+// Framework is a registered scheduler (mesos.proto, FrameworkInfo).
+type Framework struct {
+	ID       string
+	Name     string
+	Hostname string
+	PID      UPID
+	// Addrs are the scheduler's addresses: of the host part of PID, or of
+	// Hostname where there is no pid.
+	Addrs []netip.Addr
+}
+
+// Master is a Mesos master that is known by configuration or because it
+// leads.
+type Master struct {
+	Host  string // an address, or a host name
+	Port  uint16
+	Addrs []netip.Addr
+}
