@@ -1,0 +1,255 @@
+package records
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+	"sync"
+
+	"toponym/state"
+)
+
+// Set is all records that a cluster implies. One goroutine builds and updates
+// it; [Set.Enumerate] may be called from any.
+type Set struct {
+	names map[Name]*entry
+	maker *maker
+
+	// Owners beside the first, of records that have several.
+	moreA    shared[[4]byte]
+	moreAAAA shared[[16]byte]
+	moreSRV  shared[SRV]
+	morePTR  shared[Name]
+
+	dirty   []*entry // changed in the update that runs
+	omitted []Omission
+
+	mu         sync.Mutex // guards the fields below against Enumerate
+	tasks      map[state.TaskKey]owner
+	frameworks map[string]*state.Framework
+	agents     map[string]*state.Agent
+	leader     state.Master
+	masters    []state.Master
+	hasMasters bool // whether the names of leader and masters were made
+}
+
+// Omission is a name that was left out because it could not stand in a
+// message, or could not be typed.
+type Omission struct {
+	Task      state.TaskKey // zero when a framework's own name was left out
+	Framework string
+	What      string // the part at fault, as the framework wrote it
+	Reason    error
+}
+
+func (o Omission) String() string {
+	if o.Task == (state.TaskKey{}) {
+		return fmt.Sprintf("framework %q: name %q: %v", o.Framework, o.What, o.Reason)
+	}
+	return fmt.Sprintf("task %q of framework %q: name %q: %v", o.Task.ID, o.Task.Framework, o.What, o.Reason)
+}
+
+// Changes is what an update did.
+type Changes struct {
+	Names   []Name     // the names whose records changed, in no order
+	Omitted []Omission // what had to be left out of what was added
+}
+
+// NewSet returns the set of a cluster of which nothing is known.
+func NewSet(o Options) *Set {
+	return &Set{
+		names:      map[Name]*entry{},
+		maker:      newMaker(o, nil),
+		moreA:      shared[[4]byte]{},
+		moreAAAA:   shared[[16]byte]{},
+		moreSRV:    shared[SRV]{},
+		morePTR:    shared[Name]{},
+		tasks:      map[state.TaskKey]owner{},
+		frameworks: map[string]*state.Framework{},
+		agents:     map[string]*state.Agent{},
+	}
+}
+
+// Build makes the set of a cluster.
+func Build(c *state.Cluster, o Options) (*Set, Changes) {
+	s := NewSet(o)
+	d := state.Delta{Masters: true}
+	for t := range c.Tasks() {
+		d.Tasks = append(d.Tasks, t.Key)
+	}
+	for a := range c.Agents() {
+		d.Agents = append(d.Agents, a.ID)
+	}
+	for f := range c.Frameworks() {
+		d.Frameworks = append(d.Frameworks, f.ID)
+	}
+	return s, s.Update(c, d)
+}
+
+// Update makes the set that of c, which differs from the cluster it was made
+// of by d.
+//
+// What is new is added before what is gone is removed, so a record that stays
+// never counts as changed.
+func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	keys := s.affected(c, d)
+	gone := make([]owner, 0, min(len(keys), len(s.tasks)))
+	// Into an empty set records are appended as they come and sorted at the
+	// end, which costs half of inserting each at its place.
+	first := len(s.names) == 0
+	s.maker.sink = (*adding)(s)
+	if first {
+		s.names = make(map[Name]*entry, 3*len(keys))
+		s.tasks = make(map[state.TaskKey]owner, len(keys))
+		s.maker.sink = (*appending)(s)
+	}
+	for _, k := range keys {
+		old, had := s.tasks[k]
+		o, ok := ownerOf(c, k)
+		if had && ok && old == o {
+			continue
+		}
+		if ok {
+			s.maker.task(o)
+			s.tasks[k] = o
+		} else {
+			delete(s.tasks, k)
+		}
+		if had {
+			gone = append(gone, old)
+		}
+	}
+	oldFrameworks := swap(s.frameworks, d.Frameworks, c.Framework, s.maker.framework)
+	oldAgents := swap(s.agents, d.Agents, c.Agent, s.maker.agent)
+	oldLeader, oldMasters, hadMasters := s.leader, s.masters, s.hasMasters
+	if d.Masters {
+		s.leader, s.masters, s.hasMasters = c.Leader(), c.Masters(), true
+		s.maker.masters(s.leader, s.masters)
+	}
+
+	s.maker.sink = (*removing)(s)
+	for _, o := range gone {
+		s.maker.task(o)
+	}
+	for _, f := range oldFrameworks {
+		s.maker.framework(f)
+	}
+	for _, a := range oldAgents {
+		s.maker.agent(a)
+	}
+	if d.Masters && hadMasters {
+		s.maker.masters(oldLeader, oldMasters)
+	}
+
+	if first {
+		s.settle()
+	}
+	return s.finish()
+}
+
+// settle brings the lists that appending has filled into order.
+func (s *Set) settle() {
+	for _, e := range s.dirty {
+		listA.settle(e, s.moreA)
+		listAAAA.settle(e, s.moreAAAA)
+		listSRV.settle(e, s.moreSRV)
+		listPTR.settle(e, s.morePTR)
+	}
+}
+
+// finish ends an update: names without records go, the rest is given out.
+func (s *Set) finish() Changes {
+	ch := Changes{Names: make([]Name, 0, len(s.dirty)), Omitted: s.omitted}
+	for _, e := range s.dirty {
+		ch.Names = append(ch.Names, e.name)
+		e.own, e.dirty = 0, false
+		if d := e.data; len(d.A)+len(d.AAAA)+len(d.SRV)+len(d.PTR) == 0 {
+			delete(s.names, e.name)
+		}
+	}
+	s.dirty, s.omitted = nil, nil
+	return ch
+}
+
+// affected are the tasks whose records may be others than before: the changed
+// ones, and all of a changed agent or framework.
+func (s *Set) affected(c *state.Cluster, d state.Delta) []state.TaskKey {
+	all, _, _ := c.Counts()
+	if len(d.Agents) == 0 && len(d.Frameworks) == 0 || len(d.Tasks) >= all {
+		return d.Tasks
+	}
+	agents, frameworks, listed := setOf(d.Agents), setOf(d.Frameworks), setOf(d.Tasks)
+	keys := slices.Clip(d.Tasks)
+	for t := range c.Tasks() {
+		if (agents[t.AgentID] || frameworks[t.Key.Framework]) && !listed[t.Key] {
+			keys = append(keys, t.Key)
+		}
+	}
+	return keys
+}
+
+func setOf[K comparable](list []K) map[K]bool {
+	set := make(map[K]bool, len(list))
+	for _, k := range list {
+		set[k] = true
+	}
+	return set
+}
+
+// ownerOf finds what the names of a task depend on. Only running tasks on a
+// known agent have names.
+func ownerOf(c *state.Cluster, k state.TaskKey) (owner, bool) {
+	t := c.Task(k)
+	if t == nil || !t.Running() {
+		return owner{}, false
+	}
+	o := owner{task: t, framework: c.Framework(k.Framework), agent: c.Agent(t.AgentID)}
+	return o, o.framework != nil && o.agent != nil
+}
+
+// swap brings known up to date for the given ids, makes the records of the new
+// values and returns the old ones.
+func swap[V any](known map[string]*V, ids []string, now func(string) *V, make func(*V)) []*V {
+	var old []*V
+	for _, id := range ids {
+		before, after := known[id], now(id)
+		if before == after {
+			continue
+		}
+		if before != nil {
+			old = append(old, before)
+		}
+		if after == nil {
+			delete(known, id)
+			continue
+		}
+		known[id] = after
+		make(after)
+	}
+	return old
+}
+
+// Len is the number of names that own records.
+func (s *Set) Len() int { return len(s.names) }
+
+// All gives every name with its data, in no order of names.
+func (s *Set) All() iter.Seq2[Name, *Data] {
+	return func(yield func(Name, *Data) bool) {
+		for n, e := range s.names {
+			if !e.data.Empty() && !yield(n, e.data) {
+				return
+			}
+		}
+	}
+}
+
+// Data returns the records of a name. They are empty where there are none.
+func (s *Set) Data(n Name) *Data {
+	if e := s.names[n]; e != nil {
+		return e.data
+	}
+	return &Data{}
+}

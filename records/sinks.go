@@ -1,0 +1,115 @@
+package records
+
+import "net/netip"
+
+// entry finds or makes the entry of a name that stands in a buffer.
+func (s *Set) entry(name []byte) *entry {
+	if e := s.names[Name(name)]; e != nil {
+		return e
+	}
+	e := &entry{name: Name(name), data: &Data{}, own: ^kind(0)}
+	s.names[e.name] = e
+	return e
+}
+
+// touch notes that an entry's records changed.
+func (s *Set) touch(e *entry) {
+	if !e.dirty {
+		e.dirty = true
+		s.dirty = append(s.dirty, e)
+	}
+}
+
+// known is the name as the set keeps it, so that it is kept once.
+func (s *Set) known(name []byte) Name {
+	if e := s.names[Name(name)]; e != nil {
+		return e.name
+	}
+	return Name(name)
+}
+
+// adding is the sink that counts one more owner of each record.
+type adding Set
+
+func (s *adding) addr(name []byte, a netip.Addr) {
+	e := (*Set)(s).entry(name)
+	if a.Is4() && listA.add(e, s.moreA, a.As4()) ||
+		!a.Is4() && listAAAA.add(e, s.moreAAAA, a.As16()) {
+		(*Set)(s).touch(e)
+	}
+}
+
+func (s *adding) srv(name []byte, d SRV) {
+	e := (*Set)(s).entry(name)
+	if listSRV.add(e, s.moreSRV, d) {
+		(*Set)(s).touch(e)
+	}
+}
+
+func (s *adding) ptr(a netip.Addr, target Name) {
+	e := (*Set)(s).entry([]byte(ReverseName(a)))
+	if listPTR.add(e, s.morePTR, target) {
+		(*Set)(s).touch(e)
+	}
+}
+
+func (s *adding) target(name []byte) Name { return (*Set)(s).known(name) }
+func (s *adding) omit(o Omission)         { s.omitted = append(s.omitted, o) }
+
+// appending is the sink that fills an empty set. The lists are in no order
+// until they are settled.
+type appending Set
+
+func (s *appending) addr(name []byte, a netip.Addr) {
+	e := (*Set)(s).entry(name)
+	if a.Is4() {
+		e.data.A = append(e.data.A, a.As4())
+	} else {
+		e.data.AAAA = append(e.data.AAAA, a.As16())
+	}
+	(*Set)(s).touch(e)
+}
+
+func (s *appending) srv(name []byte, d SRV) {
+	e := (*Set)(s).entry(name)
+	e.data.SRV = append(e.data.SRV, d)
+	(*Set)(s).touch(e)
+}
+
+func (s *appending) ptr(a netip.Addr, target Name) {
+	e := (*Set)(s).entry([]byte(ReverseName(a)))
+	e.data.PTR = append(e.data.PTR, target)
+	(*Set)(s).touch(e)
+}
+
+func (s *appending) target(name []byte) Name { return (*Set)(s).known(name) }
+func (s *appending) omit(o Omission)         { s.omitted = append(s.omitted, o) }
+
+// removing is the sink that counts one owner less.
+type removing Set
+
+func (s *removing) addr(name []byte, a netip.Addr) {
+	e := s.names[Name(name)]
+	if e == nil {
+		return
+	}
+	if a.Is4() && listA.remove(e, s.moreA, a.As4()) ||
+		!a.Is4() && listAAAA.remove(e, s.moreAAAA, a.As16()) {
+		(*Set)(s).touch(e)
+	}
+}
+
+func (s *removing) srv(name []byte, d SRV) {
+	if e := s.names[Name(name)]; e != nil && listSRV.remove(e, s.moreSRV, d) {
+		(*Set)(s).touch(e)
+	}
+}
+
+func (s *removing) ptr(a netip.Addr, target Name) {
+	if e := s.names[ReverseName(a)]; e != nil && listPTR.remove(e, s.morePTR, target) {
+		(*Set)(s).touch(e)
+	}
+}
+
+func (s *removing) target(name []byte) Name { return (*Set)(s).known(name) }
+func (s *removing) omit(Omission)           {}
