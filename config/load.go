@@ -123,6 +123,8 @@ func variable(key string) string {
 }
 
 // sameKey folds keys as viper does, which is not how strings.EqualFold does it.
+//
+//lint:ignore SA6005 see above
 func sameKey(a, b string) bool { return strings.ToLower(a) == strings.ToLower(b) }
 
 func viperKey(key string) string { return strings.ReplaceAll(key, ".", delimiter) }

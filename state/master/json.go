@@ -83,8 +83,10 @@ func (r *reader) bytes() ([]byte, error) {
 	inner := v[1 : len(v)-1]
 	for _, c := range inner {
 		if c == '\\' {
-			r.buf, err = jsontext.AppendUnquote(r.buf[:0], v)
-			return r.buf, err
+			// The decoder has checked the syntax; what is left to complain
+			// of, such as half a surrogate pair, becomes U+FFFD.
+			r.buf, _ = jsontext.AppendUnquote(r.buf[:0], v)
+			return r.buf, nil
 		}
 	}
 	return inner, nil

@@ -1,0 +1,135 @@
+package api
+
+import (
+	"flag"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"toponym/records"
+	"toponym/state"
+	"toponym/zone"
+)
+
+var update = flag.Bool("update", false, "write the golden files in testdata")
+
+const testSerial = 1700000000
+
+func zoneOptions() zone.Options {
+	return zone.Options{
+		Origins: []records.Name{records.MustParseName("mesos"), records.ReverseIPv4, records.ReverseIPv6},
+		MName:   records.MustParseName("ns1.mesos"),
+		RName:   records.MustParseName("root.ns1.mesos"),
+		Refresh: 60, Retry: 600, Expire: 86400, Minimum: 60, TTL: 60,
+	}
+}
+
+// testSnapshot has a task on two families of addresses, one without
+// DiscoveryInfo, and one that has only an IPv6 address.
+func testSnapshot() *state.Snapshot {
+	addr := netip.MustParseAddr
+	leader := state.Master{Host: "10.0.0.1", Port: 5050, Addrs: []netip.Addr{addr("10.0.0.1")}}
+	return &state.Snapshot{
+		Leader:  leader,
+		Masters: []state.Master{leader},
+		Agents: []*state.Agent{{
+			ID: "20150101-S0", Hostname: "agent0",
+			PID:   state.UPID{ID: "slave(1)", Host: "10.0.0.2", Port: 5051},
+			Addrs: []netip.Addr{addr("10.0.0.2")},
+		}},
+		Frameworks: []*state.Framework{{ID: "f1", Name: "marathon", Addrs: []netip.Addr{addr("10.0.0.3")}}},
+		Tasks: []*state.Task{
+			{
+				Key: state.TaskKey{Framework: "f1", ID: "nginx.1"}, Name: "nginx", AgentID: "20150101-S0", State: state.Running,
+				Ports:     []state.PortRange{{First: 31000, Last: 31001}},
+				Addresses: state.Addresses{NetInfo: []netip.Addr{addr("192.168.0.9"), addr("192.168.0.1"), addr("fd00::1")}},
+			},
+			{
+				Key: state.TaskKey{Framework: "f1", ID: "web.1"}, Name: "web", AgentID: "20150101-S0", State: state.Running,
+				Addresses: state.Addresses{NetInfo: []netip.Addr{addr("192.168.0.2"), addr("fd00::2"), addr("fd00::3")}},
+				Discovery: &state.Discovery{Name: "web", Ports: []state.DiscoveryPort{{Number: 80, Name: "http", Protocol: "tcp"}}},
+			},
+			{
+				Key: state.TaskKey{Framework: "f1", ID: "six.1"}, Name: "six", AgentID: "20150101-S0", State: state.Running,
+				Addresses: state.Addresses{NetInfo: []netip.Addr{addr("fd00::6")}},
+				Discovery: &state.Discovery{Name: "six", Ports: []state.DiscoveryPort{{Number: 53, Protocol: "udp"}}},
+			},
+		},
+	}
+}
+
+func testSet(s *state.Snapshot) *records.Set {
+	c := state.NewCluster()
+	c.Apply(state.Event{Snapshot: s})
+	set, _ := records.Build(c, records.Options{
+		Domain:    records.MustParseName("mesos"),
+		MName:     records.MustParseName("ns1.mesos"),
+		Listeners: []netip.Addr{netip.MustParseAddr("10.0.0.53")},
+		IPSources: []records.IPSource{records.SourceNetInfo, records.SourceHost},
+		Rule:      records.RFC1123,
+		SRVWeight: 1,
+		Reverse:   true,
+	})
+	return set
+}
+
+func testOptions(s *state.Snapshot) Options {
+	set := testSet(s)
+	return Options{
+		Store:          zone.NewStore(zone.Compile(set, zoneOptions(), testSerial)),
+		Version:        "v1.2.3",
+		URL:            "https://example.org/toponym",
+		Domain:         "mesos",
+		RefreshSeconds: 60,
+		EnumerationOn:  true,
+		Enumerate:      func() any { return set.Enumerate() },
+		Config: func(serial uint32) any {
+			return struct {
+				Domain string
+				Serial uint32
+			}{"mesos", serial}
+		},
+	}
+}
+
+// testServer answers from the test cluster.
+func testServer() *Server { return New(testOptions(testSnapshot())) }
+
+// pendingServer knows nothing of the cluster yet.
+func pendingServer() *Server {
+	o := testOptions(testSnapshot())
+	o.Store = zone.NewStore(zone.Pending(zoneOptions()))
+	return New(o)
+}
+
+func do(s *Server, method, target string) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, httptest.NewRequest(method, target, nil))
+	return w
+}
+
+func get(s *Server, target string) *httptest.ResponseRecorder {
+	return do(s, http.MethodGet, target)
+}
+
+// golden compares with a file of testdata byte for byte.
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != string(want) {
+		t.Errorf("%s differs (-update writes it anew); got:\n%s\nwant:\n%s", path, got, want)
+	}
+}

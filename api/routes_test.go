@@ -1,0 +1,182 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+var allPaths = []string{
+	"/", "/?name=leader.mesos", "/healthz", "/readyz",
+	"/v1/version", "/v1/config", "/v1/enumerate", "/v1/axfr",
+	"/v1/hosts/leader.mesos", "/v1/services/_leader._tcp.mesos",
+}
+
+func TestStatus(t *testing.T) {
+	closed := testOptions(testSnapshot())
+	closed.EnumerationOn = false
+	bare := testOptions(testSnapshot())
+	bare.Enumerate, bare.Config = nil, nil
+
+	for _, c := range []struct {
+		name   string
+		server *Server
+		path   string
+		status int
+		body   string // exact, where it is not empty
+	}{
+		{"ready", testServer(), "/healthz", 200, "ok"},
+		{"ready", testServer(), "/readyz", 200, "ok"},
+		{"ready", testServer(), "/v1/hosts/leader.mesos/ports", 501, "To be implemented..."},
+		{"ready", testServer(), "/v1", 404, ""},
+		{"ready", testServer(), "/v1/", 404, ""},
+		{"ready", testServer(), "/v1/hosts/", 404, ""},
+		{"ready", testServer(), "/v1/hosts", 404, ""},
+		{"ready", testServer(), "/v1/hosts/leader.mesos/nothing", 404, ""},
+		{"ready", testServer(), "/v2/version", 404, ""},
+		{"ready", testServer(), "/V1/version", 404, ""},
+		{"ready", testServer(), "/index.html", 404, ""},
+		{"ready", testServer(), "/v1/version/", 200, ""},
+
+		{"no enumeration", New(closed), "/v1/enumerate", 404, ""},
+		{"no enumeration", New(closed), "/v1/axfr", 404, ""},
+		{"no enumeration", New(closed), "/v1/version", 200, ""},
+		{"no functions", New(bare), "/v1/enumerate", 404, ""},
+		{"no functions", New(bare), "/v1/config", 404, ""},
+		{"no functions", New(bare), "/", 200, ""},
+
+		{"pending", pendingServer(), "/healthz", 200, "ok"},
+		{"pending", pendingServer(), "/readyz", 503, "no state of the cluster yet"},
+		{"pending", pendingServer(), "/", 200, ""},
+		{"pending", pendingServer(), "/?name=leader.mesos", 200, ""},
+		{"pending", pendingServer(), "/v1/version", 200, ""},
+		{"pending", pendingServer(), "/v1/config", 200, ""},
+		{"pending", pendingServer(), "/v1/hosts/leader.mesos/ports", 501, ""},
+		{"pending", pendingServer(), "/v1/hosts/leader.mesos", 503, "{\n \"error\": \"no state of the cluster yet\"\n}"},
+		{"pending", pendingServer(), "/v1/services/_leader._tcp.mesos", 503, "{\n \"error\": \"no state of the cluster yet\"\n}"},
+		{"pending", pendingServer(), "/v1/axfr", 503, "{\n \"error\": \"no state of the cluster yet\"\n}"},
+		{"pending", pendingServer(), "/v1/enumerate", 503, "{\n \"error\": \"no state of the cluster yet\"\n}"},
+	} {
+		w := get(c.server, c.path)
+		if w.Code != c.status {
+			t.Errorf("%s: %s: status %d, want %d", c.name, c.path, w.Code, c.status)
+		}
+		if c.body != "" && w.Body.String() != c.body {
+			t.Errorf("%s: %s: body %q, want %q", c.name, c.path, w.Body, c.body)
+		}
+		if w.Code == 404 && !strings.HasPrefix(w.Header().Get("Content-Type"), "text/plain") {
+			t.Errorf("%s: %s: Content-Type %q", c.name, c.path, w.Header().Get("Content-Type"))
+		}
+	}
+}
+
+func TestOtherMethods(t *testing.T) {
+	s := testServer()
+	for _, path := range append(allPaths, "/v1/hosts/leader.mesos/ports") {
+		for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW"} {
+			w := do(s, method, path)
+			if w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") != "GET, HEAD" {
+				t.Errorf("%s %s: status %d, Allow %q", method, path, w.Code, w.Header().Get("Allow"))
+			}
+		}
+	}
+}
+
+// HEAD has the headers of GET and no body, on a real connection.
+func TestHead(t *testing.T) {
+	server := httptest.NewServer(testServer().Handler())
+	defer server.Close()
+	for _, path := range allPaths {
+		head, err := server.Client().Head(server.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = head.Body.Close()
+		got, err := server.Client().Get(server.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = got.Body.Close()
+		if head.StatusCode != 200 || got.StatusCode != 200 {
+			t.Errorf("%s: status %d and %d", path, head.StatusCode, got.StatusCode)
+		}
+		if h, g := head.Header.Get("Content-Type"), got.Header.Get("Content-Type"); h != g {
+			t.Errorf("%s: Content-Type %q and %q", path, h, g)
+		}
+		// The length of a transfer is not known before it is made.
+		if head.ContentLength != got.ContentLength && path != "/v1/axfr" {
+			t.Errorf("%s: Content-Length %d and %d", path, head.ContentLength, got.ContentLength)
+		}
+	}
+}
+
+func TestHeadersOfEveryAnswer(t *testing.T) {
+	s := testServer()
+	for _, path := range append(allPaths, "/nothing", "/v1/hosts/x/ports") {
+		h := get(s, path).Header()
+		if h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %v", path, h)
+		}
+	}
+}
+
+// A body is not read: the connection closes instead.
+func TestRequestBody(t *testing.T) {
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest("GET", "/v1/version", strings.NewReader("x"))
+	testServer().Handler().ServeHTTP(w, r)
+	if w.Code != 200 || w.Header().Get("Connection") != "close" {
+		t.Errorf("status %d, header %v", w.Code, w.Header())
+	}
+}
+
+// While as many big answers as may be are under way, others wait, until their
+// client goes away.
+func TestBulkWaits(t *testing.T) {
+	s := testServer()
+	for range maxBulk {
+		s.bulk <- struct{}{}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, httptest.NewRequestWithContext(ctx, "GET", "/v1/axfr", nil))
+	if w.Body.Len() > 0 {
+		t.Errorf("answered: %s", w.Body)
+	}
+	if w := get(s, "/v1/hosts/leader.mesos"); w.Code != 200 {
+		t.Errorf("a small answer: status %d", w.Code)
+	}
+	<-s.bulk
+	for range 2 { // the place is given back
+		if w := get(s, "/v1/axfr"); w.Code != 200 || w.Body.Len() == 0 {
+			t.Errorf("status %d, %d octets", w.Code, w.Body.Len())
+		}
+	}
+}
+
+// Whatever the path is, the answer is one of the known ones.
+func FuzzPath(f *testing.F) {
+	for _, path := range allPaths {
+		f.Add("GET", path)
+	}
+	f.Add("HEAD", "/v1/hosts/..%2f%00.*")
+	f.Add("GET", "/v1/services/%ff%fe.*.*.*")
+	f.Add("GET", "/?name=%3Cscript%3E&name=%zz;")
+	s := testServer()
+	f.Fuzz(func(t *testing.T, method, target string) {
+		r, err := http.NewRequest(method, target, nil)
+		if err != nil {
+			t.Skip()
+		}
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, r)
+		switch w.Code {
+		case 200, 301, 307, 308, 400, 404, 405, 501:
+		default:
+			t.Errorf("status %d", w.Code)
+		}
+	})
+}

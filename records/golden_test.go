@@ -1,0 +1,152 @@
+package records_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"toponym/records"
+	"toponym/state"
+	"toponym/state/master"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// loadState reads a fixture as the program does.
+func loadState(t testing.TB, file string) *state.Snapshot {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("..", "testdata", "states", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := master.Decode(bytes.NewReader(b))
+	if err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	return s
+}
+
+func options(sources string) records.Options {
+	o := records.Options{
+		Domain:    records.MustParseName("mesos"),
+		MName:     records.MustParseName("ns1.mesos"),
+		Listeners: []netip.Addr{netip.MustParseAddr("10.0.0.53")},
+		Rule:      records.RFC1123,
+		SRVWeight: 1,
+		Reverse:   true,
+	}
+	for s := range strings.SplitSeq(sources, ",") {
+		source, err := records.ParseIPSource(s)
+		if err != nil {
+			panic(err)
+		}
+		o.IPSources = append(o.IPSources, source)
+	}
+	return o
+}
+
+// text is a set as a sorted list of lines that people can read.
+func text(s *records.Set) string {
+	var lines []string
+	for n, d := range s.All() {
+		for _, a := range d.A {
+			lines = append(lines, fmt.Sprintf("%s A %s", n, netip.AddrFrom4(a)))
+		}
+		for _, a := range d.AAAA {
+			lines = append(lines, fmt.Sprintf("%s AAAA %s", n, netip.AddrFrom16(a)))
+		}
+		for _, v := range d.SRV {
+			lines = append(lines, fmt.Sprintf("%s SRV %d %d %d %s", n, v.Priority, v.Weight, v.Port, v.Target))
+		}
+		if len(d.PTR) == 1 {
+			lines = append(lines, fmt.Sprintf("%s PTR %s", n, d.PTR[0]))
+		}
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// golden compares with a file under testdata/records, or writes it.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("..", "testdata", "records", name)
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs; run with -update and read the diff\n%s", name, firstDifference(string(want), got))
+	}
+}
+
+func firstDifference(want, got string) string {
+	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
+	for i := range min(len(w), len(g)) {
+		if w[i] != g[i] {
+			return fmt.Sprintf("line %d\nwant %s\ngot  %s", i+1, w[i], g[i])
+		}
+	}
+	return fmt.Sprintf("want %d lines, got %d", len(w), len(g))
+}
+
+func TestStates(t *testing.T) {
+	files, err := filepath.Glob("../testdata/states/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no states: %v", err)
+	}
+	for _, f := range files {
+		file := filepath.Base(f)
+		for _, sources := range []string{"netinfo,mesos,host", "host", "docker,netinfo", "mesos,docker"} {
+			t.Run(file+"/"+sources, func(t *testing.T) {
+				c := state.NewCluster()
+				c.Apply(state.Event{Snapshot: loadState(t, file)})
+				set, changes := records.Build(c, options(sources))
+				got := text(set)
+				omitted := make([]string, len(changes.Omitted))
+				for i, o := range changes.Omitted {
+					omitted[i] = "# left out: " + o.String()
+				}
+				slices.Sort(omitted)
+				got += strings.Join(slices.Compact(omitted), "\n")
+				golden(t, strings.TrimSuffix(file, ".json")+"."+strings.ReplaceAll(sources, ",", "-")+".txt", got)
+			})
+		}
+	}
+}
+
+func TestStatesWithRFC952(t *testing.T) {
+	c := state.NewCluster()
+	c.Apply(state.Event{Snapshot: loadState(t, "mesos-1.5.json")})
+	o := options("netinfo,host")
+	o.Rule, o.Reverse = records.RFC952, false
+	set, _ := records.Build(c, o)
+	golden(t, "mesos-1.5.rfc952.txt", text(set))
+}
+
+func TestEnumerate(t *testing.T) {
+	for _, file := range []string{"mesos-0.28.json", "mesos-1.11.json"} {
+		t.Run(file, func(t *testing.T) {
+			c := state.NewCluster()
+			c.Apply(state.Event{Snapshot: loadState(t, file)})
+			set, _ := records.Build(c, options("netinfo,host"))
+			b, err := json.MarshalIndent(set.Enumerate(), "", " ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, strings.TrimSuffix(file, ".json")+".enumerate.json", string(b)+"\n")
+		})
+	}
+}
