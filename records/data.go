@@ -3,6 +3,7 @@ package records
 import (
 	"cmp"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -38,6 +39,20 @@ type Data struct {
 // Empty reports whether there is no record.
 func (d *Data) Empty() bool {
 	return len(d.A) == 0 && len(d.AAAA) == 0 && len(d.SRV) == 0 && len(d.PTR) != 1
+}
+
+// Equal reports whether both stand for the same records.
+func (d *Data) Equal(o *Data) bool {
+	return slices.Equal(d.A, o.A) && slices.Equal(d.AAAA, o.AAAA) && slices.Equal(d.SRV, o.SRV) &&
+		slices.Equal(d.pointer(), o.pointer())
+}
+
+// pointer is the name of the PTR record, where there is one.
+func (d *Data) pointer() []Name {
+	if len(d.PTR) == 1 {
+		return d.PTR
+	}
+	return nil
 }
 
 // ReverseName is the name under in-addr.arpa or ip6.arpa that stands for an

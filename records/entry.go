@@ -16,6 +16,12 @@ type entry struct {
 	dirty bool // the records changed in this update
 }
 
+// dirty is an entry that an update changes, and what its data was before.
+type dirty struct {
+	entry  *entry
+	before *Data
+}
+
 // kind is a bit for each list of Data.
 type kind uint8
 

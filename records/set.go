@@ -21,7 +21,7 @@ type Set struct {
 	moreSRV  shared[SRV]
 	morePTR  shared[Name]
 
-	dirty   []*entry // changed in the update that runs
+	dirty   []dirty // entries that the update that runs has changed
 	omitted []Omission
 
 	mu         sync.Mutex // guards the fields below against Enumerate
@@ -152,7 +152,8 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 
 // settle brings the lists that appending has filled into order.
 func (s *Set) settle() {
-	for _, e := range s.dirty {
+	for _, d := range s.dirty {
+		e := d.entry
 		listA.settle(e, s.moreA)
 		listAAAA.settle(e, s.moreAAAA)
 		listSRV.settle(e, s.moreSRV)
@@ -163,9 +164,12 @@ func (s *Set) settle() {
 // finish ends an update: names without records go, the rest is given out.
 func (s *Set) finish() Changes {
 	ch := Changes{Names: make([]Name, 0, len(s.dirty)), Omitted: s.omitted}
-	for _, e := range s.dirty {
-		ch.Names = append(ch.Names, e.name)
+	for _, d := range s.dirty {
+		e := d.entry
 		e.own, e.dirty = 0, false
+		if !e.data.Equal(d.before) {
+			ch.Names = append(ch.Names, e.name)
+		}
 		if d := e.data; len(d.A)+len(d.AAAA)+len(d.SRV)+len(d.PTR) == 0 {
 			delete(s.names, e.name)
 		}

@@ -12,13 +12,19 @@ func (s *Set) entry(name []byte) *entry {
 	return e
 }
 
-// touch notes that an entry's records changed.
-func (s *Set) touch(e *entry) {
-	if !e.dirty {
-		e.dirty = true
-		s.dirty = append(s.dirty, e)
+// touch notes that an entry's records changed from what they were before.
+func (s *Set) touch(e *entry, before *Data) {
+	if e.dirty {
+		return
 	}
+	if before == e.data {
+		before = &nothing // the entry is new: its data was changed in place
+	}
+	e.dirty = true
+	s.dirty = append(s.dirty, dirty{e, before})
 }
+
+var nothing Data
 
 // known is the name as the set keeps it, so that it is kept once.
 func (s *Set) known(name []byte) Name {
@@ -33,23 +39,26 @@ type adding Set
 
 func (s *adding) addr(name []byte, a netip.Addr) {
 	e := (*Set)(s).entry(name)
+	before := e.data
 	if a.Is4() && listA.add(e, s.moreA, a.As4()) ||
 		!a.Is4() && listAAAA.add(e, s.moreAAAA, a.As16()) {
-		(*Set)(s).touch(e)
+		(*Set)(s).touch(e, before)
 	}
 }
 
 func (s *adding) srv(name []byte, d SRV) {
 	e := (*Set)(s).entry(name)
+	before := e.data
 	if listSRV.add(e, s.moreSRV, d) {
-		(*Set)(s).touch(e)
+		(*Set)(s).touch(e, before)
 	}
 }
 
 func (s *adding) ptr(a netip.Addr, target Name) {
 	e := (*Set)(s).entry([]byte(ReverseName(a)))
+	before := e.data
 	if listPTR.add(e, s.morePTR, target) {
-		(*Set)(s).touch(e)
+		(*Set)(s).touch(e, before)
 	}
 }
 
@@ -67,19 +76,19 @@ func (s *appending) addr(name []byte, a netip.Addr) {
 	} else {
 		e.data.AAAA = append(e.data.AAAA, a.As16())
 	}
-	(*Set)(s).touch(e)
+	(*Set)(s).touch(e, e.data)
 }
 
 func (s *appending) srv(name []byte, d SRV) {
 	e := (*Set)(s).entry(name)
 	e.data.SRV = append(e.data.SRV, d)
-	(*Set)(s).touch(e)
+	(*Set)(s).touch(e, e.data)
 }
 
 func (s *appending) ptr(a netip.Addr, target Name) {
 	e := (*Set)(s).entry([]byte(ReverseName(a)))
 	e.data.PTR = append(e.data.PTR, target)
-	(*Set)(s).touch(e)
+	(*Set)(s).touch(e, e.data)
 }
 
 func (s *appending) target(name []byte) Name { return (*Set)(s).known(name) }
@@ -93,21 +102,32 @@ func (s *removing) addr(name []byte, a netip.Addr) {
 	if e == nil {
 		return
 	}
+	before := e.data
 	if a.Is4() && listA.remove(e, s.moreA, a.As4()) ||
 		!a.Is4() && listAAAA.remove(e, s.moreAAAA, a.As16()) {
-		(*Set)(s).touch(e)
+		(*Set)(s).touch(e, before)
 	}
 }
 
 func (s *removing) srv(name []byte, d SRV) {
-	if e := s.names[Name(name)]; e != nil && listSRV.remove(e, s.moreSRV, d) {
-		(*Set)(s).touch(e)
+	e := s.names[Name(name)]
+	if e == nil {
+		return
+	}
+	before := e.data
+	if listSRV.remove(e, s.moreSRV, d) {
+		(*Set)(s).touch(e, before)
 	}
 }
 
 func (s *removing) ptr(a netip.Addr, target Name) {
-	if e := s.names[ReverseName(a)]; e != nil && listPTR.remove(e, s.morePTR, target) {
-		(*Set)(s).touch(e)
+	e := s.names[ReverseName(a)]
+	if e == nil {
+		return
+	}
+	before := e.data
+	if listPTR.remove(e, s.morePTR, target) {
+		(*Set)(s).touch(e, before)
 	}
 }
 

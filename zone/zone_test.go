@@ -1,0 +1,234 @@
+package zone
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"toponym/records"
+	"toponym/state"
+)
+
+func name(s string) records.Name { return records.MustParseName(s) }
+
+func testOptions() Options {
+	return Options{
+		Origins: []records.Name{name("mesos"), records.ReverseIPv4, records.ReverseIPv6},
+		MName:   name("ns1.mesos"), RName: name("root.ns1.mesos"),
+		Refresh: 60, Retry: 600, Expire: 86400, Minimum: 30, TTL: 60,
+	}
+}
+
+// testSet is the records of one task with a service, with PTR records.
+func testSet() *records.Set {
+	addr := netip.MustParseAddr
+	c := state.NewCluster()
+	leader := state.Master{Host: "10.0.0.1", Port: 5050, Addrs: []netip.Addr{addr("10.0.0.1")}}
+	c.Apply(state.Event{Snapshot: &state.Snapshot{
+		Leader:     leader,
+		Masters:    []state.Master{leader},
+		Agents:     []*state.Agent{{ID: "x-S0", PID: state.UPID{ID: "slave(1)", Host: "10.0.0.2", Port: 5051}, Addrs: []netip.Addr{addr("10.0.0.2")}}},
+		Frameworks: []*state.Framework{{ID: "f", Name: "marathon"}},
+		Tasks: []*state.Task{{
+			Key: state.TaskKey{Framework: "f", ID: "web.1"}, Name: "web", AgentID: "x-S0", State: state.Running,
+			Addresses: state.Addresses{NetInfo: []netip.Addr{addr("192.168.0.7"), addr("fd00::7")}},
+			Discovery: &state.Discovery{Name: "web", Ports: []state.DiscoveryPort{{Number: 80, Name: "http", Protocol: "tcp"}}},
+		}},
+	}})
+	set, _ := records.Build(c, records.Options{
+		Domain: name("mesos"), MName: name("ns1.mesos"), Listeners: []netip.Addr{addr("10.0.0.53")},
+		IPSources: []records.IPSource{records.SourceNetInfo}, Rule: records.RFC1123, SRVWeight: 1, Reverse: true,
+	})
+	return set
+}
+
+func TestLookup(t *testing.T) {
+	z := Compile(testSet(), testOptions(), 7)
+	for _, tc := range []struct {
+		name   string
+		qtype  uint16
+		want   Result
+		origin string
+	}{
+		{"web.marathon.mesos", dns.TypeA, Hit, "mesos"},
+		{"web.marathon.mesos", dns.TypeAAAA, Hit, "mesos"},
+		{"web.marathon.mesos", dns.TypeANY, Hit, "mesos"},
+		{"web.marathon.mesos", dns.TypeSRV, NoData, "mesos"},
+		{"web.marathon.mesos", dns.TypeTXT, NoData, "mesos"},
+		{"web.marathon.mesos", 65280, NoData, "mesos"},
+		{"web.marathon.mesos", dns.TypeSOA, NoData, "mesos"},
+		{"_web._tcp.marathon.mesos", dns.TypeSRV, Hit, "mesos"},
+		{"_http._tcp.web.marathon.mesos", dns.TypeSRV, Hit, "mesos"},
+		{"_tcp.web.marathon.mesos", dns.TypeSRV, NoData, "mesos"}, // empty non-terminals exist
+		{"_tcp.web.marathon.mesos", dns.TypeANY, NoData, "mesos"},
+		{"_tcp.marathon.mesos", dns.TypeA, NoData, "mesos"},
+		{"marathon.mesos", dns.TypeA, NoData, "mesos"},
+		{"_udp.marathon.mesos", dns.TypeA, NXDomain, "mesos"},
+		{"x.web.marathon.mesos", dns.TypeA, NXDomain, "mesos"},
+		{"nope.mesos", dns.TypeSRV, NXDomain, "mesos"},
+		{"mesos", dns.TypeSOA, Hit, "mesos"},
+		{"mesos", dns.TypeNS, Hit, "mesos"},
+		{"mesos", dns.TypeANY, Hit, "mesos"},
+		{"mesos", dns.TypeA, NoData, "mesos"},
+		{"7.0.168.192.in-addr.arpa", dns.TypePTR, Hit, "in-addr.arpa"},
+		{"168.192.in-addr.arpa", dns.TypePTR, NoData, "in-addr.arpa"},
+		{"8.0.168.192.in-addr.arpa", dns.TypePTR, NXDomain, "in-addr.arpa"},
+		{"ip6.arpa", dns.TypeSOA, Hit, "ip6.arpa"},
+		{"example.com", dns.TypeA, NotOurs, ""},
+		{"amesos", dns.TypeA, NotOurs, ""},
+		{".", dns.TypeNS, NotOurs, ""},
+	} {
+		t.Run(tc.name+"/"+dns.Type(tc.qtype).String(), func(t *testing.T) {
+			a, got := z.Lookup([]byte(name(tc.name)), tc.qtype)
+			if got != tc.want {
+				t.Errorf("got %v, want %v", got, tc.want)
+			}
+			if tc.origin != "" && a.Origin != name(tc.origin) {
+				t.Errorf("origin %v, want %v", a.Origin, tc.origin)
+			}
+			if exists := got == Hit || got == NoData; exists != (a.Node != nil) {
+				t.Errorf("node %v", a.Node)
+			}
+		})
+	}
+}
+
+// Names inside of an origin that end in the same octets by chance are told
+// apart at label boundaries.
+func TestOriginAtLabelBoundary(t *testing.T) {
+	o := testOptions()
+	o.Origins = []records.Name{name("mesos"), name("b.mesos")}
+	z := Pending(o)
+	for in, want := range map[string]string{"a.b.mesos": "b.mesos", "ab.mesos": "mesos", "b.mesos": "b.mesos"} {
+		if a, _ := z.Lookup([]byte(name(in)), dns.TypeA); a.Origin != name(want) {
+			t.Errorf("%s: origin %v, want %s", in, a.Origin, want)
+		}
+	}
+	// A label may hold octets that look like the lengths of an origin's.
+	tricky := []byte("\x07a\x05mesos\x00")
+	if _, r := z.Lookup(tricky, dns.TypeA); r != NotOurs {
+		t.Errorf("got %v", r)
+	}
+}
+
+func TestPending(t *testing.T) {
+	z := Pending(testOptions())
+	if _, r := z.Lookup([]byte(name("web.marathon.mesos")), dns.TypeA); r != NotReady {
+		t.Errorf("got %v", r)
+	}
+	if _, r := z.Lookup([]byte(name("example.com")), dns.TypeA); r != NotOurs {
+		t.Errorf("got %v", r)
+	}
+	if z.Ready() || z.Serial() != 0 {
+		t.Errorf("ready %v, serial %d", z.Ready(), z.Serial())
+	}
+}
+
+func TestRRs(t *testing.T) {
+	z := Compile(testSet(), testOptions(), 7)
+	for _, tc := range []struct {
+		name  string
+		qtype uint16
+		want  []string
+	}{
+		{"web.marathon.mesos", dns.TypeA, []string{"WEB.\t60\tIN\tA\t192.168.0.7"}},
+		{"web.marathon.mesos", dns.TypeANY, []string{"WEB.\t60\tIN\tA\t192.168.0.7", "WEB.\t60\tIN\tAAAA\tfd00::7"}},
+		{"_web._tcp.marathon.mesos", dns.TypeSRV, []string{"WEB.\t60\tIN\tSRV\t0 1 80 web-e844k-s0.marathon.mesos."}},
+		{"7.0.168.192.in-addr.arpa", dns.TypePTR, []string{"WEB.\t60\tIN\tPTR\tweb.marathon.mesos."}},
+		{"mesos", dns.TypeNS, []string{"WEB.\t60\tIN\tNS\tns1.mesos."}},
+		{"mesos", dns.TypeSOA, []string{"WEB.\t60\tIN\tSOA\tns1.mesos. root.ns1.mesos. 7 60 600 86400 30"}},
+		{"web.marathon.mesos", dns.TypeSOA, nil},
+	} {
+		var got []string
+		for _, rr := range z.RRs(z.Node(name(tc.name)), "WEB.", tc.qtype) {
+			got = append(got, rr.String())
+		}
+		if strings.Join(got, "\n") != strings.Join(tc.want, "\n") {
+			t.Errorf("%s %s:\ngot  %q\nwant %q", tc.name, dns.Type(tc.qtype), got, tc.want)
+		}
+	}
+}
+
+func TestCountsAreThoseOfTheNodes(t *testing.T) {
+	z := Compile(testSet(), testOptions(), 7)
+	var want Counts
+	for n := range z.All() {
+		if !n.Empty() {
+			want.Names++
+		}
+		want.A += len(n.A)
+		want.AAAA += len(n.AAAA)
+		want.SRV += len(n.SRV)
+		want.PTR += len(n.PTR)
+	}
+	if got := z.Counts(); got != want || got.A == 0 || got.SRV == 0 || got.PTR == 0 {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// Whatever is under an origin has all its parents, and an apex has no data of
+// others.
+func TestParentsExist(t *testing.T) {
+	z := Compile(testSet(), testOptions(), 7)
+	for n := range z.All() {
+		if n.Apex {
+			continue
+		}
+		p, ok := n.Name.Parent()
+		if !ok || z.Node(p) == nil {
+			t.Errorf("%v has no parent", n.Name)
+		}
+	}
+}
+
+// Names that do not lie under an origin are not answered, such as a name
+// server's own name in another domain.
+func TestNamesOutsideAreLeftOut(t *testing.T) {
+	o := testOptions()
+	o.Origins = []records.Name{name("marathon.mesos")}
+	z := Compile(testSet(), o, 1)
+	if z.Node(name("leader.mesos")) != nil || z.Node(name("mesos")) != nil {
+		t.Error("a name outside is there")
+	}
+	if z.Node(name("web.marathon.mesos")) == nil {
+		t.Error("a name inside is missing")
+	}
+}
+
+func TestNegativeTTL(t *testing.T) {
+	for _, tc := range []struct{ ttl, minimum, want uint32 }{{60, 30, 30}, {10, 60, 10}, {0, 60, 0}} {
+		if got := (Options{TTL: tc.ttl, Minimum: tc.minimum}).NegativeTTL(); got != tc.want {
+			t.Errorf("TTL %d, minimum %d: %d, want %d", tc.ttl, tc.minimum, got, tc.want)
+		}
+	}
+}
+
+func TestNextSerial(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	for _, tc := range []struct{ previous, want uint32 }{
+		{0, 1_700_000_000},
+		{1_699_999_999, 1_700_000_000},
+		{1_700_000_000, 1_700_000_001},
+		{1_800_000_000, 1_800_000_001}, // the clock went back
+	} {
+		if got := NextSerial(tc.previous, now); got != tc.want {
+			t.Errorf("after %d: %d, want %d", tc.previous, got, tc.want)
+		}
+	}
+}
+
+func TestStore(t *testing.T) {
+	first := Pending(testOptions())
+	s := NewStore(first)
+	if s.Current() != first {
+		t.Error("not the first zone")
+	}
+	second := Compile(testSet(), testOptions(), 8)
+	s.Swap(second)
+	if s.Current() != second {
+		t.Error("not the second zone")
+	}
+}
