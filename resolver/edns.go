@@ -1,0 +1,96 @@
+package resolver
+
+import (
+	"encoding/binary"
+	"iter"
+)
+
+// edns is what a request says in its OPT record (RFC 6891, section 6.1).
+type edns struct {
+	present bool
+	udpSize uint16
+	version uint8
+	do      bool // RFC 3225
+	options []byte
+}
+
+const (
+	optSize   = 11 // an OPT record without options
+	optFlagDO = 1 << 15
+)
+
+// take reads an OPT record. It reports false when the record makes the request
+// malformed: it is the second one, its owner is not the root, or its options
+// do not fill it.
+//
+// Options of a version that we do not know may look different, so they are
+// not looked at.
+func (e *edns) take(r record) bool {
+	if e.present || !r.root {
+		return false
+	}
+	*e = edns{
+		present: true,
+		udpSize: r.class,
+		version: uint8(r.ttl >> 16),
+		do:      r.ttl&optFlagDO != 0,
+		options: r.data,
+	}
+	if e.version > 0 {
+		return true
+	}
+	rest := e.options
+	for len(rest) > 0 {
+		if len(rest) < 4 || len(rest)-4 < int(binary.BigEndian.Uint16(rest[2:])) {
+			return false
+		}
+		rest = rest[4+binary.BigEndian.Uint16(rest[2:]):]
+	}
+	return true
+}
+
+// all gives the options with their codes.
+func (e *edns) all() iter.Seq2[uint16, []byte] {
+	return func(yield func(uint16, []byte) bool) {
+		for rest := e.options; len(rest) >= 4; {
+			code, size := binary.BigEndian.Uint16(rest), binary.BigEndian.Uint16(rest[2:])
+			if !yield(code, rest[4:4+size]) {
+				return
+			}
+			rest = rest[4+size:]
+		}
+	}
+}
+
+// option finds the first option of a code. Of several the first counts (RFC
+// 7873, section 5.2).
+func (e *edns) option(code uint16) ([]byte, bool) {
+	for c, data := range e.all() {
+		if c == code {
+			return data, true
+		}
+	}
+	return nil, false
+}
+
+// appendOption adds an option in wire form (RFC 6891, section 6.1.2).
+func appendOption(options []byte, code uint16, data []byte) []byte {
+	options = binary.BigEndian.AppendUint16(options, code)
+	options = binary.BigEndian.AppendUint16(options, uint16(len(data)))
+	return append(options, data...)
+}
+
+// appendOPT adds the OPT record of a reply: our size, version 0, and of the
+// flags DO alone.
+func appendOPT(msg []byte, udpSize, rcode uint16, do bool, options []byte) []byte {
+	msg = append(msg, 0, 0, 41) // the root, TYPE OPT
+	msg = binary.BigEndian.AppendUint16(msg, udpSize)
+	msg = append(msg, byte(rcode>>4), 0)
+	var flags uint16
+	if do {
+		flags = optFlagDO
+	}
+	msg = binary.BigEndian.AppendUint16(msg, flags)
+	msg = binary.BigEndian.AppendUint16(msg, uint16(len(options)))
+	return append(msg, options...)
+}

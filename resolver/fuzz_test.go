@@ -1,0 +1,108 @@
+package resolver
+
+import (
+	"bytes"
+	"encoding/binary"
+	"net/netip"
+	"testing"
+
+	"github.com/miekg/dns"
+
+	"toponym/zone"
+)
+
+// FuzzQuery sends packets through the whole path and holds each reply against
+// what is true of all.
+func FuzzQuery(f *testing.F) {
+	for _, text := range []string{
+		"one.marathon.mesos. A +rd", "_web._tcp.marathon.mesos. SRV +edns=4096 +do", "mesos. SOA +cd +ad", "mesos. ANY",
+		"none.mesos. A +opt=10:0123456789abcdef", "big.marathon.mesos. A", "_big._tcp.marathon.mesos. SRV +edns=600",
+		"big.marathon.mesos. A +opt=8:000118000a0301", "version.bind. TXT +class=CH", "mesos. AXFR", "mesos. SOA +opcode=5",
+		"mesos. A +version=1", "+header +opt=10:0123456789abcdef", `a\.b\000\255\@\$\032.mesos. A`, "example.com. AAAA",
+	} {
+		packet, _ := packQuery(f, text)
+		f.Add(packet, false, true)
+		f.Add(packet, true, false)
+		f.Add(append(packet, 0), false, false)
+	}
+	o := testOptions()
+	o.ResolvSubnetFirst = true
+	r := newResponder(o.withDefaults())
+	zones := map[bool]*zone.Zone{true: testZone(f, instances{name: "big", count: 300, base: 3}), false: zone.Pending(testZoneOptions)}
+	clients := []client{
+		{addr: netip.MustParseAddr("198.51.100.1")},
+		{addr: netip.MustParseAddr("127.0.0.1")},
+		{addr: netip.MustParseAddr("2001:db8::1")},
+		{addr: netip.MustParseAddr("10.3.0.9"), transport: TCP},
+	}
+	f.Fuzz(func(t *testing.T, packet []byte, tcp, ready bool) {
+		for _, c := range clients {
+			if tcp {
+				c.transport = TCP
+			}
+			sent := bytes.Clone(packet)
+			msg := r.respond(make([]byte, bufferSize), zones[ready], c, packet)
+			if !bytes.Equal(sent, packet) {
+				t.Fatal("the packet was changed")
+			}
+			checkReply(t, packet, msg, c)
+		}
+	})
+}
+
+// checkReply holds for every packet and the reply to it.
+func checkReply(t *testing.T, packet, msg []byte, c client) {
+	t.Helper()
+	if len(packet) < headerSize || packet[2]&0x80 != 0 {
+		if msg != nil {
+			t.Fatal("a reply to what is not a query")
+		}
+		return
+	}
+	if len(msg) < headerSize {
+		t.Fatal("no reply")
+	}
+	if !bytes.Equal(msg[:2], packet[:2]) {
+		t.Error("another id")
+	}
+	flags, asked := binary.BigEndian.Uint16(msg[2:]), binary.BigEndian.Uint16(packet[2:])
+	if flags&flagQR == 0 {
+		t.Error("QR is not set")
+	}
+	if never := uint16(1<<7 | 1<<6 | 1<<5); flags&never != 0 {
+		t.Error("RA, Z or AD is set")
+	}
+	if same := uint16(opcodeMask | flagRD | flagCD); flags&same != asked&same {
+		t.Error("opcode, RD or CD differ")
+	}
+	m := new(dns.Msg)
+	if err := m.Unpack(msg); err != nil {
+		t.Fatalf("the reply cannot be read: %v", err)
+	}
+	opt, limit := m.IsEdns0(), 512
+	if opt != nil {
+		q, _, _ := parse(packet)
+		limit = max(limit, int(q.edns.udpSize))
+		if !c.addr.IsLoopback() {
+			limit = min(limit, 1232)
+		}
+	}
+	if c.transport == TCP {
+		limit = 65535
+	}
+	if len(msg) > limit {
+		t.Errorf("%d octets, the limit is %d", len(msg), limit)
+	}
+	if opt != nil && (opt.Version() != 0 || opt.Hdr.Ttl&0x7FFF != 0) {
+		t.Errorf("the OPT record is %v", opt)
+	}
+	if len(m.Question) == 1 {
+		end := questionEnd(packet)
+		if end < 0 || len(msg) < end || !bytes.Equal(msg[headerSize:end], packet[headerSize:end]) {
+			t.Error("the question came back changed")
+		}
+	}
+	if m.Rcode != dns.RcodeSuccess && len(m.Answer) > 0 {
+		t.Errorf("%s with answers", dns.RcodeToString[m.Rcode])
+	}
+}

@@ -1,0 +1,84 @@
+package resolver
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"syscall"
+
+	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
+)
+
+// receiveBuffer is asked for as the size of the socket's queue in octets, so
+// that a burst is not lost while the process does something else. The system
+// gives less where its limit is lower (net.core.rmem_max).
+const receiveBuffer = 4 << 20
+
+// bindAttempts bounds the search for a port that is free for both transports.
+const bindAttempts = 16
+
+// bind opens both listeners on the same port. Port 0 means any.
+func bind(addr netip.Addr, port uint16) (*net.UDPConn, *net.TCPListener, error) {
+	// Without the digit, a wildcard listens to both families.
+	udpNet, tcpNet := "udp4", "tcp4"
+	if addr.Is6() {
+		udpNet, tcpNet = "udp", "tcp"
+	}
+	for attempt := 1; ; attempt++ {
+		udp, err := net.ListenUDP(udpNet, net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, port)))
+		if err != nil {
+			return nil, nil, bindError(port, err)
+		}
+		at := udp.LocalAddr().(*net.UDPAddr).AddrPort().Port()
+		tcp, err := net.ListenTCP(tcpNet, net.TCPAddrFromAddrPort(netip.AddrPortFrom(addr, at)))
+		if err != nil {
+			udp.Close()
+			if port == 0 && errors.Is(err, syscall.EADDRINUSE) && attempt < bindAttempts {
+				continue
+			}
+			return nil, nil, bindError(at, err)
+		}
+		if err := tellDestination(udp); err != nil {
+			udp.Close()
+			tcp.Close()
+			return nil, nil, fmt.Errorf("cannot ask the system for the addresses of queries: %w", err)
+		}
+		// Best effort: the server works with the system's default too.
+		_ = udp.SetReadBuffer(receiveBuffer)
+		return udp, tcp, nil
+	}
+}
+
+// tellDestination asks the system to say for each packet which address it was
+// sent to. A socket that listens to several replies from there, as clients drop
+// replies from other addresses than the one that they asked.
+//
+// A socket for both families wants both settings; others refuse one of them.
+func tellDestination(udp *net.UDPConn) error {
+	err6 := ipv6.NewPacketConn(udp).SetControlMessage(ipv6.FlagDst|ipv6.FlagInterface, true)
+	err4 := ipv4.NewPacketConn(udp).SetControlMessage(ipv4.FlagDst|ipv4.FlagInterface, true)
+	if err6 != nil && err4 != nil {
+		return err4
+	}
+	return nil
+}
+
+// bindError says what can be done about a port that we do not get.
+func bindError(port uint16, err error) error {
+	var number syscall.Errno
+	if !errors.As(err, &number) {
+		return fmt.Errorf("cannot bind port %d: %w", port, err)
+	}
+	advice := ""
+	switch number {
+	case syscall.EACCES, syscall.EPERM:
+		advice = ": needs CAP_NET_BIND_SERVICE or a port above 1023"
+	case syscall.EADDRINUSE:
+		advice = fmt.Sprintf(": another program listens there (ss -lntup 'sport = :%d' shows which)", port)
+	case syscall.EADDRNOTAVAIL:
+		advice = ": this machine does not have that address"
+	}
+	return fmt.Errorf("cannot bind port %d: %w%s", port, number, advice)
+}

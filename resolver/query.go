@@ -1,0 +1,196 @@
+package resolver
+
+import (
+	"encoding/binary"
+
+	"github.com/miekg/dns"
+)
+
+// Bits of the header's second word (RFC 1035, section 4.1.1; RFC 4035, section
+// 3.2).
+const (
+	flagQR     = 1 << 15
+	flagAA     = 1 << 10
+	flagTC     = 1 << 9
+	flagRD     = 1 << 8
+	flagCD     = 1 << 4
+	opcodeMask = 0xF << 11
+
+	headerSize = 12
+	maxName    = 255 // RFC 1035, section 2.3.4
+)
+
+// query is a request as it was read. Its slices point into the packet.
+//
+// Packets are read here rather than by a library because replies depend on
+// what libraries forgive: octets behind the message, a question that lacks its
+// class, a second OPT record, an option that is longer than its record.
+type query struct {
+	id    uint16
+	flags uint16
+
+	asked  bool   // whether there is a question
+	packet []byte // the message from its first octet, for names in it
+	name   []byte // QNAME in wire form, as typed
+	qtype  uint16
+	class  uint16
+
+	edns edns
+}
+
+func (q *query) opcode() int { return int(q.flags&opcodeMask) >> 11 }
+
+// parse reads a packet. It reports false for what must not be answered at all:
+// a packet without a whole header, and replies, as two servers could go on
+// answering each other.
+//
+// For everything else the rcode says whether the packet was well-formed. The
+// query holds what could be read until then, to be echoed.
+func parse(packet []byte) (q query, rcode uint16, ok bool) {
+	if len(packet) < headerSize {
+		return q, 0, false
+	}
+	q.packet = packet
+	q.id = binary.BigEndian.Uint16(packet)
+	q.flags = binary.BigEndian.Uint16(packet[2:])
+	if q.flags&flagQR != 0 {
+		return q, 0, false
+	}
+	if !q.parseBody(packet) {
+		rcode = dns.RcodeFormatError
+	}
+	return q, rcode, true
+}
+
+func (q *query) parseBody(packet []byte) bool {
+	questions := binary.BigEndian.Uint16(packet[4:])
+	records := int(binary.BigEndian.Uint16(packet[6:])) + int(binary.BigEndian.Uint16(packet[8:]))
+	additional := int(binary.BigEndian.Uint16(packet[10:]))
+
+	off := headerSize
+	switch questions {
+	case 0:
+	case 1:
+		if off = q.parseQuestion(packet, off); off < 0 {
+			return false
+		}
+	default: // RFC 9619
+		return false
+	}
+	// Nothing that we answer has a meaning for records in the other
+	// sections, so those are only walked over.
+	for range records {
+		r, next := parseRecord(packet, off)
+		if next < 0 || r.rtype == dns.TypeOPT {
+			return false
+		}
+		off = next
+	}
+	for range additional {
+		r, next := parseRecord(packet, off)
+		if next < 0 {
+			return false
+		}
+		if r.rtype == dns.TypeOPT && !q.edns.take(r) {
+			return false
+		}
+		off = next
+	}
+	return off == len(packet)
+}
+
+// parseQuestion reads a question and returns the offset behind it, or -1. A
+// name in a question has nothing before it to point to, so pointers are wrong.
+func (q *query) parseQuestion(packet []byte, off int) int {
+	end := off
+	for {
+		if end >= len(packet) {
+			return -1
+		}
+		n := int(packet[end])
+		end++
+		if n == 0 {
+			break
+		}
+		if n > 63 || end+n-off >= maxName {
+			return -1
+		}
+		end += n
+	}
+	if end+4 > len(packet) {
+		return -1
+	}
+	q.asked = true
+	q.name = packet[off:end]
+	q.qtype = binary.BigEndian.Uint16(packet[end:])
+	q.class = binary.BigEndian.Uint16(packet[end+2:])
+	return end + 4
+}
+
+// key is the name as the zone knows it, in lower case (RFC 4343), in a buffer
+// of the caller. Length octets are below 'A', so they stay as they are.
+func (q *query) key(buf *[maxName]byte) []byte {
+	key := buf[:copy(buf[:], q.name)]
+	for i, c := range key {
+		if 'A' <= c && c <= 'Z' {
+			key[i] = c + 'a' - 'A'
+		}
+	}
+	return key
+}
+
+// suffix is the end of the name, of that many octets in wire form, in
+// presentation form and as typed.
+func (q *query) suffix(octets int) string {
+	s, _, err := dns.UnpackDomainName(q.packet, headerSize+len(q.name)-octets)
+	if err != nil {
+		return "." // not reached: the name was checked when it was read
+	}
+	return s
+}
+
+// record is a resource record of a request (RFC 1035, section 4.1.3).
+type record struct {
+	root  bool // the owner is the root
+	rtype uint16
+	class uint16
+	ttl   uint32
+	data  []byte
+}
+
+// parseRecord reads the record at off and returns the offset behind it, or -1.
+func parseRecord(packet []byte, off int) (r record, next int) {
+	start := off
+	for {
+		if off >= len(packet) {
+			return r, -1
+		}
+		n := int(packet[off])
+		off++
+		if n == 0 {
+			break
+		}
+		if n&0xC0 == 0xC0 { // a pointer ends a name
+			off++
+			break
+		}
+		if n > 63 {
+			return r, -1
+		}
+		off += n
+	}
+	if off+10 > len(packet) {
+		return r, -1
+	}
+	r.root = off == start+1
+	r.rtype = binary.BigEndian.Uint16(packet[off:])
+	r.class = binary.BigEndian.Uint16(packet[off+2:])
+	r.ttl = binary.BigEndian.Uint32(packet[off+4:])
+	size := int(binary.BigEndian.Uint16(packet[off+8:]))
+	off += 10
+	if off+size > len(packet) {
+		return r, -1
+	}
+	r.data = packet[off : off+size]
+	return r, off + size
+}

@@ -1,0 +1,246 @@
+package resolver
+
+import (
+	"iter"
+	"net/netip"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"toponym/zone"
+)
+
+// client is who asks, and over what.
+type client struct {
+	addr      netip.Addr // without the form of an IPv4 address in IPv6
+	transport Transport
+}
+
+// responder says what the answer to a query is. It does no I/O and may be used
+// by many goroutines.
+type responder struct {
+	maxUDPSize  uint16
+	setTC       bool
+	subnetFirst bool
+	shuffle     func(n int, swap func(i, j int))
+	observe     func(QueryInfo)
+	cookies     *cookies
+}
+
+func newResponder(o Options) *responder {
+	return &responder{
+		maxUDPSize:  o.MaxUDPSize,
+		setTC:       o.SetTruncateBit,
+		subnetFirst: o.ResolvSubnetFirst,
+		shuffle:     o.Shuffle,
+		observe:     o.Observe,
+		cookies:     newCookies(),
+	}
+}
+
+// respond makes the reply to a packet in buf, which has bufferSize octets. It
+// is nil for packets that must not be answered.
+func (r *responder) respond(buf []byte, z *zone.Zone, c client, packet []byte) []byte {
+	var start time.Time
+	if r.observe != nil {
+		start = time.Now()
+	}
+	q, rcode, ok := parse(packet)
+	if !ok {
+		return nil
+	}
+	var (
+		m      reply
+		result zone.Result
+		l      = r.limits(&q, c)
+	)
+	switch {
+	case q.opcode() != dns.OpcodeQuery:
+		// What follows the header of an opcode that we do not know may be
+		// anything, so nothing in it is wrong, and nothing is echoed but
+		// the OPT record, if one was found (RFC 8906, section 8.1.4).
+		q.asked, q.qtype = false, 0
+		m.rcode = dns.RcodeNotImplemented
+	case rcode != dns.RcodeSuccess:
+		m.rcode = rcode
+	case q.edns.version > 0:
+		m.rcode = dns.RcodeBadVers
+	default:
+		m, result = r.answer(&q, c, z, l)
+	}
+	msg := m.pack(buf, &q, l)
+	if r.observe != nil {
+		r.observe(QueryInfo{
+			Transport: c.transport,
+			Type:      q.qtype,
+			Rcode:     m.rcode,
+			Result:    result,
+			Size:      len(msg),
+			Duration:  time.Since(start),
+		})
+	}
+	return msg
+}
+
+// maxUDPPayload is what fits in the largest IPv4 packet.
+const maxUDPPayload = 65535 - 20 - 8
+
+// limits are those of RFC 6891, section 6.2.5 for UDP. Nothing fragments
+// between a client and a server on the same machine, so there a client gets
+// what it asks for.
+func (r *responder) limits(q *query, c client) limits {
+	l := limits{udpSize: r.maxUDPSize, setTC: r.setTC}
+	switch {
+	case c.transport == TCP:
+		l.size = dns.MaxMsgSize - 1 // its length is sent in 16 bits
+	case !q.edns.present:
+		l.size = minUDPSize
+	case c.addr.IsLoopback():
+		l.size = min(max(int(q.edns.udpSize), minUDPSize), maxUDPPayload)
+	default:
+		l.size = int(min(max(q.edns.udpSize, minUDPSize), r.maxUDPSize))
+	}
+	return l
+}
+
+// answer is the reply to a well-formed query, with the options that belong in
+// its OPT record.
+func (r *responder) answer(q *query, c client, z *zone.Zone, l limits) (m reply, result zone.Result) {
+	options, ok := r.cookies.cookie(q, c.addr, nil)
+	if !ok {
+		return reply{rcode: dns.RcodeFormatError}, result
+	}
+	if !q.asked {
+		// A client that wants nothing but a server cookie asks no question
+		// (RFC 7873, section 5.4).
+		if len(options) == 0 {
+			return reply{rcode: dns.RcodeFormatError}, result
+		}
+		return reply{options: options}, result
+	}
+	o := order{shuffle: r.shuffle, most: l.size/minRR + 1}
+	var s subnet
+	if r.subnetFirst {
+		if s, ok = parseSubnet(&q.edns); !ok {
+			return reply{rcode: dns.RcodeFormatError, options: options}, result
+		}
+		o.near = s.near(c.addr)
+	}
+	m, result = lookUp(q, c.transport, z, o)
+	if s.option != nil {
+		options = appendOption(options, dns.EDNS0SUBNET, s.echo(result == zone.Hit))
+	}
+	if result == zone.NotReady {
+		options = appendOption(options, dns.EDNS0EDE, []byte{0, byte(dns.ExtendedErrorCodeNotReady)})
+	}
+	m.options = options
+	return m, result
+}
+
+// lookUp finds what the zone says to a question (RFC 1034, section 4.3.2).
+func lookUp(q *query, t Transport, z *zone.Zone, o order) (m reply, result zone.Result) {
+	switch q.qtype {
+	case dns.TypeOPT, dns.TypeTSIG: // parts of messages, never of zones
+		return reply{rcode: dns.RcodeFormatError}, result
+	}
+	if q.class != dns.ClassINET {
+		// Class ANY among them: there is nothing in any other class, and
+		// nobody but scanners asks so.
+		return reply{rcode: dns.RcodeRefused}, result
+	}
+	var key [maxName]byte
+	found, result := z.Lookup(q.key(&key), q.qtype)
+	if result == zone.NotOurs {
+		// Names of others: forwarding belongs here. Who does not offer
+		// that to the client refuses.
+		return reply{rcode: dns.RcodeRefused}, result
+	}
+	switch q.qtype {
+	case dns.TypeAXFR, dns.TypeIXFR, dns.TypeMAILA, dns.TypeMAILB, dns.TypeTKEY:
+		// REFUSED would say that another client might get the zone (RFC
+		// 5936, section 2.2.1): we cannot do these for anybody.
+		return reply{rcode: dns.RcodeNotImplemented}, result
+	}
+	switch result {
+	case zone.NotReady:
+		m.rcode = dns.RcodeServerFailure
+	case zone.NXDomain, zone.NoData:
+		if result == zone.NXDomain {
+			m.rcode = dns.RcodeNameError
+		}
+		soa := z.SOA(found.Origin)
+		soa.Hdr.Name = q.suffix(len(found.Origin))
+		soa.Hdr.Ttl = z.Options().NegativeTTL()
+		m.aa, m.authority = true, []dns.RR{soa}
+	case zone.Hit:
+		m = positive(q, t, z, found.Node, o)
+	}
+	return m, result
+}
+
+// positive is the reply for a name that owns records of the type.
+func positive(q *query, t Transport, z *zone.Zone, n *zone.Node, o order) reply {
+	qtype := q.qtype
+	minimal := qtype == dns.TypeANY && t == UDP
+	if minimal {
+		qtype = oneType(n)
+	}
+	n = o.node(n, qtype)
+	m := reply{aa: true, answer: z.RRs(n, q.suffix(len(q.name)), qtype)}
+	if !minimal {
+		m.additional = additional(z, n, qtype, o)
+	}
+	return m
+}
+
+// oneType chooses the RRset that answers ANY over UDP (RFC 8482, section 4.1),
+// where whole answers would serve those who send floods to others. Who asks so
+// most often wants addresses.
+func oneType(n *zone.Node) uint16 {
+	for _, t := range [...]uint16{dns.TypeA, dns.TypeAAAA, dns.TypeSRV, dns.TypePTR} {
+		if n.Has(t) {
+			return t
+		}
+	}
+	return dns.TypeSOA
+}
+
+// additional gives the addresses of the names that an answer leads to, each
+// once, in the order of the answer (RFC 1035, section 3.3.11; RFC 2782).
+func additional(z *zone.Zone, n *zone.Node, qtype uint16, o order) iter.Seq[[]dns.RR] {
+	srv := n.SRV
+	if qtype != dns.TypeSRV && qtype != dns.TypeANY {
+		srv = nil
+	}
+	ns := n.Apex && (qtype == dns.TypeNS || qtype == dns.TypeANY)
+	if len(srv) == 0 && !ns {
+		return nil
+	}
+	return func(yield func([]dns.RR) bool) {
+		seen := map[*zone.Node]bool{}
+		addresses := func(target *zone.Node) bool {
+			if target == nil || seen[target] || qtype == dns.TypeANY && target.Name == n.Name {
+				return true
+			}
+			seen[target] = true
+			owner := target.Name.String()
+			for _, t := range [...]uint16{dns.TypeA, dns.TypeAAAA} {
+				if !target.Has(t) {
+					continue
+				}
+				if !yield(z.RRs(o.node(target, t), owner, t)) {
+					return false
+				}
+			}
+			return true
+		}
+		if ns && !addresses(z.Node(z.Options().MName)) {
+			return
+		}
+		for _, s := range srv {
+			if !addresses(z.Node(s.Target)) {
+				return
+			}
+		}
+	}
+}

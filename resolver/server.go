@@ -1,0 +1,86 @@
+package resolver
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"golang.org/x/net/netutil"
+
+	"toponym/zone"
+)
+
+// Server answers DNS queries over UDP and TCP (RFC 1035, section 4.2; RFC
+// 7766).
+type Server struct {
+	store *zone.Store
+	o     Options
+	log   logrus.FieldLogger
+	*responder
+
+	udp  *net.UDPConn
+	tcp  net.Listener
+	addr netip.AddrPort
+}
+
+// New returns a server that answers from whatever zone the store holds when a
+// query comes. It starts nothing.
+func New(store *zone.Store, o Options) *Server {
+	o = o.withDefaults()
+	return &Server{store: store, o: o, log: o.Log, responder: newResponder(o)}
+}
+
+// Listen opens the listeners. From then on the system keeps queries until
+// [Server.Run] answers them, which must follow, as it closes the listeners. An
+// error says what the operator can do, and unwraps to the system's.
+func (s *Server) Listen() error {
+	if s.udp != nil {
+		return errors.New("resolver: the server listens already")
+	}
+	udp, tcp, err := bind(s.o.Addr, s.o.Port)
+	if err != nil {
+		return err
+	}
+	s.udp, s.tcp = udp, netutil.LimitListener(tcp, s.o.TCPMaxConnections)
+	s.addr = netip.AddrPortFrom(s.o.Addr, udp.LocalAddr().(*net.UDPAddr).AddrPort().Port())
+	return nil
+}
+
+// Addr is where the server listens, with both transports. It is not valid
+// before [Server.Listen].
+func (s *Server) Addr() netip.AddrPort { return s.addr }
+
+// grace is how long replies on their way may take when the server ends.
+const grace = 5 * time.Second
+
+// Run answers queries until the context ends, after calling [Server.Listen] if
+// nobody has yet. Then it closes the listeners, lets the replies to queries that
+// have been read go out, for 5 s at most, and returns nil. Nothing that it
+// started is left when it returns. It can be called once.
+func (s *Server) Run(ctx context.Context) error {
+	if s.udp == nil {
+		if err := s.Listen(); err != nil {
+			return err
+		}
+	}
+	// Ends grace after ctx: what is still open then is closed.
+	final, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(grace, end)
+		context.AfterFunc(final, func() { timer.Stop() })
+	})
+	defer stop()
+
+	s.log.WithField("addr", s.addr).Debug("answering DNS queries")
+	var all sync.WaitGroup
+	s.serveUDP(ctx, final, &all)
+	all.Go(func() { s.serveTCP(ctx, final, &all) })
+	all.Wait()
+	s.log.Debug("stopped answering DNS queries")
+	return nil
+}

@@ -1,0 +1,139 @@
+package resolver
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// serveTCP accepts connections until ctx ends. Those that are still busy when
+// final ends are closed.
+func (s *Server) serveTCP(ctx, final context.Context, all *sync.WaitGroup) {
+	stop := context.AfterFunc(ctx, func() { s.tcp.Close() })
+	defer stop()
+	defer s.tcp.Close()
+	pause := backoff{max: time.Second}
+	for {
+		conn, err := s.tcp.Accept()
+		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+			if err == nil {
+				conn.Close()
+			}
+			return
+		}
+		if err != nil { // such as no file descriptors left: that passes
+			s.log.WithError(err).Warn("cannot accept connections")
+			pause.wait(ctx)
+			continue
+		}
+		pause.reset()
+		addr := conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
+		all.Go(func() { s.serveConn(ctx, final, conn, addr) })
+	}
+}
+
+// Buffers of a connection. Queries are small; a reply that is larger than its
+// buffer is sent without being copied.
+const (
+	connReadBuffer  = 2 << 10
+	connWriteBuffer = 4 << 10
+)
+
+// largeBuffers are for messages of any size, so that a connection holds one
+// only while it answers.
+var largeBuffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+
+// serveConn answers the queries of one connection in their order until the
+// client closes it, is idle for too long, or ctx ends. Queries that have been
+// read whole by then are answered.
+//
+// A client may send queries before it takes replies (RFC 7766, section
+// 6.2.1.1). If it never takes any, the connection ends with the idle timeout.
+func (s *Server) serveConn(ctx, final context.Context, conn net.Conn, addr netip.Addr) {
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.SetReadDeadline(longAgo) })()
+	defer context.AfterFunc(final, func() { conn.Close() })()
+
+	in := bufio.NewReaderSize(conn, connReadBuffer)
+	out := bufio.NewWriterSize(conn, connWriteBuffer)
+	for {
+		conn.SetReadDeadline(time.Now().Add(s.o.TCPIdleTimeout))
+		if ctx.Err() != nil {
+			// The end may have come before the deadline was set.
+			conn.SetReadDeadline(longAgo)
+		}
+		err := s.answerTCP(in, out, conn, addr)
+		if err == nil && !holdsMessage(in) {
+			err = out.Flush()
+		}
+		if err != nil {
+			out.Flush()
+			return
+		}
+	}
+}
+
+// answerTCP answers the next query. The reply may stay in the writer's buffer.
+func (s *Server) answerTCP(in *bufio.Reader, out *bufio.Writer, conn net.Conn, addr netip.Addr) error {
+	size, err := readSize(in)
+	if err != nil {
+		return err
+	}
+	packet, done, err := readMessage(in, size)
+	if err != nil {
+		return err
+	}
+	defer done()
+	buf := largeBuffers.Get().(*[bufferSize]byte)
+	defer largeBuffers.Put(buf)
+	msg := s.respond(buf[:], s.store.Current(), client{addr: addr, transport: TCP}, packet)
+	if msg == nil {
+		return nil
+	}
+	conn.SetWriteDeadline(time.Now().Add(s.o.TCPIdleTimeout))
+	out.Write(binary.BigEndian.AppendUint16(out.AvailableBuffer(), uint16(len(msg))))
+	_, err = out.Write(msg) // errors of a writer stay
+	return err
+}
+
+// readSize reads the length field that precedes a message (RFC 1035, section
+// 4.2.2).
+func readSize(in *bufio.Reader) (int, error) {
+	b, err := in.Peek(2)
+	if err != nil {
+		return 0, err
+	}
+	in.Discard(2)
+	return int(binary.BigEndian.Uint16(b)), nil
+}
+
+// readMessage reads a message. Small ones stay in the reader's buffer; done
+// gives back what it took.
+func readMessage(in *bufio.Reader, size int) (msg []byte, done func(), err error) {
+	if size <= in.Size() {
+		msg, err = in.Peek(size)
+		return msg, func() { in.Discard(size) }, err
+	}
+	buf := largeBuffers.Get().(*[bufferSize]byte)
+	done = func() { largeBuffers.Put(buf) }
+	if _, err = io.ReadFull(in, buf[:size]); err != nil {
+		done()
+	}
+	return buf[:size], done, err
+}
+
+// holdsMessage reports whether the next message has been read already, so that
+// its reply can go out with those before it.
+func holdsMessage(in *bufio.Reader) bool {
+	if in.Buffered() < 2 {
+		return false
+	}
+	b, err := in.Peek(2)
+	return err == nil && in.Buffered()-2 >= int(binary.BigEndian.Uint16(b))
+}

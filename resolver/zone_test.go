@@ -1,0 +1,90 @@
+package resolver
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+
+	"toponym/records"
+	"toponym/state"
+	"toponym/zone"
+)
+
+var testOrigins = []records.Name{records.MustParseName("mesos."), records.ReverseIPv4}
+
+var testZoneOptions = zone.Options{
+	Origins: testOrigins,
+	MName:   records.MustParseName("ns1.mesos."),
+	RName:   records.MustParseName("root.ns1.mesos."),
+	Refresh: 60, Retry: 600, Expire: 86400, Minimum: 30, TTL: 60,
+}
+
+// instances is an app of which each instance has an address and ports:
+// 10.base.0.1 and 1001, 10.base.0.2 and 1002, and so on.
+type instances struct {
+	name  string
+	count int
+	base  int
+	ports int // 1 by default
+}
+
+// testZone is a zone with
+//
+//   - one, a task with the address 10.1.0.1 and the ports 1001 and 1002,
+//   - web, three tasks with 10.2.0.1 to 10.2.0.3 and fd00::1,
+//   - what else is given,
+//
+// all of marathon, on one agent with the address 192.0.2.1 and fd00:a::1.
+func testZone(t testing.TB, more ...instances) *zone.Zone {
+	t.Helper()
+	apps := append([]instances{{name: "one", count: 1, base: 1, ports: 2}, {name: "web", count: 3, base: 2}}, more...)
+	agent := &state.Agent{
+		ID: "x-S0", Hostname: "agent", PID: state.UPID{ID: "slave(1)", Host: "192.0.2.1", Port: 5051},
+		Addrs: addrs("192.0.2.1", "fd00:a::1"),
+	}
+	s := &state.Snapshot{
+		Agents:     []*state.Agent{agent},
+		Frameworks: []*state.Framework{{ID: "f", Name: "marathon"}},
+	}
+	for _, app := range apps {
+		for i := 1; i <= app.count; i++ {
+			a := []string{fmt.Sprintf("10.%d.%d.%d", app.base, i/250, i%250)}
+			if app.name == "web" && i == 1 {
+				a = append(a, "fd00::1")
+			}
+			s.Tasks = append(s.Tasks, &state.Task{
+				Key: state.TaskKey{Framework: "f", ID: fmt.Sprintf("%s.%d", app.name, i)}, Name: app.name,
+				AgentID: agent.ID, State: state.Running,
+				Ports:     []state.PortRange{{First: uint16(1000 + i), Last: uint16(1000 + i + max(app.ports, 1) - 1)}},
+				Addresses: state.Addresses{NetInfo: addrs(a...)},
+			})
+		}
+	}
+	c := state.NewCluster()
+	c.Apply(state.Event{Snapshot: s})
+	set, _ := records.Build(c, records.Options{
+		Domain:    testOrigins[0],
+		MName:     testZoneOptions.MName,
+		Listeners: addrs("192.0.2.53", "fd00::53"),
+		IPSources: []records.IPSource{records.SourceNetInfo, records.SourceHost},
+		Rule:      records.RFC1123,
+		SRVWeight: 1,
+	})
+	return zone.Compile(set, testZoneOptions, 7)
+}
+
+func addrs(list ...string) []netip.Addr {
+	var parsed []netip.Addr
+	for _, a := range list {
+		parsed = append(parsed, netip.MustParseAddr(a))
+	}
+	return parsed
+}
+
+// unshuffled keeps the order of the zone, so that replies can be compared.
+func unshuffled(int, func(i, j int)) {}
+
+// testOptions are those of a server whose replies can be compared.
+func testOptions() Options {
+	return Options{SetTruncateBit: true, Shuffle: unshuffled}
+}
