@@ -1,0 +1,101 @@
+// Command toponym is a DNS server that names the tasks of a Mesos cluster.
+//
+// This package is the only one that knows all the others: it reads the command
+// line, turns settings into the options of the rooms, and starts and stops
+// them together.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// A second signal ends the process at once.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
+}
+
+// Exit statuses.
+const (
+	statusOK     = 0
+	statusFailed = 1
+	statusUsage  = 2
+)
+
+// command is what a word on the command line does.
+type command struct {
+	name    string
+	summary string
+	run     func(ctx context.Context, args []string, env environment) int
+}
+
+// environment is what a command may use of the process.
+type environment struct {
+	vars           []string // as os.Environ gives them
+	stdout, stderr io.Writer
+}
+
+func commands() []command {
+	return []command{
+		{"serve", "answer for a cluster (the default, also without the word)", serve},
+		{"check", "read the settings and say what would be in force", check},
+		{"demo", "answer for a simulated cluster, with no other set-up", demo},
+		{"version", "print the version", func(_ context.Context, _ []string, env environment) int {
+			fmt.Fprintln(env.stdout, version())
+			return statusOK
+		}},
+	}
+}
+
+// run is the program without the process around it.
+func run(ctx context.Context, args []string, vars []string, stdout, stderr io.Writer) int {
+	env := environment{vars: vars, stdout: stdout, stderr: stderr}
+	if len(args) > 0 {
+		switch args[0] {
+		case "help", "-h", "-help", "--help":
+			usage(stdout)
+			return statusOK
+		}
+		for _, c := range commands() {
+			if c.name == args[0] {
+				return c.run(ctx, args[1:], env)
+			}
+		}
+		if args[0] == "" || args[0][0] != '-' {
+			fmt.Fprintf(stderr, "toponym: there is no command %q\n\n", args[0])
+			usage(stderr)
+			return statusUsage
+		}
+	}
+	return serve(ctx, args, env)
+}
+
+func usage(w io.Writer) {
+	fmt.Fprint(w, `toponym names the tasks of a Mesos cluster and answers for the names over DNS.
+
+Usage:
+  toponym [-config FILE] [-v=0|1|2]     answer for a cluster
+  toponym COMMAND [FLAGS]
+
+Commands:
+`)
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  %-9s %s\n", c.name, c.summary)
+	}
+	fmt.Fprint(w, `  help      print this text; each command has its own with -help
+
+Flags without a command:
+  -config FILE   settings, as JSON (Mesos-DNS's own file), YAML or TOML; default config.json
+  -v N           how much is logged: 0 what an operator must know, 1 more, 2 all
+  -version       print the version
+
+Settings can be overridden by variables such as TOPONYM_REFRESHSECONDS.
+`)
+}

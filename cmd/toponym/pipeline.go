@@ -1,0 +1,75 @@
+package main
+
+import (
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"toponym/records"
+	"toponym/state"
+	"toponym/zone"
+)
+
+// pipeline takes events in and brings the zone up to date: cluster, records,
+// zone, one after the other. It is owned by the goroutine that reads the
+// master; zones and set.Enumerate are for all.
+type pipeline struct {
+	cluster *state.Cluster
+	set     *records.Set
+	zones   *zone.Store
+	o       zone.Options
+	now     func() time.Time
+	log     logrus.FieldLogger
+	omitted map[records.Omission]struct{} // what was logged as left out
+}
+
+// maxOmissionsLogged bounds what is remembered, and logged a line each, of
+// names that cannot be.
+const maxOmissionsLogged = 1000
+
+func newPipeline(r records.Options, z zone.Options, log logrus.FieldLogger) *pipeline {
+	return &pipeline{
+		cluster: state.NewCluster(),
+		set:     records.NewSet(r),
+		zones:   zone.NewStore(zone.Pending(z)),
+		o:       z,
+		now:     time.Now,
+		log:     log,
+		omitted: map[records.Omission]struct{}{},
+	}
+}
+
+// event applies one event. A zone is compiled only when the content changed,
+// or when there is none yet.
+func (p *pipeline) event(e state.Event) {
+	delta := p.cluster.Apply(e)
+	var changes records.Changes
+	if !delta.Empty() {
+		changes = p.set.Update(p.cluster, delta)
+	}
+	p.logOmitted(changes.Omitted)
+	current := p.zones.Current()
+	if len(changes.Names) == 0 && current.Ready() {
+		return
+	}
+	z := zone.Compile(p.set, p.o, zone.NextSerial(current.Serial(), p.now()))
+	p.zones.Swap(z)
+	n := z.Counts()
+	p.log.Debugf("serial %d: %d names changed; %d names with %d A, %d AAAA, %d SRV and %d PTR records",
+		z.Serial(), len(changes.Names), n.Names, n.A, n.AAAA, n.SRV, n.PTR)
+}
+
+// logOmitted says of each name that was left out once why.
+func (p *pipeline) logOmitted(omitted []records.Omission) {
+	for _, o := range omitted {
+		if _, ok := p.omitted[o]; ok || len(p.omitted) > maxOmissionsLogged {
+			continue
+		}
+		p.omitted[o] = struct{}{}
+		if len(p.omitted) > maxOmissionsLogged {
+			p.log.Warnf("more than %d names were left out; no more are logged", maxOmissionsLogged)
+			continue
+		}
+		p.log.Warnf("left out: %v", o)
+	}
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sync/errgroup"
+
+	"toponym/api"
+	"toponym/config"
+	"toponym/resolver"
+	"toponym/state/master"
+)
+
+// serve is the command that answers for a cluster.
+func serve(ctx context.Context, args []string, env environment) int {
+	fs := flags("serve", "toponym answers for the tasks of a Mesos cluster.", env.stderr)
+	file := fs.String("config", "config.json", "the settings: JSON, YAML or TOML")
+	showVersion := fs.Bool("version", false, "print the version")
+	verbose := verbosity(fs)
+	if status, done := parse(fs, args, env.stderr); done {
+		return status
+	}
+	if *showVersion {
+		fmt.Fprintln(env.stdout, version())
+		return statusOK
+	}
+
+	c, warnings, err := config.Load(*file, env.vars)
+	log := newLog(env.stderr, *verbose)
+	for _, w := range warnings {
+		log.Warn(w)
+	}
+	if err != nil {
+		reportFaults(env, err)
+		return statusFailed
+	}
+	s, err := newServer(c, log)
+	if err == nil {
+		err = s.listen()
+	}
+	if err == nil {
+		err = s.run(ctx)
+	}
+	if err != nil {
+		log.Error(err)
+		return statusFailed
+	}
+	return statusOK
+}
+
+// server is all rooms of one process.
+type server struct {
+	log      logrus.FieldLogger
+	watcher  *master.Watcher
+	pipeline *pipeline
+	dns      *resolver.Server // nil when dnson is false
+	http     *api.Server      // nil when httpon is false
+}
+
+// newServer builds the rooms. Nothing runs or listens yet.
+func newServer(c *config.Config, log logrus.FieldLogger) (*server, error) {
+	r, err := recordsOptions(c)
+	if err != nil {
+		return nil, err
+	}
+	z, err := zoneOptions(c, r)
+	if err != nil {
+		return nil, err
+	}
+	m, err := masterOptions(c, log)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{log: log, watcher: master.New(m), pipeline: newPipeline(r, z, log)}
+	if c.DNSOn {
+		s.dns = resolver.New(s.pipeline.zones, resolverOptions(c, log))
+	}
+	if c.HTTPOn {
+		s.http = api.New(apiOptions(c, s.pipeline, log))
+	}
+	return s, nil
+}
+
+// listen opens all sockets, so that what is wrong with them is known before
+// anything runs.
+func (s *server) listen() error {
+	if s.dns != nil {
+		if err := s.dns.Listen(); err != nil {
+			return err
+		}
+		s.log.Infof("answering DNS on %s, UDP and TCP", s.dns.Addr())
+	}
+	if s.http != nil {
+		if err := s.http.Listen(); err != nil {
+			return err
+		}
+		s.log.Infof("answering HTTP on %s", s.http.Addr())
+	}
+	return nil
+}
+
+// dnsAddr is where DNS is answered.
+func (s *server) dnsAddr() netip.AddrPort { return s.dns.Addr() }
+
+// run answers until ctx ends or a room fails.
+func (s *server) run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.watcher.Run(ctx, s.pipeline.event) })
+	if s.dns != nil {
+		g.Go(func() error { return s.dns.Run(ctx) })
+	}
+	if s.http != nil {
+		g.Go(func() error { return s.http.Run(ctx) })
+	}
+	err := g.Wait()
+	if err == nil {
+		s.log.Info("stopped")
+	}
+	return err
+}
