@@ -15,14 +15,18 @@ type SRV struct {
 	Port     uint16
 }
 
-// Compare orders SRV data: first by what is compared fastest.
+// Compare orders SRV data, first by what is compared fastest.
 func (s SRV) Compare(o SRV) int {
-	return cmp.Or(
-		cmp.Compare(s.Priority, o.Priority),
-		cmp.Compare(s.Weight, o.Weight),
-		cmp.Compare(s.Port, o.Port),
-		strings.Compare(string(s.Target), string(o.Target)),
-	)
+	if c := cmp.Compare(s.Priority, o.Priority); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(s.Weight, o.Weight); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(s.Port, o.Port); c != 0 {
+		return c
+	}
+	return strings.Compare(string(s.Target), string(o.Target))
 }
 
 // Data is what a name owns: all records of it, each list sorted and without

@@ -2,6 +2,7 @@ package records
 
 import (
 	"fmt"
+	"hash/maphash"
 	"iter"
 	"slices"
 	"sync"
@@ -14,6 +15,11 @@ import (
 type Set struct {
 	names map[Name]*entry
 	maker *maker
+
+	// The tasks of an app come one after the other and share most names.
+	// What was found lately is found again without a look at all names.
+	recent [256]*entry
+	seed   maphash.Seed
 
 	// Owners beside the first, of records that have several.
 	moreA    shared[[4]byte]
@@ -59,6 +65,7 @@ type Changes struct {
 func NewSet(o Options) *Set {
 	return &Set{
 		names:      map[Name]*entry{},
+		seed:       maphash.MakeSeed(),
 		maker:      newMaker(o, nil),
 		moreA:      shared[[4]byte]{},
 		moreAAAA:   shared[[16]byte]{},
@@ -175,6 +182,7 @@ func (s *Set) finish() Changes {
 		}
 	}
 	s.dirty, s.omitted = nil, nil
+	clear(s.recent[:])
 	return ch
 }
 

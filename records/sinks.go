@@ -1,14 +1,22 @@
 package records
 
-import "net/netip"
+import (
+	"hash/maphash"
+	"net/netip"
+)
 
 // entry finds or makes the entry of a name that stands in a buffer.
 func (s *Set) entry(name []byte) *entry {
-	if e := s.names[Name(name)]; e != nil {
-		return e
+	recent := &s.recent[maphash.Bytes(s.seed, name)%uint64(len(s.recent))]
+	if *recent != nil && (*recent).name == Name(name) {
+		return *recent
 	}
-	e := &entry{name: Name(name), data: &Data{}, own: ^kind(0)}
-	s.names[e.name] = e
+	e := s.names[Name(name)]
+	if e == nil {
+		e = &entry{name: Name(name), data: &Data{}, own: ^kind(0)}
+		s.names[e.name] = e
+	}
+	*recent = e
 	return e
 }
 
