@@ -1,0 +1,127 @@
+package main
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sirupsen/logrus/hooks/test"
+
+	"toponym/config"
+	"toponym/records"
+	"toponym/state"
+)
+
+func snapshot(tasks ...*state.Task) state.Event {
+	leader := state.Master{Host: "10.0.0.1", Port: 5050, Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}
+	return state.Event{Snapshot: &state.Snapshot{
+		Leader:     leader,
+		Masters:    []state.Master{leader},
+		Agents:     []*state.Agent{{ID: "x-S0", Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.2")}}},
+		Frameworks: []*state.Framework{{ID: "f", Name: "marathon"}},
+		Tasks:      tasks,
+	}}
+}
+
+func task(id, name, addr string) *state.Task {
+	return &state.Task{
+		Key: state.TaskKey{Framework: "f", ID: id}, Name: name, AgentID: "x-S0", State: state.Running,
+		Addresses: state.Addresses{NetInfo: []netip.Addr{netip.MustParseAddr(addr)}},
+	}
+}
+
+func testPipeline(t *testing.T) (*pipeline, *test.Hook) {
+	t.Helper()
+	log, hook := test.NewNullLogger()
+	r, err := recordsOptions(config.Defaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, err := zoneOptions(config.Defaults(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPipeline(r, z, log)
+	p.now = func() time.Time { return time.Unix(1_700_000_000, 0) }
+	return p, hook
+}
+
+func TestSerialGrowsExactlyWithTheContent(t *testing.T) {
+	p, _ := testPipeline(t)
+	if p.zones.Current().Ready() {
+		t.Fatal("ready before the first state")
+	}
+	for _, step := range []struct {
+		what string
+		e    state.Event
+		want uint32
+	}{
+		{"the first state", snapshot(task("1", "web", "192.168.0.1")), 1_700_000_000},
+		{"the same again", snapshot(task("1", "web", "192.168.0.1")), 1_700_000_000},
+		{"another address", snapshot(task("1", "web", "192.168.0.2")), 1_700_000_001},
+		{"a task without a name", snapshot(task("1", "web", "192.168.0.2"), task("2", "-", "192.168.0.3")), 1_700_000_001},
+		{"all gone", snapshot(), 1_700_000_002},
+	} {
+		p.event(step.e)
+		z := p.zones.Current()
+		if !z.Ready() || z.Serial() != step.want {
+			t.Errorf("after %s: ready %v, serial %d, want %d", step.what, z.Ready(), z.Serial(), step.want)
+		}
+	}
+}
+
+func TestFirstStateWithoutTasksIsAZone(t *testing.T) {
+	p, _ := testPipeline(t)
+	p.event(state.Event{Snapshot: &state.Snapshot{}})
+	if !p.zones.Current().Ready() {
+		t.Error("not ready")
+	}
+}
+
+func TestLeftOutNamesAreLoggedOnce(t *testing.T) {
+	p, hook := testPipeline(t)
+	p.event(snapshot(task("bad.1", "-", "192.168.0.1")))
+	p.event(snapshot(task("bad.1", "-", "192.168.0.2")))
+	var lines []string
+	for _, e := range hook.AllEntries() {
+		if strings.Contains(e.Message, "left out") {
+			lines = append(lines, e.Message)
+		}
+	}
+	if len(lines) != 1 || !strings.Contains(lines[0], `"bad.1"`) {
+		t.Errorf("logged %q", lines)
+	}
+}
+
+func TestReverseOriginsFollowTheSetting(t *testing.T) {
+	c := config.Defaults()
+	c.ReverseDNSOn = true
+	r, err := recordsOptions(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, err := zoneOptions(c, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(z.Origins) != 3 || z.Origins[1] != records.ReverseIPv4 || z.Origins[2] != records.ReverseIPv6 {
+		t.Errorf("origins %v", z.Origins)
+	}
+}
+
+func TestListeners(t *testing.T) {
+	got, err := listeners(netip.MustParseAddr("10.1.2.3"))
+	if err != nil || len(got) != 1 || got[0] != netip.MustParseAddr("10.1.2.3") {
+		t.Errorf("got %v, %v", got, err)
+	}
+	all, err := listeners(netip.IPv4Unspecified())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range all {
+		if a.IsLoopback() || a.Zone() != "" {
+			t.Errorf("%v is given out as the name server's address", a)
+		}
+	}
+}
