@@ -4,8 +4,6 @@ import (
 	"net"
 
 	"github.com/miekg/dns"
-
-	"toponym/records"
 )
 
 // RRs are the node's records of a type as messages have them, owned by owner:
@@ -46,18 +44,4 @@ func (z *Zone) RRs(n *Node, owner string, qtype uint16) []dns.RR {
 		}
 	}
 	return rrs
-}
-
-// SOA is the SOA record of an origin.
-func (z *Zone) SOA(origin records.Name) *dns.SOA {
-	return &dns.SOA{
-		Hdr:     dns.RR_Header{Name: origin.String(), Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: z.o.TTL},
-		Ns:      z.o.MName.String(),
-		Mbox:    z.o.RName.String(),
-		Serial:  z.serial,
-		Refresh: z.o.Refresh,
-		Retry:   z.o.Retry,
-		Expire:  z.o.Expire,
-		Minttl:  z.o.Minimum,
-	}
 }

@@ -2,31 +2,37 @@ package zone
 
 import (
 	"iter"
-	"strings"
-
-	"github.com/miekg/dns"
+	"unsafe"
 
 	"toponym/records"
 )
 
 // Zone is a record set compiled for answering.
+//
+// Names have numbers, and a zone is an array of nodes by number with a table
+// that finds the number of a name. The array is in pages, so that the next
+// version shares all pages in which nothing changed.
 type Zone struct {
 	o      Options
 	serial uint32
 	ready  bool
-	nodes  map[records.Name]*Node
 	counts Counts
+	table  *table
+	pages  []*page
+	soa    []byte  // see NegativeSOA
+	writer *writer // of whoever makes the next version
 }
 
-// Node is a name of the zone with its data. A node without data is an empty
-// non-terminal: a name that exists because one below it does (RFC 8020).
-type Node struct {
-	Name records.Name
-	*records.Data
-	Apex bool // the name is an origin: it owns SOA and NS as well
+// pageSize is a compromise: the next version copies the pages that changed,
+// and the list of all.
+const pageSize = 128
+
+type page struct {
+	version uint64 // in which the page was made, so that it may be written to
+	nodes   [pageSize]*Node
 }
 
-// Counts are numbers of records by type.
+// Counts are numbers of names that own records, and of records by type.
 type Counts struct {
 	Names, A, AAAA, SRV, PTR int
 }
@@ -58,112 +64,95 @@ type Answer struct {
 // it will answer for, and none of their data.
 func Pending(o Options) *Zone { return &Zone{o: o} }
 
-// Compile makes a zone of a record set. Names of the set outside of the
-// origins are left out.
-func Compile(s *records.Set, o Options, serial uint32) *Zone {
-	z := &Zone{o: o, serial: serial, ready: true, nodes: make(map[records.Name]*Node, s.Len()+s.Len()/8)}
-	for _, origin := range o.Origins {
-		z.node(origin).Apex = true
-	}
-	for n, d := range s.All() {
-		origin, ok := z.origin(n)
-		if !ok {
-			continue
-		}
-		z.node(n).Data = d
-		z.count(d)
-		for p := n; p != origin; {
-			p, _ = p.Parent()
-			if _, ok := z.nodes[p]; ok {
-				break // its parents are there too
-			}
-			z.node(p)
-		}
-	}
-	return z
-}
-
-// none is the data of names without records.
-var none records.Data
-
-func (z *Zone) node(n records.Name) *Node {
-	if known := z.nodes[n]; known != nil {
-		return known
-	}
-	node := &Node{Name: n, Data: &none}
-	z.nodes[n] = node
-	return node
-}
-
-func (z *Zone) count(d *records.Data) {
-	z.counts.Names++
-	z.counts.A += len(d.A)
-	z.counts.AAAA += len(d.AAAA)
-	z.counts.SRV += len(d.SRV)
-	if len(d.PTR) == 1 {
-		z.counts.PTR++
-	}
-}
-
 // Lookup finds the records of a name in lower-case wire form and of a type.
-// For type ANY each type counts.
+// For type ANY each type counts. It allocates nothing and keeps nothing of
+// qname.
 func (z *Zone) Lookup(qname []byte, qtype uint16) (Answer, Result) {
-	origin, ok := z.origin(records.Name(qname))
-	if !ok {
+	if !z.ready {
+		if origin, ok := z.origin(qname); ok {
+			return Answer{Origin: z.o.Origins[origin]}, NotReady
+		}
 		return Answer{}, NotOurs
 	}
-	a := Answer{Origin: origin}
-	if !z.ready {
-		return a, NotReady
-	}
-	if a.Node = z.nodes[records.Name(qname)]; a.Node == nil {
-		return a, NXDomain
-	}
-	if !a.Node.Has(qtype) {
+	if n := z.find(qname); n != nil {
+		a := Answer{Origin: z.o.Origins[n.origin], Node: n}
+		if n.Has(qtype) {
+			return a, Hit
+		}
 		return a, NoData
 	}
-	return a, Hit
-}
-
-// Has reports whether the node owns records of a type; for ANY, of any type.
-func (n *Node) Has(qtype uint16) bool {
-	switch qtype {
-	case dns.TypeA:
-		return len(n.A) > 0
-	case dns.TypeAAAA:
-		return len(n.AAAA) > 0
-	case dns.TypeSRV:
-		return len(n.SRV) > 0
-	case dns.TypePTR:
-		return len(n.PTR) == 1
-	case dns.TypeSOA, dns.TypeNS:
-		return n.Apex
-	case dns.TypeANY:
-		return n.Apex || !n.Empty()
+	if origin, ok := z.origin(qname); ok {
+		return Answer{Origin: z.o.Origins[origin]}, NXDomain
 	}
-	return false
+	return Answer{}, NotOurs
 }
 
-// origin finds the longest origin that a name is at or below.
-func (z *Zone) origin(n records.Name) (records.Name, bool) {
-	best, ok := records.Name(""), false
-	for _, o := range z.o.Origins {
-		if len(o) > len(best) && strings.HasSuffix(string(n), string(o)) && n.Under(o) {
-			best, ok = o, true
+// find is the node of a name, or nil.
+func (z *Zone) find(name []byte) *Node {
+	t := z.table
+	hash := t.hash(name)
+	mask := uint32(len(t.slots) - 1)
+	for i := hash & mask; ; i = (i + 1) & mask {
+		slot := t.slots[i].Load()
+		if slot == 0 {
+			return nil
+		}
+		if uint32(slot>>32) == hash {
+			if n := z.at(uint32(slot) - 1); n != nil && string(n.Name) == string(name) {
+				return n
+			}
 		}
 	}
-	return best, ok
+}
+
+// at is the node of a number, or nil.
+func (z *Zone) at(id uint32) *Node {
+	if p := int(id / pageSize); p < len(z.pages) {
+		return z.pages[p].nodes[id%pageSize]
+	}
+	return nil
+}
+
+// origin finds the longest origin that a name is at or below, as its place in
+// Options.Origins.
+func (z *Zone) origin(name []byte) (int, bool) {
+	best, length := 0, 0
+	for i, o := range z.o.Origins {
+		cut := len(name) - len(o)
+		if len(o) <= length || cut < 0 || string(name[cut:]) != string(o) {
+			continue
+		}
+		// The octets are the same; they must begin where a label does.
+		at := 0
+		for at < cut {
+			at += 1 + int(name[at])
+		}
+		if at == cut {
+			best, length = i, len(o)
+		}
+	}
+	return best, length > 0
 }
 
 // Node is the node of a name, or nil.
-func (z *Zone) Node(n records.Name) *Node { return z.nodes[n] }
+func (z *Zone) Node(n records.Name) *Node {
+	if !z.ready {
+		return nil
+	}
+	return z.find(octets(n))
+}
+
+// octets are those of a name, which nobody may change.
+func octets(n records.Name) []byte { return unsafe.Slice(unsafe.StringData(string(n)), len(n)) }
 
 // All gives every node, in no order.
 func (z *Zone) All() iter.Seq[*Node] {
 	return func(yield func(*Node) bool) {
-		for _, n := range z.nodes {
-			if !yield(n) {
-				return
+		for _, p := range z.pages {
+			for _, n := range p.nodes {
+				if n != nil && !yield(n) {
+					return
+				}
 			}
 		}
 	}

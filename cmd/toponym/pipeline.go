@@ -39,8 +39,8 @@ func newPipeline(r records.Options, z zone.Options, log logrus.FieldLogger) *pip
 	}
 }
 
-// event applies one event. A zone is compiled only when the content changed,
-// or when there is none yet.
+// event applies one event. The zone becomes another only when its content
+// changed, and costs what changed.
 func (p *pipeline) event(e state.Event) {
 	delta := p.cluster.Apply(e)
 	var changes records.Changes
@@ -52,7 +52,13 @@ func (p *pipeline) event(e state.Event) {
 	if len(changes.Names) == 0 && current.Ready() {
 		return
 	}
-	z := zone.Compile(p.set, p.o, zone.NextSerial(current.Serial(), p.now()))
+	serial := zone.NextSerial(current.Serial(), p.now())
+	var z *zone.Zone
+	if current.Ready() {
+		z = current.Patch(p.set, changes.Names, serial)
+	} else {
+		z = zone.Compile(p.set, p.o, serial)
+	}
 	p.zones.Swap(z)
 	n := z.Counts()
 	p.log.Debugf("serial %d: %d names changed; %d names with %d A, %d AAAA, %d SRV and %d PTR records",

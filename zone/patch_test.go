@@ -1,0 +1,181 @@
+package zone
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/miekg/dns"
+
+	"toponym/records"
+	"toponym/state"
+)
+
+// randomCluster is a small cluster whose tasks come and go, and share names
+// and targets all the time.
+func randomCluster(r *rand.Rand) *state.Snapshot {
+	addr := func() netip.Addr { return netip.AddrFrom4([4]byte{10, 0, 0, byte(r.IntN(8))}) }
+	s := &state.Snapshot{}
+	for i := range r.IntN(4) {
+		a := &state.Agent{ID: fmt.Sprintf("a-S%d", i), PID: state.UPID{ID: "slave(1)", Host: "x", Port: 5051}}
+		if r.IntN(4) > 0 {
+			a.Addrs = []netip.Addr{addr()}
+		}
+		s.Agents = append(s.Agents, a)
+	}
+	for i, n := range []string{"marathon", "a.b", "b"} {
+		s.Frameworks = append(s.Frameworks, &state.Framework{ID: fmt.Sprint("f", i), Name: n, Addrs: []netip.Addr{addr()}})
+	}
+	for i := range r.IntN(25) {
+		t := &state.Task{
+			Key:     state.TaskKey{Framework: fmt.Sprint("f", r.IntN(3)), ID: fmt.Sprint("t", i)},
+			Name:    []string{"web", "db", "a", "web.a"}[r.IntN(4)],
+			AgentID: fmt.Sprintf("a-S%d", r.IntN(4)), State: state.Running,
+		}
+		if r.IntN(3) > 0 {
+			t.Addresses.NetInfo = []netip.Addr{addr()}
+		}
+		for range r.IntN(3) {
+			t.Ports = append(t.Ports, state.PortRange{First: 80, Last: uint16(80 + r.IntN(3))})
+		}
+		if r.IntN(2) == 0 {
+			t.Discovery = &state.Discovery{Name: t.Name, Ports: []state.DiscoveryPort{{Number: 80, Name: "http"}, {Number: 443}}}
+		}
+		s.Tasks = append(s.Tasks, t)
+	}
+	return s
+}
+
+func patchOptions() (records.Options, Options) {
+	o := testOptions()
+	o.Origins = append(o.Origins, name("b.mesos")) // an origin in an origin
+	return records.Options{
+		Domain: name("mesos"), MName: name("ns1.mesos"), Listeners: []netip.Addr{netip.MustParseAddr("10.0.0.53")},
+		IPSources: []records.IPSource{records.SourceNetInfo}, Rule: records.RFC1123, SRVWeight: 1, Reverse: true,
+	}, o
+}
+
+// text is everything that a zone answers, as sorted lines.
+func text(z *Zone) string {
+	var lines []string
+	for n := range z.All() {
+		line := fmt.Sprint(n.Name, n.Apex, z.o.Origins[n.origin], n.A, n.AAAA, n.SRV, n.PTR)
+		for i, s := range n.SRV {
+			// By number or by name, the target is the same.
+			byNumber, byName := z.TargetNode(n, n.Target(i)), z.Node(s.Target)
+			if byNumber != byName {
+				line += fmt.Sprintf(" target %d is %v and %v", i, byNumber, byName)
+			}
+		}
+		if z.Node(n.Name) != n {
+			line += " is not found by its name"
+		}
+		lines = append(lines, line)
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n") + fmt.Sprintf("\n%+v", z.counts)
+}
+
+// A zone that was patched from version to version is the one that is compiled
+// of the last set, and older versions stay what they were.
+func TestPatchEqualsCompile(t *testing.T) {
+	for seed := range uint64(12) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		ro, zo := patchOptions()
+		c, set := state.NewCluster(), records.NewSet(ro)
+		z := Compile(set, zo, 1)
+		var older []*Zone
+		var was []string
+		for step := range 40 {
+			changes := set.Update(c, c.Apply(state.Event{Snapshot: randomCluster(r)}))
+			older, was = append(older, z), append(was, text(z))
+			z = z.Patch(set, changes.Names, uint32(step+2))
+			if got, want := text(z), text(Compile(set, zo, 9)); got != want {
+				t.Fatalf("seed %d, step %d:\npatched\n%s\ncompiled\n%s", seed, step, got, want)
+			}
+			if z.Serial() != uint32(step+2) {
+				t.Fatalf("serial %d", z.Serial())
+			}
+		}
+		for i, z := range older {
+			if got := text(z); got != was[i] {
+				t.Fatalf("seed %d: version %d was\n%s\nand is\n%s", seed, i, was[i], got)
+			}
+		}
+		// What has gone does not stay behind for ever.
+		w := z.writer
+		live := len(w.names) - len(w.free)
+		if nodes := len(slices.Collect(z.All())); live > 2*nodes+50 {
+			t.Errorf("seed %d: %d numbers for %d nodes", seed, live, nodes)
+		}
+		if len(z.table.slots) > 1<<12 {
+			t.Errorf("seed %d: a table of %d slots", seed, len(z.table.slots))
+		}
+	}
+}
+
+// Readers look names up while versions follow each other, and each sees one
+// version.
+func TestReadersBesidePatches(t *testing.T) {
+	ro, zo := patchOptions()
+	c, set := state.NewCluster(), records.NewSet(ro)
+	store := NewStore(Compile(set, zo, 1))
+	var done sync.WaitGroup
+	stop := make(chan struct{})
+	for range 3 {
+		done.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				z := store.Current()
+				a, r := z.Lookup([]byte(name("_web._tcp.marathon.mesos")), dns.TypeSRV)
+				if r == Hit {
+					for i, s := range a.Node.SRV {
+						if n := z.TargetNode(a.Node, a.Node.Target(i)); n != nil && n.Name != s.Target {
+							t.Errorf("target %v is %v", s.Target, n.Name)
+						}
+					}
+				}
+			}
+		})
+	}
+	r := rand.New(rand.NewPCG(5, 5))
+	for step := range 300 {
+		changes := set.Update(c, c.Apply(state.Event{Snapshot: randomCluster(r)}))
+		store.Swap(store.Current().Patch(set, changes.Names, uint32(step)))
+	}
+	close(stop)
+	done.Wait()
+}
+
+func TestLookupAllocatesNothing(t *testing.T) {
+	z := Compile(testSet(), testOptions(), 1)
+	for _, n := range []string{"web.marathon.mesos", "_web._tcp.marathon.mesos", "nope.mesos", "example.com"} {
+		key := []byte(name(n))
+		if allocs := testing.AllocsPerRun(100, func() { z.Lookup(key, dns.TypeA) }); allocs != 0 {
+			t.Errorf("%s: %v allocations", n, allocs)
+		}
+	}
+}
+
+func TestNegativeSOA(t *testing.T) {
+	z := Compile(testSet(), testOptions(), 7)
+	msg := append([]byte("\x05mesos\x00"), z.NegativeSOA()...)
+	rr, off, err := dns.UnpackRR(msg, 0)
+	if err != nil || off != len(msg) {
+		t.Fatalf("%v at %d of %d", err, off, len(msg))
+	}
+	want := z.SOA(name("mesos"))
+	want.Hdr.Ttl = 30
+	want.Hdr.Rdlength = rr.Header().Rdlength
+	if rr.String() != want.String() {
+		t.Errorf("got  %v\nwant %v", rr, want)
+	}
+}
