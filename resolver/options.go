@@ -2,7 +2,6 @@ package resolver
 
 import (
 	"io"
-	"math/rand/v2"
 	"net/netip"
 	"time"
 
@@ -45,8 +44,13 @@ type Options struct {
 	Log logrus.FieldLogger
 
 	// Shuffle orders n things at random by swapping them. It is called from
-	// many goroutines. math/rand/v2 by default.
+	// many goroutines. By default replies are shuffled where they are
+	// written, which costs less.
 	Shuffle func(n int, swap func(i, j int))
+
+	// keepOrder leaves records in the order of the zone, so that tests can
+	// compare replies.
+	keepOrder bool
 
 	// Observe is told about every reply, before it is sent, from many
 	// goroutines. It may be nil.
@@ -101,9 +105,6 @@ func (o Options) withDefaults() Options {
 		silent := logrus.New()
 		silent.SetOutput(io.Discard)
 		o.Log = silent
-	}
-	if o.Shuffle == nil {
-		o.Shuffle = rand.Shuffle
 	}
 	return o
 }

@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"iter"
+	"math/rand/v2"
 	"net/netip"
 	"time"
 
@@ -25,17 +26,32 @@ type responder struct {
 	shuffle     func(n int, swap func(i, j int))
 	observe     func(QueryInfo)
 	cookies     *cookies
+
+	slow       bool // everything takes the plain path
+	unshuffled bool // records stay in the order of the zone
 }
 
 func newResponder(o Options) *responder {
-	return &responder{
+	r := &responder{
 		maxUDPSize:  o.MaxUDPSize,
 		setTC:       o.SetTruncateBit,
 		subnetFirst: o.ResolvSubnetFirst,
 		shuffle:     o.Shuffle,
 		observe:     o.Observe,
 		cookies:     newCookies(),
+		// What is rare is the plain path's: an order of somebody else's
+		// making is.
+		slow:       o.ResolvSubnetFirst || o.Shuffle != nil,
+		unshuffled: o.keepOrder,
 	}
+	switch {
+	case o.Shuffle != nil:
+	case o.keepOrder:
+		r.shuffle = func(int, func(i, j int)) {}
+	default:
+		r.shuffle = rand.Shuffle
+	}
+	return r
 }
 
 // respond makes the reply to a packet in buf, which has bufferSize octets. It
@@ -45,6 +61,17 @@ func (r *responder) respond(buf []byte, z *zone.Zone, c client, packet []byte) [
 	if r.observe != nil {
 		start = time.Now()
 	}
+	if msg, result := r.fast(buf, z, c, packet); msg != nil {
+		if r.observe != nil {
+			r.observe(observed(packet, msg, c, result, start))
+		}
+		return msg
+	}
+	return r.plain(buf, z, c, packet, start)
+}
+
+// plain makes the reply by way of messages. It can answer everything.
+func (r *responder) plain(buf []byte, z *zone.Zone, c client, packet []byte, start time.Time) []byte {
 	q, rcode, ok := parse(packet)
 	if !ok {
 		return nil
@@ -85,22 +112,9 @@ func (r *responder) respond(buf []byte, z *zone.Zone, c client, packet []byte) [
 // maxUDPPayload is what fits in the largest IPv4 packet.
 const maxUDPPayload = 65535 - 20 - 8
 
-// limits are those of RFC 6891, section 6.2.5 for UDP. Nothing fragments
-// between a client and a server on the same machine, so there a client gets
-// what it asks for.
+// limits are what the reply to a query may have and say.
 func (r *responder) limits(q *query, c client) limits {
-	l := limits{udpSize: r.maxUDPSize, setTC: r.setTC}
-	switch {
-	case c.transport == TCP:
-		l.size = dns.MaxMsgSize - 1 // its length is sent in 16 bits
-	case !q.edns.present:
-		l.size = minUDPSize
-	case c.addr.IsLoopback():
-		l.size = min(max(int(q.edns.udpSize), minUDPSize), maxUDPPayload)
-	default:
-		l.size = int(min(max(q.edns.udpSize, minUDPSize), r.maxUDPSize))
-	}
-	return l
+	return limits{size: r.size(q.edns.present, q.edns.udpSize, c), udpSize: r.maxUDPSize, setTC: r.setTC}
 }
 
 // answer is the reply to a well-formed query, with the options that belong in

@@ -165,6 +165,9 @@ func (z *Zone) Ready() bool { return z.ready }
 // only then.
 func (z *Zone) Serial() uint32 { return z.serial }
 
+// TTL is that of the zone's records, in seconds.
+func (z *Zone) TTL() uint32 { return z.o.TTL }
+
 // Options are the options that the zone was compiled with.
 func (z *Zone) Options() Options { return z.o }
 

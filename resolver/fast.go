@@ -1,0 +1,198 @@
+package resolver
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"toponym/zone"
+)
+
+// What is asked most is answered here without an allocation: A, AAAA and SRV,
+// and the negative answers for all ordinary types. Everything else, and all
+// that is out of the ordinary in a request, is handed over to the plain path,
+// which works with messages. Both give the same answer: a test compares them.
+
+// question is a request of the ordinary kind, as it was read.
+type question struct {
+	name  []byte // in the packet, as typed
+	qtype uint16
+	end   int // of the question in the packet
+	edns  bool
+	do    bool
+	size  uint16 // of the OPT record
+}
+
+// ordinary reads a request. It reports false for all that the plain path
+// should look at: what is malformed, and what is rare.
+func ordinary(packet []byte, key *[keySize]byte) (q question, ok bool) {
+	const min = headerSize + 1 + 4
+	if len(packet) < min || len(packet) > maxOrdinary {
+		return q, false
+	}
+	flags := binary.BigEndian.Uint16(packet[2:])
+	if flags&(flagQR|opcodeMask) != 0 ||
+		binary.BigEndian.Uint32(packet[4:]) != 1<<16 || // one question, no answer
+		binary.BigEndian.Uint32(packet[8:]) > 1 { // no authority, at most one additional
+		return q, false
+	}
+	end := headerSize
+	for {
+		if end >= len(packet) {
+			return q, false
+		}
+		n := int(packet[end])
+		end++
+		if n == 0 {
+			break
+		}
+		if n > 63 {
+			return q, false
+		}
+		end += n
+	}
+	if end-headerSize > maxName || end+4 > len(packet) {
+		return q, false
+	}
+	q.name = packet[headerSize:end]
+	q.qtype = binary.BigEndian.Uint16(packet[end:])
+	if binary.BigEndian.Uint16(packet[end+2:]) != dns.ClassINET {
+		return q, false
+	}
+	q.end = end + 4
+	if packet[11] == 0 {
+		if q.end != len(packet) {
+			return q, false
+		}
+	} else if !q.opt(packet[q.end:]) {
+		return q, false
+	}
+	lowerCase(key, q.name)
+	return q, true
+}
+
+// maxOrdinary is more than any ordinary request has.
+const maxOrdinary = 512
+
+// opt reads an OPT record without options, which is all that ordinary requests
+// have behind the question.
+func (q *question) opt(b []byte) bool {
+	if len(b) != optSize || b[0] != 0 || binary.BigEndian.Uint16(b[1:]) != dns.TypeOPT ||
+		b[6] != 0 || b[9] != 0 || b[10] != 0 {
+		return false
+	}
+	q.edns, q.do, q.size = true, b[7]&0x80 != 0, binary.BigEndian.Uint16(b[3:])
+	return true
+}
+
+// keySize is that of a name, rounded up to whole words.
+const keySize = (maxName + 7) &^ 7
+
+// lowerCase copies a name in lower case (RFC 4343), eight octets at a time.
+// Length octets are below 'A', so they stay as they are.
+func lowerCase(key *[keySize]byte, name []byte) {
+	n := copy(key[:], name)
+	for i := 0; i < n; i += 8 {
+		const (
+			tops = 0x8080808080808080
+			ones = 0x0101010101010101
+		)
+		w := binary.LittleEndian.Uint64(key[i:])
+		low := w &^ tops
+		fromA := low + (0x80-'A')*ones    // the top bit is set from 'A' on
+		afterZ := low + (0x80-'Z'-1)*ones // and here behind 'Z'
+		upper := fromA &^ afterZ &^ w & tops
+		binary.LittleEndian.PutUint64(key[i:], w|upper>>2)
+	}
+}
+
+// fast answers an ordinary request in buf. It gives nil when the plain path
+// should.
+func (r *responder) fast(buf []byte, z *zone.Zone, c client, packet []byte) ([]byte, zone.Result) {
+	if r.slow {
+		return nil, 0
+	}
+	var key [keySize]byte
+	q, ok := ordinary(packet, &key)
+	if !ok || q.qtype >= 128 || q.qtype == dns.TypeOPT {
+		return nil, 0
+	}
+	found, result := z.Lookup(key[:len(q.name)], q.qtype)
+
+	w := writer{buf: buf, off: q.end, size: r.size(q.edns, q.size, c)}
+	if q.edns {
+		w.size -= optSize
+	}
+	copy(buf, packet[:q.end])
+	var rcode uint16
+	switch result {
+	case zone.NXDomain:
+		rcode = dns.RcodeNameError
+		ok = w.negative(z, q.name, found)
+	case zone.NoData:
+		ok = w.negative(z, q.name, found)
+	case zone.Hit:
+		switch q.qtype {
+		case dns.TypeA:
+			writeAddrs4(&w, found.Node.A, z.TTL(), r.pick(len(found.Node.A)))
+		case dns.TypeAAAA:
+			writeAddrs6(&w, found.Node.AAAA, z.TTL(), r.pick(len(found.Node.AAAA)))
+		case dns.TypeSRV:
+			ok = w.services(z, found.Node, r)
+		default:
+			ok = false
+		}
+	default:
+		ok = false
+	}
+	if !ok {
+		return nil, 0
+	}
+
+	msg := buf[:w.off]
+	if q.edns {
+		msg = appendOPT(msg, r.maxUDPSize, rcode, q.do, nil)
+		w.additional++
+	}
+	flags := binary.BigEndian.Uint16(packet[2:])&(flagRD|flagCD) | flagQR | flagAA | rcode
+	if w.cut && r.setTC {
+		flags |= flagTC
+	}
+	binary.BigEndian.PutUint16(msg[2:], flags)
+	binary.BigEndian.PutUint16(msg[6:], uint16(w.answers))
+	binary.BigEndian.PutUint16(msg[8:], uint16(w.authority))
+	binary.BigEndian.PutUint16(msg[10:], uint16(w.additional))
+	return msg, result
+}
+
+// size is what a reply may have (RFC 6891, section 6.2.5). Nothing fragments
+// between a client and a server on the same machine, so there a client gets
+// what it asks for.
+func (r *responder) size(edns bool, size uint16, c client) int {
+	switch {
+	case c.transport == TCP:
+		return dns.MaxMsgSize - 1 // its length is sent in 16 bits
+	case !edns:
+		return minUDPSize
+	case c.addr.IsLoopback():
+		return min(max(int(size), minUDPSize), maxUDPPayload)
+	}
+	return int(min(max(size, minUDPSize), r.maxUDPSize))
+}
+
+// observed is what is known of a query that fast has answered.
+func observed(packet, msg []byte, c client, result zone.Result, start time.Time) QueryInfo {
+	end := headerSize
+	for packet[end] != 0 {
+		end += 1 + int(packet[end])
+	}
+	return QueryInfo{
+		Transport: c.transport,
+		Type:      binary.BigEndian.Uint16(packet[end+1:]),
+		Rcode:     uint16(msg[3] & 0xF),
+		Result:    result,
+		Size:      len(msg),
+		Duration:  time.Since(start),
+	}
+}
