@@ -8,7 +8,8 @@ import (
 )
 
 // ParseUPID reads a libprocess address, "id@host:port". IPv6 addresses stand
-// in brackets.
+// in brackets. Port 0 is refused: it is how libprocess writes that there is no
+// address, "@0.0.0.0:0".
 func ParseUPID(s string) (UPID, error) {
 	at := strings.LastIndexByte(s, '@')
 	if at < 0 {
@@ -19,7 +20,7 @@ func ParseUPID(s string) (UPID, error) {
 		return UPID{}, fmt.Errorf("%.60q is not id@host:port", s)
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil || host == "" {
+	if err != nil || n == 0 || host == "" {
 		return UPID{}, fmt.Errorf("%.60q is not id@host:port", s)
 	}
 	return UPID{ID: s[:at], Host: host, Port: uint16(n)}, nil

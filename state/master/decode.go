@@ -20,13 +20,16 @@ type document struct {
 
 // faults are the parts of a state that were left out.
 type faults struct {
-	count int
-	first string // what the first was, for the log
+	count   int
+	example string // what one of them was, for the log
 }
 
+// note counts a fault. Masters change the order of tasks from answer to answer,
+// so the example is the first by its text: the same faults give the same one.
 func (f *faults) note(format string, args ...any) {
-	if f.count == 0 {
-		f.first = fmt.Sprintf(format, args...)
+	text := fmt.Sprintf(format, args...)
+	if f.count == 0 || text < f.example {
+		f.example = text
 	}
 	f.count++
 }

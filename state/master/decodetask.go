@@ -155,7 +155,9 @@ func (d *decoder) status() error {
 	if err != nil {
 		return err
 	}
-	if s.state == state.Running && s.timestamp > d.best.timestamp && !s.addresses.Empty() {
+	// Masters list statuses oldest first, so the later of two with the same
+	// timestamp, or without any, is the newer one.
+	if s.state == state.Running && s.timestamp >= d.best.timestamp && !s.addresses.Empty() {
 		d.current, d.best = d.best, d.current
 	}
 	return nil

@@ -110,6 +110,11 @@ func short(err error) error {
 	if ue := (*url.Error)(nil); errors.As(err, &ue) {
 		err = ue.Err
 	}
+	if de := (*net.DNSError)(nil); errors.As(err, &de) {
+		// Its text quotes the connection to the resolver, "read udp
+		// 10.0.0.1:41872->10.0.0.2:53: i/o timeout"; the end is what happened.
+		return fmt.Errorf("looking up %s: %s", de.Name, strings.TrimSpace(de.Err[strings.LastIndex(de.Err, ": ")+1:]))
+	}
 	if oe := (*net.OpError)(nil); errors.As(err, &oe) {
 		return fmt.Errorf("%s: %w", oe.Op, oe.Err)
 	}
@@ -159,8 +164,8 @@ func (l *limited) Read(p []byte) (int, error) {
 	if l.left < 0 {
 		return 0, errTooLarge(l.max)
 	}
-	if int64(len(p)) > l.left+1 {
-		p = p[:l.left+1]
+	if int64(len(p)) > l.left {
+		p = p[:l.left+1] // one more, to see that there is more
 	}
 	n, err := l.r.Read(p)
 	if l.left -= int64(n); l.left < 0 {
@@ -179,7 +184,7 @@ func (f *fetcher) read(resp *http.Response) (*document, error) {
 	if strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
 		z, err := gzip.NewReader(body)
 		if err != nil {
-			return nil, fmt.Errorf("reading the answer: %w", err)
+			return nil, syntax(err)
 		}
 		body = z
 	}
@@ -201,7 +206,7 @@ func snapshot(doc *document, known []leader.Address) *state.Snapshot {
 		listed = listed || m.Equal(s.Leader)
 		s.Masters = append(s.Masters, m)
 	}
-	if !listed {
+	if !listed && s.Leader.Host != "" {
 		s.Masters = append(s.Masters, s.Leader)
 	}
 	return s

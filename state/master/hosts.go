@@ -2,6 +2,7 @@ package master
 
 import (
 	"context"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -19,7 +20,6 @@ const (
 	lookupTimeout = 3 * time.Second  // for all names of one state
 	keepFound     = 5 * time.Minute  // how long addresses are used
 	keepMissing   = 30 * time.Second // how long a failure is
-	maxHostNames  = 10_000
 )
 
 // Resolve looks a host name up.
@@ -61,9 +61,6 @@ func literal(s *state.Snapshot) []want {
 			if a, err := state.ParseAddr(n); err == nil {
 				*addrs = []netip.Addr{a}
 				return
-			}
-			if _, err := netip.ParseAddr(n); err == nil {
-				return // an address, but none to connect to
 			}
 		}
 		names = slices.DeleteFunc(names, func(n string) bool { return !hostName(n) })
@@ -112,6 +109,16 @@ func (h *hosts) fill(ctx context.Context, s *state.Snapshot) {
 			}
 		}
 	}
+	h.forget()
+}
+
+// forget drops names that are out of date. Those that the state has are not:
+// they have just been looked up, and if in vain, what was known is kept.
+func (h *hosts) forget() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := h.now()
+	maps.DeleteFunc(h.known, func(_ string, l *lookup) bool { return !now.Before(l.until) })
 }
 
 func (h *hosts) due(name string) bool {
@@ -144,9 +151,6 @@ func (h *hosts) lookup(ctx context.Context, name string) {
 
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.known) >= maxHostNames {
-		clear(h.known)
-	}
 	if err != nil || len(addrs) == 0 {
 		l := &lookup{until: h.now().Add(keepMissing)}
 		if before := h.known[name]; before != nil {
@@ -159,9 +163,13 @@ func (h *hosts) lookup(ctx context.Context, name string) {
 }
 
 // hostName reports whether a string may be a host name, so that nothing else
-// is asked of a resolver.
+// is asked of a resolver: neither pages in HTML nor addresses, which are of no
+// use here when [state.ParseAddr] refuses them.
 func hostName(s string) bool {
 	if len(s) == 0 || len(s) > 253 {
+		return false
+	}
+	if _, err := netip.ParseAddr(s); err == nil {
 		return false
 	}
 	for i := range len(s) {

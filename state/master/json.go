@@ -126,5 +126,8 @@ func (r *reader) number() (n float64, ok bool, err error) {
 		return 0, false, err
 	}
 	n, perr := strconv.ParseFloat(string(v), 64)
-	return n, perr == nil, nil
+	if perr != nil { // out of range, such as 1e999: n is infinite
+		return 0, false, nil
+	}
+	return n, true, nil
 }

@@ -24,7 +24,7 @@ type Options struct {
 	HTTPS    bool
 	TLS      *tls.Config   // for HTTPS; nil for the system's
 	Interval time.Duration // between two readings
-	Timeout  time.Duration // of one reading, all redirects included
+	Timeout  time.Duration // of asking one of Masters, all redirects included
 	MaxBytes int64         // of one answer, decompressed
 	Username string        // for Basic authentication; empty for none
 	Password string
@@ -140,11 +140,9 @@ func backoff(failures int, interval time.Duration) time.Duration {
 
 // poll reads the state once.
 func (w *Watcher) poll(ctx context.Context, out func(state.Event)) error {
-	ctx, cancel := context.WithTimeout(ctx, w.o.Timeout)
-	defer cancel()
 	var errs []error
 	for _, at := range w.static.Candidates() {
-		doc, lead, err := w.fetcher.fetch(ctx, at)
+		doc, lead, err := w.fetch(ctx, at)
 		if err != nil {
 			errs = append(errs, err)
 			if ctx.Err() != nil {
@@ -155,6 +153,9 @@ func (w *Watcher) poll(ctx context.Context, out func(state.Event)) error {
 		w.static.Led(lead)
 		s := snapshot(doc, w.static.Masters())
 		w.hosts.fill(ctx, s)
+		if err := ctx.Err(); err != nil {
+			return err // the look-ups may have been broken off
+		}
 		w.succeeded(lead, doc)
 		out(state.Event{Snapshot: s})
 		return nil
@@ -163,6 +164,15 @@ func (w *Watcher) poll(ctx context.Context, out func(state.Event)) error {
 		return errors.New("no masters to ask")
 	}
 	return errors.Join(errs...)
+}
+
+// fetch asks one master. Each has the whole time for itself: a master that is
+// frozen takes the connection and says nothing, and must not use up the time
+// of the one that leads meanwhile.
+func (w *Watcher) fetch(ctx context.Context, at leader.Address) (*document, leader.Address, error) {
+	ctx, cancel := context.WithTimeout(ctx, w.o.Timeout)
+	defer cancel()
+	return w.fetcher.fetch(ctx, at)
 }
 
 // failed logs why no state was read: once, and again when the reason changes.
@@ -186,7 +196,7 @@ func (w *Watcher) succeeded(lead leader.Address, doc *document) {
 	w.following, w.lastError = lead, ""
 	fault := ""
 	if doc.faults.count > 0 {
-		fault = fmt.Sprintf("%d parts of the state were left out, the first: %s", doc.faults.count, doc.faults.first)
+		fault = fmt.Sprintf("%d parts of the state were left out, one of them: %s", doc.faults.count, doc.faults.example)
 	}
 	if fault != "" && fault != w.lastFault {
 		w.o.Log.Warn(fault)

@@ -1,0 +1,137 @@
+package leader
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestParseAddress(t *testing.T) {
+	tests := []struct {
+		in   string
+		want Address // zero: refused
+	}{
+		{"10.0.0.1:5050", Address{"10.0.0.1", 5050}},
+		{"master1.example:5050", Address{"master1.example", 5050}},
+		{"[fd00::1]:5050", Address{"fd00::1", 5050}},
+		{"[fe80::1%eth0]:5050", Address{"fe80::1%eth0", 5050}},
+		{"m:1", Address{"m", 1}},
+		{"m:65535", Address{"m", 65535}},
+
+		{"", Address{}},
+		{":", Address{}},
+		{":5050", Address{}},
+		{"10.0.0.1", Address{}},
+		{"10.0.0.1:", Address{}},
+		{"10.0.0.1:0", Address{}},
+		{"10.0.0.1:65536", Address{}},
+		{"10.0.0.1:-1", Address{}},
+		{"10.0.0.1:http", Address{}},
+		{"fd00::1:5050", Address{}}, // nobody can tell where the port begins
+		{"[fd00::1]", Address{}},
+		{"http://10.0.0.1:5050", Address{}},
+	}
+	for _, tt := range tests {
+		got, err := ParseAddress(tt.in)
+		if got != tt.want || (err != nil) != (tt.want == Address{}) {
+			t.Errorf("ParseAddress(%q) = %+v, %v, want %+v", tt.in, got, err, tt.want)
+		}
+		if err == nil {
+			if again, err := ParseAddress(got.String()); again != got || err != nil {
+				t.Errorf("%+v is written %s, which is read as %+v, %v", got, got, again, err)
+			}
+		}
+	}
+}
+
+func TestCandidates(t *testing.T) {
+	a, b, c := Address{"a", 5050}, Address{"b", 5050}, Address{"c", 5050}
+	other := Address{"a", 5051} // another port is another master
+	tests := []struct {
+		what string
+		led  []Address
+		want []Address
+	}{
+		{"nobody led", nil, []Address{a, b, c}},
+		{"the first led", []Address{a}, []Address{a, b, c}},
+		{"the last led", []Address{c}, []Address{c, a, b}},
+		{"only the newest leader counts", []Address{c, b}, []Address{b, a, c}},
+		{"one that is not in the list", []Address{other}, []Address{other, a, b, c}},
+		{"one that is not in the list, and then one that is", []Address{other, b}, []Address{b, a, c}},
+	}
+	for _, tt := range tests {
+		masters := []Address{a, b, c}
+		s := NewStatic(masters)
+		for _, l := range tt.led {
+			s.Led(l)
+		}
+		if got := s.Candidates(); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.what, got, tt.want)
+		}
+		if !slices.Equal(s.Masters(), []Address{a, b, c}) || !slices.Equal(masters, s.Masters()) {
+			t.Errorf("%s: the list became %v", tt.what, s.Masters())
+		}
+	}
+	if got := NewStatic(nil).Candidates(); len(got) != 0 {
+		t.Errorf("nobody to ask, but got %v", got)
+	}
+}
+
+func TestRedirect(t *testing.T) {
+	tests := []struct {
+		base, location string
+		want           Address
+		err            string // part of the error when it is refused
+	}{
+		// What masters send: no scheme, the leader's --hostname.
+		{"http://10.0.0.1:5050/master/state", "//10.0.0.2:5050/master/state", Address{"10.0.0.2", 5050}, ""},
+		{"http://10.0.0.1:5050/master/state", "//master2.example:5050/master/state?a=1", Address{"master2.example", 5050}, ""},
+		{"http://10.0.0.1:5050/master/redirect", "//10.0.0.2:5050", Address{"10.0.0.2", 5050}, ""},
+		{"https://10.0.0.1:5050/master/state", "//10.0.0.2:5051/master/state", Address{"10.0.0.2", 5051}, ""},
+		{"http://10.0.0.1:5050/master/state", "//[fd00::2]:5050/master/state", Address{"fd00::2", 5050}, ""},
+
+		// The port of the scheme, not that of the one who redirects.
+		{"http://10.0.0.1:5050/master/state", "//10.0.0.2/master/state", Address{"10.0.0.2", 80}, ""},
+		{"http://10.0.0.1:5050/master/state", "//10.0.0.2:/master/state", Address{"10.0.0.2", 80}, ""},
+		{"https://10.0.0.1:5050/master/state", "//10.0.0.2/master/state", Address{"10.0.0.2", 443}, ""},
+		{"http://10.0.0.1:5050/master/state", "//[fd00::2]/master/state", Address{"fd00::2", 80}, ""},
+
+		// What proxies send.
+		{"http://10.0.0.1:5050/master/state", "http://10.0.0.2:5050/master/state", Address{"10.0.0.2", 5050}, ""},
+		{"http://10.0.0.1:5050/master/state", "HTTP://10.0.0.2:5050/master/state", Address{"10.0.0.2", 5050}, ""},
+		{"http://10.0.0.1:5050/master/state", "/elsewhere", Address{"10.0.0.1", 5050}, ""},
+		{"http://[fd00::1]:5050/master/state", "state", Address{"fd00::1", 5050}, ""},
+		{"http://10.0.0.1:5050/master/state", "//user:secret@10.0.0.2:5050/", Address{"10.0.0.2", 5050}, ""},
+
+		// A password must not go from HTTPS to HTTP, and no file is read.
+		{"https://10.0.0.1:5050/master/state", "http://10.0.0.2:5050/", Address{}, "from https to http"},
+		{"http://10.0.0.1:5050/master/state", "https://10.0.0.2:5050/", Address{}, "from http to https"},
+		{"http://10.0.0.1:5050/master/state", "file:///etc/passwd", Address{}, "to file"},
+		{"http://10.0.0.1:5050/master/state", "mailto:root@example", Address{}, "to mailto"},
+
+		{"http://10.0.0.1:5050/master/state", "", Address{}, "without a Location"},
+		{"http://10.0.0.1:5050/master/state", " ", Address{}, "without a Location"},
+		{"http://10.0.0.1:5050/master/state", "//:5050/master/state", Address{}, "host is empty"},
+		{"http://10.0.0.1:5050/master/state", "http:/master/state", Address{}, "host is empty"},
+		{"http://10.0.0.1:5050/master/state", "//10.0.0.2:0/master/state", Address{}, "port"},
+		{"http://10.0.0.1:5050/master/state", "//10.0.0.2:70000/master/state", Address{}, "port"},
+		{"http://10.0.0.1:5050/master/state", "//10.0.0.2:http/master/state", Address{}, "no URL"},
+		{"http://10.0.0.1:5050/master/state", "//[fd00::2/master/state", Address{}, "no URL"},
+		{"http://10.0.0.1:5050/master/state", "//a b/", Address{}, "no URL"},
+		{"http://10.0.0.1:5050/master/state", "//10.0.0.2:5050/\x00", Address{}, "no URL"},
+	}
+	for _, tt := range tests {
+		base, err := url.Parse(tt.base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Redirect(base, tt.location)
+		if got != tt.want {
+			t.Errorf("from %s to %q: %+v, want %+v", tt.base, tt.location, got, tt.want)
+		}
+		if (err != nil) != (tt.err != "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+			t.Errorf("from %s to %q: error %v, want %q", tt.base, tt.location, err, tt.err)
+		}
+	}
+}

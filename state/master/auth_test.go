@@ -1,0 +1,141 @@
+package master
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"toponym/state/leader"
+)
+
+// authenticated wants a name and a password, as a master with
+// --authenticate_http_readonly does.
+func authenticated(username, password string, next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		u, p, ok := r.BasicAuth()
+		if !ok || u != username || p != password {
+			w.Header().Set("WWW-Authenticate", `Basic realm="mesos-master-readonly"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		next(w, r)
+	}
+}
+
+// TestBasicAuthentication: with each request, so also after a redirect, since
+// standbys want it as well.
+func TestBasicAuthentication(t *testing.T) {
+	lead := serve(t, authenticated("toponym", "s3cret", leading))
+	standby := serve(t, authenticated("toponym", "s3cret", redirecting("//"+lead.String()+"/master/state")))
+	open := serve(t, redirecting("//"+lead.String()+"/master/state"))
+	tests := []struct {
+		username, password string
+		ok                 bool
+	}{
+		{"toponym", "s3cret", true},
+		{"toponym", "wrong", false},
+		{"toponym", "", false},
+		{"", "", false},
+		{"", "s3cret", false},
+	}
+	for _, tt := range tests {
+		for _, at := range []leader.Address{lead, standby, open} {
+			o := options(at)
+			o.Username, o.Password = tt.username, tt.password
+			if w := New(o); tt.ok {
+				wantLeader(t, w, lead)
+			} else {
+				wantError(t, w, "status 401", "mesosCredentials")
+			}
+		}
+	}
+}
+
+func TestNoPasswordUnlessSet(t *testing.T) {
+	at := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if a := r.Header.Get("Authorization"); a != "" {
+			t.Errorf("Authorization: %s", a)
+		}
+		leading(w, r)
+	}))
+	wantLeader(t, New(options(at)), at)
+}
+
+// TestHTTPS with masters whose certificates are of a CA that only the settings
+// know.
+func TestHTTPS(t *testing.T) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(leading))
+	lead := start(t, s, true)
+	ca := x509.NewCertPool()
+	ca.AddCert(s.Certificate())
+	standby := start(t, httptest.NewUnstartedServer(redirecting("//"+lead.String()+"/master/state")), true)
+	toHTTP := start(t, httptest.NewUnstartedServer(redirecting("http://"+lead.String()+"/master/state")), true)
+	plain := serve(t, http.HandlerFunc(leading))
+
+	secure := func(at leader.Address, c *tls.Config) *Watcher {
+		o := options(at)
+		o.HTTPS, o.TLS = true, c
+		return New(o)
+	}
+	wantLeader(t, secure(lead, &tls.Config{RootCAs: ca}), lead)
+	wantLeader(t, secure(standby, &tls.Config{RootCAs: ca}), lead)
+	wantError(t, secure(toHTTP, &tls.Config{RootCAs: ca}), "from https to http")
+	wantError(t, secure(lead, nil), "certificate")
+	wantError(t, secure(lead, &tls.Config{RootCAs: ca, ServerName: "other.example"}), "certificate", "other.example")
+	wantError(t, secure(plain, &tls.Config{RootCAs: ca}), "server gave HTTP response to HTTPS client")
+	wantError(t, New(options(lead)), "status 400", "HTTP request to an HTTPS server")
+}
+
+func TestHTTPSWithClientCertificate(t *testing.T) {
+	mine, pool := selfSigned(t)
+	s := httptest.NewUnstartedServer(http.HandlerFunc(leading))
+	s.TLS = &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool}
+	at := start(t, s, true)
+	ca := x509.NewCertPool()
+	ca.AddCert(s.Certificate())
+
+	o := options(at)
+	o.HTTPS = true
+	o.TLS = &tls.Config{RootCAs: ca, Certificates: []tls.Certificate{mine}}
+	wantLeader(t, New(o), at)
+
+	o.TLS = &tls.Config{RootCAs: ca}
+	wantError(t, New(o), "certificate required")
+	other, _ := selfSigned(t)
+	o.TLS = &tls.Config{RootCAs: ca, Certificates: []tls.Certificate{other}}
+	wantError(t, New(o), at.String())
+}
+
+// selfSigned makes a client's certificate, and a pool that trusts it.
+func selfSigned(t testing.TB) (tls.Certificate, *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber:          big.NewInt(1),
+		NotAfter:              time.Now().Add(time.Hour),
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		BasicConstraintsValid: true,
+		IsCA:                  true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(cert)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
+}

@@ -1,0 +1,101 @@
+package master
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/netip"
+	"slices"
+	"testing"
+	"testing/iotest"
+
+	"toponym/state"
+)
+
+// FuzzDecode: whatever a master answers, nothing panics, and what is accepted
+// is one JSON value out of which only sound values came.
+func FuzzDecode(f *testing.F) {
+	for _, file := range fixtures(f) {
+		f.Add(fixture(f, file))
+	}
+	f.Add([]byte(smallState))
+	f.Add([]byte(`{"slaves":[{"id":"S","pid":"s@[fe80::1%e]:1"}],"frameworks":[{"tasks":[{"id":"t"}],"id":"F"},null]}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		doc, err := decode(bytes.NewReader(body))
+		if err != nil {
+			if doc != nil {
+				t.Fatal("an error, and a part of a document")
+			}
+			return
+		}
+		if !json.Valid(body) {
+			t.Fatal("accepted, but no JSON")
+		}
+		checkDocument(t, doc)
+		again, err := decode(iotest.HalfReader(bytes.NewReader(body)))
+		if err != nil || !slices.Equal(lines(again), lines(doc)) {
+			t.Fatalf("read in other pieces it is something else: %v", err)
+		}
+
+		s := snapshot(doc, nil)
+		literal(s)
+		for _, a := range s.Agents {
+			checkAddrs(t, a.Addrs)
+		}
+		c := state.NewCluster()
+		c.Apply(state.Event{Snapshot: s})
+		if d := c.Apply(state.Event{Snapshot: s}); !d.Empty() {
+			t.Fatalf("the same again is a change: %+v", d)
+		}
+	})
+}
+
+// checkDocument checks what the other packages rely on.
+func checkDocument(t *testing.T, doc *document) {
+	for _, p := range []state.UPID{doc.leader, doc.pid} {
+		checkUPID(t, p)
+	}
+	for _, a := range doc.agents {
+		if a.ID == "" {
+			t.Fatal("an agent without an id")
+		}
+		checkUPID(t, a.PID)
+	}
+	known := map[string]bool{}
+	for _, f := range doc.frameworks {
+		if f.ID == "" {
+			t.Fatal("a framework without an id")
+		}
+		checkUPID(t, f.PID)
+		known[f.ID] = true
+	}
+	for _, task := range doc.tasks {
+		if task.Key.ID == "" || !known[task.Key.Framework] {
+			t.Fatalf("task %+v of a framework that is not there, or without an id", task.Key)
+		}
+		for _, r := range task.Ports {
+			if r.First > r.Last {
+				t.Fatalf("ports %d-%d", r.First, r.Last)
+			}
+		}
+		for _, list := range [][]netip.Addr{task.Addresses.NetInfo, task.Addresses.Docker, task.Addresses.Mesos} {
+			checkAddrs(t, list)
+		}
+	}
+	if (doc.faults.count == 0) != (doc.faults.example == "") {
+		t.Fatalf("faults %+v", doc.faults)
+	}
+}
+
+func checkUPID(t *testing.T, p state.UPID) {
+	if !p.IsZero() && (p.Host == "" || p.Port == 0) {
+		t.Fatalf("pid %+v", p)
+	}
+}
+
+func checkAddrs(t *testing.T, list []netip.Addr) {
+	for i, a := range list {
+		if !a.IsValid() || a.IsUnspecified() || a.Is4In6() || a.Zone() != "" || slices.Contains(list[:i], a) {
+			t.Fatalf("address %v in %v", a, list)
+		}
+	}
+}

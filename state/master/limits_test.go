@@ -1,0 +1,247 @@
+package master
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"toponym/state/leader"
+)
+
+// stateOfSize is a state of exactly so many bytes.
+func stateOfSize(t testing.TB, size int) []byte {
+	t.Helper()
+	const before, after = `{"x": "`, `", "leader": "master@10.0.0.1:5050", "slaves": [{"id": "S0"}]}`
+	if size < len(before)+len(after) {
+		t.Fatalf("no state has %d bytes", size)
+	}
+	return []byte(before + strings.Repeat("x", size-len(before)-len(after)) + after)
+}
+
+func compressed(t testing.TB, body []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if _, err := z.Write(body); err != nil || z.Close() != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// Ways to send an answer.
+func withLength(w http.ResponseWriter, body []byte) {
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.Write(body)
+}
+
+func inChunks(w http.ResponseWriter, body []byte) {
+	half := len(body) / 2
+	w.Write(body[:half])
+	http.NewResponseController(w).Flush()
+	w.Write(body[half:])
+}
+
+func TestLargestAnswer(t *testing.T) {
+	const most = 100_000
+	gzipped := func(w http.ResponseWriter, body []byte) {
+		w.Header().Set("Content-Encoding", "gzip")
+		w.Write(compressed(t, body))
+	}
+	for how, send := range map[string]func(http.ResponseWriter, []byte){"with its length": withLength, "in chunks": inChunks, "compressed": gzipped} {
+		for _, size := range []int{most - 1, most, most + 1, 10 * most} {
+			at := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { send(w, stateOfSize(t, size)) }))
+			o := options(at)
+			o.MaxBytes = most
+			s, err := readOnce(t, New(o))
+			if size <= most && err != nil {
+				t.Errorf("%d bytes %s: %v", size, how, err)
+			}
+			if size > most && (err == nil || !strings.Contains(err.Error(), "the answer is larger than stateMaxBytes = 100000")) {
+				t.Errorf("%d bytes %s: %+v, %v", size, how, s, err)
+			}
+		}
+	}
+}
+
+// TestLargestAnswerIsNotWaitedFor: its length alone is enough to refuse it.
+func TestLargestAnswerIsNotWaitedFor(t *testing.T) {
+	at := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "1048577")
+		http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	}))
+	wantError(t, New(options(at)), "larger than stateMaxBytes = 1048576")
+}
+
+// TestLargestAnswerIsNotReadFirst: of an answer without end no more is taken
+// than is allowed.
+func TestLargestAnswerIsNotReadFirst(t *testing.T) {
+	at := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, `{"x": "`)
+		for {
+			if _, err := w.Write(bytes.Repeat([]byte("x"), 1<<16)); err != nil {
+				return // the watcher has hung up
+			}
+		}
+	}))
+	wantError(t, New(options(at)), "larger than stateMaxBytes = 1048576")
+}
+
+func TestNoLimitAtAll(t *testing.T) {
+	at := serve(t, http.HandlerFunc(leading))
+	o := options(at)
+	o.MaxBytes = math.MaxInt64
+	wantLeader(t, New(o), at)
+}
+
+// TestGzip: it is not asked for, but a proxy may compress all the same.
+func TestGzip(t *testing.T) {
+	body := stateOfSize(t, 10_000)
+	packed := compressed(t, body)
+	broken := bytes.Clone(packed)
+	broken[len(broken)-5] ^= 1 // of the check sum
+	bomb := compressed(t, bytes.Repeat([]byte(" "), 8<<20))
+	if len(bomb) > 1<<20 {
+		t.Fatalf("a bomb of %d bytes", len(bomb))
+	}
+	tests := []struct {
+		what     string
+		encoding string
+		body     []byte
+		err      string // empty: accepted
+	}{
+		{"gzip", "gzip", packed, ""},
+		{"GZIP", "GZIP", packed, ""},
+		{"none", "identity", body, ""},
+		{"a bomb", "gzip", bomb, "larger than stateMaxBytes"},
+		{"cut off", "gzip", packed[:len(packed)-1], "the answer is cut off"},
+		{"cut off in the middle", "gzip", packed[:len(packed)/2], "the answer is cut off"},
+		{"cut off at the beginning", "gzip", packed[:5], "the answer is cut off"},
+		{"nothing", "gzip", nil, "the answer is cut off"},
+		{"a wrong check sum", "gzip", broken, "invalid checksum"},
+		{"not compressed", "gzip", body, "invalid header"},
+		{"more behind", "gzip", append(bytes.Clone(packed), "more"...), "the answer"},
+		{"two states", "gzip", append(bytes.Clone(packed), packed...), "more follows"},
+		{"gzip without saying so", "", packed, "invalid character"},
+		{"another", "br", packed, "invalid character"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.what, func(t *testing.T) {
+			at := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if a := r.Header.Get("Accept-Encoding"); a != "" {
+					t.Errorf("Accept-Encoding: %s", a)
+				}
+				w.Header().Set("Content-Type", "application/json")
+				if tt.encoding != "" {
+					w.Header().Set("Content-Encoding", tt.encoding)
+				}
+				w.Write(tt.body)
+			}))
+			w := New(options(at))
+			if tt.err != "" {
+				wantError(t, w, tt.err)
+			} else if _, err := readOnce(t, w); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestConnectionClosedEarly, at each stage of an answer.
+func TestConnectionClosedEarly(t *testing.T) {
+	body := stateOfSize(t, 10_000)
+	tests := []struct {
+		what string
+		send string
+		err  string
+	}{
+		{"before the answer", "", "EOF"},
+		{"in the header", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n", "unexpected EOF"},
+		{"before the body", "HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n", "the answer is cut off"},
+		{"in the body", fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n%s", body[:5000]), "the answer is cut off"},
+		{"before the last byte", fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n%s", body[:9999]), "the answer is cut off"},
+		{"in a chunk", fmt.Sprintf("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s", 10_000, body[:5000]), "the answer is cut off"},
+		{"before the last chunk", fmt.Sprintf("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", 10_000, body), "the answer is cut off"},
+		{"in a body whose end nothing else tells", fmt.Sprintf("HTTP/1.0 200 OK\r\n\r\n%s", body[:5000]), "the answer is cut off"},
+		{"no HTTP", "220 mail.example ESMTP\r\n", "malformed HTTP"},
+		{"a header without end", "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 1<<20), "headers exceeded"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.what, func(t *testing.T) {
+			at := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				hijack(t, w, func(b *bufio.ReadWriter) { b.WriteString(tt.send) })
+			}))
+			wantError(t, New(options(at)), at.String(), tt.err)
+		})
+	}
+
+	t.Run("after a body whose end nothing else tells", func(t *testing.T) {
+		at := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			hijack(t, w, func(b *bufio.ReadWriter) { fmt.Fprintf(b, "HTTP/1.0 200 OK\r\n\r\n%s", body) })
+		}))
+		if _, err := readOnce(t, New(options(at))); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// hijack takes a connection over, and closes it after use.
+func hijack(t testing.TB, w http.ResponseWriter, use func(*bufio.ReadWriter)) {
+	conn, b, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	use(b)
+	b.Flush() // may fail: some tests hang up first
+	conn.Close()
+}
+
+// TestSlowMaster: one that says nothing, and one that stops in the middle.
+func TestSlowMaster(t *testing.T) {
+	for what, begin := range map[string]string{"says nothing": "", "stops in the middle": `{"slaves": [`} {
+		at := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if begin != "" {
+				io.WriteString(w, begin)
+				http.NewResponseController(w).Flush()
+			}
+			<-r.Context().Done()
+		}))
+		o := options(at)
+		o.Timeout = 50 * time.Millisecond
+		t.Run(what, func(t *testing.T) { wantError(t, New(o), at.String(), "context deadline exceeded") })
+	}
+}
+
+// TestFrozenMaster takes connections and says nothing. It costs its own time,
+// not that of the master that leads meanwhile.
+func TestFrozenMaster(t *testing.T) {
+	frozen, good := leader.Address{Host: "10.0.0.9", Port: 5050}, m1
+	synctest.Test(t, func(t *testing.T) {
+		o := options(frozen, good)
+		w := New(o)
+		w.fetcher.client.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Host == frozen.String() {
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			}
+			return response(200, stateOf(m1, m1))
+		})
+		for _, want := range []time.Duration{o.Timeout, 0} { // the second time the leader is asked first
+			begin := time.Now()
+			wantLeader(t, w, good)
+			if took := time.Since(begin); took != want {
+				t.Errorf("took %v, want %v", took, want)
+			}
+		}
+	})
+}

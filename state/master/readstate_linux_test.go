@@ -1,0 +1,195 @@
+package master
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"toponym/sim"
+)
+
+// A peak of memory belongs to a process, so each reading has one of its own:
+// this test binary, started again with these variables.
+const (
+	envReader = "TOPONYM_BENCH_READER" // "stream" or "encoding-json"
+	envFile   = "TOPONYM_BENCH_FILE"
+	envTasks  = "TOPONYM_BENCH_TASKS" // tasks in the state, 100,000 unless set
+)
+
+// reading is what a child found out about itself.
+type reading struct {
+	Tasks, Agents int
+	CPUSeconds    float64 // user and system time, the collector's included
+	PeakMB        float64 // most memory that was resident, in 10^6 bytes
+}
+
+var readers = map[string]func(io.Reader) (tasks, agents int, err error){
+	"stream": func(r io.Reader) (int, int, error) {
+		doc, err := decode(r)
+		if err != nil {
+			return 0, 0, err
+		}
+		return len(doc.tasks), len(doc.agents), nil
+	},
+	"encoding-json": func(r io.Reader) (int, int, error) {
+		s, err := readPlain(r)
+		if err != nil {
+			return 0, 0, err
+		}
+		return s.tasks(), len(s.Slaves), nil
+	},
+}
+
+// stateFile is written by the first benchmark that needs it.
+var stateFile string
+
+func TestMain(m *testing.M) {
+	if name := os.Getenv(envReader); name != "" {
+		if err := child(name, os.Getenv(envFile)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	code := m.Run()
+	if stateFile != "" {
+		os.RemoveAll(filepath.Dir(stateFile))
+	}
+	os.Exit(code)
+}
+
+// child reads a file and writes a reading.
+func child(reader, file string) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	before := cpuSeconds()
+	tasks, agents, err := readers[reader](f)
+	if err != nil {
+		return err
+	}
+	r := reading{Tasks: tasks, Agents: agents, CPUSeconds: cpuSeconds() - before}
+	if r.PeakMB, err = peakMB(); err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(r)
+}
+
+func cpuSeconds() float64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err) // cannot be: the arguments are right
+	}
+	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
+}
+
+// peakMB reads VmHWM. The maximum that getrusage gives is of no use here: a
+// child inherits it from its parent.
+func peakMB() (float64, error) {
+	f, err := os.Open("/proc/self/status")
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if kb, ok := strings.CutPrefix(lines.Text(), "VmHWM:"); ok {
+			n, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(kb, "kB")), 64)
+			return n * 1024 / 1e6, err
+		}
+	}
+	return 0, fmt.Errorf("%s has no VmHWM", f.Name())
+}
+
+// BenchmarkReadState reads the state of a big cluster from a file, as a stream
+// and the usual way: all of it into memory, then encoding/json. The time that
+// Go prints includes the start of a process; cpu-s does not.
+func BenchmarkReadState(b *testing.B) {
+	tasks := 100_000
+	if s := os.Getenv(envTasks); s != "" {
+		var err error
+		if tasks, err = strconv.Atoi(s); err != nil || tasks < 1 {
+			b.Fatalf("%s=%s is no number of tasks", envTasks, s)
+		}
+	}
+	file, size := bigState(b, tasks)
+	agents := 0
+	for _, reader := range []string{"stream", "encoding-json"} {
+		b.Run(reader, func(b *testing.B) {
+			b.SetBytes(size)
+			var cpu, peak float64
+			for b.Loop() {
+				r := readInChild(b, reader, file)
+				if r.Tasks != tasks {
+					b.Fatalf("%s saw %d tasks of %d", reader, r.Tasks, tasks)
+				}
+				if agents == 0 {
+					agents = r.Agents
+				}
+				if r.Agents != agents {
+					b.Fatalf("%s saw %d agents, the other reader %d", reader, r.Agents, agents)
+				}
+				cpu += r.CPUSeconds
+				peak = max(peak, r.PeakMB)
+			}
+			b.ReportMetric(cpu/float64(b.N), "cpu-s")
+			b.ReportMetric(peak, "peak-MB")
+		})
+	}
+}
+
+func readInChild(b *testing.B, reader, file string) reading {
+	b.Helper()
+	c := exec.Command(os.Args[0])
+	c.Env = append(os.Environ(), envReader+"="+reader, envFile+"="+file)
+	c.Stderr = os.Stderr
+	out, err := c.Output()
+	if err != nil {
+		b.Fatal(err)
+	}
+	var r reading
+	if err := json.Unmarshal(out, &r); err != nil {
+		b.Fatalf("%v in %q", err, out)
+	}
+	return r
+}
+
+// bigState writes the state once for all benchmarks of this process.
+func bigState(b *testing.B, tasks int) (file string, size int64) {
+	b.Helper()
+	if stateFile == "" {
+		dir, err := os.MkdirTemp("", "toponym-bench-")
+		if err != nil {
+			b.Fatal(err)
+		}
+		stateFile = filepath.Join(dir, "state.json")
+		f, err := os.Create(stateFile)
+		if err != nil {
+			b.Fatal(err)
+		}
+		w := bufio.NewWriterSize(f, 1<<20)
+		if err := sim.WriteState(w, sim.Spec{Tasks: tasks}); err != nil {
+			b.Fatal(err)
+		}
+		if err := w.Flush(); err != nil {
+			b.Fatal(err)
+		}
+		if err := f.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	info, err := os.Stat(stateFile)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return stateFile, info.Size()
+}
