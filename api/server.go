@@ -112,8 +112,11 @@ func (s *Server) Run(ctx context.Context) error {
 			return err
 		}
 	}
+	var open conns
 	server := &http.Server{
-		Handler:           s.handler,
+		Handler:           open.owing(s.handler),
+		ConnContext:       open.known,
+		ConnState:         open.note,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
@@ -133,6 +136,8 @@ func (s *Server) Run(ctx context.Context) error {
 
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
+	_ = s.listener.Close()
+	open.closeOthers()
 	if err := server.Shutdown(limit); err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
 			s.log.Warn("HTTP requests were cut off because they did not finish in time")

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
-	"golang.org/x/net/netutil"
 
 	"toponym/zone"
 )
@@ -23,7 +22,7 @@ type Server struct {
 	*responder
 
 	udp  *net.UDPConn
-	tcp  net.Listener
+	tcp  *net.TCPListener
 	addr netip.AddrPort
 }
 
@@ -45,7 +44,7 @@ func (s *Server) Listen() error {
 	if err != nil {
 		return err
 	}
-	s.udp, s.tcp = udp, netutil.LimitListener(tcp, s.o.TCPMaxConnections)
+	s.udp, s.tcp = udp, tcp
 	s.addr = netip.AddrPortFrom(s.o.Addr, udp.LocalAddr().(*net.UDPAddr).AddrPort().Port())
 	return nil
 }

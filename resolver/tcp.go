@@ -19,8 +19,15 @@ func (s *Server) serveTCP(ctx, final context.Context, all *sync.WaitGroup) {
 	defer stop()
 	defer s.tcp.Close()
 	pause := backoff{max: time.Second}
+	// A token for each connection that may be open.
+	open := make(chan struct{}, s.o.TCPMaxConnections)
 	for {
-		conn, err := s.tcp.Accept()
+		select {
+		case open <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		conn, err := s.tcp.AcceptTCP()
 		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 			if err == nil {
 				conn.Close()
@@ -28,13 +35,17 @@ func (s *Server) serveTCP(ctx, final context.Context, all *sync.WaitGroup) {
 			return
 		}
 		if err != nil { // such as no file descriptors left: that passes
+			<-open
 			s.log.WithError(err).Warn("cannot accept connections")
 			pause.wait(ctx)
 			continue
 		}
 		pause.reset()
 		addr := conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
-		all.Go(func() { s.serveConn(ctx, final, conn, addr) })
+		all.Go(func() {
+			s.serveConn(ctx, final, conn, addr)
+			<-open
+		})
 	}
 }
 
@@ -74,6 +85,34 @@ func (s *Server) serveConn(ctx, final context.Context, conn net.Conn, addr netip
 		}
 		if err != nil {
 			out.Flush()
+			if ctx.Err() != nil {
+				linger(conn)
+			}
+			return
+		}
+	}
+}
+
+// Bounds of linger. Whatever the client still sends has been sent already, so
+// a short silence means that there is no more.
+const (
+	lingerTime    = time.Second
+	lingerSilence = 20 * time.Millisecond
+)
+
+// linger ends a connection so that the replies on their way arrive: closed with
+// queries unread, it would be reset, and the client's system would throw away
+// what had not been read there (RFC 7766, section 6.2.4 has clients expect
+// an end at any time, but with the replies that were sent).
+func linger(conn net.Conn) {
+	half, ok := conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	unread := make([]byte, connReadBuffer)
+	for end := time.Now().Add(lingerTime); time.Now().Before(end); {
+		conn.SetReadDeadline(time.Now().Add(lingerSilence))
+		if _, err := conn.Read(unread); err != nil {
 			return
 		}
 	}

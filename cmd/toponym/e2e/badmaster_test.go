@@ -1,0 +1,130 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+
+	"toponym/sim"
+)
+
+// badAnswers are answers of a master, or of what stands in its place, that no
+// name may change for. Each is told the good state that it is not.
+var badAnswers = []struct {
+	name   string
+	log    string // what the log must say
+	answer func(w http.ResponseWriter, r *http.Request, good string)
+}{
+	{"a state that breaks off with the connection", "cut off", func(w http.ResponseWriter, _ *http.Request, good string) {
+		w.Header().Set("Content-Length", strconv.Itoa(len(good)))
+		_, _ = io.WriteString(w, good[:len(good)/2])
+	}},
+	{"a state that is cut off and looks whole", "cut off", func(w http.ResponseWriter, _ *http.Request, good string) {
+		_, _ = io.WriteString(w, good[:len(good)*3/4])
+	}},
+	{"all but the last brace", "cut off", func(w http.ResponseWriter, _ *http.Request, good string) {
+		_, _ = io.WriteString(w, strings.TrimSuffix(strings.TrimSpace(good), "}"))
+	}},
+	{"more after the state", "more follows", func(w http.ResponseWriter, _ *http.Request, good string) {
+		_, _ = io.WriteString(w, good+`{"again":1}`)
+	}},
+	{"a page for people", "", func(w http.ResponseWriter, _ *http.Request, _ string) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = io.WriteString(w, "<!DOCTYPE html><html><body><h1>Welcome to nginx!</h1></body></html>")
+	}},
+	{"nothing", "cut off", func(w http.ResponseWriter, _ *http.Request, _ string) {}},
+	{"null", "not an object", func(w http.ResponseWriter, _ *http.Request, _ string) { _, _ = io.WriteString(w, "null") }},
+	{"a list", "not an object", func(w http.ResponseWriter, _ *http.Request, _ string) { _, _ = io.WriteString(w, "[]") }},
+	{"a standby that knows no leader", "No leader", func(w http.ResponseWriter, r *http.Request, _ string) {
+		standby := sim.NewMaster(sim.NewCluster(sim.Options{}), sim.MasterOptions{})
+		standby.SetLeader("")
+		standby.ServeHTTP(w, r)
+	}},
+	{"an object without a leader", "", func(w http.ResponseWriter, _ *http.Request, _ string) {
+		_, _ = io.WriteString(w, "{}")
+	}},
+	{"503", "status 503", func(w http.ResponseWriter, _ *http.Request, _ string) {
+		http.Error(w, "no healthy upstream", http.StatusServiceUnavailable)
+	}},
+	{"503 with a text that differs each time", "status 503", func(w http.ResponseWriter, _ *http.Request, _ string) {
+		http.Error(w, fmt.Sprintf("upstream down, request id %016x", rand.Uint64()), http.StatusServiceUnavailable)
+	}},
+	{"a good state with status 503", "status 503", func(w http.ResponseWriter, _ *http.Request, good string) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = io.WriteString(w, "\n"+strings.ReplaceAll(good, "10.1.0.1", "10.1.0.99"))
+	}},
+	{"500", "status 500", func(w http.ResponseWriter, _ *http.Request, _ string) {
+		http.Error(w, "out of luck", http.StatusInternalServerError)
+	}},
+	{"404", "status 404", func(w http.ResponseWriter, r *http.Request, _ string) { http.NotFound(w, r) }},
+	{"401", "mesosAuthentication", func(w http.ResponseWriter, _ *http.Request, _ string) {
+		w.Header().Set("WWW-Authenticate", `Basic realm="mesos-master-readonly"`)
+		w.WriteHeader(http.StatusUnauthorized)
+	}},
+	{"a redirect to itself", "", func(w http.ResponseWriter, r *http.Request, _ string) {
+		http.Redirect(w, r, "//"+r.Host+r.URL.Path, http.StatusTemporaryRedirect)
+	}},
+	{"a connection that closes", "", func(http.ResponseWriter, *http.Request, string) { panic(http.ErrAbortHandler) }},
+	{"an answer that never ends", "", func(w http.ResponseWriter, r *http.Request, _ string) {
+		_, _ = io.WriteString(w, "{")
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	}},
+	{"more than stateMaxBytes", "stateMaxBytes", func(w http.ResponseWriter, _ *http.Request, good string) {
+		_, _ = io.WriteString(w, strings.Repeat(" ", 2<<20)+good)
+	}},
+	{"what calls itself compressed and is not", "", func(w http.ResponseWriter, _ *http.Request, good string) {
+		w.Header().Set("Content-Encoding", "gzip")
+		_, _ = io.WriteString(w, good)
+	}},
+}
+
+func TestBadAnswersChangeNothing(t *testing.T) {
+	t.Parallel()
+	for _, bad := range badAnswers {
+		t.Run(bad.name, func(t *testing.T) {
+			t.Parallel()
+			c := example(t)
+			m := newMaster(t, c.Cluster)
+			s := serve(t, m, settings{"stateTimeoutSeconds": 2, "stateMaxBytes": 2 << 20})
+			serial, known := s.serial(t), len(s.stderr.String())
+
+			m.answer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				bad.answer(w, r, stateOf(c.Cluster, m))
+			}))
+			// When the third reading begins, the second is over.
+			eventually(t, patience, "three readings", func() (bool, string) {
+				return m.readings() >= 3, fmt.Sprintf("%d", m.readings())
+			})
+			s.wantAddresses(t, "web.marathon.mesos", "10.1.0.1", "10.1.0.2", "10.1.0.3")
+			if n := s.serial(t); n != serial {
+				t.Errorf("the serial went from %d to %d", serial, n)
+			}
+			log := s.stderr.String()[known:]
+			if !strings.Contains(log, bad.log) {
+				t.Errorf("the log does not say %q:\n%s", bad.log, log)
+			}
+			if n := strings.Count(log, "level=warning"); n != 1 {
+				t.Errorf("%d warnings are logged for readings that failed alike, want one:\n%s", n, log)
+			}
+
+			c.end(t, "web", 2)
+			m.show(c.Cluster)
+			wantChange(t, s, "10.1.0.1", "10.1.0.2")
+		})
+	}
+}
+
+// stateOf is what a good master answers.
+func stateOf(c *sim.Cluster, m *master) string {
+	w := httptest.NewRecorder()
+	sim.NewMaster(c, sim.MasterOptions{Addr: m.addr}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/master/state", nil))
+	return w.Body.String()
+}

@@ -1,0 +1,112 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The demo prints what can be tried. A reader who copies that must see what is
+// promised.
+func TestDemo(t *testing.T) {
+	t.Parallel()
+	require(t, "dig")
+	masterAt, dnsAt, httpAt := local(freePort(t)), local(freePort(t)), local(freePort(t))
+	p := start(t, toponym, "demo", "-master", masterAt, "-dns", dnsAt, "-http", httpAt, "-every", "1s")
+	s := &server{process: p, url: "http://" + httpAt}
+	s.waitReady(t)
+
+	text := p.stdout.String()
+	for _, want := range []string{"http://" + masterAt + "/master/state", dnsAt, "http://" + httpAt + "/"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the demo does not print %s:\n%s", want, text)
+		}
+	}
+	for _, url := range []string{"http://" + masterAt + "/master/state", "http://" + httpAt + "/"} {
+		c := http.Client{Timeout: patience}
+		resp, err := c.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			t.Errorf("%s: %s", url, resp.Status)
+		}
+	}
+
+	commands := regexp.MustCompile(`(?m)^ *(dig .*)$`).FindAllStringSubmatch(text, -1)
+	if len(commands) != 3 {
+		t.Fatalf("the demo prints %d dig commands, want 3:\n%s", len(commands), text)
+	}
+	dig := func(n int) answer {
+		t.Helper()
+		line := commands[n][1]
+		r := run(t, "dig", strings.Fields(line)[1:]...)
+		all := parseAnswers(t, r.String())
+		if r.status != 0 || len(all) != 1 {
+			t.Fatalf("%s: exit status %d\n%s", line, r.status, r)
+		}
+		if a := all[0]; a.status != "NOERROR" || len(a.answer) == 0 || !a.flag("aa") {
+			t.Errorf("%s: %s with flags %v and %d records, want an answer", line, a.status, a.flags, len(a.answer))
+		}
+		return all[0]
+	}
+
+	same(t, "answer", dig(0).answer, []string{
+		"nginx.marathon.mesos. A 192.168.50.65",
+		"nginx.marathon.mesos. A 192.168.50.66",
+		"nginx.marathon.mesos. A 192.168.84.192",
+	})
+
+	service := dig(1)
+	owners := map[string]bool{}
+	for _, r := range service.additional {
+		owner, _, _ := strings.Cut(r, " ")
+		owners[owner] = true
+	}
+	for _, d := range data(service.answer) {
+		if f := strings.Fields(d); len(f) != 4 || !owners[f[3]] {
+			t.Errorf("the service %v has a target without an address", service.answer)
+		}
+	}
+
+	before := data(dig(2).answer)
+	var after []string
+	eventually(t, 10*time.Second, "an instance of the app moves", func() (bool, string) {
+		after = data(dig(2).answer)
+		return !slices.Equal(after, before), fmt.Sprint(after)
+	})
+	stayed := 0
+	for _, a := range after {
+		if slices.Contains(before, a) {
+			stayed++
+		}
+	}
+	if len(before) != 3 || len(after) != 3 || stayed == 0 {
+		t.Errorf("the addresses went from %v to %v, want three each, some of which stay", before, after)
+	}
+
+	p.terminate(t)
+	if status := p.wait(t, prompt); status != 0 {
+		t.Errorf("exit status %d, want 0", status)
+	}
+}
+
+// What stands in the demo's way is told at once.
+func TestDemoPortTaken(t *testing.T) {
+	t.Parallel()
+	m := newMaster(t, example(t).Cluster)
+	r := run(t, toponym, "demo", "-master", m.addr.String(), "-dns", local(freePort(t)), "-http", local(freePort(t)))
+	if r.status != 1 || !strings.Contains(r.stderr, "address already in use") || !strings.Contains(r.stderr, m.addr.String()) {
+		t.Errorf("exit status %d, want 1 and the address that is taken:\n%s", r.status, r)
+	}
+	if r.stdout != "" {
+		t.Errorf("the demo says that it runs:\n%s", r.stdout)
+	}
+}

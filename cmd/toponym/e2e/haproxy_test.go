@@ -1,0 +1,258 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// haproxyConf balances over the instances of an app, whose addresses and ports
+// it takes from SRV records. Times are short to show soon what flaps.
+const haproxyConf = `
+global
+	stats socket %[1]s mode 600 level admin
+
+defaults
+	mode tcp
+	timeout connect 5s
+	timeout client 30s
+	timeout server 30s
+
+resolvers toponym
+	nameserver toponym 127.0.0.1:%[2]d
+	accepted_payload_size 8192
+	resolve_retries 3
+	timeout resolve 500ms
+	timeout retry 1s
+	hold valid 500ms
+	hold obsolete 1s
+	hold nx 1s
+	hold timeout 1s
+	hold refused 1s
+	hold other 1s
+
+listen web
+	bind 127.0.0.1:%[3]d
+	balance roundrobin
+	default-server check inter 2s fall 3 rise 1
+	server-template srv %[4]d _web._tcp.marathon.mesos resolvers toponym init-addr none
+`
+
+// haproxyServers is how many instances there are, each with its own address.
+const haproxyServers = 40
+
+func TestHAProxy(t *testing.T) {
+	t.Parallel()
+	require(t, "haproxy")
+	c := newCluster(t)
+	addresses := addressesFrom("127.0.1.1", haproxyServers)
+	c.app(t, "web", haproxyServers, addresses[0], instances(t, addresses))
+	s := serve(t, newMaster(t, c.Cluster), settings{"ttl": 1})
+
+	h := &haproxy{socket: filepath.Join(t.TempDir(), "socket"), front: freePort(t)}
+	conf := writeFile(t, "haproxy.cfg", fmt.Sprintf(haproxyConf, h.socket, s.port, h.front, haproxyServers))
+	if r := run(t, "haproxy", "-c", "-f", conf); r.status != 0 {
+		t.Fatalf("haproxy -c:\n%s", r)
+	}
+	h.process = start(t, "haproxy", "-db", "-f", conf)
+
+	allUp := func(want int) func() (bool, string) {
+		return func() (bool, string) {
+			if !h.running() {
+				t.Fatal("HAProxy has ended")
+			}
+			up, err := h.up()
+			return len(up) == want, fmt.Sprintf("%d are, error %v", len(up), err)
+		}
+	}
+	eventually(t, patience, "all servers are up", allUp(haproxyServers))
+	h.wantSteady(t, addresses, 15*time.Second)
+	h.wantSpread(t, addresses)
+	h.wantCleanAnswers(t)
+
+	// One instance ends: its server goes, the others stay as they are.
+	c.end(t, "web", 7)
+	eventually(t, patience, "the ended instance is gone", func() (bool, string) {
+		up, err := h.up()
+		_, there := up[addresses[7]]
+		return len(up) == haproxyServers-1 && !there, fmt.Sprintf("%d are up, it among them: %v, error %v", len(up), there, err)
+	})
+	h.wantSteady(t, append(addresses[:7:7], addresses[8:]...), 3*time.Second)
+}
+
+// instances listens on one port of each address, and tells who asks the address.
+func instances(t *testing.T, addresses []string) uint16 {
+	t.Helper()
+	port := freePort(t)
+	for _, a := range addresses {
+		l, err := net.Listen("tcp", net.JoinHostPort(a, strconv.Itoa(port)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = io.WriteString(c, a) // health checks do not read it
+				c.Close()
+			}
+		}()
+	}
+	return uint16(port)
+}
+
+type haproxy struct {
+	*process
+	socket string
+	front  int
+}
+
+// command asks HAProxy over its stats socket.
+func (h *haproxy) command(line string) (string, error) {
+	c, err := net.DialTimeout("unix", h.socket, patience)
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(patience))
+	if _, err := io.WriteString(c, line+"\n"); err != nil {
+		return "", err
+	}
+	b, err := io.ReadAll(c)
+	return string(b), err
+}
+
+// up gives the servers that take connections: by address, which server it is,
+// and since when it is up.
+func (h *haproxy) up() (map[string]backend, error) {
+	text, err := h.command("show servers state web")
+	if err != nil {
+		return nil, err
+	}
+	column := map[string]int{}
+	up := map[string]backend{}
+	for line := range strings.Lines(text) {
+		f := strings.Fields(line)
+		if len(f) > 2 && f[0] == "#" {
+			for i, name := range f[1:] {
+				column[name] = i
+			}
+		}
+		if len(f) < 10 || f[0] == "#" || f[column["srv_op_state"]] != "2" {
+			continue
+		}
+		admin, err := strconv.Atoi(f[column["srv_admin_state"]])
+		if err != nil {
+			return nil, err
+		}
+		if admin&^nameFromDNS != 0 {
+			continue
+		}
+		seconds, err := strconv.Atoi(f[column["srv_time_since_last_change"]])
+		if err != nil {
+			return nil, err
+		}
+		up[f[column["srv_addr"]]] = backend{f[column["srv_name"]], time.Duration(seconds) * time.Second}
+	}
+	return up, nil
+}
+
+// nameFromDNS is the bit of srv_admin_state that says that the server's host
+// name was not in the file. All others take a server out of use.
+const nameFromDNS = 0x40
+
+type backend struct {
+	name      string
+	unchanged time.Duration
+}
+
+// wantSteady watches for a while that each of the servers stays up, and keeps
+// its address.
+func (h *haproxy) wantSteady(t *testing.T, addresses []string, while time.Duration) {
+	t.Helper()
+	first, err := h.up()
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	var last map[string]backend
+	for watched := time.Duration(0); watched < while; watched = time.Since(begin) {
+		time.Sleep(200 * time.Millisecond) // between two looks
+		if last, err = h.up(); err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range addresses {
+			if last[a].name == "" || last[a].name != first[a].name {
+				t.Fatalf("after %v %s is server %q, was %q; %d are up", watched, a, last[a].name, first[a].name, len(last))
+			}
+		}
+		if len(last) != len(addresses) {
+			t.Fatalf("after %v %d servers are up, want %d", watched, len(last), len(addresses))
+		}
+	}
+	// What happened between two looks shows here. The times are whole seconds.
+	for a, b := range last {
+		if least := while - 2*time.Second; b.unchanged < least {
+			t.Errorf("%s (%s) changed %v ago, want it unchanged for %v", a, b.name, b.unchanged, least)
+		}
+	}
+}
+
+// wantSpread connects through HAProxy until each instance has answered.
+func (h *haproxy) wantSpread(t *testing.T, addresses []string) {
+	t.Helper()
+	seen := map[string]bool{}
+	for range 2 * len(addresses) {
+		c, err := net.DialTimeout("tcp", local(h.front), patience)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = c.SetDeadline(time.Now().Add(patience))
+		b, err := io.ReadAll(c)
+		c.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen[string(b)] = true
+	}
+	for _, a := range addresses {
+		if !seen[a] {
+			t.Errorf("no connection came to %s", a)
+		}
+	}
+}
+
+// wantCleanAnswers checks that HAProxy took every answer, and that the SRV
+// answers carried the addresses: it asks for each server by itself otherwise.
+func (h *haproxy) wantCleanAnswers(t *testing.T) {
+	t.Helper()
+	text, err := h.command("show resolvers toponym")
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := map[string]int{}
+	for line := range strings.Lines(text) {
+		if key, value, ok := strings.Cut(line, ":"); ok {
+			count[strings.TrimSpace(key)], _ = strconv.Atoi(strings.TrimSpace(value))
+		}
+	}
+	for _, bad := range []string{"snd_error", "cname_error", "any_err", "nx", "timeout", "refused", "other", "invalid", "too_big", "truncated"} {
+		if count[bad] > 0 {
+			t.Errorf("HAProxy counts %d of %q:\n%s", count[bad], bad, text)
+		}
+	}
+	// Twice a second one question; 40 times as many without the addresses.
+	if sent := count["sent"]; sent < 10 || sent > 200 {
+		t.Errorf("HAProxy asked %d times in some 15 s, want about 30:\n%s", sent, text)
+	}
+}

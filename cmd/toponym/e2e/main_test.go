@@ -1,0 +1,38 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// toponym is the program under test, built once for all tests.
+var toponym string
+
+// patience bounds every wait for something that takes milliseconds on an idle
+// machine.
+const patience = 30 * time.Second
+
+func TestMain(m *testing.M) {
+	os.Exit(buildAndRun(m))
+}
+
+func buildAndRun(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "toponym-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	toponym = filepath.Join(dir, "toponym")
+	if out, err := exec.Command("go", "build", "-o", toponym, "toponym/cmd/toponym").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}

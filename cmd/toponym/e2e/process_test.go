@@ -1,0 +1,176 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// process is a program that runs beside the test. It is killed when the test
+// ends.
+type process struct {
+	cmd            *exec.Cmd
+	stdout, stderr output
+	ended          chan struct{}
+}
+
+// output collects what a process writes.
+type output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
+// start runs a program. Its log is shown when the test fails.
+func start(t *testing.T, name string, args ...string) *process {
+	t.Helper()
+	p := &process{cmd: exec.Command(name, args...), ended: make(chan struct{})}
+	p.cmd.Env = environ()
+	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(p.ended)
+		_ = p.cmd.Wait() // ProcessState tells the same
+	}()
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Kill() // it may have ended
+		<-p.ended
+		if t.Failed() {
+			t.Logf("%s wrote:\n%s%s", filepath.Base(name), tail(p.stdout.String()), tail(p.stderr.String()))
+		}
+	})
+	return p
+}
+
+// tail keeps a long log readable.
+func tail(s string) string {
+	const most = 4 << 10
+	if len(s) <= most {
+		return s
+	}
+	return "[…]" + s[len(s)-most:]
+}
+
+// environ is the environment without what changes the settings or the language
+// of programs.
+func environ() []string {
+	env := []string{"LC_ALL=C"}
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "TOPONYM_") && !strings.HasPrefix(v, "LC_") && !strings.HasPrefix(v, "LANG") {
+			env = append(env, v)
+		}
+	}
+	return env
+}
+
+func (p *process) running() bool {
+	select {
+	case <-p.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// terminate asks the process to end.
+func (p *process) terminate(t *testing.T) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wait gives the exit status of a process that must end in time.
+func (p *process) wait(t *testing.T, limit time.Duration) int {
+	t.Helper()
+	select {
+	case <-p.ended:
+	case <-time.After(limit):
+		t.Fatalf("%s still runs after %v", filepath.Base(p.cmd.Path), limit)
+	}
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// result is what a program that ran to its end has left.
+type result struct {
+	status         int
+	stdout, stderr string
+}
+
+func (r result) String() string { return r.stdout + r.stderr }
+
+// run runs a program to its end.
+func run(t *testing.T, name string, args ...string) result {
+	t.Helper()
+	return runWith(t, nil, name, args...)
+}
+
+// runWith is run with something on standard input.
+func runWith(t *testing.T, stdin io.Reader, name string, args ...string) result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	defer cancel()
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Env = environ()
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &stdout, &stderr
+	err := cmd.Run()
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) || ctx.Err() != nil {
+		t.Fatalf("%s %s: %v\n%s%s", name, strings.Join(args, " "), err, &stdout, &stderr)
+	}
+	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+}
+
+// requireTool skips the test when a client is missing, but not in CI, where all
+// of them belong.
+func requireTool(t *testing.T, name, debianPackage string) {
+	t.Helper()
+	if _, err := exec.LookPath(name); err == nil {
+		return
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatalf("%s is not installed: Debian package %s", name, debianPackage)
+	}
+	t.Skipf("%s is not installed: Debian package %s", name, debianPackage)
+}
+
+// eventually polls until ok says that what was waited for is there. Its text
+// says what is there instead.
+func eventually(t *testing.T, limit time.Duration, what string, ok func() (bool, string)) {
+	t.Helper()
+	deadline := time.Now().Add(limit)
+	for {
+		done, instead := ok()
+		if done {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %v: %s; instead %s", limit, what, instead)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}

@@ -1,0 +1,62 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestReverse(t *testing.T) {
+	t.Parallel()
+	s := serveExample(t, settings{"ReverseDnsOn": true})
+	for _, way := range []string{"dig", "dig +tcp", "dig +noedns", "kdig", "kdig +tcp", "drill", "drill -t"} {
+		t.Run(way, func(t *testing.T) {
+			client, _, _ := strings.Cut(way, " ")
+			require(t, client)
+			for _, c := range []struct{ address, owner, want string }{
+				{"10.1.0.2", "2.0.1.10.in-addr.arpa.", "web.marathon.mesos."},
+				{"fd00:1::1", "1." + strings.Repeat("0.", 23) + "1.0.0.0.0.0.d.f.ip6.arpa.", "dual.marathon.mesos."},
+				{"10.1.0.99", "99.0.1.10.in-addr.arpa.", ""},
+			} {
+				got := ask(t, s.port, way+" -x "+c.address)
+				status, records := "NOERROR", []string{c.owner + " PTR " + c.want}
+				if c.want == "" {
+					status, records = "NXDOMAIN", nil
+				}
+				if got.status != status {
+					t.Errorf("%s: %s, want %s", c.address, got.status, status)
+				}
+				same(t, "answer", got.answer, records)
+			}
+		})
+	}
+}
+
+// The octets of an address are names of their own: all between the address and
+// the origin exist.
+func TestReverseEmptyNonTerminals(t *testing.T) {
+	t.Parallel()
+	require(t, "dig")
+	s := serveExample(t, settings{"ReverseDnsOn": true})
+	for _, name := range []string{"0.1.10.in-addr.arpa", "1.10.in-addr.arpa", "10.in-addr.arpa", "in-addr.arpa", "d.f.ip6.arpa", "ip6.arpa"} {
+		if got := ask(t, s.port, "dig "+name+" A"); got.status != "NOERROR" || len(got.answer) > 0 {
+			t.Errorf("%s: %s with %v, want NODATA", name, got.status, got.answer)
+		}
+	}
+	for _, origin := range []string{"in-addr.arpa", "ip6.arpa"} {
+		if got := ask(t, s.port, "dig "+origin+" SOA"); len(got.answer) != 1 {
+			t.Errorf("%s has the SOA records %v, want one", origin, got.answer)
+		}
+	}
+}
+
+// Without the setting reverse names are of no zone of ours.
+func TestReverseOff(t *testing.T) {
+	t.Parallel()
+	require(t, "dig")
+	s := serveExample(t, nil)
+	if got := ask(t, s.port, "dig -x 10.1.0.2"); got.status != "REFUSED" {
+		t.Errorf("%s, want REFUSED", got.status)
+	}
+}

@@ -1,0 +1,196 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// prompt is how long a server may take to end when nothing holds it up.
+const prompt = 3 * time.Second
+
+// SIGTERM ends the server at once, whatever connections are open.
+func TestSIGTERM(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		open func(t *testing.T, s *server) net.Conn
+	}{
+		{"nothing open", func(*testing.T, *server) net.Conn { return nil }},
+		{"DNS, nothing sent", func(t *testing.T, s *server) net.Conn { return connect(t, s.addr(), nil) }},
+		{"DNS, half a query sent", func(t *testing.T, s *server) net.Conn { return connect(t, s.addr(), frame(webQuery)[:9]) }},
+		{"DNS, a query answered", func(t *testing.T, s *server) net.Conn {
+			c := connect(t, s.addr(), nil)
+			exchange(t, c, webQuery)
+			return c
+		}},
+		{"HTTP, nothing sent", func(t *testing.T, s *server) net.Conn { return connect(t, s.web(), nil) }},
+		{"HTTP, half a request sent", func(t *testing.T, s *server) net.Conn { return connect(t, s.web(), []byte("GET /v1/ver")) }},
+		{"HTTP, a request answered", func(t *testing.T, s *server) net.Conn {
+			c := connect(t, s.web(), []byte("GET /v1/version HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+			if _, err := c.Read(make([]byte, 4096)); err != nil {
+				t.Fatal(err)
+			}
+			return c
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := serveExample(t, nil)
+			if conn := c.open(t, s); conn != nil {
+				defer conn.Close()
+			}
+			s.wantAddresses(t, "web.marathon.mesos", "10.1.0.1", "10.1.0.2", "10.1.0.3") // time to accept
+			s.terminate(t)
+			if status := s.wait(t, prompt); status != 0 {
+				t.Errorf("exit status %d, want 0", status)
+			}
+			if !strings.Contains(s.stderr.String(), "stopped") {
+				t.Error("the log does not say that the server stopped")
+			}
+		})
+	}
+}
+
+// connect opens a connection and sends something.
+func connect(t *testing.T, at string, b []byte) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = c.SetDeadline(time.Now().Add(patience))
+	if _, err := c.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// SIGINT, which is Ctrl-C, does the same, also before there is a state.
+func TestSIGINT(t *testing.T) {
+	t.Parallel()
+	m := newMaster(t, example(t).Cluster)
+	m.stop()
+	s := launch(t, m, nil)
+	eventually(t, patience, "HTTP answers", func() (bool, string) {
+		_, _, err := s.get("/healthz")
+		return err == nil, "it does not"
+	})
+	if err := s.cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if status := s.wait(t, prompt); status != 0 {
+		t.Errorf("exit status %d, want 0", status)
+	}
+}
+
+// Clients that ask while the server ends get a whole answer or none.
+func TestSIGTERMWhileAsked(t *testing.T) {
+	t.Parallel()
+	s := serveBig(t, nil)
+	var clients sync.WaitGroup
+	var overTCP, overUDP atomic.Int64
+	for range 3 {
+		c := connect(t, s.addr(), nil)
+		defer c.Close()
+		clients.Go(func() { // asks without end, and does not wait for answers
+			for {
+				if _, err := c.Write(frame(bigQuery)); err != nil {
+					return
+				}
+			}
+		})
+		clients.Go(func() {
+			for {
+				reply, err := readFrame(c)
+				if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+					return
+				}
+				if err != nil {
+					t.Errorf("an answer over TCP: %v", err)
+					return
+				}
+				if n := binary.BigEndian.Uint16(reply[6:]); n != bigApp {
+					t.Errorf("an answer over TCP has %d records, want %d", n, bigApp)
+				}
+				overTCP.Add(1)
+			}
+		})
+	}
+	ending := make(chan struct{})
+	for range 3 {
+		c, err := net.Dial("udp", s.addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		clients.Go(func() { // asks and waits in turn
+			reply := make([]byte, 65536)
+			for {
+				_ = c.SetDeadline(time.Now().Add(prompt))
+				_, err := c.Write(bigQuery)
+				n := 0
+				if err == nil {
+					n, err = c.Read(reply)
+				}
+				select {
+				case <-ending:
+					if err != nil {
+						return
+					}
+				default:
+				}
+				if err != nil || n < 12 || reply[3]&0xf != 0 || binary.BigEndian.Uint16(reply[6:]) == 0 {
+					t.Errorf("an answer over UDP: %d octets, error %v", n, err)
+					return
+				}
+				overUDP.Add(1)
+			}
+		})
+	}
+	eventually(t, patience, "the server is busy", func() (bool, string) {
+		return overTCP.Load() > 100 && overUDP.Load() > 100, "it is not"
+	})
+	close(ending)
+	s.terminate(t)
+	if status := s.wait(t, prompt); status != 0 {
+		t.Errorf("exit status %d, want 0", status)
+	}
+	clients.Wait()
+}
+
+// A client that is slow to read, and has asked for more than the server can
+// still answer, gets whole answers and then the end. A connection that is reset
+// instead takes answers back that are on their way.
+func TestSIGTERMSlowReader(t *testing.T) {
+	t.Parallel()
+	s := serveBig(t, nil)
+	c := connect(t, s.addr(), bytes.Repeat(frame(bigQuery), 2000))
+	defer c.Close()
+	if _, err := readFrame(c); err != nil {
+		t.Fatal(err)
+	}
+	s.terminate(t)
+	for whole := 1; ; whole++ {
+		if _, err := readFrame(c); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Errorf("after %d answers: %v", whole, err)
+			break
+		}
+		time.Sleep(5 * time.Millisecond) // a slow reader
+	}
+	if status := s.wait(t, patience); status != 0 {
+		t.Errorf("exit status %d, want 0", status)
+	}
+}

@@ -1,0 +1,168 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"testing"
+)
+
+// unboundConf is a resolver at its strictest before Toponym: it walks down name
+// by name and believes each NXDOMAIN on the way (RFC 9156, RFC 8020), hides
+// bits in the letters of its questions, and does not ask again in another way.
+// It cannot reach anything but loopback.
+const unboundConf = `
+server:
+	interface: 127.0.0.1
+	outgoing-interface: 127.0.0.1
+	port: %[1]d
+	do-ip6: no
+	access-control: 127.0.0.0/8 allow
+	directory: "%[2]s"
+	chroot: ""
+	username: ""
+	pidfile: ""
+	use-syslog: no
+	logfile: ""
+	verbosity: 1
+	log-servfail: yes
+	num-threads: 1
+	module-config: "%[3]s"
+	do-not-query-localhost: no
+	domain-insecure: "mesos."
+	qname-minimisation: yes
+	qname-minimisation-strict: yes
+	use-caps-for-id: yes
+	harden-below-nxdomain: yes
+	harden-glue: yes
+	harden-referral-path: no
+	minimal-responses: no
+	local-zone: "10.in-addr.arpa." nodefault
+	local-zone: "d.f.ip6.arpa." nodefault
+	domain-insecure: "10.in-addr.arpa."
+	domain-insecure: "d.f.ip6.arpa."
+stub-zone:
+	name: "mesos."
+	stub-addr: 127.0.0.1@%[4]d
+stub-zone:
+	name: "10.in-addr.arpa."
+	stub-addr: 127.0.0.1@%[4]d
+stub-zone:
+	name: "d.f.ip6.arpa."
+	stub-addr: 127.0.0.1@%[4]d
+remote-control:
+	control-enable: no
+`
+
+// startUnbound runs Unbound before s and gives its port.
+func startUnbound(t *testing.T, s *server, modules string) int {
+	t.Helper()
+	require(t, "unbound", "unbound-checkconf", "dig")
+	port := freePort(t)
+	conf := writeFile(t, "unbound.conf", fmt.Sprintf(unboundConf, port, t.TempDir(), modules, s.port))
+	if r := run(t, "unbound-checkconf", conf); r.status != 0 {
+		t.Fatalf("unbound-checkconf:\n%s", r)
+	}
+	p := start(t, "unbound", "-d", "-c", conf)
+	eventually(t, patience, "Unbound listens", func() (bool, string) {
+		if !p.running() {
+			t.Fatal("Unbound has ended")
+		}
+		c, err := net.Dial("tcp", local(port))
+		if err != nil {
+			return false, err.Error()
+		}
+		c.Close()
+		return true, ""
+	})
+	return port
+}
+
+// unboundApps are many enough that each kind of name is asked for with cold and
+// with warm caches above it.
+const unboundApps, unboundInstances = 80, 2
+
+func TestUnbound(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	for i := range unboundApps {
+		c.app(t, fmt.Sprintf("app%d", i), unboundInstances, fmt.Sprintf("10.3.%d.1", i), 8000)
+	}
+	c.start(t, 0, networkTask("dual", 443, "10.1.1.1", "fd00:1::1"))
+	s := serve(t, newMaster(t, c.Cluster), settings{"ReverseDnsOn": true})
+
+	for _, modules := range []string{"iterator", "validator iterator"} {
+		t.Run(modules, func(t *testing.T) {
+			port := startUnbound(t, s, modules)
+			questions, wants := unboundQuestions()
+			for i, got := range askMany(t, port, questions) {
+				w := wants[i]
+				if got.status != w.status || got.flag("tc") {
+					t.Errorf("%s: %s %v, want %s", questions[i], got.status, got.flags, w.status)
+				}
+				if found := sorted(data(got.answer)); !slices.Equal(found, sorted(w.data)) {
+					t.Errorf("%s: %v, want %v", questions[i], found, w.data)
+				}
+			}
+		})
+	}
+}
+
+type unboundWant struct {
+	status string
+	data   []string
+}
+
+// unboundQuestions are those about each app: names, services, reverse names,
+// and, before and after these, what is not there.
+func unboundQuestions() (questions []string, wants []unboundWant) {
+	add := func(question, status string, data ...string) {
+		questions = append(questions, question)
+		wants = append(wants, unboundWant{status, data})
+	}
+	add("_tcp.marathon.mesos A", "NOERROR")
+	add("marathon.slave.mesos A", "NOERROR")
+	add("dual.marathon.mesos AAAA", "NOERROR", "fd00:1::1")
+	add("-x fd00:1::1", "NOERROR", "dual.marathon.mesos.")
+	add("mesos SOA", "NOERROR", "ns1.mesos. root.ns1.mesos. SERIAL 60 600 86400 60")
+	for i := range unboundApps {
+		app := fmt.Sprintf("app%d", i)
+		name := app + ".marathon.mesos"
+		addresses := addressesFrom(fmt.Sprintf("10.3.%d.1", i), unboundInstances)
+		var targets []string
+		for n := range unboundInstances {
+			targets = append(targets, "0 1 8000 "+instance(app, n)+".marathon.mesos.")
+		}
+		if i%2 == 0 { // what stands between is asked for first
+			add("_tcp."+name+" SRV", "NOERROR")
+			add("_"+app+"._tcp.marathon.mesos A", "NOERROR")
+		}
+		add("_http._"+app+"._tcp.marathon.mesos SRV", "NOERROR", targets...)
+		add("_http._tcp."+name+" SRV", "NOERROR", targets...)
+		add("_"+app+"._tcp.marathon.mesos SRV", "NOERROR", targets...)
+		add("nope."+name+" A", "NXDOMAIN")
+		add("_nope._tcp."+name+" SRV", "NXDOMAIN")
+		add(name+" A", "NOERROR", addresses...)
+		add(name+" AAAA", "NOERROR")
+		add(instance(app, 0)+".marathon.mesos A", "NOERROR", addresses[0])
+		add("nope-"+app+".marathon.mesos A", "NXDOMAIN")
+		add("-x "+addresses[1], "NOERROR", name+".")
+		add("-x 10.4.0."+fmt.Sprint(i), "NXDOMAIN")
+	}
+	return questions, wants
+}
+
+// A big answer reaches Unbound over TCP, and its clients in turn.
+func TestUnboundBigAnswer(t *testing.T) {
+	t.Parallel()
+	s := serveBig(t, nil)
+	port := startUnbound(t, s, "iterator")
+	if got := ask(t, port, "dig +bufsize=1232 big.marathon.mesos A"); len(got.answer) != bigApp {
+		t.Errorf("%s with %d addresses, want %d", got.status, len(got.answer), bigApp)
+	}
+	if got := ask(t, port, "dig _big._tcp.marathon.mesos SRV"); len(got.answer) != bigApp {
+		t.Errorf("%s with %d targets, want %d", got.status, len(got.answer), bigApp)
+	}
+}
