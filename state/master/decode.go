@@ -42,8 +42,8 @@ var errNotState = errors.New("the answer is no state of a master: it is not an o
 // the rest at a time.
 func decode(body io.Reader) (*document, error) {
 	d := &decoder{reader: newReader(body), doc: &document{}}
-	if d.dec.PeekKind() != '{' {
-		if _, err := d.dec.ReadToken(); err != nil {
+	if d.Kind() != '{' {
+		if err := d.Skip(); err != nil {
 			return nil, syntax(err)
 		}
 		return nil, errNotState
@@ -51,10 +51,7 @@ func decode(body io.Reader) (*document, error) {
 	if err := d.object(d.top); err != nil {
 		return nil, syntax(err)
 	}
-	if _, err := d.dec.ReadToken(); err != io.EOF {
-		if err == nil {
-			err = errors.New("more follows after the state")
-		}
+	if err := d.End(); err != nil {
 		return nil, syntax(err)
 	}
 	return d.doc, nil
@@ -90,13 +87,13 @@ type decoder struct {
 
 func (d *decoder) top(key []byte) error {
 	switch string(key) {
-	case `"leader"`:
+	case "leader":
 		return d.upid(&d.doc.leader, "the leader")
-	case `"pid"`:
+	case "pid":
 		return d.upid(&d.doc.pid, "the master")
-	case `"slaves"`:
+	case "slaves":
 		return d.array(d.agent)
-	case `"frameworks"`:
+	case "frameworks":
 		return d.array(d.framework)
 	}
 	return d.skip()
@@ -120,11 +117,11 @@ func (d *decoder) agent() error {
 	a := &state.Agent{}
 	err := d.object(func(key []byte) error {
 		switch string(key) {
-		case `"id"`:
+		case "id":
 			return d.unique(&a.ID)
-		case `"hostname"`:
+		case "hostname":
 			return d.unique(&a.Hostname)
-		case `"pid"`:
+		case "pid":
 			return d.upid(&a.PID, "agent "+a.ID)
 		}
 		return d.skip()
@@ -145,15 +142,15 @@ func (d *decoder) framework() error {
 	first := len(d.doc.tasks)
 	err := d.object(func(key []byte) error {
 		switch string(key) {
-		case `"id"`:
+		case "id":
 			return d.common(&f.ID)
-		case `"name"`:
+		case "name":
 			return d.unique(&f.Name)
-		case `"hostname"`:
+		case "hostname":
 			return d.unique(&f.Hostname)
-		case `"pid"`:
+		case "pid":
 			return d.upid(&f.PID, "framework "+f.ID)
-		case `"tasks"`:
+		case "tasks":
 			return d.array(d.task)
 		}
 		return d.skip()

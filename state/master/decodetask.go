@@ -27,19 +27,19 @@ func (d *decoder) task() error {
 	d.best.timestamp = math.Inf(-1)
 	err := d.object(func(key []byte) error {
 		switch string(key) {
-		case `"id"`:
+		case "id":
 			return d.unique(&t.Key.ID)
-		case `"name"`:
+		case "name":
 			return d.common(&t.Name)
-		case `"slave_id"`:
+		case "slave_id":
 			return d.common(&t.AgentID)
-		case `"state"`:
+		case "state":
 			return d.common(&t.State)
-		case `"resources"`:
+		case "resources":
 			return d.resources(t)
-		case `"discovery"`:
+		case "discovery":
 			return d.discovery(t)
-		case `"statuses"`:
+		case "statuses":
 			return d.array(d.status)
 		}
 		return d.skip()
@@ -62,7 +62,7 @@ func (d *decoder) task() error {
 
 func (d *decoder) resources(t *state.Task) error {
 	return d.object(func(key []byte) error {
-		if string(key) != `"ports"` {
+		if string(key) != "ports" {
 			return d.skip()
 		}
 		b, err := d.bytes()
@@ -78,17 +78,17 @@ func (d *decoder) resources(t *state.Task) error {
 }
 
 func (d *decoder) discovery(t *state.Task) error {
-	if d.dec.PeekKind() != '{' {
+	if d.Kind() != '{' {
 		return d.skip()
 	}
 	t.Discovery = &state.Discovery{}
 	return d.object(func(key []byte) error {
 		switch string(key) {
-		case `"name"`:
+		case "name":
 			return d.common(&t.Discovery.Name)
-		case `"ports"`:
+		case "ports":
 			return d.object(func(key []byte) error {
-				if string(key) != `"ports"` {
+				if string(key) != "ports" {
 					return d.skip()
 				}
 				return d.array(func() error { return d.discoveryPort(t) })
@@ -103,15 +103,15 @@ func (d *decoder) discoveryPort(t *state.Task) error {
 	good := false
 	err := d.object(func(key []byte) error {
 		switch string(key) {
-		case `"number"`:
+		case "number":
 			n, ok, err := d.number()
 			if good = ok && n >= 0 && n <= math.MaxUint16 && n == math.Trunc(n); good {
 				p.Number = uint16(n)
 			}
 			return err
-		case `"name"`:
+		case "name":
 			return d.common(&p.Name)
-		case `"protocol"`:
+		case "protocol":
 			return d.common(&p.Protocol)
 		}
 		return d.skip()
@@ -134,17 +134,17 @@ func (d *decoder) status() error {
 	s.reset()
 	err := d.object(func(key []byte) error {
 		switch string(key) {
-		case `"state"`:
+		case "state":
 			return d.common(&s.state)
-		case `"timestamp"`:
+		case "timestamp":
 			n, _, err := d.number()
 			s.timestamp = n
 			return err
-		case `"labels"`:
+		case "labels":
 			return d.labels(d.addressLabel)
-		case `"container_status"`:
+		case "container_status":
 			return d.object(func(key []byte) error {
-				if string(key) != `"network_infos"` {
+				if string(key) != "network_infos" {
 					return d.skip()
 				}
 				return d.array(d.networkInfo)
@@ -169,17 +169,17 @@ func (d *decoder) networkInfo() error {
 	listed := false
 	err := d.object(func(key []byte) error {
 		switch string(key) {
-		case `"ip_addresses"`:
+		case "ip_addresses":
 			return d.array(func() error {
 				return d.object(func(key []byte) error {
-					if string(key) != `"ip_address"` {
+					if string(key) != "ip_address" {
 						return d.skip()
 					}
 					listed = true
 					return d.address(a)
 				})
 			})
-		case `"ip_address"`:
+		case "ip_address":
 			var one []netip.Addr
 			err := d.address(&one)
 			if len(one) > 0 {
@@ -219,9 +219,9 @@ func (d *decoder) labels(use func(key, value string)) error {
 		var key, value string
 		err := d.object(func(name []byte) error {
 			switch string(name) {
-			case `"key"`:
+			case "key":
 				return d.common(&key)
-			case `"value"`:
+			case "value":
 				return d.unique(&value)
 			}
 			return d.skip()
@@ -231,11 +231,11 @@ func (d *decoder) labels(use func(key, value string)) error {
 		}
 		return err
 	}
-	if d.dec.PeekKind() == '[' {
+	if d.Kind() == '[' {
 		return d.array(element)
 	}
 	return d.object(func(key []byte) error {
-		if string(key) != `"labels"` {
+		if string(key) != "labels" {
 			return d.skip()
 		}
 		return d.array(element)

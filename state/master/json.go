@@ -2,94 +2,48 @@ package master
 
 import (
 	"io"
-	"strconv"
+	"math"
 
-	"github.com/go-json-experiment/json/jsontext"
+	"toponym/internal/jsonscan"
 )
 
 // reader walks through a JSON document. What has another type than the one
 // asked for is skipped and counts as absent: masters and frameworks of ten
 // years have put all kinds of things into a state.
 type reader struct {
-	dec    *jsontext.Decoder
+	*jsonscan.Scanner
 	intern map[string]string
-	buf    []byte
 }
 
 func newReader(r io.Reader) *reader {
-	return &reader{
-		// Checks for doubled names cost a map per object, and strings that
-		// are not UTF-8 harm nobody: names keep ASCII only.
-		dec:    jsontext.NewDecoder(r, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)),
-		intern: map[string]string{},
-	}
+	return &reader{Scanner: jsonscan.New(r), intern: map[string]string{}}
 }
 
 // object calls field for each member of the object that comes next. The key is
-// the member's name with its quotes, good until the next read; field must read
-// or skip the value.
+// good until the next read; field must read or skip the value.
 func (r *reader) object(field func(key []byte) error) error {
-	if r.dec.PeekKind() != '{' {
-		return r.dec.SkipValue()
+	if r.Kind() != '{' {
+		return r.Skip()
 	}
-	if _, err := r.dec.ReadToken(); err != nil {
-		return err
-	}
-	for r.dec.PeekKind() == '"' {
-		key, err := r.dec.ReadValue()
-		if err != nil {
-			return err
-		}
-		if err := field(key); err != nil {
-			return err
-		}
-	}
-	_, err := r.dec.ReadToken()
-	return err
+	return r.Object(field)
 }
 
 // array calls element before each element of the array that comes next.
 func (r *reader) array(element func() error) error {
-	if r.dec.PeekKind() != '[' {
-		return r.dec.SkipValue()
+	if r.Kind() != '[' {
+		return r.Skip()
 	}
-	if _, err := r.dec.ReadToken(); err != nil {
-		return err
-	}
-	for {
-		switch r.dec.PeekKind() {
-		case ']', 0:
-			_, err := r.dec.ReadToken()
-			return err
-		}
-		if err := element(); err != nil {
-			return err
-		}
-	}
+	return r.Array(element)
 }
 
-func (r *reader) skip() error { return r.dec.SkipValue() }
+func (r *reader) skip() error { return r.Skip() }
 
-// bytes reads a string into the reader's buffer, good until the next read.
+// bytes reads a string, good until the next read. It is nil for anything else.
 func (r *reader) bytes() ([]byte, error) {
-	if r.dec.PeekKind() != '"' {
-		return nil, r.dec.SkipValue()
+	if r.Kind() != '"' {
+		return nil, r.Skip()
 	}
-	v, err := r.dec.ReadValue()
-	if err != nil {
-		return nil, err
-	}
-	// Most strings have nothing to unescape.
-	inner := v[1 : len(v)-1]
-	for _, c := range inner {
-		if c == '\\' {
-			// The decoder has checked the syntax; what is left to complain
-			// of, such as half a surrogate pair, becomes U+FFFD.
-			r.buf, _ = jsontext.AppendUnquote(r.buf[:0], v)
-			return r.buf, nil
-		}
-	}
-	return inner, nil
+	return r.String()
 }
 
 // unique reads a string that stands once in a document, such as a task's id.
@@ -116,18 +70,14 @@ func (r *reader) common(s *string) error {
 	return nil
 }
 
-// number reads a number; anything else leaves ok false.
+// number reads a number. Anything else leaves ok false, and so does one that is
+// out of range, such as 1e999.
 func (r *reader) number() (n float64, ok bool, err error) {
-	if r.dec.PeekKind() != '0' {
-		return 0, false, r.dec.SkipValue()
+	if r.Kind() != '0' {
+		return 0, false, r.Skip()
 	}
-	v, err := r.dec.ReadValue()
-	if err != nil {
+	if n, err = r.Number(); err != nil || math.IsInf(n, 0) {
 		return 0, false, err
-	}
-	n, perr := strconv.ParseFloat(string(v), 64)
-	if perr != nil { // out of range, such as 1e999: n is infinite
-		return 0, false, nil
 	}
 	return n, true, nil
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"regexp"
 	"strings"
 	"time"
 
@@ -178,13 +179,19 @@ func (w *Watcher) fetch(ctx context.Context, at leader.Address) (*document, lead
 // failed logs why no state was read: once, and again when the reason changes.
 func (w *Watcher) failed(err error) {
 	reason := strings.ReplaceAll(err.Error(), "\n", "; ")
-	if reason == w.lastError {
+	// What a master wrote, and where in its answer a fault is, may differ each
+	// time. The reason is the same all the same.
+	same := changing.ReplaceAllString(reason, "")
+	if same == w.lastError {
 		w.o.Log.Debugf("still no state: %s", reason)
 		return
 	}
-	w.lastError = reason
+	w.lastError = same
 	w.o.Log.Warnf("no state of the cluster: %s; what was known stays; trying again", reason)
 }
+
+// changing is the part of a reason that is not the reason.
+var changing = regexp.MustCompile(`"(?:[^"\\]|\\.)*"| at octet \d+`)
 
 // succeeded logs a new leader, the end of a failure, and parts that were left
 // out: each once.

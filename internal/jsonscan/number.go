@@ -1,0 +1,99 @@
+package jsonscan
+
+import "strconv"
+
+// Number reads the number that comes next, as the nearest float64.
+func (s *Scanner) Number() (float64, error) {
+	if s.Kind() != '0' {
+		return 0, s.fail("no number")
+	}
+	s.scratch = s.scratch[:0]
+	if err := s.number(true); err != nil {
+		return 0, err
+	}
+	n, _ := strconv.ParseFloat(string(s.scratch), 64) // out of range is ±Inf
+	return n, nil
+}
+
+// skipNumber skips the number that comes next. Most are short and simple and
+// stand in the buffer with what follows them.
+func (s *Scanner) skipNumber() error {
+	if s.pos >= s.end-ahead {
+		return s.number(false)
+	}
+	b := s.buf[s.pos : s.pos+ahead]
+	i, dots := 1, 0
+	for ; i < ahead; i++ {
+		if c := b[i]; c == '.' {
+			dots++
+		} else if !isDigit(c) {
+			break
+		}
+	}
+	first, last, behind := b[0], b[i-1], b[min(i, ahead-1)]
+	if i == ahead || dots > 1 || !isDigit(first) || !isDigit(last) || behind|0x20 == 'e' ||
+		first == '0' && i > 1 && b[1] != '.' {
+		return s.number(false)
+	}
+	s.pos += i
+	return nil
+}
+
+// number reads a number by the grammar of RFC 8259, section 6, and keeps its
+// text in the scratch buffer where that is wanted.
+func (s *Scanner) number(keep bool) error {
+	take := func() {
+		if keep {
+			s.scratch = append(s.scratch, s.buf[s.pos])
+		}
+		s.pos++
+	}
+	if s.at() == '-' {
+		take()
+	}
+	switch c := s.at(); {
+	case c == '0':
+		take()
+	case '1' <= c && c <= '9':
+		for isDigit(s.at()) {
+			take()
+		}
+	default:
+		return s.fail("no digit in a number")
+	}
+	if s.at() == '.' {
+		take()
+		if !isDigit(s.at()) {
+			return s.fail("no digit in a number")
+		}
+		for isDigit(s.at()) {
+			take()
+		}
+	}
+	if c := s.at(); c == 'e' || c == 'E' {
+		take()
+		if c := s.at(); c == '+' || c == '-' {
+			take()
+		}
+		if !isDigit(s.at()) {
+			return s.fail("no digit in a number")
+		}
+		for isDigit(s.at()) {
+			take()
+		}
+	}
+	if s.err != nil {
+		return s.err
+	}
+	return nil
+}
+
+// at is the octet that comes next, white space too; 0 at the end.
+func (s *Scanner) at() byte {
+	if s.pos < s.end || s.fill() {
+		return s.buf[s.pos]
+	}
+	return 0
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
