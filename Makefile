@@ -35,19 +35,20 @@ e2e-deps:
 		fi; \
 	fi
 
-bench: ## measure reading a state against encoding/json, and the steps after it
-	$(GO) test -run '^$$' -bench . -benchmem -count 5 -timeout 30m ./state/master/ ./records/ ./zone/
+bench: ## measure reading a state, and serving beside NSD and Knot
+	$(GO) test -run '^$$' -bench . -benchmem -count 5 -timeout 30m ./internal/jsonscan/ ./state/master/ ./zone/ ./resolver/ ./cmd/toponym/
+	$(GO) run -tags bench ./cmd/toponym/bench
 
 lint: ## gofmt, go vet, staticcheck
 	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "not formatted:"; echo "$$out"; exit 1; fi
-	$(GO) vet -tags e2e ./...
-	$(GO) tool staticcheck -tags e2e ./...
+	$(GO) vet -tags e2e,bench ./...
+	$(GO) tool staticcheck -tags e2e,bench ./...
 
 fuzz: ## run every fuzz target for FUZZTIME (1m)
 	@for p in $$($(GO) list ./...); do \
 		for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
 			echo "$$p $$f"; \
-			$(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
+			$(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s $$p || exit 1; \
 		done; \
 	done
 

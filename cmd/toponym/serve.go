@@ -37,6 +37,7 @@ func serve(ctx context.Context, args []string, env environment) int {
 		reportFaults(env, err)
 		return statusFailed
 	}
+	tuneCollector()
 	s, err := newServer(c, log)
 	if err == nil {
 		err = s.listen()

@@ -1,0 +1,73 @@
+package zone
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+
+	"github.com/miekg/dns"
+
+	"toponym/records"
+	"toponym/state"
+)
+
+// bigSnapshot is a cluster of n tasks, in apps of 50 instances, of which one
+// has moved i times.
+func bigSnapshot(n, i int) *state.Snapshot {
+	s := &state.Snapshot{Frameworks: []*state.Framework{{ID: "f", Name: "marathon"}}}
+	for a := range n/20 + 1 {
+		s.Agents = append(s.Agents, &state.Agent{ID: fmt.Sprintf("a-S%d", a), Addrs: []netip.Addr{netip.AddrFrom4([4]byte{10, byte(a >> 16), byte(a >> 8), byte(a)})}})
+	}
+	for t := range n {
+		id := fmt.Sprintf("app%d.%d", t/50, t)
+		if t == n/2 {
+			id += fmt.Sprint(".", i)
+		}
+		s.Tasks = append(s.Tasks, &state.Task{
+			Key: state.TaskKey{Framework: "f", ID: id}, Name: fmt.Sprintf("app%d", t/50), AgentID: s.Agents[t/20].ID, State: state.Running,
+			Ports: []state.PortRange{{First: uint16(31000 + t%20), Last: uint16(31000 + t%20)}},
+		})
+	}
+	return s
+}
+
+// BenchmarkPatch is one task that is replaced, from the changed names to the
+// next zone. It costs the same at any size.
+func BenchmarkPatch(b *testing.B) {
+	for _, tasks := range []int{1_000, 100_000} {
+		b.Run(fmt.Sprintf("%d-tasks", tasks), func(b *testing.B) {
+			ro, zo := patchOptions()
+			ro.Reverse, ro.IPSources = false, []records.IPSource{records.SourceHost}
+			c, set := state.NewCluster(), records.NewSet(ro)
+			set.Update(c, c.Apply(state.Event{Snapshot: bigSnapshot(tasks, 0)}))
+			z := Compile(set, zo, 1)
+			var names [2][]records.Name
+			states := [2]*state.Snapshot{bigSnapshot(tasks, 1), bigSnapshot(tasks, 2)}
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				b.StopTimer()
+				names[i%2] = set.Update(c, c.Apply(state.Event{Snapshot: states[i%2]})).Names
+				b.StartTimer()
+				z = z.Patch(set, names[i%2], uint32(i))
+			}
+			b.ReportMetric(float64(len(names[0])), "names")
+			b.ReportMetric(float64(z.counts.A+z.counts.SRV), "records")
+		})
+	}
+}
+
+func BenchmarkLookup(b *testing.B) {
+	ro, zo := patchOptions()
+	ro.Reverse, ro.IPSources = false, []records.IPSource{records.SourceHost}
+	c, set := state.NewCluster(), records.NewSet(ro)
+	set.Update(c, c.Apply(state.Event{Snapshot: bigSnapshot(10_000, 0)}))
+	z := Compile(set, zo, 1)
+	var keys [][]byte
+	for n := range z.All() {
+		keys = append(keys, []byte(n.Name))
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		z.Lookup(keys[i*7919%len(keys)], dns.TypeA)
+	}
+}
