@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"iter"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -113,7 +114,8 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 		s.tasks = make(map[state.TaskKey]owner, len(keys))
 		s.maker.sink = (*appending)(s)
 	}
-	for _, k := range keys {
+	for i, k := range keys {
+		slice(i)
 		old, had := s.tasks[k]
 		o, ok := ownerOf(c, k)
 		if had && ok && old == o {
@@ -157,9 +159,18 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 	return s.finish()
 }
 
+// slice lets others run between the pieces of a long piece of work: on a
+// machine with one core, those that answer queries.
+func slice(i int) {
+	if i%256 == 255 {
+		runtime.Gosched()
+	}
+}
+
 // settle brings the lists that appending has filled into order.
 func (s *Set) settle() {
-	for _, d := range s.dirty {
+	for i, d := range s.dirty {
+		slice(i)
 		e := d.entry
 		listA.settle(e, s.moreA)
 		listAAAA.settle(e, s.moreAAAA)
