@@ -5,7 +5,6 @@ import (
 
 	"github.com/miekg/dns"
 
-	"toponym/records"
 	"toponym/zone"
 )
 
@@ -114,7 +113,7 @@ func (w *writer) services(z *zone.Zone, n *zone.Node, r *responder) bool {
 }
 
 // srv writes an SRV record. Its target is not compressed (RFC 2782).
-func (w *writer) srv(s *records.SRV, ttl uint32) {
+func (w *writer) srv(s *zone.SRV, ttl uint32) {
 	w.answers++
 	b := w.buf[w.off : w.off+sizeSRV+len(s.Target)]
 	header(b, toQuestion, dns.TypeSRV, ttl, uint16(6+len(s.Target)))

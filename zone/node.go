@@ -17,6 +17,9 @@ type Node struct {
 	targets *targets // of the SRV records; nil when there are none
 }
 
+// SRV is the data of an SRV record, for those who know zones only.
+type SRV = records.SRV
+
 // targets are the numbers of the names that a node's SRV records point to.
 type targets struct {
 	ids []uint32 // each name once, in the order of the records
