@@ -5,7 +5,7 @@ FUZZTIME ?= 1m
 RACE     := $(shell command -v $(or $(CC),cc) >/dev/null 2>&1 && echo -race)
 PACKAGES := cmd/toponym/e2e/packages.txt
 
-.PHONY: help run test e2e e2e-deps bench lint fuzz build
+.PHONY: help run test e2e e2e-deps bench bench-flat lint fuzz build
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 10
@@ -16,6 +16,7 @@ run: ## answer for a simulated cluster, with no other set-up
 test: ## run all tests that need nothing but Go
 	$(GO) vet ./...
 	$(GO) test $(RACE) ./...
+	$(GO) test -tags bench ./cmd/toponym/bench/
 
 e2e: e2e-deps ## run the tests with installed clients: dig, kdig, Unbound, HAProxy and others
 	$(GO) vet -tags e2e ./cmd/toponym/e2e/
@@ -35,9 +36,12 @@ e2e-deps:
 		fi; \
 	fi
 
-bench: ## measure reading a state, and serving beside NSD and Knot
+bench: ## measure reading a state, and serving beside NSD and Knot (20 minutes, two quiet cores)
 	$(GO) test -run '^$$' -bench . -benchmem -count 5 -timeout 30m ./internal/jsonscan/ ./state/master/ ./zone/ ./resolver/ ./cmd/toponym/
-	$(GO) run -tags bench ./cmd/toponym/bench
+	$(GO) run -tags bench ./cmd/toponym/bench -o serving.bench.json
+
+bench-flat: ## measure latency while a state of 100,000 tasks is read over and over
+	$(GO) run -tags bench ./cmd/toponym/bench -flat -o flat.bench.json
 
 lint: ## gofmt, go vet, staticcheck
 	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "not formatted:"; echo "$$out"; exit 1; fi

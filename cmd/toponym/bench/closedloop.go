@@ -1,0 +1,139 @@
+//go:build bench && linux && (amd64 || arm64)
+
+package main
+
+import (
+	"net/netip"
+	"syscall"
+	"time"
+)
+
+// headerSize is the shortest that a DNS message can be (RFC 1035 section 4.1.1).
+const headerSize = 12
+
+// maxAnswer is more than any answer over UDP here.
+const maxAnswer = 8192
+
+// napping is how long a generator waits for a server that says nothing, before
+// it looks whether time is up.
+var napping = syscall.NsecToTimespec(int64(20 * time.Millisecond))
+
+// closedLoop drives a server over UDP from one thread: each socket always has
+// its window full, and a query is sent for each answer that came. Messages are
+// received and sent in batches, so that one core can keep a fast server busy.
+type closedLoop struct {
+	queries [][]byte
+	next    int // of queries
+
+	fds     []pollFD
+	flights []*flight
+	in, out *batch
+	ids     [batchSize]uint16
+
+	start time.Time
+	load  load
+}
+
+func newClosedLoop(addr netip.AddrPort, queries [][]byte, sockets, window int) (*closedLoop, error) {
+	g := &closedLoop{queries: queries, in: newBatch(maxAnswer), out: newBatch(maxQuery)}
+	for range sockets {
+		fd, err := dialUDP(addr)
+		if err != nil {
+			return nil, err
+		}
+		g.fds = append(g.fds, pollFD{fd: int32(fd), events: pollIn})
+		g.flights = append(g.flights, newFlight(window))
+	}
+	return g, nil
+}
+
+// run asks for as long as d, and waits a moment for the last answers then.
+func (g *closedLoop) run(d time.Duration) load {
+	g.start = time.Now()
+	var now, checked time.Duration
+	for now < d {
+		moved := false
+		for i, f := range g.flights {
+			fd := int(g.fds[i].fd)
+			for g.receive(fd, f, now) == batchSize {
+				moved = true
+			}
+			if g.send(fd, f, now) > 0 {
+				moved = true
+			}
+		}
+		if !moved {
+			poll(g.fds, napping)
+		}
+		now = time.Since(g.start)
+		if now-checked > lostAfter/10 {
+			g.expire(now - lostAfter)
+			checked = now
+		}
+	}
+	inTime, elapsed := g.load.Answered, now
+	for end := now + lostAfter; now < end && g.inFlight(); now = time.Since(g.start) {
+		poll(g.fds, napping)
+		for i, f := range g.flights {
+			g.receive(int(g.fds[i].fd), f, now)
+		}
+	}
+	g.expire(now + lostAfter)
+	g.load.finish(inTime, elapsed)
+	return g.load
+}
+
+// receive takes one batch of answers.
+func (g *closedLoop) receive(fd int, f *flight, now time.Duration) int {
+	n := g.in.receive(fd)
+	for i := range n {
+		msg := g.in.message(i)
+		if len(msg) < headerSize {
+			g.load.Late++
+			continue
+		}
+		sent, ok := f.landed(uint16(msg[0])<<8 | uint16(msg[1]))
+		if !ok {
+			g.load.Late++
+			continue
+		}
+		g.load.answer(msg, now-sent)
+	}
+	return n
+}
+
+// send fills the window.
+func (g *closedLoop) send(fd int, f *flight, now time.Duration) int {
+	n := min(len(f.free), batchSize)
+	if n == 0 {
+		return 0
+	}
+	for i := range n {
+		g.ids[i] = f.take(now)
+		g.out.put(i, g.queries[g.next], g.ids[i])
+		if g.next++; g.next == len(g.queries) {
+			g.next = 0
+		}
+	}
+	sent := g.out.send(fd, n)
+	for _, id := range g.ids[sent:n] {
+		f.giveBack(id)
+	}
+	g.load.Sent += uint64(sent)
+	return sent
+}
+
+func (g *closedLoop) expire(before time.Duration) {
+	for _, f := range g.flights {
+		g.load.Lost += f.expire(before)
+	}
+}
+
+func (g *closedLoop) inFlight() bool {
+	for _, f := range g.flights {
+		if f.count() > 0 {
+			return true
+		}
+	}
+	return false
+}

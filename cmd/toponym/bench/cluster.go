@@ -1,0 +1,105 @@
+//go:build bench && linux && (amd64 || arm64)
+
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"toponym/sim"
+)
+
+// readsPath says how many states were read to their end.
+const readsPath = "/bench/reads"
+
+// simulate is the simulated master's process.
+func simulate(args []string, w io.Writer) error {
+	var addr netip.AddrPort
+	var spec sim.Spec
+	fs := flag.NewFlagSet(childSimulate, flag.ContinueOnError)
+	fs.TextVar(&addr, "listen", netip.AddrPort{}, "where")
+	fs.IntVar(&spec.Tasks, "tasks", 10_000, "how many")
+	fs.Uint64Var(&spec.Seed, "seed", 0, "what all follows from")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", addr.String())
+	if err != nil {
+		return err
+	}
+	var reads atomic.Int64
+	master := sim.NewGeneratedMaster(spec, sim.MasterOptions{Addr: addr})
+	web := &http.Server{
+		ReadHeaderTimeout: 5 * time.Second,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch r.URL.Path {
+			case readsPath:
+				fmt.Fprint(w, reads.Load())
+			case "/master/state":
+				master.ServeHTTP(w, r)
+				reads.Add(1)
+			default:
+				master.ServeHTTP(w, r)
+			}
+		}),
+	}
+	fmt.Fprintf(w, "%d tasks on %v\n", spec.Tasks, addr)
+	return web.Serve(l)
+}
+
+// cluster is the simulated master, seen from outside.
+type cluster struct {
+	proc *process
+	addr netip.AddrPort
+}
+
+// startCluster starts a master on some cores. It gives way to everything else
+// that wants them.
+func (l *lab) startCluster(name string, tasks int, cores []int) (*cluster, error) {
+	addr, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	p, err := l.start(name, cores, "nice", "-n", "10", l.self, childSimulate,
+		"-listen", addr.String(), "-tasks", strconv.Itoa(tasks), "-seed", strconv.FormatUint(l.o.Seed, 10))
+	if err != nil {
+		return nil, err
+	}
+	c := &cluster{p, addr}
+	return c, p.await(10*time.Second, func() error {
+		_, err := c.reads()
+		return err
+	})
+}
+
+// reads is how many times the state was read so far.
+func (c *cluster) reads() (int, error) {
+	text, err := get("http://" + c.addr.String() + readsPath)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(text)
+}
+
+var httpClient = &http.Client{Timeout: 5 * time.Second}
+
+// get reads a short answer.
+func get(url string) (string, error) {
+	r, err := httpClient.Get(url)
+	if err != nil {
+		return "", err
+	}
+	defer r.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	if err == nil && r.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", url, r.Status)
+	}
+	return string(text), err
+}

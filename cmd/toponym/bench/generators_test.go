@@ -1,0 +1,156 @@
+//go:build bench && linux && (amd64 || arm64)
+
+package main
+
+import (
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// answerer is a small server on loopback: names that begin with "lost" get no
+// answer, with "none" NXDOMAIN, with "cut" TC.
+func answerer(t *testing.T) netip.AddrPort {
+	t.Helper()
+	addr, err := freePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler := dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
+		m := new(dns.Msg).SetReply(q)
+		switch q.Question[0].Name {
+		case "lost.":
+			return
+		case "none.":
+			m.Rcode = dns.RcodeNameError
+		case "cut.":
+			m.Truncated = true
+		}
+		_ = w.WriteMsg(m) // the client may be gone
+	})
+	packets, err := net.ListenPacket("udp", addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []*dns.Server{{PacketConn: packets, Handler: handler}, {Listener: listener, Handler: handler, MaxTCPQueries: -1}} {
+		started := make(chan struct{})
+		s.NotifyStartedFunc = func() { close(started) }
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_ = s.ActivateAndServe() // it ends with Shutdown
+		}()
+		<-started
+		t.Cleanup(func() { _ = s.Shutdown(); <-ended })
+	}
+	return addr
+}
+
+func questions(t *testing.T, names ...string) (out [][]byte) {
+	t.Helper()
+	for _, name := range names {
+		q, err := query(name, 1, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, q)
+	}
+	return out
+}
+
+// check looks at what must hold for all generators that asked "found", "none"
+// and "cut" in turn.
+func check(t *testing.T, l load) {
+	t.Helper()
+	if l.Answered < 30 || l.Lost > 0 || l.Late > 0 || l.OtherCodes > 0 || l.Reopened > 0 || l.Rate <= 0 || l.Octets < 20 {
+		t.Errorf("%+v", l)
+	}
+	near := func(what string, n uint64, parts float64) {
+		if got := float64(n) / float64(l.Answered); got < parts*0.8 || got > parts*1.2 {
+			t.Errorf("%s: %d of %d", what, n, l.Answered)
+		}
+	}
+	near("NXDOMAIN", l.NXDomain, 1./3)
+	near("NOERROR", l.NoError, 2./3)
+	near("TC", l.Truncated, 1./3)
+	if la := l.Latency; la.P50 <= 0 || la.P50 > la.P99 || la.P99 > la.P999 || la.P999 > la.Max {
+		t.Errorf("latency %+v", la)
+	}
+}
+
+func TestGenerators(t *testing.T) {
+	for _, mode := range []string{modeUDP, modeTCP, modePaced} {
+		t.Run(mode, func(t *testing.T) {
+			o := order{mode: mode, server: answerer(t), duration: 200 * time.Millisecond, sockets: 3, window: 4, rate: 500}
+			if mode == modePaced {
+				g, err := newPaced(o.server, questions(t, "found", "none", "cut"), o.sockets)
+				if err != nil {
+					t.Fatal(err)
+				}
+				l := g.run(o.duration, o.rate) // without taking the core from others
+				check(t, l)
+				if l.Sent != 100 {
+					t.Errorf("%d sent, want 100", l.Sent)
+				}
+				return
+			}
+			l, err := o.run(questions(t, "found", "none", "cut"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			check(t, l)
+		})
+	}
+}
+
+// TestLost: a query without an answer is counted and does not stop the rest.
+func TestLost(t *testing.T) {
+	o := order{mode: modeUDP, server: answerer(t), duration: lostAfter + lostAfter/2, sockets: 1, window: 2}
+	queries := questions(t, "found", "found", "found", "found", "found", "found", "found", "found", "lost")
+	l, err := o.run(queries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.Lost == 0 || l.Answered < 8 || l.Sent != l.Answered+l.Lost {
+		t.Errorf("%+v", l)
+	}
+}
+
+func TestFlight(t *testing.T) {
+	f := newFlight(2)
+	a := f.take(1)
+	if len(f.free) != 0 || f.count() != 1 {
+		t.Fatalf("a window begins with one query: %+v", f)
+	}
+	if sent, ok := f.landed(a); !ok || sent != 1 {
+		t.Errorf("sent at %v, %v", sent, ok)
+	}
+	if _, ok := f.landed(a); ok {
+		t.Error("one query, two answers")
+	}
+	b, c := f.take(2), f.take(3)
+	if len(f.free) != 0 || f.count() != 2 || b == c {
+		t.Fatalf("the window has two queries: %+v", f)
+	}
+	if lost := f.expire(3); lost != 1 || f.count() != 1 {
+		t.Errorf("%d lost", lost)
+	}
+	if _, ok := f.landed(b); ok {
+		t.Error("an answer that came too late was taken")
+	}
+	d := f.take(4)
+	if d == b {
+		t.Error("an id came back at once")
+	}
+	f.giveBack(d)
+	if _, ok := f.landed(c); !ok || f.count() != 0 {
+		t.Errorf("%+v", f)
+	}
+}

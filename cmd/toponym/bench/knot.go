@@ -1,0 +1,32 @@
+//go:build bench && linux && (amd64 || arm64)
+
+package main
+
+import "fmt"
+
+// knotSettings are those of Knot with one worker of each kind. Rate limiting is
+// a module, and none is loaded.
+func knotSettings(s *server, dir, zone, domain string) string {
+	return fmt.Sprintf(`server:
+  rundir: "%[3]s"
+  listen: %[1]s@%[2]d
+  udp-workers: 1
+  tcp-workers: 1
+  background-workers: 1
+  udp-max-payload: 4096
+log:
+  - target: stderr
+    any: warning
+database:
+  storage: "%[3]s"
+zone:
+  - domain: %[4]s
+    file: "%[5]s"
+    zonefile-sync: -1
+    zonefile-load: whole
+    journal-content: none
+    semantic-checks: off
+`, s.addr.Addr(), s.addr.Port(), dir, domain, zone)
+}
+
+func knotArgs(settings string) []string { return []string{"-c", settings} }

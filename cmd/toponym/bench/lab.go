@@ -1,0 +1,182 @@
+//go:build bench && linux && (amd64 || arm64)
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// lab is where everything is measured: a folder, two cores, and what runs.
+type lab struct {
+	ctx     context.Context
+	o       options
+	log     io.Writer
+	dir     string // gone at the end
+	self    string // this program
+	toponym string // the program that is measured
+	cores   []int  // that we may use
+	running []*process
+}
+
+var errInterrupted = errors.New("interrupted")
+
+var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+
+func newLab(ctx context.Context, o options, log io.Writer) (*lab, error) {
+	l := &lab{ctx: ctx, o: o, log: log, toponym: o.Toponym}
+	allowed, err := affinity(0)
+	if err != nil {
+		return nil, err
+	}
+	l.cores = allowed.cores()
+	for _, c := range []int{o.ServerCore, o.ClientCore} {
+		if !slices.Contains(l.cores, c) {
+			return nil, fmt.Errorf("core %d is none of those that may be used: %v", c, l.cores)
+		}
+	}
+	if l.self, err = os.Executable(); err != nil {
+		return nil, err
+	}
+	if l.dir, err = os.MkdirTemp("", "toponym-bench-"); err != nil {
+		return nil, err
+	}
+	if l.toponym == "" {
+		l.toponym = filepath.Join(l.dir, "toponym")
+		err = l.build(l.toponym)
+	}
+	if err == nil {
+		err = pinSelf(o.ClientCore) // beside the generator, away from the servers
+	}
+	if err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// build makes the program as `make build` does.
+func (l *lab) build(to string) error {
+	l.logf("building toponym")
+	cmd := exec.CommandContext(l.ctx, "go", "build", "-trimpath", "-o", to, "toponym/cmd/toponym")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("building toponym: %w\n%s", err, out)
+	}
+	return nil
+}
+
+func (l *lab) logf(format string, args ...any) { fmt.Fprintf(l.log, format+"\n", args...) }
+
+// start runs a program until the end of the benchmark, or stop.
+func (l *lab) start(name string, cores []int, path string, args ...string) (*process, error) {
+	p, err := startProcess(name, l.dir, cores, path, args...)
+	if err == nil {
+		l.running = append(l.running, p)
+	}
+	return p, err
+}
+
+func (l *lab) stop(p *process) {
+	p.stop()
+	l.running = slices.DeleteFunc(l.running, func(q *process) bool { return p == q })
+}
+
+// close ends all processes, the last that was started first.
+func (l *lab) close() {
+	for _, p := range slices.Backward(l.running) {
+		p.stop()
+	}
+	_ = os.RemoveAll(l.dir) // what is left is in the system's folder for such
+}
+
+// usage is what a program that ran to its end has used.
+type usage struct{ cpu time.Duration }
+
+// generate runs a generator of ours.
+func (l *lab) generate(o order) ([]byte, usage, error) {
+	ctx, cancel := context.WithTimeout(l.ctx, o.duration+30*time.Second)
+	defer cancel()
+	// One thread asks; nothing of the runtime's shall come in between.
+	env := []string{"GOMAXPROCS=1", "GOGC=off", "GODEBUG=asyncpreemptoff=1"}
+	return l.runPinned(ctx, env, l.self, o.args()...)
+}
+
+// runPinned runs a program on the client's core and gives what it printed.
+func (l *lab) runPinned(ctx context.Context, env []string, path string, args ...string) ([]byte, usage, error) {
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	var out, faults bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &faults
+	if err := pinned([]int{l.o.ClientCore}, cmd.Start); err != nil {
+		return nil, usage{}, fmt.Errorf("%s: %w", filepath.Base(path), err)
+	}
+	err := cmd.Wait()
+	switch {
+	case l.ctx.Err() != nil:
+		err = errInterrupted
+	case err != nil:
+		err = fmt.Errorf("%s: %w\n%s", filepath.Base(path), err, faults.Bytes())
+	}
+	return out.Bytes(), usage{cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}, err
+}
+
+// path is where a file of this benchmark is.
+func (l *lab) path(name string) string { return filepath.Join(l.dir, name) }
+
+// freePort finds a port that is free for UDP and TCP.
+func freePort() (netip.AddrPort, error) {
+	var last error
+	for range 20 {
+		t, err := net.Listen("tcp", netip.AddrPortFrom(loopback, 0).String())
+		if err != nil {
+			return netip.AddrPort{}, err
+		}
+		addr := t.Addr().(*net.TCPAddr).AddrPort()
+		u, err := net.ListenPacket("udp", addr.String())
+		t.Close()
+		if err == nil {
+			u.Close()
+			return addr, nil
+		}
+		last = err
+	}
+	return netip.AddrPort{}, last
+}
+
+// find looks for a program, also where only root's PATH looks.
+func find(program string) (string, error) {
+	path, err := exec.LookPath(program)
+	if err == nil {
+		return path, nil
+	}
+	for _, dir := range []string{"/usr/sbin", "/usr/local/sbin"} {
+		if p, e := exec.LookPath(filepath.Join(dir, program)); e == nil {
+			return p, nil
+		}
+	}
+	return "", err
+}
+
+// firstLine gives the first line of what a program prints, or "" when it fails.
+func firstLine(program string, args ...string) string {
+	out, err := exec.Command(program, args...).Output()
+	if err != nil {
+		return ""
+	}
+	line, _, _ := strings.Cut(string(out), "\n")
+	return strings.TrimSpace(line)
+}

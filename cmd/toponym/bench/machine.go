@@ -1,0 +1,72 @@
+//go:build bench && linux && (amd64 || arm64)
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// machine is on what and with what was measured.
+type machine struct {
+	CPU      string
+	Cores    int
+	Memory   string
+	Kernel   string
+	Go       string
+	Commit   string
+	Date     string
+	Siblings string            `json:",omitempty"` // of the server's core, when it has any
+	Versions map[string]string // of Debian packages
+}
+
+func (l *lab) machine() machine {
+	m := machine{
+		CPU:    field("/proc/cpuinfo", "model name"),
+		Cores:  len(l.cores),
+		Memory: field("/proc/meminfo", "MemTotal"),
+		Go:     runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH,
+		Commit: firstLine("git", "rev-parse", "--short=12", "HEAD"),
+		Date:   time.Now().UTC().Format(time.DateOnly),
+	}
+	if firstLine("git", "status", "--porcelain", "--untracked-files=no") != "" {
+		m.Commit += " with changes"
+	}
+	if text, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
+		m.Kernel = strings.TrimSpace(string(text))
+	}
+	siblings := filepath.Join("/sys/devices/system/cpu", fmt.Sprintf("cpu%d", l.o.ServerCore), "topology/thread_siblings_list")
+	if text, err := os.ReadFile(siblings); err == nil && strings.ContainsAny(string(text), ",-") {
+		m.Siblings = strings.TrimSpace(string(text))
+	}
+	return m
+}
+
+// versions are known when all that was missing has been installed.
+func versions() map[string]string {
+	out := map[string]string{}
+	for _, pkg := range []string{"nsd", "knot", "dnsperf"} {
+		if v := firstLine("dpkg-query", "-W", "-f", "${Version}", pkg); v != "" {
+			out[pkg] = v
+		}
+	}
+	return out
+}
+
+// field is what stands behind a word in a file of "word: value" lines.
+func field(file, word string) string {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(text)) {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == word {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}

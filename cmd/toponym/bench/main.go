@@ -1,0 +1,97 @@
+//go:build bench && linux && (amd64 || arm64)
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+)
+
+// The program starts itself again for its parts that need a process of their
+// own, so that their cost is not mixed with anything else.
+const (
+	childGenerate = "generate"
+	childSimulate = "simulate"
+)
+
+func main() {
+	var err error
+	switch {
+	case len(os.Args) > 1 && os.Args[1] == childGenerate:
+		err = generate(os.Args[2:], os.Stdout)
+	case len(os.Args) > 1 && os.Args[1] == childSimulate:
+		err = simulate(os.Args[2:], os.Stdout)
+	default:
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		err = bench(ctx, os.Args[1:], os.Stdout, os.Stderr)
+		stop()
+	}
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// report is everything that a benchmark found; -o writes it as JSON.
+type report struct {
+	Machine machine
+	Options options
+	Zone    *zoneFacts `json:",omitempty"`
+	Runs    []run      `json:",omitempty"`
+	Flat    []flatRun  `json:",omitempty"`
+}
+
+func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	o, err := parseOptions(args, stderr)
+	if err != nil {
+		return err
+	}
+	l, err := newLab(ctx, o, stderr)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	r := report{Machine: l.machine(), Options: o}
+	if o.Flat {
+		r.Flat, err = l.flat()
+	} else {
+		r.Zone, r.Runs, err = l.compare()
+	}
+	r.Machine.Versions = versions()
+	// What was measured before a failure is worth keeping.
+	if len(r.Runs)+len(r.Flat) > 0 {
+		r.print(stdout)
+		err = errors.Join(err, r.save(o.Output))
+	}
+	return err
+}
+
+// hush keeps the collector of this process off the cores that are measured from
+// now on. What is allocated after that is little.
+func hush() {
+	debug.FreeOSMemory()
+	debug.SetGCPercent(-1)
+}
+
+// save writes all rounds, the repeated ones included.
+func (r *report) save(file string) error {
+	if file == "" {
+		return nil
+	}
+	text, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, append(text, '\n'), 0o644)
+}

@@ -1,0 +1,41 @@
+//go:build bench && linux && (amd64 || arm64)
+
+package main
+
+import "fmt"
+
+// nsdSettings are those of NSD with one answering process. With minimal
+// responses it leaves out the addresses of SRV targets; without, which is its
+// default, it adds the zone's NS records and their addresses to every answer
+// that has room. Neither is quite what Toponym does, which sends the addresses
+// of SRV targets and no NS records.
+func nsdSettings(minimal string) func(s *server, dir, zone, domain string) string {
+	return func(s *server, dir, zone, domain string) string {
+		return fmt.Sprintf(`server:
+  server-count: 1
+  ip-address: %[1]s@%[2]d
+  do-ip6: no
+  username: ""
+  zonesdir: "%[3]s"
+  database: ""
+  zonelistfile: "%[3]s/zone.list"
+  xfrdfile: "%[3]s/xfrd.state"
+  xfrdir: "%[3]s"
+  pidfile: "%[3]s/nsd.pid"
+  verbosity: 0
+  zonefiles-write: 0
+  rrl-ratelimit: 0
+  rrl-whitelist-ratelimit: 0
+  ipv4-edns-size: 4096
+  minimal-responses: %[4]s
+  tcp-count: 200
+remote-control:
+  control-enable: no
+zone:
+  name: "%[5]s"
+  zonefile: "%[6]s"
+`, s.addr.Addr(), s.addr.Port(), dir, minimal, domain, zone)
+	}
+}
+
+func nsdArgs(settings string) []string { return []string{"-d", "-c", settings} }

@@ -1,0 +1,109 @@
+//go:build bench && linux && (amd64 || arm64)
+
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// options are the flags, as they are written into the JSON.
+type options struct {
+	Rounds, Retries  int
+	Seconds          float64 // of one run
+	Tasks            int
+	Seed             uint64
+	Only             []string // cases
+	Peers            []string
+	Generators       []string
+	Sockets, Window  int
+	ServerCore       int
+	ClientCore       int
+	Flat             bool
+	FlatTasks        int
+	FlatSeconds      float64
+	Rate             int
+	Toponym          string `json:"-"`
+	Output           string `json:"-"`
+	WithoutInstaller bool   `json:"-"`
+}
+
+// defaultSeed gives a cluster of 10,000 tasks one app of which has exactly 200
+// instances, each with an address of its own.
+const defaultSeed = 13
+
+func parseOptions(args []string, stderr io.Writer) (o options, err error) {
+	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	fs.IntVar(&o.Rounds, "rounds", 5, "how often each server is measured")
+	fs.IntVar(&o.Retries, "retries", 2, "how often a disturbed round is repeated")
+	fs.Float64Var(&o.Seconds, "seconds", 3, "how long one run takes")
+	fs.IntVar(&o.Tasks, "tasks", 10_000, "tasks of the cluster")
+	fs.Uint64Var(&o.Seed, "seed", defaultSeed, "what the cluster and the queries follow from")
+	only := fs.String("only", "", "cases to run, by comma: "+strings.Join(caseNames(), ","))
+	peers := fs.String("peers", "nsd,knot", "servers to compare with, by comma: "+strings.Join(peerNames(), ","))
+	gens := fs.String("generators", "own,dnsperf", "load generators, by comma")
+	fs.IntVar(&o.Sockets, "sockets", 16, "sockets of a generator")
+	fs.IntVar(&o.Window, "window", 8, "queries in flight on each socket, at most 64")
+	fs.IntVar(&o.ServerCore, "server-core", 0, "core of the servers")
+	fs.IntVar(&o.ClientCore, "client-core", 1, "core of the generator")
+	fs.BoolVar(&o.Flat, "flat", false, "measure latency while a big state is read, instead of cost")
+	fs.IntVar(&o.FlatTasks, "flat-tasks", 100_000, "tasks of the cluster of -flat")
+	fs.Float64Var(&o.FlatSeconds, "flat-seconds", 15, "how long one run of -flat takes")
+	fs.IntVar(&o.Rate, "rate", 2000, "queries per second of -flat")
+	fs.StringVar(&o.Toponym, "toponym", "", "a program to measure instead of building one")
+	fs.StringVar(&o.Output, "o", "", "file for all rounds as JSON")
+	fs.BoolVar(&o.WithoutInstaller, "no-install", false, "do not install missing packages")
+	if err := fs.Parse(args); err != nil {
+		return o, err
+	}
+	if fs.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
+	o.Only, o.Peers, o.Generators = list(*only), list(*peers), list(*gens)
+	return o, o.check()
+}
+
+func list(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// check bounds what would run for ever or make no sense.
+func (o *options) check() error {
+	var faults []error
+	within := func(name string, v, least, most float64) {
+		if !(v >= least && v <= most) {
+			faults = append(faults, fmt.Errorf("-%s: %v is not between %v and %v", name, v, least, most))
+		}
+	}
+	within("rounds", float64(o.Rounds), 1, 100)
+	within("retries", float64(o.Retries), 0, 20)
+	within("seconds", o.Seconds, 0.1, 600)
+	within("tasks", float64(o.Tasks), 100, 1_000_000)
+	within("sockets", float64(o.Sockets), 1, maxSockets)
+	within("window", float64(o.Window), 1, maxWindow)
+	within("flat-tasks", float64(o.FlatTasks), 100, 1_000_000)
+	within("flat-seconds", o.FlatSeconds, 0.1, 600)
+	within("rate", float64(o.Rate), 1, 20_000)
+	known := func(name string, got, all []string) {
+		for _, s := range got {
+			if !slices.Contains(all, s) {
+				faults = append(faults, fmt.Errorf("-%s: %q is none of %s", name, s, strings.Join(all, ", ")))
+			}
+		}
+	}
+	known("only", o.Only, caseNames())
+	known("peers", o.Peers, peerNames())
+	known("generators", o.Generators, []string{genOwn, genDnsperf})
+	if o.ServerCore == o.ClientCore {
+		faults = append(faults, errors.New("-server-core and -client-core are the same"))
+	}
+	return errors.Join(faults...)
+}
+
+// wants says whether a case was asked for.
+func (o *options) wants(name string) bool { return len(o.Only) == 0 || slices.Contains(o.Only, name) }

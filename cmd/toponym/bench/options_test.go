@@ -1,0 +1,54 @@
+//go:build bench && linux && (amd64 || arm64)
+
+package main
+
+import (
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestOptions(t *testing.T) {
+	o, err := parseOptions(strings.Fields("-only a,tcp -peers knot -rounds 2 -o x.json"), io.Discard)
+	if err != nil || !o.wants("tcp") || o.wants("mix") || !slices.Equal(o.Peers, []string{"knot"}) || o.Rounds != 2 || o.Output != "x.json" {
+		t.Errorf("%+v, %v", o, err)
+	}
+	o, err = parseOptions(nil, io.Discard)
+	if err != nil || !o.wants("mix") || o.Rounds < 5 || len(o.Peers) != 2 || o.Seed != defaultSeed {
+		t.Errorf("%+v, %v", o, err)
+	}
+	for _, line := range []string{"-only all", "-peers bind", "-rounds 0", "-seconds 0", "-seconds NaN", "-window 65", "-generators x", "-client-core 0", "more"} {
+		if _, err := parseOptions(strings.Fields(line), io.Discard); err == nil {
+			t.Errorf("%q was taken", line)
+		}
+	}
+}
+
+func TestMissingProgram(t *testing.T) {
+	l := lab{o: options{WithoutInstaller: true}, log: io.Discard}
+	if _, err := l.ensure("no-such-program", "its-package"); !errors.Is(err, errMissing) || !strings.Contains(err.Error(), "its-package") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestDifference(t *testing.T) {
+	base := reply{code: "NOERROR", authoritative: true, answer: []string{"a", "b"}}
+	if d := base.difference(base); d != "" {
+		t.Error(d)
+	}
+	for _, change := range []func(*reply){
+		func(r *reply) { r.code = "NXDOMAIN" },
+		func(r *reply) { r.authoritative = false },
+		func(r *reply) { r.truncated = true },
+		func(r *reply) { r.answer = []string{"a"} },
+		func(r *reply) { r.negative = "mesos." },
+	} {
+		other := base
+		change(&other)
+		if other.difference(base) == "" {
+			t.Errorf("%+v passes for %+v", other, base)
+		}
+	}
+}

@@ -1,0 +1,99 @@
+//go:build bench && linux && (amd64 || arm64)
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// peer is a name server to compare with.
+type peer struct {
+	name    string // in flags and tables
+	pkg     string // of Debian
+	program string
+	// settings are the text of its file of settings.
+	settings func(s *server, dir, zone, domain string) string
+	// args make it stay in the foreground with these settings.
+	args func(settings string) []string
+}
+
+const (
+	nsdName  = "nsd"
+	knotName = "knot"
+)
+
+var peers = []peer{
+	{nsdName, "nsd", "nsd", nsdSettings("no"), nsdArgs},
+	{"nsd-minimal", "nsd", "nsd", nsdSettings("yes"), nsdArgs},
+	{knotName, "knot", "knotd", knotSettings, knotArgs},
+}
+
+func peerNames() (out []string) {
+	for _, p := range peers {
+		out = append(out, p.name)
+	}
+	return out
+}
+
+// startPeer starts a server with its defaults but for what the comparison
+// asks for, and waits until it answers for the zone.
+func (l *lab) startPeer(p peer, zone, domain string) (*server, error) {
+	program, err := l.ensure(p.program, p.pkg)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{name: p.name}
+	if s.addr, err = freePort(); err != nil {
+		return nil, err
+	}
+	dir := l.path(p.name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	file := l.path(p.name + ".conf")
+	if err := os.WriteFile(file, []byte(p.settings(s, dir, zone, domain)), 0o644); err != nil {
+		return nil, err
+	}
+	if s.proc, err = l.start(p.name, []int{l.o.ServerCore}, program, p.args(file)...); err != nil {
+		return nil, err
+	}
+	return s, s.proc.await(2*time.Minute, func() error {
+		// Over UDP: connections to a server that is not ready yet would queue up.
+		r, err := askOver("udp", s.addr, domain, "SOA", 0, time.Second)
+		if err == nil && len(r.answer) != 1 {
+			err = fmt.Errorf("%s for the SOA record", r.code)
+		}
+		return err
+	})
+}
+
+// errMissing says that a program is not there and may not be installed.
+var errMissing = errors.New("missing")
+
+// ensure finds a program, and installs its package when it is missing and we
+// may.
+func (l *lab) ensure(program, pkg string) (string, error) {
+	path, err := find(program)
+	if err == nil {
+		return path, nil
+	}
+	apt, e := exec.LookPath("apt-get")
+	if l.o.WithoutInstaller || e != nil || os.Getuid() != 0 {
+		return "", fmt.Errorf("%w: %w (package %s)", errMissing, err, pkg)
+	}
+	l.logf("installing %s", pkg)
+	for _, args := range [][]string{{"update", "-q"}, {"install", "-q", "-y", "--no-install-recommends", pkg}} {
+		cmd := exec.CommandContext(l.ctx, apt, args...)
+		// In runlevel 1 a package does not start its service.
+		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("%w: apt-get %s: %w\n%s", errMissing, strings.Join(args, " "), err, out)
+		}
+	}
+	return find(program)
+}

@@ -1,0 +1,159 @@
+//go:build bench && linux && (amd64 || arm64)
+
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+)
+
+// queryCount is how many different questions a case goes through, over and
+// over.
+const queryCount = 100_000
+
+// benchCase is one kind of load.
+type benchCase struct {
+	name string
+	what string // for people
+	set  string // of queries
+	mode string
+	edns int // size; 0: none
+	// promise is the most that a query may cost, as a part of what it costs
+	// a peer; "" stands for the better of all peers.
+	promise   float64
+	promiseTo string
+}
+
+// The sets of queries.
+const (
+	setMix    = "mix"
+	setStream = "stream"
+	setSingle = "single"
+	setBig    = "big"
+)
+
+// streamRecords is the largest SRV set of setStream, so that no answer is larger
+// than dnsperf's buffer for TCP.
+const streamRecords = 100
+
+// clientSize is the buffer that most clients offer today (DNS flag day 2020).
+const clientSize = 1232
+
+// cases are run in this order. EDNS sizes are those of the own generator.
+var cases = []benchCase{
+	{"mix", "UDP: 70 % A, 20 % SRV, 5 % AAAA without data, 5 % names that do not exist", setMix, modeUDP, 0, 0.85, nsdName},
+	{"mix+edns", "the same with EDNS", setMix, modeUDP, clientSize, 0.85, nsdName},
+	{"a", "UDP: A of names with one address", setSingle, modeUDP, 0, 0.85, nsdName},
+	{"a+edns", "the same with EDNS", setSingle, modeUDP, clientSize, 0.85, nsdName},
+	{"tcp", "TCP, pipelined: the mix without SRV sets of more than 100 records, as dnsperf does not take answers above 16 KiB", setStream, modeTCP, 0, 1, ""},
+	{"tcp+edns", "the same with EDNS", setStream, modeTCP, clientSize, 1, ""},
+	{"big", "UDP: A of the app with 200 instances, EDNS of 4096", setBig, modeUDP, 4096, 1, nsdName},
+}
+
+func caseNames() (out []string) {
+	for _, c := range cases {
+		out = append(out, c.name)
+	}
+	return out
+}
+
+// bigSize is how many addresses the answer of setBig should have.
+const bigSize = 200
+
+// biggest is the app with the most addresses, bigSize at most. Names right
+// below the domain are not apps: slave.D has every agent's address.
+func (z *zoneData) biggest() (out rrset) {
+	depth := strings.Count(z.Domain, ".")
+	for _, s := range z.As {
+		if n := len(s.values); n > len(out.values) && n <= bigSize && strings.Count(s.name, ".") > depth+1 {
+			out = s
+		}
+	}
+	return out
+}
+
+// querySet makes the lines of a query file. The same seed gives the same ones.
+func (z *zoneData) querySet(set string, seed uint64) ([]string, error) {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	pick := func(sets []rrset) string { return sets[rng.IntN(len(sets))].name }
+	var single, noSix, services []rrset
+	for _, s := range z.SRVs {
+		if set != setStream || len(s.values) <= streamRecords {
+			services = append(services, s)
+		}
+	}
+	for _, s := range z.As {
+		if len(s.values) == 1 {
+			single = append(single, s)
+		}
+		if !z.dualStack[s.name] {
+			noSix = append(noSix, s)
+		}
+	}
+	var draw func() string
+	switch set {
+	case setBig:
+		b := z.biggest()
+		if b.name == "" {
+			return nil, fmt.Errorf("no app has an address")
+		}
+		return []string{b.name + " A"}, nil
+	case setSingle:
+		if len(single) == 0 {
+			return nil, fmt.Errorf("no name has exactly one address")
+		}
+		draw = func() string { return pick(single) + " A" }
+	default:
+		if len(services) == 0 || len(noSix) == 0 {
+			return nil, fmt.Errorf("no SRV records, or no name without AAAA")
+		}
+		draw = func() string {
+			switch n := rng.IntN(100); {
+			case n < 70:
+				return pick(z.As) + " A"
+			case n < 90:
+				return pick(services) + " SRV"
+			case n < 95:
+				return pick(noSix) + " AAAA"
+			}
+			_, parent, _ := strings.Cut(pick(z.As), ".")
+			return fmt.Sprintf("absent-%d.%s A", rng.IntN(1e6), parent)
+		}
+	}
+	out := make([]string, queryCount)
+	for i := range out {
+		out[i] = draw()
+	}
+	return out, nil
+}
+
+// writeQueries writes the query files of the given sets.
+func (l *lab) writeQueries(z *zoneData, sets ...string) error {
+	for _, set := range slices.Compact(slices.Sorted(slices.Values(sets))) {
+		lines, err := z.querySet(set, l.o.Seed)
+		if err != nil {
+			return err
+		}
+		f, err := os.Create(l.queryFile(set))
+		if err != nil {
+			return err
+		}
+		w := bufio.NewWriter(f)
+		for _, line := range lines {
+			fmt.Fprintln(w, line)
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+		if err := f.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *lab) queryFile(set string) string { return l.path("queries-" + set) }

@@ -1,0 +1,195 @@
+//go:build bench && linux && (amd64 || arm64)
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// print writes what BENCHMARKS.md shows.
+func (r *report) print(w io.Writer) {
+	r.Machine.print(w)
+	if r.Options.Flat {
+		r.printFlat(w)
+		return
+	}
+	r.printZone(w)
+	r.printRuns(w)
+	r.printRatios(w)
+	r.printMemory(w)
+}
+
+func (m *machine) print(w io.Writer) {
+	fmt.Fprintf(w, "Machine: %s, %d cores, %s of memory, Linux %s. %s, commit %s, %s.\n",
+		m.CPU, m.Cores, m.Memory, m.Kernel, m.Go, m.Commit, m.Date)
+	var parts []string
+	for _, pkg := range []string{"nsd", "knot", "dnsperf"} {
+		if v := m.Versions[pkg]; v != "" {
+			parts = append(parts, pkg+" "+v)
+		}
+	}
+	if len(parts) > 0 {
+		fmt.Fprintf(w, "Debian packages: %s.\n", strings.Join(parts, ", "))
+	}
+	if m.Siblings != "" {
+		fmt.Fprintf(w, "The server's core shares its hardware with others: %s.\n", m.Siblings)
+	}
+	fmt.Fprintln(w)
+}
+
+func (r *report) printZone(w io.Writer) {
+	z, o := r.Zone, r.Options
+	fmt.Fprintf(w, "Cluster: %s tasks, %s names, %s records; %s has %d addresses.\n",
+		number(float64(z.Tasks), 0), number(float64(z.Names), 0), number(float64(z.Records), 0), z.Big, z.BigAddresses)
+	fmt.Fprintf(w, "Medians of %d rounds of %v s for each server in turn; server on core %d, generator on core %d; %d sockets with %d queries in flight each.\n",
+		o.Rounds, o.Seconds, o.ServerCore, o.ClientCore, o.Sockets, o.Window)
+	if len(z.Skipped) > 0 {
+		fmt.Fprintf(w, "Skipped, because not there: %s.\n", strings.Join(z.Skipped, ", "))
+	}
+	rounds, disturbed, repeated := 0, 0, 0
+	for _, x := range r.Runs {
+		if !x.Kept {
+			repeated++
+			continue
+		}
+		rounds++
+		if x.Disturbed {
+			disturbed++
+		}
+	}
+	fmt.Fprintf(w, "Others used more than %.0f %% of a core in %d of %d runs, marked *; %d disturbed attempts were repeated and do not count.\n\n",
+		100*disturbedAbove, disturbed, rounds, repeated)
+	for _, c := range cases {
+		if o.wants(c.name) {
+			fmt.Fprintf(w, "- `%s`: %s\n", c.name, c.what)
+		}
+	}
+	fmt.Fprintln(w)
+}
+
+// each calls visit for every case and generator that has runs.
+func (r *report) each(visit func(c benchCase, generator string)) {
+	for _, c := range cases {
+		for _, g := range r.Options.Generators {
+			if len(kept(r.Runs, c.name, g, toponymName)) > 0 {
+				visit(c, g)
+			}
+		}
+	}
+}
+
+// servers are those that were measured, Toponym first.
+func (r *report) servers() (out []string) {
+	for _, x := range r.Runs {
+		if !slices.Contains(out, x.Server) {
+			out = append(out, x.Server)
+		}
+	}
+	return out
+}
+
+func (r *report) printRuns(w io.Writer) {
+	var rows [][]string
+	r.each(func(c benchCase, g string) {
+		for _, s := range r.servers() {
+			runs := kept(r.Runs, c.name, g, s)
+			if len(runs) == 0 {
+				continue
+			}
+			mark, lost, odd := "", uint64(0), uint64(0)
+			for _, x := range runs {
+				if x.Disturbed {
+					mark = "*"
+				}
+				lost += x.Load.Lost
+				odd += x.Load.OtherCodes
+			}
+			of := func(figure func(run) float64) float64 { return medianOf(runs, figure) }
+			tc := "–" // dnsperf does not count them
+			if g == genOwn {
+				tc = number(100*of(func(x run) float64 { return float64(x.Load.Truncated) / float64(x.Load.Answered) }), 1)
+			}
+			rows = append(rows, []string{c.name, g, s + mark,
+				number(of(func(x run) float64 { return x.Load.Rate }), 0),
+				number(of(func(x run) float64 { return x.CPU }), 2),
+				number(100*of(func(x run) float64 { return x.Busy }), 0),
+				orDash(of(func(x run) float64 { return x.Load.Latency.P50 }), 0),
+				orDash(of(func(x run) float64 { return x.Load.Latency.P99 }), 0),
+				orDash(of(func(x run) float64 { return x.Load.Latency.P999 }), 0),
+				number(of(func(x run) float64 { return x.Load.Octets }), 0),
+				tc, number(float64(lost), 0), number(float64(odd), 0)})
+		}
+	})
+	table(w, 3, []string{"case", "generator", "server", "queries/s", "CPU µs/query", "core %", "p50 µs", "p99 µs", "p99.9 µs", "octets", "TC %", "lost", "errors"}, rows)
+	fmt.Fprint(w, "CPU is user and system time over all threads and children. Latencies are those of a closed loop: mostly a query's wait behind its own kind. `core %` says how much of its core the server used: where it is far below 100, the generator was the limit (or somebody else, *), and only CPU tells. Lost and errors (codes other than NOERROR and NXDOMAIN) are sums.\n\n")
+}
+
+func (r *report) printRatios(w io.Writer) {
+	servers := r.servers()
+	if len(servers) < 2 {
+		return
+	}
+	head := []string{"case", "generator"}
+	for _, s := range servers[1:] {
+		head = append(head, toponymName+"/"+s, "range")
+	}
+	head = append(head, "promise")
+	var rows [][]string
+	r.each(func(c benchCase, g string) {
+		ours := kept(r.Runs, c.name, g, toponymName)
+		row := []string{c.name, g + r.mark(c, g)}
+		var all [][]run
+		for _, s := range servers[1:] {
+			theirs := kept(r.Runs, c.name, g, s)
+			all = append(all, theirs)
+			p := paired(ours, theirs)
+			row = append(row, number(p.median, 2), p.spread())
+		}
+		to, against := c.promiseTo, kept(r.Runs, c.name, g, c.promiseTo)
+		if to == "" {
+			to, against = "the better", best(all...)
+		}
+		verdict := ""
+		if p := paired(ours, against); len(against) > 0 {
+			verdict = "missed"
+			if p.median <= c.promise {
+				verdict = "kept"
+			}
+		}
+		rows = append(rows, append(row, strings.TrimSpace(fmt.Sprintf("≤ %.2f × %s: %s", c.promise, to, verdict))))
+	})
+	fmt.Fprint(w, "CPU for a query as a part of the peer's, the median of the rounds' ratios:\n\n")
+	table(w, 2, head, rows)
+}
+
+// mark says whether somebody disturbed a row of ratios.
+func (r *report) mark(c benchCase, generator string) string {
+	for _, x := range r.Runs {
+		if x.Kept && x.Disturbed && x.Case == c.name && x.Generator == generator {
+			return "*"
+		}
+	}
+	return ""
+}
+
+func (r *report) printMemory(w io.Writer) {
+	var rows [][]string
+	for _, s := range r.Zone.Servers {
+		var runs []run
+		for _, x := range r.Runs {
+			if x.Server == s.Name {
+				runs = append(runs, x)
+			}
+		}
+		if len(runs) == 0 {
+			continue
+		}
+		last := runs[len(runs)-1]
+		rows = append(rows, []string{s.Name, number(s.Fresh.PSS, 1), number(last.PSS, 1), number(last.RSS, 1)})
+	}
+	fmt.Fprint(w, "Memory of all processes of a server, in MB:\n\n")
+	table(w, 1, []string{"server", "PSS when ready", "PSS at the end", "RSS at the end"}, rows)
+}

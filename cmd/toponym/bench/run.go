@@ -1,0 +1,138 @@
+//go:build bench && linux && (amd64 || arm64)
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"syscall"
+	"time"
+)
+
+// The generators.
+const (
+	genOwn     = "own"
+	genDnsperf = "dnsperf"
+)
+
+// disturbedAbove is the part of a core that others may use before a run counts
+// as disturbed.
+const disturbedAbove = 0.05
+
+// run is one measurement: a server, a case and a generator.
+type run struct {
+	Case, Generator, Server string
+	Round, Attempt          int
+
+	Load load
+	CPU  float64 // µs of user and system time for an answer, over all threads and children
+	Busy float64 // part of its core that the server used
+	Memory
+	ForeignServer float64 // part of the server's core that others used
+	ForeignClient float64 // part of the generator's core
+	Disturbed     bool
+	Kept          bool // of the attempts of a round the one that counts
+}
+
+// Memory is what the server holds at the end, in MB.
+type Memory struct{ RSS, PSS float64 }
+
+func (m memory) megabytes() Memory {
+	return Memory{float64(m.RSS) / 1e6, float64(m.PSS) / 1e6}
+}
+
+// moment is what the counters of the machine say at some time.
+type moment struct {
+	at    time.Time
+	procs processes
+	busy  map[int]time.Duration
+	self  time.Duration
+}
+
+func now() (m moment, err error) {
+	m.at = time.Now()
+	if m.procs, err = readProcesses(); err != nil {
+		return m, err
+	}
+	if m.busy, err = readCores(); err != nil {
+		return m, err
+	}
+	var r syscall.Rusage
+	err = syscall.Getrusage(syscall.RUSAGE_SELF, &r)
+	m.self = time.Duration(r.Utime.Nano() + r.Stime.Nano())
+	return m, err
+}
+
+// used is what a process and its children used between two moments.
+func used(from, to moment, p *process) time.Duration {
+	return to.procs.cpu(p.pid()) - from.procs.cpu(p.pid())
+}
+
+// foreign is which part of the given cores somebody else used, when we used
+// ours. Both are counted in ticks, so that a little less than nothing occurs.
+func foreign(from, to moment, cores []int, ours time.Duration) float64 {
+	var busy time.Duration
+	for _, c := range cores {
+		busy += to.busy[c] - from.busy[c]
+	}
+	wall := to.at.Sub(from.at) * time.Duration(len(cores))
+	return max(0, (busy-ours).Seconds()/wall.Seconds())
+}
+
+// load lets a generator drive a server.
+func (l *lab) load(s *server, c benchCase, generator string, d time.Duration) (load, usage, error) {
+	o := order{mode: c.mode, server: s.addr, queries: l.queryFile(c.set), edns: c.edns,
+		duration: d, sockets: l.o.Sockets, window: l.o.Window}
+	if c.mode == modeTCP { // the same number of queries in flight
+		o.sockets = min(o.sockets, connections)
+		o.window = min(maxWindow, l.o.Sockets*l.o.Window/o.sockets)
+	}
+	if generator == genDnsperf {
+		return l.dnsperf(o)
+	}
+	return l.own(o)
+}
+
+// own lets a generator of ours carry out an order.
+func (l *lab) own(o order) (got load, u usage, err error) {
+	out, u, err := l.generate(o)
+	if err == nil {
+		err = json.Unmarshal(out, &got)
+	}
+	if err == nil && got.Answered == 0 {
+		err = fmt.Errorf("no answer to %d queries", got.Sent)
+	}
+	return got, u, err
+}
+
+// measure drives one server. All servers run all the time, so that what the
+// others do while they are idle is counted as ours.
+func (l *lab) measure(s *server, servers []*server, c benchCase, generator string) (r run, err error) {
+	r = run{Case: c.name, Generator: generator, Server: s.name}
+	from, err := now()
+	if err != nil {
+		return r, err
+	}
+	got, client, err := l.load(s, c, generator, time.Duration(l.o.Seconds*float64(time.Second)))
+	if err != nil {
+		return r, fmt.Errorf("%s, %s, %s: %w", c.name, generator, s.name, err)
+	}
+	to, err := now()
+	if err != nil {
+		return r, err
+	}
+	r.Load = got
+	cpu := used(from, to, s.proc)
+	r.CPU = micros(cpu) / float64(got.Answered)
+	r.Busy = cpu.Seconds() / to.at.Sub(from.at).Seconds()
+	var ours time.Duration
+	for _, o := range servers {
+		ours += used(from, to, o.proc)
+	}
+	r.ForeignServer = foreign(from, to, []int{l.o.ServerCore}, ours)
+	r.ForeignClient = foreign(from, to, []int{l.o.ClientCore}, client.cpu+to.self-from.self)
+	r.Disturbed = max(r.ForeignServer, r.ForeignClient) > disturbedAbove
+	m, err := to.procs.memory(s.proc.pid())
+	r.Memory = m.megabytes()
+	return r, err
+}

@@ -1,0 +1,105 @@
+//go:build bench && linux && (amd64 || arm64)
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+)
+
+// server is a name server that is measured.
+type server struct {
+	name  string
+	proc  *process
+	addr  netip.AddrPort // of DNS, UDP and TCP
+	http  netip.AddrPort // Toponym's own
+	Fresh memory         // when it was ready and nobody had asked yet
+}
+
+// toponymName is also the server's name in tables.
+const toponymName = "toponym"
+
+// startToponym starts the program before a master and waits until it has read
+// the state.
+func (l *lab) startToponym(name string, cores []int, master netip.AddrPort, refresh time.Duration) (*server, error) {
+	s := &server{name: name}
+	var err error
+	if s.addr, err = freePort(); err != nil {
+		return nil, err
+	}
+	if s.http, err = freePort(); err != nil {
+		return nil, err
+	}
+	settings, err := json.Marshal(map[string]any{
+		"masters":        []string{master.String()},
+		"refreshSeconds": int(refresh.Seconds()),
+		"listener":       s.addr.Addr().String(),
+		"port":           s.addr.Port(),
+		"httplistener":   s.http.Addr().String(),
+		"httpport":       s.http.Port(),
+		"maxUDPSize":     4096,
+		// The size of an app in the zone is then its number of instances.
+		"unhealthy":  "include",
+		"externalon": false,
+	})
+	if err != nil {
+		return nil, err
+	}
+	file := l.path(name + ".json")
+	if err := os.WriteFile(file, settings, 0o644); err != nil {
+		return nil, err
+	}
+	if s.proc, err = l.start(name, cores, l.toponym, "-config", file); err != nil {
+		return nil, err
+	}
+	err = s.proc.await(5*time.Minute, func() error {
+		if l.ctx.Err() != nil {
+			return nil
+		}
+		_, err := get("http://" + s.http.String() + "/readyz")
+		return err
+	})
+	if err == nil {
+		err = l.ctx.Err()
+	}
+	return s, err
+}
+
+// readZone takes all records from the server's HTTP side, and what that does
+// not show from its DNS side.
+func (s *server) readZone() (*zoneData, error) {
+	client := &http.Client{Timeout: 2 * time.Minute}
+	r, err := client.Get("http://" + s.http.String() + "/v1/axfr")
+	if err != nil {
+		return nil, err
+	}
+	defer r.Body.Close()
+	if r.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("/v1/axfr: %s", r.Status)
+	}
+	z, err := readAXFR(r.Body)
+	if err != nil {
+		return nil, fmt.Errorf("/v1/axfr: %w", err)
+	}
+	for _, qtype := range []string{"SOA", "NS"} {
+		lines, err := ask(s.addr, z.Domain, qtype)
+		if err != nil {
+			return nil, err
+		}
+		if len(lines.answer) == 0 {
+			return nil, fmt.Errorf("no %s record of %s", qtype, z.Domain)
+		}
+		z.Apex = append(z.Apex, lines.answer...)
+	}
+	return z, nil
+}
+
+// sameDomain says whether a name is in a domain. Both end in a dot.
+func sameDomain(name, domain string) bool {
+	return name == domain || strings.HasSuffix(name, "."+domain)
+}

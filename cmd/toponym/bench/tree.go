@@ -1,0 +1,89 @@
+//go:build bench && linux && (amd64 || arm64)
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// processes is one look at all processes of the machine.
+type processes map[int]procStat
+
+func readProcesses() (processes, error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, err
+	}
+	all := processes{}
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join("/proc", e.Name(), "stat"))
+		if err != nil {
+			continue // it has ended meanwhile
+		}
+		s, err := parseStat(string(text))
+		if err != nil {
+			return nil, fmt.Errorf("process %d: %w", pid, err)
+		}
+		all[pid] = s
+	}
+	return all, nil
+}
+
+// tree is a process and all that descend from it: NSD answers in children.
+func (all processes) tree(root int) []int {
+	if _, ok := all[root]; !ok {
+		return nil
+	}
+	out := []int{root}
+	for i := 0; i < len(out); i++ {
+		for pid, s := range all {
+			if s.parent == out[i] {
+				out = append(out, pid)
+			}
+		}
+	}
+	return out
+}
+
+// cpu is what a tree has used since it started. The system clock's grain is
+// 10 ms for each process.
+func (all processes) cpu(root int) (sum time.Duration) {
+	for _, pid := range all.tree(root) {
+		sum += all[pid].cpu
+	}
+	return sum
+}
+
+// memory is what a tree holds now.
+func (all processes) memory(root int) (sum memory, err error) {
+	for _, pid := range all.tree(root) {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+		if err != nil {
+			return sum, err
+		}
+		m, err := parseRollup(string(text))
+		if err != nil {
+			return sum, fmt.Errorf("process %d: %w", pid, err)
+		}
+		sum.RSS += m.RSS
+		sum.PSS += m.PSS
+	}
+	return sum, nil
+}
+
+// readCores says how long each core has been busy since the machine started.
+func readCores() (map[int]time.Duration, error) {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return nil, err
+	}
+	return parseCores(string(text))
+}
