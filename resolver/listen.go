@@ -5,27 +5,34 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime"
 	"syscall"
 
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
 )
 
-// receiveBuffer is asked for as the size of the socket's queue in octets, so
-// that a burst is not lost while the process does something else. The system
-// gives less where its limit is lower (net.core.rmem_max).
-const receiveBuffer = 4 << 20
+// socketBuffer is asked for as the size of the socket's queues in octets, so
+// that a burst is not lost while the process does something else: as many octets
+// hold some 10,000 queries. The system gives less where its limit is lower
+// (net.core.rmem_max) and the process may not exceed it (CAP_NET_ADMIN).
+const socketBuffer = 4 << 20
 
 // bindAttempts bounds the search for a port that is free for both transports.
 const bindAttempts = 16
 
+// networks are those of both transports in package net. Without the digit, a
+// wildcard listens to both families.
+func networks(addr netip.Addr) (udp, tcp string) {
+	if addr.Is6() {
+		return "udp", "tcp"
+	}
+	return "udp4", "tcp4"
+}
+
 // bind opens both listeners on the same port. Port 0 means any.
 func bind(addr netip.Addr, port uint16) (*net.UDPConn, *net.TCPListener, error) {
-	// Without the digit, a wildcard listens to both families.
-	udpNet, tcpNet := "udp4", "tcp4"
-	if addr.Is6() {
-		udpNet, tcpNet = "udp", "tcp"
-	}
+	udpNet, tcpNet := networks(addr)
 	for attempt := 1; ; attempt++ {
 		udp, err := net.ListenUDP(udpNet, net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, port)))
 		if err != nil {
@@ -40,24 +47,47 @@ func bind(addr netip.Addr, port uint16) (*net.UDPConn, *net.TCPListener, error) 
 			}
 			return nil, nil, bindError(at, err)
 		}
-		if err := tellDestination(udp); err != nil {
+		if err := prepare(udp); err != nil {
 			udp.Close()
 			tcp.Close()
-			return nil, nil, fmt.Errorf("cannot ask the system for the addresses of queries: %w", err)
+			return nil, nil, err
 		}
-		// Best effort: the server works with the system's default too.
-		_ = udp.SetReadBuffer(receiveBuffer)
 		return udp, tcp, nil
 	}
+}
+
+// prepare sets what every socket for UDP needs.
+func prepare(udp *net.UDPConn) error {
+	// Best effort: the server works with the system's default too.
+	_ = udp.SetReadBuffer(socketBuffer)
+	_ = udp.SetWriteBuffer(socketBuffer)
+	exceedBuffers(udp)
+	if !isWildcard(udp.LocalAddr()) {
+		return nil
+	}
+	if err := tellDestination(udp); err != nil {
+		return fmt.Errorf("cannot ask the system for the addresses of queries: %w", err)
+	}
+	return nil
+}
+
+// isWildcard reports whether a socket listens to all addresses.
+func isWildcard(local net.Addr) bool {
+	addr, ok := local.(*net.UDPAddr)
+	return ok && addr.IP.IsUnspecified()
 }
 
 // tellDestination asks the system to say for each packet which address it was
 // sent to. A socket that listens to several replies from there, as clients drop
 // replies from other addresses than the one that they asked.
 //
-// A socket for both families wants both settings; others refuse one of them.
+// A socket for both families wants both settings, others refuse one of them. On
+// Linux the one for IPv6 is enough, and tells of IPv4 packets too.
 func tellDestination(udp *net.UDPConn) error {
 	err6 := ipv6.NewPacketConn(udp).SetControlMessage(ipv6.FlagDst|ipv6.FlagInterface, true)
+	if err6 == nil && runtime.GOOS == "linux" {
+		return nil
+	}
 	err4 := ipv4.NewPacketConn(udp).SetControlMessage(ipv4.FlagDst|ipv4.FlagInterface, true)
 	if err6 != nil && err4 != nil {
 		return err4

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"runtime"
 	"sync"
@@ -18,49 +19,78 @@ var longAgo = time.Unix(1, 0)
 // serveUDP starts the goroutines that answer over UDP until ctx ends, and
 // returns. What has not been sent when final ends is lost.
 //
-// Their number is fixed, and each answers a query before it reads the next: an
-// answer waits for nothing, so more would only queue elsewhere. A flood fills
-// the socket's queue, whose size is known.
+// Their number is fixed, and each answers what it has read before it reads more:
+// an answer waits for nothing, so more would only queue elsewhere. A flood fills
+// the queues of the sockets, whose sizes are known.
+//
+// Where the system can do it, each core has a socket of its own, which is read
+// and written in batches. Elsewhere all share one.
 func (s *Server) serveUDP(ctx, final context.Context, all *sync.WaitGroup) {
-	var workers sync.WaitGroup
-	for range 2 * runtime.GOMAXPROCS(0) {
-		workers.Go(func() { s.answerUDP(ctx) })
+	cores := runtime.GOMAXPROCS(0)
+	sockets, each, answer := []*net.UDPConn{s.udp}, 2*cores, s.answerSingly
+	if canBatch(s.udp) {
+		more, err := join(s.udp, cores-1)
+		if err != nil {
+			s.log.WithError(err).Warnf("%d of %d sockets for UDP could be opened", 1+len(more), cores)
+		}
+		sockets, each, answer = append(sockets, more...), 1, s.answerBatches
 	}
-	all.Go(func() {
-		defer s.udp.Close()
-		defer context.AfterFunc(ctx, func() { s.udp.SetReadDeadline(longAgo) })()
-		defer context.AfterFunc(final, func() { s.udp.Close() })()
-		workers.Wait()
-	})
+	for _, udp := range sockets {
+		var workers sync.WaitGroup
+		for range each {
+			workers.Go(func() { answer(ctx, udp) })
+		}
+		all.Go(func() {
+			defer udp.Close()
+			defer context.AfterFunc(ctx, func() { udp.SetReadDeadline(longAgo) })()
+			defer context.AfterFunc(final, func() { udp.Close() })()
+			workers.Wait()
+		})
+	}
 }
 
-// answerUDP answers one query after the other.
-func (s *Server) answerUDP(ctx context.Context) {
+// answerSingly answers one query after the other.
+func (s *Server) answerSingly(ctx context.Context, udp *net.UDPConn) {
 	in, out := make([]byte, dns.MaxMsgSize), make([]byte, bufferSize)
 	pause := backoff{max: time.Second}
 	for {
-		n, from, err := dns.ReadFromSessionUDP(s.udp, in)
-		if ctx.Err() != nil && err != nil {
-			return
-		}
-		if errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
-			return
-		}
+		n, from, err := dns.ReadFromSessionUDP(udp, in)
 		if err != nil {
-			s.log.WithError(err).Warn("cannot read queries over UDP")
-			pause.wait(ctx)
+			if !s.readAgain(ctx, err, &pause) {
+				return
+			}
 			continue
 		}
 		pause.reset()
-		addr := from.RemoteAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
-		msg := s.respond(out, s.store.Current(), client{addr: addr, transport: UDP}, in[:n])
+		client, ok := clientOverUDP(from.RemoteAddr().(*net.UDPAddr).AddrPort())
+		if !ok {
+			continue
+		}
+		msg := s.respond(out, s.store.Current(), client, in[:n])
 		if msg == nil {
 			continue
 		}
 		// A reply that cannot be sent is lost, as any packet may be: the
 		// client asks again.
-		_, _ = dns.WriteToSessionUDP(s.udp, msg, from)
+		_, _ = dns.WriteToSessionUDP(udp, msg, from)
 	}
+}
+
+// readAgain decides after an error of reading whether to go on, after a pause.
+func (s *Server) readAgain(ctx context.Context, err error, pause *backoff) bool {
+	if ctx.Err() != nil || errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return false
+	}
+	s.log.WithError(err).Warn("cannot read queries over UDP")
+	pause.wait(ctx)
+	return true
+}
+
+// clientOverUDP is who sent a packet. It reports false when a reply cannot be
+// wanted: nobody listens to port 0, so such a packet was made to have us send
+// something to somebody.
+func clientOverUDP(from netip.AddrPort) (client, bool) {
+	return client{addr: from.Addr().WithZone("").Unmap(), transport: UDP}, from.Port() != 0
 }
 
 // backoff is a pause that doubles from 5 ms to max, so that an error that stays

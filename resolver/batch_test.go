@@ -1,0 +1,275 @@
+//go:build linux && (amd64 || arm64)
+
+package resolver
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"toponym/zone"
+)
+
+// batchOn serves an address in batches with any function for the replies. What
+// is sent before the function that it returns is called comes as one batch.
+func batchOn(t *testing.T, addr string, respond func([]byte, *zone.Zone, client, []byte) []byte) (*net.UDPConn, func()) {
+	t.Helper()
+	udp, tcp, err := bind(netip.MustParseAddr(addr), 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	tcp.Close()
+	b, err := newBatch(udp, zone.NewStore(nil), respond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	t.Cleanup(func() {
+		cancel()
+		udp.SetReadDeadline(longAgo)
+		all.Wait()
+		udp.Close()
+	})
+	return udp, func() { all.Go(func() { b.serve(ctx) }) }
+}
+
+// dialBatch connects to the port of a socket at an address.
+func dialBatch(t *testing.T, udp *net.UDPConn, addr string) *net.UDPConn {
+	t.Helper()
+	to := netip.AddrPortFrom(netip.MustParseAddr(addr), udp.LocalAddr().(*net.UDPAddr).AddrPort().Port())
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to))
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	conn.SetReadBuffer(socketBuffer)
+	conn.SetDeadline(time.Now().Add(5 * time.Second))
+	return conn
+}
+
+func TestBatchesAllocateNothing(t *testing.T) {
+	r, z := newResponder(Options{}.withDefaults()), testZone(t)
+	answer := func(buf []byte, _ *zone.Zone, c client, packet []byte) []byte { return r.respond(buf, z, c, packet) }
+	for _, x := range []struct{ listen, ask string }{
+		{"127.0.0.1", "127.0.0.1"}, {"0.0.0.0", "127.0.0.2"}, {"::1", "::1"}, {"::", "::1"}, {"::", "127.0.0.1"},
+	} {
+		t.Run(x.ask+" on "+x.listen, func(t *testing.T) {
+			udp, serve := batchOn(t, x.listen, answer)
+			conn := dialBatch(t, udp, x.ask)
+			serve()
+			packet, _ := packQuery(t, askOne)
+			buf := make([]byte, 512)
+			exchange := func() {
+				for range 2 * batchSize {
+					conn.Write(packet)
+				}
+				for range 2 * batchSize {
+					if _, err := conn.Read(buf); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if n := testing.AllocsPerRun(100, exchange); n != 0 {
+				t.Errorf("%v allocations for %d queries", n, 2*batchSize)
+			}
+		})
+	}
+}
+
+// What cannot be sent is left out; the replies before and behind it are sent.
+func TestOneReplyThatCannotBeSentCostsNoOther(t *testing.T) {
+	udp, serve := batchOn(t, "127.0.0.1", func(buf []byte, _ *zone.Zone, _ client, packet []byte) []byte {
+		if string(packet) == "too large" {
+			return buf[:66000]
+		}
+		return buf[:copy(buf, packet)]
+	})
+	conn := dialBatch(t, udp, "127.0.0.1")
+	for _, p := range []string{"too large", "a", "too large", "too large", "b", "too large"} {
+		conn.Write([]byte(p))
+	}
+	serve()
+	buf := make([]byte, 100)
+	for _, want := range []string{"a", "b"} {
+		if n, err := conn.Read(buf); err != nil || string(buf[:n]) != want {
+			t.Errorf("%q, %v, want %q", buf[:n], err, want)
+		}
+	}
+}
+
+func TestRepliesOfAnySizeGoOut(t *testing.T) {
+	for _, size := range []int{1, 1232, 4096, 65000} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			udp, serve := batchOn(t, "127.0.0.1", func(buf []byte, _ *zone.Zone, _ client, packet []byte) []byte {
+				copy(buf, bytes.Repeat(packet, size))
+				return buf[:size]
+			})
+			conn := dialBatch(t, udp, "127.0.0.1")
+			for i := range batchSize {
+				conn.Write([]byte{byte(i)})
+			}
+			serve()
+			buf := make([]byte, 70000)
+			for i := range batchSize {
+				n, err := conn.Read(buf)
+				if err != nil {
+					t.Fatal(i, err)
+				}
+				if want := bytes.Repeat([]byte{byte(i)}, size); !bytes.Equal(buf[:n], want) {
+					t.Fatalf("%d octets of %d, want %d of %d", n, buf[0], size, i)
+				}
+			}
+		})
+	}
+}
+
+// A socket pair refuses to take more than a few packets at a time.
+func TestRepliesWaitForRoom(t *testing.T) {
+	pair := func(t *testing.T) (*batch, net.Conn) {
+		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Skip(err)
+		}
+		var ends []net.Conn
+		for _, fd := range fds {
+			f := os.NewFile(uintptr(fd), "")
+			end, err := net.FileConn(f)
+			f.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { end.Close() })
+			ends = append(ends, end)
+		}
+		b, err := newBatch(ends[0].(*net.UnixConn), nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Small room, whatever the system's default is.
+		ends[0].(*net.UnixConn).SetWriteBuffer(4096)
+		for i := range batchSize {
+			b.replies.add(append(b.replies.buffer()[:0], bytes.Repeat([]byte{byte(i)}, 100)...), peer{})
+		}
+		return b, ends[1]
+	}
+	send := func(b *batch) { b.raw.Control(func(fd uintptr) { b.send(fd) }) }
+
+	t.Run("that comes", func(t *testing.T) {
+		b, other := pair(t)
+		sent := make(chan struct{})
+		go func() { send(b); close(sent) }()
+		other.SetReadDeadline(time.Now().Add(5 * time.Second))
+		buf := make([]byte, 200)
+		for i := range batchSize {
+			if n, err := other.Read(buf); n != 100 || buf[0] != byte(i) {
+				t.Fatal(i, n, err)
+			}
+		}
+		<-sent
+	})
+	t.Run("that does not come", func(t *testing.T) {
+		b, _ := pair(t)
+		begin := time.Now()
+		send(b)
+		if d := time.Since(begin); d < sendPatience || d > sendPatience+5*time.Second {
+			t.Errorf("given up after %v", d)
+		}
+		if b.replies.made != 0 || b.replies.used != 0 {
+			t.Error("replies are left")
+		}
+	})
+}
+
+// All queries come before the first is read.
+func TestABurstIsAnsweredInFull(t *testing.T) {
+	const burst = 2000
+	s := New(zone.NewStore(testZone(t)), Options{Addr: netip.MustParseAddr("127.0.0.1")})
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	defer func() { cancel(); <-done }()
+	run := func() { go func() { done <- s.Run(ctx) }() }
+
+	var size int
+	onSocket(s.udp, func(fd int) (err error) {
+		size, err = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF)
+		return err
+	})
+	if size < socketBuffer {
+		run()
+		t.Skipf("net.core.rmem_max allows no more than %d octets", size)
+	}
+	var conns []*net.UDPConn
+	for range 8 {
+		conns = append(conns, dialBatch(t, s.udp, "127.0.0.1"))
+	}
+	packet, _ := packQuery(t, askOne)
+	for i := range burst {
+		if _, err := conns[i%len(conns)].Write(packet); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run()
+	buf := make([]byte, 2000)
+	for i := range burst {
+		n, err := conns[i%len(conns)].Read(buf)
+		if err != nil {
+			t.Fatalf("reply %d: %v", i, err)
+		}
+		if got := render(t, packet, buf[:n]); i%100 == 0 && got != wantOne {
+			t.Fatal(got)
+		}
+	}
+}
+
+// A server that never comes to wait ends all the same.
+func TestTheEndUnderLoad(t *testing.T) {
+	s, stop := start(t, "127.0.0.1", testOptions())
+	packet, _ := packQuery(t, askOne)
+	var all sync.WaitGroup
+	ctx, cancel := context.WithCancel(t.Context())
+	defer all.Wait()
+	defer cancel()
+	for range 2 {
+		conn := dial(t, s, "udp", "127.0.0.1")
+		all.Go(func() {
+			for ctx.Err() == nil {
+				conn.Write(packet)
+			}
+		})
+	}
+	time.Sleep(50 * time.Millisecond)
+	begin := time.Now()
+	stop()
+	if d := time.Since(begin); d >= grace {
+		t.Errorf("ended after %v", d)
+	}
+}
+
+// No query is longer than what is read of a packet.
+func TestLongPacketsAreMalformed(t *testing.T) {
+	s, _ := start(t, "127.0.0.1", testOptions())
+	conn := dial(t, s, "udp", "127.0.0.1")
+	packet, _ := packQuery(t, askOne)
+	conn.Write(append(packet, make([]byte, querySize)...))
+	buf := make([]byte, 2000)
+	n, err := conn.Read(buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := render(t, packet[:headerSize], buf[:n]); !strings.HasPrefix(got, "FORMERR qr") {
+		t.Error(got)
+	}
+}
