@@ -3,6 +3,7 @@ package resolver
 import (
 	"io"
 	"net/netip"
+	"runtime"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -38,6 +39,11 @@ type Options struct {
 	// TCPMaxConnections bounds the connections that are served at a time.
 	// More wait to be accepted. 1000 by default.
 	TCPMaxConnections int
+
+	// Workers is how many goroutines answer over UDP, each with a socket of
+	// its own where the system has such: one for each core. GOMAXPROCS by
+	// default.
+	Workers int
 
 	// Log is told what an operator can act upon, never about single queries.
 	// Nothing is logged by default.
@@ -100,6 +106,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.TCPMaxConnections <= 0 {
 		o.TCPMaxConnections = 1000
+	}
+	if o.Workers <= 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	if o.Log == nil {
 		silent := logrus.New()

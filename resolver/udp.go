@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"runtime"
 	"sync"
 	"time"
 
@@ -26,7 +25,7 @@ var longAgo = time.Unix(1, 0)
 // Where the system can do it, each core has a socket of its own, which is read
 // and written in batches. Elsewhere all share one.
 func (s *Server) serveUDP(ctx, final context.Context, all *sync.WaitGroup) {
-	cores := runtime.GOMAXPROCS(0)
+	cores := s.o.Workers
 	sockets, each, answer := []*net.UDPConn{s.udp}, 2*cores, s.answerSingly
 	if canBatch(s.udp) {
 		more, err := join(s.udp, cores-1)

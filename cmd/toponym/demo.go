@@ -71,7 +71,7 @@ func runDemo(ctx context.Context, o demoOptions, env environment, log logrus.Fie
 	c.TTL = 1 // nothing on the way shall hide a change
 	c.Listener, c.Port = dnsAt.Addr(), dnsAt.Port()
 	c.HTTPListener, c.HTTPPort = httpAt.Addr(), httpAt.Port()
-	s, err := newServer(c, log)
+	s, err := newServer(c, log, tuneRuntime())
 	if err != nil {
 		return err
 	}

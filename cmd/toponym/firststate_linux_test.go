@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 
 // readStates does what the program does with a master's answer, four times.
 func readStates(file string) (r reading, err error) {
-	tuneCollector()
+	tuneRuntime()
 	ro, err := recordsOptions(config.Defaults())
 	if err != nil {
 		return r, err

@@ -110,7 +110,7 @@ func zoneOptions(c *config.Config, r records.Options) (zone.Options, error) {
 	return o, nil
 }
 
-func resolverOptions(c *config.Config, log logrus.FieldLogger) resolver.Options {
+func resolverOptions(c *config.Config, log logrus.FieldLogger, cores int) resolver.Options {
 	return resolver.Options{
 		Addr:              c.Listener,
 		Port:              c.Port,
@@ -119,6 +119,7 @@ func resolverOptions(c *config.Config, log logrus.FieldLogger) resolver.Options 
 		ResolvSubnetFirst: c.ResolvSubnetFirst,
 		TCPIdleTimeout:    c.TCPIdleTimeout,
 		TCPMaxConnections: c.TCPMaxConnections,
+		Workers:           cores,
 		Log:               log,
 	}
 }

@@ -106,7 +106,7 @@ func TestServe(t *testing.T) {
 	c.Listener, c.Port = netip.MustParseAddr("127.0.0.1"), 0
 	c.HTTPListener, c.HTTPPort = netip.MustParseAddr("127.0.0.1"), 0
 	log, _ := test.NewNullLogger()
-	s, err := newServer(c, log)
+	s, err := newServer(c, log, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +167,7 @@ func TestTakenPort(t *testing.T) {
 	c := config.Defaults()
 	c.Masters = []config.HostPort{{Host: "127.0.0.1", Port: 1}}
 	c.Listener, c.Port, c.HTTPOn = netip.MustParseAddr("127.0.0.1"), 0, false
-	first, err := newServer(c, log)
+	first, err := newServer(c, log, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +175,7 @@ func TestTakenPort(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Port = first.dnsAddr().Port()
-	second, err := newServer(c, log)
+	second, err := newServer(c, log, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

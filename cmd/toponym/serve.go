@@ -37,8 +37,7 @@ func serve(ctx context.Context, args []string, env environment) int {
 		reportFaults(env, err)
 		return statusFailed
 	}
-	tuneCollector()
-	s, err := newServer(c, log)
+	s, err := newServer(c, log, tuneRuntime())
 	if err == nil {
 		err = s.listen()
 	}
@@ -61,8 +60,9 @@ type server struct {
 	http     *api.Server      // nil when httpon is false
 }
 
-// newServer builds the rooms. Nothing runs or listens yet.
-func newServer(c *config.Config, log logrus.FieldLogger) (*server, error) {
+// newServer builds the rooms, for a number of cores. Nothing runs or listens
+// yet.
+func newServer(c *config.Config, log logrus.FieldLogger, cores int) (*server, error) {
 	r, err := recordsOptions(c)
 	if err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func newServer(c *config.Config, log logrus.FieldLogger) (*server, error) {
 	}
 	s := &server{log: log, watcher: master.New(m), pipeline: newPipeline(r, z, log)}
 	if c.DNSOn {
-		s.dns = resolver.New(s.pipeline.zones, resolverOptions(c, log))
+		s.dns = resolver.New(s.pipeline.zones, resolverOptions(c, log, cores))
 	}
 	if c.HTTPOn {
 		s.http = api.New(apiOptions(c, s.pipeline, log))
@@ -109,7 +109,9 @@ func (s *server) dnsAddr() netip.AddrPort { return s.dns.Addr() }
 // run answers until ctx ends or a room fails.
 func (s *server) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.watcher.Run(ctx, s.pipeline.event) })
+	g.Go(func() error {
+		return inBackground(func() error { return s.watcher.Run(ctx, s.pipeline.event) })
+	})
 	if s.dns != nil {
 		g.Go(func() error { return s.dns.Run(ctx) })
 	}
