@@ -75,6 +75,7 @@ func newServer(c *config.Config, log logrus.FieldLogger, cores int) (*server, er
 	if err != nil {
 		return nil, err
 	}
+	m.Busy = func() (done func()) { return spare(cores) }
 	s := &server{log: log, watcher: master.New(m), pipeline: newPipeline(r, z, log)}
 	if c.DNSOn {
 		s.dns = resolver.New(s.pipeline.zones, resolverOptions(c, log, cores))

@@ -34,6 +34,7 @@ type fetcher struct {
 	scheme   string
 	maxBytes int64
 	old      map[leader.Address]bool // masters that know the old path only
+	work     work
 }
 
 // fetch asks a master, and whoever it says leads, until one answers as the
@@ -178,6 +179,7 @@ func (l *limited) Read(p []byte) (int, error) {
 }
 
 func (f *fetcher) read(resp *http.Response) (*document, error) {
+	f.work.begin()
 	if resp.ContentLength > f.maxBytes {
 		return nil, errTooLarge(f.maxBytes)
 	}

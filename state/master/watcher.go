@@ -30,7 +30,10 @@ type Options struct {
 	Username string        // for Basic authentication; empty for none
 	Password string
 	Resolve  Resolve // of host names; nil for the system's resolver
-	Log      logrus.FieldLogger
+	// Busy is called when a state begins to arrive, and what it gives when all
+	// is done with it: in between a core is at work. It may be nil.
+	Busy func() (done func())
+	Log  logrus.FieldLogger
 }
 
 // Watcher reads the state of the leading master over and over.
@@ -88,8 +91,29 @@ func New(o Options) *Watcher {
 			scheme:   scheme,
 			maxBytes: o.MaxBytes,
 			old:      map[leader.Address]bool{},
+			work:     work{busy: o.Busy},
 		},
 		hosts: newHosts(o.Resolve, time.Now),
+	}
+}
+
+// work tells when a core is at work: from the first octet of a state until all
+// is done with it.
+type work struct {
+	busy func() (done func())
+	done func()
+}
+
+func (w *work) begin() {
+	if w.busy != nil && w.done == nil {
+		w.done = w.busy()
+	}
+}
+
+func (w *work) end() {
+	if w.done != nil {
+		w.done()
+		w.done = nil
 	}
 }
 
@@ -141,6 +165,7 @@ func backoff(failures int, interval time.Duration) time.Duration {
 
 // poll reads the state once.
 func (w *Watcher) poll(ctx context.Context, out func(state.Event)) error {
+	defer w.fetcher.work.end()
 	var errs []error
 	for _, at := range w.static.Candidates() {
 		doc, lead, err := w.fetch(ctx, at)
