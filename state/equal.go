@@ -5,14 +5,38 @@ import "slices"
 // Equal reports whether both tasks say the same.
 func (t *Task) Equal(o *Task) bool {
 	return t.Key == o.Key && t.Name == o.Name && t.AgentID == o.AgentID && t.State == o.State &&
+		t.Health == o.Health &&
 		slices.Equal(t.Ports, o.Ports) &&
+		slices.Equal(t.Labels, o.Labels) &&
 		t.Discovery.Equal(o.Discovery) &&
+		t.Container.Equal(o.Container) &&
 		t.Addresses.Equal(o.Addresses)
+}
+
+// Equal reports whether both say the same.
+func (n Network) Equal(o Network) bool {
+	return n.Name == o.Name && slices.Equal(n.Addrs, o.Addrs) && slices.Equal(n.Mappings, o.Mappings)
+}
+
+// Equal reports whether both are nil or say the same.
+func (c *Container) Equal(o *Container) bool {
+	if c == nil || o == nil {
+		return c == o
+	}
+	return c.DockerNetwork == o.DockerNetwork && slices.Equal(c.Mappings, o.Mappings) &&
+		slices.EqualFunc(c.Networks, o.Networks, Network.Equal)
+}
+
+// Equal reports whether both say the same.
+func (p DiscoveryPort) Equal(o DiscoveryPort) bool {
+	return p.Number == o.Number && p.Name == o.Name && p.Protocol == o.Protocol && p.Visibility == o.Visibility &&
+		p.Scope == o.Scope && p.Network == o.Network && slices.Equal(p.Labels, o.Labels)
 }
 
 // Equal reports whether both hold the same addresses in the same order.
 func (a Addresses) Equal(o Addresses) bool {
-	return slices.Equal(a.NetInfo, o.NetInfo) && slices.Equal(a.Docker, o.Docker) && slices.Equal(a.Mesos, o.Mesos)
+	return slices.Equal(a.NetInfo, o.NetInfo) && slices.Equal(a.Docker, o.Docker) && slices.Equal(a.Mesos, o.Mesos) &&
+		slices.EqualFunc(a.Networks, o.Networks, Network.Equal)
 }
 
 // Equal reports whether both are nil or say the same.
@@ -20,7 +44,7 @@ func (d *Discovery) Equal(o *Discovery) bool {
 	if d == nil || o == nil {
 		return d == o
 	}
-	return d.Name == o.Name && slices.Equal(d.Ports, o.Ports)
+	return d.Name == o.Name && d.Visibility == o.Visibility && slices.EqualFunc(d.Ports, o.Ports, DiscoveryPort.Equal)
 }
 
 // Equal reports whether both agents say the same.

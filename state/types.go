@@ -17,7 +17,10 @@ type Task struct {
 	State     string // Task.state, such as "TASK_RUNNING"
 	Ports     []PortRange
 	Discovery *Discovery // nil when the task has none
+	Container *Container // nil when nothing in it has to do with networks
 	Addresses Addresses
+	Health    Health
+	Labels    []Label // those of Task.labels that steer records, see LabelPrefix
 }
 
 // Running reports whether the task's state is TASK_RUNNING.
@@ -32,14 +35,62 @@ type PortRange struct {
 	First, Last uint16
 }
 
+// LabelPrefix is what the keys of labels begin with that steer the records of
+// a task or of a port. Other labels are not kept.
+const LabelPrefix = "DNS_"
+
+// Label is a label of a task or of a port (mesos.proto, Label). Keys may
+// repeat.
+type Label struct {
+	Key, Value string
+}
+
+// Health is what the newest status says of a task's health checks
+// (mesos.proto, TaskStatus.healthy).
+type Health uint8
+
+// A task without health checks, or before the first result, is HealthUnknown.
+const (
+	HealthUnknown Health = iota
+	Healthy
+	Unhealthy
+)
+
+// Network is one network that a task is on, or asks to be on, and how ports of
+// the agent lead into it (mesos.proto, NetworkInfo).
+type Network struct {
+	Name     string       // empty for the network of the agent, and of old versions
+	Addrs    []netip.Addr // none in what is only asked for
+	Mappings []PortMapping
+}
+
+// PortMapping leads from a port of the agent to a port of a container
+// (mesos.proto, NetworkInfo.PortMapping, DockerInfo.PortMapping).
+type PortMapping struct {
+	HostPort      uint16
+	ContainerPort uint16
+	Protocol      string // as written; empty means tcp
+}
+
+// Container is what a framework asked for of networks (mesos.proto,
+// ContainerInfo).
+type Container struct {
+	DockerNetwork string        // DockerInfo.network: HOST, BRIDGE, NONE or USER; empty for other containers
+	Mappings      []PortMapping // DockerInfo.port_mappings
+	Networks      []Network     // ContainerInfo.network_infos
+}
+
 // Addresses are a task's own addresses by where the task status says them,
 // each list in the order of the status and without repetitions. They come
 // from the newest TASK_RUNNING status that carries an address, so that a
 // status which only reports health does not take them away.
 type Addresses struct {
-	NetInfo []netip.Addr // container_status.network_infos
-	Docker  []netip.Addr // status label Docker.NetworkSettings.IPAddress
-	Mesos   []netip.Addr // status label MesosContainerizer.NetworkSettings.IPAddress
+	NetInfo []netip.Addr // container_status.network_infos, all of them
+	// Networks are the same by network, for those that have a name or port
+	// mappings.
+	Networks []Network
+	Docker   []netip.Addr // status label Docker.NetworkSettings.IPAddress
+	Mesos    []netip.Addr // status label MesosContainerizer.NetworkSettings.IPAddress
 }
 
 // Empty reports whether no status carried an address.
@@ -49,8 +100,9 @@ func (a Addresses) Empty() bool {
 
 // Discovery is a task's DiscoveryInfo (mesos.proto, DiscoveryInfo).
 type Discovery struct {
-	Name  string
-	Ports []DiscoveryPort
+	Name       string
+	Visibility string // FRAMEWORK, CLUSTER or EXTERNAL, as written
+	Ports      []DiscoveryPort
 }
 
 // DiscoveryPort is one port of a DiscoveryInfo (mesos.proto, Port).
@@ -58,6 +110,11 @@ type DiscoveryPort struct {
 	Number   uint16
 	Name     string
 	Protocol string // as written; empty means tcp and udp
+
+	Visibility string  // as written; empty means that of the DiscoveryInfo
+	Scope      string  // label network-scope: host or container; empty without
+	Network    string  // label network-name
+	Labels     []Label // those that steer records, see LabelPrefix
 }
 
 // UPID is the address of a libprocess actor, such as

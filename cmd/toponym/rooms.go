@@ -26,9 +26,11 @@ func masterOptions(c *config.Config, log logrus.FieldLogger) (master.Options, er
 		MaxBytes: c.StateMaxBytes,
 		Log:      log,
 	}
+	var masters []leader.Address
 	for _, m := range c.Masters {
-		o.Masters = append(o.Masters, leader.Address{Host: m.Host, Port: m.Port})
+		masters = append(masters, leader.Address{Host: m.Host, Port: m.Port})
 	}
+	o.Leaders = leader.NewStatic(masters)
 	if c.MesosHTTPSOn {
 		t, err := c.TLS()
 		if err != nil {

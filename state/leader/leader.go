@@ -40,35 +40,21 @@ func ParseAddress(s string) (Address, error) {
 	return Address{Host: host, Port: uint16(n)}, nil
 }
 
-// Static is a fixed list of masters.
-type Static struct {
-	masters []Address
-	last    Address
+// Detector says which masters to ask.
+type Detector interface {
+	// Candidates are the masters in the order to ask them. There may be none
+	// as long as nothing is known.
+	Candidates() []Address
+	// Masters are all that are known, in an order that stays the same as long
+	// as they do.
+	Masters() []Address
+	// Led notes that a master answered as the leader.
+	Led(Address)
+	// Changed gives something when another master leads, as far as can be
+	// seen from outside of the masters: then it is time to ask Candidates. It
+	// may be nil.
+	Changed() <-chan struct{}
 }
-
-// NewStatic returns a list of masters that are tried in that order.
-func NewStatic(masters []Address) *Static { return &Static{masters: masters} }
-
-// Masters is the list as it was given.
-func (s *Static) Masters() []Address { return s.masters }
-
-// Candidates are the masters in the order to ask them: the one that led last
-// first.
-func (s *Static) Candidates() []Address {
-	c := make([]Address, 0, len(s.masters)+1)
-	if s.last != (Address{}) {
-		c = append(c, s.last)
-	}
-	for _, m := range s.masters {
-		if m != s.last {
-			c = append(c, m)
-		}
-	}
-	return c
-}
-
-// Led notes that a master answered as the leader.
-func (s *Static) Led(a Address) { s.last = a }
 
 // Redirect reads the Location of a redirect that a standby gave at base. A
 // master names the leader without a scheme, "//host:port/path", and the port

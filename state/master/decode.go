@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 
 	"toponym/state"
 )
@@ -80,9 +81,9 @@ func Decode(body io.Reader) (*state.Snapshot, error) {
 // decoder reads a state.
 type decoder struct {
 	*reader
-	doc     *document
-	current status // of the task that is being read
-	best    status
+	doc      *document
+	statuses statuses     // of the task that is being read
+	addrs    []netip.Addr // of the network that is being read
 }
 
 func (d *decoder) top(key []byte) error {

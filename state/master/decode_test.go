@@ -33,19 +33,19 @@ func TestStatesOfManyMasters(t *testing.T) {
 			`agent *S0 "10.25.0.11" slave(1)@10.25.0.11:5051`,
 			`agent *S1 "agent2.staging.example" slave(1)@10.25.0.12:5051`,
 			`framework *0000 "marathon" "10.25.0.1" scheduler-6e4c1f4c-12ab-4d8e-9e62-0a25c0ffee25@10.25.0.1:43210`,
-			`task *0000/front.a2500001* "front" on *S0 RUNNING 31080-31080 netinfo[172.17.0.3] docker[172.17.0.3]`,
+			`task *0000/front.a2500001* "front" on *S0 RUNNING 31080-31080 netinfo[172.17.0.3] docker[172.17.0.3] container BRIDGE[{31080 80 tcp}]`,
 			`task *0000/isolated.a2500002* "isolated" on *S1 RUNNING mesos[192.168.25.7]`,
-			`task *0000/plain.a2500003* "plain" on *S1 RUNNING 31002-31003 netinfo[10.25.0.12]`, // a newer status reports health only
+			`task *0000/plain.a2500003* "plain" on *S1 RUNNING 31002-31003 netinfo[10.25.0.12] healthy`, // a newer status reports health only
 		}},
 		{"mesos-0.28.json", strings.NewReplacer("28282828-6f1d-468f-8d29-343950280028-", "*", "-eff0-11e5-8568-c2926e3a9a93", "*"), []string{
 			`leader master@10.28.0.1:5050 answered by master@10.28.0.1:5050`,
 			`agent *S0 "10.28.0.11" slave(1)@10.28.0.11:5051`,
 			`agent *S1 "10.28.0.12" slave(1)@10.28.0.12:5051`,
 			`framework *0000 "marathon" "10.28.0.2" scheduler-28f8c658-acb2-4431-89b2-8c77a91d2828@10.28.0.2:39699`,
-			`task *0000/proxy.28000001* "proxy" on *S0 RUNNING 31464-31464 netinfo[10.28.0.11] as "proxy" 31464/""/tcp`,
-			`task *0000/api.28000002* "api" on *S0 RUNNING 31014-31014 netinfo[10.28.0.11] as "api" 31014/"http"/tcp`,
-			`task *0000/api.28000003* "api" on *S1 RUNNING 31014-31014 netinfo[10.28.0.12] as "api" 31014/"http"/tcp`,
-			`task *0000/dns.28000004* "dns" on *S1 RUNNING 31200-31201 netinfo[10.28.0.12] as "resolver" 31200/"dns"/udp 31201/"stats"/`,
+			`task *0000/proxy.28000001* "proxy" on *S0 RUNNING 31464-31464 netinfo[10.28.0.11] unhealthy as "proxy"FRAMEWORK 31464/""/tcp`,
+			`task *0000/api.28000002* "api" on *S0 RUNNING 31014-31014 netinfo[10.28.0.11] healthy as "api"FRAMEWORK 31014/"http"/tcp`,
+			`task *0000/api.28000003* "api" on *S1 RUNNING 31014-31014 netinfo[10.28.0.12] unhealthy as "api"FRAMEWORK 31014/"http"/tcp`,
+			`task *0000/dns.28000004* "dns" on *S1 RUNNING 31200-31201 netinfo[10.28.0.12] as "resolver"EXTERNAL 31200/"dns"/udp 31201/"stats"/`,
 		}},
 		{"mesos-1.0.json", strings.NewReplacer("10101010-5b38-43c8-b85f-100010001000-", "*", "-6a01-11e6-b1cb-70b3d5800001", "*"), []string{
 			`leader master@10.100.0.1:5050 answered by master@10.100.0.1:5050`,
@@ -54,9 +54,9 @@ func TestStatesOfManyMasters(t *testing.T) {
 			`agent *S2 "10.100.0.13" slave(1)@10.100.0.13:5051`,
 			`framework *0000 "marathon" "10.100.0.2" scheduler-10aa10aa-7a3f-4a5e-8d54-2f7d3c1f9e60@10.100.0.2:15101`,
 			`framework *0001 "mesos-execute instance" "" -`,
-			`task *0000/overlaid.10000001* "overlaid" on *S0 RUNNING netinfo[9.0.1.130] docker[9.0.1.130] as "overlaid" 123/"foo"/tcp`,
-			`task *0000/team_calico.10000002* "calico.team" on *S0 RUNNING netinfo[192.168.100.5 192.168.200.5] as "calico.team"`,
-			`task *0000/bridged.10000003* "bridged" on *S1 RUNNING 31100-31100 netinfo[172.17.0.9] docker[172.17.0.9] as "bridged" 31100/"http"/tcp`,
+			`task *0000/overlaid.10000001* "overlaid" on *S0 RUNNING netinfo[9.0.1.130] docker[9.0.1.130] container USER[] "dcos-1"[][] as "overlaid"FRAMEWORK 123/"foo"/tcp`,
+			`task *0000/team_calico.10000002* "calico.team" on *S0 RUNNING netinfo[192.168.100.5 192.168.200.5] net"calico-a"[192.168.100.5][] net"calico-b"[192.168.200.5][] container [] "calico-a"[][] "calico-b"[][] as "calico.team"FRAMEWORK`,
+			`task *0000/bridged.10000003* "bridged" on *S1 RUNNING 31100-31100 netinfo[172.17.0.9] docker[172.17.0.9] container BRIDGE[{31100 8080 tcp}] as "bridged"FRAMEWORK 31100/"http"/tcp`,
 			`task *0001/cat "cat" on *S2 RUNNING`,
 		}},
 		{"mesos-1.5.json", strings.NewReplacer("15151515-0153-499d-a5b0-150015001500-", "*", "-2630-11e8-af52-70b3d5800001", "*"), []string{
@@ -64,11 +64,11 @@ func TestStatesOfManyMasters(t *testing.T) {
 			`agent *S0 "10.150.0.11" slave(1)@10.150.0.11:5051`,
 			`agent *S1 "agent2.five.example" slave(1)@10.150.0.12:5051`,
 			`framework *0001 "marathon" "10.150.0.2" scheduler-15ee15ee-7a3f-4a5e-8d54-2f7d3c1f9e60@10.150.0.2:15101`,
-			`task *0001/docker-bridge.15000001* "docker-bridge" on *S0 RUNNING 31560-31560 netinfo[172.18.0.2] as "docker-bridge" 31560/"http"/tcp`,
-			`task *0001/docker-net.15000002* "docker-net" on *S0 RUNNING netinfo[9.0.2.130] as "docker-net" 8080/"http"/tcp`,
-			`task *0001/multi.15000003* "multi" on *S0 RUNNING netinfo[9.0.2.5 10.77.2.5] as "multi" 80/"http"/tcp 3260/"iscsi"/tcp`,
-			`task *0001/ucr-bridge.15000004* "ucr-bridge" on *S1 RUNNING 31263-31263 netinfo[172.31.254.4] as "ucr-bridge" 31263/"http"/tcp`,
-			`task *0001/on-host.15000005* "on-host" on *S1 RUNNING 31700-31701 netinfo[10.150.0.12] as "on-host" 31700/"http"/tcp 31701/"quic"/udp`,
+			`task *0001/docker-bridge.15000001* "docker-bridge" on *S0 RUNNING 31560-31560 netinfo[172.18.0.2] container BRIDGE[{31560 8080 tcp}] as "docker-bridge"FRAMEWORK 31560/"http"/tcp(host,)`,
+			`task *0001/docker-net.15000002* "docker-net" on *S0 RUNNING netinfo[9.0.2.130] net"dcos"[9.0.2.130][] container USER[] "dcos"[][] as "docker-net"FRAMEWORK 8080/"http"/tcp(container,dcos)`,
+			`task *0001/multi.15000003* "multi" on *S0 RUNNING netinfo[9.0.2.5 10.77.2.5] net"dcos"[9.0.2.5][] net"storage"[10.77.2.5][] container [] "storage"[][] "dcos"[][] as "multi"FRAMEWORK 80/"http"/tcp(container,dcos) 3260/"iscsi"/tcp(container,storage)`,
+			`task *0001/ucr-bridge.15000004* "ucr-bridge" on *S1 RUNNING 31263-31263 netinfo[172.31.254.4] net"mesos-bridge"[172.31.254.4][{31263 8080 tcp}] container [] "mesos-bridge"[][{31263 8080 tcp}] as "ucr-bridge"FRAMEWORK 31263/"http"/tcp(host,)`,
+			`task *0001/on-host.15000005* "on-host" on *S1 RUNNING 31700-31701 netinfo[10.150.0.12] as "on-host"FRAMEWORK 31700/"http"/tcp 31701/"quic"/udp`,
 		}},
 		{"mesos-1.11.json", strings.NewReplacer("11111111-150e-4550-b2ad-000000000001-", "*", "-aaaa-11eb-bbbb-0123456789ab", "*"), []string{
 			`leader master@10.111.0.1:5050 answered by master@10.111.0.1:5050`,
@@ -76,11 +76,11 @@ func TestStatesOfManyMasters(t *testing.T) {
 			`agent *S0 "agent1.eleven.example" slave(1)@fd11:a::11:5051`,
 			`framework *0000 "marathon" "marathon.eleven.example" -`,
 			`framework *0001 "Batch.Jobs" "" -`,
-			`task *0000/dual.instance-11000001*._app.1 "dual" on *S1 RUNNING netinfo[10.111.5.4 fd11:5::4] as "dual" 8080/"http"/tcp`,
-			`task *0000/pod.instance-11000002*.front "front" on *S1 RUNNING 31600-31600 netinfo[10.111.0.12] as "pod" 31600/"http"/tcp`,
+			`task *0000/dual.instance-11000001*._app.1 "dual" on *S1 RUNNING netinfo[10.111.5.4 fd11:5::4] net"dual"[10.111.5.4 fd11:5::4][] container [] "dual"[][] as "dual"FRAMEWORK 8080/"http"/tcp(container,dual)`,
+			`task *0000/pod.instance-11000002*.front "front" on *S1 RUNNING 31600-31600 netinfo[10.111.0.12] as "pod"EXTERNAL 31600/"http"/tcp`,
 			`task *0000/pod.instance-11000002*.side "side" on *S1 RUNNING netinfo[10.111.0.12]`,
-			`task *0000/job.1 "job" on *S1 RUNNING netinfo[10.111.0.12]`,
-			`task *0000/shop_cart.instance-11000005*._app.1 "cart.shop" on *S0 RUNNING 31010-31011 netinfo[fd11:a::11] as "cart.shop" 31010/"http"/tcp 31011/"admin"/udp`,
+			`task *0000/job.1 "job" on *S1 RUNNING netinfo[10.111.0.12] healthy`,
+			`task *0000/shop_cart.instance-11000005*._app.1 "cart.shop" on *S0 RUNNING 31010-31011 netinfo[fd11:a::11] healthy as "cart.shop"EXTERNAL 31010/"http"/tcpEXTERNAL 31011/"admin"/udp`,
 			`task *0001/job.1 "job" on *S0 RUNNING netinfo[fd11:a::11]`, // the same id in another framework
 		}},
 	}
@@ -124,7 +124,7 @@ func TestAddressesComeFromTheNewestRunningStatusThatHasOne(t *testing.T) {
 		{"oldest first", []string{old, newer}, "netinfo[10.0.0.2]"},
 		{"newest first", []string{newer, old}, "netinfo[10.0.0.2]"},
 		{"of the same time, the later in the list", []string{old, newer, same}, "netinfo[10.0.0.3]"},
-		{"health does not take it away", []string{old, health}, "netinfo[10.0.0.1]"},
+		{"health does not take it away", []string{old, health}, "netinfo[10.0.0.1] healthy"},
 		{"an address that is none does not take it away", []string{old, useless}, "netinfo[10.0.0.1]"},
 		{"other states do not count", []string{old, failed}, "netinfo[10.0.0.1]"},
 		{"only other states", []string{failed}, ""},
@@ -160,6 +160,43 @@ func TestNetworkInfos(t *testing.T) {
 	for _, tt := range tests {
 		body := `{"frameworks": [{"id": "F", "tasks": [{"id": "t", "statuses": [{"state": "TASK_RUNNING", "container_status": {"network_infos": ` + tt.infos + `}}]}]}]}`
 		if _, got, _ := strings.Cut(describe(mustDecode(t, []byte(body)).tasks[0]), "netinfo"); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.what, got, tt.want)
+		}
+	}
+}
+
+// TestHealth is what the newest status says, of whatever state.
+func TestHealth(t *testing.T) {
+	tests := []struct{ what, statuses, want string }{
+		{"none", ``, ""},
+		{"good", `{"timestamp": 1, "healthy": true}`, "healthy"},
+		{"bad", `{"timestamp": 1, "healthy": false}`, "unhealthy"},
+		{"the newer counts", `{"timestamp": 2, "healthy": false}, {"timestamp": 1, "healthy": true}`, "unhealthy"},
+		{"of the same time the later", `{"timestamp": 1, "healthy": false}, {"timestamp": 1, "healthy": true}`, "healthy"},
+		{"gone with a status that has none", `{"timestamp": 1, "healthy": false}, {"timestamp": 2}`, ""},
+		{"no truth value", `{"timestamp": 1, "healthy": "false"}`, ""},
+	}
+	for _, tt := range tests {
+		body := `{"frameworks": [{"id": "F", "tasks": [{"id": "t", "statuses": [` + tt.statuses + `]}]}]}`
+		if _, got, _ := strings.Cut(describe(mustDecode(t, []byte(body)).tasks[0]), "on  "); strings.TrimSpace(got) != tt.want {
+			t.Errorf("%s: %s, want %s", tt.what, got, tt.want)
+		}
+	}
+}
+
+// TestLabelsThatSteer are kept, in either shape; others are not.
+func TestLabelsThatSteer(t *testing.T) {
+	const ttl, other = `{"key": "DNS_TTL", "value": "5"}`, `{"key": "owner", "value": "me"}`
+	const late = `{"value": "b", "key": "DNS_ALIAS"}, {"value": "c", "key": "x"}`
+	tests := []struct{ what, task, want string }{
+		{"a list", `"labels": [` + other + `, ` + ttl + `, ` + late + `]`, "[{DNS_TTL 5} {DNS_ALIAS b}]"},
+		{"an object", `"labels": {"labels": [` + ttl + `, ` + ttl + `]}`, "[{DNS_TTL 5} {DNS_TTL 5}]"},
+		{"without a value", `"labels": [{"key": "DNS_TTL"}]`, ""},
+		{"of a port", `"discovery": {"ports": {"ports": [{"number": 1, "labels": {"labels": [` + other + `, ` + ttl + `]}}]}}`, `as "" 1/""/ [{DNS_TTL 5}]`},
+	}
+	for _, tt := range tests {
+		body := `{"frameworks": [{"id": "F", "tasks": [{"id": "t", ` + tt.task + `}]}]}`
+		if _, got, _ := strings.Cut(describe(mustDecode(t, []byte(body)).tasks[0]), "on  "); strings.TrimSpace(got) != tt.want {
 			t.Errorf("%s: %s, want %s", tt.what, got, tt.want)
 		}
 	}

@@ -77,13 +77,42 @@ func describe(t *state.Task) string {
 			fmt.Fprintf(&b, " %s%v", from.name, from.addrs)
 		}
 	}
-	if d := t.Discovery; d != nil {
-		fmt.Fprintf(&b, " as %.40q", d.Name)
-		for _, p := range d.Ports {
-			fmt.Fprintf(&b, " %d/%.20q/%s", p.Number, p.Name, p.Protocol)
+	for _, n := range t.Addresses.Networks {
+		fmt.Fprintf(&b, " net%s", network(n))
+	}
+	switch t.Health {
+	case state.Healthy:
+		b.WriteString(" healthy")
+	case state.Unhealthy:
+		b.WriteString(" unhealthy")
+	}
+	if c := t.Container; c != nil {
+		fmt.Fprintf(&b, " container %s%v", c.DockerNetwork, c.Mappings)
+		for _, n := range c.Networks {
+			b.WriteString(" " + network(n))
 		}
 	}
+	if d := t.Discovery; d != nil {
+		fmt.Fprintf(&b, " as %.40q%s", d.Name, d.Visibility)
+		for _, p := range d.Ports {
+			fmt.Fprintf(&b, " %d/%.20q/%s%s", p.Number, p.Name, p.Protocol, p.Visibility)
+			if p.Scope+p.Network != "" {
+				fmt.Fprintf(&b, "(%s,%s)", p.Scope, p.Network)
+			}
+			b.WriteString(labels(p.Labels))
+		}
+	}
+	b.WriteString(labels(t.Labels))
 	return b.String()
+}
+
+func network(n state.Network) string { return fmt.Sprintf("%q%v%v", n.Name, n.Addrs, n.Mappings) }
+
+func labels(l []state.Label) string {
+	if len(l) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" %v", l)
 }
 
 func pid(p state.UPID) string {
@@ -117,7 +146,7 @@ var smallLines = []string{
 	`agent S1 "10.0.0.12" -`,
 	`framework F0 "marathon" "m.example" scheduler@10.0.0.2:9000`,
 	`framework F1 "batch" "" -`,
-	`task F0/t1 "web" on S0 RUNNING 31000-31001 31005-31005 netinfo[fd00::1 192.168.0.1] docker[172.17.0.2] as "wéb" 31000/"http"/tcp`,
+	`task F0/t1 "web" on S0 RUNNING 31000-31001 31005-31005 netinfo[fd00::1 192.168.0.1] docker[172.17.0.2] net"net"[fd00::1][] as "wéb"FRAMEWORK 31000/"http"/tcp`,
 	`task F0/t2 "db" on S1 RUNNING mesos[192.168.0.2]`,
 	`task F1/t1 "job" on S0 STAGING`,
 }

@@ -100,7 +100,7 @@ func options(masters ...leader.Address) Options {
 	silent := logrus.New()
 	silent.Out = io.Discard
 	return Options{
-		Masters:  masters,
+		Leaders:  leader.NewStatic(masters),
 		Interval: time.Minute,
 		Timeout:  10 * time.Second,
 		MaxBytes: 1 << 20,

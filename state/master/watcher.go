@@ -21,7 +21,7 @@ import (
 
 // Options say where the state is read from.
 type Options struct {
-	Masters  []leader.Address
+	Leaders  leader.Detector
 	HTTPS    bool
 	TLS      *tls.Config   // for HTTPS; nil for the system's
 	Interval time.Duration // between two readings
@@ -39,7 +39,6 @@ type Options struct {
 // Watcher reads the state of the leading master over and over.
 type Watcher struct {
 	o       Options
-	static  *leader.Static
 	fetcher *fetcher
 	hosts   *hosts
 
@@ -48,9 +47,8 @@ type Watcher struct {
 	following leader.Address
 }
 
-// Limits of the connection to a master.
+// How long to wait after failures.
 const (
-	dialTimeout  = 5 * time.Second
 	firstBackoff = 500 * time.Millisecond
 	maxBackoff   = 30 * time.Second
 )
@@ -66,26 +64,11 @@ func New(o Options) *Watcher {
 	if o.HTTPS {
 		scheme = "https"
 	}
-	// A master keeps idle connections for ever, and what follows an answer to
-	// HEAD or an error breaks the next one: one connection per reading.
-	var transport http.RoundTripper = &http.Transport{
-		DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
-		TLSHandshakeTimeout:    dialTimeout,
-		TLSClientConfig:        o.TLS,
-		DisableKeepAlives:      true,
-		DisableCompression:     true,
-		MaxResponseHeaderBytes: 64 << 10,
-		ReadBufferSize:         64 << 10,
-	}
-	if o.Username != "" {
-		transport = basic{transport, o.Username, o.Password}
-	}
 	return &Watcher{
-		o:      o,
-		static: leader.NewStatic(o.Masters),
+		o: o,
 		fetcher: &fetcher{
 			client: &http.Client{
-				Transport:     transport,
+				Transport:     newTransport(o),
 				CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 			},
 			scheme:   scheme,
@@ -117,18 +100,6 @@ func (w *work) end() {
 	}
 }
 
-// basic adds HTTP Basic authentication to requests (RFC 7617).
-type basic struct {
-	next               http.RoundTripper
-	username, password string
-}
-
-func (b basic) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
-	r.SetBasicAuth(b.username, b.password)
-	return b.next.RoundTrip(r)
-}
-
 // Run reads the state at once and then at each interval until ctx ends, and
 // hands each good state to out. A reading that fails is tried again, first
 // soon and then ever later, but not later than the interval.
@@ -149,6 +120,7 @@ func (w *Watcher) Run(ctx context.Context, out func(state.Event)) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-w.o.Leaders.Changed():
 		case <-time.After(wait):
 		}
 	}
@@ -167,7 +139,7 @@ func backoff(failures int, interval time.Duration) time.Duration {
 func (w *Watcher) poll(ctx context.Context, out func(state.Event)) error {
 	defer w.fetcher.work.end()
 	var errs []error
-	for _, at := range w.static.Candidates() {
+	for _, at := range w.o.Leaders.Candidates() {
 		doc, lead, err := w.fetch(ctx, at)
 		if err != nil {
 			errs = append(errs, err)
@@ -176,8 +148,8 @@ func (w *Watcher) poll(ctx context.Context, out func(state.Event)) error {
 			}
 			continue
 		}
-		w.static.Led(lead)
-		s := snapshot(doc, w.static.Masters())
+		w.o.Leaders.Led(lead)
+		s := snapshot(doc, w.o.Leaders.Masters())
 		w.hosts.fill(ctx, s)
 		if err := ctx.Err(); err != nil {
 			return err // the look-ups may have been broken off
