@@ -49,10 +49,16 @@ type Malformed struct {
 
 func (e *Malformed) Error() string { return e.Message + ": " + e.Details }
 
+// maxFaults are reported at once: whoever made more has other worries.
+const maxFaults = 100
+
 // faults collects what is wrong.
 type faults []Detail
 
 func (f *faults) add(path, reason string) {
+	if len(*f) >= maxFaults {
+		return
+	}
 	i := slices.IndexFunc(*f, func(d Detail) bool { return d.Path == path })
 	if i < 0 {
 		*f = append(*f, Detail{Path: path})

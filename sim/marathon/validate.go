@@ -37,6 +37,12 @@ const (
 
 var protocols = []string{"tcp", "udp", "tcp,udp", "udp,tcp"}
 
+// Bounds of ours. Marathon has none, but no agent has as many of them.
+const (
+	maxPorts    = 1000
+	maxNetworks = 100
+)
+
 // literalFaults checks single values, before any of them is given a meaning.
 func (d *definition) literalFaults() faults {
 	var f faults
@@ -51,6 +57,10 @@ func (d *definition) literalFaults() faults {
 	atLeast("/mem", d.Mem, 0)
 	atLeast("/disk", d.Disk, 0)
 	atLeast("/gpus", float64(d.GPUs), 0)
+	f.unless(len(d.Networks) <= maxNetworks, "/networks", "error.max")
+	f.unless(len(d.PortDefinitions) <= maxPorts, "/portDefinitions", "error.max")
+	f.unless(len(d.Ports) <= maxPorts, "/ports", "error.max")
+	f.unless(len(d.HealthChecks) <= maxPorts, "/healthChecks", "error.max")
 	atLeast("/instances", float64(d.Instances), 0)
 	oneOf("/killSelection", d.KillSelection, "YOUNGEST_FIRST", "OLDEST_FIRST")
 	for i, n := range d.Networks {
@@ -68,6 +78,7 @@ func (d *definition) literalFaults() faults {
 			checkHTTP, checkHTTPS, checkTCP, checkCommand, checkMesosHTTP, checkMesosHTTPS, checkMesosTCP)
 	}
 	if ip := d.IPAddress; ip != nil && ip.Discovery != nil {
+		f.unless(len(ip.Discovery.Ports) <= maxPorts, "/ipAddress/discovery/ports", "error.max")
 		for i, p := range ip.Discovery.Ports {
 			path := fmt.Sprintf("/ipAddress/discovery/ports(%d)", i)
 			oneOf(path+"/protocol", orTCP(p.Protocol), protocols...)
@@ -87,8 +98,10 @@ func (d *definition) literalFaults() faults {
 	}
 	oneOf("/container/type", c.Type, typeDocker, typeMesos)
 	mappings := func(path string, list []PortMapping) {
+		f.unless(len(list) <= maxPorts, path, "error.max")
 		for i, m := range list {
 			path := fmt.Sprintf("%s(%d)", path, i)
+			f.unless(len(m.NetworkNames) <= maxNetworks, path+"/networkNames", "error.max")
 			oneOf(path+"/protocol", m.Protocol, protocols...)
 			f.unless(m.Name == "" || validPortName(m.Name), path+"/name", "error.pattern")
 		}
