@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// flushAt is how much the encoder collects before it writes.
+// flushAt is how much an encoder collects before it writes, unless told otherwise.
 const flushAt = 64 << 10
 
 // encoder writes JSON as it goes. It is not encoding/json because a body may
@@ -17,6 +17,7 @@ const flushAt = 64 << 10
 // later calls do nothing, so that only flush needs to be checked.
 type encoder struct {
 	w     io.Writer
+	limit int // how much is collected before it is written
 	buf   []byte
 	comma bool
 	err   error
@@ -26,7 +27,7 @@ func newEncoder(w io.Writer) *encoder {
 	if w == nil {
 		return &encoder{}
 	}
-	return &encoder{w: w, buf: make([]byte, 0, flushAt+16<<10)}
+	return &encoder{w: w, limit: flushAt, buf: make([]byte, 0, flushAt+16<<10)}
 }
 
 func (e *encoder) flush() error {
@@ -59,7 +60,7 @@ func (e *encoder) close(c byte) {
 // drain writes when enough has come together. Without a writer everything
 // stays in buf.
 func (e *encoder) drain() {
-	if len(e.buf) < flushAt || e.w == nil {
+	if len(e.buf) < e.limit || e.w == nil {
 		return
 	}
 	if e.flush() != nil {

@@ -166,7 +166,7 @@ func (s Spec) writeFramework(e *encoder, cluster string, number, from, to int) {
 	for a := range s.apps(number, from, to) {
 		r := kinds[a.kind].task.Resources
 		n := float64(a.instances)
-		used = used.plus(Resources{CPUs: n * r.CPUs, Mem: n * r.Mem, Disk: n * r.Disk})
+		used.add(Resources{CPUs: n * r.CPUs, Mem: n * r.Mem, Disk: n * r.Disk})
 	}
 	e.open('{')
 	e.frameworkHead(fw, used, true)
@@ -222,7 +222,7 @@ type generated struct {
 	length  int64
 }
 
-func (g *generated) state() body { return g }
+func (g *generated) state(func(string) bool) body { return g }
 
 func (g *generated) writeState(w io.Writer, id identity) error {
 	return g.spec.withDefaults().writeState(w, id)

@@ -87,13 +87,32 @@ func (c *Cluster) fresh(p Pool, a *Agent) (netip.Addr, error) {
 	return netip.Addr{}, fmt.Errorf("no address left on agent %q", a.ID)
 }
 
-// hold counts the addresses of a task as used (1) or gives them back (-1).
-func (c *Cluster) hold(t *Task, by int) {
+// hold counts the addresses and ports of a task as used; release gives them
+// back.
+func (c *Cluster) hold(t *Task) {
 	for _, n := range t.Networks {
 		for _, p := range n.Addresses {
-			if c.inUse[p.Addr()] += by; c.inUse[p.Addr()] <= 0 {
+			c.inUse[p.Addr()]++
+		}
+	}
+	if n, ok := c.nodes[t.AgentID]; ok {
+		for port := range t.Resources.Ports.all() {
+			n.ports[port] = struct{}{}
+		}
+	}
+}
+
+func (c *Cluster) release(t *Task) {
+	for _, n := range t.Networks {
+		for _, p := range n.Addresses {
+			if c.inUse[p.Addr()]--; c.inUse[p.Addr()] <= 0 {
 				delete(c.inUse, p.Addr())
 			}
+		}
+	}
+	if n, ok := c.nodes[t.AgentID]; ok {
+		for port := range t.Resources.Ports.all() {
+			delete(n.ports, port)
 		}
 	}
 }
