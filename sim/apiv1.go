@@ -44,12 +44,12 @@ func (m *Master) api(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusServiceUnavailable, "Master has not finished recovery")
 		return
 	}
-	call, status, err := readCall(r)
-	if err != nil {
+	call, status, reason := readCall(r)
+	if status != http.StatusOK {
 		if status == http.StatusMethodNotAllowed {
 			w.Header().Set("Allow", http.MethodPost)
 		}
-		refuse(w, status, err.Error())
+		refuse(w, status, reason)
 		return
 	}
 	if call == "SUBSCRIBE" {
@@ -80,36 +80,36 @@ func (m *Master) api(w http.ResponseWriter, r *http.Request) {
 
 // readCall gives the type of the call, or why there is none. The content type
 // is compared as it stands: with a charset it is another one.
-func readCall(r *http.Request) (call string, status int, err error) {
+func readCall(r *http.Request) (call string, status int, reason string) {
 	if r.Method != http.MethodPost {
-		return "", http.StatusMethodNotAllowed, fmt.Errorf("Expecting one of { 'POST' }, but received '%s'", r.Method)
+		return "", http.StatusMethodNotAllowed, fmt.Sprintf("Expecting one of { 'POST' }, but received '%s'", r.Method)
 	}
 	switch contentType := r.Header.Get("Content-Type"); contentType {
 	case "":
-		return "", http.StatusBadRequest, fmt.Errorf("Expecting 'Content-Type' to be present")
+		return "", http.StatusBadRequest, "Expecting 'Content-Type' to be present"
 	case mediaJSON:
 	case mediaProtobuf:
-		return "", http.StatusUnsupportedMediaType, fmt.Errorf("%s is not simulated", mediaProtobuf)
+		return "", http.StatusUnsupportedMediaType, fmt.Sprintf("%s is not simulated", mediaProtobuf)
 	default:
-		return "", http.StatusUnsupportedMediaType, fmt.Errorf("Expecting 'Content-Type' of %s or %s", mediaJSON, mediaProtobuf)
+		return "", http.StatusUnsupportedMediaType, fmt.Sprintf("Expecting 'Content-Type' of %s or %s", mediaJSON, mediaProtobuf)
 	}
 	if !acceptsJSON(r.Header.Values("Accept")) {
-		return "", http.StatusNotAcceptable, fmt.Errorf("Expecting 'Accept' to allow %s or %s", mediaJSON, mediaProtobuf)
+		return "", http.StatusNotAcceptable, fmt.Sprintf("Expecting 'Accept' to allow %s or %s", mediaJSON, mediaProtobuf)
 	}
 	data, err := io.ReadAll(io.LimitReader(r.Body, maxCall+1))
 	if err != nil || len(data) > maxCall {
-		return "", http.StatusBadRequest, fmt.Errorf("Failed to read the body, or it has more than %d bytes", maxCall)
+		return "", http.StatusBadRequest, fmt.Sprintf("Failed to read the body, or it has more than %d bytes", maxCall)
 	}
 	var message struct {
 		Type string `json:"type"`
 	}
 	if err := json.Unmarshal(data, &message); err != nil {
-		return "", http.StatusBadRequest, fmt.Errorf("Failed to parse body into JSON: %v", err)
+		return "", http.StatusBadRequest, fmt.Sprintf("Failed to parse body into JSON: %v", err)
 	}
 	if message.Type == "" {
-		return "", http.StatusBadRequest, fmt.Errorf("Failed to validate master::Call: Expecting 'type' to be present")
+		return "", http.StatusBadRequest, "Failed to validate master::Call: Expecting 'type' to be present"
 	}
-	return message.Type, http.StatusOK, nil
+	return message.Type, http.StatusOK, ""
 }
 
 // acceptsJSON reads Accept. Weights do not matter: JSON is given wherever it

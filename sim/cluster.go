@@ -2,7 +2,6 @@ package sim
 
 import (
 	"math/rand/v2"
-	"net/netip"
 	"sync"
 	"time"
 )
@@ -33,6 +32,7 @@ type Cluster struct {
 	rng        *rand.Rand
 	id         string // of the master that all agents and frameworks first met
 	nextAgent  uint64
+	ordinals   []uint64 // of agents that are gone, to be used again
 	nextFwk    int
 	polls      uint64
 	agents     list[string, Agent]
@@ -41,7 +41,7 @@ type Cluster struct {
 	completed  []*framework
 	networks   map[string]Network
 	shares     map[shareKey]uint64
-	inUse      map[netip.Addr]int
+	inUse      map[held]int
 	updates    *rand.Rand // for the ids of status updates
 	feed       feed
 }
@@ -70,7 +70,7 @@ func NewCluster(o Options) *Cluster {
 		rng:      rand.New(rand.NewPCG(o.Seed, 0)),
 		networks: make(map[string]Network),
 		shares:   make(map[shareKey]uint64),
-		inUse:    make(map[netip.Addr]int),
+		inUse:    make(map[held]int),
 		nodes:    make(map[string]*node),
 		updates:  rand.New(rand.NewPCG(o.Seed, 1<<63)), // of its own, so that ids do not depend on it
 	}

@@ -37,6 +37,10 @@ func (c *Cluster) AddAgent(a Agent) (string, error) {
 	}
 	a.ordinal = c.nextAgent
 	c.nextAgent++
+	if n := len(c.ordinals); n > 0 {
+		a.ordinal = c.ordinals[n-1]
+		c.ordinals = c.ordinals[:n-1]
+	}
 	if a.Hostname == "" {
 		a.Hostname = a.Addr.Addr().String()
 	}
@@ -99,6 +103,7 @@ func (c *Cluster) loseTasks(a *Agent, s Status) {
 func (c *Cluster) forget(a *Agent) {
 	c.agents.remove(a.ID)
 	delete(c.nodes, a.ID)
+	c.ordinals = append(c.ordinals, a.ordinal)
 	for key := range c.shares {
 		if key.agent == a.ID {
 			delete(c.shares, key)

@@ -68,7 +68,18 @@ func (e *encoder) drain() {
 	}
 }
 
+// key writes the name of a field, which has to be one of ours: nothing in it
+// is escaped.
 func (e *encoder) key(k string) {
+	e.separate()
+	e.buf = append(e.buf, '"')
+	e.buf = append(e.buf, k...)
+	e.buf = append(e.buf, '"', ':')
+	e.comma = false
+}
+
+// anyKey is key for names that come from outside.
+func (e *encoder) anyKey(k string) {
 	e.string(k)
 	e.buf = append(e.buf, ':')
 	e.comma = false
@@ -135,7 +146,12 @@ func (e *encoder) stringsField(k string, values []string) {
 // appendFloat always leaves a fraction, as Mesos does.
 func appendFloat(b []byte, v float64) []byte {
 	if v == math.Trunc(v) {
-		return append(strconv.AppendFloat(b, v, 'f', 0, 64), ".0"...)
+		if math.Abs(v) < 1<<53 {
+			b = strconv.AppendInt(b, int64(v), 10)
+		} else {
+			b = strconv.AppendFloat(b, v, 'f', 0, 64)
+		}
+		return append(b, ".0"...)
 	}
 	return strconv.AppendFloat(b, v, 'f', -1, 64)
 }
@@ -145,25 +161,30 @@ func appendFloat(b []byte, v float64) []byte {
 func appendString(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	b = append(b, '"')
+	from := 0 // what is not yet copied; most strings are copied whole
 	for i := 0; i < len(s); {
 		c := s[i]
-		if c >= utf8.RuneSelf {
-			r, n := utf8.DecodeRuneInString(s[i:])
-			b = utf8.AppendRune(b, r)
-			i += n
+		if c >= 0x20 && c != '"' && c != '\\' && c < 0x7f {
+			i++
 			continue
 		}
+		b = append(b, s[from:i]...)
+		n := 1
 		switch {
+		case c >= utf8.RuneSelf:
+			var r rune
+			r, n = utf8.DecodeRuneInString(s[i:])
+			b = utf8.AppendRune(b, r)
 		case c == '"' || c == '\\':
 			b = append(b, '\\', c)
 		case c == '\n':
 			b = append(b, '\\', 'n')
-		case c < 0x20 || c == 0x7f:
-			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 		default:
-			b = append(b, c)
+			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 		}
-		i++
+		i += n
+		from = i
 	}
+	b = append(b, s[from:]...)
 	return append(b, '"')
 }

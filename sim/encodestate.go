@@ -80,7 +80,8 @@ func (e *encoder) agentNames(a *Agent) {
 	e.intField("port", int(a.Addr.Port()))
 	e.openKey("attributes", '{')
 	for _, l := range a.Attributes {
-		e.stringField(l.Key, l.Value)
+		e.anyKey(l.Key)
+		e.string(l.Value)
 	}
 	e.close('}')
 }

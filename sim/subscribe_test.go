@@ -48,7 +48,6 @@ func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 type streamReader struct {
 	conn net.Conn
 	in   *bufio.Reader
-	head *http.Response
 }
 
 func (p *pipes) subscribe(t *testing.T, headers ...string) *streamReader {
