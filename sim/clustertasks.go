@@ -106,6 +106,7 @@ func (c *Cluster) stage(t Task) (*framework, *Task, *Agent, error) {
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("sim: task %q: %w", t.Name, err)
 	}
+	shuffle(c.updates, networks) // Mesos does not keep the order of the request
 	t.Networks = networks
 	c.hold(&t)
 	f.tasks.put(t.ID, &t)

@@ -16,34 +16,6 @@ import (
 	"time"
 )
 
-// pipes is a net.Listener without a network, so that it can stand in a
-// synctest bubble.
-type pipes struct {
-	conns chan net.Conn
-	done  chan struct{}
-}
-
-// serve runs a server of h on pipes until the test ends.
-func serve(t *testing.T, h http.Handler) *pipes {
-	p := &pipes{make(chan net.Conn), make(chan struct{})}
-	srv := &http.Server{Handler: h}
-	served := make(chan error)
-	go func() { served <- srv.Serve(p) }()
-	t.Cleanup(func() { srv.Close(); <-served })
-	return p
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.done:
-		return nil, net.ErrClosed
-	}
-}
-func (p *pipes) Close() error   { close(p.done); return nil }
-func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
-
 // streamReader is a client of SUBSCRIBE that looks at every byte.
 type streamReader struct {
 	conn net.Conn
@@ -52,15 +24,14 @@ type streamReader struct {
 
 func (p *pipes) subscribe(t *testing.T, headers ...string) *streamReader {
 	t.Helper()
-	client, server := net.Pipe()
-	p.conns <- server
+	client, err := p.dial()
+	noError(t, err)
 	const body = `{"type":"SUBSCRIBE"}`
 	fmt.Fprintf(client, "POST /api/v1 HTTP/1.1\r\nHost: master\r\nContent-Type: application/json\r\nAccept-Encoding: gzip\r\n%sContent-Length: %d\r\n\r\n%s",
 		strings.Join(headers, ""), len(body), body)
 	r := &streamReader{conn: client, in: bufio.NewReader(client)}
 	// The headers are read by hand, for net/http would take the chunks apart.
 	for line := ""; line != "\r\n"; {
-		var err error
 		line, err = r.in.ReadString('\n')
 		noError(t, err)
 		if strings.HasPrefix(line, "HTTP/1.1 ") && !strings.HasPrefix(line, "HTTP/1.1 200") {
