@@ -117,12 +117,16 @@ func (c *Cluster) stage(t Task) (*framework, *Task, *Agent, error) {
 	return f, &t, a, nil
 }
 
-// EndTask ends a task with a terminal state such as TaskFinished.
+// EndTask ends a task with a terminal state such as TaskFinished. TaskError is
+// not one of them: a task that a master refuses is never seen.
 func (c *Cluster) EndTask(frameworkID, taskID, state string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f, t, err := c.find(frameworkID, taskID)
 	if err != nil {
+		return err
+	}
+	if err := ends(state); err != nil {
 		return err
 	}
 	c.end(f, t, terminalStatus(t, state))
@@ -139,7 +143,17 @@ func (c *Cluster) FinishTask(frameworkID, taskID, state string) error {
 	if err != nil {
 		return err
 	}
+	if err := ends(state); err != nil {
+		return err
+	}
 	c.update(f, t, terminalStatus(t, state))
+	return nil
+}
+
+func ends(state string) error {
+	if !terminal(state) || state == TaskError {
+		return fmt.Errorf("sim: no task that was seen ends in %q", state)
+	}
 	return nil
 }
 

@@ -102,8 +102,9 @@ func (l *Life) Step() {
 	defer l.mu.Unlock()
 	l.steps++
 	// A task is on its way for half a second or so: as many are at a time as
-	// there are changes in that.
-	if atOnce := int(l.options.Rate/2) + 1; len(l.flight) < atOnce && len(l.running) > 0 {
+	// there are changes in that, but never more than a tenth of all.
+	atOnce := min(int(l.options.Rate/2), (len(l.running)+len(l.flight))/10) + 1
+	if len(l.flight) < atOnce && len(l.running) > 0 {
 		l.begin()
 		return
 	}

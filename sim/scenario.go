@@ -92,10 +92,11 @@ func ReadScenario(r io.Reader) (*Scenario, error) {
 	if err := d.Decode(&s); err != nil && err != io.EOF {
 		return nil, fmt.Errorf("sim: %w", err)
 	}
-	return &s, s.check()
+	return &s, s.Check()
 }
 
-func (s *Scenario) check() error {
+// Check reports all that cannot be.
+func (s *Scenario) Check() error {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf("sim: "+format, args...)) }
 	if s.Tasks < 0 || s.Agents < 0 || s.Tasks > maxTasks || s.Agents > maxAgents {

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -17,6 +18,9 @@ type ZooKeeper struct {
 	Servers        []string // host:port
 	Path           string   // such as "/mesos"; made when it is not there
 	User, Password string   // both empty for none
+
+	// Limit is how long announcing a master may take; 15 seconds when 0.
+	Limit time.Duration
 }
 
 // ParseZooKeeper reads the notation that Mesos has for its --zk flag:
@@ -63,9 +67,6 @@ type announcement struct {
 	conns map[net.Conn]struct{}
 }
 
-// announceLimit is how long announcing may take.
-const announceLimit = 15 * time.Second
-
 // announce makes the nodes that a master makes: its own, json.info_ and a
 // number, and that of its part of the replicated log.
 func (z *ZooKeeper) announce(m *Master, session time.Duration) (*announcement, error) {
@@ -82,7 +83,7 @@ func (z *ZooKeeper) announce(m *Master, session time.Duration) (*announcement, e
 	a.conn = conn
 	created := make(chan error, 1)
 	go func() { created <- a.create() }() // it waits for as long as there is no ZooKeeper
-	limit := time.NewTimer(announceLimit)
+	limit := time.NewTimer(cmp.Or(z.Limit, 15*time.Second))
 	defer limit.Stop()
 	select {
 	case err = <-created:
