@@ -81,8 +81,9 @@ func (z *ZooKeeper) announce(m *Master, session time.Duration) (*announcement, e
 		return nil, fmt.Errorf("ZooKeeper: %w", err)
 	}
 	a.conn = conn
-	created := make(chan error, 1)
-	go func() { created <- a.create() }() // it waits for as long as there is no ZooKeeper
+	created, stop := make(chan error, 1), make(chan struct{})
+	defer close(stop)
+	go func() { created <- a.createSoon(stop) }()
 	limit := time.NewTimer(cmp.Or(z.Limit, 15*time.Second))
 	defer limit.Stop()
 	select {
@@ -96,6 +97,21 @@ func (z *ZooKeeper) announce(m *Master, session time.Duration) (*announcement, e
 	}
 	go a.keep(events)
 	return a, nil
+}
+
+// createSoon waits for a ZooKeeper that has not come up yet.
+func (a *announcement) createSoon(stop <-chan struct{}) error {
+	for {
+		err := a.create()
+		if !errors.Is(err, zk.ErrNoServer) {
+			return err
+		}
+		select {
+		case <-stop:
+			return err
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 // keep announces the master again when its session was lost. It ends when the
