@@ -166,6 +166,9 @@ func (c *Cluster) KillTask(frameworkID, taskID string) error {
 	if err != nil {
 		return err
 	}
+	if terminal(t.State) {
+		return fmt.Errorf("sim: task %q has ended in %s", taskID, t.State)
+	}
 	c.killing(f, t)
 	return nil
 }
