@@ -112,11 +112,11 @@ func TestFreePorts(t *testing.T) {
 		t.Errorf("free: %+v", free)
 	}
 	for _, task := range c.Tasks() {
-		if task.ID == last || task.Resources.Ports[0].First != 65535 {
+		if task.ID == last || task.Resources.Ports[0].First == 31000 {
 			noError(t, c.EndTask(f, task.ID, TaskFinished))
 		}
 	}
-	if free, _ = c.Free(a); free.CPUs != 1 || free.Ports.String() != "[31000-31001]" {
+	if free, _ = c.Free(a); free.CPUs != 1 || free.Ports.String() != "[31000-31000]" {
 		t.Errorf("free: %+v", free)
 	}
 	checkHeld(t, c)
