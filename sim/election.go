@@ -62,11 +62,16 @@ func (s *Masters) Start(i int) error {
 	if err := s.up(m, m.addr.String()); err != nil {
 		return err
 	}
+	s.retry()
+	return nil
+}
+
+// retry holds the election that found nobody.
+func (s *Masters) retry() {
 	if s.idle {
 		s.idle = false
 		s.after(s.options.Election, s.elect)
 	}
-	return nil
 }
 
 // Freeze makes a master fall silent, see Master.Freeze. One that leads loses
@@ -81,7 +86,7 @@ func (s *Masters) Freeze(i int) error {
 	if !m.alive || m.frozen {
 		return fmt.Errorf("sim: master %d is dead or frozen already", i)
 	}
-	m.frozen = true
+	m.frozen, m.since = true, time.Now()
 	m.master.Freeze()
 	if m.node != nil {
 		m.node.cut()
@@ -90,8 +95,9 @@ func (s *Masters) Freeze(i int) error {
 	return nil
 }
 
-// Thaw lets a frozen master go on. If another one leads by then it ends, as a
-// leader does that finds its session lost.
+// Thaw lets a frozen master go on. If it led and another one does by now it
+// ends, as a leader does that finds its session lost. A standby whose session
+// is over is the last in line.
 func (s *Masters) Thaw(i int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -107,10 +113,15 @@ func (s *Masters) Thaw(i int) error {
 		s.kill(m)
 		return nil
 	}
+	if time.Since(m.since) >= s.options.Session {
+		s.order++
+		m.order = s.order
+	}
 	m.master.Thaw()
 	if m.node != nil {
 		m.node.mend()
 	}
+	s.retry()
 	return nil
 }
 
@@ -137,12 +148,12 @@ func (s *Masters) elect() {
 		return
 	}
 	for _, m := range s.members {
-		if m.alive && m.order > 0 && (s.leader == nil || m.order < s.leader.order) {
+		if m.alive && !m.frozen && m.order > 0 && (s.leader == nil || m.order < s.leader.order) {
 			s.leader = m
 		}
 	}
 	if s.leader == nil {
-		s.idle = true // Start tries again
+		s.idle = true // Start and Thaw try again
 		return
 	}
 	s.process = s.leader.starts
@@ -155,7 +166,8 @@ func (s *Masters) elect() {
 	s.tell()
 }
 
-// tell makes known who leads. A frozen master hears of nothing.
+// tell makes known who leads. One that lost its lead while it was frozen hears
+// of nothing.
 func (s *Masters) tell() {
 	for _, m := range s.members {
 		if m.alive && m.order > 0 {

@@ -74,7 +74,8 @@ type member struct {
 
 	alive  bool
 	frozen bool
-	order  int // of its announcement: the lowest leads
+	since  time.Time // it was frozen
+	order  int       // of its announcement: the lowest leads
 	master *Master
 	server *http.Server
 	listen net.Listener

@@ -133,9 +133,18 @@ func TestMastersFailover(t *testing.T) {
 		noError(t, s.Thaw(0))
 		s.want("a frozen standby is what it was", to3)
 
-		for _, i := range []int{2, 0} {
-			noError(t, s.Kill(i))
+		noError(t, s.Freeze(0))
+		noError(t, s.Kill(2))
+		time.Sleep(time.Minute)
+		if s.Leader() != -1 {
+			t.Errorf("%d was elected while it was frozen", s.Leader())
 		}
+		noError(t, s.Thaw(0))
+		time.Sleep(1100 * time.Millisecond)
+		if s.Leader() != 0 {
+			t.Errorf("%d leads, want the one that is back", s.Leader())
+		}
+		noError(t, s.Kill(0))
 		time.Sleep(time.Minute)
 		if s.Leader() != -1 {
 			t.Errorf("%d of the dead leads", s.Leader())

@@ -174,6 +174,29 @@ func TestSlowSubscriber(t *testing.T) {
 	})
 }
 
+// TestDeafSubscriber: one that never reads again does not keep what it was
+// about to be told.
+func TestDeafSubscriber(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t)
+		m := NewMaster(s.Cluster, MasterOptions{Addr: testAddr, MaxWaiting: 10000})
+		ended := make(chan struct{})
+		p := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer close(ended)
+			m.ServeHTTP(w, r)
+		}))
+		p.subscribe(t)
+		for i := range 100 {
+			s.start("web", i%2)
+		}
+		start := time.Now()
+		<-ended
+		if d := time.Since(start); d != grace {
+			t.Errorf("it went on for %v", d)
+		}
+	})
+}
+
 // TestFreeze: a frozen master keeps its connections and says nothing, not even
 // heartbeats; after that all comes.
 func TestFreeze(t *testing.T) {

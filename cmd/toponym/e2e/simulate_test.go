@@ -164,9 +164,20 @@ func TestSimulateZooKeeper(t *testing.T) {
 		return slices.Equal(now, first[1:]) && o.Leader == 1, fmt.Sprint(now, o)
 	})
 	s.do(t, `{"do": "master-start", "master": 0}`)
-	if now, _ := children(); len(now) != 3 || now[0] != first[1] {
-		t.Errorf("%v, want a third one behind %v", now, first[1:])
+	third, _ := children()
+	if len(third) != 3 || third[0] != first[1] {
+		t.Errorf("%v, want a third one behind %v", third, first[1:])
 	}
+	s.do(t, `{"do": "master-freeze", "master": 2}`)
+	eventually(t, patience, "the session of a frozen standby is over", func() (bool, string) {
+		now, _ := children()
+		return len(now) == 2, fmt.Sprint(now)
+	})
+	s.do(t, `{"do": "master-thaw", "master": 2}`)
+	eventually(t, patience, "it announces itself anew", func() (bool, string) {
+		now, _ := children()
+		return len(now) == 3 && now[2] > third[2], fmt.Sprint(now)
+	})
 	s.terminate(t)
 	eventually(t, patience, "a simulation that ends leaves no master behind", func() (bool, string) {
 		now, _ := children()
