@@ -38,6 +38,9 @@ type Data struct {
 	// PTR are the names that own this address. Only where it is exactly one
 	// is there a PTR record: an address that several names own has no name.
 	PTR []Name
+	// TTL is that of all records, in seconds; 0 means that of the zone they
+	// are in.
+	TTL uint32
 }
 
 // Empty reports whether there is no record.
@@ -47,7 +50,7 @@ func (d *Data) Empty() bool {
 
 // Equal reports whether both stand for the same records.
 func (d *Data) Equal(o *Data) bool {
-	return slices.Equal(d.A, o.A) && slices.Equal(d.AAAA, o.AAAA) && slices.Equal(d.SRV, o.SRV) &&
+	return d.TTL == o.TTL && slices.Equal(d.A, o.A) && slices.Equal(d.AAAA, o.AAAA) && slices.Equal(d.SRV, o.SRV) &&
 		slices.Equal(d.pointer(), o.pointer())
 }
 

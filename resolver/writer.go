@@ -69,30 +69,39 @@ func writeAddrs6(w *writer, addrs [][16]byte, ttl uint32, p picker) {
 const maxTargets = 256
 
 // services writes as many SRV records as fit, and when all do, the addresses
-// of their targets that fit, RRset by RRset.
-func (w *writer) services(z *zone.Zone, n *zone.Node, r *responder) bool {
-	if n.Targets() > maxTargets {
+// of their targets that fit, RRset by RRset. The name is that of the question.
+func (w *writer) services(z *zone.Zone, found *zone.Answer, name []byte, r *responder) bool {
+	n := found.Node
+	if n.Targets() > maxTargets || len(n.SRV) == 0 {
 		return false
 	}
 	var at [maxTargets]uint16 // where the name of each target stands; 0: nowhere
-	ttl := z.TTL()
+	ttl := z.TTL(n, dns.TypeSRV)
 	p := r.pick(len(n.SRV))
 	for i := range n.SRV {
 		k := p.at(i)
 		s := &n.SRV[k]
-		end := w.off + sizeSRV + len(s.Target)
-		if end > w.size {
+		// A target in a mirror ends as the question does.
+		front, end := len(s.Target), name[len(name):]
+		if found.Mirror.To > 0 {
+			if f, ok := found.Mirror.Front(s.Target); ok {
+				front, end = f, name[len(name)-found.Mirror.To:]
+			}
+		}
+		size := front + len(end)
+		next := w.off + sizeSRV + size
+		if next > w.size {
 			w.cut = true
 			return true
 		}
-		w.srv(s, ttl)
+		w.srv(s, ttl, front, end)
 		if target := n.Target(k); at[target] == 0 {
-			if end-len(s.Target) > maxPointer {
+			if next-size > maxPointer {
 				return false
 			}
-			at[target] = uint16(end - len(s.Target))
+			at[target] = uint16(next - size)
 		}
-		w.off = end
+		w.off = next
 	}
 	w.answers = len(n.SRV)
 	for i := range n.SRV {
@@ -106,27 +115,30 @@ func (w *writer) services(z *zone.Zone, n *zone.Node, r *responder) bool {
 		}
 		at[target] = 0
 		if t := z.TargetNode(n, target); t != nil {
-			w.addresses(t, 0xC000|owner, ttl, r)
+			w.addresses(z, t, 0xC000|owner, r)
 		}
 	}
 	return true
 }
 
-// srv writes an SRV record. Its target is not compressed (RFC 2782).
-func (w *writer) srv(s *zone.SRV, ttl uint32) {
+// srv writes an SRV record. Its target, so many octets of the record's and
+// behind them an end, is not compressed (RFC 2782).
+func (w *writer) srv(s *zone.SRV, ttl uint32, front int, end []byte) {
 	w.answers++
-	b := w.buf[w.off : w.off+sizeSRV+len(s.Target)]
-	header(b, toQuestion, dns.TypeSRV, ttl, uint16(6+len(s.Target)))
+	b := w.buf[w.off : w.off+sizeSRV+front+len(end)]
+	header(b, toQuestion, dns.TypeSRV, ttl, uint16(6+front+len(end)))
 	binary.BigEndian.PutUint16(b[fixedSize:], s.Priority)
 	binary.BigEndian.PutUint16(b[fixedSize+2:], s.Weight)
 	binary.BigEndian.PutUint16(b[fixedSize+4:], s.Port)
-	copy(b[sizeSRV:], s.Target)
+	copy(b[sizeSRV:], s.Target[:front])
+	copy(b[sizeSRV+front:], end)
 }
 
 // addresses writes the A and the AAAA records of a target, each where all fit.
-func (w *writer) addresses(n *zone.Node, owner uint16, ttl uint32, r *responder) {
+func (w *writer) addresses(z *zone.Zone, n *zone.Node, owner uint16, r *responder) {
 	if w.off+len(n.A)*sizeA <= w.size {
 		p := r.pick(len(n.A))
+		ttl := z.TTL(n, dns.TypeA)
 		for i := range n.A {
 			b := w.buf[w.off : w.off+sizeA]
 			header(b, owner, dns.TypeA, ttl, 4)
@@ -137,6 +149,7 @@ func (w *writer) addresses(n *zone.Node, owner uint16, ttl uint32, r *responder)
 	}
 	if w.off+len(n.AAAA)*sizeAAAA <= w.size {
 		p := r.pick(len(n.AAAA))
+		ttl := z.TTL(n, dns.TypeAAAA)
 		for i := range n.AAAA {
 			b := w.buf[w.off : w.off+sizeAAAA]
 			header(b, owner, dns.TypeAAAA, ttl, 16)
@@ -150,11 +163,11 @@ func (w *writer) addresses(n *zone.Node, owner uint16, ttl uint32, r *responder)
 // negative writes the SOA record of a negative answer. Its owner is the end of
 // the question.
 func (w *writer) negative(z *zone.Zone, name []byte, found zone.Answer) bool {
-	soa := z.NegativeSOA()
+	soa := z.NegativeSOA(found)
 	if w.off+2+len(soa) > w.size {
 		return false // it may fit when its names are compressed
 	}
-	owner := toQuestion + len(name) - len(found.Origin)
+	owner := toQuestion + len(name) - found.Apex
 	binary.BigEndian.PutUint16(w.buf[w.off:], uint16(owner))
 	w.off += 2 + copy(w.buf[w.off+2:], soa)
 	w.authority = 1

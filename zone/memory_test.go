@@ -30,6 +30,8 @@ func BenchmarkMemory(b *testing.B) {
 				b.ReportMetric(float64(withSet-cluster)/n, "set-B/record")
 				b.ReportMetric(float64(withZone-withSet)/n, "zone-B/record")
 				runtime.KeepAlive(c)
+				runtime.KeepAlive(set)
+				runtime.KeepAlive(z)
 			}
 		})
 	}

@@ -13,14 +13,15 @@ import (
 // that finds the number of a name. The array is in pages, so that the next
 // version shares all pages in which nothing changed.
 type Zone struct {
-	o      Options
-	serial uint32
-	ready  bool
-	counts Counts
-	table  *table
-	pages  []*page
-	soa    []byte  // see NegativeSOA
-	writer *writer // of whoever makes the next version
+	o       Options
+	serial  uint32
+	ready   bool
+	counts  Counts
+	origins []origin
+	cuts    []cut
+	table   *table
+	pages   []*page
+	writer  *writer // of whoever makes the next version
 }
 
 // pageSize is a compromise: the next version copies the pages that changed,
@@ -53,38 +54,41 @@ func (r Result) String() string {
 	return [...]string{"not ours", "not ready", "NXDOMAIN", "NODATA", "hit"}[r]
 }
 
-// Answer is what a look-up found. Origin is set unless the result is NotOurs,
-// Node where the name exists.
+// Answer is what a look-up found. All but the Node is set unless the result is
+// NotOurs, and the Node where the name exists.
 type Answer struct {
-	Origin records.Name
+	Origin records.Name // the zone that the name is in
+	Apex   int          // how many octets at the end of the name that was asked are the zone's apex
 	Node   *Node
+	Mirror Mirror // the alias that the name was found by
+
+	origin uint16 // as a place in the zone's origins
 }
 
 // Pending is the zone before the first state has arrived: it knows which names
-// it will answer for, and none of their data.
-func Pending(o Options) *Zone { return &Zone{o: o} }
+// it will answer for, and of their data only that of the zones that master
+// files have for themselves.
+func Pending(o Options) *Zone {
+	z := newZone(o, 0, 0)
+	z.setStatic(nil)
+	return z
+}
 
 // Lookup finds the records of a name in lower-case wire form and of a type.
-// For type ANY each type counts. It allocates nothing and keeps nothing of
-// qname.
+// For type ANY each type counts. It keeps nothing of qname, and allocates
+// nothing but for types that only an apex has.
 func (z *Zone) Lookup(qname []byte, qtype uint16) (Answer, Result) {
-	if !z.ready {
-		if origin, ok := z.origin(qname); ok {
-			return Answer{Origin: z.o.Origins[origin]}, NotReady
-		}
-		return Answer{}, NotOurs
+	n := z.find(qname)
+	if n == nil {
+		return z.below(qname, qtype)
 	}
-	if n := z.find(qname); n != nil {
-		a := Answer{Origin: z.o.Origins[n.origin], Node: n}
-		if n.Has(qtype) {
-			return a, Hit
-		}
-		return a, NoData
+	from := &z.origins[n.origin]
+	a := Answer{Origin: from.name, Apex: len(from.name), Node: n, origin: n.origin}
+	if !z.ready && !from.known {
+		a.Node = nil
+		return a, NotReady
 	}
-	if origin, ok := z.origin(qname); ok {
-		return Answer{Origin: z.o.Origins[origin]}, NXDomain
-	}
-	return Answer{}, NotOurs
+	return a, n.answers(qtype)
 }
 
 // find is the node of a name, or nil.
@@ -113,34 +117,8 @@ func (z *Zone) at(id uint32) *Node {
 	return nil
 }
 
-// origin finds the longest origin that a name is at or below, as its place in
-// Options.Origins.
-func (z *Zone) origin(name []byte) (int, bool) {
-	best, length := 0, 0
-	for i, o := range z.o.Origins {
-		cut := len(name) - len(o)
-		if len(o) <= length || cut < 0 || string(name[cut:]) != string(o) {
-			continue
-		}
-		// The octets are the same; they must begin where a label does.
-		at := 0
-		for at < cut {
-			at += 1 + int(name[at])
-		}
-		if at == cut {
-			best, length = i, len(o)
-		}
-	}
-	return best, length > 0
-}
-
-// Node is the node of a name, or nil.
-func (z *Zone) Node(n records.Name) *Node {
-	if !z.ready {
-		return nil
-	}
-	return z.find(octets(n))
-}
+// Node is the node of a name, or nil. Names below an alias have none.
+func (z *Zone) Node(n records.Name) *Node { return z.find(octets(n)) }
 
 // octets are those of a name, which nobody may change.
 func octets(n records.Name) []byte { return unsafe.Slice(unsafe.StringData(string(n)), len(n)) }
@@ -164,9 +142,6 @@ func (z *Zone) Ready() bool { return z.ready }
 // Serial is the SOA serial. It grows when the content of the zone changes, and
 // only then.
 func (z *Zone) Serial() uint32 { return z.serial }
-
-// TTL is that of the zone's records, in seconds.
-func (z *Zone) TTL() uint32 { return z.o.TTL }
 
 // Options are the options that the zone was compiled with.
 func (z *Zone) Options() Options { return z.o }
