@@ -2,6 +2,7 @@ package config
 
 import (
 	"maps"
+	"path/filepath"
 	"slices"
 )
 
@@ -36,6 +37,22 @@ func (c *Config) elsewhere(name string) bool {
 		}
 	}
 	return false
+}
+
+// besideFile is the path of a file, which is relative to the folder that the
+// file of settings is in.
+func (c *Config) besideFile(raw any, at place) (string, bool) {
+	path, ok := text(raw, at)
+	if !ok {
+		return "", false
+	}
+	if path == "" {
+		return "", at.fault(raw, "is no path", `for example "external.zone"`)
+	}
+	if !filepath.IsAbs(path) && c.File != "" {
+		path = filepath.Join(filepath.Dir(c.File), path)
+	}
+	return path, true
 }
 
 // ours is the setting that makes a name ours, and the zone that it is in; "" for

@@ -1,6 +1,8 @@
 package resolver
 
 import (
+	"slices"
+
 	"github.com/miekg/dns"
 
 	"toponym/zone"
@@ -16,7 +18,9 @@ const maxChain = 8
 func chase(q *query, z *zone.Zone, n *zone.Node, o order) reply {
 	m := reply{aa: true}
 	owner := q.suffix(len(q.name))
-	for range maxChain {
+	var seen []*zone.Node
+	for len(seen) < maxChain && !slices.Contains(seen, n) {
+		seen = append(seen, n)
 		m.answer = append(m.answer, z.RRs(n, owner, dns.TypeCNAME)...)
 		name := n.CName()
 		owner = name.String()

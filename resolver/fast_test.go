@@ -130,6 +130,9 @@ func TestFastEqualsPlain(t *testing.T) {
 			o = innerOptions()
 		}
 		z := testZoneOf(t, o, apps...)
+		if seed%3 == 1 {
+			z = staticZone(t, o, apps...)
+		}
 		names := zoneNames(z)
 		for _, setTC := range []bool{true, false} {
 			o := testOptions()

@@ -65,7 +65,7 @@ func patchOptions() (records.Options, Options) {
 func text(z *Zone) string {
 	var lines []string
 	for n := range z.All() {
-		line := fmt.Sprint(n.Name, n.Apex, z.origins[n.origin].name, z.TTL(n, dns.TypeA), n.A, n.AAAA, n.SRV, n.PTR)
+		line := fmt.Sprint(n.Name, n.Apex, z.origins[n.origin].name, z.TTL(n, dns.TypeA), n.A, n.AAAA, n.SRV, n.PTR, z.RRs(n, "x.", dns.TypeANY))
 		for i, s := range n.SRV {
 			// By number or by name, the target is the same.
 			byNumber, byName := z.TargetNode(n, n.Target(i)), z.Node(s.Target)
@@ -88,6 +88,9 @@ func TestPatchEqualsCompile(t *testing.T) {
 	for seed := range uint64(12) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		ro, zo := patchOptions()
+		if seed%2 == 1 {
+			zo = static(t, zo, externalZone, staticPatchText())
+		}
 		c, set := state.NewCluster(), records.NewSet(ro)
 		z := Compile(set, zo, 1)
 		var older []*Zone
@@ -96,7 +99,7 @@ func TestPatchEqualsCompile(t *testing.T) {
 			changes := set.Update(c, c.Apply(state.Event{Snapshot: randomCluster(r)}))
 			older, was = append(older, z), append(was, text(z))
 			z = z.Patch(set, changes.Names, uint32(step+2))
-			if got, want := text(z), text(Compile(set, zo, 9)); got != want {
+			if got, want := text(z), text(Compile(set, zo, uint32(step+2))); got != want {
 				t.Fatalf("seed %d, step %d:\npatched\n%s\ncompiled\n%s", seed, step, got, want)
 			}
 			if z.Serial() != uint32(step+2) {

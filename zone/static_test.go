@@ -1,0 +1,283 @@
+package zone
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/miekg/dns"
+)
+
+const externalZone = `
+$ORIGIN example.internal.
+$TTL 300
+@   IN SOA ns.example.internal. ops.example.internal. ( 1 ; serials are ours
+        3600 600 86400 20 )
+    IN NS ns
+    IN MX 10 mail
+ns  IN A 10.9.0.53
+mail 60 IN A 10.9.0.25
+    30 IN AAAA fd00:9::25
+db  IN A 10.9.0.2
+    IN A 10.9.0.1
+    IN A 10.9.0.1
+    IN TXT "two" "texts; and ( more"
+www IN CNAME db
+out IN CNAME www.example.org.
+_pg._tcp 30 IN SRV 1 2 5432 DB.Example.Internal.
+@   IN CAA 0 issue "ca.example.org"
+a.b.c IN A 10.9.0.3
+`
+
+const ownNames = `
+$TTL 60
+db.mesos.            IN A 10.8.0.1
+web.marathon.mesos.  5 IN A 192.168.0.9
+web.marathon.mesos.  IN TXT "of a file"
+web.marathon.slave.mesos. IN CNAME db.mesos.
+mesos.               IN TXT "at the top"
+mesos.               5 IN NS ns2.example.internal.
+1.0.8.10.in-addr.arpa. IN PTR db.mesos.
+`
+
+func static(t testing.TB, o Options, texts ...string) Options {
+	t.Helper()
+	var files []MasterFile
+	for i, text := range texts {
+		files = append(files, MasterFile{Name: fmt.Sprint(i), Text: []byte(text)})
+	}
+	s, err := ReadStatic(files, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Static = s
+	return o
+}
+
+func TestStatic(t *testing.T) {
+	z := Compile(testSet(), static(t, testOptions(), externalZone, ownNames), 7)
+	for _, tc := range []struct {
+		name  string
+		qtype uint16
+		want  Result
+		rrs   []string
+	}{
+		{"example.internal", dns.TypeSOA, Hit, []string{"X. 300 IN SOA ns.example.internal. ops.example.internal. 7 3600 600 86400 20"}},
+		{"example.internal", dns.TypeNS, Hit, []string{"X. 300 IN NS ns.example.internal."}},
+		{"example.internal", dns.TypeMX, Hit, []string{"X. 300 IN MX 10 mail.example.internal."}},
+		{"example.internal", dns.TypeCAA, Hit, []string{`X. 300 IN CAA 0 issue "ca.example.org"`}},
+		{"example.internal", dns.TypeA, NoData, nil},
+		{"mail.example.internal", dns.TypeA, Hit, []string{"X. 60 IN A 10.9.0.25"}},
+		{"mail.example.internal", dns.TypeAAAA, Hit, []string{"X. 30 IN AAAA fd00:9::25"}},
+		{"db.example.internal", dns.TypeA, Hit, []string{"X. 300 IN A 10.9.0.1", "X. 300 IN A 10.9.0.2"}},
+		{"db.example.internal", dns.TypeTXT, Hit, []string{`X. 300 IN TXT "two" "texts; and ( more"`}},
+		{"www.example.internal", dns.TypeCNAME, Hit, []string{"X. 300 IN CNAME db.example.internal."}},
+		{"www.example.internal", dns.TypeA, Hit, nil},
+		{"_pg._tcp.example.internal", dns.TypeSRV, Hit, []string{"X. 30 IN SRV 1 2 5432 db.example.internal."}},
+		{"_tcp.example.internal", dns.TypeA, NoData, nil},
+		{"b.c.example.internal", dns.TypeA, NoData, nil},
+		{"x.example.internal", dns.TypeA, NXDomain, nil},
+		{"db.mesos", dns.TypeA, Hit, []string{"X. 60 IN A 10.8.0.1"}},
+		// The cluster's and the file's, with the lower TTL.
+		{"web.marathon.mesos", dns.TypeA, Hit, []string{"X. 5 IN A 192.168.0.7", "X. 5 IN A 192.168.0.9"}},
+		{"web.marathon.mesos", dns.TypeAAAA, Hit, []string{"X. 60 IN AAAA fd00::7"}},
+		{"web.marathon.mesos", dns.TypeTXT, Hit, []string{`X. 60 IN TXT "of a file"`}},
+		{"web.marathon.mesos", dns.TypeMX, NoData, nil},
+		// A CNAME record gives way.
+		{"web.marathon.slave.mesos", dns.TypeA, Hit, []string{"X. 60 IN A 10.0.0.2"}},
+		{"web.marathon.slave.mesos", dns.TypeCNAME, NoData, nil},
+		{"mesos", dns.TypeTXT, Hit, []string{`X. 60 IN TXT "at the top"`}},
+		{"mesos", dns.TypeNS, Hit, []string{"X. 5 IN NS ns1.mesos.", "X. 5 IN NS ns2.example.internal."}},
+		{"1.0.8.10.in-addr.arpa", dns.TypePTR, Hit, []string{"X. 60 IN PTR db.mesos."}},
+	} {
+		t.Run(tc.name+"/"+dns.Type(tc.qtype).String(), func(t *testing.T) {
+			a, got := z.Lookup([]byte(name(tc.name)), tc.qtype)
+			if got != tc.want {
+				t.Fatalf("got %v, want %v", got, tc.want)
+			}
+			if got != Hit {
+				return
+			}
+			var rrs []string
+			for _, rr := range z.RRs(a.Node, "X.", tc.qtype) {
+				rrs = append(rrs, strings.ReplaceAll(rr.String(), "\t", " "))
+			}
+			if !slices.Equal(rrs, tc.rrs) {
+				t.Errorf("got\n%s\nwant\n%s", strings.Join(rrs, "\n"), strings.Join(tc.rrs, "\n"))
+			}
+		})
+	}
+	if a, _ := z.Lookup([]byte(name("x.example.internal")), dns.TypeA); z.SOA(a).Hdr.Ttl != 20 || a.Origin != name("example.internal") {
+		t.Errorf("negative answers have %v", z.SOA(a))
+	}
+}
+
+// What files have for zones of their own is known before the first state.
+func TestStaticBeforeTheFirstState(t *testing.T) {
+	z := Pending(static(t, testOptions(), externalZone, ownNames))
+	for _, tc := range []struct {
+		name string
+		want Result
+	}{
+		{"db.example.internal", Hit}, {"x.example.internal", NXDomain}, {"_tcp.example.internal", NoData},
+		{"db.mesos", NotReady}, {"mesos", NotReady}, {"x.mesos", NotReady},
+	} {
+		a, r := z.Lookup([]byte(name(tc.name)), dns.TypeA)
+		if r != tc.want || r == NotReady && a.Node != nil {
+			t.Errorf("%s: %v with %v, want %v", tc.name, r, a.Node, tc.want)
+		}
+	}
+	if z.Ready() {
+		t.Error("ready")
+	}
+}
+
+func TestStaticTypes(t *testing.T) {
+	z := Compile(testSet(), static(t, testOptions(), externalZone, ownNames), 7)
+	for n, want := range map[string][]uint16{
+		"example.internal":     {dns.TypeSOA, dns.TypeNS, dns.TypeMX, dns.TypeCAA},
+		"db.example.internal":  {dns.TypeA, dns.TypeTXT},
+		"www.example.internal": {dns.TypeCNAME},
+		"web.marathon.mesos":   {dns.TypeA, dns.TypeAAAA, dns.TypeTXT},
+	} {
+		if got := z.Node(name(n)).Types(); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", n, got, want)
+		}
+	}
+	for n, want := range map[string][]string{
+		"example.internal": {"mail.example.internal.", "ns.example.internal."},
+		"mesos":            {"ns1.mesos.", "ns2.example.internal."},
+	} {
+		var got []string
+		for _, lead := range z.Leads(z.Node(name(n)), dns.TypeANY) {
+			got = append(got, lead.String())
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s leads to %v, want %v", n, got, want)
+		}
+	}
+}
+
+func TestMasterFileFaults(t *testing.T) {
+	o := testOptions()
+	o.Aliases = []Alias{{name("mirror.example"), name("mesos")}}
+	for _, tc := range []struct{ title, text, want string }{
+		{"a word that is no type", "db.mesos. IN X 1\n", `0:1: `},
+		{"what is no address, and what comes after it", "a.mesos. A 1.2.3\n\nb.mesos. A 1.2.3.4\nc.mesos. AAAA 1.2.3.4.5\n", "0:1: bad A A: \"1.2.3\"\n0:4: bad AAAA AAAA: \"1.2.3.4.5\""},
+		{"in parentheses", "$TTL 5\nz.example. SOA a. b. (\n 1 2 ; x )\n 3 4 x\n )\nb.mesos. A x\n", "0:2: bad SOA zone parameter: \"x\"\n0:6: bad A A: \"x\""},
+		{"a quote that does not end", "a.mesos. TXT \"x\nb.mesos. A 1.2.3.4\n", `0:1: `},
+		{"a relative name", "db A 1.2.3.4\n", `0:1: bad owner name: "db" (a name that does not end in a dot wants an $ORIGIN before it)`},
+		{"$INCLUDE", "$INCLUDE /etc/passwd\n", `0:1: $INCLUDE directive not allowed: "/etc/passwd"`},
+		{"no data", "db.mesos. A\nx.mesos. SRV\nx.mesos. CNAME\n", "0:1: unexpected newline: \"\\n\"\n0:2: unexpected newline: \"\\n\"\n0:3: x.mesos. CNAME: has no data"},
+		{"out of all zones", "db.example. A 1.2.3.4\n", "0:1: db.example. A: is in no zone: it is outside of our domains, and no SOA record is above it"},
+		{"below an alias", "db.mirror.example. A 1.2.3.4\n", "0:1: db.mirror.example. A: is below the alias mirror.example."},
+		{"a zone at an alias", "mirror.example. SOA a. b. 1 2 3 4 5\n", "0:1: mirror.example. SOA: the name is an alias, by the settings"},
+		{"our own SOA", "mesos. SOA a. b. 1 2 3 4 5\n", "0:1: mesos. SOA: this zone's SOA record comes from the settings"},
+		{"two SOAs", "x. SOA a. b. 1 2 3 4 5\nx. NS a.\nx. SOA a. b. 1 2 3 4 5\n", "0:3: x. SOA: is given twice"},
+		{"no name server", "x. SOA a. b. 1 2 3 4 5\n", "0:1: x. SOA: the zone has no NS record"},
+		{"a delegation", "x.mesos. NS a.\n", "0:1: x.mesos. NS: delegates a part of the zone mesos., which is not supported"},
+		{"a wildcard", "*.mesos. A 1.2.3.4\n", "0:1: *.mesos. A: wildcards are not supported"},
+		{"DNAME", "x.mesos. DNAME y.\n", "0:1: x.mesos. DNAME: DNAME records are not supported: the setting aliases does the same"},
+		{"a signed zone", "x.mesos. DS 1 8 2 AABB\n", "0:1: x.mesos. DS: signed zones are not supported"},
+		{"another class", "x.mesos. CH TXT x\n", "0:1: x.mesos. TXT: is of the class CH, want IN"},
+		{"a TTL that is none", "x.mesos. 4294967295 A 1.2.3.4\n", "0:1: x.mesos. A: the TTL is more than 2147483647 (RFC 2181, section 8)"},
+		{"CNAME at the top", "mesos. CNAME y.\n", "0:1: mesos. CNAME: cannot stand at the top of a zone, beside its SOA record"},
+		{"CNAME and others", "x.mesos. CNAME y.\nx.mesos. A 1.2.3.4\n", "0:2: x.mesos. A: a CNAME record stands alone, and the name has others"},
+		{"others and CNAME", "x.mesos. A 1.2.3.4\nx.mesos. CNAME y.\n", "0:2: x.mesos. CNAME: a CNAME record stands alone, and the name has others"},
+		{"two CNAMEs", "x.mesos. CNAME y.\nx.mesos. CNAME Y.\nx.mesos. CNAME z.\n", "0:3: x.mesos. CNAME: the name has another CNAME record"},
+		{"too large", "x.mesos. TXT" + strings.Repeat(" "+strings.Repeat("x", 250), 9) + "\n", "0:1: x.mesos. TXT: is larger than 2000 octets"},
+		{"given up at last", strings.Repeat("x\n", 100), "%20"},
+	} {
+		t.Run(tc.title, func(t *testing.T) {
+			s, err := ReadStatic([]MasterFile{{Name: "0", Text: []byte(tc.text)}}, o)
+			if err == nil {
+				t.Fatalf("no fault; %d names", len(s.names))
+			}
+			want := tc.want
+			if want == "%20" {
+				if n := strings.Count(err.Error(), ": not a TTL"); n != 20 {
+					t.Errorf("%d faults", n)
+				}
+				return
+			}
+			if strings.HasSuffix(want, ": ") { // the rest is a matter of taste
+				if !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+					t.Errorf("got\n%v\nwant\n%s…", err, want)
+				}
+				return
+			}
+			if err.Error() != want {
+				t.Errorf("got\n%v\nwant\n%s", err, want)
+			}
+		})
+	}
+	entries, faults := readFile(MasterFile{"0", []byte("\n$GENERATE 0-65535 a$.mesos. A 1.2.3.4\n")}, 60, 5)
+	if len(entries) != 5 || faults.Error() != "0:2: there are more than 200000 records in all files" {
+		t.Errorf("%d records, %v", len(entries), faults)
+	}
+	if _, err := ReadStatic([]MasterFile{{"big", make([]byte, MaxMasterFile+1)}}, o); err == nil || !strings.Contains(err.Error(), "big: is larger") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestStaticEqual(t *testing.T) {
+	o := testOptions()
+	a := static(t, o, externalZone, ownNames).Static
+	b := static(t, o, ownNames, "; a comment\n"+strings.Replace(externalZone, "db  IN A 10.9.0.2\n    IN A 10.9.0.1", "db  IN A 10.9.0.1\n    IN A 10.9.0.2", 1)).Static
+	if !a.Equal(b) {
+		t.Error("the order of records makes a difference")
+	}
+	if c := static(t, o, strings.Replace(externalZone, "two", "three", 1), ownNames).Static; a.Equal(c) {
+		t.Error("another text makes none")
+	}
+	if a.Equal(nil) || !(*Static)(nil).Equal(nil) {
+		t.Error("none is not equal to none only")
+	}
+}
+
+// Static names go through the same histories as those of the cluster.
+func staticPatchText() string {
+	var b strings.Builder
+	for _, n := range []string{"db.marathon", "a", "b", "x.db.marathon", "_web._tcp.marathon", "web.a.b", "web.b"} {
+		fmt.Fprintf(&b, "%s.mesos. A 10.7.0.1\n%[1]s.mesos. TXT x\n%[1]s.mesos. SRV 0 0 1 db.marathon.mesos.\n", n)
+	}
+	b.WriteString("db.a.b.mesos. CNAME web.marathon.mesos.\nmarathon.mesos. 7 A 10.7.0.2\n")
+	return b.String()
+}
+
+func FuzzReadStatic(f *testing.F) {
+	f.Add([]byte(externalZone))
+	f.Add([]byte(ownNames))
+	f.Add([]byte("$GENERATE 1-3 x$.mesos. A 10.0.0.$\na.mesos. A\nb.mesos. TYPE65280 \\# 0\n(\n"))
+	set := testSet()
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if strings.Contains(strings.ToUpper(string(text)), "$GENERATE") && len(text) > 200 {
+			return // may be 100,000 records
+		}
+		o := testOptions()
+		s, err := ReadStatic([]MasterFile{{"f", text}}, o)
+		if err != nil {
+			for _, f := range err.(MasterFaults) {
+				if f.Line < 1 || f.Line > 1+strings.Count(string(text), "\n") {
+					t.Errorf("%v of %q", f, text)
+				}
+			}
+			return
+		}
+		o.Static = s
+		z := Compile(set, o, 1)
+		for n := range s.Names() {
+			node := z.Node(n)
+			if node == nil {
+				t.Fatalf("%v is missing", n)
+			}
+			for _, rr := range z.RRs(node, "owner.", dns.TypeANY) {
+				if _, err := dns.PackRR(rr, make([]byte, 3*maxRecord), 0, nil, false); err != nil {
+					t.Errorf("%v: %v", rr, err)
+				}
+			}
+		}
+	})
+}
