@@ -143,7 +143,7 @@ func (r *responder) fast(buf []byte, z *zone.Zone, c client, packet []byte) ([]b
 			writeAddrs6(&w, n.AAAA, z.TTL(n, dns.TypeAAAA), r.pick(len(n.AAAA)))
 			ok = len(n.AAAA) > 0
 		case dns.TypeSRV:
-			ok = w.services(z, &found, q.name, r)
+			ok = w.services(z, &found, key[:len(q.name)], r)
 		default:
 			ok = false
 		}

@@ -1,6 +1,8 @@
 package resolver
 
 import (
+	"strings"
+
 	"github.com/miekg/dns"
 
 	"toponym/zone"
@@ -11,7 +13,7 @@ import (
 // records that have a name below the alias get that.
 type names struct {
 	mirror zone.Mirror
-	end    string // of the name that was asked, where the mirror begins
+	end    string // of the name that was asked, where the mirror begins, in lower case
 }
 
 // names is for a name that was found by way of a mirror, or without one.
@@ -19,7 +21,9 @@ func (q *query) names(m zone.Mirror) names {
 	if m.From == "" {
 		return names{}
 	}
-	return names{m, q.suffix(m.To)}
+	// The letters of a question may be upper case at random (0x20), and data
+	// stays in caches as it is.
+	return names{m, strings.ToLower(q.suffix(m.To))}
 }
 
 // target is the target of an SRV record in presentation form.

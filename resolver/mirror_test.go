@@ -11,10 +11,10 @@ func TestAnswersByAlias(t *testing.T) {
 			answer one.MARATHON.mirror.eXample. 60 A 10.1.0.1`},
 		{"a service, whose targets are in the mirror", "_one._tcp.marathon.mirror.eXample. SRV", `
 			NOERROR qr aa
-			answer _one._tcp.marathon.mirror.eXample. 60 SRV 0 1 1001 one-6886e-s0.marathon.slave.mirror.eXample.
-			answer _one._tcp.marathon.mirror.eXample. 60 SRV 0 1 1002 one-6886e-s0.marathon.slave.mirror.eXample.
-			additional one-6886e-s0.marathon.slave.mirror.eXample. 5 A 192.0.2.1
-			additional one-6886e-s0.marathon.slave.mirror.eXample. 5 AAAA fd00:a::1`},
+			answer _one._tcp.marathon.mirror.eXample. 60 SRV 0 1 1001 one-6886e-s0.marathon.slave.mirror.example.
+			answer _one._tcp.marathon.mirror.eXample. 60 SRV 0 1 1002 one-6886e-s0.marathon.slave.mirror.example.
+			additional one-6886e-s0.marathon.slave.mirror.example. 5 A 192.0.2.1
+			additional one-6886e-s0.marathon.slave.mirror.example. 5 AAAA fd00:a::1`},
 		{"the same, all of it", "_one._tcp.marathon.mirror.example. ANY +tcp", `
 			NOERROR qr aa
 			answer _one._tcp.marathon.mirror.example. 60 SRV 0 1 1001 one-6886e-s0.marathon.slave.mirror.example.

@@ -69,8 +69,9 @@ func writeAddrs6(w *writer, addrs [][16]byte, ttl uint32, p picker) {
 const maxTargets = 256
 
 // services writes as many SRV records as fit, and when all do, the addresses
-// of their targets that fit, RRset by RRset. The name is that of the question.
-func (w *writer) services(z *zone.Zone, found *zone.Answer, name []byte, r *responder) bool {
+// of their targets that fit, RRset by RRset. The key is the name of the question
+// in lower case.
+func (w *writer) services(z *zone.Zone, found *zone.Answer, key []byte, r *responder) bool {
 	n := found.Node
 	if n.Targets() > maxTargets || len(n.SRV) == 0 {
 		return false
@@ -82,10 +83,10 @@ func (w *writer) services(z *zone.Zone, found *zone.Answer, name []byte, r *resp
 		k := p.at(i)
 		s := &n.SRV[k]
 		// A target in a mirror ends as the question does.
-		front, end := len(s.Target), name[len(name):]
+		front, end := len(s.Target), key[len(key):]
 		if found.Mirror.To > 0 {
 			if f, ok := found.Mirror.Front(s.Target); ok {
-				front, end = f, name[len(name)-found.Mirror.To:]
+				front, end = f, key[len(key)-found.Mirror.To:]
 			}
 		}
 		size := front + len(end)
