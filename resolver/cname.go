@@ -35,7 +35,7 @@ func chase(q *query, z *zone.Zone, n *zone.Node, o order) reply {
 				m.rcode = dns.RcodeNameError
 			}
 			soa := z.SOA(found)
-			soa.Hdr.Name = name[len(name)-found.Apex:].String()
+			soa.Hdr.Name = name[len(name)-z.Apex(found):].String()
 			m.authority = []dns.RR{soa}
 			return m
 		}
@@ -44,8 +44,9 @@ func chase(q *query, z *zone.Zone, n *zone.Node, o order) reply {
 		}
 		n = o.node(n, q.qtype)
 		called := names{}
-		if found.Mirror.From != "" {
-			called = names{found.Mirror, name[len(name)-found.Mirror.To:].String()}
+		if found.Mirrored() {
+			mirror := z.Mirror(found)
+			called = names{mirror, name[len(name)-mirror.To:].String()}
 		}
 		rrs := z.RRs(n, owner, q.qtype)
 		called.targets(rrs, n)

@@ -136,14 +136,14 @@ func (r *responder) fast(buf []byte, z *zone.Zone, c client, packet []byte) ([]b
 		switch q.qtype {
 		case dns.TypeA:
 			n := found.Node
-			writeAddrs4(&w, n.A, z.TTL(n, dns.TypeA), r.pick(len(n.A)))
+			writeAddrs4(&w, n.A, n.TTLOf(dns.TypeA), r.pick(len(n.A)))
 			ok = len(n.A) > 0 // or there is a CNAME record
 		case dns.TypeAAAA:
 			n := found.Node
-			writeAddrs6(&w, n.AAAA, z.TTL(n, dns.TypeAAAA), r.pick(len(n.AAAA)))
+			writeAddrs6(&w, n.AAAA, n.TTLOf(dns.TypeAAAA), r.pick(len(n.AAAA)))
 			ok = len(n.AAAA) > 0
 		case dns.TypeSRV:
-			ok = w.services(z, &found, key[:len(q.name)], r)
+			ok = w.services(z, found, key[:len(q.name)], r)
 		default:
 			ok = false
 		}

@@ -182,7 +182,7 @@ func lookUp(q *query, t Transport, z *zone.Zone, o order) (m reply, result zone.
 			m.rcode = dns.RcodeNameError
 		}
 		soa := z.SOA(found)
-		soa.Hdr.Name = q.suffix(found.Apex)
+		soa.Hdr.Name = q.suffix(z.Apex(found))
 		m.aa, m.authority = true, []dns.RR{soa}
 	case zone.Hit:
 		m = positive(q, t, z, found, o)
@@ -204,7 +204,7 @@ func positive(q *query, t Transport, z *zone.Zone, found zone.Answer, o order) r
 		return chase(q, z, found.Node, o)
 	}
 	n := o.node(found.Node, qtype)
-	called := q.names(found.Mirror)
+	called := q.names(z.Mirror(found))
 	m := reply{aa: true, answer: z.RRs(n, q.suffix(len(q.name)), qtype)}
 	called.targets(m.answer, n)
 	if !minimal {

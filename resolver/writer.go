@@ -71,31 +71,32 @@ const maxTargets = 256
 // services writes as many SRV records as fit, and when all do, the addresses
 // of their targets that fit, RRset by RRset. The key is the name of the question
 // in lower case.
-func (w *writer) services(z *zone.Zone, found *zone.Answer, key []byte, r *responder) bool {
+func (w *writer) services(z *zone.Zone, found zone.Answer, key []byte, r *responder) bool {
 	n := found.Node
 	if n.Targets() > maxTargets || len(n.SRV) == 0 {
 		return false
 	}
 	var at [maxTargets]uint16 // where the name of each target stands; 0: nowhere
-	ttl := z.TTL(n, dns.TypeSRV)
+	ttl, mirror := n.TTLOf(dns.TypeSRV), z.Mirror(found)
 	p := r.pick(len(n.SRV))
 	for i := range n.SRV {
 		k := p.at(i)
 		s := &n.SRV[k]
-		// A target in a mirror ends as the question does.
-		front, end := len(s.Target), key[len(key):]
-		if found.Mirror.To > 0 {
-			if f, ok := found.Mirror.Front(s.Target); ok {
-				front, end = f, key[len(key)-found.Mirror.To:]
+		front, size := len(s.Target), len(s.Target)
+		if mirror.To > 0 {
+			if f, ok := mirror.Front(s.Target); ok {
+				front, size = f, f+mirror.To
 			}
 		}
-		size := front + len(end)
 		next := w.off + sizeSRV + size
 		if next > w.size {
 			w.cut = true
 			return true
 		}
-		w.srv(s, ttl, front, end)
+		w.srv(s, ttl, front, size)
+		if front < size {
+			copy(w.buf[next-mirror.To:], key[len(key)-mirror.To:])
+		}
 		if target := n.Target(k); at[target] == 0 {
 			if next-size > maxPointer {
 				return false
@@ -116,30 +117,29 @@ func (w *writer) services(z *zone.Zone, found *zone.Answer, key []byte, r *respo
 		}
 		at[target] = 0
 		if t := z.TargetNode(n, target); t != nil {
-			w.addresses(z, t, 0xC000|owner, r)
+			w.addresses(t, 0xC000|owner, r)
 		}
 	}
 	return true
 }
 
-// srv writes an SRV record. Its target, so many octets of the record's and
-// behind them an end, is not compressed (RFC 2782).
-func (w *writer) srv(s *zone.SRV, ttl uint32, front int, end []byte) {
+// srv writes an SRV record with so many octets of its target, which has a size
+// and is not compressed (RFC 2782).
+func (w *writer) srv(s *zone.SRV, ttl uint32, front, size int) {
 	w.answers++
-	b := w.buf[w.off : w.off+sizeSRV+front+len(end)]
-	header(b, toQuestion, dns.TypeSRV, ttl, uint16(6+front+len(end)))
+	b := w.buf[w.off : w.off+sizeSRV+size]
+	header(b, toQuestion, dns.TypeSRV, ttl, uint16(6+size))
 	binary.BigEndian.PutUint16(b[fixedSize:], s.Priority)
 	binary.BigEndian.PutUint16(b[fixedSize+2:], s.Weight)
 	binary.BigEndian.PutUint16(b[fixedSize+4:], s.Port)
 	copy(b[sizeSRV:], s.Target[:front])
-	copy(b[sizeSRV+front:], end)
 }
 
 // addresses writes the A and the AAAA records of a target, each where all fit.
-func (w *writer) addresses(z *zone.Zone, n *zone.Node, owner uint16, r *responder) {
+func (w *writer) addresses(n *zone.Node, owner uint16, r *responder) {
 	if w.off+len(n.A)*sizeA <= w.size {
 		p := r.pick(len(n.A))
-		ttl := z.TTL(n, dns.TypeA)
+		ttl := n.TTLOf(dns.TypeA)
 		for i := range n.A {
 			b := w.buf[w.off : w.off+sizeA]
 			header(b, owner, dns.TypeA, ttl, 4)
@@ -150,7 +150,7 @@ func (w *writer) addresses(z *zone.Zone, n *zone.Node, owner uint16, r *responde
 	}
 	if w.off+len(n.AAAA)*sizeAAAA <= w.size {
 		p := r.pick(len(n.AAAA))
-		ttl := z.TTL(n, dns.TypeAAAA)
+		ttl := n.TTLOf(dns.TypeAAAA)
 		for i := range n.AAAA {
 			b := w.buf[w.off : w.off+sizeAAAA]
 			header(b, owner, dns.TypeAAAA, ttl, 16)
@@ -168,7 +168,7 @@ func (w *writer) negative(z *zone.Zone, name []byte, found zone.Answer) bool {
 	if w.off+2+len(soa) > w.size {
 		return false // it may fit when its names are compressed
 	}
-	owner := toQuestion + len(name) - found.Apex
+	owner := toQuestion + len(name) - z.Apex(found)
 	binary.BigEndian.PutUint16(w.buf[w.off:], uint16(owner))
 	w.off += 2 + copy(w.buf[w.off+2:], soa)
 	w.authority = 1

@@ -1,13 +1,39 @@
 package zone
 
-import "toponym/records"
+import (
+	"encoding/binary"
+
+	"toponym/records"
+)
 
 // cut is a name below which a zone begins: an origin, or an alias, below which
 // what is asked is looked up under another name.
 type cut struct {
 	name   records.Name
+	tail   uint64 // see tail
+	mask   uint64 // what of a tail the name has
 	origin uint16
 	target records.Name // of an alias; "" for an origin
+}
+
+func newCut(name records.Name) cut {
+	mask := ^uint64(0)
+	if short := 8 - len(name); short > 0 {
+		mask >>= 8 * short
+	}
+	return cut{name: name, tail: tail(octets(name)), mask: mask}
+}
+
+// tail are the last eight octets of a name. Most names that do not end as
+// another are told from it by these.
+func tail(name []byte) (t uint64) {
+	if len(name) >= 8 {
+		return binary.BigEndian.Uint64(name[len(name)-8:])
+	}
+	for _, c := range name {
+		t = t<<8 | uint64(c)
+	}
+	return t
 }
 
 // cutsOf are the origins and aliases of a zone.
@@ -20,7 +46,9 @@ type cut struct {
 func cutsOf(origins []origin, aliases []Alias) []cut {
 	var list []cut
 	for i, o := range origins {
-		list = append(list, cut{name: o.name, origin: uint16(i)})
+		c := newCut(o.name)
+		c.origin = uint16(i)
+		list = append(list, c)
 	}
 	taken := map[records.Name]bool{}
 	for _, o := range origins {
@@ -30,7 +58,9 @@ func cutsOf(origins []origin, aliases []Alias) []cut {
 	for _, a := range aliases {
 		if !taken[a.Name] && len(taken) < 2*maxOrigins {
 			taken[a.Name] = true
-			direct = append(direct, cut{name: a.Name, target: a.Target})
+			c := newCut(a.Name)
+			c.target = a.Target
+			direct = append(direct, c)
 		}
 	}
 	for _, c := range direct[len(origins):] {
@@ -38,7 +68,8 @@ func cutsOf(origins []origin, aliases []Alias) []cut {
 		for range direct {
 			next := closest(direct, octets(target))
 			if next < 0 || direct[next].target == "" {
-				list = append(list, cut{name: c.name, target: target})
+				c.target = target
+				list = append(list, c)
 				break
 			}
 			t := target[:len(target)-len(direct[next].name)] + direct[next].target
@@ -58,7 +89,11 @@ const maxName = 255
 // negative when there is none.
 func closest(list []cut, name []byte) int {
 	best, length := -1, 0
+	end := tail(name)
 	for i := range list {
+		if (list[i].tail^end)&list[i].mask != 0 {
+			continue
+		}
 		c := list[i].name
 		from := len(name) - len(c)
 		if len(c) <= length || from < 0 || string(name[from:]) != string(c) {

@@ -34,6 +34,17 @@ func (m Mirror) Text(n records.Name, end string) string {
 	return (n[:front] + records.Root).String() + end
 }
 
+// Mirrored reports whether a name was found by an alias.
+func (a Answer) Mirrored() bool { return a.to > 0 }
+
+// Mirror is the alias that a name was found by.
+func (z *Zone) Mirror(a Answer) Mirror {
+	if !a.Mirrored() {
+		return Mirror{}
+	}
+	return Mirror{From: z.cuts[a.alias].target, To: int(a.to)}
+}
+
 // below looks up a name that has no node of its own: it is below an alias, or
 // not there, or not ours.
 func (z *Zone) below(asked []byte, qtype uint16) (Answer, Result) {
@@ -44,16 +55,11 @@ func (z *Zone) below(asked []byte, qtype uint16) (Answer, Result) {
 	if z.cuts[i].target != "" {
 		return z.mirrored(asked, qtype, i)
 	}
-	a := z.under(z.cuts[i].origin, len(z.cuts[i].name))
+	a := Answer{origin: z.cuts[i].origin}
 	if z.silent(a.origin) {
 		return a, NotReady
 	}
 	return a, NXDomain
-}
-
-// under is what is known of a name as soon as its origin is.
-func (z *Zone) under(origin uint16, apex int) Answer {
-	return Answer{Origin: z.origins[origin].name, Apex: apex, origin: origin}
 }
 
 // silent reports whether nothing can be said of an origin's names yet.
@@ -65,12 +71,11 @@ func (z *Zone) mirrored(asked []byte, qtype uint16, i int) (Answer, Result) {
 	// so this is room enough even for what is too long to be a name.
 	var buf [2 * maxName]byte
 	name := buf[:copy(buf[:], asked)]
-	var front int
-	var target records.Name
+	var front, alias int
 	for z.cuts[i].target != "" {
-		target = z.cuts[i].target
+		alias = i
 		front = len(name) - len(z.cuts[i].name)
-		name = buf[:front+copy(buf[front:], target)]
+		name = buf[:front+copy(buf[front:], z.cuts[i].target)]
 		if i = closest(z.cuts, name); i < 0 {
 			return Answer{}, NotOurs
 		}
@@ -78,8 +83,12 @@ func (z *Zone) mirrored(asked []byte, qtype uint16, i int) (Answer, Result) {
 	// What is above the target in its zone is not above the alias: there the
 	// alias is the apex.
 	apex := min(front, len(name)-len(z.cuts[i].name))
-	a := z.under(z.cuts[i].origin, len(asked)-apex)
-	a.Mirror = Mirror{From: target, To: len(asked) - front}
+	a := Answer{
+		origin: z.cuts[i].origin,
+		alias:  uint16(alias),
+		to:     uint8(len(asked) - front),
+		apex:   uint8(len(asked) - apex),
+	}
 	if z.silent(a.origin) {
 		return a, NotReady
 	}
@@ -88,7 +97,7 @@ func (z *Zone) mirrored(asked []byte, qtype uint16, i int) (Answer, Result) {
 	case apex == 0:
 		n = z.apex(n, a.origin, qtype)
 	case n == nil && z.above(asked):
-		n = &Node{Name: records.Name(asked), Data: &none, origin: a.origin}
+		n = z.node(records.Name(asked), &none, a.origin)
 	case n == nil:
 		return a, NXDomain
 	}

@@ -107,7 +107,7 @@ func TestAliases(t *testing.T) {
 			if got == NotOurs {
 				return
 			}
-			if apex := asked[len(asked)-a.Apex:]; apex != name(tc.apex) {
+			if apex := asked[len(asked)-z.Apex(a):]; apex != name(tc.apex) {
 				t.Errorf("apex %v, want %v", apex, tc.apex)
 			}
 			switch {
@@ -117,8 +117,9 @@ func TestAliases(t *testing.T) {
 				t.Errorf("node %v, want %v", a.Node, tc.node)
 			}
 			// Before the first state the same names are ours.
-			if p, got := Pending(aliasOptions()).Lookup([]byte(asked), tc.qtype); got != NotReady || p.Apex != a.Apex {
-				t.Errorf("before the first state: %v, apex of %d octets", got, p.Apex)
+			pending := Pending(aliasOptions())
+			if p, got := pending.Lookup([]byte(asked), tc.qtype); got != NotReady || pending.Apex(p) != z.Apex(a) {
+				t.Errorf("before the first state: %v, apex of %d octets", got, pending.Apex(p))
 			}
 		})
 	}
@@ -141,8 +142,8 @@ func TestAliasHidesNames(t *testing.T) {
 	o.Aliases = append(o.Aliases, Alias{name("marathon.mesos"), name("dcos.thisdcos.directory")})
 	z := Compile(testSet(), o, 7)
 	for _, n := range []string{"web.marathon.mesos", "_tcp.marathon.mesos"} {
-		if a, r := z.Lookup([]byte(name(n)), dns.TypeA); r != NXDomain || a.Origin != name("dcos.thisdcos.directory") {
-			t.Errorf("%s: %v in %v", n, r, a.Origin)
+		if a, r := z.Lookup([]byte(name(n)), dns.TypeA); r != NXDomain || z.Origin(a) != name("dcos.thisdcos.directory") {
+			t.Errorf("%s: %v in %v", n, r, z.Origin(a))
 		}
 	}
 	if _, r := z.Lookup([]byte(name("leader.mesos")), dns.TypeA); r != Hit {
@@ -164,10 +165,11 @@ func TestMirrorNames(t *testing.T) {
 		{"x.mesos.thisdcos.global", "mesos.thisdcos.global.", long, long + "."},
 	} {
 		a, _ := z.Lookup([]byte(name(tc.asked)), dns.TypeA)
-		if tc.end != "" && a.Mirror.To != len(name(tc.end)) {
-			t.Errorf("%s: the mirror is of %d octets, want those of %s", tc.asked, a.Mirror.To, tc.end)
+		m := z.Mirror(a)
+		if tc.end != "" && m.To != len(name(tc.end)) {
+			t.Errorf("%s: the mirror is of %d octets, want those of %s", tc.asked, m.To, tc.end)
 		}
-		if got := a.Mirror.Text(name(tc.target), tc.end); got != tc.want {
+		if got := m.Text(name(tc.target), tc.end); got != tc.want {
 			t.Errorf("%s for who asked %s is %s, want %s", tc.target, tc.asked, got, tc.want)
 		}
 	}
@@ -208,8 +210,8 @@ func FuzzLookup(f *testing.F) {
 		if r == NotOurs {
 			return
 		}
-		if a.Apex < 1 || a.Apex > len(n) || !n.Under(n[len(n)-a.Apex:]) {
-			t.Errorf("%v: an apex of %d octets", n, a.Apex)
+		if apex := z.Apex(a); apex < 1 || apex > len(n) || !n.Under(n[len(n)-apex:]) {
+			t.Errorf("%v: an apex of %d octets", n, apex)
 		}
 		if (r == Hit || r == NoData) != (a.Node != nil) {
 			t.Errorf("%v: %v with the node %v", n, r, a.Node)

@@ -13,6 +13,7 @@ type Node struct {
 	*records.Data
 	Apex   bool   // the name is an origin: it owns SOA and NS as well
 	origin uint16 // of the name, as a place in the zone's origins
+	ttl    uint32 // of the data, in seconds
 
 	targets *targets // of the SRV records; nil when there are none
 	extra   *extra   // what master files say of the name; nil for nothing
@@ -112,18 +113,23 @@ func (n *Node) Target(i int) int {
 // does not have it. It costs less than a look-up of its name.
 func (z *Zone) TargetNode(n *Node, place int) *Node { return z.at(n.targets.ids[place]) }
 
-// TTL is that of a node's records of a type, in seconds.
-func (z *Zone) TTL(n *Node, rtype uint16) uint32 {
+// TTLOf is the TTL of the node's records of a type, in seconds.
+func (n *Node) TTLOf(rtype uint16) uint32 {
 	if n.extra != nil {
 		if s := n.extra.set(rtype); s != nil {
 			return s.ttl
 		}
 	}
-	return z.clusterTTL(n.Data, n.origin)
+	return n.ttl
 }
 
-// clusterTTL is the TTL of records of the set.
-func (z *Zone) clusterTTL(d *records.Data, origin uint16) uint32 {
+// node is a node with data of the set, in an origin.
+func (z *Zone) node(name records.Name, d *records.Data, origin uint16) *Node {
+	return &Node{Name: name, Data: d, origin: origin, ttl: z.dataTTL(d, origin)}
+}
+
+// dataTTL is the TTL of data in an origin.
+func (z *Zone) dataTTL(d *records.Data, origin uint16) uint32 {
 	if d.TTL != 0 {
 		return d.TTL
 	}

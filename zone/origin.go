@@ -44,7 +44,7 @@ func originsOf(o Options) []origin {
 			return
 		}
 		seen[n.name] = true
-		n.bare = &Node{Name: n.name, Data: &none, Apex: true, origin: uint16(len(list))}
+		n.bare = &Node{Name: n.name, Data: &none, Apex: true, origin: uint16(len(list)), ttl: n.ttl}
 		list = append(list, n)
 	}
 	for _, from := range o.Origins {
@@ -89,7 +89,7 @@ func (s *soaData) appendNegative(b []byte, serial uint32) []byte {
 }
 
 // NegativeSOA is the SOA record of a negative answer without its owner, which
-// is the end of the name that was asked, of a.Apex octets: type, class, TTL,
+// is the end of the name that was asked, of as many octets as Apex says: type, class, TTL,
 // length and data in wire form (RFC 1035, section 3.3.13; RFC 2308, section 3).
 // Nobody may change it.
 func (z *Zone) NegativeSOA(a Answer) []byte { return z.origins[a.origin].negative }

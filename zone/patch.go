@@ -104,7 +104,7 @@ func (z *Zone) set(name records.Name, d *records.Data) {
 	w := z.writer
 	x := z.o.Static.of(name)
 	if x != nil {
-		d, x = x.join(d, z.clusterTTL(d, place))
+		d, x = x.join(d, z.dataTTL(d, place))
 	}
 	id, known := w.known(z, name)
 	if x == nil && d.Empty() {
@@ -116,7 +116,8 @@ func (z *Zone) set(name records.Name, d *records.Data) {
 	if !known {
 		id = w.number(z, name)
 	}
-	n := &Node{Name: w.names[id].name, Data: d, origin: place, extra: x}
+	n := z.node(w.names[id].name, d, place)
+	n.extra = x
 	n.targets = w.targets(z, d.SRV)
 	old := z.at(id)
 	if old != nil {
@@ -147,7 +148,7 @@ func (z *Zone) adopt(name records.Name, place uint16) {
 			return
 		}
 		name = z.writer.names[id].name
-		z.put(id, &Node{Name: name, Data: &none, origin: place})
+		z.put(id, z.node(name, &none, place))
 	}
 }
 
@@ -162,7 +163,9 @@ func (z *Zone) clear(id uint32) {
 	z.counts.add(n, -1)
 	w.release(z, n)
 	if n.Apex || w.names[id].children > 0 {
-		z.put(id, &Node{Name: n.Name, Data: &none, Apex: n.Apex, origin: n.origin})
+		bare := z.node(n.Name, &none, n.origin)
+		bare.Apex = n.Apex
+		z.put(id, bare)
 		return
 	}
 	for {

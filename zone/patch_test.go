@@ -65,7 +65,7 @@ func patchOptions() (records.Options, Options) {
 func text(z *Zone) string {
 	var lines []string
 	for n := range z.All() {
-		line := fmt.Sprint(n.Name, n.Apex, z.origins[n.origin].name, z.TTL(n, dns.TypeA), n.A, n.AAAA, n.SRV, n.PTR, z.RRs(n, "x.", dns.TypeANY))
+		line := fmt.Sprint(n.Name, n.Apex, z.origins[n.origin].name, n.TTLOf(dns.TypeA), n.A, n.AAAA, n.SRV, n.PTR, z.RRs(n, "x.", dns.TypeANY))
 		for i, s := range n.SRV {
 			// By number or by name, the target is the same.
 			byNumber, byName := z.TargetNode(n, n.Target(i)), z.Node(s.Target)

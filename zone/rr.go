@@ -13,7 +13,7 @@ import (
 func (z *Zone) RRs(n *Node, owner string, qtype uint16) []dns.RR {
 	var rrs []dns.RR
 	header := func(t uint16) dns.RR_Header {
-		return dns.RR_Header{Name: owner, Rrtype: t, Class: dns.ClassINET, Ttl: z.TTL(n, t)}
+		return dns.RR_Header{Name: owner, Rrtype: t, Class: dns.ClassINET, Ttl: n.TTLOf(t)}
 	}
 	want := func(t uint16) bool { return qtype == t || qtype == dns.TypeANY }
 

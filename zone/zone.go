@@ -54,15 +54,29 @@ func (r Result) String() string {
 	return [...]string{"not ours", "not ready", "NXDOMAIN", "NODATA", "hit"}[r]
 }
 
-// Answer is what a look-up found. All but the Node is set unless the result is
-// NotOurs, and the Node where the name exists.
+// Answer is what a look-up found. It is small, as each query makes one: the zone
+// that gave it tells what it means. All of it but the Node is set unless the
+// result is NotOurs, and the Node where the name exists.
 type Answer struct {
-	Origin records.Name // the zone that the name is in
-	Apex   int          // how many octets at the end of the name that was asked are the zone's apex
-	Node   *Node
-	Mirror Mirror // the alias that the name was found by
+	Node *Node
 
-	origin uint16 // as a place in the zone's origins
+	origin uint16 // that the name is in, as a place in the zone's origins
+	alias  uint16 // that the name was found by, as a place in the zone's cuts
+	to     uint8  // see Mirror; 0 for a name that was found as it was asked
+	apex   uint8  // see Apex; 0 for the origin's own name
+}
+
+// Origin is the origin that the name of an answer is in. By an alias, it is not
+// above the name that was asked.
+func (z *Zone) Origin(a Answer) records.Name { return z.origins[a.origin].name }
+
+// Apex is how many octets at the end of the name that was asked are the top of
+// the zone, as the client sees it: those of the origin, or of its alias.
+func (z *Zone) Apex(a Answer) int {
+	if a.apex != 0 {
+		return int(a.apex)
+	}
+	return len(z.origins[a.origin].name)
 }
 
 // Pending is the zone before the first state has arrived: it knows which names
@@ -82,9 +96,8 @@ func (z *Zone) Lookup(qname []byte, qtype uint16) (Answer, Result) {
 	if n == nil {
 		return z.below(qname, qtype)
 	}
-	from := &z.origins[n.origin]
-	a := Answer{Origin: from.name, Apex: len(from.name), Node: n, origin: n.origin}
-	if !z.ready && !from.known {
+	a := Answer{Node: n, origin: n.origin}
+	if z.silent(n.origin) {
 		a.Node = nil
 		return a, NotReady
 	}
