@@ -56,7 +56,7 @@ func cutsOf(origins []origin, aliases []Alias) []cut {
 	}
 	direct := list
 	for _, a := range aliases {
-		if !taken[a.Name] && len(taken) < 2*maxOrigins {
+		if !taken[a.Name] && len(taken) < 3*MaxOrigins {
 			taken[a.Name] = true
 			c := newCut(a.Name)
 			c.target = a.Target

@@ -30,9 +30,9 @@ type soaData struct {
 // section 3).
 func (s *soaData) negativeTTL() uint32 { return min(s.ttl, s.minimum) }
 
-// maxOrigins bounds the origins and the aliases, each: look-ups of names that
-// are not there try them one by one.
-const maxOrigins = 1 << 10
+// MaxOrigins bounds the origins of the settings, the zones of master files and
+// the aliases, each: look-ups of names that are not there try all, one by one.
+const MaxOrigins = 512
 
 // originsOf are the origins of the options. Of two with one name the first
 // counts.
@@ -40,7 +40,7 @@ func originsOf(o Options) []origin {
 	var list []origin
 	seen := map[records.Name]bool{}
 	add := func(n origin) {
-		if seen[n.name] || len(list) == maxOrigins {
+		if seen[n.name] || len(list) == 2*MaxOrigins {
 			return
 		}
 		seen[n.name] = true

@@ -124,8 +124,8 @@ func (s *Static) readZones(entries []entry, o Options) (faults MasterFaults) {
 			faults = append(faults, e.fault("is given twice"))
 		case !servers[e.name]:
 			faults = append(faults, e.fault("the zone has no NS record"))
-		case len(s.zones) == maxOrigins/2:
-			faults = append(faults, e.fault("there are more than %d zones", maxOrigins/2))
+		case len(s.zones) == MaxOrigins:
+			faults = append(faults, e.fault("there are more than %d zones", MaxOrigins))
 		default:
 			mname, _ := wire(soa.Ns) // checked with the record
 			rname, _ := wire(soa.Mbox)

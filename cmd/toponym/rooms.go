@@ -130,6 +130,9 @@ func zoneOptions(c *config.Config, r records.Options) (zone.Options, error) {
 		}
 		o.Aliases = append(o.Aliases, zone.Alias{Name: name, Target: target})
 	}
+	if len(o.Origins) > zone.MaxOrigins || len(o.Aliases) > zone.MaxOrigins {
+		return o, fmt.Errorf("viewDomains, aliases: there are more than %d", zone.MaxOrigins)
+	}
 	return o, nil
 }
 
