@@ -55,7 +55,7 @@ func (z *Zone) below(asked []byte, qtype uint16) (Answer, Result) {
 	if z.cuts[i].target != "" {
 		return z.mirrored(asked, qtype, i)
 	}
-	a := Answer{origin: z.cuts[i].origin}
+	a := Answer{origin: z.cuts[i].origin, ours: true}
 	if z.silent(a.origin) {
 		return a, NotReady
 	}
@@ -88,6 +88,7 @@ func (z *Zone) mirrored(asked []byte, qtype uint16, i int) (Answer, Result) {
 		alias:  uint16(alias),
 		to:     uint8(len(asked) - front),
 		apex:   uint8(len(asked) - apex),
+		ours:   true,
 	}
 	if z.silent(a.origin) {
 		return a, NotReady

@@ -104,6 +104,9 @@ func TestAliases(t *testing.T) {
 			if got != tc.want {
 				t.Fatalf("got %v, want %v", got, tc.want)
 			}
+			if ours := z.Origin(a) != ""; ours != (got != NotOurs) {
+				t.Errorf("in the origin %v", z.Origin(a))
+			}
 			if got == NotOurs {
 				return
 			}

@@ -64,11 +64,17 @@ type Answer struct {
 	alias  uint16 // that the name was found by, as a place in the zone's cuts
 	to     uint8  // see Mirror; 0 for a name that was found as it was asked
 	apex   uint8  // see Apex; 0 for the origin's own name
+	ours   bool   // the result is not NotOurs
 }
 
-// Origin is the origin that the name of an answer is in. By an alias, it is not
-// above the name that was asked.
-func (z *Zone) Origin(a Answer) records.Name { return z.origins[a.origin].name }
+// Origin is the origin that the name of an answer is in, "" for a name that is
+// not ours. By an alias, it is not above the name that was asked.
+func (z *Zone) Origin(a Answer) records.Name {
+	if !a.ours {
+		return ""
+	}
+	return z.origins[a.origin].name
+}
 
 // Apex is how many octets at the end of the name that was asked are the top of
 // the zone, as the client sees it: those of the origin, or of its alias.
@@ -96,7 +102,7 @@ func (z *Zone) Lookup(qname []byte, qtype uint16) (Answer, Result) {
 	if n == nil {
 		return z.below(qname, qtype)
 	}
-	a := Answer{Node: n, origin: n.origin}
+	a := Answer{Node: n, origin: n.origin, ours: true}
 	if z.silent(n.origin) {
 		a.Node = nil
 		return a, NotReady
