@@ -35,14 +35,14 @@ func (m Mirror) Text(n records.Name, end string) string {
 }
 
 // Mirrored reports whether a name was found by an alias.
-func (a Answer) Mirrored() bool { return a.to > 0 }
+func (a Answer) Mirrored() bool { return a.where.to() > 0 }
 
 // Mirror is the alias that a name was found by.
 func (z *Zone) Mirror(a Answer) Mirror {
 	if !a.Mirrored() {
 		return Mirror{}
 	}
-	return Mirror{From: z.cuts[a.alias].target, To: int(a.to)}
+	return Mirror{From: z.cuts[a.where.alias()].target, To: a.where.to()}
 }
 
 // below looks up a name that has no node of its own: it is below an alias, or
@@ -55,8 +55,8 @@ func (z *Zone) below(asked []byte, qtype uint16) (Answer, Result) {
 	if z.cuts[i].target != "" {
 		return z.mirrored(asked, qtype, i)
 	}
-	a := Answer{origin: z.cuts[i].origin, ours: true}
-	if z.silent(a.origin) {
+	a := Answer{where: newWhere(z.cuts[i].origin)}
+	if z.silent(z.cuts[i].origin) {
 		return a, NotReady
 	}
 	return a, NXDomain
@@ -83,22 +83,17 @@ func (z *Zone) mirrored(asked []byte, qtype uint16, i int) (Answer, Result) {
 	// What is above the target in its zone is not above the alias: there the
 	// alias is the apex.
 	apex := min(front, len(name)-len(z.cuts[i].name))
-	a := Answer{
-		origin: z.cuts[i].origin,
-		alias:  uint16(alias),
-		to:     uint8(len(asked) - front),
-		apex:   uint8(len(asked) - apex),
-		ours:   true,
-	}
-	if z.silent(a.origin) {
+	origin := z.cuts[i].origin
+	a := Answer{where: newWhere(origin).by(alias, len(asked)-front, len(asked)-apex)}
+	if z.silent(origin) {
 		return a, NotReady
 	}
 	n := z.find(name)
 	switch {
 	case apex == 0:
-		n = z.apex(n, a.origin, qtype)
+		n = z.apex(n, origin, qtype)
 	case n == nil && z.above(asked):
-		n = z.node(records.Name(asked), &none, a.origin)
+		n = z.node(records.Name(asked), &none, origin)
 	case n == nil:
 		return a, NXDomain
 	}

@@ -92,13 +92,13 @@ func (s *soaData) appendNegative(b []byte, serial uint32) []byte {
 // is the end of the name that was asked, of as many octets as Apex says: type, class, TTL,
 // length and data in wire form (RFC 1035, section 3.3.13; RFC 2308, section 3).
 // Nobody may change it.
-func (z *Zone) NegativeSOA(a Answer) []byte { return z.origins[a.origin].negative }
+func (z *Zone) NegativeSOA(a Answer) []byte { return z.origins[a.where.origin()].negative }
 
 // SOA is the SOA record that goes with an answer, as a negative one has it. Its
 // owner is the origin, of which the name that was asked may have an alias.
 func (z *Zone) SOA(a Answer) *dns.SOA {
-	soa := z.soa(a.origin)
-	soa.Hdr.Ttl = z.origins[a.origin].soa.negativeTTL()
+	soa := z.soa(a.where.origin())
+	soa.Hdr.Ttl = z.origins[a.where.origin()].soa.negativeTTL()
 	return soa
 }
 

@@ -115,12 +115,15 @@ func TestStatic(t *testing.T) {
 
 // What files have for zones of their own is known before the first state.
 func TestStaticBeforeTheFirstState(t *testing.T) {
-	z := Pending(static(t, testOptions(), externalZone, ownNames))
+	o := testOptions()
+	o.Aliases = []Alias{{name("mirror.example"), name("example.internal")}, {name("mirror.mesos"), name("mesos")}}
+	z := Pending(static(t, o, externalZone, ownNames))
 	for _, tc := range []struct {
 		name string
 		want Result
 	}{
 		{"db.example.internal", Hit}, {"x.example.internal", NXDomain}, {"_tcp.example.internal", NoData},
+		{"db.mirror.example", Hit}, {"x.mirror.example", NXDomain}, {"mirror.example", NoData}, {"db.mirror.mesos", NotReady},
 		{"db.mesos", NotReady}, {"mesos", NotReady}, {"x.mesos", NotReady},
 	} {
 		a, r := z.Lookup([]byte(name(tc.name)), dns.TypeA)
@@ -280,4 +283,25 @@ func FuzzReadStatic(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A zone of a master file may lie in ours. What the cluster has there is in it.
+func TestStaticZoneInOurs(t *testing.T) {
+	o := static(t, testOptions(), "marathon.mesos. 9 SOA a. b. 1 2 3 4 8\nmarathon.mesos. NS a.\nweb.marathon.mesos. MX 1 a.\n")
+	z := Compile(testSet(), o, 7)
+	for _, tc := range []struct {
+		name   string
+		want   Result
+		origin string
+		ttl    uint32
+	}{
+		{"web.marathon.mesos", Hit, "marathon.mesos", 8},
+		{"nope.marathon.mesos", NXDomain, "marathon.mesos", 8},
+		{"nope.mesos", NXDomain, "mesos", 30},
+	} {
+		a, r := z.Lookup([]byte(name(tc.name)), dns.TypeA)
+		if r != tc.want || z.Origin(a) != name(tc.origin) || z.SOA(a).Hdr.Ttl != tc.ttl {
+			t.Errorf("%s: %v in %v with %v", tc.name, r, z.Origin(a), z.SOA(a))
+		}
+	}
 }

@@ -58,31 +58,46 @@ func (r Result) String() string {
 // that gave it tells what it means. All of it but the Node is set unless the
 // result is NotOurs, and the Node where the name exists.
 type Answer struct {
-	Node *Node
-
-	origin uint16 // that the name is in, as a place in the zone's origins
-	alias  uint16 // that the name was found by, as a place in the zone's cuts
-	to     uint8  // see Mirror; 0 for a name that was found as it was asked
-	apex   uint8  // see Apex; 0 for the origin's own name
-	ours   bool   // the result is not NotOurs
+	Node  *Node
+	where where
 }
+
+// where says where a name is, in one word because fields that are smaller would
+// be moved one by one: the lowest 16 bits are the place of the origin among the
+// zone's, the next 16 that of the alias among the cuts, then 8 for Mirror.To
+// and 8 for Apex, each 0 for a name that was found as it was asked, and a bit
+// that is set for a name that is ours.
+type where uint64
+
+func newWhere(origin uint16) where { return where(origin) | 1<<48 }
+
+// by adds the alias that the name was found by.
+func (w where) by(alias, to, apex int) where {
+	return w | where(alias)<<16 | where(to)<<32 | where(apex)<<40
+}
+
+func (w where) ours() bool     { return w>>48 != 0 }
+func (w where) origin() uint16 { return uint16(w) }
+func (w where) alias() uint16  { return uint16(w >> 16) }
+func (w where) to() int        { return int(uint8(w >> 32)) }
+func (w where) apex() int      { return int(uint8(w >> 40)) }
 
 // Origin is the origin that the name of an answer is in, "" for a name that is
 // not ours. By an alias, it is not above the name that was asked.
 func (z *Zone) Origin(a Answer) records.Name {
-	if !a.ours {
+	if !a.where.ours() {
 		return ""
 	}
-	return z.origins[a.origin].name
+	return z.origins[a.where.origin()].name
 }
 
 // Apex is how many octets at the end of the name that was asked are the top of
 // the zone, as the client sees it: those of the origin, or of its alias.
 func (z *Zone) Apex(a Answer) int {
-	if a.apex != 0 {
-		return int(a.apex)
+	if apex := a.where.apex(); apex != 0 {
+		return apex
 	}
-	return len(z.origins[a.origin].name)
+	return len(z.origins[a.where.origin()].name)
 }
 
 // Pending is the zone before the first state has arrived: it knows which names
@@ -102,7 +117,7 @@ func (z *Zone) Lookup(qname []byte, qtype uint16) (Answer, Result) {
 	if n == nil {
 		return z.below(qname, qtype)
 	}
-	a := Answer{Node: n, origin: n.origin, ours: true}
+	a := Answer{Node: n, where: newWhere(n.origin)}
 	if z.silent(n.origin) {
 		a.Node = nil
 		return a, NotReady
