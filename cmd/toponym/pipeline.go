@@ -68,11 +68,11 @@ func (p *pipeline) event(e state.Event) {
 	} else {
 		z = zone.Compile(p.set, p.o, serial)
 	}
-	p.publish(z, len(changes.Names))
+	p.swap(z, len(changes.Names))
 }
 
-// publish makes z the zone that is answered from.
-func (p *pipeline) publish(z *zone.Zone, changed int) {
+// swap makes z the zone that is answered from.
+func (p *pipeline) swap(z *zone.Zone, changed int) {
 	p.zones.Swap(z)
 	n := z.Counts()
 	p.log.Debugf("serial %d: %d names changed; %d names with %d A, %d AAAA, %d SRV and %d PTR records",
@@ -94,7 +94,7 @@ func (p *pipeline) static(s *zone.Static) {
 		p.zones.Swap(zone.Pending(p.o))
 		return
 	}
-	p.publish(zone.Compile(p.set, p.o, zone.NextSerial(current.Serial(), p.now())), s.Len())
+	p.swap(zone.Compile(p.set, p.o, zone.NextSerial(current.Serial(), p.now())), s.Len())
 }
 
 // logBoth says once of each name that cluster and master files have records for

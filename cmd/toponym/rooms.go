@@ -112,8 +112,17 @@ func zoneOptions(c *config.Config, r records.Options) (zone.Options, error) {
 		if err != nil {
 			return o, fmt.Errorf("viewDomains: %q: %w", text, err)
 		}
-		if name != r.Domain { // which has its own TTL, and views below
+		if name != r.Domain {
 			o.Origins = append(o.Origins, zone.Origin{Name: name, TTL: c.ViewTTL})
+			continue
+		}
+		// The domain keeps its TTL, and each view has its own.
+		for _, view := range []string{"agentip", "containerip", "autoip"} {
+			below, err := name.Join(view)
+			if err != nil {
+				return o, fmt.Errorf("viewDomains: %q: %w", text, err)
+			}
+			o.Origins = append(o.Origins, zone.Origin{Name: below, TTL: c.ViewTTL})
 		}
 	}
 	if r.Reverse {
