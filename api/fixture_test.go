@@ -20,10 +20,10 @@ const testSerial = 1700000000
 
 func zoneOptions() zone.Options {
 	return zone.Options{
-		Origins: []records.Name{records.MustParseName("mesos"), records.ReverseIPv4, records.ReverseIPv6},
+		Origins: []zone.Origin{{Name: records.MustParseName("mesos"), TTL: 60}, {Name: records.ReverseIPv4, TTL: 60}, {Name: records.ReverseIPv6, TTL: 60}},
 		MName:   records.MustParseName("ns1.mesos"),
 		RName:   records.MustParseName("root.ns1.mesos"),
-		Refresh: 60, Retry: 600, Expire: 86400, Minimum: 60, TTL: 60,
+		Refresh: 60, Retry: 600, Expire: 86400, Minimum: 60,
 	}
 }
 

@@ -53,6 +53,7 @@ type Config struct {
 	ViewDomains            []string          // viewDomains: origins of agentip, containerip and autoip
 	ViewTTL                uint32            // viewTTL, in seconds
 	Aliases                map[string]string // aliases: mirrored name to the name it mirrors
+	StaticZones            []string          // staticZones: master files, absolute paths where the file's path is known
 
 	// Answering.
 	DNSOn             bool                        // dnson

@@ -75,6 +75,8 @@ func TestFaults(t *testing.T) {
 		"resolver twice":         {`"resolvers": ["10.0.0.1", "10.0.0.1:53"]`, `resolvers[1]: "10.0.0.1:53" is given twice`},
 		"zone is domain":         {`"zoneResolvers": {"mesos": ["10.0.0.1"]}`, `zoneResolvers["mesos"]: is within domain`},
 		"zone in domain":         {`"zoneResolvers": {"x.MESOS": ["10.0.0.1"]}`, `zoneResolvers["x.mesos"]: is within domain`},
+		"zone in views":          {`"zoneResolvers": {"x.y": ["10.0.0.1"]}, "viewDomains": ["y"]`, `zoneResolvers["x.y"]: is within viewDomains`},
+		"zone by an alias":       {`"zoneResolvers": {"x.y": ["10.0.0.1"]}, "aliases": {"y": "mesos"}`, `zoneResolvers["x.y"]: is x.mesos by aliases, which`},
 		"zones overlap":          {`"zoneResolvers": {"b.a": ["10.0.0.1"], "a": ["10.0.0.1"]}`, `zoneResolvers["b.a"]: overlaps with a`},
 		"zone without servers":   {`"zoneResolvers": {"a": []}`, `zoneResolvers["a"]: names no server`},
 		"zone's server":          {`"zoneResolvers": {"a.b": ["x"]}`, `zoneResolvers["a.b"][0]: "x" is neither`},
@@ -83,6 +85,10 @@ func TestFaults(t *testing.T) {
 		"zoneResolvers a list":   {`"zoneResolvers": []`, "zoneResolvers: […] is not a map"},
 		"alias to itself":        {`"aliases": {"a": "x.a"}`, `aliases["a"]: leads back`},
 		"alias hides domain":     {`"aliases": {"mesos": "b"}`, `aliases["mesos"]: hides domain`},
+		"alias hides views":      {`"aliases": {"a": "b"}, "viewDomains": ["a"]`, `aliases["a"]: is one of viewDomains`},
+		"staticZones a text":     {`"staticZones": "a.zone"`, `staticZones: "a.zone" is not a list`},
+		"static zone twice":      {`"staticZones": ["a.zone", "./a.zone"]`, `staticZones[1]: "./a.zone" is given twice`},
+		"static zone, no path":   {`"staticZones": [" "]`, `staticZones[0]: " " is no path`},
 		"network":                {`"recursionAllow": ["10.0.0.0/33"]`, `recursionAllow[0]: "10.0.0.0/33" is not a network`},
 		"unhealthy":              {`"unhealthy": "hide"`, `unhealthy: "hide" is not known: want one of "exclude", "include"`},
 		"only zk":                {`"masters": [], "zk": "zk://10.0.0.1/mesos"`, "zk: leader detection through ZooKeeper is not in this version, and masters is missing: want masters"},
@@ -185,7 +191,7 @@ func TestNotYetNamesSettings(t *testing.T) {
 // What has no effect yet is said once for each setting that was written.
 func TestNotYet(t *testing.T) {
 	_, warnings := mustLoad(t, "c.json", `{`+where+`, "zk": "", "zkDetectionTimeout": 30, "IAMConfigFile": "x",
-		"resolvers": [], "zoneResolvers": {}, "recursionAllow": [], "viewDomains": [], "viewTTL": 5, "aliases": {},
+		"resolvers": [], "zoneResolvers": {}, "recursionAllow": [],
 		"unhealthy": "include", "agentReregisterTimeout": 1}`)
 	for i, w := range warnings {
 		key, text, _ := strings.Cut(w, ": ")
@@ -195,5 +201,5 @@ func TestNotYet(t *testing.T) {
 		}
 	}
 	equalLines(t, warnings, []string{"zkDetectionTimeout", "IAMConfigFile", "resolvers", "zoneResolvers",
-		"recursionAllow", "viewDomains", "viewTTL", "aliases", "unhealthy", "agentReregisterTimeout"})
+		"recursionAllow", "unhealthy", "agentReregisterTimeout"})
 }

@@ -32,9 +32,6 @@ func notYet() []later {
 		{key: "resolvers"},
 		{key: "zoneResolvers"},
 		{key: "recursionAllow"},
-		{key: "viewDomains"},
-		{key: "viewTTL"},
-		{key: "aliases"},
 		{key: "unhealthy"},
 		{key: "agentReregisterTimeout"},
 	}

@@ -136,6 +136,14 @@ func TestValues(t *testing.T) {
 		{"SOARname", `"SOARname": "Ops@example.com"`, func(c *Config) any { return c.SOA.RName }, "ops.example.com."},
 		{"aliases follow domain", `"domain": "a.b"`, func(c *Config) any { return c.Aliases["mesos.thisdcos.directory"] }, "a.b"},
 		{"an alias does not hide domain", `"domain": "mesos.thisdcos.directory"`, func(c *Config) any { return len(c.Aliases) }, 1},
+		{"nor views", `"viewDomains": ["thisdcos.global"]`, func(c *Config) any { return toJSON(c.Aliases) }, `{"mesos.thisdcos.directory":"mesos"}`},
+		{"nor what is asked elsewhere", `"zoneResolvers": {"thisdcos.directory": ["10.0.0.1"]}`,
+			func(c *Config) any { return toJSON([]any{len(c.ViewDomains), c.Aliases}) }, `[0,{"thisdcos.global":"thisdcos.directory"}]`},
+		{"staticZones are beside the file", `"staticZones": ["a.zone", "sub/b.zone", "/etc/c.zone"]`, func(c *Config) any {
+			dir := filepath.Dir(c.File)
+			return toJSON([]any{c.StaticZones[0] == filepath.Join(dir, "a.zone"), c.StaticZones[1] == filepath.Join(dir, "sub/b.zone"), c.StaticZones[2]})
+		}, `[true,true,"/etc/c.zone"]`},
+		{"zones beside what aliases lead to", `"zoneResolvers": {"x.thisdcos.global": ["10.0.0.1"]}`, func(c *Config) any { return len(c.Aliases) }, 2},
 		{"no aliases", `"aliases": {}`, func(c *Config) any { return len(c.Aliases) }, 0},
 		{"listener", `"listener": "::"`, func(c *Config) any { return c.Listener }, netip.IPv6Unspecified()},
 		{"empty listener", `"listener": ""`, func(c *Config) any { return c.Listener }, netip.IPv4Unspecified()},

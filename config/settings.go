@@ -1,9 +1,6 @@
 package config
 
-import (
-	"maps"
-	"math"
-)
+import "math"
 
 // setting is one row of the table.
 type setting struct {
@@ -104,12 +101,14 @@ func (c *Config) settings() []setting {
 			value: to(&c.TCPMaxConnections, whole[int](1, math.MaxInt32))},
 		{key: "recursionAllow", def: localNetworks(), doc: "clients that are forwarded for",
 			value: to(&c.RecursionAllow, listOf(network, `["10.0.0.0/8"]`))},
-		{key: "viewDomains", def: []any{"dcos.thisdcos.directory"}, doc: "origins of the names under agentip, containerip and autoip",
-			value: to(&c.ViewDomains, listOf(domainName(maxOrigin, false), `["dcos.thisdcos.directory"]`))},
+		{key: "viewDomains", derive: func() any { return c.defaultViewDomains() }, doc: "origins of the names under agentip, containerip and autoip",
+			value: toListField(&c.ViewDomains, listOf(domainName(maxOrigin, false), `["dcos.thisdcos.directory"]`))},
 		{key: "viewTTL", def: 5, doc: "TTL of these names in seconds",
 			value: to(&c.ViewTTL, whole[uint32](0, maxSeconds))},
-		{key: "aliases", derive: func() any { return defaultAliases(c.Domain) }, doc: "names that mirror others: what is written replaces the default",
+		{key: "aliases", derive: func() any { return c.defaultAliases() }, doc: "names that mirror others: what is written replaces the default",
 			value: to(&c.Aliases, mapOf(domainName(maxName, false), `{"thisdcos.global": "thisdcos.directory"}`))},
+		{key: "staticZones", def: []any{}, doc: "master files (RFC 1035) of further records; from the folder of this file",
+			value: toListField(&c.StaticZones, listOf(c.besideFile, `["external.zone"]`))},
 
 		{key: "ns", doc: "ignored: of early versions of Mesos-DNS"},
 		{key: "mname", doc: "ignored: of early versions of Mesos-DNS"},
@@ -128,13 +127,6 @@ func localNetworks() []any {
 		"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7",
 		"169.254.0.0/16", "fe80::/10",
 	}
-}
-
-// defaultAliases are those of DC/OS, but for one that would hide the domain.
-func defaultAliases(domain string) any {
-	aliases := map[string]any{"mesos.thisdcos.directory": domain, "thisdcos.global": "thisdcos.directory"}
-	maps.DeleteFunc(aliases, func(name string, _ any) bool { return within(domain, name) })
-	return aliases
 }
 
 // ipSource is an item of IPSources.

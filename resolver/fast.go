@@ -135,11 +135,15 @@ func (r *responder) fast(buf []byte, z *zone.Zone, c client, packet []byte) ([]b
 	case zone.Hit:
 		switch q.qtype {
 		case dns.TypeA:
-			writeAddrs4(&w, found.Node.A, z.TTL(), r.pick(len(found.Node.A)))
+			n := found.Node
+			writeAddrs4(&w, n.A, n.TTLOf(dns.TypeA), r.pick(len(n.A)))
+			ok = len(n.A) > 0 // or there is a CNAME record
 		case dns.TypeAAAA:
-			writeAddrs6(&w, found.Node.AAAA, z.TTL(), r.pick(len(found.Node.AAAA)))
+			n := found.Node
+			writeAddrs6(&w, n.AAAA, n.TTLOf(dns.TypeAAAA), r.pick(len(n.AAAA)))
+			ok = len(n.AAAA) > 0
 		case dns.TypeSRV:
-			ok = w.services(z, found.Node, r)
+			ok = w.services(z, found, key[:len(q.name)], r)
 		default:
 			ok = false
 		}

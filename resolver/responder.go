@@ -1,7 +1,6 @@
 package resolver
 
 import (
-	"iter"
 	"math/rand/v2"
 	"net/netip"
 	"time"
@@ -182,79 +181,34 @@ func lookUp(q *query, t Transport, z *zone.Zone, o order) (m reply, result zone.
 		if result == zone.NXDomain {
 			m.rcode = dns.RcodeNameError
 		}
-		soa := z.SOA(found.Origin)
-		soa.Hdr.Name = q.suffix(len(found.Origin))
-		soa.Hdr.Ttl = z.Options().NegativeTTL()
+		soa := z.SOA(found)
+		soa.Hdr.Name = q.suffix(z.Apex(found))
 		m.aa, m.authority = true, []dns.RR{soa}
 	case zone.Hit:
-		m = positive(q, t, z, found.Node, o)
+		m = positive(q, t, z, found, o)
 	}
 	return m, result
 }
 
 // positive is the reply for a name that owns records of the type.
-func positive(q *query, t Transport, z *zone.Zone, n *zone.Node, o order) reply {
+func positive(q *query, t Transport, z *zone.Zone, found zone.Answer, o order) reply {
 	qtype := q.qtype
 	minimal := qtype == dns.TypeANY && t == UDP
 	if minimal {
-		qtype = oneType(n)
+		// One RRset answers ANY over UDP (RFC 8482, section 4.1), where
+		// whole answers would serve those who send floods to others. Who
+		// asks so most often wants addresses.
+		qtype = found.Node.Types()[0]
 	}
-	n = o.node(n, qtype)
+	if found.Node.CName() != "" && qtype != dns.TypeCNAME && qtype != dns.TypeANY {
+		return chase(q, z, found.Node, o)
+	}
+	n := o.node(found.Node, qtype)
+	called := q.names(z.Mirror(found))
 	m := reply{aa: true, answer: z.RRs(n, q.suffix(len(q.name)), qtype)}
+	called.targets(m.answer, n)
 	if !minimal {
-		m.additional = additional(z, n, qtype, o)
+		m.additional = additional(z, n, qtype, o, called)
 	}
 	return m
-}
-
-// oneType chooses the RRset that answers ANY over UDP (RFC 8482, section 4.1),
-// where whole answers would serve those who send floods to others. Who asks so
-// most often wants addresses.
-func oneType(n *zone.Node) uint16 {
-	for _, t := range [...]uint16{dns.TypeA, dns.TypeAAAA, dns.TypeSRV, dns.TypePTR} {
-		if n.Has(t) {
-			return t
-		}
-	}
-	return dns.TypeSOA
-}
-
-// additional gives the addresses of the names that an answer leads to, each
-// once, in the order of the answer (RFC 1035, section 3.3.11; RFC 2782).
-func additional(z *zone.Zone, n *zone.Node, qtype uint16, o order) iter.Seq[[]dns.RR] {
-	srv := n.SRV
-	if qtype != dns.TypeSRV && qtype != dns.TypeANY {
-		srv = nil
-	}
-	ns := n.Apex && (qtype == dns.TypeNS || qtype == dns.TypeANY)
-	if len(srv) == 0 && !ns {
-		return nil
-	}
-	return func(yield func([]dns.RR) bool) {
-		seen := map[*zone.Node]bool{}
-		addresses := func(target *zone.Node) bool {
-			if target == nil || seen[target] || qtype == dns.TypeANY && target.Name == n.Name {
-				return true
-			}
-			seen[target] = true
-			owner := target.Name.String()
-			for _, t := range [...]uint16{dns.TypeA, dns.TypeAAAA} {
-				if !target.Has(t) {
-					continue
-				}
-				if !yield(z.RRs(o.node(target, t), owner, t)) {
-					return false
-				}
-			}
-			return true
-		}
-		if ns && !addresses(z.Node(z.Options().MName)) {
-			return
-		}
-		for _, s := range srv {
-			if !addresses(z.Node(s.Target)) {
-				return
-			}
-		}
-	}
 }

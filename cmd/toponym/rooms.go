@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 
 	"github.com/sirupsen/logrus"
 
@@ -97,17 +99,48 @@ func zoneOptions(c *config.Config, r records.Options) (zone.Options, error) {
 		return zone.Options{}, fmt.Errorf("SOARname: %q: %w", c.SOA.RName, err)
 	}
 	o := zone.Options{
-		Origins: []records.Name{r.Domain},
+		Origins: []zone.Origin{{Name: r.Domain, TTL: c.TTL}},
 		MName:   r.MName,
 		RName:   rname,
 		Refresh: c.SOA.Refresh,
 		Retry:   c.SOA.Retry,
 		Expire:  c.SOA.Expire,
 		Minimum: c.SOA.MinTTL,
-		TTL:     c.TTL,
+	}
+	for _, text := range c.ViewDomains {
+		name, err := records.ParseName(text)
+		if err != nil {
+			return o, fmt.Errorf("viewDomains: %q: %w", text, err)
+		}
+		if name != r.Domain {
+			o.Origins = append(o.Origins, zone.Origin{Name: name, TTL: c.ViewTTL})
+			continue
+		}
+		// The domain keeps its TTL, and each view has its own.
+		for _, view := range []string{"agentip", "containerip", "autoip"} {
+			below, err := name.Join(view)
+			if err != nil {
+				return o, fmt.Errorf("viewDomains: %q: %w", text, err)
+			}
+			o.Origins = append(o.Origins, zone.Origin{Name: below, TTL: c.ViewTTL})
+		}
 	}
 	if r.Reverse {
-		o.Origins = append(o.Origins, records.ReverseIPv4, records.ReverseIPv6)
+		o.Origins = append(o.Origins, zone.Origin{Name: records.ReverseIPv4, TTL: c.TTL}, zone.Origin{Name: records.ReverseIPv6, TTL: c.TTL})
+	}
+	for _, from := range slices.Sorted(maps.Keys(c.Aliases)) {
+		name, err := records.ParseName(from)
+		if err != nil {
+			return o, fmt.Errorf("aliases: %q: %w", from, err)
+		}
+		target, err := records.ParseName(c.Aliases[from])
+		if err != nil {
+			return o, fmt.Errorf("aliases: %q: %w", c.Aliases[from], err)
+		}
+		o.Aliases = append(o.Aliases, zone.Alias{Name: name, Target: target})
+	}
+	if len(o.Origins) > zone.MaxOrigins || len(o.Aliases) > zone.MaxOrigins {
+		return o, fmt.Errorf("viewDomains, aliases: there are more than %d", zone.MaxOrigins)
 	}
 	return o, nil
 }

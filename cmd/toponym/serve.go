@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 
@@ -12,6 +13,7 @@ import (
 	"toponym/config"
 	"toponym/resolver"
 	"toponym/state/master"
+	"toponym/zone"
 )
 
 // serve is the command that answers for a cluster.
@@ -38,6 +40,10 @@ func serve(ctx context.Context, args []string, env environment) int {
 		return statusFailed
 	}
 	s, err := newServer(c, log, tuneRuntime())
+	if faults := (zone.MasterFaults)(nil); errors.As(err, &faults) {
+		reportFaults(env, err)
+		return statusFailed
+	}
 	if err == nil {
 		err = s.listen()
 	}
@@ -55,6 +61,7 @@ func serve(ctx context.Context, args []string, env environment) int {
 type server struct {
 	log      logrus.FieldLogger
 	watcher  *master.Watcher
+	static   *staticFiles
 	pipeline *pipeline
 	dns      *resolver.Server // nil when dnson is false
 	http     *api.Server      // nil when httpon is false
@@ -71,12 +78,16 @@ func newServer(c *config.Config, log logrus.FieldLogger, cores int) (*server, er
 	if err != nil {
 		return nil, err
 	}
+	static := newStaticFiles(c, z, log)
+	if z.Static, err = static.load(); err != nil {
+		return nil, err
+	}
 	m, err := masterOptions(c, log)
 	if err != nil {
 		return nil, err
 	}
 	m.Busy = func() (done func()) { return spare(cores) }
-	s := &server{log: log, watcher: master.New(m), pipeline: newPipeline(r, z, log)}
+	s := &server{log: log, watcher: master.New(m), static: static, pipeline: newPipeline(r, z, log)}
 	if c.DNSOn {
 		s.dns = resolver.New(s.pipeline.zones, resolverOptions(c, log, cores))
 	}
@@ -112,6 +123,9 @@ func (s *server) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		return inBackground(func() error { return s.watcher.Run(ctx, s.pipeline.event) })
+	})
+	g.Go(func() error {
+		return inBackground(func() error { return s.static.Run(ctx, s.pipeline.static) })
 	})
 	if s.dns != nil {
 		g.Go(func() error { return s.dns.Run(ctx) })
