@@ -18,19 +18,42 @@ import (
 
 // What follows turns settings into the options of each room.
 
-func masterOptions(c *config.Config, log logrus.FieldLogger) (master.Options, error) {
+// leaders are where the masters are found out: in ZooKeeper when it is given,
+// which then has to run, else in the list of the settings.
+func leaders(c *config.Config, log logrus.FieldLogger) (leader.Detector, *leader.ZooKeeper) {
+	masters := addresses(c.Masters)
+	if c.ZooKeeper.IsZero() {
+		return leader.NewStatic(masters), nil
+	}
+	z := leader.NewZooKeeper(leader.ZooKeeperOptions{
+		Servers:  addresses(c.ZooKeeper.Servers),
+		Path:     c.ZooKeeper.Path,
+		User:     c.ZooKeeper.User,
+		Password: c.ZooKeeper.Password.Reveal(),
+		Masters:  masters,
+		Timeout:  c.ZkDetectionTimeout,
+		Log:      log,
+	})
+	return z, z
+}
+
+func addresses(hosts []config.HostPort) []leader.Address {
+	var all []leader.Address
+	for _, h := range hosts {
+		all = append(all, leader.Address{Host: h.Host, Port: h.Port})
+	}
+	return all
+}
+
+func masterOptions(c *config.Config, l leader.Detector, log logrus.FieldLogger) (master.Options, error) {
 	o := master.Options{
+		Leaders:  l,
 		HTTPS:    c.MesosHTTPSOn,
 		Interval: c.Refresh,
 		Timeout:  c.StateTimeout,
 		MaxBytes: c.StateMaxBytes,
 		Log:      log,
 	}
-	var masters []leader.Address
-	for _, m := range c.Masters {
-		masters = append(masters, leader.Address{Host: m.Host, Port: m.Port})
-	}
-	o.Leaders = leader.NewStatic(masters)
 	if c.MesosHTTPSOn {
 		t, err := c.TLS()
 		if err != nil {

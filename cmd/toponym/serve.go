@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
@@ -11,6 +12,7 @@ import (
 	"toponym/api"
 	"toponym/config"
 	"toponym/resolver"
+	"toponym/state/leader"
 	"toponym/state/master"
 )
 
@@ -53,11 +55,12 @@ func serve(ctx context.Context, args []string, env environment) int {
 
 // server is all rooms of one process.
 type server struct {
-	log      logrus.FieldLogger
-	watcher  *master.Watcher
-	pipeline *pipeline
-	dns      *resolver.Server // nil when dnson is false
-	http     *api.Server      // nil when httpon is false
+	log       logrus.FieldLogger
+	zooKeeper *leader.ZooKeeper // nil when the masters are a list
+	watcher   *master.Watcher
+	pipeline  *pipeline
+	dns       *resolver.Server // nil when dnson is false
+	http      *api.Server      // nil when httpon is false
 }
 
 // newServer builds the rooms, for a number of cores. Nothing runs or listens
@@ -71,12 +74,13 @@ func newServer(c *config.Config, log logrus.FieldLogger, cores int) (*server, er
 	if err != nil {
 		return nil, err
 	}
-	m, err := masterOptions(c, log)
+	l, zooKeeper := leaders(c, log)
+	m, err := masterOptions(c, l, log)
 	if err != nil {
 		return nil, err
 	}
 	m.Busy = func() (done func()) { return spare(cores) }
-	s := &server{log: log, watcher: master.New(m), pipeline: newPipeline(r, z, log)}
+	s := &server{log: log, zooKeeper: zooKeeper, watcher: master.New(m), pipeline: newPipeline(r, z, log)}
 	if c.DNSOn {
 		s.dns = resolver.New(s.pipeline.zones, resolverOptions(c, log, cores))
 	}
@@ -110,7 +114,11 @@ func (s *server) dnsAddr() netip.AddrPort { return s.dns.Addr() }
 // run answers until ctx ends or a room fails.
 func (s *server) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
+	if s.zooKeeper != nil {
+		g.Go(func() error { return s.zooKeeper.Run(ctx) })
+	}
 	g.Go(func() error {
+		s.firstLook(ctx)
 		return inBackground(func() error { return s.watcher.Run(ctx, s.pipeline.event) })
 	})
 	if s.dns != nil {
@@ -124,4 +132,21 @@ func (s *server) run(ctx context.Context) error {
 		s.log.Info("stopped")
 	}
 	return err
+}
+
+// firstLookTimeout is how long the masters of the settings, or nobody, are not
+// asked at the start because ZooKeeper may know better.
+const firstLookTimeout = 2 * time.Second
+
+func (s *server) firstLook(ctx context.Context) {
+	if s.zooKeeper == nil {
+		return
+	}
+	timeout := time.NewTimer(firstLookTimeout)
+	defer timeout.Stop()
+	select {
+	case <-s.zooKeeper.FirstLook():
+	case <-timeout.C:
+	case <-ctx.Done():
+	}
 }
