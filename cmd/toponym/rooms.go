@@ -54,15 +54,25 @@ func masterOptions(c *config.Config, l leader.Detector, log logrus.FieldLogger) 
 		MaxBytes: c.StateMaxBytes,
 		Log:      log,
 	}
-	if c.MesosHTTPSOn {
-		t, err := c.TLS()
+	if c.MesosHTTPSOn || c.CACertFile != "" || c.CertFile != "" {
+		// Also without HTTPS to the masters: the login of iam may want it.
+		t, err := newCertificates(c, log)
 		if err != nil {
 			return o, err
 		}
-		o.TLS = t
+		o.TLS = t.current
 	}
-	if c.MesosAuthentication == config.AuthBasic {
+	switch c.MesosAuthentication {
+	case config.AuthBasic:
 		o.Username, o.Password = c.MesosCredentials.Principal, c.MesosCredentials.Secret.Reveal()
+	case config.AuthIAM:
+		o.Account = func() (master.Account, error) {
+			a, err := c.ServiceAccount()
+			if err != nil {
+				return master.Account{}, err
+			}
+			return master.Account{UID: a.UID, LoginEndpoint: a.LoginEndpoint, Key: a.Key}, nil
+		}
 	}
 	return o, nil
 }
