@@ -149,4 +149,10 @@ func (s *server) firstLook(ctx context.Context) {
 	case <-timeout.C:
 	case <-ctx.Done():
 	}
+	// The leader that was found so far is asked first, and need not be a reason
+	// to read all a second time.
+	select {
+	case <-s.zooKeeper.Changed():
+	default:
+	}
 }

@@ -458,23 +458,67 @@ func TestNotZooKeeper(t *testing.T) {
 
 // TestEndOfRun is soon and leaves nothing behind, whatever it is doing.
 func TestEndOfRun(t *testing.T) {
-	for what, prepare := range map[string]func(e *ensemble){
-		"following":      func(*ensemble) {},
-		"waiting":        func(e *ensemble) { e.servers[zk1.String()].away = true },
-		"frozen":         func(e *ensemble) { e.servers[zk1.String()].frozen = true },
-		"without a path": func(e *ensemble) { clear(e.nodes) },
-	} {
-		t.Run(what, func(t *testing.T) {
+	server := func(change func(*fakeServer)) func(*ensemble) {
+		return func(e *ensemble) { change(e.servers[zk1.String()]) }
+	}
+	greeting := framed(packer{}.int32(0).int32(6000).int64(1).text("0123456789abcdef"))
+	tests := []struct {
+		what    string
+		prepare func(*ensemble)
+		most    time.Duration
+	}{
+		{"following", func(*ensemble) {}, 0},
+		{"waiting to try again", server(func(s *fakeServer) { s.away = true }), 0},
+		{"waiting for a session", server(func(s *fakeServer) { s.frozen = true }), 0},
+		{"waiting for a path", func(e *ensemble) { clear(e.nodes) }, 0},
+		// It tries to take its leave, for a second.
+		{"waiting for an answer", server(func(s *fakeServer) { s.raw = greeting }), time.Second},
+	}
+	for _, tt := range tests {
+		t.Run(tt.what, func(t *testing.T) {
 			e := elected(zk1)
-			prepare(e)
+			tt.prepare(e)
 			bubble(t, e, ZooKeeperOptions{User: "u", Password: "p"}, func(r *running) {
 				begin := time.Now()
 				r.cancel()
-				if err := <-r.ended; err != nil || time.Since(begin) > 0 {
+				if err := <-r.ended; err != nil || time.Since(begin) > tt.most {
 					t.Errorf("%v after %v", err, time.Since(begin))
 				}
 				r.ended <- nil
 			})
 		})
 	}
+}
+
+// TestOneServerIsLeft, and loses its sessions now and then: that is no reason
+// to say that all are away.
+func TestOneServerIsLeft(t *testing.T) {
+	e := elected(zk1, zk2)
+	e.set(zk1, func(s *fakeServer) { s.away = true })
+	bubble(t, e, ZooKeeperOptions{Servers: []Address{zk1, zk2}}, func(r *running) {
+		r.wantChanged(true)
+		r.log.Reset()
+		for range 10 {
+			r.pass(time.Minute)
+			e.set(zk2, func(*fakeServer) {})
+			r.settle()
+		}
+		r.wantLog()
+		r.wantChanged(false)
+	})
+}
+
+// TestMastersOfTwoVersions stand in one election while a cluster is upgraded to
+// Mesos 0.24.
+func TestMastersOfTwoVersions(t *testing.T) {
+	e := newEnsemble(zk1)
+	e.put("/mesos/info_0000000004", message(0x0200000a, 5050, "master@10.0.0.2:5050", "10.0.0.2", nil))
+	e.put("/mesos/json.info_0000000003", masterJSON("10.0.0.3", "10.0.0.3", 5050))
+	bubble(t, e, ZooKeeperOptions{}, func(r *running) {
+		r.wantCandidates(m3, m2)
+		e.put("/mesos/info_0000000001", message(0x0100000a, 5050, "", "10.0.0.1", nil))
+		r.settle()
+		r.wantCandidates(m1, m3, m2)
+		r.wantMasters(m1, m2, m3)
+	})
 }

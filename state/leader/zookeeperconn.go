@@ -26,11 +26,10 @@ type zkConn struct {
 	begun  chan struct{}   // closed when there is a session
 	over   chan struct{}   // closed when there is none any more, or will not be one
 
-	mu     sync.Mutex
-	net    net.Conn
-	dialed bool
-	had    bool  // a session
-	err    error // why it is over
+	mu  sync.Mutex
+	net net.Conn
+	had bool  // a session
+	err error // why it is over
 }
 
 // connect begins a session.
@@ -69,15 +68,9 @@ func (z *ZooKeeper) connect(ctx context.Context, server Address) (*zkConn, error
 	return nil, c.reason()
 }
 
-// dial is for the client: it gives one connection and no other.
+// dial is for the client. It gives one connection and no other: whatever makes
+// the client want another one has ended this.
 func (c *zkConn) dial(ctx context.Context, dial func(context.Context, string, string) (net.Conn, error), network, address string) (net.Conn, error) {
-	c.mu.Lock()
-	again := c.dialed
-	c.dialed = true
-	c.mu.Unlock()
-	if again {
-		return nil, net.ErrClosed
-	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	conn, err := dial(ctx, network, address)
@@ -158,12 +151,20 @@ func (c *zkConn) within(d time.Duration) (stop func() bool) {
 }
 
 // leave ends a session in an orderly way, so that the server does not have to
-// wait for it to time out.
+// wait for it to time out. It takes a second at most.
 func (c *zkConn) leave() {
-	c.Close() // waits for the answer for a second at most
-	c.end(net.ErrClosed)
+	select {
+	case <-c.over:
+	default:
+		c.Close()
+		c.end(net.ErrClosed)
+	}
+}
+
+// wait waits until nothing of the client runs any more.
+func (c *zkConn) wait() {
 	for range c.events {
-		// Nothing of the client runs when the channel is closed.
+		// They are told of by other ways.
 	}
 }
 

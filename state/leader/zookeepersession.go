@@ -24,12 +24,12 @@ func (z *ZooKeeper) session(ctx context.Context, server Address) (good bool, err
 		return false, err
 	}
 	// A request that waits for an answer ends with ctx.
-	stop := context.AfterFunc(ctx, c.Close)
+	stop := context.AfterFunc(ctx, c.leave)
 	defer stop()
 	begin := time.Now()
 	seen, err := z.follow(ctx, c, server)
 	if ctx.Err() != nil {
-		c.leave()
+		c.wait()
 		return false, ctx.Err()
 	}
 	// Who ended the connection knows more than the client, unless ZooKeeper
