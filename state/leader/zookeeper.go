@@ -14,7 +14,7 @@ import (
 
 // ZooKeeperOptions say where the masters elect their leader.
 type ZooKeeperOptions struct {
-	Servers  []Address // of the ensemble
+	Servers  []Address // of the ensemble, at least one
 	Path     string    // the znode of the election, such as /mesos
 	User     string    // for the scheme digest; empty for none
 	Password string
