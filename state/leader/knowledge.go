@@ -27,7 +27,8 @@ func newKnowledge(masters []Address) knowledge {
 	return knowledge{settings: masters, changed: make(chan struct{}, 1), first: make(chan struct{})}
 }
 
-// Changed gives something when another master leads.
+// Changed gives something when another master leads, or others stand for
+// election.
 func (k *knowledge) Changed() <-chan struct{} { return k.changed }
 
 // FirstLook is closed when ZooKeeper has been looked at: it has said who leads
@@ -101,24 +102,26 @@ func (k *knowledge) elected(nodes []node) (lead Address, moved bool) {
 			addrs = append(addrs, n.addr)
 		}
 	}
+	others := false
 	if len(readable) > 0 { // nobody there is no reason to forget all
-		k.nodes = readable
 		slices.SortFunc(addrs, compareAddresses)
-		k.sorted = slices.Compact(addrs)
+		addrs = slices.Compact(addrs)
+		others = !slices.Equal(addrs, k.sorted)
+		k.nodes, k.sorted = readable, addrs
 	}
-	if len(nodes) == 0 || nodes[0].addr == (Address{}) {
-		return Address{}, false
-	}
-	// A master that was started anew is another leader, also where it is
-	// found at the same address.
-	if moved = nodes[0] != k.lead; moved {
+	if len(nodes) > 0 && nodes[0].addr != (Address{}) {
+		// A master that was started anew is another leader, also where it is
+		// found at the same address.
+		lead, moved = nodes[0].addr, nodes[0] != k.lead
 		k.lead = nodes[0]
+	}
+	if moved || others {
 		select {
 		case k.changed <- struct{}{}:
 		default: // nobody has noticed the last change yet
 		}
 	}
-	return k.lead.addr, moved
+	return lead, moved
 }
 
 // blind notes that the election is out of sight.

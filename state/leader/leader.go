@@ -51,9 +51,9 @@ type Detector interface {
 	Masters() []Address
 	// Led notes that a master answered as the leader.
 	Led(Address)
-	// Changed gives something when another master leads, as far as can be
-	// seen from outside of the masters: then it is time to ask Candidates. It
-	// may be nil.
+	// Changed gives something when another master leads, or Masters are others,
+	// as far as can be seen from outside of the masters: then it is time to ask
+	// Candidates. It may be nil.
 	Changed() <-chan struct{}
 }
 

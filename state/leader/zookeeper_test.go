@@ -155,7 +155,8 @@ func TestANewLeaderIsFollowedAtOnce(t *testing.T) {
 		// One that comes back stands behind.
 		r.zk.put("/mesos/json.info_0000000013", masterJSON("10.0.0.3", "10.0.0.3", 5050))
 		r.settle()
-		r.wantChanged(false)
+		r.wantChanged(true) // not who leads, but who is there
+		r.wantCandidates(m2, m3, m1)
 		r.wantMasters(m1, m2, m3)
 	})
 }
@@ -185,6 +186,7 @@ func TestNobodyLeads(t *testing.T) {
 			r.zk.remove("/mesos/json.info_00000000" + n)
 			r.settle()
 		}
+		r.wantChanged(true) // at last m3 was alone
 		r.pass(time.Minute)
 		r.wantLog("warning: ZooKeeper at 10.0.1.1:2181: no master stands for election in /mesos; the masters that are known stay")
 		r.wantChanged(false)

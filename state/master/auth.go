@@ -24,9 +24,9 @@ func (o Options) authentication() authentication {
 	return noAuthentication
 }
 
-// refused makes an error of a status 401 or 403, for all paths of a master: it
-// says which setting to look at.
-func (a authentication) refused(status int) error {
+// refused says what a status 401 or 403 means, for all paths of a master: which
+// setting to look at.
+func (a authentication) refused(status int) string {
 	var why string
 	switch {
 	case a == basicAuthentication && status == http.StatusUnauthorized:
@@ -42,7 +42,7 @@ func (a authentication) refused(status int) error {
 	default:
 		why = "nobody may do that without authentication: look at mesosAuthentication and mesosCredentials"
 	}
-	return fmt.Errorf("status %d: %s", status, why)
+	return fmt.Sprintf("status %d: %s", status, why)
 }
 
 // basic adds HTTP Basic authentication to requests (RFC 7617).

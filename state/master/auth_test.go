@@ -96,7 +96,7 @@ func TestRefusals(t *testing.T) {
 		{Options{Account: nobody}, 401, "look at IAMConfigFile", "mesosCredentials"},
 		{Options{Account: nobody}, 403, "the service account of IAMConfigFile", "mesosCredentials"},
 	} {
-		got := tt.o.authentication().refused(tt.status).Error()
+		got := tt.o.authentication().refused(tt.status)
 		if !strings.HasPrefix(got, fmt.Sprintf("status %d: ", tt.status)) || !strings.Contains(got, tt.want) ||
 			strings.Contains(got, tt.not) || strings.Contains(got, "s3cret") {
 			t.Errorf("%s", got)

@@ -133,7 +133,7 @@ func (f *fetcher) answer(u *url.URL, resp *http.Response) (*document, leader.Add
 		next, err := leader.Redirect(u, resp.Header.Get("Location"))
 		return nil, next, err
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return nil, leader.Address{}, f.auth.refused(resp.StatusCode)
+		return nil, leader.Address{}, errors.New(f.auth.refused(resp.StatusCode))
 	}
 	return nil, leader.Address{}, fmt.Errorf("status %d%s", resp.StatusCode, firstLine(resp.Body))
 }
