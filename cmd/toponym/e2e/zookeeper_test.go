@@ -148,9 +148,11 @@ func TestZooKeeperWithoutQuorum(t *testing.T) {
 	register(t, first, "/mesos", ms.all[0], open)
 	register(t, zkClient(t, servers), "/mesos", ms.all[1], open)
 	with := behindZooKeeper(zkURL(servers, "", "/mesos"))
-	with["refreshSeconds"] = 1
+	with["refreshSeconds"], with["zkDetectionTimeout"] = 1, 5
 	s := serve(t, ms.all[0], with)
 
+	// That the server lost its session is logged at once, and why there is no
+	// other one when zkDetectionTimeout is over.
 	servers[0].kill(t)
 	servers[1].kill(t)
 	eventually(t, patience, "the log says that there is no quorum", func() (bool, string) {
