@@ -276,13 +276,13 @@ func TestRefusedToken(t *testing.T) {
 	})
 }
 
-// closing is a body that nobody can get again.
-type closing struct {
+// unrepeatable is a body that nobody can get again.
+type unrepeatable struct {
 	io.Reader
 	closed bool
 }
 
-func (c *closing) Close() error { c.closed = true; return nil }
+func (c *unrepeatable) Close() error { c.closed = true; return nil }
 
 func TestBodyThatCannotBeSentAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -291,7 +291,7 @@ func TestBodyThatCannotBeSentAgain(t *testing.T) {
 		send(t, rt, 200)
 		time.Sleep(time.Minute)
 		i.set(func() { i.valid = "revoked" })
-		body := &closing{Reader: strings.NewReader("subscribe")}
+		body := &unrepeatable{Reader: strings.NewReader("subscribe")}
 		r := request(t, "POST", "")
 		r.Body, r.GetBody = body, nil
 		resp, err := rt.RoundTrip(r)
@@ -303,7 +303,7 @@ func TestBodyThatCannotBeSentAgain(t *testing.T) {
 
 		i.set(func() { i.status = 500 })
 		time.Sleep(2 * time.Hour)
-		body = &closing{Reader: strings.NewReader("subscribe")}
+		body = &unrepeatable{Reader: strings.NewReader("subscribe")}
 		r.Body = body
 		if _, err := rt.RoundTrip(r); err == nil || !body.closed {
 			t.Errorf("error %v, closed %v", err, body.closed)
