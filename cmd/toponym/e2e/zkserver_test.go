@@ -162,8 +162,9 @@ func create(t *testing.T, c *zk.Conn, path string, data []byte, flags int32, acl
 // masters are simulated masters of which one leads. The app "led-by-N" says
 // which one was asked; all else is the same.
 type masters struct {
-	all  []*master
-	sims []*sim.Master
+	all      []*master
+	sims     []*sim.Master
+	clusters []*cluster
 }
 
 func newMasters(t *testing.T, n int) *masters {
@@ -175,7 +176,7 @@ func newMasters(t *testing.T, n int) *masters {
 		m := newMaster(t, c.Cluster)
 		s := sim.NewMaster(c.Cluster, sim.MasterOptions{Addr: m.addr})
 		m.answer(s)
-		ms.all, ms.sims = append(ms.all, m), append(ms.sims, s)
+		ms.all, ms.sims, ms.clusters = append(ms.all, m), append(ms.sims, s), append(ms.clusters, c)
 	}
 	ms.lead(0)
 	return ms

@@ -158,12 +158,13 @@ func TestZooKeeperWithoutQuorum(t *testing.T) {
 	eventually(t, patience, "the log says that there is no quorum", func() (bool, string) {
 		return strings.Contains(s.stderr.String(), "has the ensemble a quorum?"), "it does not"
 	})
-	readings := ms.all[0].readings()
-	eventually(t, patience, "the known leader is read again", func() (bool, string) {
+	ms.clusters[0].start(t, 1, networkTask("late", 80, "10.9.1.1"))
+	eventually(t, patience, "the known leader is listened to", func() (bool, string) {
 		if ok, instead := s.follows(t, 0); !ok {
 			t.Fatal(instead)
 		}
-		return ms.all[0].readings() > readings+2, "it is not"
+		got, err := s.addresses("late.marathon.mesos")
+		return err == nil, fmt.Sprint(got, err)
 	})
 
 	servers[1].run(t)
