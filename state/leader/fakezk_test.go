@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"testing"
 )
 
 // ensemble is a ZooKeeper of some servers without a network: as much of its
@@ -287,8 +286,8 @@ func masterJSON(hostname, ip string, port int) string {
 		`"id":"6a7c1d52-0000-4000-8000-000000000001","ip":16777343,"pid":"master@%[2]s:%[3]d","port":%[3]d,"version":"1.12.0"}`, hostname, ip, port)
 }
 
-func (e *ensemble) count(t *testing.T, address Address) int {
-	t.Helper()
+// count is how often a server was dialed.
+func (e *ensemble) count(address Address) int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	n := 0
