@@ -1,5 +1,11 @@
 package config
 
+import (
+	"cmp"
+	"fmt"
+	"strings"
+)
+
 // check applies the rules that concern more than one value, or a value that is
 // well-formed but makes no sense. A setting that is faulty by itself is left
 // out: what follows from it would only be noise.
@@ -32,21 +38,29 @@ func (l *loader) check() {
 
 func (l *loader) checkCredentials() {
 	const principal, secret = "mesosCredentials.principal", "mesosCredentials.secret"
-	if !l.sound("mesosAuthentication", principal, secret) {
+	if !l.sound("mesosAuthentication", principal, secret, "IAMConfigFile") {
 		return
 	}
-	c := l.cfg.MesosCredentials
-	switch l.cfg.MesosAuthentication {
-	case AuthBasic:
-		if c.Principal == "" {
+	mode, c := l.cfg.MesosAuthentication, l.cfg.MesosCredentials
+	if mode == AuthBasic {
+		switch {
+		case c.Principal == "":
 			l.fault(principal, "is missing: mesosAuthentication is basic", "")
+		case strings.Contains(c.Principal, ":"):
+			l.fault(principal, "holds a colon, which ends a name in Basic authentication", "a principal without one")
 		}
 		if c.Secret == "" {
 			l.fault(secret, "is missing: mesosAuthentication is basic", "")
+		} else if strings.Contains(c.Secret.Reveal(), ":") {
+			l.warn(l.label(secret), "holds a colon: masters were seen to refuse such secrets")
 		}
-	case AuthNone:
-		if c != (Credentials{}) {
-			l.warn("mesosCredentials", `not used: mesosAuthentication is "none"; "basic" sends them`)
-		}
+	} else if c != (Credentials{}) {
+		l.warn("mesosCredentials", fmt.Sprintf(`not used: mesosAuthentication is %q; "basic" sends them`, cmp.Or(mode, "none")))
+	}
+	if mode == AuthIAM {
+		_, faults := l.cfg.serviceAccount()
+		l.faults = append(l.faults, faults...)
+	} else if l.cfg.IAMConfigFile != "" {
+		l.warn(l.label("IAMConfigFile"), fmt.Sprintf(`not used: mesosAuthentication is %q; "iam" uses it`, cmp.Or(mode, "none")))
 	}
 }

@@ -91,11 +91,15 @@ func TestFaults(t *testing.T) {
 		"static zone, no path":   {`"staticZones": [" "]`, `staticZones[0]: " " is no path`},
 		"network":                {`"recursionAllow": ["10.0.0.0/33"]`, `recursionAllow[0]: "10.0.0.0/33" is not a network`},
 		"unhealthy":              {`"unhealthy": "hide"`, `unhealthy: "hide" is not known: want one of "exclude", "include"`},
-		"only zk":                {`"masters": [], "zk": "zk://10.0.0.1/mesos"`, "zk: leader detection through ZooKeeper is not in this version, and masters is missing: want masters"},
 		"zk as a list":           {`"zk": "10.0.0.1:2181"`, "zk: does not begin with zk://"},
 		"zk without path":        {`"zk": "zk://10.0.0.1:2181"`, "zk: names no path"},
 		"zk without server":      {`"zk": "zk:///mesos"`, "zk: names a server that is not host:port"},
-		"iam":                    {`"mesosAuthentication": "iam"`, `mesosAuthentication: "iam" is not in this version`},
+		"zk with an odd path":    {`"zk": "zk://a/mesos//x"`, "zk: names a path that ZooKeeper does not allow"},
+		"zk with dots":           {`"zk": "zk://a/mesos/../x"`, "zk: names a path that ZooKeeper does not allow"},
+		"iam, no file":           {`"mesosAuthentication": "iam"`, "IAMConfigFile: is missing: mesosAuthentication is iam"},
+		"iam, gone":              {`"mesosAuthentication": "iam", "IAMConfigFile": "testdata/none"`, `IAMConfigFile: "testdata/none" cannot be read: no such file`},
+		"iam, a directory":       {`"mesosAuthentication": "iam", "IAMConfigFile": "testdata"`, `IAMConfigFile: "testdata" cannot be read: is a directory`},
+		"basic, colon":           {`"mesosAuthentication": "basic", "mesosCredentials": {"principal": "a:b", "secret": "s"}`, "mesosCredentials.principal: holds a colon"},
 		"authentication":         {`"mesosAuthentication": "digest"`, `mesosAuthentication: "digest" is not known`},
 		"basic, no principal":    {`"mesosAuthentication": "basic", "mesosCredentials": {"secret": "s"}`, "mesosCredentials.principal: is missing"},
 		"basic, no secret":       {`"mesosAuthentication": "basic", "mesosCredentials": {"principal": "p"}`, "mesosCredentials.secret: is missing"},
@@ -190,7 +194,7 @@ func TestNotYetNamesSettings(t *testing.T) {
 
 // What has no effect yet is said once for each setting that was written.
 func TestNotYet(t *testing.T) {
-	_, warnings := mustLoad(t, "c.json", `{`+where+`, "zk": "", "zkDetectionTimeout": 30, "IAMConfigFile": "x",
+	_, warnings := mustLoad(t, "c.json", `{`+where+`,
 		"resolvers": [], "zoneResolvers": {}, "recursionAllow": [],
 		"unhealthy": "include", "agentReregisterTimeout": 1}`)
 	for i, w := range warnings {
@@ -200,6 +204,6 @@ func TestNotYet(t *testing.T) {
 			t.Error(w)
 		}
 	}
-	equalLines(t, warnings, []string{"zkDetectionTimeout", "IAMConfigFile", "resolvers", "zoneResolvers",
+	equalLines(t, warnings, []string{"resolvers", "zoneResolvers",
 		"recursionAllow", "unhealthy", "agentReregisterTimeout"})
 }

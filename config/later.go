@@ -14,15 +14,6 @@ type later struct {
 
 func notYet() []later {
 	return []later{
-		{key: "zk", when: func(c *Config) bool { return len(c.Masters) > 0 && !c.ZooKeeper.IsZero() },
-			text: "leader detection through ZooKeeper is not in this version: masters is used"},
-		{key: "zk", when: func(c *Config) bool { return len(c.Masters) == 0 && !c.ZooKeeper.IsZero() }, fault: true,
-			text: "leader detection through ZooKeeper is not in this version, and masters is missing",
-			want: `masters, for example ["10.0.0.1:5050"]`},
-		{key: "zkDetectionTimeout"},
-		{key: "mesosAuthentication", when: func(c *Config) bool { return c.MesosAuthentication == AuthIAM }, fault: true,
-			text: `"iam" is not in this version`, want: `"none" or "basic"`},
-		{key: "IAMConfigFile"},
 		{key: "IPSources", when: func(c *Config) bool { return slices.Contains(c.IPSources, SourceAuto) }, fault: true,
 			text: `"auto" is not in this version`, want: `some of "host", "docker", "mesos", "netinfo"`},
 		{key: "externalon", when: func(c *Config) bool { return c.ExternalOn },
@@ -42,9 +33,6 @@ func (l *loader) checkLater() {
 	for _, row := range notYet() {
 		if l.cfg.origin[row.key] == "" || !l.sound(row.key) || row.when != nil && !row.when(l.cfg) {
 			continue
-		}
-		if row.fault && row.key == "zk" && !l.sound("masters") {
-			continue // they are there, and what is wrong with them is said
 		}
 		text := row.text
 		if text == "" {

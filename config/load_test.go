@@ -61,7 +61,6 @@ func TestSampleOfMesosDNS(t *testing.T) {
 	}
 	equalLines(t, lines(warnings), []string{
 		"ns: ignored: of early versions of Mesos-DNS",
-		"zk: leader detection through ZooKeeper is not in this version: masters is used",
 		"externalon: names outside of our zones are not forwarded in this version: they are refused",
 		"recurseon: nothing is forwarded in this version, so no answer says that recursion is available",
 		"resolvers: accepted, has no effect in this version",

@@ -20,28 +20,61 @@ import (
 
 // What follows turns settings into the options of each room.
 
-func masterOptions(c *config.Config, log logrus.FieldLogger) (master.Options, error) {
+// leaders are where the masters are found out: in ZooKeeper when it is given,
+// which then has to run, else in the list of the settings.
+func leaders(c *config.Config, log logrus.FieldLogger) (leader.Detector, *leader.ZooKeeper) {
+	masters := addresses(c.Masters)
+	if c.ZooKeeper.IsZero() {
+		return leader.NewStatic(masters), nil
+	}
+	z := leader.NewZooKeeper(leader.ZooKeeperOptions{
+		Servers:  addresses(c.ZooKeeper.Servers),
+		Path:     c.ZooKeeper.Path,
+		User:     c.ZooKeeper.User,
+		Password: c.ZooKeeper.Password.Reveal(),
+		Masters:  masters,
+		Timeout:  c.ZkDetectionTimeout,
+		Log:      log,
+	})
+	return z, z
+}
+
+func addresses(hosts []config.HostPort) []leader.Address {
+	var all []leader.Address
+	for _, h := range hosts {
+		all = append(all, leader.Address{Host: h.Host, Port: h.Port})
+	}
+	return all
+}
+
+func masterOptions(c *config.Config, l leader.Detector, log logrus.FieldLogger) (master.Options, error) {
 	o := master.Options{
+		Leaders:  l,
 		HTTPS:    c.MesosHTTPSOn,
 		Interval: c.Refresh,
 		Timeout:  c.StateTimeout,
 		MaxBytes: c.StateMaxBytes,
 		Log:      log,
 	}
-	var masters []leader.Address
-	for _, m := range c.Masters {
-		masters = append(masters, leader.Address{Host: m.Host, Port: m.Port})
-	}
-	o.Leaders = leader.NewStatic(masters)
-	if c.MesosHTTPSOn {
-		t, err := c.TLS()
+	if c.MesosHTTPSOn || c.CACertFile != "" || c.CertFile != "" {
+		// Also without HTTPS to the masters: the login of iam may want it.
+		t, err := newCertificates(c, log)
 		if err != nil {
 			return o, err
 		}
-		o.TLS = t
+		o.TLS = t.current
 	}
-	if c.MesosAuthentication == config.AuthBasic {
+	switch c.MesosAuthentication {
+	case config.AuthBasic:
 		o.Username, o.Password = c.MesosCredentials.Principal, c.MesosCredentials.Secret.Reveal()
+	case config.AuthIAM:
+		o.Account = func() (master.Account, error) {
+			a, err := c.ServiceAccount()
+			if err != nil {
+				return master.Account{}, err
+			}
+			return master.Account{UID: a.UID, LoginEndpoint: a.LoginEndpoint, Key: a.Key}, nil
+		}
 	}
 	return o, nil
 }
