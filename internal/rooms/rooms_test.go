@@ -11,17 +11,19 @@ import (
 // mayImport is the order of the rooms: data goes one way, so each knows only
 // the ones before it. Test files may know more.
 var mayImport = map[string][]string{
-	"config":          {},
-	"state":           {},
-	"state/leader":    {},
-	"state/master":    {"state", "state/leader"},
-	"records":         {"state"},
-	"zone":            {"records"},
-	"resolver":        {"zone"},
-	"api":             {"zone", "records"},
-	"sim":             {},
-	"cmd/toponym/e2e": {}, // tests from outside, they start the program
-	"cmd/toponym":     {"config", "state", "state/leader", "state/master", "records", "zone", "resolver", "api", "sim"},
+	"config":            {},
+	"state":             {},
+	"state/leader":      {},
+	"state/master":      {"state", "state/leader"},
+	"records":           {"state"},
+	"zone":              {"records"},
+	"resolver":          {"zone", "resolver/cache", "resolver/upstream"},
+	"resolver/cache":    {},
+	"resolver/upstream": {},
+	"api":               {"zone", "records"},
+	"sim":               {},
+	"cmd/toponym/e2e":   {}, // tests from outside, they start the program
+	"cmd/toponym":       {"config", "state", "state/leader", "state/master", "records", "zone", "resolver", "api", "sim"},
 }
 
 const module = "toponym/"
