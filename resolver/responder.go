@@ -8,6 +8,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"toponym/resolver/cache"
 	"toponym/zone"
 )
 
@@ -26,6 +27,13 @@ type responder struct {
 	shuffle     func(n int, swap func(i, j int))
 	observe     func(QueryInfo)
 	cookies     *cookies
+	rates       *rates // nil: no limit
+
+	// For names that are not ours; nil when they are refused.
+	forward *forwarder
+	cache   *cache.Cache // of the forwarder
+	allow   networkList  // clients that others are asked for
+	ra      uint16       // flagRA, or 0 when these are not told
 
 	slow       bool // everything takes the plain path
 	unshuffled bool // records stay in the order of the zone
@@ -39,6 +47,7 @@ func newResponder(o Options) *responder {
 		shuffle:     o.Shuffle,
 		observe:     o.Observe,
 		cookies:     newCookies(),
+		rates:       newRates(o.RateLimit, o.RateExempt),
 		// What is rare is the plain path's: an order of somebody else's
 		// making is.
 		slow:       o.ResolvSubnetFirst || o.Shuffle != nil,
@@ -54,27 +63,50 @@ func newResponder(o Options) *responder {
 	return r
 }
 
+// offer has names that are not ours forwarded.
+func (r *responder) offer(f *forwarder) {
+	r.forward, r.cache, r.allow = f, f.cache, newNetworkList(f.o.Allow)
+	if f.o.Recursion {
+		r.ra = flagRA
+	}
+}
+
+// raFor is flagRA for clients that others are asked for.
+func (r *responder) raFor(c client) uint16 {
+	if r.ra == 0 || !r.allow.contains(c.addr) {
+		return 0
+	}
+	return r.ra
+}
+
 // respond makes the reply to a packet in buf, which has bufferSize octets. It
-// is nil for packets that must not be answered.
-func (r *responder) respond(buf []byte, z *zone.Zone, c client, packet []byte) []byte {
+// is nil for packets that must not be answered, and for those that are answered
+// later: these it gives to be handed to the forwarder, with the way back. With
+// both, nobody waits for the later answer.
+func (r *responder) respond(buf []byte, z *zone.Zone, c client, packet []byte) ([]byte, *late) {
+	if r.rates.over(c) {
+		if msg, known := r.overLimit(buf, packet, c); !known {
+			return msg, nil
+		}
+	}
 	var start time.Time
 	if r.observe != nil {
 		start = time.Now()
 	}
-	if msg, result := r.fast(buf, z, c, packet); msg != nil {
-		if r.observe != nil {
+	if msg, l, result := r.fast(buf, z, c, packet); msg != nil || l != nil {
+		if r.observe != nil && result != zone.NotOurs {
 			r.observe(observed(packet, msg, c, result, start))
 		}
-		return msg
+		return msg, l
 	}
 	return r.plain(buf, z, c, packet, start)
 }
 
 // plain makes the reply by way of messages. It can answer everything.
-func (r *responder) plain(buf []byte, z *zone.Zone, c client, packet []byte, start time.Time) []byte {
+func (r *responder) plain(buf []byte, z *zone.Zone, c client, packet []byte, start time.Time) ([]byte, *late) {
 	q, rcode, ok := parse(packet)
 	if !ok {
-		return nil
+		return nil, nil
 	}
 	var (
 		m      reply
@@ -93,6 +125,11 @@ func (r *responder) plain(buf []byte, z *zone.Zone, c client, packet []byte, sta
 	case q.edns.version > 0:
 		m.rcode = dns.RcodeBadVers
 	default:
+		var key [cache.MaxKey]byte
+		if a, ok := r.asksOutside(&q, c, z, key[:0]); ok {
+			a.start = start
+			return r.outside(buf, &a, c)
+		}
 		m, result = r.answer(&q, c, z, l)
 	}
 	msg := m.pack(buf, &q, l)
@@ -106,7 +143,48 @@ func (r *responder) plain(buf []byte, z *zone.Zone, c client, packet []byte, sta
 			Duration:  time.Since(start),
 		})
 	}
-	return msg
+	return msg, nil
+}
+
+// asksOutside reports whether a query is one that others are asked, for a client
+// that this is done for. The cache's key is made in a buffer of the caller.
+//
+// A query without RD wants what we know by ourselves, and what others have asked
+// before is nobody's business: it is refused.
+func (r *responder) asksOutside(q *query, c client, z *zone.Zone, key []byte) (a wanted, ok bool) {
+	if r.forward == nil || !q.asked || q.class != dns.ClassINET || q.flags&flagRD == 0 || !r.allow.contains(c.addr) {
+		return a, false
+	}
+	switch q.qtype {
+	case dns.TypeOPT, dns.TypeTSIG, dns.TypeAXFR, dns.TypeIXFR, dns.TypeMAILA, dns.TypeMAILB, dns.TypeTKEY:
+		return a, false
+	}
+	var name [maxName]byte
+	key = append(key, q.key(&name)...)
+	if ours(z, key) {
+		return a, false
+	}
+	if r.forward.zone(key) == nil && r.forward.special.find(key) != nil {
+		return a, false
+	}
+	if q.qtype == dns.TypeHINFO && r.forward.client.LoopProbe(key) {
+		return a, false
+	}
+	options, ok := r.cookies.cookie(q, c.addr, nil)
+	if !ok {
+		return a, false
+	}
+	return wanted{
+		client:   c,
+		id:       q.id,
+		flags:    q.flags,
+		question: q.packet[headerSize : headerSize+len(q.name)+4],
+		key:      cache.AppendKey(key, q.qtype, q.class, q.edns.do, q.flags&flagCD != 0),
+		edns:     q.edns.present,
+		do:       q.edns.do,
+		size:     q.edns.udpSize,
+		options:  options,
+	}, true
 }
 
 // maxUDPPayload is what fits in the largest IPv4 packet.
@@ -114,7 +192,7 @@ const maxUDPPayload = 65535 - 20 - 8
 
 // limits are what the reply to a query may have and say.
 func (r *responder) limits(q *query, c client) limits {
-	return limits{size: r.size(q.edns.present, q.edns.udpSize, c), udpSize: r.maxUDPSize, setTC: r.setTC}
+	return limits{size: r.size(q.edns.present, q.edns.udpSize, c), udpSize: r.maxUDPSize, setTC: r.setTC, ra: r.raFor(c)}
 }
 
 // answer is the reply to a well-formed query, with the options that belong in
@@ -141,6 +219,13 @@ func (r *responder) answer(q *query, c client, z *zone.Zone, l limits) (m reply,
 		o.near = s.near(c.addr)
 	}
 	m, result = lookUp(q, c.transport, z, o)
+	if result == zone.NotOurs && m.rcode == dns.RcodeRefused && r.forward != nil && q.class == dns.ClassINET && r.allow.contains(c.addr) {
+		var key [maxName]byte
+		name := q.key(&key)
+		if special := r.forward.special.find(name); special != nil && r.forward.zone(name) == nil {
+			m = special.reply(q, name)
+		}
+	}
 	if s.option != nil {
 		options = appendOption(options, dns.EDNS0SUBNET, s.echo(result == zone.Hit))
 	}
@@ -165,8 +250,8 @@ func lookUp(q *query, t Transport, z *zone.Zone, o order) (m reply, result zone.
 	var key [maxName]byte
 	found, result := z.Lookup(q.key(&key), q.qtype)
 	if result == zone.NotOurs {
-		// Names of others: forwarding belongs here. Who does not offer
-		// that to the client refuses.
+		// Names of others that nobody else is asked for, or not for this
+		// client.
 		return reply{rcode: dns.RcodeRefused}, result
 	}
 	switch q.qtype {

@@ -126,7 +126,7 @@ func Records(lines ...string) Answer {
 	}
 	return func(w dns.ResponseWriter, q *dns.Msg) {
 		m := new(dns.Msg).SetReply(q)
-		m.RecursionAvailable = true
+		m.RecursionAvailable, m.Compress = true, true
 		if o := q.IsEdns0(); o != nil {
 			m.SetEdns0(1232, o.Do())
 		}

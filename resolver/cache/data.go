@@ -34,7 +34,7 @@ func formOf(rtype uint16) (form, bool) {
 
 // checkData reports whether data from off to end has the form of its type, so
 // that no pointer in it leads astray.
-func checkData(msg []byte, rtype uint16, off, end int) bool {
+func (s *scanned) checkData(msg []byte, rtype uint16, off, end int) bool {
 	f, ok := formOf(rtype)
 	if !ok {
 		return true
@@ -43,7 +43,7 @@ func checkData(msg []byte, rtype uint16, off, end int) bool {
 		return false
 	}
 	for range f.names {
-		if off = skipName(msg[:end], off); off < 0 {
+		if off = s.name(msg[:end], off); off < 0 {
 			return false
 		}
 	}

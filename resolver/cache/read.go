@@ -41,8 +41,8 @@ const (
 // Read makes an entry of a reply to the question in the key. It keeps nothing of
 // the message.
 func (r *Reader) Read(msg []byte, k Key) (*Entry, error) {
-	s, err := r.scan(msg, k)
-	if err != nil {
+	s := scanned{names: &names{}}
+	if err := r.scan(&s, msg, k); err != nil {
 		return nil, err
 	}
 	if s.tidy {
@@ -50,11 +50,13 @@ func (r *Reader) Read(msg []byte, k Key) (*Entry, error) {
 	}
 	// What is in the middle of a message cannot be taken out, as pointers lead
 	// over it. That is rare, so a library may write the message anew.
-	if msg, err = r.rewrite(msg); err != nil {
+	msg, err := r.rewrite(msg)
+	if err != nil {
 		return nil, err
 	}
 	rcode := s.rcode
-	if s, err = r.scan(msg, k); err != nil {
+	s = scanned{}
+	if err = r.scan(&s, msg, k); err != nil {
 		return nil, err
 	}
 	if !s.tidy {
@@ -66,6 +68,7 @@ func (r *Reader) Read(msg []byte, k Key) (*Entry, error) {
 
 // scanned is what is known of a message that was looked through.
 type scanned struct {
+	names  *names // where names may be pointed to; nil: pointers are known to be good
 	rcode  uint16 // with the upper bits of the OPT record
 	start  int    // of the records
 	end    int    // of those that are kept
@@ -89,45 +92,46 @@ func (s *scanned) addTTL(n, at int) {
 }
 
 // scan looks a message through.
-func (r *Reader) scan(msg []byte, k Key) (s scanned, err error) {
+func (r *Reader) scan(s *scanned, msg []byte, k Key) error {
 	if len(msg) < headerSize || len(msg) > dns.MaxMsgSize {
-		return s, ErrMalformed
+		return ErrMalformed
 	}
 	flags := binary.BigEndian.Uint16(msg[2:])
 	if flags&flagQR == 0 || flags&opcodeMask != 0 {
-		return s, ErrMalformed
+		return ErrMalformed
 	}
 	if !EqualQuestion(msg, k.Name(), k.Type(), k.Class()) {
-		return s, ErrQuestion
+		return ErrQuestion
 	}
 	s.rcode = flags & 0xF
 	s.start = headerSize + len(k.Name()) + 4
 	s.end, s.tidy, s.lowest = s.start, true, 1<<31-1
+	s.name(msg, headerSize)
 	off, n, opt := s.start, 0, false
 	for section := range 3 {
 		for range binary.BigEndian.Uint16(msg[6+2*section:]) {
-			at := skipName(msg, off)
+			at := s.name(msg, off)
 			if at < 0 || at+10 > len(msg) {
-				return s, ErrMalformed
+				return ErrMalformed
 			}
 			rtype := binary.BigEndian.Uint16(msg[at:])
 			ttl := binary.BigEndian.Uint32(msg[at+4:])
 			data := at + 10
 			end := data + int(binary.BigEndian.Uint16(msg[at+8:]))
-			if end > len(msg) || !checkData(msg, rtype, data, end) {
-				return s, ErrMalformed
+			if end > len(msg) || !s.checkData(msg, rtype, data, end) {
+				return ErrMalformed
 			}
 			switch {
 			case rtype == dns.TypeOPT:
 				if opt || section != 2 {
-					return s, ErrMalformed
+					return ErrMalformed
 				}
 				opt = true
 				s.rcode |= uint16(ttl>>24) << 4
 			case section == 2 && rtype == dns.TypeTSIG:
 				// Said between the server and us.
 			case binary.BigEndian.Uint16(msg[at+2:]) != k.Class():
-				return s, ErrMalformed
+				return ErrMalformed
 			case !r.keeps(msg, off):
 				s.tidy = false
 			default:
@@ -143,7 +147,7 @@ func (r *Reader) scan(msg []byte, k Key) (s scanned, err error) {
 			off = end
 		}
 	}
-	return s, nil
+	return nil
 }
 
 // note remembers what decides on how long an answer may be used.
