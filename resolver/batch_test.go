@@ -59,7 +59,9 @@ func dialBatch(t *testing.T, udp *net.UDPConn, addr string) *net.UDPConn {
 
 func TestBatchesAllocateNothing(t *testing.T) {
 	r, z := newResponder(Options{}.withDefaults()), testZone(t)
-	answer := func(buf []byte, _ *zone.Zone, c client, packet []byte) ([]byte, *late) { return r.respond(buf, z, c, packet) }
+	answer := func(buf []byte, _ *zone.Zone, c client, packet []byte) ([]byte, *late) {
+		return r.respond(buf, z, c, packet)
+	}
 	for _, x := range []struct{ listen, ask string }{
 		{"127.0.0.1", "127.0.0.1"}, {"0.0.0.0", "127.0.0.2"}, {"::1", "::1"}, {"::", "::1"}, {"::", "127.0.0.1"},
 	} {

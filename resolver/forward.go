@@ -4,6 +4,7 @@ import (
 	"context"
 	"hash/maphash"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -188,6 +189,7 @@ const landedEvery = 5 * time.Millisecond
 // start looks after the servers upstream until the context ends. own tells our
 // addresses, which are never asked.
 func (f *forwarder) start(ctx context.Context, own func(netip.AddrPort) bool, all *sync.WaitGroup) {
+	f.leaveOut(own)
 	all.Go(func() { f.client.Run(ctx) })
 	if len(f.o.Upstreams) > 0 {
 		return
@@ -195,6 +197,27 @@ func (f *forwarder) start(ctx context.Context, own func(netip.AddrPort) bool, al
 	r := resolvConf{f: f, own: own}
 	r.look()
 	all.Go(func() { r.follow(ctx) })
+}
+
+// leaveOut leaves our own addresses out of the servers that the options name.
+func (f *forwarder) leaveOut(own func(netip.AddrPort) bool) {
+	group := func(servers []Upstream) (*upstream.Group, bool) {
+		others := slices.DeleteFunc(slices.Clone(servers), func(u Upstream) bool { return own(u.AddrPort) })
+		if len(others) == len(servers) {
+			return nil, false
+		}
+		f.log.Warnf("of the upstream servers %v those are left out that are this server itself", servers)
+		return f.client.Group(others), true
+	}
+	for name, servers := range f.o.Zones {
+		if g, ok := group(servers); ok {
+			f.client.Release(f.zones[wireName(name)])
+			f.zones[wireName(name)] = g
+		}
+	}
+	if g, ok := group(f.o.Upstreams); ok {
+		f.client.Release(f.rest.Swap(g))
+	}
 }
 
 // ForwardStats are counts since the start.

@@ -452,14 +452,40 @@ func TestForwardingLoop(t *testing.T) {
 	ctx, cancel := newContext(t)
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
+	if got := askOver(t, dial(t, s, "udp", "127.0.0.1"), askWWW); got != "REFUSED qr rd ra" && got != "SERVFAIL qr rd ra" {
+		t.Error(got)
+	}
 	for end := time.Now().Add(5 * time.Second); s.ForwardStats().Upstreams[0].State.String() != "looping"; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the loop is not noticed")
 		}
 	}
-	if got := askOver(t, dial(t, s, "udp", "127.0.0.1"), askWWW); got != "SERVFAIL qr rd ra" {
+	if got := askOver(t, dial(t, s, "udp", "127.0.0.1"), "other.example.com. A +rd"); got != "SERVFAIL qr rd ra" {
 		t.Error(got)
 	}
 	cancel()
 	<-done
+}
+
+// Our own address is no server to ask.
+func TestOwnAddressIsLeftOut(t *testing.T) {
+	o := forwarding(fakedns.Start(t, outsideRecords))
+	o.Addr = netip.MustParseAddr("127.0.0.1")
+	o.Forward.Zones = map[string][]Upstream{"corp.example": nil}
+	s := New(zone.NewStore(testZone(t)), o)
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	self := Upstream{AddrPort: s.Addr()}
+	s.forward.o.Upstreams = append(s.forward.o.Upstreams, self)
+	s.forward.o.Zones["corp.example"] = []Upstream{self}
+	s.forward.leaveOut(s.isOwn)
+	if n := s.forward.rest.Load().Len(); n != 1 || s.forward.zones[wireName("corp.example")].Len() != 0 {
+		t.Errorf("%d servers", n)
+	}
+	ended, cancel := newContext(t)
+	cancel()
+	if err := s.Run(ended); err != nil {
+		t.Error(err)
+	}
 }

@@ -513,6 +513,9 @@ func TestLoop(t *testing.T) {
 	done := make(chan struct{})
 	g := c.Group(udpOf(s))
 	go func() { c.Run(ctx); close(done) }()
+	if got := ask(t, g, "a.test"); got != "REFUSED" {
+		t.Error(got)
+	}
 	waitFor(t, func() bool { return c.Stats()[0].State == Looping })
 	asked := s.Asked.Load()
 	if got := ask(t, g, "a.test"); got != errNobody.Error() || s.Asked.Load() != asked {

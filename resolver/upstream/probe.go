@@ -42,7 +42,7 @@ func (p probes) keep(list []*server) {
 // look sends the probes to a server that are due.
 //
 // A server that leaves questions without an answer is asked something that each
-// server knows. Any reply will do. And each is asked at first, and at times, for
+// server knows. Any reply will do. And each that is used is asked at times for
 // a name that nobody else can know: if that comes to us, it leads back to us.
 func (p probes) look(s *server) {
 	now := time.Now()
@@ -58,7 +58,7 @@ func (p probes) look(s *server) {
 		return
 	}
 	switch {
-	case now.After(at.loopDue):
+	case now.After(at.loopDue) && s.counts.queries.Load() > 0:
 		at.loopDue = now.Add(loopRecheck)
 		if s.health.current() == Looping {
 			at.loopDue = now.Add(loopAgain)
