@@ -57,8 +57,12 @@ func (r *resolvConf) look() {
 		f.log.Infof("names outside of our zones are forwarded to %v, as %s says", servers, f.o.ResolvConf)
 		r.known = servers
 	}
-	if problem != "" && problem != r.problem {
-		f.log.Warnf("%s %s; names outside of our zones are forwarded to %v", f.o.ResolvConf, problem, r.known)
+	switch {
+	case problem == "" || problem == r.problem:
+	case len(r.known) == 0:
+		f.log.Warnf("%s %s: nobody can be asked for names outside of our zones", f.o.ResolvConf, problem)
+	default:
+		f.log.Warnf("%s %s: names outside of our zones are still forwarded to %v", f.o.ResolvConf, problem, r.known)
 	}
 	r.problem = problem
 }

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"bytes"
 	"hash/maphash"
 	"sync"
 	"time"
@@ -102,7 +103,7 @@ func (c *Cache) Get(k Key) (f Found) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e, ok := p.lru.Get(h)
-	if !ok || e.key != string(k) {
+	if !ok || !bytes.Equal(e.key, k) {
 		p.stats.Misses++
 		return f
 	}
@@ -133,7 +134,7 @@ func (c *Cache) Stale(k Key) *Entry {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e, ok := p.lru.Get(h)
-	if !ok || e.key != string(k) || !c.keeps(e, now) {
+	if !ok || !bytes.Equal(e.key, k) || !c.keeps(e, now) {
 		return nil
 	}
 	return e
@@ -170,10 +171,13 @@ func (c *Cache) Put(k Key, e *Entry) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	old, ok := p.lru.Peek(h)
-	if ok && old.key == string(k) && e.Failed() && c.keeps(old, now) {
+	if ok && bytes.Equal(old.key, k) && e.Failed() && c.keeps(old, now) {
 		return
 	}
-	e.key, e.stored = string(k), now
+	if e.key == nil {
+		e.key = bytes.Clone(k)
+	}
+	e.stored = now
 	if ok {
 		p.bytes -= old.size()
 	}

@@ -10,7 +10,8 @@ import (
 //
 // Of the message it holds what stands behind the question, byte for byte:
 // pointers in it are right behind any question of that length, and clients have
-// asked the same name.
+// asked the same name. Its slices share one piece of memory without pointers, so
+// that a large cache gives the collector little to do.
 type Entry struct {
 	Rcode uint8         // RFC 1035, section 4.1.1
 	AD    bool          // the server upstream has verified the data (RFC 4035, section 3.2.3)
@@ -19,11 +20,11 @@ type Entry struct {
 
 	start  int       // of the body in a message
 	body   []byte    // records, without an OPT record
-	ttls   []uint16  // where the TTLs stand in the message
+	ttls   []byte    // where the TTLs stand in the message, two octets each
 	counts [3]uint16 // records by section
 
 	// What the cache keeps with it.
-	key      string
+	key      []byte
 	stored   time.Duration // since the cache was made
 	hits     atomic.Uint32
 	renewing atomic.Bool
@@ -64,7 +65,7 @@ type Written struct {
 // whole records are left out, from the end. buf must reach beyond size.
 func (e *Entry) Write(buf []byte, off, size int, age Age) Written {
 	w := Written{End: off + len(e.body), Counts: e.counts, Cut: e.Cut}
-	records := len(e.ttls)
+	records := len(e.ttls) / 2
 	if off != e.start && len(e.body) > 0 {
 		return Written{End: off, Cut: true} // not the question that this answers
 	}
@@ -73,7 +74,8 @@ func (e *Entry) Write(buf []byte, off, size int, age Age) Written {
 	}
 	copy(buf[off:], e.body[:w.End-off])
 	gone := uint32(age.Elapsed / time.Second)
-	for _, at := range e.ttls[:records] {
+	for i := range records {
+		at := e.ttlAt(i)
 		ttl := binary.BigEndian.Uint32(buf[at:])
 		if age.Stale {
 			ttl = min(ttl, uint32(StaleTTL/time.Second))
@@ -105,13 +107,16 @@ func (e *Entry) fit(off, size int) (w Written, records int) {
 	return w, records
 }
 
+// ttlAt is the offset in the message of the TTL of the i-th record.
+func (e *Entry) ttlAt(i int) int { return int(binary.BigEndian.Uint16(e.ttls[2*i:])) }
+
 // recordEnd is the offset in the message behind the i-th record: the length of
 // its data stands behind the TTL.
 func (e *Entry) recordEnd(i int) int {
-	at := int(e.ttls[i])
+	at := e.ttlAt(i)
 	return at + 6 + int(binary.BigEndian.Uint16(e.body[at-e.start+4:]))
 }
 
 // size is about what the entry takes in memory, in octets: itself, its slices,
 // its place in a list and in a map.
-func (e *Entry) size() int { return 320 + len(e.key) + cap(e.body) + 2*cap(e.ttls) }
+func (e *Entry) size() int { return 320 + len(e.key) + len(e.body) + len(e.ttls) }

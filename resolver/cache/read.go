@@ -184,10 +184,19 @@ func (r *Reader) entry(msg []byte, k Key, s *scanned) (*Entry, error) {
 	if e.Failed() {
 		return Failure(e.Rcode), nil
 	}
-	e.body = append([]byte(nil), msg[s.start:s.end]...)
 	e.counts = s.counts
 	total := int(s.counts[0]) + int(s.counts[1]) + int(s.counts[2])
-	e.ttls = append(append(make([]uint16, 0, total), s.ttls[:min(total, len(s.ttls))]...), s.more...)
+	body := s.end - s.start
+	all := make([]byte, 0, len(k)+body+2*total)
+	all = append(all, k...)
+	all = append(all, msg[s.start:s.end]...)
+	for _, at := range s.ttls[:min(total, len(s.ttls))] {
+		all = binary.BigEndian.AppendUint16(all, at)
+	}
+	for _, at := range s.more {
+		all = binary.BigEndian.AppendUint16(all, at)
+	}
+	e.key, e.body, e.ttls = all[:len(k)], all[len(k):len(k)+body], all[len(k)+body:]
 	r.limit(e, s, msg)
 	return e, nil
 }
@@ -206,8 +215,8 @@ func (r *Reader) limit(e *Entry, s *scanned, msg []byte) {
 		}
 	}
 	least := min(r.MinTTL, most)
-	for _, at := range e.ttls {
-		b := e.body[int(at)-s.start:]
+	for i := range len(e.ttls) / 2 {
+		b := e.body[e.ttlAt(i)-s.start:]
 		ttl := binary.BigEndian.Uint32(b)
 		if ttl > 1<<31-1 {
 			ttl = 0

@@ -498,17 +498,14 @@ func descriptors(t *testing.T) int {
 }
 
 func TestLoop(t *testing.T) {
-	var c *Client
-	s := fakedns.Start(t, good)
-	s.Set(func(w dns.ResponseWriter, q *dns.Msg) {
-		wire := question(q.Question[0].Name, 0).Name
-		c.LoopProbe(wire) // it leads back to us
-		fakedns.Rcode(dns.RcodeRefused)(w, q)
-	})
 	var log bytes.Buffer
 	logger := logrus.New()
 	logger.SetOutput(&log)
-	c = New(Options{Log: logger})
+	c := New(Options{Log: logger})
+	s := fakedns.Start(t, func(w dns.ResponseWriter, q *dns.Msg) {
+		c.LoopProbe(question(q.Question[0].Name, 0).Name) // it leads back to us
+		fakedns.Rcode(dns.RcodeRefused)(w, q)
+	})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	g := c.Group(udpOf(s))

@@ -29,7 +29,8 @@ type exchange struct {
 
 	mu       sync.Mutex
 	timer    *time.Timer
-	attempts [maxAttempts]attempt
+	first    attempt // most need no more
+	more     [maxAttempts - 1]*attempt
 	made     int    // attempts
 	open     int    // of those, the ones that a reply may come to
 	tried    uint64 // servers, by their place in the group
@@ -90,7 +91,11 @@ func (x *exchange) try(s *server, stream, plain bool) bool {
 	if x.made == maxAttempts {
 		return false
 	}
-	a := &x.attempts[x.made]
+	a := &x.first
+	if x.made > 0 {
+		a = new(attempt)
+		x.more[x.made-1] = a
+	}
 	x.made++
 	*a = attempt{x: x, server: s, stream: stream, plain: plain, open: true, sent: time.Now()}
 	if err := s.send(a); err != nil {
@@ -225,8 +230,11 @@ func (x *exchange) finish(msg []byte) {
 	if x.timer != nil {
 		x.timer.Stop()
 	}
-	for i := range x.attempts[:x.made] {
-		a := &x.attempts[i]
+	for i := range x.made {
+		a := &x.first
+		if i > 0 {
+			a = x.more[i-1]
+		}
 		if !a.open {
 			continue
 		}
