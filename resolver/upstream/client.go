@@ -132,6 +132,7 @@ func (c *Client) Run(ctx context.Context) {
 	c.mu.Unlock()
 	c.cancel()
 	for _, s := range c.list() {
+		s.flush()
 		s.end()
 	}
 	c.running.Wait()

@@ -42,8 +42,9 @@ func (c *Client) Stats() []Stats {
 	return all
 }
 
-// lines keeps what is logged of a server to a line a minute. The last one that
-// had to wait is logged when it may be.
+// lines keeps what is logged of a server to a line a minute: the last of what
+// there was to say. Run logs it, so that who answers queries does not wait for
+// a disk.
 type lines struct {
 	mu   sync.Mutex
 	next time.Time
@@ -53,29 +54,22 @@ type lines struct {
 
 const linePause = time.Minute
 
-// say logs something about the server.
+// say has something logged about the server.
 func (s *server) say(what string) {
 	l := &s.lines
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.held = what
 	l.more++
-	s.print(l)
 }
 
-// flush logs what had to wait.
+// flush logs what is to be said, if it may be by now.
 func (s *server) flush() {
 	l := &s.lines
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.more > 0 {
-		s.print(l)
-	}
-}
-
-func (s *server) print(l *lines) {
 	now := time.Now()
-	if now.Before(l.next) {
+	if l.more == 0 || now.Before(l.next) {
 		return
 	}
 	text := fmt.Sprintf("upstream %s %s", s.addr, l.held)
