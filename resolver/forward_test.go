@@ -433,22 +433,21 @@ func TestResolvConf(t *testing.T) {
 // A query that leads back to us is noticed, and the server that it came by not
 // asked again.
 func TestForwardingLoop(t *testing.T) {
-	var s *Server
-	up := fakedns.Start(t, func(w dns.ResponseWriter, q *dns.Msg) {
-		m, _, err := new(dns.Client).Exchange(q, s.Addr().String())
+	up := fakedns.Start(t, fakedns.Silent)
+	o := forwarding(up)
+	o.Addr = netip.MustParseAddr("127.0.0.1")
+	s := New(zone.NewStore(testZone(t)), o)
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	addr := s.Addr().String()
+	up.Set(func(w dns.ResponseWriter, q *dns.Msg) {
+		m, _, err := new(dns.Client).Exchange(q, addr)
 		if err != nil {
 			m = new(dns.Msg).SetRcode(q, dns.RcodeServerFailure)
 		}
 		w.WriteMsg(m)
 	})
-	s = New(zone.NewStore(testZone(t)), func() Options {
-		o := forwarding(up)
-		o.Addr = netip.MustParseAddr("127.0.0.1")
-		return o
-	}())
-	if err := s.Listen(); err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := newContext(t)
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
