@@ -112,7 +112,7 @@ func lowerCase(key *[keySize]byte, name []byte) {
 // fast answers an ordinary request in buf, or says that the answer follows
 // later. It gives neither when the plain path should.
 func (r *responder) fast(buf []byte, z *zone.Zone, c client, packet []byte) ([]byte, *late, zone.Result) {
-	if r.slow {
+	if r.slow && r.forward == nil {
 		return nil, nil, 0
 	}
 	var key [keySize]byte
@@ -124,6 +124,9 @@ func (r *responder) fast(buf []byte, z *zone.Zone, c client, packet []byte) ([]b
 	if r.forward != nil && (result == zone.NotOurs || result == zone.NXDomain && reverse(key[:len(q.name)])) {
 		msg, l := r.fastOutside(buf, c, packet, &q, key[:len(q.name)])
 		return msg, l, zone.NotOurs
+	}
+	if r.slow {
+		return nil, nil, 0
 	}
 
 	w := writer{buf: buf, off: q.end, size: r.size(q.edns, q.size, c)}

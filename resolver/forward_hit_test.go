@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/miekg/dns"
@@ -167,4 +168,39 @@ func BenchmarkCachedHit(b *testing.B) {
 			b.Fatal("no reply")
 		}
 	}
+}
+
+// A popular name is asked for anew before it ends, while the old answer is
+// given.
+func TestPopularNamesAreRenewed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		packet, c := packQuery(t, "www.example.com. A +rd +from=127.0.0.1")
+		r := filled(t, packet, "www.example.com. 100 IN A 192.0.2.1")
+		z, buf := testZone(t), make([]byte, bufferSize)
+		for range 10 {
+			if msg, l := r.respond(buf, z, c, packet); msg == nil || l != nil {
+				t.Fatal("it is renewed, or not known")
+			}
+		}
+		time.Sleep(95 * time.Second)
+		msg, l := r.respond(buf, z, c, packet)
+		if got := render(t, packet, msg); got != "NOERROR qr rd ra\nanswer www.example.com. 5 A 192.0.2.1" {
+			t.Error(got)
+		}
+		if l == nil || l.way != nil || string(l.key) != string(r.forward.keyOf(t, packet)) {
+			t.Errorf("%+v", l)
+		}
+		if _, l := r.respond(buf, z, c, packet); l != nil {
+			t.Error("it is renewed twice")
+		}
+	})
+}
+
+func (f *forwarder) keyOf(t testing.TB, packet []byte) cache.Key {
+	q, _, ok := parse(packet)
+	if !ok {
+		t.Fatal("not a query")
+	}
+	var name [maxName]byte
+	return cache.AppendKey(append([]byte(nil), q.key(&name)...), q.qtype, q.class, q.edns.do, false)
 }

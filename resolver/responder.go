@@ -35,7 +35,7 @@ type responder struct {
 	allow   networkList  // clients that others are asked for
 	ra      uint16       // flagRA, or 0 when these are not told
 
-	slow       bool // everything takes the plain path
+	slow       bool // everything of ours takes the plain path
 	unshuffled bool // records stay in the order of the zone
 }
 
