@@ -117,14 +117,11 @@ func (fl *flight) Answered(msg []byte, err error) {
 	}
 	var e *cache.Entry
 	if err == nil {
-		if e, err = f.reader.Read(msg, fl.key); err != nil && len(msg) == headerSize {
-			e, err = cache.Failure(msg[3]&0xF), nil // a header alone
-		}
+		e, err = f.reader.Read(msg, fl.key)
 	}
 	if err != nil {
 		e = cache.Failure(dns.RcodeServerFailure)
 	}
-	age := cache.Age{}
 	var old *cache.Entry
 	if e.Failed() {
 		f.counts.failed.Add(1)
@@ -141,7 +138,7 @@ func (fl *flight) Answered(msg []byte, err error) {
 	if old != nil {
 		f.stale(old, waiting)
 	} else {
-		f.deliver(waiting, e, age)
+		f.deliver(waiting, e, cache.Age{})
 	}
 	f.flying.Add(-1)
 }

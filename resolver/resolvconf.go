@@ -104,6 +104,9 @@ func (s *Server) isOwn(a netip.AddrPort) bool {
 		return false
 	}
 	addr := a.Addr().WithZone("").Unmap()
+	if s.o.Addr.Is4() && addr.Is6() {
+		return false
+	}
 	if !s.o.Addr.IsUnspecified() {
 		return addr == s.o.Addr.WithZone("")
 	}

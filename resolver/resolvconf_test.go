@@ -111,3 +111,19 @@ func TestOwnAddressIsLeftOut(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestIsOwn(t *testing.T) {
+	for _, x := range []struct {
+		listen, addr string
+		want         bool
+	}{
+		{"127.0.0.1", "127.0.0.1:53", true}, {"127.0.0.1", "127.0.0.1:5353", false}, {"127.0.0.1", "127.0.0.2:53", false},
+		{"0.0.0.0", "127.0.0.53:53", true}, {"0.0.0.0", "[::ffff:127.0.0.1]:53", true}, {"0.0.0.0", "[::1]:53", false},
+		{"::", "[::1]:53", true}, {"::", "127.0.0.1:53", true}, {"::", "192.0.2.1:53", false},
+	} {
+		s := &Server{o: Options{Addr: netip.MustParseAddr(x.listen)}, addr: netip.MustParseAddrPort("0.0.0.0:53")}
+		if got := s.isOwn(netip.MustParseAddrPort(x.addr)); got != x.want {
+			t.Errorf("%s before %s: %v, want %v", x.addr, x.listen, got, x.want)
+		}
+	}
+}
