@@ -26,6 +26,9 @@ func (l *loader) check() {
 	if l.sound("aliases") {
 		l.checkAliases()
 	}
+	if c.CacheMinTTL > c.CacheMaxTTL && l.sound("cacheMinTTL", "cacheMaxTTL") {
+		l.fault("cacheMinTTL", "is more than cacheMaxTTL", "a smaller number of seconds")
+	}
 	l.checkCredentials()
 	if l.sound("CACertFile", "CertFile", "KeyFile") {
 		_, faults := c.tls()

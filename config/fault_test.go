@@ -73,6 +73,9 @@ func TestFaults(t *testing.T) {
 		"autoip":                 {`"IPSources": ["autoip"]`, `IPSources[0]: "autoip" is not known`},
 		"resolver by name":       {`"resolvers": ["dns.example"]`, `resolvers[0]: "dns.example" is neither an IP address nor IP:port`},
 		"resolver twice":         {`"resolvers": ["10.0.0.1", "10.0.0.1:53"]`, `resolvers[1]: "10.0.0.1:53" is given twice`},
+		"resolver's name":        {`"resolvers": ["tls://a b@10.0.0.1"]`, `resolvers[0]: "******@10.0.0.1" names its server by what is no host name`},
+		"resolver over HTTPS":    {`"resolvers": ["https://10.0.0.1"]`, `resolvers[0]: "https://10.0.0.1" is neither`},
+		"TTLs crossed":           {`"cacheMinTTL": 10, "cacheMaxTTL": 5`, "cacheMinTTL: is more than cacheMaxTTL"},
 		"zone is domain":         {`"zoneResolvers": {"mesos": ["10.0.0.1"]}`, `zoneResolvers["mesos"]: is within domain`},
 		"zone in domain":         {`"zoneResolvers": {"x.MESOS": ["10.0.0.1"]}`, `zoneResolvers["x.mesos"]: is within domain`},
 		"zone in views":          {`"zoneResolvers": {"x.y": ["10.0.0.1"]}, "viewDomains": ["y"]`, `zoneResolvers["x.y"]: is within viewDomains`},
@@ -195,7 +198,6 @@ func TestNotYetNamesSettings(t *testing.T) {
 // What has no effect yet is said once for each setting that was written.
 func TestNotYet(t *testing.T) {
 	_, warnings := mustLoad(t, "c.json", `{`+where+`,
-		"resolvers": [], "zoneResolvers": {}, "recursionAllow": [],
 		"unhealthy": "include", "agentReregisterTimeout": 1}`)
 	for i, w := range warnings {
 		key, text, _ := strings.Cut(w, ": ")
@@ -204,6 +206,5 @@ func TestNotYet(t *testing.T) {
 			t.Error(w)
 		}
 	}
-	equalLines(t, warnings, []string{"resolvers", "zoneResolvers",
-		"recursionAllow", "unhealthy", "agentReregisterTimeout"})
+	equalLines(t, warnings, []string{"unhealthy", "agentReregisterTimeout"})
 }

@@ -16,13 +16,6 @@ func notYet() []later {
 	return []later{
 		{key: "IPSources", when: func(c *Config) bool { return slices.Contains(c.IPSources, SourceAuto) }, fault: true,
 			text: `"auto" is not in this version`, want: `some of "host", "docker", "mesos", "netinfo"`},
-		{key: "externalon", when: func(c *Config) bool { return c.ExternalOn },
-			text: "names outside of our zones are not forwarded in this version: they are refused"},
-		{key: "recurseon", when: func(c *Config) bool { return c.RecurseOn },
-			text: "nothing is forwarded in this version, so no answer says that recursion is available"},
-		{key: "resolvers"},
-		{key: "zoneResolvers"},
-		{key: "recursionAllow"},
 		{key: "unhealthy"},
 		{key: "agentReregisterTimeout"},
 	}

@@ -53,7 +53,7 @@ func TestSampleOfMesosDNS(t *testing.T) {
 	want.ZooKeeper = ZooKeeper{Servers: []HostPort{{"127.0.0.1", 2181}}, Path: "/mesos"}
 	want.Masters = []HostPort{{"127.0.0.1", 5050}}
 	want.Port = 8053
-	want.Resolvers = []netip.AddrPort{netip.MustParseAddrPort("8.8.8.8:53")}
+	want.Resolvers = []Upstream{{AddrPort: netip.MustParseAddrPort("8.8.8.8:53")}}
 	want.IPSources = []string{SourceMesos, SourceHost}
 	want.origin = c.origin
 	if !reflect.DeepEqual(c, want) {
@@ -61,9 +61,6 @@ func TestSampleOfMesosDNS(t *testing.T) {
 	}
 	equalLines(t, lines(warnings), []string{
 		"ns: ignored: of early versions of Mesos-DNS",
-		"externalon: names outside of our zones are not forwarded in this version: they are refused",
-		"recurseon: nothing is forwarded in this version, so no answer says that recursion is available",
-		"resolvers: accepted, has no effect in this version",
 	})
 }
 
@@ -148,6 +145,8 @@ func TestValues(t *testing.T) {
 		{"empty listener", `"listener": ""`, func(c *Config) any { return c.Listener }, netip.IPv4Unspecified()},
 		{"resolvers", `"resolvers": ["::1", "[fd00::1]:5353", "[fd00::2]", "::ffff:10.0.0.1"]`,
 			func(c *Config) any { return toJSON(c.Resolvers) }, `["[::1]:53","[fd00::1]:5353","[fd00::2]:53","10.0.0.1:53"]`},
+		{"resolvers over TLS", `"resolvers": ["tls://DNS.example.@10.0.0.1", "tls://[fd00::1]:8853", "tls://10.0.0.2"]`,
+			func(c *Config) any { return toJSON(c.Resolvers) }, `["tls://dns.example@10.0.0.1:853","tls://[fd00::1]:8853","tls://10.0.0.2:853"]`},
 		{"zoneResolvers keep their dots", `"zoneResolvers": {"Weave.Local.": ["10.0.0.1"], "a.b.c": ["10.0.0.2:54"]}`,
 			func(c *Config) any { return toJSON(c.ZoneResolvers) }, `{"a.b.c":["10.0.0.2:54"],"weave.local":["10.0.0.1:53"]}`},
 		{"a zone above domain", `"domain": "mesos.corp", "zoneResolvers": {"corp": ["10.0.0.1"]}`,
@@ -208,7 +207,6 @@ func TestEnvironment(t *testing.T) {
 	equalLines(t, warnings, []string{
 		"TOPONYM_TTTL: unknown variable, ignored: did you mean TOPONYM_TTL?",
 		"TOPONYM_ttl: unknown variable, ignored: did you mean TOPONYM_TTL?",
-		"TOPONYM_ZONERESOLVERS: accepted, has no effect in this version",
 	})
 }
 

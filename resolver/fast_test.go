@@ -18,11 +18,11 @@ import (
 // whether the fast one answered.
 func compare(t *testing.T, r *responder, z *zone.Zone, c client, packet []byte) bool {
 	t.Helper()
-	quick, _ := r.fast(make([]byte, bufferSize), z, c, packet)
+	quick, _, _ := r.fast(make([]byte, bufferSize), z, c, packet)
 	if quick == nil {
 		return false
 	}
-	plain := r.plain(make([]byte, bufferSize), z, c, packet, time.Time{})
+	plain, _ := r.plain(make([]byte, bufferSize), z, c, packet, time.Time{})
 	var a, b dns.Msg
 	if err := a.Unpack(quick); err != nil {
 		t.Fatalf("query %x: fast reply %x: %v", packet, quick, err)
@@ -184,7 +184,7 @@ func TestFastAllocatesNothing(t *testing.T) {
 				}
 				c := client{addr: netip.MustParseAddr("127.0.0.1")}
 				var msg []byte
-				allocs := testing.AllocsPerRun(20, func() { msg = r.respond(buf, z, c, packet) })
+				allocs := testing.AllocsPerRun(20, func() { msg, _ = r.respond(buf, z, c, packet) })
 				if allocs != 0 || msg == nil {
 					t.Errorf("%s %s, EDNS %d: %v allocations", name, dns.Type(qtype), size, allocs)
 				}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"toponym/resolver/cache"
 	"toponym/zone"
 )
 
@@ -25,8 +26,15 @@ type responder struct {
 	shuffle     func(n int, swap func(i, j int))
 	observe     func(QueryInfo)
 	cookies     *cookies
+	rates       *rates // nil: no limit
 
-	slow       bool // everything takes the plain path
+	// For names that are not ours; nil when they are refused.
+	forward *forwarder
+	cache   *cache.Cache // of the forwarder
+	allow   networkList  // clients that others are asked for
+	ra      uint16       // flagRA, or 0 when these are not told
+
+	slow       bool // everything of ours takes the plain path
 	unshuffled bool // records stay in the order of the zone
 }
 
@@ -38,6 +46,7 @@ func newResponder(o Options) *responder {
 		shuffle:     o.Shuffle,
 		observe:     o.Observe,
 		cookies:     newCookies(),
+		rates:       newRates(o.RateLimit, o.RateExempt),
 		// What is rare is the plain path's: an order of somebody else's
 		// making is.
 		slow:       o.ResolvSubnetFirst || o.Shuffle != nil,
@@ -54,26 +63,33 @@ func newResponder(o Options) *responder {
 }
 
 // respond makes the reply to a packet in buf, which has bufferSize octets. It
-// is nil for packets that must not be answered.
-func (r *responder) respond(buf []byte, z *zone.Zone, c client, packet []byte) []byte {
+// is nil for packets that must not be answered, and for those that are answered
+// later: these it gives to be handed to the forwarder, with the way back. With
+// both, nobody waits for the later answer.
+func (r *responder) respond(buf []byte, z *zone.Zone, c client, packet []byte) ([]byte, *late) {
+	if r.rates.over(c) {
+		if msg, known := r.overLimit(buf, packet, c); !known {
+			return msg, nil
+		}
+	}
 	var start time.Time
 	if r.observe != nil {
 		start = time.Now()
 	}
-	if msg, result := r.fast(buf, z, c, packet); msg != nil {
-		if r.observe != nil {
+	if msg, l, result := r.fast(buf, z, c, packet); msg != nil || l != nil {
+		if r.observe != nil && result != zone.NotOurs {
 			r.observe(observed(packet, msg, c, result, start))
 		}
-		return msg
+		return msg, l
 	}
 	return r.plain(buf, z, c, packet, start)
 }
 
 // plain makes the reply by way of messages. It can answer everything.
-func (r *responder) plain(buf []byte, z *zone.Zone, c client, packet []byte, start time.Time) []byte {
+func (r *responder) plain(buf []byte, z *zone.Zone, c client, packet []byte, start time.Time) ([]byte, *late) {
 	q, rcode, ok := parse(packet)
 	if !ok {
-		return nil
+		return nil, nil
 	}
 	var (
 		m      reply
@@ -92,6 +108,11 @@ func (r *responder) plain(buf []byte, z *zone.Zone, c client, packet []byte, sta
 	case q.edns.version > 0:
 		m.rcode = dns.RcodeBadVers
 	default:
+		var key [cache.MaxKey]byte
+		if a, ok := r.asksOutside(&q, c, z, key[:0]); ok {
+			a.start = start
+			return r.outside(buf, &a, c)
+		}
 		m, result = r.answer(&q, c, z, l)
 	}
 	msg := m.pack(buf, &q, l)
@@ -105,7 +126,7 @@ func (r *responder) plain(buf []byte, z *zone.Zone, c client, packet []byte, sta
 			Duration:  time.Since(start),
 		})
 	}
-	return msg
+	return msg, nil
 }
 
 // maxUDPPayload is what fits in the largest IPv4 packet.
@@ -113,7 +134,7 @@ const maxUDPPayload = 65535 - 20 - 8
 
 // limits are what the reply to a query may have and say.
 func (r *responder) limits(q *query, c client) limits {
-	return limits{size: r.size(q.edns.present, q.edns.udpSize, c), udpSize: r.maxUDPSize, setTC: r.setTC}
+	return limits{size: r.size(q.edns.present, q.edns.udpSize, c), udpSize: r.maxUDPSize, setTC: r.setTC, ra: r.raFor(c)}
 }
 
 // answer is the reply to a well-formed query, with the options that belong in
@@ -140,6 +161,13 @@ func (r *responder) answer(q *query, c client, z *zone.Zone, l limits) (m reply,
 		o.near = s.near(c.addr)
 	}
 	m, result = lookUp(q, c.transport, z, o)
+	if result == zone.NotOurs && m.rcode == dns.RcodeRefused && r.forward != nil && q.class == dns.ClassINET && r.allow.contains(c.addr) {
+		var key [maxName]byte
+		name := q.key(&key)
+		if special := r.forward.special.find(name); special != nil && r.forward.zone(name) == nil {
+			m = special.reply(q, name)
+		}
+	}
 	if s.option != nil {
 		options = appendOption(options, dns.EDNS0SUBNET, s.echo(result == zone.Hit))
 	}
@@ -164,8 +192,8 @@ func lookUp(q *query, t Transport, z *zone.Zone, o order) (m reply, result zone.
 	var key [maxName]byte
 	found, result := z.Lookup(q.key(&key), q.qtype)
 	if result == zone.NotOurs {
-		// Names of others: forwarding belongs here. Who does not offer
-		// that to the client refuses.
+		// Names of others that nobody else is asked for, or not for this
+		// client.
 		return reply{rcode: dns.RcodeRefused}, result
 	}
 	switch q.qtype {

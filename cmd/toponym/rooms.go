@@ -180,6 +180,9 @@ func zoneOptions(c *config.Config, r records.Options) (zone.Options, error) {
 
 func resolverOptions(c *config.Config, log logrus.FieldLogger, cores int) resolver.Options {
 	return resolver.Options{
+		Forward:           forwardOptions(c),
+		RateLimit:         c.RateLimit,
+		RateExempt:        c.RateLimitExempt,
 		Addr:              c.Listener,
 		Port:              c.Port,
 		MaxUDPSize:        c.MaxUDPSize,
@@ -190,6 +193,42 @@ func resolverOptions(c *config.Config, log logrus.FieldLogger, cores int) resolv
 		Workers:           cores,
 		Log:               log,
 	}
+}
+
+// forwardOptions is nil when names outside of our zones are not forwarded.
+func forwardOptions(c *config.Config) *resolver.Forward {
+	if !c.ExternalOn {
+		return nil
+	}
+	o := &resolver.Forward{
+		Upstreams:     upstreams(c.Resolvers),
+		Zones:         map[string][]resolver.Upstream{},
+		Allow:         c.RecursionAllow,
+		Recursion:     c.RecurseOn,
+		Timeout:       c.Timeout,
+		MinTTL:        c.CacheMinTTL,
+		MaxTTL:        c.CacheMaxTTL,
+		Stale:         c.CacheStale,
+		CacheEntries:  c.CacheEntries,
+		CacheBytes:    c.CacheBytes,
+		MaxWaiting:    c.ForwardMax,
+		MaxWaitingOne: c.ForwardMaxClient,
+	}
+	if o.Stale == 0 {
+		o.Stale = -1 // never, where 0 would be the default
+	}
+	for zone, servers := range c.ZoneResolvers {
+		o.Zones[zone] = upstreams(servers)
+	}
+	return o
+}
+
+func upstreams(servers []config.Upstream) []resolver.Upstream {
+	var list []resolver.Upstream
+	for _, s := range servers {
+		list = append(list, resolver.Upstream{AddrPort: s.AddrPort, TLS: s.TLS, Name: s.Name})
+	}
+	return list
 }
 
 func apiOptions(c *config.Config, p *pipeline, log logrus.FieldLogger) api.Options {
