@@ -72,6 +72,7 @@ func testSet(s *state.Snapshot) *records.Set {
 		Rule:      records.RFC1123,
 		SRVWeight: 1,
 		Reverse:   true,
+		Scope:     records.ScopeCompat,
 	})
 	return set
 }

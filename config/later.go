@@ -1,7 +1,5 @@
 package config
 
-import "slices"
-
 // later is something that a file may say and that this version does not act on.
 // Whoever builds it removes its row.
 type later struct {
@@ -23,8 +21,6 @@ func notYet() []later {
 		{key: "mesosAuthentication", when: func(c *Config) bool { return c.MesosAuthentication == AuthIAM }, fault: true,
 			text: `"iam" is not in this version`, want: `"none" or "basic"`},
 		{key: "IAMConfigFile"},
-		{key: "IPSources", when: func(c *Config) bool { return slices.Contains(c.IPSources, SourceAuto) }, fault: true,
-			text: `"auto" is not in this version`, want: `some of "host", "docker", "mesos", "netinfo"`},
 		{key: "externalon", when: func(c *Config) bool { return c.ExternalOn },
 			text: "names outside of our zones are not forwarded in this version: they are refused"},
 		{key: "recurseon", when: func(c *Config) bool { return c.RecurseOn },
@@ -32,10 +28,8 @@ func notYet() []later {
 		{key: "resolvers"},
 		{key: "zoneResolvers"},
 		{key: "recursionAllow"},
-		{key: "viewDomains"},
 		{key: "viewTTL"},
 		{key: "aliases"},
-		{key: "unhealthy"},
 		{key: "agentReregisterTimeout"},
 	}
 }

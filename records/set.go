@@ -7,12 +7,14 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"toponym/state"
 )
 
 // Set is all records that a cluster implies. One goroutine builds and updates
-// it; [Set.Enumerate] may be called from any.
+// it; [Set.Enumerate], [Set.Explain] and [Set.Collisions] may be called from
+// any.
 type Set struct {
 	names map[Name]*entry
 	maker *maker
@@ -28,11 +30,18 @@ type Set struct {
 	moreSRV  shared[SRV]
 	morePTR  shared[Name]
 
+	wishes map[Name][]wish // of the names that have any
+
 	dirty   []dirty // entries that the update that runs has changed
 	omitted []Omission
+	same    [1024]*Data // see share
 
-	mu         sync.Mutex // guards the fields below against Enumerate
+	collisions atomic.Int64
+
+	mu         sync.Mutex // guards the fields below against Enumerate and Explain
+	groups     groups
 	tasks      map[state.TaskKey]owner
+	nameless   map[state.TaskKey]*state.Task // tasks that are known and have no names
 	frameworks map[string]*state.Framework
 	agents     map[string]*state.Agent
 	leader     state.Master
@@ -41,10 +50,12 @@ type Set struct {
 }
 
 // Omission is a name that was left out because it could not stand in a
-// message, or could not be typed.
+// message, or could not be typed, or a label that was ignored because of its
+// value.
 type Omission struct {
 	Task      state.TaskKey // zero when a framework's own name was left out
 	Framework string
+	Label     string // the key of the label; empty for a name
 	What      string // the part at fault, as the framework wrote it
 	Reason    error
 }
@@ -52,6 +63,9 @@ type Omission struct {
 func (o Omission) String() string {
 	if o.Task == (state.TaskKey{}) {
 		return fmt.Sprintf("framework %q: name %q: %v", o.Framework, o.What, o.Reason)
+	}
+	if o.Label != "" {
+		return fmt.Sprintf("task %q of framework %q: label %s: %q %v", o.Task.ID, o.Task.Framework, o.Label, o.What, o.Reason)
 	}
 	return fmt.Sprintf("task %q of framework %q: name %q: %v", o.Task.ID, o.Task.Framework, o.What, o.Reason)
 }
@@ -72,7 +86,10 @@ func NewSet(o Options) *Set {
 		moreAAAA:   shared[[16]byte]{},
 		moreSRV:    shared[SRV]{},
 		morePTR:    shared[Name]{},
+		wishes:     map[Name][]wish{},
+		groups:     newGroups(),
 		tasks:      map[state.TaskKey]owner{},
+		nameless:   map[state.TaskKey]*state.Task{},
 		frameworks: map[string]*state.Framework{},
 		agents:     map[string]*state.Agent{},
 	}
@@ -103,11 +120,11 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	keys := s.affected(c, d)
+	keys := s.regroup(c, s.affected(c, d), d.Frameworks)
 	gone := make([]owner, 0, min(len(keys), len(s.tasks)))
 	// Into an empty set records are appended as they come and sorted at the
 	// end, which costs half of inserting each at its place.
-	first := len(s.names) == 0
+	first := len(s.names) == 0 && len(s.tasks) == 0
 	s.maker.sink = (*adding)(s)
 	if first {
 		s.names = make(map[Name]*entry, 3*len(keys))
@@ -117,7 +134,11 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 	for i, k := range keys {
 		slice(i)
 		old, had := s.tasks[k]
-		o, ok := ownerOf(c, k)
+		o, ok := s.ownerOf(c, k)
+		s.note(c, k, ok)
+		if ok {
+			o.hide = s.hides(o)
+		}
 		if had && ok && old == o {
 			continue
 		}
@@ -156,6 +177,7 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 	if first {
 		s.settle()
 	}
+	s.collisions.Store(int64(s.groups.collisions()))
 	return s.finish()
 }
 
@@ -185,6 +207,7 @@ func (s *Set) finish() Changes {
 	for _, d := range s.dirty {
 		e := d.entry
 		e.own, e.dirty = 0, false
+		e.data = s.share(e.data)
 		if !e.data.Equal(d.before) {
 			ch.Names = append(ch.Names, e.name)
 		}
@@ -222,17 +245,6 @@ func setOf[K comparable](list []K) map[K]bool {
 	return set
 }
 
-// ownerOf finds what the names of a task depend on. Only running tasks on a
-// known agent have names.
-func ownerOf(c *state.Cluster, k state.TaskKey) (owner, bool) {
-	t := c.Task(k)
-	if t == nil || !t.Running() {
-		return owner{}, false
-	}
-	o := owner{task: t, framework: c.Framework(k.Framework), agent: c.Agent(t.AgentID)}
-	return o, o.framework != nil && o.agent != nil
-}
-
 // swap brings known up to date for the given ids, makes the records of the new
 // values and returns the old ones.
 func swap[V any](known map[string]*V, ids []string, now func(string) *V, make func(*V)) []*V {
@@ -254,6 +266,11 @@ func swap[V any](known map[string]*V, ids []string, now func(string) *V, make fu
 	}
 	return old
 }
+
+// Collisions is the number of names that belong to tasks, or to frameworks, that
+// are not called the same: the rules for labels made one name of several. It may
+// be called from any goroutine.
+func (s *Set) Collisions() int { return int(s.collisions.Load()) }
 
 // Len is the number of names that own records.
 func (s *Set) Len() int { return len(s.names) }

@@ -70,6 +70,11 @@ func (s *adding) ptr(a netip.Addr, target Name) {
 	}
 }
 
+func (s *adding) ttl(name []byte, seconds uint32) {
+	e := (*Set)(s).entry(name)
+	(*Set)(s).setTTL(e, (*Set)(s).wish(e.name, seconds))
+}
+
 func (s *adding) target(name []byte) Name { return (*Set)(s).known(name) }
 func (s *adding) omit(o Omission)         { s.omitted = append(s.omitted, o) }
 
@@ -98,6 +103,8 @@ func (s *appending) ptr(a netip.Addr, target Name) {
 	e.data.PTR = append(e.data.PTR, target)
 	(*Set)(s).touch(e, e.data)
 }
+
+func (s *appending) ttl(name []byte, seconds uint32) { (*adding)(s).ttl(name, seconds) }
 
 func (s *appending) target(name []byte) Name { return (*Set)(s).known(name) }
 func (s *appending) omit(o Omission)         { s.omitted = append(s.omitted, o) }
@@ -139,5 +146,21 @@ func (s *removing) ptr(a netip.Addr, target Name) {
 	}
 }
 
+func (s *removing) ttl(name []byte, seconds uint32) {
+	if e := s.names[Name(name)]; e != nil {
+		(*Set)(s).setTTL(e, (*Set)(s).unwish(e.name, seconds))
+	}
+}
+
 func (s *removing) target(name []byte) Name { return (*Set)(s).known(name) }
 func (s *removing) omit(Omission)           {}
+
+// quiet is the sink of those who only want to know names.
+type quiet struct{}
+
+func (quiet) addr([]byte, netip.Addr) {}
+func (quiet) srv([]byte, SRV)         {}
+func (quiet) ptr(netip.Addr, Name)    {}
+func (quiet) ttl([]byte, uint32)      {}
+func (quiet) target(name []byte) Name { return Name(name) }
+func (quiet) omit(Omission)           {}

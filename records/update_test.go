@@ -56,11 +56,14 @@ func (h *history) task() *state.Task {
 		Key:     state.TaskKey{Framework: fmt.Sprintf("f%d", h.IntN(3)), ID: fmt.Sprintf("t%d", h.IntN(30))},
 		Name:    oddNames[h.IntN(len(oddNames))],
 		AgentID: fmt.Sprintf("a-S%d", h.IntN(5)),
-		State:   []string{state.Running, state.Running, state.Running, "TASK_STAGING"}[h.IntN(4)],
+		State:   []string{state.Running, state.Running, state.Running, "TASK_KILLING"}[h.IntN(4)],
 		Addresses: state.Addresses{
 			NetInfo: h.addrs(3), Docker: h.addrs(1),
 		},
 	}
+	h.place(t)
+	t.Health = state.Health(h.IntN(3))
+	t.Labels = h.labels()
 	for range h.IntN(3) {
 		first := uint16(31000 + h.IntN(4))
 		t.Ports = append(t.Ports, state.PortRange{First: first, Last: first + uint16(h.IntN(2))})
@@ -71,17 +74,53 @@ func (h *history) task() *state.Task {
 			t.Discovery.Ports = append(t.Discovery.Ports, state.DiscoveryPort{
 				Number:   uint16(h.IntN(3) * 80),
 				Name:     []string{"", "http", "Ad_min"}[h.IntN(3)],
-				Protocol: []string{"", "tcp", "UDP"}[h.IntN(3)],
+				Protocol: []string{"", "tcp", "UDP", "tcp,udp"}[h.IntN(4)],
+				Scope:    []string{"", "host", "container"}[h.IntN(3)],
+				Network:  []string{"", "dcos", "b.c"}[h.IntN(3)],
+				Labels:   h.labels(),
 			})
 		}
 	}
 	return t
 }
 
+// place gives a task networks and mappings of ports.
+func (h *history) place(t *state.Task) {
+	mappings := func() (list []state.PortMapping) {
+		for range h.IntN(3) {
+			list = append(list, state.PortMapping{HostPort: uint16(31000 + h.IntN(4)), ContainerPort: uint16(h.IntN(3) * 80), Protocol: "tcp"})
+		}
+		return list
+	}
+	for range h.IntN(3) {
+		t.Addresses.Networks = append(t.Addresses.Networks, state.Network{
+			Name: []string{"", "dcos", "b.c", "-"}[h.IntN(4)], Addrs: t.Addresses.NetInfo, Mappings: mappings(),
+		})
+	}
+	if h.IntN(2) == 0 {
+		t.Container = &state.Container{DockerNetwork: []string{"", "HOST", "BRIDGE", "USER"}[h.IntN(4)], Mappings: mappings()}
+		if h.IntN(2) == 0 {
+			t.Container.Networks = []state.Network{{Name: "dcos", Mappings: mappings()}}
+		}
+	}
+}
+
+// labels are good and bad ones. The aliases are names of other tasks often.
+func (h *history) labels() (list []state.Label) {
+	for range h.IntN(3) {
+		list = append(list, []state.Label{
+			{Key: "DNS_TTL", Value: "5"}, {Key: "DNS_TTL", Value: "300"}, {Key: "DNS_TTL", Value: "never"},
+			{Key: "DNS_WEIGHT", Value: "7"}, {Key: "DNS_PRIORITY", Value: "70000"},
+			{Key: "DNS_ALIAS", Value: "web, other"}, {Key: "DNS_ALIAS", Value: "a-b,user,other,x y"},
+		}[h.IntN(7)])
+	}
+	return list
+}
+
 // step makes a few changes.
 func (h *history) step() {
 	for range 1 + h.IntN(4) {
-		switch h.IntN(8) {
+		switch h.IntN(10) {
 		case 0:
 			id := fmt.Sprintf("a-S%d", h.IntN(5))
 			h.agents[id] = &state.Agent{ID: id, PID: state.UPID{ID: "slave(1)", Host: "x", Port: 5051}, Addrs: h.addrs(2)}
@@ -89,13 +128,20 @@ func (h *history) step() {
 			delete(h.agents, fmt.Sprintf("a-S%d", h.IntN(5)))
 		case 2:
 			id := fmt.Sprintf("f%d", h.IntN(3))
-			f := &state.Framework{ID: id, Name: []string{"marathon", "marathon.user", "-", "Chronos"}[h.IntN(4)], Addrs: h.addrs(1)}
+			f := &state.Framework{ID: id, Name: []string{"marathon", "marathon.user", "marathon-user", "-", "web.marathon", "a-b.marathon"}[h.IntN(6)], Addrs: h.addrs(1)}
 			if h.IntN(2) == 0 {
 				f.PID = state.UPID{ID: "scheduler", Host: "x", Port: 1234}
 			}
 			h.frameworks[id] = f
 		case 3:
 			h.leader = h.IntN(3)
+		case 5: // nothing but the health of a task changes
+			for k, t := range h.tasks {
+				flipped := *t
+				flipped.Health = state.Health(h.IntN(3))
+				h.tasks[k] = &flipped
+				break
+			}
 		case 4:
 			for k := range h.tasks {
 				delete(h.tasks, k)
@@ -132,52 +178,75 @@ func content(s *records.Set) map[records.Name]string {
 		if len(d.PTR) == 1 {
 			ptr = d.PTR[0].String()
 		}
-		m[n] = fmt.Sprint(d.A, d.AAAA, d.SRV, ptr)
+		m[n] = fmt.Sprint(d.A, d.AAAA, d.SRV, ptr, d.TTL)
 	}
 	return m
+}
+
+// everything is what options can be in a history.
+func everything() map[string]records.Options {
+	narrow := defaults()
+	narrow.MinVisibility, narrow.States = records.VisibleCluster, []string{state.Running, "TASK_KILLING"}
+	included := defaults()
+	included.Reverse, included.IncludeUnhealthy = true, true
+	included.Views = []records.Name{records.MustParseName("mesos"), records.MustParseName("x.mesos")}
+	return map[string]records.Options{
+		"compat": options("netinfo,docker,host"), "default": defaults(), "narrow": narrow, "included": included,
+	}
 }
 
 // A set that was updated step by step equals one that is built at once, and
 // the names that an update gives are those whose records changed.
 func TestUpdateEqualsBuild(t *testing.T) {
-	for seed := range uint64(25) {
-		h := newHistory(seed)
-		c := state.NewCluster()
-		set := records.NewSet(options("netinfo,docker,host"))
-		before := content(set)
-		for step := range 60 {
-			h.step()
-			snapshot := h.snapshot()
-			changes := set.Update(c, c.Apply(state.Event{Snapshot: snapshot}))
+	for name, o := range everything() {
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(10) {
+				testHistory(t, o, seed)
+			}
+		})
+	}
+}
 
-			fresh := state.NewCluster()
-			fresh.Apply(state.Event{Snapshot: snapshot})
-			built, _ := records.Build(fresh, options("netinfo,docker,host"))
-			if got, want := text(set), text(built); got != want {
-				t.Fatalf("seed %d, step %d: %s", seed, step, firstDifference(want, got))
-			}
+func testHistory(t *testing.T, o records.Options, seed uint64) {
+	h := newHistory(seed)
+	c := state.NewCluster()
+	set := records.NewSet(o)
+	before := content(set)
+	for step := range 60 {
+		h.step()
+		snapshot := h.snapshot()
+		changes := set.Update(c, c.Apply(state.Event{Snapshot: snapshot}))
 
-			after := content(set)
-			want := map[records.Name]bool{}
-			for n := range before {
-				if before[n] != after[n] {
-					want[n] = true
-				}
-			}
-			for n := range after {
-				if before[n] != after[n] {
-					want[n] = true
-				}
-			}
-			got := map[records.Name]bool{}
-			for _, n := range changes.Names {
-				got[n] = true
-			}
-			if !maps.Equal(got, want) || len(got) != len(changes.Names) {
-				t.Fatalf("seed %d, step %d: names given %v, changed %v", seed, step, changes.Names, want)
-			}
-			before = after
+		fresh := state.NewCluster()
+		fresh.Apply(state.Event{Snapshot: snapshot})
+		built, _ := records.Build(fresh, o)
+		if got, want := text(set), text(built); got != want {
+			t.Fatalf("seed %d, step %d: %s", seed, step, firstDifference(want, got))
 		}
+		if got, want := set.Collisions(), built.Collisions(); got != want {
+			t.Fatalf("seed %d, step %d: %d collisions, want %d", seed, step, got, want)
+		}
+
+		after := content(set)
+		want := map[records.Name]bool{}
+		for n := range before {
+			if before[n] != after[n] {
+				want[n] = true
+			}
+		}
+		for n := range after {
+			if before[n] != after[n] {
+				want[n] = true
+			}
+		}
+		got := map[records.Name]bool{}
+		for _, n := range changes.Names {
+			got[n] = true
+		}
+		if !maps.Equal(got, want) || len(got) != len(changes.Names) {
+			t.Fatalf("seed %d, step %d: names given %v, changed %v", seed, step, changes.Names, want)
+		}
+		before = after
 	}
 }
 
@@ -185,7 +254,7 @@ func TestUpdateEqualsBuild(t *testing.T) {
 func TestUpdateLeavesGivenDataAlone(t *testing.T) {
 	h := newHistory(7)
 	c := state.NewCluster()
-	set := records.NewSet(options("netinfo,docker,host"))
+	set := records.NewSet(defaults())
 	given := map[*records.Data]string{}
 	for range 200 {
 		h.step()

@@ -49,6 +49,9 @@ func recordsOptions(c *config.Config) (records.Options, error) {
 		Rule:      records.RFC1123,
 		SRVWeight: c.SRVRecordDefaultWeight,
 		Reverse:   c.ReverseDNSOn,
+		States:    c.PublishStates,
+
+		IncludeUnhealthy: c.Unhealthy == config.UnhealthyInclude,
 	}
 	if c.EnforceRFC952 {
 		o.Rule = records.RFC952
@@ -66,6 +69,19 @@ func recordsOptions(c *config.Config) (records.Options, error) {
 			return o, fmt.Errorf("IPSources: %w", err)
 		}
 		o.IPSources = append(o.IPSources, s)
+	}
+	for _, d := range c.ViewDomains {
+		n, err := records.ParseName(d)
+		if err != nil {
+			return o, fmt.Errorf("viewDomains: %q: %w", d, err)
+		}
+		o.Views = append(o.Views, n)
+	}
+	if o.Scope, err = records.ParseSRVScope(string(c.SRVScope)); err != nil {
+		return o, fmt.Errorf("srvScope: %w", err)
+	}
+	if o.MinVisibility, err = records.ParseVisibility(c.MinVisibility); err != nil {
+		return o, fmt.Errorf("minVisibility: %w", err)
 	}
 	o.Listeners, err = listeners(c.Listener)
 	return o, err
