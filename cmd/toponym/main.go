@@ -47,6 +47,7 @@ func commands() []command {
 		{"serve", "answer for a cluster (the default, also without the word)", serve},
 		{"check", "read the settings and say what would be in force", check},
 		{"demo", "answer for a simulated cluster, with no other set-up", demo},
+		{"explain", "ask a running server why a name gives what it gives", explain},
 		{"version", "print the version", func(_ context.Context, _ []string, env environment) int {
 			fmt.Fprintln(env.stdout, version())
 			return statusOK

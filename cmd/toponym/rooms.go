@@ -151,6 +151,7 @@ func apiOptions(c *config.Config, p *pipeline, log logrus.FieldLogger) api.Optio
 		RefreshSeconds: int(c.Refresh.Seconds()),
 		EnumerationOn:  c.EnumerationOn,
 		Enumerate:      func() any { return p.set.Enumerate() },
+		Explain:        func(n records.Name) any { return p.set.Explain(n) },
 		Config:         c.V1,
 		Addr:           netip.AddrPortFrom(c.HTTPListener, c.HTTPPort),
 		Log:            log,
