@@ -147,8 +147,18 @@ func (m *maker) mayOwn(t *state.Task, name Name) bool {
 	return slices.ContainsFunc(m.aliases(t, label), func(a string) bool { return strings.Contains(string(name), a) })
 }
 
-// hasLabel reports whether one of the labels of a name is what a task is called.
+// hasLabel reports whether one of the labels of a name is what a task is called,
+// under the names of its framework where that is known.
 func (n Name) hasLabel(m *maker, o owner) bool {
+	if s := m.suffixes(o.framework.Name); s.err == nil {
+		under := n.Under(s.tasks) || n.Under(s.slave) || s.inside != "" && n.Under(s.inside)
+		for _, v := range s.views {
+			under = under || n.Under(v[viewAgent]) || n.Under(v[viewContainer]) || n.Under(v[viewAuto])
+		}
+		if !under {
+			return false
+		}
+	}
 	_, label := m.label(o.task)
 	for ; len(n) > 1; n = n[1+int(n[0]):] {
 		if one := strings.TrimPrefix(string(n[1:1+int(n[0])]), "_"); one != "" && one == label {

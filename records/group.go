@@ -101,7 +101,8 @@ type groups struct {
 
 	// What the frameworks are called by F.D, which no alias has, and by F as
 	// one label.
-	frameworks map[Name][]string
+	frameworks      map[Name][]string
+	mixedFrameworks int
 }
 
 type recentGroup struct {
@@ -229,7 +230,14 @@ func (g *groups) called(m *maker, f *state.Framework, change func([]string, stri
 		if err != nil {
 			continue
 		}
-		list := change(g.frameworks[name], f.Name)
+		list := g.frameworks[name]
+		if differ(list) {
+			g.mixedFrameworks--
+		}
+		list = change(list, f.Name)
+		if differ(list) {
+			g.mixedFrameworks++
+		}
 		g.frameworks[name] = list
 		if len(list) == 0 {
 			delete(g.frameworks, name)
@@ -242,17 +250,10 @@ func (g *groups) called(m *maker, f *state.Framework, change func([]string, stri
 
 // collisions is the number of names, of tasks and of frameworks, that belong to
 // several that are not called the same.
-func (g *groups) collisions() int {
-	n := g.mixed
-	for _, list := range g.frameworks {
-		for _, called := range list {
-			if called != list[0] {
-				n++
-				break
-			}
-		}
-	}
-	return n
+func (g *groups) collisions() int { return g.mixed + g.mixedFrameworks }
+
+func differ(list []string) bool {
+	return slices.ContainsFunc(list, func(s string) bool { return s != list[0] })
 }
 
 // settleGroups rules anew for the groups that were touched.
