@@ -14,6 +14,8 @@ type entry struct {
 	data  *Data
 	own   kind // the lists that this update may change in place
 	dirty bool // the records changed in this update
+	// settled is set in the first update, once the lists are in order.
+	settled bool
 }
 
 // dirty is an entry that an update changes, and what its data was before.

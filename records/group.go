@@ -138,8 +138,8 @@ func (g *groups) group(seed maphash.Seed, name []byte) (Name, *group) {
 // regroup brings the groups up to date with what changed, and adds to keys the
 // tasks that have more or fewer names than before because others changed. It
 // costs what the groups of the changed tasks have members, however many tasks
-// there are.
-func (s *Set) regroup(c *state.Cluster, keys []state.TaskKey, frameworks []string) []state.TaskKey {
+// there are. In the first update it puts the tasks of a group together.
+func (s *Set) regroup(c *state.Cluster, keys []state.TaskKey, frameworks []string, first bool) []state.TaskKey {
 	m := s.maker
 	m.sink = quiet{}
 	g := &s.groups
@@ -152,8 +152,16 @@ func (s *Set) regroup(c *state.Cluster, keys []state.TaskKey, frameworks []strin
 		t := g.touch(Name(name), one)
 		t.gone = append(t.gone, task)
 	}
+	var order []*group
+	var rest []state.TaskKey
+	labelled := false
 	join := func(name []byte, as membership) {
 		kept, one := g.group(s.seed, name)
+		if as.bit == hideLabel {
+			if labelled = true; len(one.members) == 0 {
+				order = append(order, one)
+			}
+		}
 		g.add(kept, one, task, as)
 	}
 	for i, k := range keys {
@@ -167,15 +175,37 @@ func (s *Set) regroup(c *state.Cluster, keys []state.TaskKey, frameworks []strin
 			task = old.task
 			m.memberships(old, leave)
 		}
+		labelled = false
 		if has {
 			task = now.task
 			m.memberships(now, join)
 		}
+		if first && !labelled {
+			rest = append(rest, k)
+		}
+	}
+	if first {
+		keys = together(order, rest)
 	}
 	for _, id := range frameworks {
 		g.framework(m, s.frameworks[id], c.Framework(id))
 	}
 	return s.settleGroups(keys)
+}
+
+// together are all tasks, those of a group one after the other.
+func together(order []*group, rest []state.TaskKey) []state.TaskKey {
+	n := len(rest)
+	for _, one := range order {
+		n += len(one.members)
+	}
+	keys := make([]state.TaskKey, 0, n)
+	for _, one := range order {
+		for _, t := range one.members {
+			keys = append(keys, t.Key)
+		}
+	}
+	return append(keys, rest...)
 }
 
 // add puts a task into a group. A group whose members are healthy and called

@@ -32,9 +32,10 @@ type Set struct {
 
 	wishes map[Name][]wish // of the names that have any
 
-	dirty   []dirty // entries that the update that runs has changed
-	omitted []Omission
-	same    [1024]*Data // see share
+	dirty    []dirty // entries that the update that runs has changed
+	appended int     // at the end of dirty, those that are not settled
+	omitted  []Omission
+	same     []*Data // see share
 
 	collisions atomic.Int64
 
@@ -81,6 +82,7 @@ func NewSet(o Options) *Set {
 	return &Set{
 		names:      map[Name]*entry{},
 		seed:       maphash.MakeSeed(),
+		same:       make([]*Data, minShared),
 		maker:      newMaker(o, nil),
 		moreA:      shared[[4]byte]{},
 		moreAAAA:   shared[[16]byte]{},
@@ -120,19 +122,18 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	keys := s.regroup(c, s.affected(c, d), d.Frameworks)
-	gone := make([]owner, 0, min(len(keys), len(s.tasks)))
-	// Into an empty set records are appended as they come and sorted at the
-	// end, which costs half of inserting each at its place.
 	first := len(s.names) == 0 && len(s.tasks) == 0
+	keys := s.regroup(c, s.affected(c, d), d.Frameworks, first)
+	gone := make([]owner, 0, min(len(keys), len(s.tasks)))
 	s.maker.sink = (*adding)(s)
 	if first {
-		s.names = make(map[Name]*entry, 3*len(keys))
-		s.tasks = make(map[state.TaskKey]owner, len(keys))
-		s.maker.sink = (*appending)(s)
+		s.begin(len(keys))
 	}
 	for i, k := range keys {
 		slice(i)
+		if first && s.appended >= settleEvery && !s.sameApp(c, keys[i-1], k) {
+			s.settle()
+		}
 		old, had := s.tasks[k]
 		o, ok := s.ownerOf(c, k)
 		s.note(c, k, ok)
@@ -189,24 +190,12 @@ func slice(i int) {
 	}
 }
 
-// settle brings the lists that appending has filled into order.
-func (s *Set) settle() {
-	for i, d := range s.dirty {
-		slice(i)
-		e := d.entry
-		listA.settle(e, s.moreA)
-		listAAAA.settle(e, s.moreAAAA)
-		listSRV.settle(e, s.moreSRV)
-		listPTR.settle(e, s.morePTR)
-	}
-}
-
 // finish ends an update: names without records go, the rest is given out.
 func (s *Set) finish() Changes {
 	ch := Changes{Names: make([]Name, 0, len(s.dirty)), Omitted: s.omitted}
 	for _, d := range s.dirty {
 		e := d.entry
-		e.own, e.dirty = 0, false
+		e.own, e.dirty, e.settled = 0, false, false
 		e.data = s.share(e.data)
 		if !e.data.Equal(d.before) {
 			ch.Names = append(ch.Names, e.name)
@@ -215,7 +204,7 @@ func (s *Set) finish() Changes {
 			delete(s.names, e.name)
 		}
 	}
-	s.dirty, s.omitted = nil, nil
+	s.dirty, s.appended, s.omitted = nil, 0, nil
 	clear(s.recent[:])
 	return ch
 }

@@ -2,6 +2,9 @@ package records
 
 import "math/bits"
 
+// minShared is how many data the candidates of a set are at least.
+const minShared = 1024
+
 // share gives the data that another name has already where it is the same:
 // each task of an agent has the agent's address under one of its names, an app
 // the same ports by TCP and UDP, and on either side of its names, and a view

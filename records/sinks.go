@@ -30,6 +30,7 @@ func (s *Set) touch(e *entry, before *Data) {
 	}
 	e.dirty = true
 	s.dirty = append(s.dirty, dirty{e, before})
+	s.appended++
 }
 
 var nothing Data
@@ -79,14 +80,18 @@ func (s *adding) target(name []byte) Name { return (*Set)(s).known(name) }
 func (s *adding) omit(o Omission)         { s.omitted = append(s.omitted, o) }
 
 // appending is the sink that fills an empty set. The lists are in no order
-// until they are settled.
+// until they are settled; after that, it is as adding.
 type appending Set
 
 func (s *appending) addr(name []byte, a netip.Addr) {
 	e := (*Set)(s).entry(name)
-	if a.Is4() {
+	switch {
+	case e.settled:
+		(*adding)(s).addr(name, a)
+		return
+	case a.Is4():
 		e.data.A = append(e.data.A, a.As4())
-	} else {
+	default:
 		e.data.AAAA = append(e.data.AAAA, a.As16())
 	}
 	(*Set)(s).touch(e, e.data)
@@ -94,12 +99,20 @@ func (s *appending) addr(name []byte, a netip.Addr) {
 
 func (s *appending) srv(name []byte, d SRV) {
 	e := (*Set)(s).entry(name)
+	if e.settled {
+		(*adding)(s).srv(name, d)
+		return
+	}
 	e.data.SRV = append(e.data.SRV, d)
 	(*Set)(s).touch(e, e.data)
 }
 
 func (s *appending) ptr(a netip.Addr, target Name) {
 	e := (*Set)(s).entry([]byte(ReverseName(a)))
+	if e.settled {
+		(*adding)(s).ptr(a, target)
+		return
+	}
 	e.data.PTR = append(e.data.PTR, target)
 	(*Set)(s).touch(e, e.data)
 }

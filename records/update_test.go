@@ -250,6 +250,55 @@ func testHistory(t *testing.T, o records.Options, seed uint64) {
 	}
 }
 
+// A first update that is long enough to be settled in parts gives what short
+// ones give, with names that tasks of several parts share.
+func TestLongFirstUpdate(t *testing.T) {
+	h := newHistory(5)
+	for range 40 {
+		h.step()
+	}
+	for i := range 3000 {
+		task := h.task()
+		task.Key.ID = fmt.Sprint("long.", i)
+		task.Name = fmt.Sprint([]string{"a.", "A.", "a-", "b"}[h.IntN(4)], h.IntN(900))
+		if task.Discovery != nil {
+			task.Discovery.Name = task.Name
+		}
+		h.tasks[task.Key] = task
+	}
+	o := defaults()
+	o.Reverse = true
+	snapshot := h.snapshot()
+	c := state.NewCluster()
+	c.Apply(state.Event{Snapshot: snapshot})
+	built, _ := records.Build(c, o)
+
+	few := *snapshot
+	few.Tasks = snapshot.Tasks[:5]
+	c = state.NewCluster()
+	set := records.NewSet(o)
+	set.Update(c, c.Apply(state.Event{Snapshot: &few}))
+	set.Update(c, c.Apply(state.Event{Snapshot: snapshot}))
+	if got, want := text(set), text(built); got != want {
+		t.Errorf("%s", firstDifference(want, got))
+	}
+	if built.Len() < 9000 {
+		t.Errorf("%d names are not enough", built.Len())
+	}
+
+	// And both count owners alike: what goes, goes with the last of them.
+	c = state.NewCluster()
+	set, _ = records.Build(c, o)
+	set.Update(c, c.Apply(state.Event{Snapshot: snapshot}))
+	set.Update(c, c.Apply(state.Event{Snapshot: &few}))
+	c = state.NewCluster()
+	c.Apply(state.Event{Snapshot: &few})
+	built, _ = records.Build(c, o)
+	if got, want := text(set), text(built); got != want {
+		t.Errorf("%s", firstDifference(want, got))
+	}
+}
+
 // What a set gave out is not changed by later updates: zones answer from it.
 func TestUpdateLeavesGivenDataAlone(t *testing.T) {
 	h := newHistory(7)
