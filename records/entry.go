@@ -103,8 +103,7 @@ func (l list[T]) take(e *entry) *[]T {
 	return values
 }
 
-// settle sorts what was appended in any order, counts owners, and gives back
-// memory that appending took in advance.
+// settle sorts what was appended in any order, and counts owners.
 func (l list[T]) settle(e *entry, more shared[T]) {
 	values := l.of(e.data)
 	if len(*values) > 1 {
@@ -118,8 +117,5 @@ func (l list[T]) settle(e *entry, more shared[T]) {
 			}
 		}
 		*values = kept
-	}
-	if cap(*values) > len(*values)+len(*values)/8 {
-		*values = append(make([]T, 0, len(*values)), *values...)
 	}
 }

@@ -23,13 +23,14 @@ func (s *Set) begin(tasks int) {
 }
 
 // sameApp reports whether two tasks may share names.
-func (s *Set) sameApp(c *state.Cluster, a, b state.TaskKey) bool {
-	t, u := c.Task(a), c.Task(b)
-	return t != nil && u != nil && a.Framework == b.Framework && s.maker.o.Rule.Label(calledBy(t)) == s.maker.o.Rule.Label(calledBy(u))
+func (s *Set) sameApp(a, b work) bool {
+	return a.task != nil && b.task != nil && a.key.Framework == b.key.Framework &&
+		s.maker.o.Rule.Label(calledBy(a.task)) == s.maker.o.Rule.Label(calledBy(b.task))
 }
 
 // settle brings the lists that appending has filled into order. What is added to
-// them later is inserted.
+// them later is inserted. Appending goes on in the same memory: what is kept of
+// it is a copy, as large as it needs to be, or what another name has already.
 func (s *Set) settle() {
 	for i, d := range s.dirty[len(s.dirty)-s.appended:] {
 		slice(i)
@@ -38,8 +39,38 @@ func (s *Set) settle() {
 		listAAAA.settle(e, s.moreAAAA)
 		listSRV.settle(e, s.moreSRV)
 		listPTR.settle(e, s.morePTR)
-		e.data = s.share(e.data)
+		used := e.data
+		if e.data = s.shared(used); e.data == nil {
+			e.data = s.share(used.clone())
+		}
 		e.own, e.settled = 0, true
+		*used = Data{A: used.A[:0], AAAA: used.AAAA[:0], SRV: used.SRV[:0]}
+		s.scratch = append(s.scratch, used)
 	}
 	s.appended = 0
+}
+
+// clone is a copy that shares nothing.
+func (d *Data) clone() *Data {
+	return &Data{A: exact(d.A), AAAA: exact(d.AAAA),
+		SRV: exact(d.SRV), PTR: exact(d.PTR), TTL: d.TTL}
+}
+
+// newData is for a name that is new.
+func (s *Set) newData() *Data {
+	last := len(s.scratch) - 1
+	if last < 0 {
+		return &Data{}
+	}
+	d := s.scratch[last]
+	s.scratch = s.scratch[:last]
+	return d
+}
+
+// exact is a copy without room for more.
+func exact[T any](list []T) []T {
+	if len(list) == 0 {
+		return nil
+	}
+	return append(make([]T, 0, len(list)), list...)
 }

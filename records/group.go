@@ -135,11 +135,12 @@ func (g *groups) group(seed maphash.Seed, name []byte) (Name, *group) {
 	return recent.name, one
 }
 
-// regroup brings the groups up to date with what changed, and adds to keys the
-// tasks that have more or fewer names than before because others changed. It
-// costs what the groups of the changed tasks have members, however many tasks
-// there are. In the first update it puts the tasks of a group together.
-func (s *Set) regroup(c *state.Cluster, keys []state.TaskKey, frameworks []string, first bool) []state.TaskKey {
+// regroup brings the groups up to date with what changed, and gives beside the
+// changed tasks those that have more or fewer names than before because others
+// changed. It costs what the groups of the changed tasks have members, however
+// many tasks there are. In the first update it puts the tasks of a group
+// together.
+func (s *Set) regroup(c *state.Cluster, keys []state.TaskKey, frameworks []string, first bool) []work {
 	m := s.maker
 	m.sink = quiet{}
 	g := &s.groups
@@ -153,12 +154,12 @@ func (s *Set) regroup(c *state.Cluster, keys []state.TaskKey, frameworks []strin
 		t.gone = append(t.gone, task)
 	}
 	var order []*group
-	var rest []state.TaskKey
+	all := make([]work, 0, len(keys))
 	labelled := false
 	join := func(name []byte, as membership) {
 		kept, one := g.group(s.seed, name)
 		if as.bit == hideLabel {
-			if labelled = true; len(one.members) == 0 {
+			if labelled = true; first && len(one.members) == 0 {
 				order = append(order, one)
 			}
 		}
@@ -166,8 +167,12 @@ func (s *Set) regroup(c *state.Cluster, keys []state.TaskKey, frameworks []strin
 	}
 	for i, k := range keys {
 		slice(i)
+		w := work{k, c.Task(k)}
 		old, had := s.tasks[k]
-		now, has := s.ownerOf(c, k)
+		now, has := s.ownerOf(c, w.task)
+		if !first {
+			all = append(all, w)
+		}
 		if had && has && old.task == now.task && old.framework.Name == now.framework.Name {
 			continue
 		}
@@ -181,31 +186,18 @@ func (s *Set) regroup(c *state.Cluster, keys []state.TaskKey, frameworks []strin
 			m.memberships(now, join)
 		}
 		if first && !labelled {
-			rest = append(rest, k)
+			all = append(all, w)
 		}
 	}
-	if first {
-		keys = together(order, rest)
+	for _, one := range order {
+		for _, t := range one.members {
+			all = append(all, work{t.Key, t})
+		}
 	}
 	for _, id := range frameworks {
 		g.framework(m, s.frameworks[id], c.Framework(id))
 	}
-	return s.settleGroups(keys)
-}
-
-// together are all tasks, those of a group one after the other.
-func together(order []*group, rest []state.TaskKey) []state.TaskKey {
-	n := len(rest)
-	for _, one := range order {
-		n += len(one.members)
-	}
-	keys := make([]state.TaskKey, 0, n)
-	for _, one := range order {
-		for _, t := range one.members {
-			keys = append(keys, t.Key)
-		}
-	}
-	return append(keys, rest...)
+	return s.settleGroups(all)
 }
 
 // add puts a task into a group. A group whose members are healthy and called
@@ -286,11 +278,12 @@ func differ(list []string) bool {
 	return slices.ContainsFunc(list, func(s string) bool { return s != list[0] })
 }
 
-// settleGroups rules anew for the groups that were touched.
-func (s *Set) settleGroups(keys []state.TaskKey) []state.TaskKey {
+// settleGroups rules anew for the groups that were touched, and adds the tasks
+// whom that concerns.
+func (s *Set) settleGroups(all []work) []work {
 	g := &s.groups
 	if len(g.touched) == 0 {
-		return keys
+		return all
 	}
 	var more []*state.Task
 	for name, t := range g.touched {
@@ -311,17 +304,19 @@ func (s *Set) settleGroups(keys []state.TaskKey) []state.TaskKey {
 	clear(g.touched)
 	clear(g.recent[:]) // groups may have gone
 	if len(more) == 0 {
-		return keys
+		return all
 	}
-	listed := setOf(keys)
-	keys = slices.Clip(keys)
+	listed := make(map[state.TaskKey]bool, len(all))
+	for _, w := range all {
+		listed[w.key] = true
+	}
 	for _, t := range more {
 		if !listed[t.Key] {
 			listed[t.Key] = true
-			keys = append(keys, t.Key)
+			all = append(all, work{t.Key, t})
 		}
 	}
-	return keys
+	return all
 }
 
 // settle takes out who has gone, and counts the sick.

@@ -16,14 +16,20 @@ var (
 	errNowhere          = errors.New("no address is known on the network of this port")
 )
 
+// work is a task whose records may be others than before. The task is nil when
+// it has gone.
+type work struct {
+	key  state.TaskKey
+	task *state.Task
+}
+
 // ownerOf finds what the names of a task depend on. Only tasks in a published
 // state, and on a known agent, have names.
-func (s *Set) ownerOf(c *state.Cluster, k state.TaskKey) (owner, bool) {
-	t := c.Task(k)
+func (s *Set) ownerOf(c *state.Cluster, t *state.Task) (owner, bool) {
 	if t == nil || !s.maker.published(t) {
 		return owner{}, false
 	}
-	o := owner{task: t, framework: c.Framework(k.Framework), agent: c.Agent(t.AgentID)}
+	o := owner{task: t, framework: c.Framework(t.Key.Framework), agent: c.Agent(t.AgentID)}
 	return o, o.framework != nil && o.agent != nil
 }
 
@@ -49,11 +55,11 @@ func (m *maker) publishedTo(t *state.Task) bool {
 }
 
 // note keeps the tasks that have no names, so that it can be told why.
-func (s *Set) note(c *state.Cluster, k state.TaskKey, named bool) {
-	if t := c.Task(k); t != nil && !named {
-		s.nameless[k] = t
-	} else {
-		delete(s.nameless, k)
+func (s *Set) note(w work, named bool) {
+	if w.task != nil && !named {
+		s.nameless[w.key] = w.task
+	} else if len(s.nameless) > 0 {
+		delete(s.nameless, w.key)
 	}
 }
 

@@ -36,6 +36,7 @@ type Set struct {
 	appended int     // at the end of dirty, those that are not settled
 	omitted  []Omission
 	same     []*Data // see share
+	scratch  []*Data // see settle
 
 	collisions atomic.Int64
 
@@ -123,20 +124,21 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 	defer s.mu.Unlock()
 
 	first := len(s.names) == 0 && len(s.tasks) == 0
-	keys := s.regroup(c, s.affected(c, d), d.Frameworks, first)
-	gone := make([]owner, 0, min(len(keys), len(s.tasks)))
+	work := s.regroup(c, s.affected(c, d), d.Frameworks, first)
+	gone := make([]owner, 0, min(len(work), len(s.tasks)))
 	s.maker.sink = (*adding)(s)
 	if first {
-		s.begin(len(keys))
+		s.begin(len(work))
 	}
-	for i, k := range keys {
+	for i, w := range work {
 		slice(i)
-		if first && s.appended >= settleEvery && !s.sameApp(c, keys[i-1], k) {
+		if first && s.appended >= settleEvery && !s.sameApp(work[i-1], w) {
 			s.settle()
 		}
+		k := w.key
 		old, had := s.tasks[k]
-		o, ok := s.ownerOf(c, k)
-		s.note(c, k, ok)
+		o, ok := s.ownerOf(c, w.task)
+		s.note(w, ok)
 		if ok {
 			o.hide = s.hides(o)
 		}
@@ -204,7 +206,7 @@ func (s *Set) finish() Changes {
 			delete(s.names, e.name)
 		}
 	}
-	s.dirty, s.appended, s.omitted = nil, 0, nil
+	s.dirty, s.appended, s.omitted, s.scratch = nil, 0, nil, nil
 	clear(s.recent[:])
 	return ch
 }

@@ -14,15 +14,24 @@ const minShared = 1024
 // It looks at one candidate only, which some equal data has replaced or not. The
 // names of an app come one after the other, so that mostly finds it.
 func (s *Set) share(d *Data) *Data {
-	if len(d.PTR) > 0 {
-		return d
+	if same := s.shared(d); same != nil {
+		return same
 	}
-	slot := &s.same[d.hash()%uint64(len(s.same))]
-	if *slot != nil && (*slot).Equal(d) {
-		return *slot
+	if len(d.PTR) == 0 {
+		s.same[d.hash()%uint64(len(s.same))] = d
 	}
-	*slot = d
 	return d
+}
+
+// shared is the data of another name that is the same, or nil.
+func (s *Set) shared(d *Data) *Data {
+	if len(d.PTR) > 0 {
+		return nil
+	}
+	if same := s.same[d.hash()%uint64(len(s.same))]; same != nil && same.Equal(d) {
+		return same
+	}
+	return nil
 }
 
 // hash mixes a few things in which data differ.

@@ -13,7 +13,7 @@ func (s *Set) entry(name []byte) *entry {
 	}
 	e := s.names[Name(name)]
 	if e == nil {
-		e = &entry{name: Name(name), data: &Data{}, own: ^kind(0)}
+		e = &entry{name: Name(name), data: s.newData(), own: ^kind(0)}
 		s.names[e.name] = e
 	}
 	*recent = e
