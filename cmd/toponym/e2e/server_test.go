@@ -41,7 +41,6 @@ func configFile(t *testing.T, m *master, s *server, more settings) string {
 		"HTTPListener":   "127.0.0.1",
 		"httpport":       portOf(t, s.url),
 		"IPSources":      []string{"netinfo", "mesos", "host"},
-		"srvScope":       "compat",
 		"refreshSeconds": int(refresh.Seconds()),
 	}
 	maps.Copy(all, more)
