@@ -61,7 +61,7 @@ func rawLabels(t *state.Task, label string) []string {
 	}
 	name := t.Discovery.Name
 	for i := range len(name) {
-		if name[i] != '.' && !typeable(name[i]) {
+		if name[i] != '.' && !readable(name[i]) {
 			return nil
 		}
 	}
@@ -112,9 +112,13 @@ func (m *maker) prefix(o owner, labels ...string) bool {
 	return true
 }
 
+// readable reports whether an octet may be in a name as it is written. The HTTP
+// API puts a colon between a name and a port.
+func readable(c byte) bool { return typeable(c) && c != ':' }
+
 func labelOctets(s string) bool {
 	for i := range len(s) {
-		if !typeable(s[i]) {
+		if !readable(s[i]) {
 			return false
 		}
 	}

@@ -18,6 +18,7 @@ var packageOf = map[string]string{
 	"unbound":           "unbound",
 	"unbound-checkconf": "unbound",
 	"haproxy":           "haproxy",
+	"named-checkzone":   "bind9-utils",
 }
 
 // require skips the test when a client is missing.
