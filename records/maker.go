@@ -48,7 +48,8 @@ type maker struct {
 	onTask, onAgent          Name
 
 	aliasList, protos []string // used again
-	explain           bool     // what leads nowhere is told of, too
+	announced         []service
+	explain           bool // what leads nowhere is told of, too
 }
 
 // suffixes are the two ends of all names of one framework's tasks.

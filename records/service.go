@@ -33,13 +33,14 @@ func (m *maker) services(o owner, s *suffixes, domain, views bool) {
 		m.sink.omit(Omission{Task: t.Key, What: "_" + t.Name, Reason: ErrLabelLength})
 		return
 	}
+	m.announce(t)
 	m.resources(o, s, domain, views)
 	if !hasDiscovery(t) {
 		return
 	}
 	for i := range t.Discovery.Ports {
 		p := &t.Discovery.Ports[i]
-		if !m.visible(p.Visibility, t.Discovery.Visibility) || p.Number == 0 && m.o.Scope != ScopeCompat {
+		if !m.shows(t, p) {
 			continue
 		}
 		if len(p.Labels) > 0 {
@@ -47,6 +48,37 @@ func (m *maker) services(o owner, s *suffixes, domain, views bool) {
 		}
 		m.port(o, s, p, domain, views)
 		m.set = m.base
+	}
+}
+
+// shows reports whether a port of the DiscoveryInfo has records.
+func (m *maker) shows(t *state.Task, p *state.DiscoveryPort) bool {
+	return m.visible(p.Visibility, t.Discovery.Visibility) && (p.Number != 0 || m.o.Scope == ScopeCompat)
+}
+
+// service is a port of the agent with a protocol.
+type service struct {
+	port  uint16
+	proto string
+}
+
+// announce notes which ports of the agent the DiscoveryInfo tells of. It knows
+// more of them than the resources do, so that those say nothing of the same.
+// Mesos-DNS lets both say it.
+func (m *maker) announce(t *state.Task) {
+	m.announced = m.announced[:0]
+	if !hasDiscovery(t) || len(t.Ports) == 0 || m.o.Scope == ScopeCompat {
+		return
+	}
+	for i := range t.Discovery.Ports {
+		p := &t.Discovery.Ports[i]
+		if !m.shows(t, p) {
+			continue
+		}
+		port, _, _ := m.at.sides(p)
+		for _, proto := range m.protocols(p.Protocol) {
+			m.announced = append(m.announced, service{port, proto})
+		}
 	}
 }
 
@@ -90,7 +122,7 @@ func (m *maker) resources(o owner, s *suffixes, domain, views bool) {
 				if bare {
 					m.plain(t, m.onAgent, r, s.tasks, proto)
 				}
-				m.plain(t, m.onAgent, r, s.slave, proto)
+				m.unannounced(t, r, s.slave, proto)
 			}
 			for _, r := range own {
 				m.plain(t, inner, r, s.tasks, proto)
@@ -99,6 +131,23 @@ func (m *maker) resources(o owner, s *suffixes, domain, views bool) {
 		if views && bare {
 			m.viewResources(o, s, proto)
 		}
+	}
+}
+
+// unannounced makes the records of the ports of a range, on the agent's side,
+// that the DiscoveryInfo does not tell of.
+func (m *maker) unannounced(t *state.Task, r state.PortRange, suffix Name, proto string) {
+	told := func(n int) bool { return slices.Contains(m.announced, service{uint16(n), proto}) }
+	for first := int(r.First); first <= int(r.Last); first++ {
+		if told(first) {
+			continue
+		}
+		last := first
+		for last < int(r.Last) && !told(last+1) {
+			last++
+		}
+		m.plain(t, m.onAgent, state.PortRange{First: uint16(first), Last: uint16(last)}, suffix, proto)
+		first = last
 	}
 }
 

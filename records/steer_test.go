@@ -39,6 +39,18 @@ func TestLabelsSteerRecords(t *testing.T) {
 	c.apply().owns("web.marathon.mesos", "A 192.168.0.2")
 }
 
+// A port that the agent gave and the DiscoveryInfo tells of has one record, as
+// the DiscoveryInfo has it.
+func TestAPortHasOneRecord(t *testing.T) {
+	c := newCluster(t, defaults())
+	c.put(app("web.1", "web", "10.0.0.10",
+		discovered(state.DiscoveryPort{Number: 31001, Name: "http", Protocol: "tcp", Labels: []state.Label{{Key: "DNS_WEIGHT", Value: "9"}}}),
+		func(t *state.Task) { t.Ports = []state.PortRange{{First: 31000, Last: 31003}} }))
+	const target = " web-e844k-s0.marathon.slave.mesos."
+	c.owns("_web._tcp.marathon.slave.mesos", "SRV 0 1 31000"+target, "SRV 0 9 31001"+target, "SRV 0 1 31002"+target, "SRV 0 1 31003"+target)
+	c.owns("_web._udp.marathon.slave.mesos", "SRV 0 1 31000"+target, "SRV 0 1 31001"+target, "SRV 0 1 31002"+target, "SRV 0 1 31003"+target)
+}
+
 func TestBadLabelsAreToldOfAndIgnored(t *testing.T) {
 	for _, tc := range []struct{ key, value, want string }{
 		{"DNS_TTL", "soon", `label DNS_TTL: "soon" is no whole number from 1 to 2147483647`},
