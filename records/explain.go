@@ -2,6 +2,7 @@ package records
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -100,37 +101,50 @@ func (s *Set) Explain(name Name) Explanation {
 // candidates are the tasks whose names may be the one that is asked for.
 func (s *Set) candidates(m *maker, name Name) []candidate {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	all := name.Under(ReverseIPv4) || name.Under(ReverseIPv6)
+	named := slices.Collect(maps.Values(s.tasks))
+	nameless := slices.Collect(maps.Values(s.nameless))
+	s.mu.Unlock()
+
 	var list []candidate
-	for _, o := range s.tasks {
-		if !all && !m.mayOwn(o.task, name) {
-			continue
+	all := name.Under(ReverseIPv4) || name.Under(ReverseIPv6)
+	for _, o := range named {
+		if all || m.mayOwn(o.task, name) {
+			list = append(list, candidate{owner: o})
 		}
-		c := candidate{owner: o}
-		if o.hide != 0 {
-			c.hidden = s.whyHidden(m, o)
-		}
-		list = append(list, c)
 	}
-	for _, t := range s.nameless {
-		if !m.mayOwn(t, name) {
-			continue
+	hidden := len(list)
+	for _, t := range nameless {
+		if m.mayOwn(t, name) {
+			list = append(list, candidate{owner: owner{task: t}})
 		}
-		// What it would own is found with what it lacks made up.
-		c := candidate{why: s.whyNameless(t), owner: owner{task: t, framework: s.frameworks[t.Key.Framework], agent: s.agents[t.AgentID]}}
-		if c.framework == nil {
-			c.framework = &state.Framework{ID: t.Key.Framework}
-		}
-		if c.agent == nil || len(c.agent.Addrs) == 0 {
-			c.agent = &state.Agent{ID: t.AgentID, Addrs: madeUp}
-		}
-		list = append(list, c)
 	}
+
+	s.mu.Lock()
+	for i := range list {
+		if c := &list[i]; i >= hidden {
+			s.makeUp(c)
+		} else if c.hide != 0 {
+			c.hidden = s.whyHidden(m, c.owner)
+		}
+	}
+	s.mu.Unlock()
 	slices.SortFunc(list, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(a.task.Key.Framework, b.task.Key.Framework), cmp.Compare(a.task.Key.ID, b.task.Key.ID))
 	})
 	return list
+}
+
+// makeUp gives a task that has no names what it lacks, so that it can be found
+// what it would own.
+func (s *Set) makeUp(c *candidate) {
+	c.why = s.whyNameless(c.task)
+	c.framework, c.agent = s.frameworks[c.task.Key.Framework], s.agents[c.task.AgentID]
+	if c.framework == nil {
+		c.framework = &state.Framework{ID: c.task.Key.Framework}
+	}
+	if c.agent == nil || len(c.agent.Addrs) == 0 {
+		c.agent = &state.Agent{ID: c.task.AgentID, Addrs: madeUp}
+	}
 }
 
 // mayOwn reports whether what a task is called is in a name. T-H-S holds the
