@@ -1,6 +1,7 @@
 package records_test
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -64,6 +65,27 @@ func (c *cluster) owns(name string, want ...string) {
 	if !slices.Equal(got, want) {
 		c.Errorf("%s has %q, want %q", name, got, want)
 	}
+}
+
+// leads holds a name to its one SRV record: a port, and what its target's name is
+// under after the framework's label.
+func (c *cluster) leads(name, want string) {
+	c.Helper()
+	got := ""
+	for _, v := range c.set.Data(records.MustParseName(name)).SRV {
+		_, under, _ := strings.Cut(v.Target.String(), ".marathon.")
+		got += fmt.Sprintf("%d %s", v.Port, strings.TrimSuffix(under, "."))
+	}
+	if got != want {
+		c.Errorf("%s leads to %q, want %q", name, got, want)
+	}
+}
+
+// recordsOf is the set of a snapshot with the default settings.
+func recordsOf(c *state.Cluster, s *state.Snapshot) *records.Set {
+	c.Apply(state.Event{Snapshot: s})
+	set, _ := records.Build(c, defaults())
+	return set
 }
 
 // app is a running task with an address of its own.
