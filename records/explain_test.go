@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"toponym/records"
@@ -140,4 +141,33 @@ func TestExplainTellsAllRecords(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Who asks does not disturb who updates.
+func TestExplainBesideUpdates(t *testing.T) {
+	h := newHistory(2)
+	c := state.NewCluster()
+	set := records.NewSet(defaults())
+	var done sync.WaitGroup
+	stop := make(chan struct{})
+	for _, name := range []string{"web.marathon.mesos", "a-b.marathon-user.autoip." + views, "slave.mesos"} {
+		done.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					set.Explain(records.MustParseName(name))
+					set.Enumerate()
+					set.Collisions()
+				}
+			}
+		})
+	}
+	for range 100 {
+		h.step()
+		set.Update(c, c.Apply(state.Event{Snapshot: h.snapshot()}))
+	}
+	close(stop)
+	done.Wait()
 }
