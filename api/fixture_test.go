@@ -72,6 +72,7 @@ func testSet(s *state.Snapshot) *records.Set {
 		Rule:      records.RFC1123,
 		SRVWeight: 1,
 		Reverse:   true,
+		Scope:     records.ScopeCompat,
 	})
 	return set
 }
@@ -86,6 +87,7 @@ func testOptions(s *state.Snapshot) Options {
 		RefreshSeconds: 60,
 		EnumerationOn:  true,
 		Enumerate:      func() any { return set.Enumerate() },
+		Explain:        func(n records.Name) any { return set.Explain(n) },
 		Config: func(serial uint32) any {
 			return struct {
 				Domain string

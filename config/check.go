@@ -20,6 +20,9 @@ func (l *loader) check() {
 	if len(c.IPSources) == 0 && l.sound("IPSources") {
 		l.fault("IPSources", "is empty", `for example ["netinfo", "host"]`)
 	}
+	if len(c.PublishStates) == 0 && l.sound("publishStates") {
+		l.fault("publishStates", "is empty", `for example ["TASK_RUNNING"]`)
+	}
 	if l.sound("zoneResolvers", "domain") {
 		l.checkZones()
 	}

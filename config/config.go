@@ -48,7 +48,10 @@ type Config struct {
 	IPSources              []string  // IPSources: Source… constants, first with an address wins
 	EnforceRFC952          bool      // EnforceRFC952: labels of at most 24 characters, starting with a letter
 	ReverseDNSOn           bool      // ReverseDnsOn: answer PTR
+	SRVScope               SRVScope  // srvScope: where SRV records point to
 	Unhealthy              Unhealthy // unhealthy: what becomes of tasks that fail their health check
+	MinVisibility          string    // minVisibility: framework, cluster or external
+	PublishStates          []string  // publishStates: as Mesos names them, such as TASK_RUNNING
 	SOA                    SOA
 	ViewDomains            []string          // viewDomains: origins of agentip, containerip and autoip
 	ViewTTL                uint32            // viewTTL, in seconds
@@ -112,6 +115,15 @@ const (
 	AuthNone  Authentication = ""
 	AuthBasic Authentication = "basic" // RFC 7617, with MesosCredentials
 	AuthIAM   Authentication = "iam"   // DC/OS service accounts, with IAMConfigFile
+)
+
+// SRVScope says which side of a port mapping SRV records point to.
+type SRVScope string
+
+// The values of srvScope.
+const (
+	SRVScopeLabels SRVScope = "labels" // where the port is open, as labels and mappings say
+	SRVScopeCompat SRVScope = "compat" // where Mesos-DNS points to
 )
 
 // Unhealthy says what becomes of unhealthy tasks while a healthy one of the

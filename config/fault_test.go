@@ -34,7 +34,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		`listener: "localhost" is not an IP address: want for example "0.0.0.0" or "::"`,
 		`port: 70000 is out of range: want a whole number from 0 to 65535`,
 		`dnson: "maybe" is neither true nor false: want true or false`,
-		`IPSources[1]: "rkt" is not known: want one of "host", "docker", "mesos", "netinfo"`,
+		`IPSources[1]: "rkt" is not known: want one of "host", "docker", "mesos", "netinfo", "auto"`,
 		`IPSources[2]: "host" is given twice: want each once`,
 		`stateMaxBytes: 1e+30 is out of range: want a whole number from 1 to 9223372036854775807`,
 	})
@@ -69,7 +69,10 @@ func TestFaults(t *testing.T) {
 		"long label":             {`"domain": "` + label + `a"`, "a label is longer than 63"},
 		"long domain":            {`"domain": "` + label + "." + label + `"`, "it is longer than 119"},
 		"no IP sources":          {`"IPSources": []`, "IPSources: is empty"},
-		"auto":                   {`"IPSources": ["auto", "host"]`, `IPSources: "auto" is not in this version`},
+		"no states":              {`"publishStates": []`, `publishStates: is empty`},
+		"a state of ended tasks": {`"publishStates": ["TASK_FINISHED"]`, `publishStates[0]: "TASK_FINISHED" is not known: want one of TASK_STAGING, TASK_STARTING, TASK_RUNNING, TASK_KILLING`},
+		"visibility":             {`"minVisibility": "all"`, `minVisibility: "all" is not known`},
+		"scope":                  {`"srvScope": "host"`, `srvScope: "host" is not known`},
 		"autoip":                 {`"IPSources": ["autoip"]`, `IPSources[0]: "autoip" is not known`},
 		"resolver by name":       {`"resolvers": ["dns.example"]`, `resolvers[0]: "dns.example" is neither an IP address nor IP:port`},
 		"resolver twice":         {`"resolvers": ["10.0.0.1", "10.0.0.1:53"]`, `resolvers[1]: "10.0.0.1:53" is given twice`},
@@ -131,7 +134,7 @@ func TestFaultsDoNotMultiply(t *testing.T) {
 	equalLines(t, faultsOf(t, "c.json", `{"masters": ["x"], "IPSources": ["x"], "domain": "_", "zoneResolvers": {"mesos": ["10.0.0.1"]}}`), []string{
 		`masters[0]: "x" is not host:port: want for example "10.0.0.1:5050"`,
 		`domain: "_" is not a domain name: '_' is not allowed: want for example mesos or dcos.example.com`,
-		`IPSources[0]: "x" is not known: want one of "host", "docker", "mesos", "netinfo"`,
+		`IPSources[0]: "x" is not known: want one of "host", "docker", "mesos", "netinfo", "auto"`,
 	})
 }
 
@@ -198,7 +201,7 @@ func TestNotYetNamesSettings(t *testing.T) {
 // What has no effect yet is said once for each setting that was written.
 func TestNotYet(t *testing.T) {
 	_, warnings := mustLoad(t, "c.json", `{`+where+`,
-		"unhealthy": "include", "agentReregisterTimeout": 1}`)
+		"agentReregisterTimeout": 1}`)
 	for i, w := range warnings {
 		key, text, _ := strings.Cut(w, ": ")
 		warnings[i] = key
@@ -206,5 +209,5 @@ func TestNotYet(t *testing.T) {
 			t.Error(w)
 		}
 	}
-	equalLines(t, warnings, []string{"unhealthy", "agentReregisterTimeout"})
+	equalLines(t, warnings, []string{"agentReregisterTimeout"})
 }

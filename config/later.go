@@ -1,7 +1,5 @@
 package config
 
-import "slices"
-
 // later is something that a file may say and that this version does not act on.
 // Whoever builds it removes its row.
 type later struct {
@@ -14,9 +12,6 @@ type later struct {
 
 func notYet() []later {
 	return []later{
-		{key: "IPSources", when: func(c *Config) bool { return slices.Contains(c.IPSources, SourceAuto) }, fault: true,
-			text: `"auto" is not in this version`, want: `some of "host", "docker", "mesos", "netinfo"`},
-		{key: "unhealthy"},
 		{key: "agentReregisterTimeout"},
 	}
 }

@@ -81,7 +81,10 @@ func TestDefaults(t *testing.T) {
 		{"HTTP", c.ListenHTTP(), netip.MustParseAddrPort("0.0.0.0:8123")},
 		{"maxUDPSize", c.MaxUDPSize, uint16(1232)},
 		{"resolvers", c.Resolvers == nil, true},
-		{"IPSources", c.IPSources, []string{"netinfo", "mesos", "host"}},
+		{"IPSources", c.IPSources, []string{"auto", "netinfo", "mesos", "host"}},
+		{"srvScope", c.SRVScope, SRVScopeLabels},
+		{"minVisibility", c.MinVisibility, "framework"},
+		{"publishStates", c.PublishStates, []string{"TASK_RUNNING"}},
 		{"viewDomains", c.ViewDomains, []string{"dcos.thisdcos.directory"}},
 		{"recursionAllow", len(c.RecursionAllow), 8},
 		{"unhealthy", c.Unhealthy, UnhealthyExclude},
@@ -250,5 +253,21 @@ func equalLines(t *testing.T, got, want []string) {
 	t.Helper()
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
+	}
+}
+
+// Mesos-DNS knew of no health: where its answers are asked for, unhealthy tasks
+// are in them, unless the file says otherwise.
+func TestUnhealthyFollowsTheScope(t *testing.T) {
+	for text, want := range map[string]Unhealthy{
+		``:                       UnhealthyExclude,
+		`, "srvScope": "labels"`: UnhealthyExclude,
+		`, "srvScope": "Compat"`: UnhealthyInclude,
+		`, "srvScope": "compat", "unhealthy": "exclude"`: UnhealthyExclude,
+		`, "unhealthy": "include"`:                       UnhealthyInclude,
+	} {
+		if c, _ := mustLoad(t, "c.json", `{`+where+text+`}`); c.Unhealthy != want {
+			t.Errorf("%s: %s, want %s", text, c.Unhealthy, want)
+		}
 	}
 }

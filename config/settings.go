@@ -1,6 +1,10 @@
 package config
 
-import "math"
+import (
+	"math"
+	"slices"
+	"strings"
+)
 
 // setting is one row of the table.
 type setting struct {
@@ -69,8 +73,8 @@ func (c *Config) settings() []setting {
 		{key: "MesosHTTPSOn", def: false, doc: "speak HTTPS with the masters", value: to(&c.MesosHTTPSOn, boolean)},
 		{key: "ResolvSubnetFirst", def: false, doc: "addresses in the client's subnet come first",
 			value: to(&c.ResolvSubnetFirst, boolean)},
-		{key: "IPSources", def: []any{SourceNetInfo, SourceMesos, SourceHost}, doc: "where the addresses of tasks are taken from",
-			value: to(&c.IPSources, listOf(ipSource, `["netinfo", "host"]`))},
+		{key: "IPSources", def: []any{SourceAuto, SourceNetInfo, SourceMesos, SourceHost}, doc: "where the addresses of tasks are taken from: the first that has one",
+			value: to(&c.IPSources, listOf(choice(SourceHost, SourceDocker, SourceMesos, SourceNetInfo, SourceAuto), `["netinfo", "host"]`))},
 		{key: "srvRecordDefaultWeight", def: 1, doc: "weight of SRV records",
 			value: to(&c.SRVRecordDefaultWeight, whole[uint16](0, math.MaxUint16))},
 		{key: "CACertFile", def: "", doc: "PEM file of the CAs that the masters are checked against; empty: those of the system",
@@ -91,8 +95,14 @@ func (c *Config) settings() []setting {
 			value: to(&c.StateMaxBytes, whole[int64](1, math.MaxInt64))},
 		{key: "agentReregisterTimeout", def: 600, doc: "seconds for which a failover may keep an agent away",
 			value: seconds(&c.AgentReregisterTimeout, 1)},
-		{key: "unhealthy", def: string(UnhealthyExclude), doc: "exclude or include unhealthy tasks while others are healthy",
+		{key: "srvScope", def: string(SRVScopeLabels), doc: "labels: SRV records point to where their port is open; compat: to where those of Mesos-DNS do",
+			value: to(&c.SRVScope, choice(SRVScopeLabels, SRVScopeCompat))},
+		{key: "unhealthy", derive: func() any { return defaultUnhealthy(c.SRVScope) }, doc: "exclude or include unhealthy tasks while others of the name are healthy; include with srvScope compat",
 			value: to(&c.Unhealthy, choice(UnhealthyExclude, UnhealthyInclude))},
+		{key: "minVisibility", def: "framework", doc: "how far a DiscoveryInfo must want to be seen for records: framework, cluster or external",
+			value: to(&c.MinVisibility, choice("framework", "cluster", "external"))},
+		{key: "publishStates", def: []any{"TASK_RUNNING"}, doc: "states in which tasks have records",
+			value: to(&c.PublishStates, listOf(taskState, `["TASK_RUNNING", "TASK_STARTING"]`))},
 		{key: "maxUDPSize", def: 1232, doc: "largest answer over UDP in octets",
 			value: to(&c.MaxUDPSize, whole[uint16](512, math.MaxUint16))},
 		{key: "tcpIdleTimeout", def: 10, doc: "seconds after which an idle connection is closed",
@@ -147,12 +157,26 @@ func localNetworks() []any {
 	}
 }
 
-// ipSource is an item of IPSources.
-func ipSource(raw any, at place) (string, bool) {
-	if raw == SourceAuto { // not offered in faults while it stands in later.go
-		return SourceAuto, true
+// defaultUnhealthy is what Mesos-DNS does where its answers are asked for.
+func defaultUnhealthy(s SRVScope) any {
+	if s == SRVScopeCompat {
+		return string(UnhealthyInclude)
 	}
-	return choice(SourceHost, SourceDocker, SourceMesos, SourceNetInfo)(raw, at)
+	return string(UnhealthyExclude)
+}
+
+// taskState is an item of publishStates: a state of a task that has not ended
+// (mesos.proto, TaskState). Case does not matter.
+func taskState(raw any, at place) (string, bool) {
+	s, ok := text(raw, at)
+	if !ok {
+		return "", false
+	}
+	states := []string{"TASK_STAGING", "TASK_STARTING", "TASK_RUNNING", "TASK_KILLING"}
+	if s = strings.ToUpper(s); !slices.Contains(states, s) {
+		return "", at.fault(raw, "is not known", "one of "+strings.Join(states, ", "))
+	}
+	return s, true
 }
 
 // Setting is a row of the table of settings, for documentation.

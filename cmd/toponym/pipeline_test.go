@@ -35,12 +35,17 @@ func task(id, name, addr string) *state.Task {
 
 func testPipeline(t *testing.T) (*pipeline, *test.Hook) {
 	t.Helper()
+	return testPipelineOf(t, config.Defaults())
+}
+
+func testPipelineOf(t *testing.T, c *config.Config) (*pipeline, *test.Hook) {
+	t.Helper()
 	log, hook := test.NewNullLogger()
-	r, err := recordsOptions(config.Defaults())
+	r, err := recordsOptions(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	z, err := zoneOptions(config.Defaults(), r)
+	z, err := zoneOptions(c, r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -84,6 +84,9 @@ func recordsOptions(c *config.Config) (records.Options, error) {
 		Rule:      records.RFC1123,
 		SRVWeight: c.SRVRecordDefaultWeight,
 		Reverse:   c.ReverseDNSOn,
+		States:    c.PublishStates,
+
+		IncludeUnhealthy: c.Unhealthy == config.UnhealthyInclude,
 	}
 	if c.EnforceRFC952 {
 		o.Rule = records.RFC952
@@ -101,6 +104,19 @@ func recordsOptions(c *config.Config) (records.Options, error) {
 			return o, fmt.Errorf("IPSources: %w", err)
 		}
 		o.IPSources = append(o.IPSources, s)
+	}
+	for _, d := range c.ViewDomains {
+		n, err := records.ParseName(d)
+		if err != nil {
+			return o, fmt.Errorf("viewDomains: %q: %w", d, err)
+		}
+		o.Views = append(o.Views, n)
+	}
+	if o.Scope, err = records.ParseSRVScope(string(c.SRVScope)); err != nil {
+		return o, fmt.Errorf("srvScope: %w", err)
+	}
+	if o.MinVisibility, err = records.ParseVisibility(c.MinVisibility); err != nil {
+		return o, fmt.Errorf("minVisibility: %w", err)
 	}
 	o.Listeners, err = listeners(c.Listener)
 	return o, err
@@ -240,6 +256,7 @@ func apiOptions(c *config.Config, p *pipeline, log logrus.FieldLogger) api.Optio
 		RefreshSeconds: int(c.Refresh.Seconds()),
 		EnumerationOn:  c.EnumerationOn,
 		Enumerate:      func() any { return p.set.Enumerate() },
+		Explain:        func(n records.Name) any { return p.set.Explain(n) },
 		Config:         c.V1,
 		Addr:           netip.AddrPortFrom(c.HTTPListener, c.HTTPPort),
 		Log:            log,

@@ -26,6 +26,7 @@ var packageOf = map[string]string{
 	"nsenter":           "util-linux",
 	"getent":            "libc-bin",
 	"ip":                "iproute2",
+	"named-checkzone":   "bind9-utils",
 }
 
 // require skips the test when a client is missing.
