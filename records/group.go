@@ -19,7 +19,7 @@ type group struct {
 
 type aliasGroup struct {
 	members []*state.Task
-	sick    int
+	sick    int32
 }
 
 // hidden is a bit for each of a task's shared names that it does not have.

@@ -27,8 +27,9 @@ type recentGroup struct {
 
 // touch is what an update does to a group.
 type touch struct {
-	group *group
-	gone  []*state.Task // members and aliases
+	group   *group
+	gone    []*state.Task // members and aliases
+	recheck bool          // somebody came who is not called as the others
 }
 
 func newGroups() groups {
@@ -53,18 +54,21 @@ func (g *groups) group(seed maphash.Seed, name []byte) (Name, *group) {
 // add puts a task into a group. A group whose members are healthy and called
 // the same needs no more than that.
 func (g *groups) add(name Name, one *group, t *state.Task, as membership) {
-	sick := t.Health == state.Unhealthy
 	if as.alias {
 		if one.aliases == nil {
 			one.aliases = &aliasGroup{}
 		}
 		one.aliases.members = append(one.aliases.members, t)
-	} else {
-		one.members = append(one.members, t)
-	}
-	first := one.members
-	if as.alias || sick || one.sick > 0 || one.aliases != nil || one.mixed || len(first) > 1 && !sameName(first[0], t) {
+		one.aliases.sick += sick(t)
 		g.touch(name, one)
+		return
+	}
+	one.members = append(one.members, t)
+	one.sick += sick(t)
+	other := len(one.members) > 1 && !sameName(one.members[0], t)
+	if one.sick > 0 || one.aliases != nil || other {
+		touched := g.touch(name, one)
+		touched.recheck = touched.recheck || other
 	}
 }
 

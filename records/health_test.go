@@ -57,6 +57,25 @@ func TestHealthIsPerName(t *testing.T) {
 	c.owns("x.y.marathon.mesos", "A 192.168.1.1")
 }
 
+// Many that leave at once are no longer counted, healthy or not.
+func TestHealthAfterManyHaveGone(t *testing.T) {
+	c := newCluster(t, defaults())
+	instance := func(i int, h state.Health) *state.Task {
+		return app(fmt.Sprint("web.", i), "web", fmt.Sprint("192.168.0.", i), healthy(h), labelled("DNS_ALIAS", "www"))
+	}
+	for i := range 20 {
+		c.snapshot.Tasks = append(c.snapshot.Tasks, instance(i, []state.Health{state.Healthy, state.Unhealthy}[i/10]))
+	}
+	c.apply()
+	for i := range 18 {
+		c.drop(fmt.Sprint("web.", i+2))
+	}
+	c.apply()
+	c.put(instance(1, state.Unhealthy))
+	c.owns("web.marathon.mesos", "A 192.168.0.0")
+	c.owns("www.marathon.mesos", "A 192.168.0.0")
+}
+
 func TestUnhealthyTasksIncluded(t *testing.T) {
 	o := defaults()
 	o.IncludeUnhealthy = true

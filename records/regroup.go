@@ -77,10 +77,13 @@ func (s *Set) settleGroups(all []work) []work {
 	var more []*state.Task
 	for name, t := range g.touched {
 		one := t.group
+		before := one.mixed
 		t.settle()
-		if mixed := one.calledDifferently(); mixed != one.mixed {
-			one.mixed = mixed
-			g.mixed += map[bool]int{true: 1, false: -1}[mixed]
+		switch {
+		case one.mixed && !before:
+			g.mixed++
+		case before && !one.mixed:
+			g.mixed--
 		}
 		if now := one.rule(len(g.frameworks[name]) > 0, s.maker.o.IncludeUnhealthy); now != one.ruling {
 			more = one.affected(more, now^one.ruling)

@@ -15,30 +15,52 @@ const (
 	rulesSickAlias                    // unhealthy tasks that have it as an alias are left out
 )
 
-// settle takes out who has gone, and counts the sick.
+// few is how many members are looked for one by one.
+const few = 4
+
+// settle takes out who has gone. Somebody who left and came back is listed
+// twice, the older first.
 func (t *touch) settle() {
 	g := t.group
-	if len(t.gone) > 0 {
-		// Somebody who left and came back is listed twice, the older first.
-		gone := make(map[*state.Task]int, len(t.gone))
-		for _, t := range t.gone {
-			gone[t]++
-		}
-		out := func(t *state.Task) bool {
-			gone[t]--
-			return gone[t] >= 0
-		}
-		g.members = shrink(slices.DeleteFunc(g.members, out))
-		if a := g.aliases; a != nil {
-			if a.members = slices.DeleteFunc(a.members, out); len(a.members) == 0 {
-				g.aliases = nil
+	if len(t.gone) <= few {
+		for _, one := range t.gone {
+			if i := slices.Index(g.members, one); i >= 0 {
+				g.members = slices.Delete(g.members, i, i+1)
+				g.sick -= sick(one)
+			} else if i := slices.Index(g.aliases.list(), one); i >= 0 {
+				g.aliases.members = slices.Delete(g.aliases.members, i, i+1)
+				g.aliases.sick -= sick(one)
 			}
 		}
+	} else {
+		gone := make(map[*state.Task]int, len(t.gone))
+		for _, one := range t.gone {
+			gone[one]++
+		}
+		g.members = without(g.members, gone, &g.sick)
+		if a := g.aliases; a != nil {
+			a.members = without(a.members, gone, &a.sick)
+		}
 	}
-	g.sick = int32(sick(g.members))
-	if g.aliases != nil {
-		g.aliases.sick = sick(g.aliases.members)
+	if len(g.aliases.list()) == 0 {
+		g.aliases = nil
 	}
+	g.members = shrink(g.members)
+	if t.recheck || g.mixed {
+		g.mixed = g.calledDifferently()
+	}
+}
+
+// without takes out each task as many times as it has gone.
+func without(list []*state.Task, gone map[*state.Task]int, ill *int32) []*state.Task {
+	return slices.DeleteFunc(list, func(t *state.Task) bool {
+		n := gone[t]
+		if n > 0 {
+			gone[t] = n - 1
+			*ill -= sick(t)
+		}
+		return n > 0
+	})
 }
 
 // shrink gives back memory after most members have gone.
@@ -49,14 +71,20 @@ func shrink(list []*state.Task) []*state.Task {
 	return list
 }
 
-func sick(list []*state.Task) int {
-	n := 0
-	for _, t := range list {
-		if t.Health == state.Unhealthy {
-			n++
-		}
+// list are the tasks of a group that may be none.
+func (a *aliasGroup) list() []*state.Task {
+	if a == nil {
+		return nil
 	}
-	return n
+	return a.members
+}
+
+// sick is 1 for an unhealthy task.
+func sick(t *state.Task) int32 {
+	if t.Health == state.Unhealthy {
+		return 1
+	}
+	return 0
 }
 
 // rule finds what members have to leave. Where all are unhealthy, all stay:
@@ -70,7 +98,7 @@ func (g *group) rule(owned, includeUnhealthy bool) ruling {
 		if len(g.members) > 0 || owned {
 			r |= rulesAliases
 		}
-		if a.sick > 0 && a.sick < len(a.members) && !includeUnhealthy {
+		if a.sick > 0 && int(a.sick) < len(a.members) && !includeUnhealthy {
 			r |= rulesSickAlias
 		}
 	}
