@@ -76,7 +76,7 @@ func TestScope(t *testing.T) {
 		}}, []string{"SRV 0 1 80 " + own}, nil},
 		{"a bridge that an old master says nothing of", []func(*state.Task){http(31000, "", ""), func(t *state.Task) {
 			t.Ports = []state.PortRange{{First: 31000, Last: 31000}}
-		}}, []string{"SRV 0 1 31000 " + onAgent}, map[string][]string{"web.marathon.mesos": {"A 10.0.0.10"}, "web.marathon.containerip." + views: {"A 192.168.0.1"}}},
+		}}, []string{"SRV 0 1 31000 " + own}, map[string][]string{"web.marathon.mesos": {"A 10.0.0.10"}, "web.marathon.containerip." + views: {"A 192.168.0.1"}}},
 		{"several protocols", []func(*state.Task){discovered(state.DiscoveryPort{Number: 80, Name: "http", Protocol: "UDP, tcp,udp,"})},
 			[]string{"SRV 0 1 80 " + own}, map[string][]string{"_http._udp.web.marathon.mesos": {"SRV 0 1 80 " + own}, "_web._udptcpudp.marathon.mesos": nil}},
 		{"no protocol", []func(*state.Task){discovered(state.DiscoveryPort{Number: 80, Name: "http"})},

@@ -250,6 +250,10 @@ func (m *maker) spots(o owner, s *suffixes, p *state.DiscoveryPort, views bool) 
 	if onAgent || at.auto.target == "" {
 		at.auto = at.agent
 	}
+	if onAgent && p.Scope == "" && at.agent.target != "" && sameAddrs(m.at.addrs, o.agent.Addrs) {
+		// Both names are as good. This is the one that Mesos-DNS gives.
+		at.auto.target = m.onTask
+	}
 	at.tasks = at.auto
 	if compat {
 		at.tasks = spot{m.onTask, p.Number}
