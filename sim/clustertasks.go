@@ -2,83 +2,118 @@ package sim
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
-	"time"
 )
 
-// startup lies between a task's TASK_STARTING and its TASK_RUNNING.
-const startup = 250 * time.Millisecond
-
 // StartTask runs a task at once and returns its id. Its State becomes
-// TASK_RUNNING.
+// TASK_RUNNING. Subscribers hear of its steps in a row, and the first update
+// says that the task runs already, as a master says that is behind.
 func (c *Cluster) StartTask(t Task) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.start(t)
 }
 
-func (c *Cluster) start(t Task) (string, error) {
-	f, ok := c.frameworks.get(t.FrameworkID)
-	if !ok {
-		return "", fmt.Errorf("sim: task %q: no framework %q", t.Name, t.FrameworkID)
+// LaunchTask puts a task on its agent and returns its id. Its State becomes
+// TASK_STAGING, it has no status, and AdvanceTask takes it on from there.
+func (c *Cluster) LaunchTask(t Task) (string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t.Statuses = nil
+	_, staged, _, err := c.stage(t)
+	if err != nil {
+		return "", err
+	}
+	return staged.ID, nil
+}
+
+// AdvanceTask takes a task from TASK_STAGING to TASK_STARTING, and from there
+// to TASK_RUNNING. It returns the state that the task is in then, which is
+// the one before where there is no next.
+func (c *Cluster) AdvanceTask(frameworkID, taskID string) (string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f, t, err := c.find(frameworkID, taskID)
+	if err != nil {
+		return "", err
 	}
 	a, ok := c.agents.get(t.AgentID)
 	if !ok || a.State != AgentRegistered {
-		return "", fmt.Errorf("sim: task %q: no agent %q to run on", t.Name, t.AgentID)
+		return "", fmt.Errorf("sim: the agent of task %q is away", taskID)
+	}
+	switch t.State {
+	case TaskStaging:
+		c.update(f, t, c.firstStatuses(t, a)[0])
+		return TaskStarting, nil
+	case TaskStarting:
+		c.update(f, t, runningStatus(t, a.Addr.Addr(), t.Statuses[len(t.Statuses)-1].Container))
+		return TaskRunning, nil
+	}
+	return t.State, nil
+}
+
+func (c *Cluster) start(t Task) (string, error) {
+	statuses := t.Statuses
+	t.Statuses = nil
+	f, staged, a, err := c.stage(t)
+	if err != nil {
+		return "", err
+	}
+	if len(statuses) == 0 {
+		statuses = c.firstStatuses(staged, a)
+	} else {
+		statuses = slices.Clone(statuses)
+		for i := range statuses {
+			if statuses[i].Container != nil {
+				statuses[i].uuid = c.updateID()
+			}
+		}
+	}
+	running := *staged
+	running.State, running.Statuses = TaskRunning, statuses
+	f.tasks.put(running.ID, &running)
+	for i := range statuses {
+		c.taskUpdated(f, &running, &statuses[i])
+	}
+	return running.ID, nil
+}
+
+// stage checks a task, gives it what it lacks, and stores it.
+func (c *Cluster) stage(t Task) (*framework, *Task, *Agent, error) {
+	f, ok := c.frameworks.get(t.FrameworkID)
+	if !ok {
+		return nil, nil, nil, fmt.Errorf("sim: task %q: no framework %q", t.Name, t.FrameworkID)
+	}
+	a, ok := c.agents.get(t.AgentID)
+	if !ok || a.State != AgentRegistered {
+		return nil, nil, nil, fmt.Errorf("sim: task %q: no agent %q to run on", t.Name, t.AgentID)
 	}
 	if t.ID == "" {
 		t.ID = marathonID(t.Name, c.uuid())
 	}
 	if _, ok := f.tasks.get(t.ID); ok {
-		return "", fmt.Errorf("sim: task %q is there already", t.ID)
+		return nil, nil, nil, fmt.Errorf("sim: task %q is there already", t.ID)
 	}
-	t.State = TaskRunning
+	t.State = TaskStaging
 	if t.Role == "" {
 		t.Role = f.role()
 	}
+	if port, taken := c.taken(a, t.Resources.Ports); taken {
+		return nil, nil, nil, fmt.Errorf("sim: task %q: port %d of agent %q is taken", t.Name, port, a.ID)
+	}
 	networks, err := c.assign(t.Networks, a)
 	if err != nil {
-		return "", fmt.Errorf("sim: task %q: %w", t.Name, err)
+		return nil, nil, nil, fmt.Errorf("sim: task %q: %w", t.Name, err)
 	}
 	t.Networks = networks
-	if len(t.Statuses) == 0 {
-		container, parent := c.uuid(), ""
-		if t.ExecutorID != "" {
-			parent = c.uuid()
-		}
-		t.Statuses = firstStatuses(&t, a.Addr.Addr(), container, parent, c.now())
-	}
-	c.hold(&t, 1)
+	c.hold(&t)
 	f.tasks.put(t.ID, &t)
-	return t.ID, nil
-}
-
-// firstStatuses writes the two statuses of a task that came up at now. A
-// Docker container gets its own address only once it runs, so TASK_STARTING
-// shows the agent's; and it has the label that older Mesos relied on.
-func firstStatuses(t *Task, agent netip.Addr, container, parent string, now time.Time) []Status {
-	host := []NetworkInfo{{Addresses: []netip.Prefix{hostPrefix(agent)}}}
-	networks := t.Networks
-	if len(networks) == 0 {
-		networks = host
-	}
-	docker := t.Container != nil && t.Container.Docker != nil
-	starting := Status{State: TaskStarting, Time: now.Add(-startup)}
-	starting.Container = &ContainerStatus{ID: container, ParentID: parent, Networks: networks}
-	running := Status{State: TaskRunning, Time: now, Container: starting.Container}
-	switch {
-	case docker:
-		starting.Container = &ContainerStatus{ID: container, ParentID: parent, Networks: host}
-		if len(t.Networks) > 0 {
-			ip := t.Networks[0].Addresses[0].Addr().String()
-			running.Labels = []Label{{Key: "Docker.NetworkSettings.IPAddress", Value: ip}}
-		}
-	case parent != "": // a pod's network is not there yet
-		starting.Container = &ContainerStatus{ID: container, ParentID: parent}
-	}
-	return []Status{starting, running}
+	key := placed{f, t.ID}
+	c.nodes[a.ID].tasks.put(key, &key)
+	c.show(f)
+	c.taskAdded(f, &t)
+	return f, &t, a, nil
 }
 
 // EndTask ends a task with a terminal state such as TaskFinished.
@@ -89,8 +124,42 @@ func (c *Cluster) EndTask(frameworkID, taskID, state string) error {
 	if err != nil {
 		return err
 	}
-	c.end(f, t, state)
+	c.end(f, t, terminalStatus(t, state))
 	return nil
+}
+
+// FinishTask is EndTask for a scheduler that does not acknowledge the update:
+// the task stays in the list of tasks with its terminal state, and when its
+// framework is torn down the update says TASK_KILLED beside that state.
+func (c *Cluster) FinishTask(frameworkID, taskID, state string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f, t, err := c.find(frameworkID, taskID)
+	if err != nil {
+		return err
+	}
+	c.update(f, t, terminalStatus(t, state))
+	return nil
+}
+
+// KillTask asks for a task's end: its state becomes TASK_KILLING, where its
+// framework knows that state, and EndTask does the rest.
+func (c *Cluster) KillTask(frameworkID, taskID string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f, t, err := c.find(frameworkID, taskID)
+	if err != nil {
+		return err
+	}
+	c.killing(f, t)
+	return nil
+}
+
+func (c *Cluster) killing(f *framework, t *Task) *Task {
+	if !f.has("TASK_KILLING_STATE") || len(t.Statuses) == 0 {
+		return t
+	}
+	return c.update(f, t, Status{State: TaskKilling, Container: t.Statuses[len(t.Statuses)-1].Container})
 }
 
 // MoveTask kills an instance and starts another of the same shape on agentID.
@@ -117,12 +186,14 @@ func (c *Cluster) MoveTask(frameworkID, taskID, agentID string) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	c.end(f, old, TaskKilled)
+	old = c.killing(f, old)
+	c.end(f, old, terminalStatus(old, TaskKilled))
 	return id, nil
 }
 
 // SetHealth adds the result of a health check. The status repeats the state
-// of the last one, and as in Mesos takes its place.
+// of the last one, and as in Mesos takes its place. Subscribers hear of every
+// result, also of one that is no news.
 func (c *Cluster) SetHealth(frameworkID, taskID string, healthy bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -130,11 +201,12 @@ func (c *Cluster) SetHealth(frameworkID, taskID string, healthy bool) error {
 	if err != nil {
 		return err
 	}
+	if t.State != TaskRunning {
+		return fmt.Errorf("sim: task %q is in %s: nobody checks its health", taskID, t.State)
+	}
 	last := t.Statuses[len(t.Statuses)-1]
-	last.Healthy, last.Time = &healthy, c.now()
-	next := *t
-	next.Statuses = append(slices.Clone(t.Statuses[:len(t.Statuses)-1]), last)
-	f.tasks.put(t.ID, &next)
+	last.Healthy, last.Reason, last.Message = &healthy, "REASON_TASK_HEALTH_CHECK_STATUS_UPDATED", ""
+	c.update(f, t, last)
 	return nil
 }
 
@@ -151,6 +223,17 @@ func (c *Cluster) Tasks() []Task {
 	return out
 }
 
+// Task gives one of them, if it is there.
+func (c *Cluster) Task(frameworkID, taskID string) (Task, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, t, err := c.find(frameworkID, taskID)
+	if err != nil {
+		return Task{}, false
+	}
+	return *t, true
+}
+
 func (c *Cluster) find(frameworkID, taskID string) (*framework, *Task, error) {
 	f, ok := c.frameworks.get(frameworkID)
 	if !ok {
@@ -163,22 +246,49 @@ func (c *Cluster) find(frameworkID, taskID string) (*framework, *Task, error) {
 	return f, t, nil
 }
 
+// update stores a task with one more status, or with one in the place of the
+// last, where that has the same state.
+func (c *Cluster) update(f *framework, t *Task, s Status) *Task {
+	next := c.withStatus(t, s)
+	f.tasks.put(next.ID, next)
+	c.taskUpdated(f, next, &next.Statuses[len(next.Statuses)-1])
+	return next
+}
+
+func (c *Cluster) withStatus(t *Task, s Status) *Task {
+	s.Time = c.now()
+	if s.Container != nil {
+		s.uuid = c.updateID()
+	}
+	n := len(t.Statuses)
+	kept := t.Statuses
+	if n > 0 && t.Statuses[n-1].State == s.State {
+		kept = t.Statuses[:n-1]
+	}
+	next := *t
+	next.State = s.State
+	next.Statuses = append(slices.Clip(kept), s)
+	return &next
+}
+
 // end moves a task to the completed ones, of which the oldest are forgotten.
-func (c *Cluster) end(f *framework, t *Task, state string) {
+// A task that had ended before keeps its state.
+func (c *Cluster) end(f *framework, t *Task, s Status) {
+	done := c.withStatus(t, s)
+	if terminal(t.State) {
+		done.State = t.State
+	}
+	c.taskUpdated(f, done, &done.Statuses[len(done.Statuses)-1])
 	f.tasks.remove(t.ID)
 	f.unreachable.remove(t.ID)
-	c.hold(t, -1)
-	done := *t
-	done.State = state
-	status := Status{State: state, Time: c.now()}
-	if state != TaskLost && len(t.Statuses) > 0 { // what the master says itself has no container
-		status.Container = t.Statuses[len(t.Statuses)-1].Container
+	c.release(t)
+	if n, ok := c.nodes[t.AgentID]; ok {
+		n.tasks.remove(placed{f, t.ID})
 	}
-	done.Statuses = append(slices.Clone(t.Statuses), status)
 	if len(f.completed) == maxCompleted {
 		f.completed = f.completed[1:]
 	}
-	f.completed = append(f.completed, &done)
+	f.completed = append(f.completed, done)
 }
 
 // marathonID is the id that Marathon gives an instance of an app whose task is

@@ -6,7 +6,7 @@
 // A [Cluster] holds agents, frameworks and tasks, and changes the way a real
 // cluster does: tasks move, become unhealthy, agents vanish and return. A
 // [Master] is the http.Handler that shows a cluster, field by field as Mesos
-// 1.12 does. [NewDemo] builds the cluster that the documentation shows.
+// 1.12 does: /master/state, and the operator API with its streams of events. [NewDemo] builds the cluster that the documentation shows.
 // [WriteState] makes the bodies of clusters too big to be built task by task.
 //
 // What always holds:

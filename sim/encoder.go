@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// flushAt is how much the encoder collects before it writes.
+// flushAt is how much an encoder collects before it writes, unless told otherwise.
 const flushAt = 64 << 10
 
 // encoder writes JSON as it goes. It is not encoding/json because a body may
@@ -17,6 +17,7 @@ const flushAt = 64 << 10
 // later calls do nothing, so that only flush needs to be checked.
 type encoder struct {
 	w     io.Writer
+	limit int // how much is collected before it is written
 	buf   []byte
 	comma bool
 	err   error
@@ -26,7 +27,7 @@ func newEncoder(w io.Writer) *encoder {
 	if w == nil {
 		return &encoder{}
 	}
-	return &encoder{w: w, buf: make([]byte, 0, flushAt+16<<10)}
+	return &encoder{w: w, limit: flushAt, buf: make([]byte, 0, flushAt+16<<10)}
 }
 
 func (e *encoder) flush() error {
@@ -59,7 +60,7 @@ func (e *encoder) close(c byte) {
 // drain writes when enough has come together. Without a writer everything
 // stays in buf.
 func (e *encoder) drain() {
-	if len(e.buf) < flushAt || e.w == nil {
+	if len(e.buf) < e.limit || e.w == nil {
 		return
 	}
 	if e.flush() != nil {
@@ -67,7 +68,18 @@ func (e *encoder) drain() {
 	}
 }
 
+// key writes the name of a field, which has to be one of ours: nothing in it
+// is escaped.
 func (e *encoder) key(k string) {
+	e.separate()
+	e.buf = append(e.buf, '"')
+	e.buf = append(e.buf, k...)
+	e.buf = append(e.buf, '"', ':')
+	e.comma = false
+}
+
+// anyKey is key for names that come from outside.
+func (e *encoder) anyKey(k string) {
 	e.string(k)
 	e.buf = append(e.buf, ':')
 	e.comma = false
@@ -134,7 +146,12 @@ func (e *encoder) stringsField(k string, values []string) {
 // appendFloat always leaves a fraction, as Mesos does.
 func appendFloat(b []byte, v float64) []byte {
 	if v == math.Trunc(v) {
-		return append(strconv.AppendFloat(b, v, 'f', 0, 64), ".0"...)
+		if math.Abs(v) < 1<<53 {
+			b = strconv.AppendInt(b, int64(v), 10)
+		} else {
+			b = strconv.AppendFloat(b, v, 'f', 0, 64)
+		}
+		return append(b, ".0"...)
 	}
 	return strconv.AppendFloat(b, v, 'f', -1, 64)
 }
@@ -144,25 +161,30 @@ func appendFloat(b []byte, v float64) []byte {
 func appendString(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	b = append(b, '"')
+	from := 0 // what is not yet copied; most strings are copied whole
 	for i := 0; i < len(s); {
 		c := s[i]
-		if c >= utf8.RuneSelf {
-			r, n := utf8.DecodeRuneInString(s[i:])
-			b = utf8.AppendRune(b, r)
-			i += n
+		if c >= 0x20 && c != '"' && c != '\\' && c < 0x7f {
+			i++
 			continue
 		}
+		b = append(b, s[from:i]...)
+		n := 1
 		switch {
+		case c >= utf8.RuneSelf:
+			var r rune
+			r, n = utf8.DecodeRuneInString(s[i:])
+			b = utf8.AppendRune(b, r)
 		case c == '"' || c == '\\':
 			b = append(b, '\\', c)
 		case c == '\n':
 			b = append(b, '\\', 'n')
-		case c < 0x20 || c == 0x7f:
-			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 		default:
-			b = append(b, c)
+			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 		}
-		i++
+		i += n
+		from = i
 	}
+	b = append(b, s[from:]...)
 	return append(b, '"')
 }

@@ -3,7 +3,7 @@ package sim
 // The order of fields, and which of them are left out when empty, is that of
 // Mesos 1.12.
 
-type counts struct{ active, unreachable int }
+type counts struct{ active, deactivated, unreachable int }
 
 // head writes what comes before the agents.
 func (e *encoder) head(id identity, cluster string, n counts) {
@@ -15,7 +15,7 @@ func (e *encoder) head(id identity, cluster string, n counts) {
 	e.stringField("hostname", id.hostname)
 	e.stringsField("capabilities", masterCapabilities)
 	e.floatField("activated_slaves", float64(n.active))
-	e.floatField("deactivated_slaves", 0)
+	e.floatField("deactivated_slaves", float64(n.deactivated))
 	e.floatField("unreachable_slaves", float64(n.unreachable))
 	e.stringField("leader", id.pid())
 	e.openKey("leader_info", '{')
@@ -61,7 +61,7 @@ func (e *encoder) agent(a *Agent, used Resources) {
 	e.close('}')
 	e.resources("unreserved_resources", a.Resources)
 	e.boolField("active", true)
-	e.boolField("deactivated", false)
+	e.boolField("deactivated", a.Deactivated)
 	e.stringField("version", mesosVersion)
 	e.stringsField("capabilities", agentCapabilities)
 	e.close('}')
@@ -80,7 +80,8 @@ func (e *encoder) agentNames(a *Agent) {
 	e.intField("port", int(a.Addr.Port()))
 	e.openKey("attributes", '{')
 	for _, l := range a.Attributes {
-		e.stringField(l.Key, l.Value)
+		e.anyKey(l.Key)
+		e.string(l.Value)
 	}
 	e.close('}')
 }
@@ -98,7 +99,7 @@ func (e *encoder) resources(k string, r Resources) {
 // framework writes a framework; one that is not present has been torn down.
 func (e *encoder) framework(v view, present bool) {
 	e.open('{')
-	e.frameworkHead(v.Framework, v.used, present)
+	e.frameworkHead(v.Framework, v.used.total(), present)
 	e.taskList("tasks", v.tasks)
 	e.taskList("unreachable_tasks", v.unreachable)
 	e.taskList("completed_tasks", v.completed)

@@ -52,14 +52,7 @@ func (e *encoder) status(s *Status) {
 	}
 	if c := s.Container; c != nil {
 		e.openKey("container_status", '{')
-		e.openKey("container_id", '{')
-		e.stringField("value", c.ID)
-		if c.ParentID != "" {
-			e.openKey("parent", '{')
-			e.stringField("value", c.ParentID)
-			e.close('}')
-		}
-		e.close('}')
+		e.containerID(c)
 		if len(c.Networks) > 0 {
 			e.openKey("network_infos", '[')
 			for i := range c.Networks {
@@ -75,6 +68,15 @@ func (e *encoder) status(s *Status) {
 	e.close('}')
 }
 
+func (e *encoder) containerID(c *ContainerStatus) {
+	e.openKey("container_id", '{')
+	e.stringField("value", c.ID)
+	if c.ParentID != "" {
+		e.idField("parent", c.ParentID)
+	}
+	e.close('}')
+}
+
 // statusNetwork has its labels as a plain array; requestedNetwork has them
 // inside an object.
 func (e *encoder) statusNetwork(n *NetworkInfo) {
@@ -82,19 +84,24 @@ func (e *encoder) statusNetwork(n *NetworkInfo) {
 	if len(n.Labels) > 0 {
 		e.labels("labels", n.Labels)
 	}
-	if len(n.Addresses) > 0 {
-		e.openKey("ip_addresses", '[')
-		for _, p := range n.Addresses {
-			e.open('{')
-			e.stringField("protocol", protocol(p.Addr()))
-			e.stringField("ip_address", shown(p))
-			e.close('}')
-		}
-		e.close(']')
-	}
+	e.addresses(n.Addresses)
 	e.optionalField("name", n.Name)
 	e.portMappings(n.PortMappings)
 	e.close('}')
+}
+
+func (e *encoder) addresses(addresses []netip.Prefix) {
+	if len(addresses) == 0 {
+		return
+	}
+	e.openKey("ip_addresses", '[')
+	for _, p := range addresses {
+		e.open('{')
+		e.stringField("protocol", protocol(p.Addr()))
+		e.stringField("ip_address", shown(p))
+		e.close('}')
+	}
+	e.close(']')
 }
 
 func (e *encoder) requestedNetwork(n *NetworkInfo) {

@@ -7,7 +7,8 @@ import (
 
 // MarkUnreachable makes an agent stop answering: it leaves the list of
 // agents, and its tasks become TASK_UNREACHABLE, or TASK_LOST for a framework
-// without the PARTITION_AWARE capability.
+// without the PARTITION_AWARE capability. Those of a framework that does not
+// checkpoint either are over with that. Subscribers hear of the tasks only.
 func (c *Cluster) MarkUnreachable(agentID string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -15,30 +16,35 @@ func (c *Cluster) MarkUnreachable(agentID string) error {
 	if !ok || a.State != AgentRegistered {
 		return fmt.Errorf("sim: agent %q is not registered", agentID)
 	}
+	for _, p := range slices.Clone(c.nodes[agentID].tasks.keys) {
+		f := p.framework
+		t, ok := f.tasks.get(p.id)
+		if !ok {
+			continue
+		}
+		lost := Status{State: TaskUnreachable, Reason: "REASON_AGENT_REMOVED", Message: "health check timed out"}
+		if !f.has("PARTITION_AWARE") {
+			lost.State = TaskLost
+			if !f.Checkpoint {
+				lost.Reason, lost.Message = "REASON_AGENT_DISCONNECTED", fmt.Sprintf("Agent %s disconnected", a.Hostname)
+				c.end(f, t, lost)
+				continue
+			}
+		}
+		away := c.update(f, t, lost)
+		f.tasks.remove(t.ID)
+		f.unreachable.put(t.ID, away)
+	}
 	gone := *a
 	gone.State = AgentUnreachable
 	c.agents.put(a.ID, &gone)
-	for _, f := range c.frameworks.values {
-		state := TaskLost
-		if f.has("PARTITION_AWARE") {
-			state = TaskUnreachable
-		}
-		for _, t := range slices.Clone(f.tasks.values) {
-			if t.AgentID != agentID {
-				continue
-			}
-			lost := *t
-			lost.State = state
-			lost.Statuses = append(slices.Clone(t.Statuses), Status{State: state, Time: c.now()})
-			f.tasks.remove(t.ID)
-			f.unreachable.put(t.ID, &lost)
-		}
-	}
 	return nil
 }
 
 // Reregister brings an unreachable or recovered agent back, with the tasks
 // that ran on it. Nothing of the time between stays in their statuses.
+// Subscribers hear of the tasks of frameworks that are known before they hear
+// of the agent, and of the others after.
 func (c *Cluster) Reregister(agentID string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -50,21 +56,45 @@ func (c *Cluster) Reregister(agentID string) error {
 	back.State = AgentRegistered
 	back.Reregistered = c.now()
 	c.agents.put(a.ID, &back)
-	for _, f := range c.frameworks.values {
-		for _, t := range slices.Clone(f.unreachable.values) {
-			if t.AgentID == agentID {
-				f.unreachable.remove(t.ID)
-				f.tasks.put(t.ID, reachable(t))
-			}
+	node := c.nodes[agentID]
+	for _, p := range node.tasks.keys {
+		if t, ok := p.framework.unreachable.get(p.id); ok {
+			p.framework.unreachable.remove(p.id)
+			p.framework.tasks.put(p.id, reachable(t))
+		}
+		if p.framework.shown {
+			c.taskReturned(p)
+		}
+	}
+	c.agentAdded(&back)
+	for _, p := range node.tasks.keys {
+		if !p.framework.shown {
+			c.learnOf(p.framework, agentID)
 		}
 	}
 	return nil
 }
 
+// learnOf makes a framework known by its tasks on an agent.
+func (c *Cluster) learnOf(f *framework, agentID string) {
+	c.show(f)
+	for _, p := range c.nodes[agentID].tasks.keys {
+		if p.framework == f {
+			c.taskReturned(p)
+		}
+	}
+}
+
+func (c *Cluster) taskReturned(p placed) {
+	if t, ok := p.framework.tasks.get(p.id); ok {
+		c.taskAdded(p.framework, t)
+	}
+}
+
 // Failover makes a new leader of the cluster, which knows only what the
 // registry keeps: agents are recovered until they reregister, frameworks until
 // SetConnected, and what has ended is forgotten. A framework is shown once
-// one of its agents is back.
+// one of its agents is back. The streams of the old leader break.
 func (c *Cluster) Failover() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -77,16 +107,20 @@ func (c *Cluster) Failover() {
 		c.agents.put(a.ID, &recovered)
 	}
 	for _, f := range c.frameworks.values {
-		f.Recovered, f.Disconnected = true, true
+		f.Recovered, f.Disconnected, f.shown = true, true, false
 		f.completed = nil
 	}
 	c.completed = nil
+	c.feed.breakAll()
 }
 
 // reachable undoes what MarkUnreachable did to a task.
 func reachable(t *Task) *Task {
 	back := *t
-	back.Statuses = t.Statuses[:len(t.Statuses)-1]
-	back.State = back.Statuses[len(back.Statuses)-1].State
+	back.Statuses = slices.Clip(t.Statuses[:len(t.Statuses)-1])
+	back.State = TaskStaging
+	if n := len(back.Statuses); n > 0 {
+		back.State = back.Statuses[n-1].State
+	}
 	return &back
 }

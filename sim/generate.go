@@ -134,39 +134,20 @@ func (s Spec) writeAgents(e *encoder, cluster string) {
 		if e.err != nil {
 			return
 		}
-		addr := agentAddr(i)
-		e.agent(&Agent{
-			ID:         fmt.Sprintf("%s-S%d", cluster, i),
-			Hostname:   fmt.Sprintf("agent-%d.dc1.example.com", i),
-			Addr:       netip.AddrPortFrom(addr, 5051),
-			Attributes: []Label{{Key: "rack", Value: fmt.Sprintf("r%d", i%48)}, {Key: "zone", Value: string('a' + rune(i%3))}},
-			Resources:  Resources{CPUs: 64, Mem: 262144, Disk: 2097152, Ports: Ports{{31000, 65535}}},
-			Registered: generatedStart.Add(time.Duration(i) * time.Millisecond),
-		}, used)
+		a := generatedAgent(i)
+		a.ID = fmt.Sprintf("%s-S%d", cluster, i)
+		e.agent(&a, used)
 	}
 }
 
 func (s Spec) writeFramework(e *encoder, cluster string, number, from, to int) {
-	f := generatedFrameworks[number]
-	fw := &Framework{
-		ID:              fmt.Sprintf("%s-%04d", cluster, number),
-		Name:            f.name,
-		PID:             f.pid,
-		Hostname:        "scheduler.example.com",
-		WebUI:           "https://scheduler.example.com:8443",
-		User:            "root",
-		Principal:       f.name,
-		Capabilities:    []string{"PARTITION_AWARE", "TASK_KILLING_STATE", "REGION_AWARE"},
-		Roles:           []string{"slave_public"},
-		Checkpoint:      true,
-		FailoverTimeout: 7 * 24 * time.Hour,
-		Registered:      generatedStart,
-	}
+	fw := generatedFramework(number)
+	fw.ID = fmt.Sprintf("%s-%04d", cluster, number)
 	used := Resources{Ports: s.portsInUse()}
 	for a := range s.apps(number, from, to) {
 		r := kinds[a.kind].task.Resources
 		n := float64(a.instances)
-		used = used.plus(Resources{CPUs: n * r.CPUs, Mem: n * r.Mem, Disk: n * r.Disk})
+		used.add(Resources{CPUs: n * r.CPUs, Mem: n * r.Mem, Disk: n * r.Disk})
 	}
 	e.open('{')
 	e.frameworkHead(fw, used, true)
@@ -222,7 +203,7 @@ type generated struct {
 	length  int64
 }
 
-func (g *generated) state() body { return g }
+func (g *generated) state(func(string) bool) body { return g }
 
 func (g *generated) writeState(w io.Writer, id identity) error {
 	return g.spec.withDefaults().writeState(w, id)

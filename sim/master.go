@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"io"
 	"net/http"
 	"net/netip"
@@ -11,7 +12,7 @@ import (
 
 // source is where a Master takes its state from: a Cluster, or a Spec.
 type source interface {
-	state() body
+	state(sees func(framework string) bool) body
 }
 
 // body is what one answer shows, whenever and however often it is written.
@@ -24,26 +25,57 @@ type body interface {
 type MasterOptions struct {
 	// Addr is the address the master is served on, as its pid and leader say.
 	Addr netip.AddrPort
-	// Hostname is the master's --hostname; Addr's address when empty.
+	// Hostname is the master's --hostname; Addr's address when empty. It need
+	// not resolve.
 	Hostname string
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
+
+	// Startup is how long after NewMaster every path is 404, because the port
+	// is open before the handlers exist. A real master takes some 35 ms.
+	Startup time.Duration
+	// Recovery is how long a master that was elected reads the registry: its
+	// state is empty meanwhile, and the operator API says 503.
+	Recovery time.Duration
+	// NoOperatorAPI makes /api/v1 404, as it is in Mesos before 1.0.
+	NoOperatorAPI bool
+	// Heartbeat lies between two HEARTBEAT events; 15 seconds when 0.
+	Heartbeat time.Duration
+	// MaxSubscribers is --max_operator_event_stream_subscribers: one more ends
+	// the oldest stream. 1000 when 0.
+	MaxSubscribers int
+	// MaxWaiting is how many bytes of events may wait for a subscriber that
+	// does not read them, before its stream ends; 64 MB when 0.
+	MaxWaiting int
+	// Auth says who may read.
+	Auth Auth
 }
 
 // Master answers HTTP as a Mesos 1.12 master does. It is safe for concurrent
 // use. A new one leads.
 type Master struct {
-	source source
-	now    func() time.Time
-	routes map[string]http.HandlerFunc
+	source  source
+	cluster *Cluster // nil for a generated state, which has no operator API
+	options MasterOptions
+	now     func() time.Time
+	routes  map[string]http.HandlerFunc
 
 	mu     sync.Mutex
 	id     identity
-	leader string // "host:port", empty when nobody leads
+	leader string        // "host:port", empty when nobody leads
+	frozen chan struct{} // closed when it goes on; nil when it is not frozen
 }
 
 // NewMaster makes a master that shows c.
-func NewMaster(c *Cluster, o MasterOptions) *Master { return newMaster(c, o) }
+func NewMaster(c *Cluster, o MasterOptions) *Master {
+	m := newMaster(c, o)
+	if !o.NoOperatorAPI {
+		m.cluster = c
+		m.routes["/api/v1"] = m.api
+		m.routes["/master/api/v1"] = m.api
+	}
+	return m
+}
 
 // NewGeneratedMaster makes a master that shows the state of s, which never
 // changes. Its Addr is o.Addr, whatever s says.
@@ -53,16 +85,20 @@ func newMaster(src source, o MasterOptions) *Master {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	m := &Master{source: src, now: o.Now, id: newIdentity(o.Addr, o.Hostname, o.Now())}
+	o.Heartbeat = cmp.Or(o.Heartbeat, 15*time.Second)
+	o.MaxSubscribers = cmp.Or(o.MaxSubscribers, 1000)
+	o.MaxWaiting = cmp.Or(o.MaxWaiting, 64<<20)
+	m := &Master{source: src, options: o, now: o.Now, id: newIdentity(o.Addr, o.Hostname, o.Now())}
 	m.leader = m.hostPort()
+	state := readOnly(m.state)
 	m.routes = map[string]http.HandlerFunc{
-		"/master/state":    m.leading("/master/state", m.serveState),
-		"/state":           m.leading("/master/state", m.serveState),
-		"/redirect":        m.redirect,
-		"/master/redirect": m.redirect,
-		"/health":          m.health,
-		"/master/health":   m.health,
-		"/version":         m.version,
+		"/master/state":    state,
+		"/state":           state,
+		"/redirect":        readOnly(m.redirect),
+		"/master/redirect": readOnly(m.redirect),
+		"/health":          readOnly(m.health),
+		"/master/health":   readOnly(m.health),
+		"/version":         readOnly(m.version),
 	}
 	return m
 }
@@ -71,14 +107,19 @@ func newMaster(src source, o MasterOptions) *Master {
 // lead; another one makes it redirect there; "" leaves all without a leader.
 func (m *Master) SetLeader(hostPort string) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	if hostPort == m.id.addr.String() {
 		hostPort = m.hostPort()
 	}
-	if hostPort == m.hostPort() && m.leader != hostPort {
+	led := m.leader == m.hostPort()
+	leads := hostPort == m.hostPort()
+	if leads && !led {
 		m.id.elected = m.now()
 	}
 	m.leader = hostPort
+	m.mu.Unlock()
+	if led && !leads {
+		m.BreakStreams() // a leader that is no more ends its process
+	}
 }
 
 // hostPort is what others are told to come back to.
@@ -96,33 +137,48 @@ func (m *Master) view() (id identity, leader string, leads bool) {
 // ServeHTTP implements http.Handler. The path is compared as it was sent:
 // like Mesos, and unlike http.ServeMux, it does not clean "//master/state".
 func (m *Master) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h, ok := m.routes[r.URL.Path]
-	if !ok {
-		w.WriteHeader(http.StatusNotFound)
-		return
+	if !m.thawed(r.Context()) {
+		panic(http.ErrAbortHandler) // the client gave up
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		w.WriteHeader(http.StatusMethodNotAllowed)
+	id, _, _ := m.view()
+	h, ok := m.routes[r.URL.Path]
+	if !ok || m.now().Sub(id.started) < m.options.Startup {
+		w.WriteHeader(http.StatusNotFound)
 		return
 	}
 	h(w, r)
 }
 
-// leading lets only the leader answer; others send the client to path there.
-func (m *Master) leading(path string, h http.HandlerFunc) http.HandlerFunc {
+// readOnly refuses what is not a GET.
+func readOnly(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		_, leader, leads := m.view()
-		if leads {
-			h(w, r)
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			w.WriteHeader(http.StatusMethodNotAllowed)
 			return
 		}
-		target := path
-		if q := r.URL.Query(); len(q) > 0 {
-			target += "?" + q.Encode() // sorted: the order changes, as it does in Mesos
-		}
-		redirectTo(w, leader, target)
+		h(w, r)
 	}
+}
+
+// leads tells whether this master may answer, and otherwise sends the client
+// to path on the one that may.
+func (m *Master) leads(w http.ResponseWriter, r *http.Request, path string) bool {
+	_, leader, leads := m.view()
+	if leads {
+		return true
+	}
+	if q := r.URL.Query(); len(q) > 0 {
+		path += "?" + q.Encode() // sorted: the order changes, as it does in Mesos
+	}
+	redirectTo(w, leader, path)
+	return false
+}
+
+// recovered tells whether the master has read the registry.
+func (m *Master) recovered() bool {
+	id, _, _ := m.view()
+	return m.now().Sub(id.elected) >= m.options.Recovery
 }
 
 func (m *Master) redirect(w http.ResponseWriter, _ *http.Request) {
@@ -134,9 +190,7 @@ func (m *Master) redirect(w http.ResponseWriter, _ *http.Request) {
 // http.Redirect, which would make the one absolute and write the other.
 func redirectTo(w http.ResponseWriter, leader, path string) {
 	if leader == "" {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		w.WriteHeader(http.StatusServiceUnavailable)
-		io.WriteString(w, "No leader elected")
+		refuse(w, http.StatusServiceUnavailable, "No leader elected")
 		return
 	}
 	w.Header().Set("Location", "//"+leader+path)
@@ -158,9 +212,18 @@ func (m *Master) version(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func (m *Master) serveState(w http.ResponseWriter, r *http.Request) {
+// state is /master/state. Before recovery is over it is 200 and empty, which
+// is what a client has to be wary of.
+func (m *Master) state(w http.ResponseWriter, r *http.Request) {
+	sees, ok := m.options.Auth.admit(w, r, realmReadOnly)
+	if !ok || !m.leads(w, r, "/master/state") {
+		return
+	}
 	id, _, _ := m.view()
-	b := m.source.state()
+	var b body = &snapshot{}
+	if m.recovered() {
+		b = m.source.state(sees)
+	}
 	serveJSON(w, r, b.size(id), func(w io.Writer) error { return b.writeState(w, id) })
 }
 

@@ -37,6 +37,7 @@ type Agent struct {
 	State        AgentState
 	Registered   time.Time // now when zero
 	Reregistered time.Time // zero: registered once only
+	Deactivated  bool      // see SetDeactivated
 
 	ordinal uint64 // the how-manieth agent of the cluster: its share of each network
 }

@@ -14,12 +14,57 @@ type Network struct {
 	Pools []Pool
 }
 
-// Pool is a range of addresses, cut into shares of 2^ShareBits addresses. The
-// agents get the shares in the order in which they were added.
+// Pool is a range of addresses, cut into shares of 2^ShareBits addresses. Each
+// agent has a share of its own, by the order in which the agents were added.
 type Pool struct {
 	Prefix    netip.Prefix
 	ShareBits int // 8 makes 256 addresses
 	ShowBits  int // the network length that Mesos shows ("/64"); 0 shows none
+
+	// PerAgent gives each agent the whole range, as a bridge does: the same
+	// addresses occur on all of them.
+	PerAgent bool
+}
+
+// StandardNetworks are the networks of the examples in Marathon's and DC/OS's
+// documentation: "calico" with a block of 64 addresses for each of at most
+// 1024 agents, the overlays "dcos", "dcos-1" and "dcos6", which has IPv6 as
+// well, and the bridges of the two containerizers. Docker's has no name.
+func StandardNetworks() []Network {
+	pool := func(prefix string, share int) Pool {
+		return Pool{Prefix: netip.MustParsePrefix(prefix), ShareBits: share}
+	}
+	bridge := func(prefix string) Pool {
+		p := pool(prefix, 0)
+		p.ShareBits, p.PerAgent = p.Prefix.Addr().BitLen()-p.Prefix.Bits(), true
+		return p
+	}
+	ipv6 := pool("fd01:b::/64", 16)
+	ipv6.ShowBits = 64
+	return []Network{
+		{Name: "calico", Pools: []Pool{pool("192.168.0.0/16", 6)}},
+		{Name: "dcos", Pools: []Pool{pool("9.128.0.0/9", 8)}},
+		{Name: "dcos-1", Pools: []Pool{pool("9.0.0.0/10", 8)}},
+		{Name: "dcos6", Pools: []Pool{pool("9.64.0.0/10", 8), ipv6}},
+		{Name: "", Pools: []Pool{bridge("172.17.0.0/16")}},
+		{Name: "mesos-bridge", Pools: []Pool{bridge("172.31.254.0/24")}},
+	}
+}
+
+// held is the key of an address in use. agent is empty where the address is
+// the only one of its kind in the cluster.
+type held struct {
+	agent string
+	addr  netip.Addr
+}
+
+func (c *Cluster) held(network, agentID string, addr netip.Addr) held {
+	for _, p := range c.networks[network].Pools {
+		if p.PerAgent && p.Prefix.Contains(addr) {
+			return held{agentID, addr}
+		}
+	}
+	return held{addr: addr}
 }
 
 type shareKey struct {
@@ -72,28 +117,53 @@ func (c *Cluster) fresh(p Pool, a *Agent) (netip.Addr, error) {
 	if size < 4 {
 		return netip.Addr{}, fmt.Errorf("shares of %d addresses are too small", size)
 	}
-	key := shareKey{a.ID, p.Prefix}
+	share := shareKey{a.ID, p.Prefix}
 	for range size {
-		n := c.shares[key]
-		c.shares[key] = (n + 1) % (size - 3)
-		addr := offset(p.Prefix.Masked().Addr(), a.ordinal*size+2+n)
+		n := c.shares[share]
+		c.shares[share] = (n + 1) % (size - 3)
+		base := a.ordinal * size
+		var key held
+		if p.PerAgent {
+			base, key.agent = 0, a.ID
+		}
+		addr := offset(p.Prefix.Masked().Addr(), base+2+n)
 		if !p.Prefix.Contains(addr) {
 			return netip.Addr{}, fmt.Errorf("no share of %v left for agent %q", p.Prefix, a.ID)
 		}
-		if c.inUse[addr] == 0 {
+		if key.addr = addr; c.inUse[key] == 0 {
 			return addr, nil
 		}
 	}
 	return netip.Addr{}, fmt.Errorf("no address left on agent %q", a.ID)
 }
 
-// hold counts the addresses of a task as used (1) or gives them back (-1).
-func (c *Cluster) hold(t *Task, by int) {
+// hold counts the addresses and ports of a task as used; release gives them
+// back.
+func (c *Cluster) hold(t *Task) {
 	for _, n := range t.Networks {
 		for _, p := range n.Addresses {
-			if c.inUse[p.Addr()] += by; c.inUse[p.Addr()] <= 0 {
-				delete(c.inUse, p.Addr())
+			c.inUse[c.held(n.Name, t.AgentID, p.Addr())]++
+		}
+	}
+	if n, ok := c.nodes[t.AgentID]; ok {
+		for port := range t.Resources.Ports.all() {
+			n.ports[port] = struct{}{}
+		}
+	}
+}
+
+func (c *Cluster) release(t *Task) {
+	for _, n := range t.Networks {
+		for _, p := range n.Addresses {
+			key := c.held(n.Name, t.AgentID, p.Addr())
+			if c.inUse[key]--; c.inUse[key] <= 0 {
+				delete(c.inUse, key)
 			}
+		}
+	}
+	if n, ok := c.nodes[t.AgentID]; ok {
+		for port := range t.Resources.Ports.all() {
+			delete(n.ports, port)
 		}
 	}
 }

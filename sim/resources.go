@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"iter"
 	"slices"
 	"strconv"
 )
@@ -12,14 +13,13 @@ type Resources struct {
 	Ports                 Ports
 }
 
-func (r Resources) plus(o Resources) Resources {
-	return Resources{
-		CPUs:  r.CPUs + o.CPUs,
-		Mem:   r.Mem + o.Mem,
-		Disk:  r.Disk + o.Disk,
-		GPUs:  r.GPUs + o.GPUs,
-		Ports: slices.Concat(r.Ports, o.Ports),
-	}
+// add counts o as well. The ports of r have to be its own.
+func (r *Resources) add(o Resources) {
+	r.CPUs += o.CPUs
+	r.Mem += o.Mem
+	r.Disk += o.Disk
+	r.GPUs += o.GPUs
+	r.Ports = append(r.Ports, o.Ports...)
 }
 
 // PortRange is a range of ports, both ends included.
@@ -37,6 +37,37 @@ func PortList(ports ...uint16) Ports {
 	return p
 }
 
+// merged gives the same ports sorted, with neighbours joined.
+func (p Ports) merged() Ports {
+	if len(p) <= 1 {
+		return p
+	}
+	sorted := slices.Clone(p)
+	slices.SortFunc(sorted, func(a, b PortRange) int { return int(a.First) - int(b.First) })
+	out := sorted[:1]
+	for _, r := range sorted[1:] {
+		if last := &out[len(out)-1]; int(r.First) <= int(last.Last)+1 {
+			last.Last = max(last.Last, r.Last)
+		} else {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// all goes through the ports one by one.
+func (p Ports) all() iter.Seq[uint16] {
+	return func(yield func(uint16) bool) {
+		for _, r := range p {
+			for n := int(r.First); n <= int(r.Last); n++ {
+				if !yield(uint16(n)) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // String gives the notation of /master/state, such as
 // "[31010-31011, 31500-31500]": sorted, neighbours joined. The empty set is
 // "", since Mesos then leaves the field out.
@@ -44,15 +75,8 @@ func (p Ports) String() string {
 	if len(p) == 0 {
 		return ""
 	}
-	sorted := slices.Clone(p)
-	slices.SortFunc(sorted, func(a, b PortRange) int { return int(a.First) - int(b.First) })
 	b := []byte{'['}
-	for i := 0; i < len(sorted); i++ {
-		r := sorted[i]
-		for i+1 < len(sorted) && int(sorted[i+1].First) <= int(r.Last)+1 {
-			i++
-			r.Last = max(r.Last, sorted[i].Last)
-		}
+	for _, r := range p.merged() {
 		if len(b) > 1 {
 			b = append(b, ", "...)
 		}

@@ -34,6 +34,15 @@ func serveJSON(w http.ResponseWriter, r *http.Request, size int64, write func(io
 	}
 }
 
+// refuse sends a reason as plain text, as Mesos does.
+func refuse(w http.ResponseWriter, status int, reason string) {
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(len(reason)))
+	w.WriteHeader(status)
+	io.WriteString(w, reason) // an error here is the client's
+}
+
 // countingWriter counts bytes and forgets them.
 type countingWriter int64
 

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// shape is the content of testdata/state.shape: what each path must be. A type
+// shape is the content of files such as testdata/state.shape: what each path must be. A type
 // that is itself the beginning of paths stands for them ("task").
 type shape struct {
 	kind     map[string]string
@@ -18,11 +18,13 @@ type shape struct {
 	children map[string][]string // the fields of an object, by its path
 }
 
-func loadShape(t *testing.T) *shape {
+func loadShape(t *testing.T, files ...string) *shape {
 	t.Helper()
-	data, err := os.ReadFile("testdata/state.shape")
-	if err != nil {
-		t.Fatal(err)
+	var data []byte
+	for _, f := range files {
+		content, err := os.ReadFile("testdata/" + f)
+		noError(t, err)
+		data = append(data, content...)
 	}
 	s := &shape{map[string]string{}, map[string]bool{}, map[string][]string{}}
 	for line := range strings.Lines(string(data)) {
@@ -84,10 +86,15 @@ func (s *shape) check(v any, path string, seen map[string]bool) (faults []string
 	return faults
 }
 
-// isType tells the names of types from the fields of the state, both of which
-// stand at the top.
+// isType tells the names of types from the fields of the message, both of
+// which stand at the top.
 func (s *shape) isType(name string) bool {
-	return slices.Contains([]string{"labels", "wrapped", "mappings"}, name)
+	for _, kind := range s.kind {
+		if kind == name {
+			return true
+		}
+	}
+	return false
 }
 
 func jsonType(v any) string {
@@ -123,7 +130,7 @@ func decode(t *testing.T, body []byte) map[string]any {
 // TestShape compares all that sim can serve with the list of fields, both
 // ways: nothing else is served, and no field of the list is never served.
 func TestShape(t *testing.T) {
-	s := loadShape(t)
+	s := loadShape(t, "state.shape", "shared.shape")
 	seen := map[string]bool{}
 	full := fullCluster(t)
 	bodies := map[string][]byte{
@@ -140,14 +147,26 @@ func TestShape(t *testing.T) {
 	}
 	bodies["failed over"] = bodyOf(t, full)
 	for name, b := range bodies {
-		faults := s.check(decode(t, b), "", seen)
-		slices.Sort(faults)
-		for _, f := range slices.Compact(faults) {
-			t.Errorf("%s: %s", name, f)
-		}
+		s.compare(t, name, b, seen)
 	}
+	s.complete(t, seen, "framework.executors[].labels")
+}
+
+// compare reports where a message differs.
+func (s *shape) compare(t *testing.T, name string, message []byte, seen map[string]bool) {
+	t.Helper()
+	faults := s.check(decode(t, message), "", seen)
+	slices.Sort(faults)
+	for _, f := range slices.Compact(faults) {
+		t.Errorf("%s: %s", name, f)
+	}
+}
+
+// complete reports which paths of the list did not occur.
+func (s *shape) complete(t *testing.T, seen map[string]bool, except ...string) {
+	t.Helper()
 	for path := range s.kind {
-		if !seen[path] && path != "framework.executors[].labels" {
+		if !seen[path] && !slices.Contains(except, path) {
 			t.Errorf("%s is never served", path)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 type snapshot struct {
 	name       string
 	agents     []*Agent
-	used       map[string]Resources // by agent
+	used       map[string]usage // by agent
 	frameworks []view
 	completed  []view
 }
@@ -21,7 +21,7 @@ type view struct {
 	*Framework
 	tasks, unreachable, completed []*Task
 	executors                     []executor
-	used                          Resources
+	used                          usage
 }
 
 // executor runs the tasks of a pod.
@@ -30,27 +30,26 @@ type executor struct{ id, agentID, role string }
 // executorResources is what Marathon adds to a pod for its executor.
 var executorResources = Resources{CPUs: 0.1, Mem: 32, Disk: 10}
 
-// snapshot takes the present state. Agents, frameworks and tasks change their
-// order from one to the next, as they do in Mesos.
-func (c *Cluster) snapshot() *snapshot {
+// snapshot takes the present state, as far as it may be seen.
+func (c *Cluster) snapshot(sees func(framework string) bool) *snapshot {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	s := &snapshot{name: c.name, agents: slices.Clone(c.agents.values), used: make(map[string]Resources)}
+	s := c.copyState()
+	c.mu.Unlock()
+	s.finish(sees)
+	return s
+}
+
+// copyState takes what has to be taken under the lock. Agents, frameworks and
+// tasks change their order from one time to the next, as they do in Mesos.
+func (c *Cluster) copyState() *snapshot {
+	s := &snapshot{name: c.name, agents: slices.Clone(c.agents.values)}
 	for _, f := range c.frameworks.values {
-		if v := c.view(f); !f.Recovered || len(v.tasks) > 0 {
-			s.frameworks = append(s.frameworks, v)
+		if f.shown {
+			s.frameworks = append(s.frameworks, f.view())
 		}
 	}
 	for _, f := range c.completed {
-		s.completed = append(s.completed, c.view(f))
-	}
-	for _, v := range s.frameworks {
-		for _, t := range v.tasks {
-			s.used[t.AgentID] = s.used[t.AgentID].plus(t.Resources)
-		}
-		for _, x := range v.executors {
-			s.used[x.agentID] = s.used[x.agentID].plus(executorResources)
-		}
+		s.completed = append(s.completed, f.view())
 	}
 	c.polls++
 	rng := rand.New(rand.NewPCG(c.seed, c.polls))
@@ -63,33 +62,57 @@ func (c *Cluster) snapshot() *snapshot {
 	return s
 }
 
-func (c *Cluster) view(f *framework) view {
+func (f *framework) view() view {
 	info := f.Framework
-	v := view{Framework: &info, completed: slices.Clone(f.completed)}
-	seen := make(map[executor]bool)
-	for _, t := range f.tasks.values {
-		if a, ok := c.agents.get(t.AgentID); !ok || a.State != AgentRegistered {
-			continue
-		}
-		v.tasks = append(v.tasks, t)
-		v.used = v.used.plus(t.Resources)
-		if x := (executor{t.ExecutorID, t.AgentID, t.Role}); x.id != "" && !seen[x] {
-			seen[x] = true
-			v.executors = append(v.executors, x)
-			v.used = v.used.plus(executorResources)
-		}
-	}
+	v := view{Framework: &info, tasks: slices.Clone(f.tasks.values), completed: slices.Clone(f.completed)}
 	if !f.Recovered { // a new leader does not know what ran on agents lost before
 		v.unreachable = slices.Clone(f.unreachable.values)
 	}
 	return v
 }
 
+// finish does the rest: it leaves out what must not be seen, and adds up what
+// is held.
+func (s *snapshot) finish(sees func(framework string) bool) {
+	if sees != nil {
+		hidden := func(v view) bool { return !sees(v.Name) }
+		s.frameworks = slices.DeleteFunc(s.frameworks, hidden)
+		s.completed = slices.DeleteFunc(s.completed, hidden)
+	}
+	registered := make(map[string]bool, len(s.agents))
+	for _, a := range s.agents {
+		registered[a.ID] = a.State == AgentRegistered
+	}
+	s.used = make(map[string]usage, len(s.agents))
+	hold := func(v *view, agent, role string, r Resources) {
+		v.used.add(role, r)
+		u := s.used[agent]
+		u.add(role, r)
+		s.used[agent] = u
+	}
+	for i := range s.frameworks {
+		v := &s.frameworks[i]
+		v.tasks = slices.DeleteFunc(v.tasks, func(t *Task) bool { return !registered[t.AgentID] })
+		seen := make(map[executor]bool)
+		for _, t := range v.tasks {
+			if terminal(t.State) {
+				continue // it holds nothing any more
+			}
+			hold(v, t.AgentID, t.Role, t.Resources)
+			if x := (executor{t.ExecutorID, t.AgentID, t.Role}); x.id != "" && !seen[x] {
+				seen[x] = true
+				v.executors = append(v.executors, x)
+				hold(v, x.agentID, x.role, executorResources)
+			}
+		}
+	}
+}
+
 func shuffle[T any](rng *rand.Rand, s []T) {
 	rng.Shuffle(len(s), func(i, j int) { s[i], s[j] = s[j], s[i] })
 }
 
-func (c *Cluster) state() body { return c.snapshot() }
+func (c *Cluster) state(sees func(string) bool) body { return c.snapshot(sees) }
 
 // size writes the state to nowhere: that takes time, but no memory.
 func (s *snapshot) size(id identity) int64 {
@@ -103,11 +126,13 @@ func (s *snapshot) writeState(w io.Writer, id identity) error {
 	e := newEncoder(w)
 	var n counts
 	for _, a := range s.agents {
-		switch a.State {
-		case AgentRegistered:
-			n.active++
-		case AgentUnreachable:
+		switch {
+		case a.State == AgentUnreachable:
 			n.unreachable++
+		case a.State == AgentRegistered && a.Deactivated:
+			n.deactivated++
+		case a.State == AgentRegistered:
+			n.active++
 		}
 	}
 	e.open('{')
@@ -115,7 +140,7 @@ func (s *snapshot) writeState(w io.Writer, id identity) error {
 	e.openKey("slaves", '[')
 	for _, a := range s.agents {
 		if a.State == AgentRegistered {
-			e.agent(a, s.used[a.ID])
+			e.agent(a, s.used[a.ID].total())
 		}
 	}
 	e.close(']')

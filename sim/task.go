@@ -7,13 +7,19 @@ import (
 
 // Task states, by their names in Mesos.
 const (
-	TaskStarting    = "TASK_STARTING"
-	TaskRunning     = "TASK_RUNNING"
-	TaskFinished    = "TASK_FINISHED"
-	TaskFailed      = "TASK_FAILED"
-	TaskKilled      = "TASK_KILLED"
-	TaskLost        = "TASK_LOST"
-	TaskUnreachable = "TASK_UNREACHABLE"
+	TaskStaging        = "TASK_STAGING"
+	TaskStarting       = "TASK_STARTING"
+	TaskRunning        = "TASK_RUNNING"
+	TaskKilling        = "TASK_KILLING"
+	TaskUnreachable    = "TASK_UNREACHABLE"
+	TaskFinished       = "TASK_FINISHED"
+	TaskFailed         = "TASK_FAILED"
+	TaskKilled         = "TASK_KILLED"
+	TaskLost           = "TASK_LOST"
+	TaskError          = "TASK_ERROR"
+	TaskDropped        = "TASK_DROPPED"
+	TaskGone           = "TASK_GONE"
+	TaskGoneByOperator = "TASK_GONE_BY_OPERATOR"
 )
 
 // Task is one instance of something that runs. Its key is FrameworkID and ID
@@ -42,14 +48,25 @@ type Task struct {
 	Statuses []Status
 }
 
+// docker tells whether the Docker containerizer runs the task.
+func (t *Task) docker() bool { return t.Container != nil && t.Container.Docker != nil }
+
 // Status is one status update as the master keeps it.
 type Status struct {
 	State     string
 	Time      time.Time
 	Labels    []Label
-	Healthy   *bool // nil until the first result of a health check
-	Container *ContainerStatus
+	Healthy   *bool            // nil until the first result of a health check
+	Container *ContainerStatus // nil in what the master says itself
+
+	// Message and Reason are seen in the operator API only.
+	Message, Reason string
+
+	uuid updateID // zero in what the master says itself
 }
+
+// updateID is the random id that an executor gives a status update.
+type updateID struct{ hi, lo uint64 }
 
 // ContainerStatus is what the agent said about the container. Updates made by
 // the master carry none.

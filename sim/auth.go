@@ -1,0 +1,71 @@
+package sim
+
+import (
+	"encoding/base64"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// Auth says who may read a master. The zero value lets everybody.
+type Auth struct {
+	// ReadOnly and ReadWrite are --authenticate_http_readonly, which guards
+	// /master/state, and --authenticate_http_readwrite, which guards all of the
+	// operator API.
+	ReadOnly, ReadWrite bool
+	Credentials         []Credential
+}
+
+// Credential is somebody who may read.
+type Credential struct {
+	Principal, Secret string
+	// Frameworks are the names of those that the principal may see; all when
+	// nil. The others are left out without a word.
+	Frameworks []string
+}
+
+const (
+	realmReadOnly  = "mesos-master-readonly"
+	realmReadWrite = "mesos-master-readwrite"
+)
+
+// admit checks who asks, and answers those who may not. It gives what may be
+// seen, nil for everything.
+func (a Auth) admit(w http.ResponseWriter, r *http.Request, realm string) (sees func(framework string) bool, ok bool) {
+	if realm == realmReadOnly && !a.ReadOnly || realm == realmReadWrite && !a.ReadWrite {
+		return nil, true
+	}
+	c, ok := a.find(r.Header.Get("Authorization"))
+	if !ok {
+		w.Header().Set("WWW-Authenticate", `Basic realm="`+realm+`"`)
+		refuse(w, http.StatusUnauthorized, "401 Unauthorized.")
+		return nil, false
+	}
+	if c.Frameworks == nil {
+		return nil, true
+	}
+	return func(framework string) bool { return slices.Contains(c.Frameworks, framework) }, true
+}
+
+// find reads the header as Mesos does, not as RFC 7617 does: the scheme's case
+// counts, and a secret cannot have a colon.
+func (a Auth) find(header string) (Credential, bool) {
+	encoded, ok := strings.CutPrefix(header, "Basic ")
+	if !ok {
+		return Credential{}, false
+	}
+	plain, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		return Credential{}, false
+	}
+	parts := strings.Split(string(plain), ":")
+	if len(parts) != 2 {
+		return Credential{}, false
+	}
+	for _, c := range a.Credentials {
+		if c.Principal == parts[0] && c.Secret == parts[1] {
+			return c, true
+		}
+	}
+	return Credential{}, false
+}

@@ -1,0 +1,106 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+)
+
+// AddFramework registers a framework and returns its id.
+func (c *Cluster) AddFramework(f Framework) (string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f.ID == "" {
+		f.ID = fmt.Sprintf("%s-%04d", c.id, c.nextFwk)
+	}
+	if _, ok := c.frameworks.get(f.ID); ok {
+		return "", fmt.Errorf("sim: framework %q is there already", f.ID)
+	}
+	c.nextFwk++
+	if f.User == "" {
+		f.User = "root"
+	}
+	if f.Registered.IsZero() {
+		f.Registered = c.now()
+	}
+	added := &framework{Framework: f}
+	c.frameworks.put(f.ID, added)
+	if !f.Recovered {
+		c.show(added)
+	}
+	return f.ID, nil
+}
+
+// RemoveFramework tears a framework down: its tasks are killed, and it goes
+// to the completed frameworks.
+func (c *Cluster) RemoveFramework(id string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f, ok := c.frameworks.get(id)
+	if !ok {
+		return fmt.Errorf("sim: no framework %q", id)
+	}
+	for _, t := range slices.Concat(f.tasks.values, f.unreachable.values) {
+		c.end(f, t, Status{
+			State: TaskKilled, Reason: "REASON_FRAMEWORK_REMOVED",
+			Message: fmt.Sprintf("Framework %s removed", id),
+		})
+	}
+	f.Unregistered = c.now()
+	c.frameworks.remove(id)
+	c.completed = append(c.completed, f)
+	if len(c.completed) > maxCompletedFrameworks {
+		c.completed = slices.Clone(c.completed[1:])
+	}
+	if f.shown {
+		c.frameworkRemoved(f)
+	}
+	return nil
+}
+
+// SetConnected says whether a framework's scheduler is there. Without it the
+// framework keeps its tasks, and is shown as neither active nor connected.
+// Subscribers are told only when it comes back.
+func (c *Cluster) SetConnected(frameworkID string, connected bool) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f, ok := c.frameworks.get(frameworkID)
+	if !ok {
+		return fmt.Errorf("sim: no framework %q", frameworkID)
+	}
+	away := f.Disconnected || f.Recovered
+	if connected && away {
+		f.Reregistered = c.now()
+		if f.Recovered {
+			f.Registered = f.Reregistered
+		}
+		f.Recovered = false
+	}
+	f.Disconnected = !connected
+	switch {
+	case !connected || !away:
+	case f.shown:
+		c.frameworkUpdated(f)
+	default:
+		c.show(f)
+	}
+	return nil
+}
+
+// show makes a framework known to the leader, where it is not yet.
+func (c *Cluster) show(f *framework) {
+	if !f.shown {
+		f.shown = true
+		c.frameworkAdded(f)
+	}
+}
+
+// Frameworks gives the frameworks that are not completed.
+func (c *Cluster) Frameworks() []Framework {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out []Framework
+	for _, f := range c.frameworks.values {
+		out = append(out, f.Framework)
+	}
+	return out
+}

@@ -1,0 +1,207 @@
+package sim
+
+import (
+	"cmp"
+	"strconv"
+	"time"
+)
+
+// The operator API keeps the shape of Mesos's protobuf messages: ids are
+// objects, resources are lists, times are nanoseconds. The order of fields is
+// that of Mesos 1.12.
+
+// idField writes an id.
+func (e *encoder) idField(k, id string) {
+	e.openKey(k, '{')
+	e.stringField("value", id)
+	e.close('}')
+}
+
+// nanosField writes a time, zero for none.
+func (e *encoder) nanosField(k string, t time.Time) {
+	n := int64(0)
+	if !t.IsZero() {
+		n = t.UnixNano()
+	}
+	e.openKey(k, '{')
+	e.key("nanoseconds")
+	e.separate()
+	e.buf = strconv.AppendInt(e.buf, n, 10)
+	e.close('}')
+}
+
+// typesField writes names as objects with a type.
+func (e *encoder) typesField(k string, names []string) {
+	e.openKey(k, '[')
+	for _, n := range names {
+		e.open('{')
+		e.stringField("type", n)
+		e.close('}')
+	}
+	e.close(']')
+}
+
+// resourcesV1 writes what is there of r; role and allocated are left out when
+// empty.
+func (e *encoder) resourcesV1(r Resources, role, allocated string) {
+	tail := func() {
+		e.optionalField("role", role)
+		if allocated != "" {
+			e.openKey("allocation_info", '{')
+			e.stringField("role", allocated)
+			e.close('}')
+		}
+		e.close('}')
+	}
+	scalar := func(name string, v float64) {
+		if v == 0 {
+			return
+		}
+		e.open('{')
+		e.stringField("name", name)
+		e.stringField("type", "SCALAR")
+		e.openKey("scalar", '{')
+		e.floatField("value", v)
+		e.close('}')
+		tail()
+	}
+	scalar("cpus", r.CPUs)
+	scalar("mem", r.Mem)
+	scalar("disk", r.Disk)
+	scalar("gpus", r.GPUs)
+	if len(r.Ports) == 0 {
+		return
+	}
+	e.open('{')
+	e.stringField("name", "ports")
+	e.stringField("type", "RANGES")
+	e.openKey("ranges", '{')
+	e.openKey("range", '[')
+	for _, p := range r.Ports.merged() {
+		e.open('{')
+		e.intField("begin", int(p.First))
+		e.intField("end", int(p.Last))
+		e.close('}')
+	}
+	e.close(']')
+	e.close('}')
+	tail()
+}
+
+// allocated is left out where nothing is.
+func (e *encoder) allocated(used usage) {
+	if len(used) == 0 {
+		return
+	}
+	e.openKey("allocated_resources", '[')
+	for _, u := range used {
+		e.resourcesV1(u.Resources, "*", u.role)
+	}
+	e.close(']')
+}
+
+// agentV1 writes an agent. That it checkpoints is told in states, and not in
+// events.
+func (e *encoder) agentV1(a *Agent, used usage, checkpoint bool) {
+	e.open('{')
+	e.key("agent_info")
+	e.agentInfo(a, checkpoint)
+	e.boolField("active", true)
+	e.boolField("deactivated", a.Deactivated)
+	e.stringField("version", mesosVersion)
+	e.stringField("pid", a.pid())
+	e.nanosField("registered_time", a.Registered)
+	if !a.Reregistered.IsZero() {
+		e.nanosField("reregistered_time", a.Reregistered)
+	}
+	e.openKey("total_resources", '[')
+	e.resourcesV1(a.Resources, "*", "")
+	e.close(']')
+	e.allocated(used)
+	e.typesField("capabilities", agentCapabilities)
+	e.close('}')
+}
+
+// agentInfo is all that is known of a recovered agent.
+func (e *encoder) agentInfo(a *Agent, checkpoint bool) {
+	e.open('{')
+	e.stringField("hostname", a.Hostname)
+	e.intField("port", int(a.Addr.Port()))
+	e.openKey("resources", '[')
+	e.resourcesV1(a.Resources, "", "")
+	e.close(']')
+	if len(a.Attributes) > 0 {
+		e.openKey("attributes", '[')
+		for _, l := range a.Attributes {
+			e.open('{')
+			e.stringField("name", l.Key)
+			e.stringField("type", "TEXT")
+			e.openKey("text", '{')
+			e.stringField("value", l.Value)
+			e.close('}')
+			e.close('}')
+		}
+		e.close(']')
+	}
+	e.idField("id", a.ID)
+	if checkpoint {
+		e.boolField("checkpoint", true)
+	}
+	e.close('}')
+}
+
+// frameworkV1 writes the fields that states and events share; one that is not
+// present has been torn down.
+func (e *encoder) frameworkV1(f *Framework, present bool) {
+	active := present && !f.Disconnected && !f.Recovered
+	e.key("framework_info")
+	e.frameworkInfo(f)
+	e.boolField("active", active)
+	e.boolField("connected", active)
+	e.boolField("recovered", f.Recovered)
+	registered, again := f.Registered, f.Reregistered
+	switch {
+	case f.Recovered:
+		registered, again = time.Time{}, time.Time{}
+	case again.IsZero():
+		again = registered
+	}
+	e.nanosField("registered_time", registered)
+	e.nanosField("reregistered_time", again)
+}
+
+func (e *encoder) frameworkInfo(f *Framework) {
+	e.open('{')
+	e.stringField("user", f.User)
+	e.stringField("name", f.Name)
+	e.idField("id", f.ID)
+	e.floatField("failover_timeout", f.FailoverTimeout.Seconds())
+	e.boolField("checkpoint", f.Checkpoint)
+	if f.has("MULTI_ROLE") {
+		e.stringsField("roles", orStar(f.Roles))
+	} else {
+		e.stringField("role", f.role())
+	}
+	e.optionalField("hostname", f.Hostname)
+	e.optionalField("principal", f.Principal)
+	e.optionalField("webui_url", f.WebUI)
+	if len(f.Capabilities) > 0 {
+		e.typesField("capabilities", f.Capabilities)
+	}
+	e.labelsObject(f.Labels)
+	e.close('}')
+}
+
+func (e *encoder) executorV1(f *Framework, x executor) {
+	e.open('{')
+	e.openKey("executor_info", '{')
+	e.stringField("type", "DEFAULT")
+	e.idField("executor_id", x.id)
+	e.idField("framework_id", f.ID)
+	e.openKey("resources", '[')
+	e.resourcesV1(executorResources, "", cmp.Or(x.role, "*"))
+	e.close(']')
+	e.close('}')
+	e.idField("agent_id", x.agentID)
+	e.close('}')
+}
