@@ -200,16 +200,33 @@ func (s *Set) finish() Changes {
 // affected are the tasks whose records may be others than before: the changed
 // ones, and all of a changed agent or framework.
 func (s *Set) affected(c *state.Cluster, d state.Delta) []state.TaskKey {
-	all, _, _ := c.Counts()
-	if len(d.Agents) == 0 && len(d.Frameworks) == 0 || len(d.Tasks) >= all {
+	if len(d.Agents) == 0 && len(d.Frameworks) == 0 {
 		return d.Tasks
 	}
-	agents, frameworks, listed := setOf(d.Agents), setOf(d.Frameworks), setOf(d.Tasks)
-	keys := slices.Clip(d.Tasks)
-	for t := range c.Tasks() {
-		if (agents[t.AgentID] || frameworks[t.Key.Framework]) && !listed[t.Key] {
-			keys = append(keys, t.Key)
+	left, _, _ := c.Counts()
+	for _, k := range d.Tasks {
+		if c.Task(k) != nil {
+			left--
 		}
+	}
+	if left == 0 {
+		return d.Tasks // all there are, as in a first state
+	}
+	listed := setOf(d.Tasks)
+	keys := slices.Clip(d.Tasks)
+	add := func(tasks iter.Seq[*state.Task]) {
+		for t := range tasks {
+			if !listed[t.Key] {
+				listed[t.Key] = true
+				keys = append(keys, t.Key)
+			}
+		}
+	}
+	for _, id := range d.Agents {
+		add(c.TasksOn(id))
+	}
+	for _, id := range d.Frameworks {
+		add(c.TasksOf(id))
 	}
 	return keys
 }

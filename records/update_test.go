@@ -78,15 +78,19 @@ func (h *history) task() *state.Task {
 	return t
 }
 
-// step makes a few changes.
-func (h *history) step() {
+// step makes a few changes, and gives them as events.
+func (h *history) step() (events []state.Event) {
 	for range 1 + h.IntN(4) {
 		switch h.IntN(8) {
 		case 0:
 			id := fmt.Sprintf("a-S%d", h.IntN(5))
 			h.agents[id] = &state.Agent{ID: id, PID: state.UPID{ID: "slave(1)", Host: "x", Port: 5051}, Addrs: h.addrs(2)}
+			events = append(events, state.Event{Agent: h.agents[id]})
 		case 1:
-			delete(h.agents, fmt.Sprintf("a-S%d", h.IntN(5)))
+			id := fmt.Sprintf("a-S%d", h.IntN(5))
+			delete(h.agents, id)
+			maps.DeleteFunc(h.tasks, func(_ state.TaskKey, t *state.Task) bool { return t.AgentID == id })
+			events = append(events, state.Event{AgentGone: id})
 		case 2:
 			id := fmt.Sprintf("f%d", h.IntN(3))
 			f := &state.Framework{ID: id, Name: []string{"marathon", "marathon.user", "-", "Chronos"}[h.IntN(4)], Addrs: h.addrs(1)}
@@ -94,18 +98,24 @@ func (h *history) step() {
 				f.PID = state.UPID{ID: "scheduler", Host: "x", Port: 1234}
 			}
 			h.frameworks[id] = f
+			events = append(events, state.Event{Framework: f})
 		case 3:
 			h.leader = h.IntN(3)
+			s := h.snapshot()
+			events = append(events, state.Event{Masters: &state.Masters{Leader: s.Leader, All: s.Masters}})
 		case 4:
 			for k := range h.tasks {
 				delete(h.tasks, k)
+				events = append(events, state.Event{Status: &state.Status{Task: k, State: "TASK_FINISHED"}})
 				break
 			}
 		default:
 			t := h.task()
 			h.tasks[t.Key] = t
+			events = append(events, state.Event{Task: t})
 		}
 	}
+	return events
 }
 
 func (h *history) snapshot() *state.Snapshot {
@@ -137,8 +147,8 @@ func content(s *records.Set) map[records.Name]string {
 	return m
 }
 
-// A set that was updated step by step equals one that is built at once, and
-// the names that an update gives are those whose records changed.
+// A set that was updated step by step, by events and by full states, equals
+// one that is built at once, and the names that an update gives are those whose records changed.
 func TestUpdateEqualsBuild(t *testing.T) {
 	for seed := range uint64(25) {
 		h := newHistory(seed)
@@ -146,9 +156,17 @@ func TestUpdateEqualsBuild(t *testing.T) {
 		set := records.NewSet(options("netinfo,docker,host"))
 		before := content(set)
 		for step := range 60 {
-			h.step()
+			events := h.step()
 			snapshot := h.snapshot()
-			changes := set.Update(c, c.Apply(state.Event{Snapshot: snapshot}))
+			if step == 0 || h.IntN(4) == 0 {
+				events = []state.Event{{Snapshot: snapshot}}
+			}
+			var delta state.Delta
+			for _, e := range events {
+				delta.Join(c.Apply(e))
+			}
+			delta.Compact()
+			changes := set.Update(c, delta)
 
 			fresh := state.NewCluster()
 			fresh.Apply(state.Event{Snapshot: snapshot})
@@ -215,5 +233,29 @@ func TestUpdateWithoutChange(t *testing.T) {
 	set.Update(c, c.Apply(state.Event{Snapshot: h.snapshot()}))
 	if d := c.Apply(state.Event{Snapshot: h.snapshot()}); !d.Empty() {
 		t.Errorf("the same state gives %+v", d)
+	}
+}
+
+// The tasks that stay on an agent which changed follow it, also when most
+// others went at the same time.
+func TestTasksThatStayOnAChangedAgent(t *testing.T) {
+	snapshot := func(tasks int, agent string) state.Event {
+		s := &state.Snapshot{
+			Leader:     state.Master{Host: "m", Port: 5050},
+			Agents:     []*state.Agent{{ID: "x-S0", Addrs: []netip.Addr{netip.MustParseAddr(agent)}}},
+			Frameworks: []*state.Framework{{ID: "f", Name: "marathon"}},
+		}
+		for i := range tasks {
+			s.Tasks = append(s.Tasks, &state.Task{Key: state.TaskKey{Framework: "f", ID: fmt.Sprint(i)}, Name: "web", AgentID: "x-S0", State: state.Running})
+		}
+		return state.Event{Snapshot: s}
+	}
+	c := state.NewCluster()
+	set := records.NewSet(options("host"))
+	set.Update(c, c.Apply(snapshot(5, "10.0.0.1")))
+	set.Update(c, c.Apply(snapshot(2, "10.0.0.2")))
+	built, _ := records.Build(c, options("host"))
+	if got, want := text(set), text(built); got != want {
+		t.Error(firstDifference(want, got))
 	}
 }
