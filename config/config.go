@@ -31,6 +31,7 @@ type Config struct {
 	Refresh                time.Duration // refreshSeconds: between two polls of the state
 	StateTimeout           time.Duration // stateTimeoutSeconds: for reading one state
 	StateMaxBytes          int64         // stateMaxBytes: largest answer of a master that is read, in bytes
+	StateSource            StateSource   // stateSource: stream, poll, or auto for the former where there is one
 	Resync                 time.Duration // resyncSeconds: between two full readings beside a stream
 	AgentReregisterTimeout time.Duration // agentReregisterTimeout: how long a failover may keep an agent away
 	MesosHTTPSOn           bool          // MesosHTTPSOn: speak HTTPS with the masters
@@ -102,6 +103,16 @@ const (
 	AuthNone  Authentication = ""
 	AuthBasic Authentication = "basic" // RFC 7617, with MesosCredentials
 	AuthIAM   Authentication = "iam"   // DC/OS service accounts, with IAMConfigFile
+)
+
+// StateSource says where the state of the cluster comes from.
+type StateSource string
+
+// The values of stateSource.
+const (
+	StateAuto   StateSource = "auto"
+	StateStream StateSource = "stream"
+	StatePoll   StateSource = "poll"
 )
 
 // Unhealthy says what becomes of unhealthy tasks while a healthy one of the

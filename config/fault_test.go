@@ -195,5 +195,5 @@ func TestNotYet(t *testing.T) {
 		}
 	}
 	equalLines(t, warnings, []string{"zkDetectionTimeout", "IAMConfigFile", "resolvers", "zoneResolvers",
-		"recursionAllow", "viewDomains", "viewTTL", "aliases", "unhealthy", "agentReregisterTimeout"})
+		"recursionAllow", "viewDomains", "viewTTL", "aliases", "unhealthy"})
 }

@@ -36,7 +36,6 @@ func notYet() []later {
 		{key: "viewTTL"},
 		{key: "aliases"},
 		{key: "unhealthy"},
-		{key: "agentReregisterTimeout"},
 	}
 }
 

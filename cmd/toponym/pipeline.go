@@ -7,6 +7,7 @@ import (
 
 	"toponym/records"
 	"toponym/state"
+	"toponym/state/master"
 	"toponym/zone"
 )
 
@@ -21,6 +22,8 @@ type pipeline struct {
 	now     func() time.Time
 	log     logrus.FieldLogger
 	omitted map[records.Omission]struct{} // what was logged as left out
+	pending state.Delta                   // what events changed and the zone does not show yet
+	known   bool                          // whether any event came
 }
 
 // maxOmissionsLogged bounds what is remembered, and logged a line each, of
@@ -39,10 +42,26 @@ func newPipeline(r records.Options, z zone.Options, log logrus.FieldLogger) *pip
 	}
 }
 
-// event applies one event. The zone becomes another only when its content
-// changed, and costs what changed.
-func (p *pipeline) event(e state.Event) {
-	delta := p.cluster.Apply(e)
+// sink is where the watcher hands over what it learns.
+func (p *pipeline) sink() master.Sink {
+	return master.Sink{Cluster: p.cluster, Apply: p.apply, Publish: p.publish}
+}
+
+// apply takes an event into the cluster. Nobody sees it before publish.
+func (p *pipeline) apply(e state.Event) {
+	p.pending.Join(p.cluster.Apply(e))
+	p.known = true
+}
+
+// publish brings the zone up to date with all events that were applied. It
+// becomes another only when its content changed, and costs what changed.
+func (p *pipeline) publish() {
+	if !p.known {
+		return
+	}
+	delta := p.pending
+	p.pending = state.Delta{}
+	delta.Compact()
 	var changes records.Changes
 	if !delta.Empty() {
 		changes = p.set.Update(p.cluster, delta)

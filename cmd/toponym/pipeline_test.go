@@ -31,6 +31,12 @@ func task(id, name, addr string) *state.Task {
 	}
 }
 
+// event applies one event and publishes it.
+func (p *pipeline) event(e state.Event) {
+	p.apply(e)
+	p.publish()
+}
+
 func testPipeline(t *testing.T) (*pipeline, *test.Hook) {
 	t.Helper()
 	log, hook := test.NewNullLogger()

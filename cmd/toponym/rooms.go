@@ -20,11 +20,19 @@ import (
 
 func masterOptions(c *config.Config, log logrus.FieldLogger) (master.Options, error) {
 	o := master.Options{
-		HTTPS:    c.MesosHTTPSOn,
-		Interval: c.Refresh,
-		Timeout:  c.StateTimeout,
-		MaxBytes: c.StateMaxBytes,
-		Log:      log,
+		HTTPS:      c.MesosHTTPSOn,
+		Interval:   c.Refresh,
+		Resync:     c.Resync,
+		Reregister: c.AgentReregisterTimeout,
+		Timeout:    c.StateTimeout,
+		MaxBytes:   c.StateMaxBytes,
+		Log:        log,
+	}
+	switch c.StateSource {
+	case config.StateStream:
+		o.Source = master.Stream
+	case config.StatePoll:
+		o.Source = master.Poll
 	}
 	var masters []leader.Address
 	for _, m := range c.Masters {

@@ -75,6 +75,7 @@ func newServer(c *config.Config, log logrus.FieldLogger, cores int) (*server, er
 	if err != nil {
 		return nil, err
 	}
+	m.Background = inBackground
 	m.Busy = func() (done func()) { return spare(cores) }
 	s := &server{log: log, watcher: master.New(m), pipeline: newPipeline(r, z, log)}
 	if c.DNSOn {
@@ -110,9 +111,7 @@ func (s *server) dnsAddr() netip.AddrPort { return s.dns.Addr() }
 // run answers until ctx ends or a room fails.
 func (s *server) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		return inBackground(func() error { return s.watcher.Run(ctx, s.pipeline.event) })
-	})
+	g.Go(func() error { return s.watcher.Run(ctx, s.pipeline.sink()) })
 	if s.dns != nil {
 		g.Go(func() error { return s.dns.Run(ctx) })
 	}
