@@ -198,6 +198,11 @@ func (e *encoder) executorV1(f *Framework, x executor) {
 	e.stringField("type", "DEFAULT")
 	e.idField("executor_id", x.id)
 	e.idField("framework_id", f.ID)
+	pod := Container{Type: "MESOS"}
+	if x.network != "" {
+		pod.Networks = []NetworkInfo{{Name: x.network}}
+	}
+	e.container(&pod)
 	e.openKey("resources", '[')
 	e.resourcesV1(executorResources, "", cmp.Or(x.role, "*"))
 	e.close(']')

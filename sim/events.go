@@ -103,9 +103,16 @@ func (c *Cluster) frameworkRemoved(f *framework) {
 func (c *Cluster) agentAdded(a *Agent) {
 	c.publish(nil, "AGENT_ADDED", "agent_added", func(e *encoder) {
 		var used usage
+		seen := make(map[executor]bool)
 		for _, p := range c.nodes[a.ID].tasks.keys {
-			if t, ok := p.framework.tasks.get(p.id); ok {
-				used.add(t.Role, t.Resources)
+			t, ok := p.framework.tasks.get(p.id)
+			if !ok || terminal(t.State) {
+				continue
+			}
+			used.add(t.Role, t.Resources)
+			if x := executorOf(t); x.id != "" && !seen[x] {
+				seen[x] = true
+				used.add(x.role, executorResources)
 			}
 		}
 		e.key("agent")

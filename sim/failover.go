@@ -19,7 +19,7 @@ func (c *Cluster) MarkUnreachable(agentID string) error {
 	for _, p := range slices.Clone(c.nodes[agentID].tasks.keys) {
 		f := p.framework
 		t, ok := f.tasks.get(p.id)
-		if !ok {
+		if !ok || terminal(t.State) {
 			continue
 		}
 		lost := Status{State: TaskUnreachable, Reason: "REASON_AGENT_REMOVED", Message: "health check timed out"}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -22,9 +23,12 @@ type LifeOptions struct {
 // Life makes a cluster live: instances of apps are replaced step by step, fail,
 // become unhealthy and healthy again, agents leave and return. The number of
 // tasks stays what it was, by and large. What happens follows from the seed. It
-// is for one goroutine.
+// is safe for concurrent use.
 type Life struct {
 	cluster *Cluster
+	now     func() time.Time
+
+	mu      sync.Mutex
 	options LifeOptions
 	rng     *rand.Rand
 	apps    []*App
@@ -52,7 +56,7 @@ func NewLife(c *Cluster, apps []*App, o LifeOptions) *Life {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	l := &Life{cluster: c, options: o, rng: rand.New(rand.NewPCG(o.Seed, 2)), apps: apps}
+	l := &Life{cluster: c, now: o.Now, options: o, rng: rand.New(rand.NewPCG(o.Seed, 2)), apps: apps}
 	type key struct{ framework, name string }
 	byName := make(map[key]*App, len(apps))
 	for _, a := range apps {
@@ -73,19 +77,20 @@ func (l *Life) Run(ctx context.Context) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	var due, agents float64
-	for last := l.options.Now(); ; {
+	for last := l.now(); ; {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
-		now := l.options.Now()
+		now := l.now()
 		passed := min(now.Sub(last), time.Second).Seconds()
 		last = now
-		for due += passed * l.options.Rate; due >= 1; due-- {
+		rate, agentRate := l.Rates()
+		for due += passed * rate; due >= 1; due-- {
 			l.Step()
 		}
-		for agents += passed * l.options.AgentRate; agents >= 1; agents-- {
+		for agents += passed * agentRate; agents >= 1; agents-- {
 			l.StepAgent()
 		}
 	}
@@ -93,10 +98,13 @@ func (l *Life) Run(ctx context.Context) error {
 
 // Step makes one change to a task, if there is one that can change.
 func (l *Life) Step() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.steps++
 	// A task is on its way for half a second or so: as many are at a time as
-	// there are changes in that.
-	if atOnce := int(l.options.Rate/2) + 1; len(l.flight) < atOnce && len(l.running) > 0 {
+	// there are changes in that, but never more than a tenth of all.
+	atOnce := min(int(l.options.Rate/2), (len(l.running)+len(l.flight))/10) + 1
+	if len(l.flight) < atOnce && len(l.running) > 0 {
 		l.begin()
 		return
 	}
@@ -199,6 +207,8 @@ func (l *Life) advance(i instance) {
 // StepAgent makes one agent unreachable, and lets one return: the one that has
 // been away for longest, once there are more than a few.
 func (l *Life) StepAgent() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if agent, ok := l.cluster.anyAgent(l.rng, AgentRegistered); ok {
 		if l.cluster.MarkUnreachable(agent) == nil {
 			l.away = append(l.away, agent)
@@ -211,4 +221,22 @@ func (l *Life) StepAgent() {
 }
 
 // Steps is how many steps there have been.
-func (l *Life) Steps() uint64 { return l.steps }
+func (l *Life) Steps() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.steps
+}
+
+// Rates are the Rate and AgentRate that it lives at; SetRates changes them.
+func (l *Life) Rates() (tasks, agents float64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.options.Rate, l.options.AgentRate
+}
+
+// SetRates changes how fast it lives. What is negative counts as 0.
+func (l *Life) SetRates(tasks, agents float64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.options.Rate, l.options.AgentRate = max(tasks, 0), max(agents, 0)
+}

@@ -74,7 +74,7 @@ func TestLife(t *testing.T) {
 		// Life goes on, whatever else happens to the cluster.
 		noError(t, c.RemoveFramework(f))
 		c.Failover()
-		l.options.Rate = 50
+		l.SetRates(50, -1)
 		for range 1000 {
 			l.Step()
 			l.StepAgent()

@@ -49,6 +49,8 @@ type MasterOptions struct {
 	MaxWaiting int
 	// Auth says who may read.
 	Auth Auth
+
+	start int // the how-manieth process at this address: another one has another id
 }
 
 // Master answers HTTP as a Mesos 1.12 master does. It is safe for concurrent
@@ -89,6 +91,7 @@ func newMaster(src source, o MasterOptions) *Master {
 	o.MaxSubscribers = cmp.Or(o.MaxSubscribers, 1000)
 	o.MaxWaiting = cmp.Or(o.MaxWaiting, 64<<20)
 	m := &Master{source: src, options: o, now: o.Now, id: newIdentity(o.Addr, o.Hostname, o.Now())}
+	m.id.restarted(o.start)
 	m.leader = m.hostPort()
 	state := readOnly(m.state)
 	m.routes = map[string]http.HandlerFunc{
@@ -239,6 +242,17 @@ func newIdentity(addr netip.AddrPort, hostname string, now time.Time) identity {
 		lo = mix(lo + hi)
 	}
 	return identity{uuid: uuid(hi, lo), addr: addr, hostname: hostname, started: now, elected: now}
+}
+
+// restarted gives the id of a later process at the same address.
+func (id *identity) restarted(start int) {
+	if start > 1 {
+		n := mix(uint64(start))
+		for _, c := range []byte(id.uuid) {
+			n = mix(n ^ uint64(c))
+		}
+		id.uuid = uuid(n, mix(n))
+	}
 }
 
 func joinHostPort(host string, port uint16) string {

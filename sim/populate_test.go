@@ -101,6 +101,24 @@ func TestFreePorts(t *testing.T) {
 	if _, err := c.FreePorts("x", 1); err == nil {
 		t.Error("an agent that is not there has ports")
 	}
+	if _, err := c.Free("x"); err == nil {
+		t.Error("an agent that is not there has room")
+	}
+	last, err := c.StartTask(Task{Name: "big", FrameworkID: f, AgentID: a, Resources: Resources{CPUs: 0.75}})
+	noError(t, err)
+	free, err := c.Free(a)
+	noError(t, err)
+	if free.CPUs != 0.25 || free.Ports != nil {
+		t.Errorf("free: %+v", free)
+	}
+	for _, task := range c.Tasks() {
+		if task.ID == last || task.Resources.Ports[0].First == 31000 {
+			noError(t, c.EndTask(f, task.ID, TaskFinished))
+		}
+	}
+	if free, _ = c.Free(a); free.CPUs != 1 || free.Ports.String() != "[31000-31000]" {
+		t.Errorf("free: %+v", free)
+	}
 	checkHeld(t, c)
 }
 

@@ -2,10 +2,12 @@ package sim
 
 import (
 	"compress/gzip"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // gzipFrom is the size from which libprocess compresses a body.
@@ -15,22 +17,40 @@ const gzipFrom = 1024
 // its bodies, so it has to be known before; only a compressed body goes out in
 // chunks, because its length is not known.
 func serveJSON(w http.ResponseWriter, r *http.Request, size int64, write func(io.Writer) error) {
+	if r.Method == http.MethodHead {
+		serveHead(w, size, write)
+		return
+	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	if size < gzipFrom || !acceptsGzip(r.Header.Values("Accept-Encoding")) {
 		h.Set("Content-Length", strconv.FormatInt(size, 10))
-		if r.Method != http.MethodHead {
-			write(w) // an error here is the client's: nobody is left to tell
-		}
+		write(w) // an error here is the client's: nobody is left to tell
 		return
 	}
 	h.Set("Content-Encoding", "gzip")
-	if r.Method == http.MethodHead {
-		return
-	}
 	z, _ := gzip.NewWriterLevel(w, gzip.BestSpeed) // cannot fail: the level is valid
 	if write(z) == nil {
 		z.Close()
+	}
+}
+
+// serveHead answers HEAD with a body, as Mesos does: what follows on a kept
+// connection is taken for the next answer. net/http would leave the body out,
+// so the connection is taken from it. It ends after that, because it cannot be
+// given back.
+func serveHead(w http.ResponseWriter, size int64, write func(io.Writer) error) {
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil { // a recorder, say
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
+		return
+	}
+	defer conn.Close()
+	fmt.Fprintf(buffered, "HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n",
+		time.Now().UTC().Format(http.TimeFormat), size)
+	if write(buffered) == nil {
+		buffered.Flush()
 	}
 }
 

@@ -24,8 +24,8 @@ type view struct {
 	used                          usage
 }
 
-// executor runs the tasks of a pod.
-type executor struct{ id, agentID, role string }
+// executor runs the tasks of a pod, in the pod's network.
+type executor struct{ id, agentID, role, network string }
 
 // executorResources is what Marathon adds to a pod for its executor.
 var executorResources = Resources{CPUs: 0.1, Mem: 32, Disk: 10}
@@ -99,13 +99,22 @@ func (s *snapshot) finish(sees func(framework string) bool) {
 				continue // it holds nothing any more
 			}
 			hold(v, t.AgentID, t.Role, t.Resources)
-			if x := (executor{t.ExecutorID, t.AgentID, t.Role}); x.id != "" && !seen[x] {
+			if x := executorOf(t); x.id != "" && !seen[x] {
 				seen[x] = true
 				v.executors = append(v.executors, x)
 				hold(v, x.agentID, x.role, executorResources)
 			}
 		}
 	}
+}
+
+// executorOf gives the executor of a pod's task; it has no id for others.
+func executorOf(t *Task) executor {
+	x := executor{id: t.ExecutorID, agentID: t.AgentID, role: t.Role}
+	if len(t.Networks) > 0 {
+		x.network = t.Networks[0].Name
+	}
+	return x
 }
 
 func shuffle[T any](rng *rand.Rand, s []T) {

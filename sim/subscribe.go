@@ -13,20 +13,26 @@ import (
 // together in memory: readers must not rely on the chunks anyway.
 const oneChunk = 4 << 20
 
+// grace is what a client has to read the rest of a stream that ends. Whatever
+// it does not read would stay in memory otherwise.
+const grace = 10 * time.Second
+
 var heartbeat = record([]byte(`{"type":"HEARTBEAT"}`))
 
 // subscribe is the call SUBSCRIBE: the state, and then what changes, until one
 // of the two has enough.
 func (m *Master) subscribe(w http.ResponseWriter, r *http.Request, sees func(string) bool) {
 	ctx := r.Context()
+	rc := http.NewResponseController(w)
 	s := newSubscriber(m, sees, m.options.MaxWaiting)
+	s.hurry = func() { rc.SetWriteDeadline(time.Now().Add(grace)) } // where there is a connection
 	state := m.cluster.subscribe(s, m.options.MaxSubscribers)
 	defer m.cluster.unsubscribe(s)
 	if _, _, leads := m.view(); !leads {
 		panic(http.ErrAbortHandler) // it ended between the check and here
 	}
 	state.finish(sees)
-	out := &stream{m: m, ctx: ctx, w: w, flush: http.NewResponseController(w).Flush}
+	out := &stream{m: m, ctx: ctx, w: w, flush: rc.Flush}
 	w.Header().Set("Content-Type", mediaJSON)
 	if state.writeSubscribed(out, m.options.Heartbeat) != nil || out.send(heartbeat) != nil {
 		return
@@ -51,6 +57,7 @@ func (m *Master) subscribe(w http.ResponseWriter, r *http.Request, sees func(str
 			}
 			switch end {
 			case streamClosed:
+				rc.SetWriteDeadline(time.Time{})
 				return // net/http writes the last chunk and keeps the connection
 			case streamBroken:
 				panic(http.ErrAbortHandler)

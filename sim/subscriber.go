@@ -17,6 +17,7 @@ type subscriber struct {
 	master *Master
 	sees   func(framework string) bool // nil sees all
 	limit  int                         // bytes that may wait
+	hurry  func()                      // called at the end: a write must not take for ever now
 	wake   chan struct{}               // says that there is something to take
 
 	mu      sync.Mutex
@@ -26,7 +27,7 @@ type subscriber struct {
 }
 
 func newSubscriber(m *Master, sees func(string) bool, limit int) *subscriber {
-	return &subscriber{master: m, sees: sees, limit: limit, wake: make(chan struct{}, 1)}
+	return &subscriber{master: m, sees: sees, limit: limit, hurry: func() {}, wake: make(chan struct{}, 1)}
 }
 
 // push adds a record and reports whether the subscriber stays. One that does
@@ -39,6 +40,7 @@ func (s *subscriber) push(r []byte) bool {
 	}
 	if s.waiting+len(r) > s.limit {
 		s.queue, s.waiting, s.end = nil, 0, streamClosed
+		s.hurry()
 	} else {
 		s.queue = append(s.queue, r)
 		s.waiting += len(r)
@@ -53,6 +55,7 @@ func (s *subscriber) finish(how ending) {
 	defer s.mu.Unlock()
 	if s.end == streamOpen {
 		s.end = how
+		s.hurry()
 		s.ring()
 	}
 }

@@ -47,6 +47,8 @@ func commands() []command {
 		{"serve", "answer for a cluster (the default, also without the word)", serve},
 		{"check", "read the settings and say what would be in force", check},
 		{"demo", "answer for a simulated cluster, with no other set-up", demo},
+		{"preview", "show which names a Marathon app would get", preview},
+		{"simulate", "run a simulated cluster alone, for other programs to read", simulate},
 		{"version", "print the version", func(_ context.Context, _ []string, env environment) int {
 			fmt.Fprintln(env.stdout, version())
 			return statusOK

@@ -56,7 +56,7 @@ func TestCommandLine(t *testing.T) {
 		{"-version", []string{"-version"}, 0, []string{version()}, nil},
 		{"--version", []string{"--version"}, 0, []string{version()}, nil},
 		{"version", []string{"version"}, 0, []string{version()}, nil},
-		{"help", []string{"help"}, 0, []string{"Usage:", "check", "demo"}, nil},
+		{"help", []string{"help"}, 0, []string{"Usage:", "check", "demo", "preview"}, nil},
 		{"--help", []string{"--help"}, 0, []string{"Usage:"}, nil},
 		{"the help of a command", []string{"demo", "-help"}, 0, nil, []string{"-every", "-dns"}},
 		{"an unknown command", []string{"start"}, 2, nil, []string{`no command "start"`, "Usage:"}},

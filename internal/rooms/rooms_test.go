@@ -19,9 +19,10 @@ var mayImport = map[string][]string{
 	"zone":            {"records"},
 	"resolver":        {"zone"},
 	"api":             {"zone", "records"},
-	"sim":             {},
+	"sim/marathon":    {}, // a library of sim: speaks of Marathon only
+	"sim":             {"sim/marathon"},
 	"cmd/toponym/e2e": {}, // tests from outside, they start the program
-	"cmd/toponym":     {"config", "state", "state/leader", "state/master", "records", "zone", "resolver", "api", "sim"},
+	"cmd/toponym":     {"config", "state", "state/leader", "state/master", "records", "zone", "resolver", "api", "sim", "sim/marathon"},
 }
 
 const module = "toponym/"

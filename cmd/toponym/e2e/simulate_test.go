@@ -1,0 +1,206 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+
+	"toponym/sim"
+)
+
+// simulation is "toponym simulate" as a process.
+type simulation struct {
+	*process
+	masters []netip.AddrPort
+	control string // URL
+}
+
+func simulate(t *testing.T, flags ...string) *simulation {
+	t.Helper()
+	s := &simulation{process: start(t, toponym, append([]string{"simulate", "-listen", "127.0.0.1:0", "-control", "127.0.0.1:0"}, flags...)...)}
+	eventually(t, patience, "the simulation says where it is", func() (bool, string) {
+		text := s.stdout.String()
+		return strings.Contains(text, "Stop with Ctrl-C"), text + s.stderr.String()
+	})
+	text := s.stdout.String()
+	for _, m := range regexp.MustCompile(`(?m)^  master \d +http://(\S+)/master/state`).FindAllStringSubmatch(text, -1) {
+		s.masters = append(s.masters, netip.MustParseAddrPort(m[1]))
+	}
+	s.control = regexp.MustCompile(`control +(http://\S+)/sim/status`).FindStringSubmatch(text)[1]
+	return s
+}
+
+func (s *simulation) do(t *testing.T, action string) {
+	t.Helper()
+	resp, err := http.Post(s.control+"/sim/do", "application/json", strings.NewReader(action))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if b, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s %s", action, resp.Status, b)
+	}
+}
+
+func (s *simulation) overview(t *testing.T) (o sim.Overview) {
+	t.Helper()
+	resp, err := http.Get(s.control + "/sim/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(&o); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+const simulateScenario = `
+agents: 3
+apps:
+  - {name: web, instances: 2, network: dcos-1, ports: [{name: http, port: 80}]}
+`
+
+// A server in front of three simulated masters goes on answering when the
+// leader is killed, and follows the next one.
+func TestSimulate(t *testing.T) {
+	t.Parallel()
+	s := simulate(t, "-scenario", writeFile(t, "scenario.yaml", simulateScenario),
+		"-masters", "3", "-session", "500ms", "-reregister", "500ms")
+	var masters []string
+	for _, m := range s.masters {
+		masters = append(masters, m.String())
+	}
+	server := serve(t, &master{addr: s.masters[0]}, settings{"masters": masters})
+	want := func(addresses ...string) {
+		t.Helper()
+		eventually(t, patience, "web.marathon.mesos is at "+strings.Join(addresses, " "), func() (bool, string) {
+			got, err := server.addresses("web.marathon.mesos")
+			slices.Sort(got)
+			return slices.Equal(got, addresses), fmt.Sprint(got, err)
+		})
+	}
+	want("9.0.0.2", "9.0.1.2")
+	s.do(t, `{"do": "scale", "app": "web", "count": 3}`)
+	want("9.0.0.2", "9.0.1.2", "9.0.2.2")
+	s.do(t, `{"do": "master-kill"}`)
+	eventually(t, patience, "another master leads, and the agents are back", func() (bool, string) {
+		o := s.overview(t)
+		return o.Leader == 1 && o.Agents == 3, fmt.Sprintf("%+v", o)
+	})
+	s.do(t, `[{"do": "master-start", "master": 0}, {"do": "scale", "app": "web", "count": 1}]`)
+	want("9.0.2.2")
+	s.terminate(t)
+}
+
+// The masters are in ZooKeeper as Mesos puts them there: the lowest number
+// leads, and one that was killed stays until its session is over.
+func TestSimulateZooKeeper(t *testing.T) {
+	t.Parallel()
+	at := zooKeeperFor(t)
+	conn, _, err := zk.Connect([]string{at}, 5*time.Second, zk.WithLogInfo(false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	s := simulate(t, "-masters", "3", "-session", "2s", "-reregister", "0s", "-zk", "zk://"+at+"/lab/mesos")
+	children := func() (infos []string, others int) {
+		names, _, err := conn.Children("/lab/mesos")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range names {
+			if strings.HasPrefix(n, "json.info_") {
+				infos = append(infos, n)
+			} else {
+				others++
+			}
+		}
+		slices.Sort(infos)
+		return infos, others
+	}
+	first, others := children()
+	if len(first) != 3 || others != 1 {
+		t.Fatalf("%v and %d others, want three masters and the log's replicas", first, others)
+	}
+	for i, n := range first {
+		b, stat, err := conn.Get("/lab/mesos/" + n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var info struct {
+			Address struct {
+				IP   netip.Addr
+				Port uint16
+			}
+			Hostname, ID, PID, Version string
+		}
+		if err := json.Unmarshal(b, &info); err != nil {
+			t.Fatalf("%s: %v", b, err)
+		}
+		if netip.AddrPortFrom(info.Address.IP, info.Address.Port) != s.masters[i] || info.PID != "master@"+s.masters[i].String() || stat.EphemeralOwner == 0 {
+			t.Errorf("%s is %s, want master %d at %v", n, b, i, s.masters[i])
+		}
+	}
+	s.do(t, `{"do": "master-kill"}`)
+	if now, _ := children(); !slices.Equal(now, first) {
+		t.Errorf("the node of a killed master is gone at once: %v", now)
+	}
+	eventually(t, patience, "its session is over, and the next one leads", func() (bool, string) {
+		now, _ := children()
+		o := s.overview(t)
+		return slices.Equal(now, first[1:]) && o.Leader == 1, fmt.Sprint(now, o)
+	})
+	s.do(t, `{"do": "master-start", "master": 0}`)
+	third, _ := children()
+	if len(third) != 3 || third[0] != first[1] {
+		t.Errorf("%v, want a third one behind %v", third, first[1:])
+	}
+	s.do(t, `{"do": "master-freeze", "master": 2}`)
+	eventually(t, patience, "the session of a frozen standby is over", func() (bool, string) {
+		now, _ := children()
+		return len(now) == 2, fmt.Sprint(now)
+	})
+	s.do(t, `{"do": "master-thaw", "master": 2}`)
+	eventually(t, patience, "it announces itself anew", func() (bool, string) {
+		now, _ := children()
+		return len(now) == 3 && now[2] > third[2], fmt.Sprint(now)
+	})
+	s.terminate(t)
+	eventually(t, patience, "a simulation that ends leaves no master behind", func() (bool, string) {
+		now, _ := children()
+		return len(now) == 0, fmt.Sprint(now)
+	})
+}
+
+// zooKeeperFor starts a ZooKeeper of the test's own, and gives its address.
+func zooKeeperFor(t *testing.T) string {
+	t.Helper()
+	const script = "/usr/share/zookeeper/bin/zkServer.sh"
+	requireTool(t, script, "zookeeper")
+	requireTool(t, "java", "zookeeper")
+	port, dir := freePort(t), t.TempDir()
+	start(t, script, "start-foreground", writeFile(t, "zoo.cfg", fmt.Sprintf(
+		"tickTime=500\ndataDir=%s\nclientPortAddress=127.0.0.1\nclientPort=%d\nadmin.enableServer=false\n", dir, port)))
+	at := local(port)
+	eventually(t, patience, "ZooKeeper listens", func() (bool, string) {
+		c, err := net.DialTimeout("tcp", at, time.Second)
+		if err == nil {
+			c.Close()
+		}
+		return err == nil, fmt.Sprint(err)
+	})
+	return at
+}

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"toponym/config"
+	"toponym/records"
+	"toponym/sim/marathon"
+)
+
+// maxPreviewed bounds the instances of an app that are looked at: nobody reads
+// the names of more.
+const maxPreviewed = 200
+
+// maxDefinition bounds the file of a definition, in bytes.
+const maxDefinition = 4 << 20
+
+const previewAbout = `toponym preview FILE says which names and records the instances of a Marathon app would get.
+
+FILE is an app definition or a group of them, in the form of Marathon 1.4 or 1.5; - reads it from the input. Addresses,
+ports and task ids are examples. What is wrong with a definition is said as Marathon says it, with exit status 1.`
+
+// previewFlags are the flags of the command.
+type previewFlags struct {
+	config, framework, defaultNetwork string
+	instances                         int
+	names, json                       bool
+	ids                               string
+	networks                          networkFlag
+}
+
+// preview is the command that shows the names of an app before it runs.
+func preview(_ context.Context, args []string, env environment) int {
+	var o previewFlags
+	fs := flags("preview", previewAbout, env.stderr)
+	fs.StringVar(&o.config, "config", "", "the settings of the server that will answer: JSON, YAML or TOML; the defaults without it")
+	fs.StringVar(&o.framework, "framework", "marathon", "the name of Marathon's framework")
+	fs.StringVar(&o.defaultNetwork, "default-network", "", "Marathon's --default_network_name")
+	fs.IntVar(&o.instances, "instances", 0, "how many instances to show, in place of what the definition says")
+	fs.Var(&o.networks, "network", "where a network has its addresses, NAME=PREFIX[,PREFIX]; can be repeated")
+	fs.StringVar(&o.ids, "task-ids", "", "ids of the instances, with commas between them, in place of made up ones")
+	fs.BoolVar(&o.names, "task-names", false, "list the names only, task by task, without their records")
+	fs.BoolVar(&o.json, "json", false, "write JSON")
+	file, status, done := parseWithFile(fs, args, env.stderr)
+	if done {
+		return status
+	}
+	if err := runPreview(file, o, env); err != nil {
+		fmt.Fprintln(env.stderr, "toponym preview:", err)
+		return statusFailed
+	}
+	return statusOK
+}
+
+// parseWithFile reads flags before and after the one argument that there is.
+func parseWithFile(fs *flag.FlagSet, args []string, stderr io.Writer) (file string, status int, done bool) {
+	for {
+		if err := fs.Parse(args); err != nil {
+			if errors.Is(err, flag.ErrHelp) {
+				return "", statusOK, true
+			}
+			return "", statusUsage, true
+		}
+		if fs.NArg() == 0 {
+			break
+		}
+		if file != "" {
+			fmt.Fprintf(stderr, "%s: unexpected argument %q\n", fs.Name(), fs.Arg(0))
+			return "", statusUsage, true
+		}
+		file, args = fs.Arg(0), fs.Args()[1:]
+	}
+	if file == "" {
+		fmt.Fprintf(stderr, "%s: which definition? Name a file, or - for the input.\n", fs.Name())
+		return "", statusUsage, true
+	}
+	return file, statusOK, false
+}
+
+func runPreview(file string, o previewFlags, env environment) error {
+	options, err := previewOptions(o, env)
+	if err != nil {
+		return err
+	}
+	data, err := readDefinition(file)
+	if err != nil {
+		return err
+	}
+	settings := marathon.Settings{DefaultNetworkName: o.defaultNetwork}
+	apps, ok, err := marathon.ParseGroup(data, settings)
+	if err == nil && !ok {
+		var a *marathon.App
+		a, err = marathon.Parse(data, settings)
+		apps = []*marathon.App{a}
+	}
+	if err != nil {
+		return complain(file, err, o.json, env)
+	}
+	p := &previewer{flags: o, options: options}
+	var shown []appPreview
+	for _, a := range apps {
+		s, err := p.app(a)
+		if err != nil {
+			return err
+		}
+		shown = append(shown, s)
+	}
+	if o.json {
+		return writeJSON(env.stdout, map[string]any{"apps": shown})
+	}
+	return writePreviews(env.stdout, shown, o.names)
+}
+
+// previewOptions are those of the server that the settings are for.
+func previewOptions(o previewFlags, env environment) (records.Options, error) {
+	if o.instances < 0 || o.instances > maxPreviewed {
+		return records.Options{}, fmt.Errorf("-instances: at most %d are shown", maxPreviewed)
+	}
+	if o.framework == "" {
+		return records.Options{}, errors.New("-framework: it must have a name")
+	}
+	c := config.Defaults()
+	if o.config != "" {
+		loaded, warnings, err := config.Load(o.config, env.vars)
+		for _, w := range warnings {
+			fmt.Fprintln(env.stderr, "warning:", w)
+		}
+		if err != nil {
+			return records.Options{}, fmt.Errorf("the settings cannot be used:\n%w", err)
+		}
+		c = loaded
+	}
+	return recordsOptions(c)
+}
+
+func readDefinition(file string) ([]byte, error) {
+	in := io.Reader(os.Stdin)
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	data, err := io.ReadAll(io.LimitReader(in, maxDefinition+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if len(data) > maxDefinition {
+		return nil, fmt.Errorf("%s: larger than %d bytes", file, maxDefinition)
+	}
+	return data, nil
+}
+
+// complain gives Marathon's reasons: as the body it would answer, or as lines.
+func complain(file string, err error, asJSON bool, env environment) error {
+	var invalid *marathon.Invalid
+	if !errors.As(err, &invalid) {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	if asJSON {
+		if err := writeJSON(env.stdout, invalid); err != nil {
+			return err
+		}
+		return fmt.Errorf("%s: Marathon would refuse this: %s", file, invalid.Message)
+	}
+	var b strings.Builder
+	for _, d := range invalid.Details {
+		for _, reason := range d.Errors {
+			fmt.Fprintf(&b, "\n  %s: %s", d.Path, reason)
+		}
+	}
+	return fmt.Errorf("%s: Marathon would refuse this: %s%s", file, invalid.Message, b.String())
+}
+
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// instancesOf is how many instances of an app are shown, at least one.
+func (o previewFlags) instancesOf(a *marathon.App) (int, error) {
+	n := cmp.Or(o.instances, max(a.Instances, 1))
+	if n > maxPreviewed {
+		return 0, fmt.Errorf("%s has %d instances, of which at most %d are shown; -instances chooses how many", a.ID, n, maxPreviewed)
+	}
+	return n, nil
+}

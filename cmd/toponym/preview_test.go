@@ -1,0 +1,236 @@
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the outputs in docs/marathon.md anew")
+
+// fence is a block of a page: its kind, a file's name, its text.
+var fence = regexp.MustCompile("(?ms)^```(\\w+)(?: (\\S+))?\n(.*?)^```$")
+
+// TestPageOnMarathon runs the examples of docs/marathon.md: the blocks with
+// the name of a file are that file, and the console blocks are commands with
+// what they print.
+func TestPageOnMarathon(t *testing.T) {
+	page, err := filepath.Abs("../../docs/marathon.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	commands := 0
+	got := fence.ReplaceAllStringFunc(string(text), func(block string) string {
+		m := fence.FindStringSubmatch(block)
+		switch {
+		case m[2] != "":
+			if err := os.WriteFile(m[2], []byte(m[3]), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		case m[1] == "console":
+			commands++
+			line, _, _ := strings.Cut(m[3], "\n")
+			args, ok := strings.CutPrefix(line, "$ toponym ")
+			if !ok {
+				t.Errorf("%q is no command of this program", line)
+			}
+			o := runWith(t, strings.Fields(args)...)
+			if o.status == statusUsage {
+				t.Errorf("%s: status %d", line, o.status)
+			}
+			return "```console\n" + line + "\n" + o.stdout + o.stderr + "```"
+		}
+		return block
+	})
+	if commands < 10 {
+		t.Errorf("%d commands were found", commands)
+	}
+	if *update {
+		if err := os.WriteFile(page, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if got != string(text) {
+		t.Errorf("docs/marathon.md differs from what the program prints; run with -update and read the diff\n%s", got)
+	}
+}
+
+// records gives the data of the records that a preview shows, by name and type.
+func previewed(t *testing.T, args ...string) (data map[string][]string, shown []appPreview) {
+	t.Helper()
+	o := runWith(t, append([]string{"preview", "-json"}, args...)...)
+	if o.status != statusOK {
+		t.Fatalf("status %d\n%s", o.status, o.stderr)
+	}
+	var answer struct{ Apps []appPreview }
+	if err := json.Unmarshal([]byte(o.stdout), &answer); err != nil {
+		t.Fatal(err)
+	}
+	data = map[string][]string{}
+	add := func(list []record) {
+		for _, r := range list {
+			data[r.Name+" "+r.Type] = append(data[r.Name+" "+r.Type], r.Data)
+		}
+	}
+	for _, a := range answer.Apps {
+		add(a.Records)
+		for _, task := range a.Tasks {
+			add(task.Records)
+		}
+	}
+	return data, answer.Apps
+}
+
+const definitions = "../../testdata/marathon/"
+
+// TestPreviewedAddresses: where the names of the documented apps lead.
+func TestPreviewedAddresses(t *testing.T) {
+	for file, want := range map[string]map[string]string{
+		"apps/host.1.5": {
+			"front-store.marathon.mesos. A":       "10.0.0.1",
+			"front-store.marathon.slave.mesos. A": "10.0.0.1",
+		},
+		"apps/bridge.1.4": {
+			"cart-store.marathon.slave.mesos. A": "10.0.0.1",
+		},
+		"apps/container.1.4": {
+			"stock-store.marathon.mesos. A":       "9.128.0.2",
+			"stock-store.marathon.slave.mesos. A": "10.0.0.1",
+		},
+		"apps/several": {
+			"gateway-store.marathon.mesos. A": "10.128.0.2 10.129.0.2",
+		},
+		"apps/calico-nginx.1.4": {
+			"nginx.marathon.mesos. A":                "192.168.0.2 192.168.0.66 192.168.0.130",
+			"nginx-egkbx-s0.marathon.mesos. A":       "192.168.0.2",
+			"nginx-cnuxo-s1.marathon.slave.mesos. A": "10.0.0.2",
+			"_http._tcp.nginx.marathon.mesos. SRV":   "0 1 80 nginx-cnuxo-s1.marathon.mesos. 0 1 80 nginx-cseit-s2.marathon.mesos. 0 1 80 nginx-egkbx-s0.marathon.mesos.",
+			"_http._nginx._tcp.marathon.mesos. SRV":  "0 1 80 nginx-cnuxo-s1.marathon.mesos. 0 1 80 nginx-cseit-s2.marathon.mesos. 0 1 80 nginx-egkbx-s0.marathon.mesos.",
+		},
+		"apps/dcos-virtual-network.1.4": {
+			"my-networking.marathon.mesos. A":             "9.0.0.2",
+			"_foo._tcp.my-networking.marathon.mesos. SRV": "0 1 123 my-networking-qee35-s0.marathon.mesos.",
+		},
+		"apps/ip-address-empty.1.4": {
+			"i-have-my-own-ip.marathon.mesos. A": "9.128.0.2",
+		},
+		"apps/ip-address-discovery.1.4": {
+			"i-tell-my-port.marathon.mesos. A": "192.168.0.2",
+		},
+	} {
+		data, _ := previewed(t, "-default-network", "dcos", definitions+file+".json")
+		for name, list := range want {
+			if got := strings.Join(data[name], " "); got != list {
+				t.Errorf("%s: %s is %q, want %q", file, name, got, list)
+			}
+		}
+	}
+}
+
+// TestPreviewOfBothForms: the two forms of an app get the same names.
+func TestPreviewOfBothForms(t *testing.T) {
+	files, err := filepath.Glob(definitions + "apps/*.1.4.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no definitions: %v", err)
+	}
+	for _, file := range files {
+		old := runWith(t, "preview", file, "-default-network=dcos")
+		other := runWith(t, "preview", strings.TrimSuffix(file, ".1.4.json")+".1.5.json", "-default-network=dcos")
+		if old.status != statusOK || old.stdout != other.stdout || old.stdout == "" {
+			t.Errorf("%s: status %d\n%s%s\n%s", file, old.status, old.stdout, old.stderr, other.stdout)
+		}
+	}
+}
+
+func TestPreviewOfWhatIsRefused(t *testing.T) {
+	files, err := filepath.Glob(definitions + "refused/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no definitions: %v", err)
+	}
+	for _, file := range files {
+		o := runWith(t, "preview", file)
+		if o.status != statusFailed || o.stdout != "" || !strings.Contains(o.stderr, "Marathon would refuse this: ") {
+			t.Errorf("%s: status %d\n%s%s", file, o.status, o.stdout, o.stderr)
+		}
+		o = runWith(t, "preview", "--json", file)
+		var body struct{ Message string }
+		if err := json.Unmarshal([]byte(o.stdout), &body); err != nil || o.status != statusFailed || body.Message == "" {
+			t.Errorf("%s: status %d, %v\n%s", file, o.status, err, o.stdout)
+		}
+	}
+}
+
+func TestPreviewOfTasks(t *testing.T) {
+	file := definitions + "apps/calico-nginx.1.5.json"
+	_, shown := previewed(t, file, "-instances", "1", "-task-ids=nginx.mine", "-framework=marathon.user")
+	if len(shown) != 1 || len(shown[0].Tasks) != 1 || shown[0].Tasks[0].ID != "nginx.mine" {
+		t.Fatalf("%+v", shown)
+	}
+	names := shown[0].Tasks[0].Records
+	if !slices.ContainsFunc(names, func(r record) bool { return strings.HasSuffix(r.Name, "-s0.marathon.user.mesos.") }) {
+		t.Errorf("%+v", names)
+	}
+	_, shown = previewed(t, definitions+"apps/host-ports.1.4.json", "-instances=3")
+	if ports := shown[0].Tasks[2].HostPorts; !slices.Equal(ports, []uint16{9000, 9001}) {
+		t.Errorf("ports %v", ports)
+	}
+	if ids := shown[0].Tasks[2].Agent.String(); ids != "10.0.0.3" {
+		t.Errorf("agent %v", ids)
+	}
+}
+
+func TestPreviewWithSettings(t *testing.T) {
+	file := writeConfig(t, `{"masters": ["10.0.0.1:5050"], "domain": "example", "IPSources": ["host"], "ReverseDnsOn": true}`)
+	data, _ := previewed(t, "-config", file, definitions+"apps/calico-nginx.1.5.json", "-instances=1")
+	if got := data["nginx.marathon.example. A"]; !slices.Equal(got, []string{"10.0.0.1"}) {
+		t.Errorf("%v", data)
+	}
+	bad := writeConfig(t, `{"ttl": "soon"}`)
+	if o := runWith(t, "preview", "-config", bad, definitions+"apps/several.json"); o.status != statusFailed || !strings.Contains(o.stderr, "ttl") {
+		t.Errorf("status %d\n%s", o.status, o.stderr)
+	}
+}
+
+func TestPreviewCommandLine(t *testing.T) {
+	web := definitions + "apps/host.1.5.json"
+	many := filepath.Join(t.TempDir(), "many.json")
+	if err := os.WriteFile(many, []byte(`{"id":"a","cmd":"x","instances":1000}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args   []string
+		status int
+		stderr string
+	}{
+		{[]string{}, statusUsage, "which definition"},
+		{[]string{web, "other.json"}, statusUsage, `unexpected argument "other.json"`},
+		{[]string{web, "-colour"}, statusUsage, "-colour"},
+		{[]string{"-help"}, statusOK, "-task-names"},
+		{[]string{"/no/such.json"}, statusFailed, "/no/such.json"},
+		{[]string{web, "-instances=-1"}, statusFailed, "-instances"},
+		{[]string{web, "-instances", "201"}, statusFailed, "-instances"},
+		{[]string{many}, statusFailed, "1000 instances"},
+		{[]string{many, "-instances=2"}, statusOK, ""},
+		{[]string{web, "-framework="}, statusFailed, "-framework"},
+		{[]string{web, "-network", "lab"}, statusUsage, "NAME=PREFIX"},
+		{[]string{web, "-network", "lab=10.0.0.0"}, statusUsage, "10.0.0.0"},
+		{[]string{web, "-network", "lab=10.0.0.0/30"}, statusUsage, "too small"},
+		{[]string{"../../README.md"}, statusFailed, "Invalid JSON"},
+	} {
+		o := runWith(t, append([]string{"preview"}, c.args...)...)
+		if o.status != c.status || !strings.Contains(o.stderr, c.stderr) || c.stderr == "" && o.stderr != "" {
+			t.Errorf("%v: status %d\n%s", c.args, o.status, o.stderr)
+		}
+	}
+}

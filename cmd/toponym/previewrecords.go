@@ -1,0 +1,246 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"toponym/records"
+	"toponym/sim"
+	"toponym/sim/marathon"
+	"toponym/state"
+)
+
+// previewer makes previews of apps.
+type previewer struct {
+	flags   previewFlags
+	options records.Options
+	unknown map[string]int // networks without a known place
+}
+
+// appPreview is what an app would get.
+type appPreview struct {
+	ID       string `json:"id"`
+	TaskName string `json:"taskName"`
+
+	Records []record      `json:"records"` // of names that its instances share
+	Tasks   []taskPreview `json:"tasks"`
+	Omitted []string      `json:"leftOut,omitempty"`
+}
+
+// taskPreview is what one instance would get.
+type taskPreview struct {
+	ID        string       `json:"id"`
+	Agent     netip.Addr   `json:"agent"`
+	HostPorts []uint16     `json:"hostPorts,omitempty"`
+	Addresses []netAddress `json:"addresses,omitempty"`
+	Records   []record     `json:"records"` // of names that no other instance has
+}
+
+type netAddress struct {
+	Network string     `json:"network"` // empty: Docker's bridge
+	Address netip.Addr `json:"address"`
+}
+
+// record is a record in the form of a zone file.
+type record struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+	Data string `json:"data"`
+}
+
+func (p *previewer) app(a *marathon.App) (appPreview, error) {
+	out := appPreview{ID: a.ID, TaskName: a.TaskName(), Records: []record{}}
+	n, err := p.flags.instancesOf(a)
+	if err != nil {
+		return out, err
+	}
+	ids := p.taskIDs(a, max(n, 2)) // of one instance alone nobody knows what it shares
+	if p.unknown == nil {
+		p.unknown = map[string]int{}
+	}
+	snapshot, tasks, err := p.start(a, ids)
+	if err != nil {
+		return out, err
+	}
+	owners := map[string]int{} // instances by name
+	var each []map[string][]record
+	none := p.build(snapshot, nil, nil)
+	for i := range ids {
+		names := p.build(snapshot, ids[i:i+1], none)
+		for name := range names {
+			owners[name]++
+		}
+		each = append(each, names)
+	}
+	all := p.build(snapshot, ids[:n], none)
+	for name, list := range all {
+		if owners[name] > 1 {
+			out.Records = append(out.Records, list...)
+		}
+	}
+	sortRecords(out.Records)
+	for i, t := range tasks[:n] {
+		shown := newTaskPreview(t, i)
+		for name, list := range each[i] {
+			if owners[name] == 1 {
+				shown.Records = append(shown.Records, list...)
+			}
+		}
+		sortRecords(shown.Records)
+		out.Tasks = append(out.Tasks, shown)
+	}
+	out.Omitted = p.omitted(snapshot, ids[:n])
+	return out, nil
+}
+
+// taskIDs are the ids that the user gave, and made up ones after them.
+func (p *previewer) taskIDs(a *marathon.App, n int) []string {
+	var ids []string
+	for id := range strings.SplitSeq(p.flags.ids, ",") {
+		if id != "" && len(ids) < n && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	for i := len(ids); i < n; i++ {
+		ids = append(ids, a.TaskID(fmt.Sprintf("00000000-0000-4000-8000-%012d", i+1)))
+	}
+	return ids
+}
+
+// clusterOf is the cluster as it would be with some of its tasks only.
+func clusterOf(s *state.Snapshot, ids []string) *state.Cluster {
+	some := *s
+	some.Tasks = nil
+	for _, t := range s.Tasks {
+		if slices.Contains(ids, t.Key.ID) {
+			some.Tasks = append(some.Tasks, t)
+		}
+	}
+	c := state.NewCluster()
+	c.Apply(state.Event{Snapshot: &some})
+	return c
+}
+
+// build gives the records of some tasks by name, without the names that are
+// there anyway.
+func (p *previewer) build(s *state.Snapshot, ids []string, anyway map[string][]record) map[string][]record {
+	set, _ := records.Build(clusterOf(s, ids), p.options)
+	out := map[string][]record{}
+	for name, d := range set.All() {
+		if n := name.String(); anyway[n] == nil {
+			out[n] = recordsOf(n, d)
+		}
+	}
+	return out
+}
+
+// omitted says which names cannot be, and why.
+func (p *previewer) omitted(s *state.Snapshot, ids []string) []string {
+	_, changes := records.Build(clusterOf(s, ids), p.options)
+	var out []string
+	for _, o := range changes.Omitted {
+		out = append(out, o.String())
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func recordsOf(name string, d *records.Data) []record {
+	var out []record
+	for _, a := range d.A {
+		out = append(out, record{name, "A", netip.AddrFrom4(a).String()})
+	}
+	for _, a := range d.AAAA {
+		out = append(out, record{name, "AAAA", netip.AddrFrom16(a).String()})
+	}
+	for _, v := range d.SRV {
+		out = append(out, record{name, "SRV", fmt.Sprintf("%d %d %d %s", v.Priority, v.Weight, v.Port, v.Target)})
+	}
+	if len(d.PTR) == 1 {
+		out = append(out, record{name, "PTR", d.PTR[0].String()})
+	}
+	return out
+}
+
+// sortRecords orders records by name, the names of hosts before those of
+// services. The order of the data of a name stays.
+func sortRecords(list []record) {
+	service := func(r record) int {
+		if strings.HasPrefix(r.Name, "_") {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(list, func(a, b record) int {
+		return cmp.Or(cmp.Compare(service(a), service(b)), cmp.Compare(a.Name, b.Name))
+	})
+}
+
+func newTaskPreview(t sim.Task, agent int) taskPreview {
+	out := taskPreview{ID: t.ID, Agent: offset(netip.MustParseAddr("10.0.0.0"), uint64(agent)+1), Records: []record{}}
+	for _, r := range t.Resources.Ports {
+		for p := int(r.First); p <= int(r.Last); p++ {
+			out.HostPorts = append(out.HostPorts, uint16(p))
+		}
+	}
+	for _, n := range t.Networks {
+		for _, a := range n.Addresses {
+			out.Addresses = append(out.Addresses, netAddress{n.Name, a.Addr()})
+		}
+	}
+	return out
+}
+
+// writePreviews writes previews for people.
+func writePreviews(w io.Writer, apps []appPreview, namesOnly bool) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for i, a := range apps {
+		if i > 0 {
+			fmt.Fprintln(tw)
+		}
+		fmt.Fprintf(tw, "%s: task %s\n", a.ID, a.TaskName)
+		write := func(list []record) {
+			last := ""
+			for _, r := range list {
+				switch {
+				case !namesOnly:
+					fmt.Fprintf(tw, "  %s\t%s\t%s\n", r.Name, r.Type, r.Data)
+				case r.Name != last:
+					fmt.Fprintf(tw, "  %s\n", r.Name)
+				}
+				last = r.Name
+			}
+		}
+		if !namesOnly {
+			write(a.Records)
+		}
+		for _, t := range a.Tasks {
+			fmt.Fprintf(tw, "\n%s: %s\n", t.ID, t.where())
+			if namesOnly {
+				write(a.Records)
+			}
+			write(t.Records)
+		}
+		for _, o := range a.Omitted {
+			fmt.Fprintf(tw, "\nleft out: %s\n", o)
+		}
+	}
+	return tw.Flush()
+}
+
+// where says in a line where a task would be.
+func (t taskPreview) where() string {
+	parts := []string{"agent " + t.Agent.String()}
+	for _, p := range t.HostPorts {
+		parts = append(parts, fmt.Sprintf("port %d", p))
+	}
+	for _, a := range t.Addresses {
+		parts = append(parts, fmt.Sprintf("%s %s", cmp.Or(a.Network, "bridge"), a.Address))
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"toponym/sim"
+)
+
+func TestSimulateCommandLine(t *testing.T) {
+	one := writeConfig(t, "principal hunter2\n\n")
+	odd := writeConfig(t, "principal hunter2 x\n")
+	none := writeConfig(t, "\n")
+	scenario := writeConfig(t, "apps: [{name: web, protocol: tcp}]")
+	for _, tc := range []struct {
+		args string
+		want string // on stderr
+	}{
+		{"-listen here", "-listen"},
+		{"-listen 127.0.0.1:65535 -masters 2", "no 2 ports"},
+		{"-masters 0", "-masters"},
+		{"-masters 10", "-masters"},
+		{"-churn many", "1000/s"},
+		{"-churn 5/d", "1000/s"},
+		{"-churn NaN", "1000/s"},
+		{"-churn -1/s", "1000/s"},
+		{"-tasks -1", "at most"},
+		{"-agents 1000000", "at most"},
+		{"-zk 127.0.0.1", "-zk"},
+		{"-cert x.pem", "go together"},
+		{"-cert x.pem -key x.key", "-cert"},
+		{"-credentials " + odd, "line 1"},
+		{"-credentials " + none, "nobody"},
+		{"-credentials /does/not/exist", "/does/not/exist"},
+		{"-scenario /does/not/exist", "/does/not/exist"},
+		{"-scenario " + scenario, "protocol"},
+		{"-heartbeat 0s", "-heartbeat"},
+		{"-recovery -1s", "-recovery"},
+		{"-max-subscribers 0", "-max-subscribers"},
+		{"-listen 127.0.0.1:0 -control nowhere", "-control"},
+		{"-listen 192.0.2.1:1 -credentials " + one, "192.0.2.1"},
+	} {
+		got := runWith(t, append([]string{"simulate"}, strings.Fields(tc.args)...)...)
+		if got.status == statusOK || !strings.Contains(got.stderr, tc.want) {
+			t.Errorf("%s: status %d, %s", tc.args, got.status, got.stderr)
+		}
+		if strings.Contains(got.stderr, "hunter2") {
+			t.Errorf("%s: a secret is printed", tc.args)
+		}
+	}
+}
+
+func TestPerSecond(t *testing.T) {
+	for in, want := range map[string]string{"1000/s": "1000/s", "30/m": "0.5/s", "36/h": "0.01/s", "7": "7/s", "0": "0/s"} {
+		var p perSecond
+		if err := p.Set(in); err != nil || p.String() != want {
+			t.Errorf("%s is %s, error %v, want %s", in, p.String(), err, want)
+		}
+	}
+}
+
+// screen is a stdout that is read while it is written.
+type screen struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+func TestSimulate(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var out, log screen
+	done := make(chan int)
+	go func() {
+		done <- run(ctx, []string{"simulate", "--listen", "127.0.0.1:0", "--masters", "2", "--tasks", "40", "--churn", "200/s", "--agent-churn", "5/s"}, nil, &out, &log)
+	}()
+	eventually(t, func() bool { return strings.Contains(out.String(), "Ctrl-C") }, "it does not say what runs: %v", &log)
+	text := out.String()
+	for _, want := range []string{"2 agents, 3 frameworks, 40 tasks", "(leads)", "master 1", "SUBSCRIBE"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("it does not say %q:\n%s", want, text)
+		}
+	}
+	control := regexp.MustCompile(`http://\S+/sim/status`).FindString(text)
+	status := func() (o sim.Overview) {
+		resp, err := http.Get(control)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if err := json.NewDecoder(resp.Body).Decode(&o); err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	eventually(t, func() bool { return status().Steps > 20 }, "nothing happens")
+	cancel()
+	select {
+	case code := <-done:
+		if code != statusOK {
+			t.Errorf("status %d: %s", code, log.String())
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("it does not stop")
+	}
+}

@@ -1,0 +1,244 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+)
+
+// Kill ends a master as SIGKILL does. If it led, the others go on sending
+// clients to it until its session ends; then nobody leads for a while, and
+// then the one that was announced first.
+func (s *Masters) Kill(i int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m, err := s.member(i)
+	if err != nil {
+		return err
+	}
+	if !m.alive {
+		return fmt.Errorf("sim: master %d is not alive", i)
+	}
+	s.kill(m)
+	return nil
+}
+
+func (s *Masters) kill(m *member) {
+	m.down()
+	if m.node != nil {
+		m.node.vanish()
+		m.node = nil
+	}
+	s.expire(m)
+}
+
+// expire ends the session of a leader that is dead or frozen, when its time
+// has come.
+func (s *Masters) expire(m *member) {
+	if !s.leads(m) {
+		return
+	}
+	process := s.process
+	s.after(s.options.Session, func() {
+		if s.leader == m && s.process == process && (!m.alive || m.frozen || m.starts != process) {
+			s.lost(m)
+		}
+	})
+}
+
+// leads tells a leader from a later process at its address.
+func (s *Masters) leads(m *member) bool { return s.leader == m && m.starts == s.process }
+
+// Start brings a dead master back, as the last in line.
+func (s *Masters) Start(i int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m, err := s.member(i)
+	if err != nil {
+		return err
+	}
+	if m.alive {
+		return fmt.Errorf("sim: master %d is alive", i)
+	}
+	if err := s.up(m, m.addr.String()); err != nil {
+		return err
+	}
+	s.retry()
+	return nil
+}
+
+// retry holds the election that found nobody.
+func (s *Masters) retry() {
+	if s.idle {
+		s.idle = false
+		s.after(s.options.Election, s.elect)
+	}
+}
+
+// Freeze makes a master fall silent, see Master.Freeze. One that leads loses
+// its session with that, but does not know it yet.
+func (s *Masters) Freeze(i int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m, err := s.member(i)
+	if err != nil {
+		return err
+	}
+	if !m.alive || m.frozen {
+		return fmt.Errorf("sim: master %d is dead or frozen already", i)
+	}
+	m.frozen, m.since = true, time.Now()
+	m.master.Freeze()
+	if m.node != nil {
+		m.node.cut()
+	}
+	s.expire(m)
+	return nil
+}
+
+// Thaw lets a frozen master go on. If it led and another one does by now it
+// ends, as a leader does that finds its session lost. A standby whose session
+// is over is the last in line.
+func (s *Masters) Thaw(i int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m, err := s.member(i)
+	if err != nil {
+		return err
+	}
+	if !m.alive || !m.frozen {
+		return fmt.Errorf("sim: master %d is not frozen", i)
+	}
+	m.frozen = false
+	if m.order == 0 {
+		s.kill(m)
+		return nil
+	}
+	if time.Since(m.since) >= s.options.Session {
+		s.order++
+		m.order = s.order
+	}
+	m.master.Thaw()
+	if m.node != nil {
+		m.node.mend()
+	}
+	s.retry()
+	return nil
+}
+
+func (s *Masters) member(i int) (*member, error) {
+	if i < 0 || i >= len(s.members) {
+		return nil, fmt.Errorf("sim: no master %d", i)
+	}
+	return s.members[i], nil
+}
+
+// lost ends the time of a leader.
+func (s *Masters) lost(m *member) {
+	if m.starts == s.process { // it is frozen, and out of line
+		m.order = 0
+	}
+	s.leader = nil
+	s.tell()
+	s.after(s.options.Election, s.elect)
+}
+
+// elect makes the first in line the leader.
+func (s *Masters) elect() {
+	if s.leader != nil {
+		return
+	}
+	for _, m := range s.members {
+		if m.alive && !m.frozen && m.order > 0 && (s.leader == nil || m.order < s.leader.order) {
+			s.leader = m
+		}
+	}
+	if s.leader == nil {
+		s.idle = true // Start and Thaw try again
+		return
+	}
+	s.process = s.leader.starts
+	if s.led {
+		s.cluster.Failover()
+		s.returns++
+		s.giveBack(s.returns)
+	}
+	s.led = true
+	s.tell()
+}
+
+// tell makes known who leads. One that lost its lead while it was frozen hears
+// of nothing.
+func (s *Masters) tell() {
+	for _, m := range s.members {
+		if m.alive && m.order > 0 {
+			m.master.SetLeader(s.leaderFor(m))
+		}
+	}
+}
+
+// leaderFor is the leader as a master sees it. A master that has just been
+// started does not lead, even if the leader that died had the same address.
+func (s *Masters) leaderFor(m *member) string {
+	if s.leader == nil || s.leader == m && !s.leads(m) {
+		return ""
+	}
+	return s.leader.master.hostPort()
+}
+
+// giveBack lets the agents and schedulers come to the new leader, bit by bit.
+func (s *Masters) giveBack(failover int) {
+	var agents, frameworks []string
+	for _, a := range s.cluster.Agents() {
+		if a.State == AgentRecovered {
+			agents = append(agents, a.ID)
+		}
+	}
+	for _, f := range s.cluster.Frameworks() {
+		if f.Recovered {
+			frameworks = append(frameworks, f.ID)
+		}
+	}
+	shuffle(s.rng, agents)
+	shuffle(s.rng, frameworks)
+	allAgents, allFrameworks := len(agents), len(frameworks)
+	const parts = 100
+	part := 0
+	var next func()
+	next = func() {
+		if s.returns != failover {
+			return
+		}
+		part++
+		// Errors say that somebody else was quicker, or that it is gone.
+		for left := allAgents * (parts - part) / parts; len(agents) > left; agents = agents[1:] {
+			s.cluster.Reregister(agents[0])
+		}
+		for left := allFrameworks * (parts - part) / parts; len(frameworks) > left; frameworks = frameworks[1:] {
+			s.cluster.SetConnected(frameworks[0], true)
+		}
+		if part < parts {
+			s.after(s.options.Reregister/parts, next)
+		}
+	}
+	if s.options.Reregister <= 0 {
+		part = parts - 1
+	}
+	s.after(s.options.Master.Recovery+s.options.Reregister/parts, next)
+}
+
+// after does something later, unless Run is over by then.
+func (s *Masters) after(d time.Duration, do func()) {
+	if s.stopped {
+		return
+	}
+	var t *time.Timer
+	t = time.AfterFunc(d, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.timers, t)
+		if !s.stopped {
+			do()
+		}
+	})
+	s.timers[t] = struct{}{}
+}

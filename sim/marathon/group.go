@@ -1,0 +1,296 @@
+package marathon
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
+	"net/http"
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// groupDefinition is a group as it is written. What is not written stays as
+// it is.
+type groupDefinition struct {
+	ID           string            `json:"id,omitempty"`
+	Apps         []jsontext.Value  `json:"apps,omitzero"`
+	Groups       []groupDefinition `json:"groups,omitzero"`
+	Dependencies []string          `json:"dependencies,omitzero"`
+	ScaleBy      *float64          `json:"scaleBy,omitzero"`
+	Version      string            `json:"version,omitempty"`
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// addGroup makes a group and those above it, where they are not there yet.
+func (m *Marathon) addGroup(p pathID, version string) {
+	for ; !p.root(); p = p.parent() {
+		if m.groups[p.String()] == nil {
+			m.groups[p.String()] = &group{version: version}
+		}
+	}
+}
+
+// ParseGroup reads a group with all its apps, which may be in groups in it. A
+// body without "apps" and "groups" is no group; ok is false then.
+func ParseGroup(data []byte, s Settings) (apps []*App, ok bool, err error) {
+	var g groupDefinition
+	if err := decode(data, &g); err != nil {
+		return nil, false, err
+	}
+	if g.Apps == nil && g.Groups == nil {
+		return nil, false, nil
+	}
+	t := newTree(s)
+	if err := t.add(g, pathID{absolute: true}, ""); err != nil {
+		return nil, true, err
+	}
+	for _, id := range sortedKeys(t.apps) {
+		apps = append(apps, t.apps[id])
+	}
+	return apps, true, t.faults.err(notValid)
+}
+
+// tree is what a group definition says, with absolute ids.
+type tree struct {
+	settings Settings
+	apps     map[string]*App
+	groups   map[string]groupDefinition
+	order    []string // of groups, from the top down
+	faults   faults
+}
+
+func newTree(s Settings) *tree {
+	return &tree{settings: s, apps: map[string]*App{}, groups: map[string]groupDefinition{}}
+}
+
+// add reads a group that is seen from base. An error ends it; what is wrong
+// with single apps is collected, under the path where it stands.
+func (t *tree) add(g groupDefinition, base pathID, path string) error {
+	id := parsePathID(g.ID).in(base)
+	if !id.root() {
+		for _, reason := range id.faults() {
+			t.faults.add(path+"/id", reason)
+		}
+	}
+	if _, ok := t.groups[id.String()]; ok {
+		t.faults.add(path+"/id", "Group ids must be unique.")
+	}
+	t.groups[id.String()] = g
+	t.order = append(t.order, id.String())
+	for i, written := range g.Apps {
+		at := fmt.Sprintf("%s/apps(%d)", path, i)
+		a, err := parseIn(written, t.settings, id)
+		switch e := err.(type) {
+		case nil:
+		case *Invalid:
+			for _, d := range e.Details {
+				for _, reason := range d.Errors {
+					t.faults.add(at+d.Path, reason)
+				}
+			}
+			if len(e.Details) == 0 {
+				t.faults.add(at, e.Message)
+			}
+			continue
+		default:
+			return err
+		}
+		app := parsePathID(a.ID)
+		if !slices.Equal(app.parent().segments, id.segments) {
+			t.faults.add(at+"/id", fmt.Sprintf(childRule, id))
+		}
+		if t.apps[a.ID] != nil {
+			t.faults.add(at+"/id", "Application ids must be unique.")
+		}
+		t.apps[a.ID] = a
+	}
+	for i, below := range g.Groups {
+		at := fmt.Sprintf("%s/groups(%d)", path, i)
+		if below.ID == "" {
+			t.faults.add(at+"/id", "error.path.missing")
+			continue
+		}
+		if p := parsePathID(below.ID).in(id); !p.within(id) || len(p.segments) <= len(id.segments) {
+			t.faults.add(at+"/id", fmt.Sprintf(childRule, id))
+			continue
+		}
+		if err := t.add(below, id, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// putGroup makes a group what a definition says. Apps and groups that the
+// definition lists take the place of all that were there.
+func (m *Marathon) putGroup(base pathID, g groupDefinition, mustBeNew, force bool) (*deployment, pathID, error) {
+	id := parsePathID(g.ID).in(base)
+	if mustBeNew && (id.root() || m.groups[id.String()] != nil) {
+		return nil, id, failure(http.StatusConflict, "Group %s is already created. Use PUT to change this group.", id)
+	}
+	if m.apps[id.String()] != nil {
+		return nil, id, failure(http.StatusConflict, "An app with the path %s already exists.", id)
+	}
+	if g.ScaleBy != nil {
+		d, err := m.scaleGroup(id, *g.ScaleBy, force)
+		return d, id, err
+	}
+	if g.Version != "" {
+		return nil, id, failure(http.StatusNotImplemented, "Going back to a version of a group is not simulated.")
+	}
+	t := newTree(m.o.Settings)
+	if err := t.add(g, base, ""); err != nil {
+		return nil, id, err
+	}
+	t.faults.unless(len(m.groups)+len(t.order) <= maxApps, "/groups", "there are too many groups")
+	if err := t.faults.err(notValid); err != nil {
+		return nil, id, err
+	}
+	c := change{}
+	gone := m.replaced(t)
+	for app := range m.apps {
+		parent := parsePathID(app).parent()
+		if def, ok := t.groups[parent.String()]; ok && def.Apps != nil || gone[parent.String()] {
+			c[app] = nil
+		}
+	}
+	for app, a := range t.apps {
+		c[app] = a
+	}
+	for _, name := range t.order {
+		if m.apps[name] != nil && !c.removes(name) {
+			return nil, id, failure(http.StatusConflict, "An app with the path %s already exists.", name)
+		}
+	}
+	d, err := m.apply(c, force)
+	if err != nil {
+		return nil, id, err
+	}
+	for name := range gone {
+		delete(m.groups, name)
+	}
+	for _, name := range t.order {
+		p := parsePathID(name)
+		m.addGroup(p, d.version)
+		if p.root() {
+			continue
+		}
+		m.groups[name].version = d.version
+		if deps := t.groups[name].Dependencies; deps != nil {
+			m.groups[name].dependencies = nil
+			for _, dep := range deps {
+				m.groups[name].dependencies = append(m.groups[name].dependencies, parsePathID(dep).in(p).String())
+			}
+		}
+	}
+	return d, id, nil
+}
+
+// replaced are the groups that a definition leaves out of a list of groups.
+func (m *Marathon) replaced(t *tree) map[string]bool {
+	gone, above := map[string]bool{}, map[string]bool{}
+	for _, name := range t.order {
+		for p := parsePathID(name); !p.root() && !above[p.String()]; p = p.parent() {
+			above[p.String()] = true
+		}
+	}
+	for name := range m.groups {
+		if _, ok := t.groups[name]; ok {
+			continue
+		}
+		// The nearest group above that is in the definition decides, unless a
+		// group of the definition lies below.
+		for p := parsePathID(name); !p.root(); {
+			p = p.parent()
+			if def, ok := t.groups[p.String()]; ok {
+				gone[name] = def.Groups != nil && !above[name]
+				break
+			}
+		}
+	}
+	maps.DeleteFunc(gone, func(_ string, is bool) bool { return !is })
+	return gone
+}
+
+// scaleGroup multiplies the instances of all apps of a group.
+func (m *Marathon) scaleGroup(id pathID, by float64, force bool) (*deployment, error) {
+	if !id.root() && m.groups[id.String()] == nil {
+		return nil, failure(http.StatusNotFound, "Group '%s' does not exist", id)
+	}
+	var f faults
+	f.unless(by >= 0 && by <= 1e6, "/scaleBy", "error.min")
+	if err := f.err(notValid); err != nil {
+		return nil, err
+	}
+	c := change{}
+	for app, e := range m.apps {
+		if parsePathID(app).within(id) {
+			next := *e.app
+			next.VersionInfo = nil
+			next.Instances = int(math.Ceil(float64(next.Instances) * by))
+			c[app] = &next
+		}
+	}
+	return m.apply(c, force)
+}
+
+// removeGroup removes a group with all that is in it.
+func (m *Marathon) removeGroup(id pathID, force bool) (*deployment, error) {
+	if !id.root() && m.groups[id.String()] == nil {
+		return nil, failure(http.StatusNotFound, "Group '%s' does not exist", id)
+	}
+	c := change{}
+	for app := range m.apps {
+		if parsePathID(app).within(id) {
+			c[app] = nil
+		}
+	}
+	d, err := m.apply(c, force)
+	if err != nil {
+		return nil, err
+	}
+	maps.DeleteFunc(m.groups, func(name string, _ *group) bool { return parsePathID(name).within(id) })
+	return d, nil
+}
+
+// groupView is a group as GET answers it.
+type groupView struct {
+	ID           string       `json:"id"`
+	Apps         []appView    `json:"apps"`
+	Groups       []*groupView `json:"groups"`
+	Pods         []struct{}   `json:"pods"`
+	Dependencies []string     `json:"dependencies"`
+	Version      string       `json:"version"`
+}
+
+// group gives a group with all that is in it, or nil.
+func (m *Marathon) group(id pathID) *groupView {
+	if !id.root() && m.groups[id.String()] == nil {
+		return nil
+	}
+	views := map[string]*groupView{}
+	view := func(p pathID) *groupView {
+		v := &groupView{ID: p.String(), Version: m.rootVersion}
+		if g := m.groups[p.String()]; g != nil {
+			v.Version, v.Dependencies = cmp.Or(g.version, m.rootVersion), g.dependencies
+		}
+		views[p.String()] = v
+		return v
+	}
+	top := view(id)
+	for _, name := range sortedKeys(m.groups) { // a group comes before those in it
+		if p := parsePathID(name); p.within(id) && len(p.segments) > len(id.segments) {
+			above := views[p.parent().String()]
+			above.Groups = append(above.Groups, view(p))
+		}
+	}
+	for _, name := range sortedKeys(m.apps) {
+		if v := views[parsePathID(name).parent().String()]; v != nil {
+			v.Apps = append(v.Apps, m.view(m.apps[name], false))
+		}
+	}
+	return top
+}

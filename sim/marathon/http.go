@@ -1,0 +1,185 @@
+package marathon
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+)
+
+// maxBody bounds what a request may send.
+const maxBody = 4 << 20
+
+// request is a request on its way through the API. The Marathon's lock is
+// held.
+type request struct {
+	*http.Request
+	w     http.ResponseWriter
+	m     *Marathon
+	body  []byte
+	force bool
+}
+
+// ServeHTTP answers as Marathon's API does. Paths are matched by hand: ids of
+// apps have slashes, and clients send them with a second slash in front.
+func (m *Marathon) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, hr.Body, maxBody))
+	if err != nil {
+		var tooMuch *http.MaxBytesError
+		if errors.As(err, &tooMuch) {
+			err = failure(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes", maxBody)
+		} else {
+			err = failure(http.StatusBadRequest, "the body could not be read")
+		}
+		respondError(w, err)
+		return
+	}
+	r := &request{Request: hr, w: w, m: m, body: body, force: hr.URL.Query().Get("force") == "true"}
+	m.mu.Lock()
+	status, answer, err := r.route()
+	m.mu.Unlock()
+	if err != nil {
+		respondError(w, err)
+		return
+	}
+	respond(w, status, answer)
+}
+
+// route finds what the path asks for.
+func (r *request) route() (status int, answer any, err error) {
+	path := r.URL.Path
+	r.m.settle()
+	switch {
+	case path == "/ping":
+		return r.only(http.MethodGet, func() (int, any, error) { return http.StatusOK, plain("pong"), nil })
+	case path == "/v2/info":
+		return r.only(http.MethodGet, r.info)
+	case path == "/v2/deployments":
+		return r.only(http.MethodGet, r.listDeployments)
+	case path == "/v2/tasks":
+		return r.only(http.MethodGet, r.allTasks)
+	}
+	if id, ok := under(path, "/v2/apps"); ok {
+		return r.apps(id)
+	}
+	if id, ok := under(path, "/v2/groups"); ok {
+		return r.groups(id)
+	}
+	return 0, nil, failure(http.StatusNotFound, "URI not found: %s", r.URL.EscapedPath())
+}
+
+// under gives what follows a prefix, without slashes around it.
+func under(path, prefix string) (string, bool) {
+	rest, ok := strings.CutPrefix(path, prefix)
+	if !ok || rest != "" && rest[0] != '/' {
+		return "", false
+	}
+	return strings.Trim(rest, "/"), true
+}
+
+type handler func() (int, any, error)
+
+// methods is what a path does by method.
+type methods map[string]handler
+
+func (r *request) only(method string, h handler) (int, any, error) {
+	return r.by(methods{method: h})
+}
+
+func (r *request) by(m methods) (int, any, error) {
+	if h := m[r.Method]; h != nil {
+		return h()
+	}
+	if r.Method == http.MethodHead && m[http.MethodGet] != nil {
+		return m[http.MethodGet]()
+	}
+	r.w.Header().Set("Allow", strings.Join(sortedKeys(m), ", "))
+	return 0, nil, failure(http.StatusMethodNotAllowed, "Method Not Allowed")
+}
+
+// plain is an answer that is no JSON.
+type plain string
+
+func respond(w http.ResponseWriter, status int, answer any) {
+	if p, ok := answer.(plain); ok {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, string(p)+"\n") // the client may be gone
+		return
+	}
+	b, err := json.Marshal(answer, json.Deterministic(true))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-cache, no-store, must-revalidate")
+	w.WriteHeader(status)
+	_, _ = w.Write(b) // the client may be gone
+}
+
+func respondError(w http.ResponseWriter, err error) {
+	var p *problem
+	var invalid *Invalid
+	var malformed *Malformed
+	switch {
+	case errors.As(err, &p):
+		respond(w, p.status, p.body)
+	case errors.As(err, &invalid):
+		respond(w, http.StatusUnprocessableEntity, invalid)
+	case errors.As(err, &malformed):
+		respond(w, http.StatusBadRequest, malformed)
+	default:
+		respond(w, http.StatusInternalServerError, map[string]string{"message": err.Error()})
+	}
+}
+
+// deployed is the answer to a change.
+func (r *request) deployed(status int, d *deployment) (int, any, error) {
+	r.m.settle()
+	r.w.Header().Set("Marathon-Deployment-Id", d.id)
+	return status, map[string]string{"version": d.version, "deploymentId": d.id}, nil
+}
+
+func (r *request) info() (int, any, error) {
+	return http.StatusOK, map[string]any{
+		"name":        r.m.o.Name,
+		"version":     "1.5.0",
+		"buildref":    "unknown",
+		"elected":     true,
+		"leader":      r.Host,
+		"frameworkId": r.m.o.FrameworkID,
+		"marathon_config": map[string]any{
+			"framework_name":       r.m.o.Name,
+			"default_network_name": r.m.o.DefaultNetworkName,
+			"local_port_min":       firstPort,
+			"local_port_max":       lastPort,
+			"checkpoint":           true,
+			"ha":                   false,
+			"executor":             "//cmd",
+			"features":             []string{},
+		},
+		"zookeeper_config": map[string]any{},
+		"http_config":      map[string]any{},
+	}, nil
+}
+
+func (r *request) listDeployments() (int, any, error) {
+	type view struct {
+		ID             string   `json:"id"`
+		Version        string   `json:"version"`
+		AffectedApps   []string `json:"affectedApps"`
+		AffectedPods   []string `json:"affectedPods"`
+		Steps          []any    `json:"steps"`
+		CurrentActions []any    `json:"currentActions"`
+		CurrentStep    int      `json:"currentStep"`
+		TotalSteps     int      `json:"totalSteps"`
+	}
+	list := []view{}
+	for _, d := range r.m.deployments {
+		list = append(list, view{ID: d.id, Version: d.version, AffectedApps: d.apps, CurrentStep: 1, TotalSteps: 1})
+	}
+	return http.StatusOK, list, nil
+}

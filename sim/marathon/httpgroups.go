@@ -1,0 +1,74 @@
+package marathon
+
+import (
+	"net/http"
+	"strings"
+)
+
+// groups answers below /v2/groups.
+func (r *request) groups(path string) (int, any, error) {
+	id := parsePathID(path).in(pathID{absolute: true})
+	if of, word := cutLast(path); word == "apps" || word == "versions" {
+		return r.only(http.MethodGet, func() (int, any, error) {
+			return r.partOfGroup(parsePathID(of).in(pathID{absolute: true}), word)
+		})
+	}
+	return r.by(methods{
+		http.MethodGet:    func() (int, any, error) { return r.showGroup(id) },
+		http.MethodPost:   func() (int, any, error) { return r.putGroup(id, true) },
+		http.MethodPut:    func() (int, any, error) { return r.putGroup(id, false) },
+		http.MethodDelete: func() (int, any, error) { return r.deleteGroup(id) },
+	})
+}
+
+func cutLast(path string) (before, last string) {
+	i := strings.LastIndexByte(path, '/')
+	return path[:max(i, 0)], path[i+1:]
+}
+
+func (r *request) showGroup(id pathID) (int, any, error) {
+	g := r.m.group(id)
+	if g == nil {
+		return 0, nil, failure(http.StatusNotFound, "Group '%s' does not exist", id)
+	}
+	return http.StatusOK, g, nil
+}
+
+// partOfGroup answers for the apps or the versions of a group.
+func (r *request) partOfGroup(id pathID, word string) (int, any, error) {
+	g := r.m.group(id)
+	if g == nil {
+		return 0, nil, failure(http.StatusNotFound, "Group '%s' does not exist", id)
+	}
+	if word == "versions" {
+		return http.StatusOK, []string{g.Version}, nil
+	}
+	return http.StatusOK, g.Apps, nil
+}
+
+func (r *request) putGroup(base pathID, create bool) (int, any, error) {
+	var g groupDefinition
+	if err := decode(r.body, &g); err != nil {
+		return 0, nil, err
+	}
+	if r.URL.Query().Get("dryRun") == "true" {
+		return 0, nil, failure(http.StatusNotImplemented, "A dry run is not simulated.")
+	}
+	d, id, err := r.m.putGroup(base, g, create, r.force)
+	if err != nil {
+		return 0, nil, err
+	}
+	if !create {
+		return r.deployed(http.StatusOK, d)
+	}
+	r.w.Header().Set("Location", id.String())
+	return r.deployed(http.StatusCreated, d)
+}
+
+func (r *request) deleteGroup(id pathID) (int, any, error) {
+	d, err := r.m.removeGroup(id, r.force)
+	if err != nil {
+		return 0, nil, err
+	}
+	return r.deployed(http.StatusOK, d)
+}

@@ -1,0 +1,121 @@
+package marathon
+
+import (
+	"slices"
+	"strings"
+)
+
+// maxPathID bounds an id. Marathon has no limit of its own; Mesos and the file
+// systems of its agents end near this.
+const maxPathID = 1024
+
+// pathID is the id of an app or a group: "/shop/cart", or relative to
+// something, "cart" or "../cart".
+type pathID struct {
+	segments []string
+	absolute bool
+}
+
+func parsePathID(s string) pathID {
+	p := pathID{absolute: strings.HasPrefix(s, "/")}
+	for segment := range strings.SplitSeq(s, "/") {
+		if segment != "" {
+			p.segments = append(p.segments, segment)
+		}
+	}
+	return p
+}
+
+// in makes the id absolute, seen from base, and resolves "." and "..".
+func (p pathID) in(base pathID) pathID {
+	all := p.segments
+	if !p.absolute {
+		all = slices.Concat(base.segments, p.segments)
+	}
+	out := pathID{absolute: true}
+	for _, s := range all {
+		switch s {
+		case ".":
+		case "..":
+			out.segments = out.segments[:max(len(out.segments)-1, 0)]
+		default:
+			out.segments = append(out.segments, s)
+		}
+	}
+	return out
+}
+
+func (p pathID) root() bool { return len(p.segments) == 0 }
+
+func (p pathID) parent() pathID {
+	return pathID{p.segments[:max(len(p.segments)-1, 0)], p.absolute}
+}
+
+// within reports whether p is base, or somewhere below it.
+func (p pathID) within(base pathID) bool {
+	return len(p.segments) >= len(base.segments) && slices.Equal(p.segments[:len(base.segments)], base.segments)
+}
+
+func (p pathID) String() string {
+	s := strings.Join(p.segments, "/")
+	if p.absolute {
+		return "/" + s
+	}
+	return s
+}
+
+// What an id must be like, in Marathon's words.
+const (
+	patternRule  = `must fully match regular expression '^(([a-z0-9]|[a-z0-9][a-z0-9\-]*[a-z0-9])\.)*([a-z0-9]|[a-z0-9][a-z0-9\-]*[a-z0-9])|(\.|\.\.)$'`
+	reservedRule = "must not end with any of the following reserved keywords: restart, tasks, versions"
+	emptyRule    = "Path must contain at least one path element"
+	childRule    = "Identifier is not child of %s. Hint: use relative paths."
+)
+
+// faults are the rules that an absolute id breaks.
+func (p pathID) faults() []string {
+	var out []string
+	if len(p.String()) > maxPathID || slices.ContainsFunc(p.segments, func(s string) bool { return !validSegment(s) }) {
+		out = append(out, patternRule)
+	}
+	if p.root() {
+		return append(out, emptyRule)
+	}
+	switch p.segments[len(p.segments)-1] {
+	case "restart", "tasks", "versions":
+		out = append(out, reservedRule)
+	}
+	return out
+}
+
+// validSegment reports whether s is labels of lower-case letters, digits and
+// inner dashes, with dots between them.
+func validSegment(s string) bool {
+	if s == "." || s == ".." {
+		return true
+	}
+	for label := range strings.SplitSeq(s, ".") {
+		if label == "" || label[0] == '-' || label[len(label)-1] == '-' || !only(label, lower+digits+"-") {
+			return false
+		}
+	}
+	return true
+}
+
+const (
+	lower  = "abcdefghijklmnopqrstuvwxyz"
+	upper  = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	digits = "0123456789"
+)
+
+func only(s, chars string) bool { return strings.Trim(s, chars) == "" }
+
+// taskName is what Mesos is told: "/shop/cart" is "cart.shop".
+func (p pathID) taskName() string {
+	s := slices.Clone(p.segments)
+	slices.Reverse(s)
+	return strings.Join(s, ".")
+}
+
+// taskID is the id of an instance: "/shop/cart" is "shop_cart.<uuid>".
+func (p pathID) taskID(uuid string) string { return strings.Join(p.segments, "_") + "." + uuid }

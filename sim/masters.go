@@ -1,0 +1,250 @@
+package sim
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// MastersOptions are the settings of Masters.
+type MastersOptions struct {
+	// Listen are the addresses that the masters listen on, one each, such as
+	// "127.0.0.1:5050". Port 0 lets the kernel choose.
+	Listen []string
+	// Hostnames are the masters' --hostname; where there is none it is the
+	// address.
+	Hostnames []string
+	// Master is what they have in common. Addr and Hostname are not looked at.
+	Master MasterOptions
+	// TLS makes them speak HTTPS; nil is HTTP.
+	TLS *tls.Config
+	// Also serves the paths below /sim/ on each of them, if it is not nil.
+	Also http.Handler
+
+	// Session is how long a dead leader is still taken for the leader: the
+	// session timeout of ZooKeeper, 10 seconds when 0.
+	Session time.Duration
+	// Election is how long nobody leads then.
+	Election time.Duration
+	// Reregister is the time over which agents and schedulers find their way
+	// to a new leader.
+	Reregister time.Duration
+	// ZooKeeper is where the masters announce themselves; nowhere when nil.
+	ZooKeeper *ZooKeeper
+
+	// Seed says in which order agents return.
+	Seed uint64
+	// Bind opens a port; net.Listen for TCP when nil.
+	Bind func(address string) (net.Listener, error)
+}
+
+// Masters are several masters of one cluster, of which one leads. They can be
+// killed, frozen and started again one by one. It is safe for concurrent use.
+type Masters struct {
+	cluster *Cluster
+	options MastersOptions
+
+	mu       sync.Mutex
+	members  []*member
+	leader   *member // nil when nobody leads
+	process  int     // which start of the leader's it is that leads
+	led      bool    // somebody has led before, so a new leader has to recover
+	idle     bool    // an election found nobody
+	order    int     // of the last announcement
+	rng      *rand.Rand
+	timers   map[*time.Timer]struct{}
+	returns  int // counts the failovers, so that the agents' return to an older leader ends
+	failures chan error
+	stopped  bool
+}
+
+// member is one master, and what it is like now.
+type member struct {
+	index  int
+	addr   netip.AddrPort
+	starts int
+
+	alive  bool
+	frozen bool
+	since  time.Time // it was frozen
+	order  int       // of its announcement: the lowest leads
+	master *Master
+	server *http.Server
+	listen net.Listener
+	node   *announcement // nil without ZooKeeper
+}
+
+// NewMasters makes masters that do not listen yet.
+func NewMasters(c *Cluster, o MastersOptions) (*Masters, error) {
+	if len(o.Listen) == 0 {
+		return nil, errors.New("sim: no address for a master to listen on")
+	}
+	o.Session = cmp.Or(o.Session, 10*time.Second)
+	if o.Bind == nil {
+		o.Bind = func(address string) (net.Listener, error) { return net.Listen("tcp", address) }
+	}
+	return &Masters{
+		cluster:  c,
+		options:  o,
+		rng:      rand.New(rand.NewPCG(o.Seed, 3)),
+		timers:   make(map[*time.Timer]struct{}),
+		failures: make(chan error, 1),
+	}, nil
+}
+
+// Listen opens all ports, announces the masters and lets the first one lead.
+// What arrives is answered from now on; Run ends it.
+func (s *Masters) Listen() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, address := range s.options.Listen {
+		m := &member{index: i}
+		s.members = append(s.members, m)
+		if err := s.up(m, address); err != nil {
+			s.stop()
+			return err
+		}
+	}
+	s.elect()
+	return nil
+}
+
+// Run waits until ctx ends, or a master cannot serve any more. Then all of
+// them end.
+func (s *Masters) Run(ctx context.Context) error {
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-s.failures:
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stop()
+	return err
+}
+
+func (s *Masters) stop() {
+	s.stopped = true
+	for t := range s.timers {
+		t.Stop()
+	}
+	clear(s.timers)
+	for _, m := range s.members {
+		if m.alive {
+			m.down()
+		}
+		if m.node != nil {
+			m.node.close()
+			m.node = nil
+		}
+	}
+}
+
+// up starts the process of a master.
+func (s *Masters) up(m *member, address string) error {
+	l, err := s.options.Bind(address)
+	if err != nil {
+		return fmt.Errorf("sim: master %d: %w", m.index, err)
+	}
+	if m.addr, err = netip.ParseAddrPort(l.Addr().String()); err != nil {
+		l.Close()
+		return fmt.Errorf("sim: master %d: %w", m.index, err)
+	}
+	o := s.options.Master
+	o.Addr, o.Hostname = m.addr, ""
+	if m.index < len(s.options.Hostnames) {
+		o.Hostname = s.options.Hostnames[m.index]
+	}
+	m.starts++
+	o.start = m.starts
+	m.master = NewMaster(s.cluster, o)
+	m.master.SetLeader(s.leaderFor(m))
+	m.frozen = false
+	s.order++
+	m.order = s.order
+	if z := s.options.ZooKeeper; z != nil {
+		if m.node, err = z.announce(m.master, s.options.Session); err != nil {
+			l.Close()
+			return fmt.Errorf("sim: master %d: %w", m.index, err)
+		}
+	}
+	m.alive, m.listen = true, l
+	m.server = &http.Server{
+		Handler:           s.handler(m.master),
+		TLSConfig:         s.options.TLS,
+		ReadHeaderTimeout: 10 * time.Second,
+		TLSNextProto:      map[string]func(*http.Server, *tls.Conn, http.Handler){}, // Mesos speaks HTTP/1.1 only
+	}
+	server := m.server
+	go func() {
+		serve := func() error { return server.Serve(l) }
+		if server.TLSConfig != nil {
+			serve = func() error { return server.ServeTLS(l, "", "") }
+		}
+		if err := serve(); err != http.ErrServerClosed && !errors.Is(err, net.ErrClosed) {
+			select {
+			case s.failures <- fmt.Errorf("sim: master %d: %w", m.index, err):
+			default:
+			}
+		}
+	}()
+	return nil
+}
+
+func (s *Masters) handler(m *Master) http.Handler {
+	if s.options.Also == nil {
+		return m
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.URL.Path) >= len(controlPath) && r.URL.Path[:len(controlPath)] == controlPath {
+			s.options.Also.ServeHTTP(w, r)
+			return
+		}
+		m.ServeHTTP(w, r)
+	})
+}
+
+// down ends the process of a master, without a word to anybody.
+func (m *member) down() {
+	m.alive = false
+	m.master.BreakStreams()
+	m.master.Thaw() // so that what it blocked ends
+	m.server.Close()
+	m.listen.Close() // the server has not got hold of it yet, where it was just started
+}
+
+// Len is how many masters there are, dead ones too.
+func (s *Masters) Len() int { return len(s.options.Listen) }
+
+// Addr is where the i-th master listens.
+func (s *Masters) Addr(i int) netip.AddrPort {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.members[i].addr
+}
+
+// Master is the i-th master. After Start it is another one.
+func (s *Masters) Master(i int) *Master {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.members[i].master
+}
+
+// Leader is the number of the master that is taken for the leader, which may
+// have died just now; -1 when there is none.
+func (s *Masters) Leader() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.leader == nil {
+		return -1
+	}
+	return s.leader.index
+}

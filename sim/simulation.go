@@ -1,0 +1,191 @@
+package sim
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Simulation is a cluster with what moves it: apps, a life, masters, and a
+// list of steps. It is safe for concurrent use.
+type Simulation struct {
+	*Cluster
+	life    *Life
+	masters *Masters // nil where nobody serves the cluster
+	steps   []Step
+
+	mu   sync.Mutex
+	apps map[string]*App // by framework and name
+}
+
+// NewSimulation makes a cluster as the scenario describes it. Nothing moves
+// before Run is called.
+func NewSimulation(s *Scenario, o Options) (*Simulation, error) {
+	o.Seed = cmp.Or(o.Seed, s.Seed)
+	sim := &Simulation{Cluster: NewCluster(o), apps: make(map[string]*App), steps: s.Steps}
+	apps, err := s.build(sim.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range apps {
+		sim.apps[appKey(a.Task.FrameworkID, a.Task.Name)] = a
+	}
+	sim.life = NewLife(sim.Cluster, apps, LifeOptions{
+		Seed: o.Seed, Now: o.Now, Rate: s.Churn.Tasks, AgentRate: s.Churn.Agents,
+	})
+	return sim, nil
+}
+
+func appKey(frameworkID, name string) string { return frameworkID + "/" + name }
+
+// Serve makes the masters that the actions about masters mean.
+func (s *Simulation) Serve(o MastersOptions) (*Masters, error) {
+	if o.Also == nil {
+		o.Also = s.Control()
+	}
+	m, err := NewMasters(s.Cluster, o)
+	s.masters = m
+	return m, err
+}
+
+// Life is what moves the tasks at random.
+func (s *Simulation) Life() *Life { return s.life }
+
+// Run lives and takes the scenario's steps, until ctx ends. It then returns
+// nil. A step that cannot be taken ends it with an error.
+func (s *Simulation) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	lived := make(chan error, 1)
+	go func() { lived <- s.life.Run(ctx) }()
+	err := s.play(ctx)
+	if err == nil {
+		<-ctx.Done()
+	}
+	cancel()
+	<-lived
+	return err
+}
+
+// play takes the steps at their times.
+func (s *Simulation) play(ctx context.Context) error {
+	start := time.Now()
+	for i, step := range s.steps {
+		t := time.NewTimer(time.Duration(step.At) - time.Since(start))
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return nil
+		case <-t.C:
+		}
+		if _, err := s.Do(step.Action); err != nil {
+			return fmt.Errorf("step %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+// findFramework takes an id or a name.
+func (s *Simulation) findFramework(name string) (Framework, error) {
+	frameworks := s.Frameworks()
+	if name == "" && len(frameworks) == 1 {
+		return frameworks[0], nil
+	}
+	for _, f := range frameworks {
+		if f.ID == name || f.Name == name {
+			return f, nil
+		}
+	}
+	if name == "" {
+		return Framework{}, fmt.Errorf("sim: which framework?")
+	}
+	return Framework{}, fmt.Errorf("sim: no framework %q", name)
+}
+
+// findAgent takes an id, a host name or an address.
+func (s *Simulation) findAgent(name string) (Agent, error) {
+	for _, a := range s.Agents() {
+		if a.ID == name || a.Hostname == name || a.Addr.Addr().String() == name {
+			return a, nil
+		}
+	}
+	return Agent{}, fmt.Errorf("sim: no agent %q", name)
+}
+
+// findApp takes a name, of any framework where none is given.
+func (s *Simulation) findApp(framework, name string) (*App, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if framework != "" {
+		f, err := s.findFramework(framework)
+		if err != nil {
+			return nil, err
+		}
+		if a, ok := s.apps[appKey(f.ID, name)]; ok {
+			return a, nil
+		}
+		return nil, fmt.Errorf("sim: framework %q has no app %q", framework, name)
+	}
+	var found *App
+	for key, a := range s.apps {
+		if strings.HasSuffix(key, "/"+name) && a.Task.Name == name {
+			if found != nil {
+				return nil, fmt.Errorf("sim: app %q of which framework?", name)
+			}
+			found = a
+		}
+	}
+	if found == nil {
+		return nil, fmt.Errorf("sim: no app %q", name)
+	}
+	return found, nil
+}
+
+// findTasks gives the tasks that an action means: the one with the id, or the
+// oldest so many of the app, all of them where no number is given.
+func (s *Simulation) findTasks(a Action) ([]Task, error) {
+	var out []Task
+	if a.Task != "" {
+		for _, t := range s.Tasks() {
+			if t.ID == a.Task {
+				out = append(out, t)
+			}
+		}
+		if len(out) == 0 {
+			return nil, fmt.Errorf("sim: no task %q", a.Task)
+		}
+		if len(out) > 1 {
+			return nil, fmt.Errorf("sim: %d tasks have the id %q", len(out), a.Task)
+		}
+		return out, nil
+	}
+	app, err := s.findApp(a.Framework, a.App)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range s.Tasks() {
+		if t.FrameworkID == app.Task.FrameworkID && t.Name == app.Task.Name {
+			out = append(out, t)
+		}
+	}
+	slices.SortFunc(out, func(a, b Task) int { return cmp.Or(a.since().Compare(b.since()), cmp.Compare(a.ID, b.ID)) })
+	if a.Count > len(out) {
+		return nil, fmt.Errorf("sim: app %q has %d tasks, and not %d", a.App, len(out), a.Count)
+	}
+	if a.Count > 0 {
+		out = out[:a.Count]
+	}
+	return out, nil
+}
+
+// since is when the task was first heard of; now for one that was not yet.
+func (t *Task) since() time.Time {
+	if len(t.Statuses) == 0 {
+		return time.Unix(1<<40, 0)
+	}
+	return t.Statuses[0].Time
+}

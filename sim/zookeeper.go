@@ -1,0 +1,213 @@
+package sim
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"path"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+)
+
+// ZooKeeper is an ensemble in which masters announce themselves.
+type ZooKeeper struct {
+	Servers        []string // host:port
+	Path           string   // such as "/mesos"; made when it is not there
+	User, Password string   // both empty for none
+
+	// Limit is how long announcing a master may take; 15 seconds when 0.
+	Limit time.Duration
+}
+
+// ParseZooKeeper reads the notation that Mesos has for its --zk flag:
+// "zk://[user:password@]host1:port1,host2:port2/path". A port is 2181 where
+// none is given.
+func ParseZooKeeper(s string) (*ZooKeeper, error) {
+	rest, ok := strings.CutPrefix(s, "zk://")
+	if !ok {
+		return nil, errors.New("sim: a ZooKeeper is written zk://host:port/path")
+	}
+	servers, dir, ok := strings.Cut(rest, "/")
+	if !ok || strings.Trim(dir, "/") == "" {
+		return nil, errors.New("sim: a ZooKeeper needs a path, such as zk://host:port/mesos")
+	}
+	z := &ZooKeeper{Path: path.Clean("/" + dir)}
+	if i := strings.LastIndexByte(servers, '@'); i >= 0 {
+		var found bool
+		if z.User, z.Password, found = strings.Cut(servers[:i], ":"); !found {
+			return nil, errors.New("sim: a ZooKeeper's user comes with a password, as user:password@")
+		}
+		servers = servers[i+1:]
+	}
+	for s := range strings.SplitSeq(servers, ",") {
+		if s == "" {
+			return nil, errors.New("sim: a ZooKeeper's server is missing")
+		}
+		if _, _, err := net.SplitHostPort(s); err != nil {
+			s = net.JoinHostPort(strings.Trim(s, "[]"), "2181")
+		}
+		z.Servers = append(z.Servers, s)
+	}
+	return z, nil
+}
+
+// announcement is the node of one master.
+type announcement struct {
+	zk      *ZooKeeper
+	conn    *zk.Conn
+	info    []byte
+	replica []byte
+
+	mu    sync.Mutex
+	gone  bool // nothing reaches ZooKeeper
+	conns map[net.Conn]struct{}
+}
+
+// announce makes the nodes that a master makes: its own, json.info_ and a
+// number, and that of its part of the replicated log.
+func (z *ZooKeeper) announce(m *Master, session time.Duration) (*announcement, error) {
+	e := newEncoder(nil)
+	e.masterInfo(m.id)
+	a := &announcement{
+		zk: z, info: e.buf, conns: make(map[net.Conn]struct{}),
+		replica: []byte("log-replica(1)@" + m.id.addr.String()),
+	}
+	conn, events, err := zk.Connect(z.Servers, session, zk.WithDialer(a.dial), zk.WithLogger(quiet{}), zk.WithLogInfo(false))
+	if err != nil {
+		return nil, fmt.Errorf("ZooKeeper: %w", err)
+	}
+	a.conn = conn
+	created, stop := make(chan error, 1), make(chan struct{})
+	defer close(stop)
+	go func() { created <- a.createSoon(stop) }()
+	limit := time.NewTimer(cmp.Or(z.Limit, 15*time.Second))
+	defer limit.Stop()
+	select {
+	case err = <-created:
+	case <-limit.C:
+		err = fmt.Errorf("%s does not answer", strings.Join(z.Servers, ","))
+	}
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("ZooKeeper: %w", err)
+	}
+	go a.keep(events)
+	return a, nil
+}
+
+// createSoon waits for a ZooKeeper that has not come up yet.
+func (a *announcement) createSoon(stop <-chan struct{}) error {
+	for {
+		err := a.create()
+		if !errors.Is(err, zk.ErrNoServer) {
+			return err
+		}
+		select {
+		case <-stop:
+			return err
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// keep announces the master again when its session was lost. It ends when the
+// connection does.
+func (a *announcement) keep(events <-chan zk.Event) {
+	expired := false
+	for e := range events {
+		switch e.State {
+		case zk.StateExpired:
+			expired = true
+		case zk.StateHasSession:
+			if expired && a.create() == nil {
+				expired = false
+			}
+		}
+	}
+}
+
+func (a *announcement) create() error {
+	if a.zk.User != "" {
+		if err := a.conn.AddAuth("digest", []byte(a.zk.User+":"+a.zk.Password)); err != nil {
+			return fmt.Errorf("authentication: %w", err)
+		}
+	}
+	acl := zk.WorldACL(zk.PermAll)
+	if a.zk.User != "" {
+		acl = append(zk.AuthACL(zk.PermAll), zk.WorldACL(zk.PermRead)...)
+	}
+	for i := 1; i <= len(a.zk.Path); i++ {
+		if i == len(a.zk.Path) || a.zk.Path[i] == '/' {
+			if err := a.ensure(a.zk.Path[:i], acl); err != nil {
+				return err
+			}
+		}
+	}
+	if _, err := a.conn.Create(a.zk.Path+"/json.info_", a.info, zk.FlagEphemeral|zk.FlagSequence, acl); err != nil {
+		return err
+	}
+	if err := a.ensure(a.zk.Path+"/log_replicas", acl); err != nil {
+		return err
+	}
+	_, err := a.conn.Create(a.zk.Path+"/log_replicas/", a.replica, zk.FlagEphemeral|zk.FlagSequence, acl)
+	return err
+}
+
+func (a *announcement) ensure(node string, acl []zk.ACL) error {
+	_, err := a.conn.Create(node, nil, 0, acl)
+	if errors.Is(err, zk.ErrNodeExists) {
+		return nil
+	}
+	return err
+}
+
+func (a *announcement) dial(network, address string, timeout time.Duration) (net.Conn, error) {
+	c, err := net.DialTimeout(network, address, timeout)
+	if err != nil {
+		return nil, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.gone {
+		c.Close()
+		return nil, net.ErrClosed
+	}
+	clear(a.conns) // there is one at a time
+	a.conns[c] = struct{}{}
+	return c, nil
+}
+
+// cut keeps everything from ZooKeeper, which finds out by itself when the
+// session times out; mend ends that.
+func (a *announcement) cut() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.gone = true
+	for c := range a.conns {
+		c.Close()
+	}
+}
+
+func (a *announcement) mend() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.gone = false
+}
+
+// vanish is the end of a process that could not say goodbye.
+func (a *announcement) vanish() {
+	a.cut()
+	go a.conn.Close() // it waits for an answer that does not come
+}
+
+// close takes the nodes away at once.
+func (a *announcement) close() { a.conn.Close() }
+
+// quiet is no logger: what goes wrong is returned.
+type quiet struct{}
+
+func (quiet) Printf(string, ...any) {}
