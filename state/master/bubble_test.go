@@ -143,7 +143,7 @@ func newBed(t *testing.T, change func(*Options)) *bed {
 	logger, hook := logtest.NewNullLogger()
 	logger.SetLevel(logrus.DebugLevel)
 	o := options(first)
-	o.Source, o.Log = Auto, logger
+	o.Source, o.Log, o.MaxBytes = Auto, logger, 64<<20
 	if change != nil {
 		change(&o)
 	}
@@ -224,10 +224,11 @@ func (b *bed) truth(at leader.Address) []string {
 	b.t.Helper()
 	w := New(b.watcher.o)
 	w.fetcher.client.Transport = b.network
-	doc, lead, err := w.fetch(b.t.Context(), at)
+	doc, _, err := w.fetch(b.t.Context(), at)
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	lead := leader.Address{Host: doc.leader.Host, Port: doc.leader.Port}
 	c := state.NewCluster()
 	c.Apply(state.Event{Snapshot: w.said(b.t.Context(), doc, lead).Snapshot})
 	return clusterLines(c)

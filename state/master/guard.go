@@ -2,6 +2,7 @@ package master
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"toponym/state"
@@ -162,8 +163,24 @@ func (g *guard) expire(now time.Time) (events []state.Event) {
 	for id, until := range g.quiet {
 		if !now.Before(until) {
 			delete(g.quiet, id)
-			events = append(events, state.Event{FrameworkGone: id})
+			if !g.shows(id, events) {
+				events = append(events, state.Event{FrameworkGone: id})
+			}
 		}
 	}
 	return events
+}
+
+// shows reports whether a framework has tasks beside those that go now: then
+// the master knows it, whether it said so or not.
+func (g *guard) shows(framework string, going []state.Event) bool {
+	for t := range g.cluster.TasksOf(framework) {
+		goes := slices.ContainsFunc(going, func(e state.Event) bool {
+			return e.AgentGone == t.AgentID || e.TaskGone != nil && *e.TaskGone == t.Key
+		})
+		if _, away := g.away[t.AgentID]; !goes && !away {
+			return true
+		}
+	}
+	return false
 }

@@ -1,6 +1,10 @@
 package master
 
-import "toponym/state"
+import (
+	"maps"
+
+	"toponym/state"
+)
 
 // journal is what a stream has told of while a full state was asked for. The
 // state may have been made before these events or after them, and does not say
@@ -9,12 +13,14 @@ import "toponym/state"
 type journal struct {
 	tasks              map[state.TaskKey]struct{}
 	agents, frameworks map[string]bool
+	went               map[string]bool // those of them that went, and may be there again
 	// News of tasks that were not known then: the state may bring them.
-	statuses []*state.Status
+	statuses map[state.TaskKey][]*state.Status
 }
 
 func newJournal() *journal {
-	return &journal{tasks: map[state.TaskKey]struct{}{}, agents: map[string]bool{}, frameworks: map[string]bool{}}
+	return &journal{tasks: map[state.TaskKey]struct{}{}, agents: map[string]bool{}, frameworks: map[string]bool{}, went: map[string]bool{},
+		statuses: map[state.TaskKey][]*state.Status{}}
 }
 
 // note takes an event of the stream down. It is for a nil journal too.
@@ -23,21 +29,33 @@ func (j *journal) note(e state.Event, c *state.Cluster) {
 	case j == nil:
 	case e.Task != nil:
 		j.tasks[e.Task.Key] = struct{}{}
+		delete(j.statuses, e.Task.Key)
 	case e.Status != nil:
-		if c.Task(e.Status.Task) == nil {
-			j.statuses = append(j.statuses, e.Status)
+		if k := e.Status.Task; c.Task(k) == nil {
+			j.statuses[k] = append(j.statuses[k], e.Status)
 		} else {
-			j.tasks[e.Status.Task] = struct{}{}
+			j.tasks[k] = struct{}{}
 		}
 	case e.Agent != nil:
 		j.agents[e.Agent.ID] = true
 	case e.AgentGone != "":
-		j.agents[e.AgentGone] = true
+		j.agents[e.AgentGone], j.went[e.AgentGone] = true, true
 	case e.Framework != nil:
 		j.frameworks[e.Framework.ID] = true
 	case e.FrameworkGone != "":
-		j.frameworks[e.FrameworkGone] = true
+		j.frameworks[e.FrameworkGone], j.went[e.FrameworkGone] = true, true
 	}
+}
+
+// rest are the events that correct did not know where to put. They are to be
+// applied after the state.
+func (j *journal) rest() (events []state.Event) {
+	for _, statuses := range j.statuses {
+		for _, s := range statuses {
+			events = append(events, state.Event{Status: s})
+		}
+	}
+	return events
 }
 
 // correct gives a state with what the journal has in the place of what the
@@ -46,8 +64,7 @@ func (j *journal) correct(s said, c *state.Cluster) said {
 	out := state.Snapshot{Leader: s.Leader, Masters: s.Masters}
 	for _, t := range s.Tasks {
 		_, task := j.tasks[t.Key]
-		framework := j.frameworks[t.Key.Framework] && c.Framework(t.Key.Framework) == nil
-		if !task && !framework && !j.agents[t.AgentID] {
+		if !task && !j.went[t.Key.Framework] && !j.went[t.AgentID] {
 			out.Tasks = append(out.Tasks, t)
 		}
 	}
@@ -56,7 +73,10 @@ func (j *journal) correct(s said, c *state.Cluster) said {
 			out.Tasks = append(out.Tasks, t)
 		}
 	}
+	// The state shows what is on an agent, unless it was made before that came.
+	later := maps.Clone(j.agents)
 	for _, a := range s.Agents {
+		delete(later, a.ID)
 		if !j.agents[a.ID] {
 			out.Agents = append(out.Agents, a)
 		}
@@ -65,6 +85,8 @@ func (j *journal) correct(s said, c *state.Cluster) said {
 		if a := c.Agent(id); a != nil {
 			out.Agents = append(out.Agents, a)
 		}
+	}
+	for id := range later {
 		for t := range c.TasksOn(id) {
 			if _, done := j.tasks[t.Key]; !done {
 				out.Tasks = append(out.Tasks, t)
@@ -81,6 +103,6 @@ func (j *journal) correct(s said, c *state.Cluster) said {
 			out.Frameworks = append(out.Frameworks, f)
 		}
 	}
-	s.Snapshot, s.later = &out, j.agents
+	s.Snapshot, s.later = &out, later
 	return s
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"toponym/state"
 	"toponym/state/leader"
 )
 
@@ -151,8 +150,8 @@ func (f *follower) resynced(ctx context.Context, r reread) error {
 		defer f.fetcher.work.end()
 		carry(r.doc, f.sink.Cluster)
 		f.believe(f.at, j.correct(r.said, f.sink.Cluster))
-		for _, s := range j.statuses {
-			f.sink.Apply(state.Event{Status: s})
+		for _, e := range j.rest() {
+			f.sink.Apply(e)
 		}
 		f.sink.Publish()
 	})
