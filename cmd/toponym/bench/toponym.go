@@ -38,6 +38,7 @@ func (l *lab) startToponym(name string, cores []int, master netip.AddrPort, refr
 	settings, err := json.Marshal(map[string]any{
 		"masters":        []string{master.String()},
 		"refreshSeconds": int(refresh.Seconds()),
+		"resyncSeconds":  int(time.Hour.Seconds()),
 		"listener":       s.addr.Addr().String(),
 		"port":           s.addr.Port(),
 		"httplistener":   s.http.Addr().String(),
