@@ -46,8 +46,11 @@ var errNotState = errors.New("the answer is no state of a master: it is not an o
 // decode reads the body of an answer of `/master/state`, of Mesos 0.20 and
 // later. It holds no more than the parts that names need, and one value of
 // the rest at a time.
-func decode(body io.Reader) (*document, error) {
-	d := &decoder{reader: newReader(body), doc: &document{}}
+func decode(body io.Reader) (*document, error) { return decodeParts(body, false) }
+
+// decodeParts leaves the tasks out where that is wanted.
+func decodeParts(body io.Reader, light bool) (*document, error) {
+	d := &decoder{reader: newReader(body), doc: &document{}, light: light}
 	if d.Kind() != '{' {
 		if err := d.Skip(); err != nil {
 			return nil, syntax(err)
@@ -91,6 +94,7 @@ type decoder struct {
 	doc      *document
 	statuses statuses     // of the task that is being read
 	updating bool         // an update is being read, whose status says whose it is
+	light    bool         // tasks are skipped
 	addrs    []netip.Addr // of the network that is being read
 }
 
@@ -113,7 +117,9 @@ func (d *decoder) top(key []byte) error {
 	case "frameworks":
 		return d.array(d.frameworks)
 	case "orphan_tasks": // of frameworks that have not come back, before Mesos 1.2
-		return d.array(d.tasks)
+		if !d.light {
+			return d.array(d.tasks)
+		}
 	}
 	return d.skip()
 }
@@ -209,7 +215,9 @@ func (d *decoder) framework(f *state.Framework) error {
 		case "pid":
 			return d.upid(&f.PID, "framework "+f.ID)
 		case "tasks":
-			return d.array(d.tasks)
+			if !d.light {
+				return d.array(d.tasks)
+			}
 		}
 		return d.skip()
 	})

@@ -29,6 +29,7 @@ type fetcher struct {
 	scheme   string
 	maxBytes int64
 	old      map[leader.Address]bool // masters that know the old path only
+	light    bool                    // tasks are left out
 	work     work
 }
 
@@ -142,5 +143,5 @@ func (f *fetcher) read(resp *http.Response) (*document, error) {
 		}
 		body = z
 	}
-	return decode(&limited{r: body, left: f.maxBytes, max: f.maxBytes})
+	return decodeParts(&limited{r: body, left: f.maxBytes, max: f.maxBytes}, f.light)
 }

@@ -58,10 +58,10 @@ func (w *Watcher) followStream(ctx context.Context, s *stream) error {
 		f.lead = own
 	}
 	w.o.Leaders.Led(s.at)
-	unsure := !s.who.known()
+	pids := false
 	w.background(func() {
 		defer w.fetcher.work.end()
-		unsure = carry(s.first.doc, w.sink.Cluster) || unsure
+		pids = carry(s.first.doc, w.sink.Cluster)
 		s.first.doc.who = s.who
 		state := w.said(ctx, s.first.doc, f.lead)
 		if ctx.Err() == nil {
@@ -74,7 +74,7 @@ func (w *Watcher) followStream(ctx context.Context, s *stream) error {
 	w.report.following(s.at, s.first.doc)
 	w.status.following(s.at, time.Now())
 	f.published = time.Now()
-	f.resync.first(f, unsure)
+	f.resync.first(f, !s.who.known(), pids)
 	s.first.doc = nil // the cluster has it now
 
 	batches, ended := make(chan []message), make(chan error, 1)
@@ -105,6 +105,8 @@ func (f *follower) loop(ctx context.Context, batches <-chan []message, ended <-c
 			if err := f.resynced(ctx, r); err != nil {
 				return err
 			}
+		case <-f.resync.pieces:
+			f.comparePiece()
 		case do := <-f.news:
 			do()
 		case <-f.o.Leaders.Changed():
@@ -181,15 +183,15 @@ func (f *follower) apply(ctx context.Context, now time.Time, e state.Event) {
 	case e.Agent != nil:
 		f.locateAgent(ctx, e.Agent)
 	case e.Framework != nil:
-		if !carryPID(e.Framework, f.sink.Cluster) {
-			f.resync.soon(f, now) // only a state says its pid
+		if !carryPID(e.Framework, f.sink.Cluster) { // only a state says it
+			f.resync.learns(f, now)
 		}
 		f.locateFramework(ctx, e.Framework)
 	}
 	f.resync.journal.note(e, f.sink.Cluster)
 	f.sink.Apply(f.guard.event(now, e))
 	if f.guard.unsettled() {
-		f.resync.soon(f, now) // it shows which tasks of an agent that came back are over
+		f.resync.settles(f, now)
 	}
 	if f.changed.IsZero() {
 		f.changed = now

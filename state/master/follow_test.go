@@ -19,6 +19,7 @@ func TestFollows(t *testing.T) {
 		b := newBed(t, func(o *Options) { o.Source = Stream; o.Resync = 1000 * time.Hour })
 		apps := b.populate(60)
 		defer b.run()()
+		time.Sleep(pace) // pids come beside
 		wantLines(t, "at first", b.now(), b.truth(first))
 		asked := len(b.network.requests())
 		life := sim.NewLife(b.cluster, apps, sim.LifeOptions{Seed: 7})

@@ -17,8 +17,19 @@ type said struct {
 	*state.Snapshot
 	recovered []string // agents that have not come back
 	who       identity
-	v1        bool            // from the operator API, which waits for the recovery
-	later     map[string]bool // agents of which the stream has told since
+	v1        bool                       // from the operator API, which waits for the recovery
+	later     map[string]bool            // agents that the stream has told of, and that came after this was made
+	keys      map[state.TaskKey]struct{} // of Tasks; nil until somebody needs them
+}
+
+// index makes the keys.
+func (s *said) index() {
+	if s.keys == nil {
+		s.keys = make(map[state.TaskKey]struct{}, len(s.Tasks))
+		for _, t := range s.Tasks {
+			s.keys[t.Key] = struct{}{}
+		}
+	}
 }
 
 // nothing reports whether a state tells of nothing at all.
@@ -42,13 +53,19 @@ func (g *guard) premature(now time.Time, s said) bool {
 //
 // The tasks of s come to be the cluster's: nobody else may change them.
 func (g *guard) state(now time.Time, s said) state.Event {
+	b := g.believe(now, s)
+	return state.Event{Snapshot: &b.out}
+}
+
+// believe takes a full state into the guard's account.
+func (g *guard) believe(now time.Time, s said) *belief {
 	g.learnLeader(now, s)
-	b := belief{guard: g, now: now, recovered: setOf(s.recovered), out: *s.Snapshot}
+	b := &belief{guard: g, now: now, recovered: setOf(s.recovered), out: *s.Snapshot}
 	b.agents(s.Snapshot)
-	b.tasks(s.Snapshot)
+	b.tasks(s)
 	b.frameworks(s.Snapshot)
 	maps.DeleteFunc(g.back, func(id string, _ *unconfirmed) bool { return !s.later[id] }) // shown what runs on them
-	return state.Event{Snapshot: &b.out}
+	return b
 }
 
 // learnLeader opens the time of agents to come back when another master leads.
@@ -134,19 +151,16 @@ func (b *belief) agents(s *state.Snapshot) {
 }
 
 // tasks keeps those on agents that are kept.
-func (b *belief) tasks(s *state.Snapshot) {
+func (b *belief) tasks(s said) {
 	b.missed = map[string]time.Time{}
 	if len(b.kept) == 0 {
 		return
 	}
-	shown := map[state.TaskKey]bool{}
-	for _, t := range s.Tasks {
-		shown[t.Key] = true
-	}
+	s.index()
 	for id := range b.kept {
 		until := b.away[id].until
 		for t := range b.cluster.TasksOn(id) {
-			if shown[t.Key] {
+			if _, shown := s.keys[t.Key]; shown {
 				continue
 			}
 			b.out.Tasks = append(b.out.Tasks, t)

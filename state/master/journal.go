@@ -58,25 +58,21 @@ func (j *journal) rest() (events []state.Event) {
 	return events
 }
 
-// correct gives a state with what the journal has in the place of what the
-// state says of it, as the cluster knows it by now.
+// told reports whether the stream has told of a task, so that a state says
+// nothing of it.
+func (j *journal) told(t *state.Task) bool {
+	_, told := j.tasks[t.Key]
+	return told || j.went[t.Key.Framework] || j.went[t.AgentID]
+}
+
+// correct gives a state with what the journal has of agents and frameworks in
+// the place of what the state says of them, as the cluster knows them by now.
 func (j *journal) correct(s said, c *state.Cluster) said {
-	out := state.Snapshot{Leader: s.Leader, Masters: s.Masters}
-	for _, t := range s.Tasks {
-		_, task := j.tasks[t.Key]
-		if !task && !j.went[t.Key.Framework] && !j.went[t.AgentID] {
-			out.Tasks = append(out.Tasks, t)
-		}
-	}
-	for k := range j.tasks {
-		if t := c.Task(k); t != nil {
-			out.Tasks = append(out.Tasks, t)
-		}
-	}
-	// The state shows what is on an agent, unless it was made before that came.
-	later := maps.Clone(j.agents)
+	out := *s.Snapshot
+	out.Agents, out.Frameworks = nil, nil
+	s.later = maps.Clone(j.agents)
 	for _, a := range s.Agents {
-		delete(later, a.ID)
+		delete(s.later, a.ID)
 		if !j.agents[a.ID] {
 			out.Agents = append(out.Agents, a)
 		}
@@ -84,13 +80,6 @@ func (j *journal) correct(s said, c *state.Cluster) said {
 	for id := range j.agents {
 		if a := c.Agent(id); a != nil {
 			out.Agents = append(out.Agents, a)
-		}
-	}
-	for id := range later {
-		for t := range c.TasksOn(id) {
-			if _, done := j.tasks[t.Key]; !done {
-				out.Tasks = append(out.Tasks, t)
-			}
 		}
 	}
 	for _, f := range s.Frameworks {
@@ -103,6 +92,6 @@ func (j *journal) correct(s said, c *state.Cluster) said {
 			out.Frameworks = append(out.Frameworks, f)
 		}
 	}
-	s.Snapshot, s.later = &out, later
+	s.Snapshot = &out
 	return s
 }

@@ -2,161 +2,193 @@ package master
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"iter"
+	"runtime"
 	"time"
 
+	"toponym/state"
 	"toponym/state/leader"
 )
 
-// settle is how long a full state waits that is asked for because of an event:
+// settle is how long a reading waits that is asked for because of an event:
 // others like it mostly follow.
 const settle = 2 * time.Second
 
-// resync reads the whole state now and then beside a stream, which does not
-// tell everything: agents that are unreachable or gone leave without a word,
-// and frameworks have no pids.
+// resync reads the state now and then beside a stream, which does not tell
+// everything: agents that are unreachable or gone leave without a word. In
+// between, when frameworks came of which it does not tell the pid, the state
+// is read for these alone.
 type resync struct {
-	at      time.Time // when the next is to be read
-	last    time.Time // when the last full state was read, of whichever kind
-	journal *journal  // what came since it was asked for; nil while none is read
+	full  time.Time // when the next full state is to be read
+	light time.Time // when the next is to be read for pids; zero for never
+	last  time.Time // when the last of either was asked for
+
+	journal *journal // what came since it was asked for; nil while none is read
 	done    chan reread
 	cancel  context.CancelFunc
+
+	// While a state is compared piece by piece: always ready, the next piece,
+	// and the state.
+	pieces   chan struct{}
+	piece    func() (struct{}, bool)
+	stopping func()
+	compared *document
 }
 
 // reread is a state that was read beside a stream.
 type reread struct {
-	doc  *document
-	said said
-	err  error
+	light bool
+	doc   *document
+	said  said
+	err   error
 }
 
-// first plans the first reading: at once where it has something to tell.
-func (r *resync) first(f *follower, atOnce bool) {
+// first plans the first reading: at once where the beginning of the stream
+// leaves something to learn.
+func (r *resync) first(f *follower, unknownLeader, pids bool) {
 	now := time.Now()
 	r.done = make(chan reread, 1)
-	r.at, r.last = now, now
-	if !atOnce {
-		r.at = now.Add(about(f.o.Resync))
+	r.full, r.last = now.Add(about(f.o.Resync)), now
+	if unknownLeader {
+		r.full = now
+	} else if pids {
+		r.light = now
 	}
 }
 
-// soon has the next reading come soon, but not more often than a poll would.
-func (r *resync) soon(f *follower, now time.Time) {
-	at := r.last.Add(f.o.Interval)
-	if least := now.Add(settle); at.Before(least) {
-		at = least
+// soon is when a reading may begin that an event asks for: not more often than
+// a poll would.
+func (r *resync) soon(f *follower, now time.Time) time.Time {
+	at, least := r.last.Add(f.o.Interval), now.Add(settle)
+	if at.Before(least) {
+		return least
 	}
-	if at.Before(r.at) {
-		r.at = at
+	return at
+}
+
+// settles has a full state read soon: it shows which tasks of an agent that
+// came back are over.
+func (r *resync) settles(f *follower, now time.Time) {
+	if at := r.soon(f, now); at.Before(r.full) {
+		r.full = at
+	}
+}
+
+// learns has the pids of frameworks read soon.
+func (r *resync) learns(f *follower, now time.Time) {
+	if r.light.IsZero() {
+		r.light = r.soon(f, now)
 	}
 }
 
 // next is when a reading is to begin; zero while one is under way.
 func (r *resync) next() time.Time {
-	if r.journal != nil {
+	switch {
+	case r.journal != nil:
 		return time.Time{}
+	case !r.light.IsZero() && r.light.Before(r.full):
+		return r.light
 	}
-	return r.at
+	return r.full
 }
 
 // start begins a reading when it is time.
 func (r *resync) start(ctx context.Context, f *follower, now time.Time) {
-	if r.journal != nil || now.Before(r.at) {
+	if r.journal != nil || now.Before(r.next()) {
 		return
 	}
-	r.journal = newJournal()
-	r.at, r.last = now.Add(about(f.o.Resync)), now
+	light := now.Before(r.full)
+	if r.journal, r.last, r.light = newJournal(), now, (time.Time{}); !light {
+		r.full = now.Add(about(f.o.Resync))
+	}
 	ctx, r.cancel = context.WithCancel(ctx)
 	w, at, lead := f.Watcher, f.at, f.lead
 	go func() {
 		var got reread
-		w.background(func() { got = w.readBeside(ctx, at, lead) })
+		w.background(func() { got = w.readBeside(ctx, at, lead, light) })
 		r.done <- got
 	}()
 }
 
 // stop waits for the end of a reading that is under way.
 func (r *resync) stop(f *follower) {
-	if r.journal != nil {
-		r.cancel()
+	if r.journal == nil {
+		return
+	}
+	if r.cancel(); r.pieces == nil {
 		<-r.done
-		f.fetcher.work.end()
+	} else {
+		r.stopping()
 	}
-}
-
-// readBeside reads the whole state of the master that is followed.
-func (w *Watcher) readBeside(ctx context.Context, at, lead leader.Address) (r reread) {
-	r.doc, r.err = w.readWhole(ctx, at)
-	if r.err == nil {
-		if own, err := leader.ParseAddress(pidOf(r.doc.leader)); err == nil {
-			lead = own
-		}
-		r.said = w.said(ctx, r.doc, lead)
-	}
-	if ctx.Err() != nil {
-		r.err = ctx.Err()
-	}
-	return r
-}
-
-// readWhole asks for the state, of the operator API where the state itself is
-// not for us.
-func (w *Watcher) readWhole(ctx context.Context, at leader.Address) (*document, error) {
-	doc, _, err := w.fetch(ctx, at)
-	refused := (*statusError)(nil)
-	if err == nil || !errors.As(err, &refused) || refused.status < 400 || refused.status > 404 {
-		return doc, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, w.o.Timeout)
-	defer cancel()
-	resp, _, v1err := w.fetcher.call(ctx, at, "GET_STATE")
-	if v1err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	w.fetcher.work.begin()
-	m, v1err := newEventDecoder().read(&limited{r: resp.Body, left: w.o.MaxBytes, max: w.o.MaxBytes})
-	if v1err != nil || m.doc == nil {
-		return nil, errors.Join(err, v1err)
-	}
-	return m.doc, nil
+	f.fetcher.work.end()
 }
 
 // resynced takes in a state that was read beside the stream. It gives an error
 // when the stream is not that of the leader.
 func (f *follower) resynced(ctx context.Context, r reread) error {
-	j := f.resync.journal
-	f.resync.journal = nil
-	f.resync.cancel()
+	s := &f.resync
 	now := time.Now()
 	if r.err != nil {
-		f.fetcher.work.end()
+		s.finish(f)
 		if ctx.Err() == nil {
 			f.report.notResynced(r.err)
 			f.status.failed(r.err, now)
-			f.resync.at = now.Add(about(max(f.o.Interval, retryAfter(r.err))))
+			again := now.Add(about(max(f.o.Interval, retryAfter(r.err))))
+			if r.light {
+				s.light = again
+			} else {
+				s.full = again
+			}
 		}
 		return nil
 	}
 	if known := f.guard.leader; r.doc.who.known() && known.known() && !known.same(r.doc.who) {
-		f.fetcher.work.end()
+		s.finish(f)
 		return fmt.Errorf("the state is that of another leader than the event stream of %s", f.at)
 	}
 	if own, err := leader.ParseAddress(pidOf(r.doc.leader)); err == nil {
 		f.lead = own
 	}
-	f.background(func() {
-		defer f.fetcher.work.end()
-		carry(r.doc, f.sink.Cluster)
-		f.believe(f.at, j.correct(r.said, f.sink.Cluster))
-		for _, e := range j.rest() {
-			f.sink.Apply(e)
-		}
-		f.sink.Publish()
-	})
-	f.changed, f.published = time.Time{}, time.Now()
-	f.report.resynced(r.doc)
-	f.status.resynced(now)
+	if r.light {
+		f.learnPIDs(r.doc.frameworks)
+		s.finish(f)
+		f.report.resynced(r.doc)
+		return nil
+	}
+	carry(r.doc, f.sink.Cluster)
+	s.compared, s.pieces = r.doc, make(chan struct{})
+	close(s.pieces)
+	s.piece, s.stopping = iter.Pull(compare(f.guard, s.journal, r.said, now, comparedAtOnce, f.put))
 	return nil
+}
+
+// comparePiece takes in the next piece of a state.
+func (f *follower) comparePiece() {
+	runtime.Gosched() // queries have their turn
+	s := &f.resync
+	if _, more := s.piece(); more {
+		return
+	}
+	f.report.resynced(s.compared)
+	f.status.resynced(time.Now())
+	f.status.keeping(f.guard.keeping())
+	s.finish(f)
+}
+
+// finish ends a reading.
+func (r *resync) finish(f *follower) {
+	r.cancel()
+	r.journal, r.pieces, r.piece, r.stopping, r.compared = nil, nil, nil, nil, nil
+	f.fetcher.work.end()
+}
+
+// learnPIDs takes in what only a state says of frameworks, unless the stream
+// has told of them since.
+func (f *follower) learnPIDs(frameworks []*state.Framework) {
+	for _, w := range frameworks {
+		if f.sink.Cluster.Framework(w.ID) != nil && !f.resync.journal.frameworks[w.ID] {
+			f.put(state.Event{Framework: w})
+		}
+	}
 }
