@@ -198,9 +198,18 @@ func (s *Set) finish() Changes {
 }
 
 // affected are the tasks whose records may be others than before: the changed
-// ones, and all of a changed agent or framework.
+// ones, and all of an agent whose addresses changed or a framework whose name
+// did. The pid of a scheduler is none of their business.
 func (s *Set) affected(c *state.Cluster, d state.Delta) []state.TaskKey {
-	if len(d.Agents) == 0 && len(d.Frameworks) == 0 {
+	agents := slices.DeleteFunc(slices.Clone(d.Agents), func(id string) bool {
+		before, after := s.agents[id], c.Agent(id)
+		return before != nil && after != nil && slices.Equal(before.Addrs, after.Addrs)
+	})
+	frameworks := slices.DeleteFunc(slices.Clone(d.Frameworks), func(id string) bool {
+		before, after := s.frameworks[id], c.Framework(id)
+		return before != nil && after != nil && before.Name == after.Name
+	})
+	if len(agents) == 0 && len(frameworks) == 0 {
 		return d.Tasks
 	}
 	left, _, _ := c.Counts()
@@ -222,10 +231,10 @@ func (s *Set) affected(c *state.Cluster, d state.Delta) []state.TaskKey {
 			}
 		}
 	}
-	for _, id := range d.Agents {
+	for _, id := range agents {
 		add(c.TasksOn(id))
 	}
-	for _, id := range d.Frameworks {
+	for _, id := range frameworks {
 		add(c.TasksOf(id))
 	}
 	return keys
