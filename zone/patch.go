@@ -79,8 +79,8 @@ func (z *Zone) set(name records.Name, d *records.Data) {
 		id = w.number(z, name)
 	}
 	n := &Node{Name: w.names[id].name, Data: d, origin: uint8(origin)}
-	n.targets = w.targets(z, d.SRV)
 	old := z.at(id)
+	n.targets = w.targets(z, d.SRV, old)
 	if old != nil {
 		n.Apex = old.Apex
 		z.counts.add(old.Data, -1)
