@@ -5,7 +5,7 @@ FUZZTIME ?= 1m
 RACE     := $(shell command -v $(or $(CC),cc) >/dev/null 2>&1 && echo -race)
 PACKAGES := cmd/toponym/e2e/packages.txt
 
-.PHONY: help run test e2e e2e-deps bench bench-flat bench-forward lint fuzz build
+.PHONY: help run test e2e e2e-deps bench bench-flat bench-forward bench-live lint fuzz build
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 10
@@ -45,6 +45,9 @@ bench-flat: ## measure latency while a state of 100,000 tasks is read over and o
 
 bench-forward: ## measure forwarding beside Unbound, dnsmasq and dnsdist
 	$(GO) run -tags bench ./cmd/toponym/bench -forward -o forward.bench.json
+
+bench-live: ## measure changes that events tell of, at 1,000 and at 100,000 tasks
+	$(GO) run -tags bench ./cmd/toponym/bench -live -o live.bench.json
 
 lint: ## gofmt, go vet, staticcheck
 	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "not formatted:"; echo "$$out"; exit 1; fi

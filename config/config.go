@@ -5,8 +5,7 @@
 // The file is that of Mesos-DNS, or the same keys in YAML or TOML. One table,
 // in settings.go, lists every key with its default, its meaning and the parser
 // of its values; loading, the check for unknown keys, suggestions and Describe
-// all walk that table. What a version accepts but does not act on yet is listed
-// in later.go.
+// all walk that table.
 //
 // What always holds: Load reports every fault of a file at once and never
 // panics; a Config that Load returned satisfies every rule of this package;
@@ -31,6 +30,7 @@ type Config struct {
 	Refresh                time.Duration // refreshSeconds: between two polls of the state
 	StateTimeout           time.Duration // stateTimeoutSeconds: for reading one state
 	StateMaxBytes          int64         // stateMaxBytes: largest answer of a master that is read, in bytes
+	StateSource            StateSource   // stateSource: stream, poll, or auto for the former where there is one
 	Resync                 time.Duration // resyncSeconds: between two full readings beside a stream
 	AgentReregisterTimeout time.Duration // agentReregisterTimeout: how long a failover may keep an agent away
 	MesosHTTPSOn           bool          // MesosHTTPSOn: speak HTTPS with the masters
@@ -124,6 +124,16 @@ type SRVScope string
 const (
 	SRVScopeLabels SRVScope = "labels" // where the port is open, as labels and mappings say
 	SRVScopeCompat SRVScope = "compat" // where Mesos-DNS points to
+)
+
+// StateSource says where the state of the cluster comes from.
+type StateSource string
+
+// The values of stateSource.
+const (
+	StateAuto   StateSource = "auto"
+	StateStream StateSource = "stream"
+	StatePoll   StateSource = "poll"
 )
 
 // Unhealthy says what becomes of unhealthy tasks while a healthy one of the

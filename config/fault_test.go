@@ -185,29 +185,3 @@ func TestSyntaxErrors(t *testing.T) {
 		}
 	}
 }
-
-func TestNotYetNamesSettings(t *testing.T) {
-	keys := map[string]bool{}
-	for _, s := range Settings() {
-		keys[s.Key] = true
-	}
-	for _, row := range notYet() {
-		if !keys[row.key] {
-			t.Errorf("%s is no setting", row.key)
-		}
-	}
-}
-
-// What has no effect yet is said once for each setting that was written.
-func TestNotYet(t *testing.T) {
-	_, warnings := mustLoad(t, "c.json", `{`+where+`,
-		"agentReregisterTimeout": 1}`)
-	for i, w := range warnings {
-		key, text, _ := strings.Cut(w, ": ")
-		warnings[i] = key
-		if text != "accepted, has no effect in this version" {
-			t.Error(w)
-		}
-	}
-	equalLines(t, warnings, []string{"agentReregisterTimeout"})
-}

@@ -52,7 +52,6 @@ func Load(path string, environ []string) (*Config, []Warning, error) {
 	l.environment(environ)
 	l.read()
 	l.check()
-	l.checkLater()
 	if len(l.faults) > 0 {
 		return nil, l.warnings, l.faults
 	}

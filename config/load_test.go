@@ -87,6 +87,7 @@ func TestDefaults(t *testing.T) {
 		{"publishStates", c.PublishStates, []string{"TASK_RUNNING"}},
 		{"viewDomains", c.ViewDomains, []string{"dcos.thisdcos.directory"}},
 		{"recursionAllow", len(c.RecursionAllow), 8},
+		{"stateSource", c.StateSource, StateAuto},
 		{"unhealthy", c.Unhealthy, UnhealthyExclude},
 		{"aliases", c.Aliases, map[string]string{"mesos.thisdcos.directory": "mesos", "thisdcos.global": "thisdcos.directory"}},
 	} {

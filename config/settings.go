@@ -89,6 +89,8 @@ func (c *Config) settings() []setting {
 		{key: "IAMConfigFile", def: "", doc: "file of the DC/OS service account", value: to(&c.IAMConfigFile, text)},
 
 		// From here on, what Mesos-DNS does not have.
+		{key: "stateSource", def: string(StateAuto), doc: "stream to follow the events of the master, poll to read its state again and again, auto for the stream where there is one",
+			value: to(&c.StateSource, choice(StateAuto, StateStream, StatePoll))},
 		{key: "resyncSeconds", def: 300, doc: "seconds between two full readings of the state beside the stream",
 			value: seconds(&c.Resync, 1)},
 		{key: "stateMaxBytes", def: 1 << 30, doc: "largest answer of a master that is read, in bytes",

@@ -115,15 +115,19 @@ func (h *history) labels() (list []state.Label) {
 	return list
 }
 
-// step makes a few changes.
-func (h *history) step() {
+// step makes a few changes, and gives them as events.
+func (h *history) step() (events []state.Event) {
 	for range 1 + h.IntN(4) {
 		switch h.IntN(10) {
 		case 0:
 			id := fmt.Sprintf("a-S%d", h.IntN(5))
 			h.agents[id] = &state.Agent{ID: id, PID: state.UPID{ID: "slave(1)", Host: "x", Port: 5051}, Addrs: h.addrs(2)}
+			events = append(events, state.Event{Agent: h.agents[id]})
 		case 1:
-			delete(h.agents, fmt.Sprintf("a-S%d", h.IntN(5)))
+			id := fmt.Sprintf("a-S%d", h.IntN(5))
+			delete(h.agents, id)
+			maps.DeleteFunc(h.tasks, func(_ state.TaskKey, t *state.Task) bool { return t.AgentID == id })
+			events = append(events, state.Event{AgentGone: id})
 		case 2:
 			id := fmt.Sprintf("f%d", h.IntN(3))
 			f := &state.Framework{ID: id, Name: []string{"marathon", "marathon.user", "marathon-user", "-", "web.marathon", "a-b.marathon"}[h.IntN(6)], Addrs: h.addrs(1)}
@@ -131,25 +135,32 @@ func (h *history) step() {
 				f.PID = state.UPID{ID: "scheduler", Host: "x", Port: 1234}
 			}
 			h.frameworks[id] = f
+			events = append(events, state.Event{Framework: f})
 		case 3:
 			h.leader = h.IntN(3)
+			s := h.snapshot()
+			events = append(events, state.Event{Masters: &state.Masters{Leader: s.Leader, All: s.Masters}})
 		case 5: // nothing but the health of a task changes
 			for k, t := range h.tasks {
 				flipped := *t
 				flipped.Health = state.Health(h.IntN(3))
 				h.tasks[k] = &flipped
+				events = append(events, state.Event{Task: &flipped})
 				break
 			}
 		case 4:
 			for k := range h.tasks {
 				delete(h.tasks, k)
+				events = append(events, state.Event{Status: &state.Status{Task: k, State: "TASK_FINISHED"}})
 				break
 			}
 		default:
 			t := h.task()
 			h.tasks[t.Key] = t
+			events = append(events, state.Event{Task: t})
 		}
 	}
+	return events
 }
 
 func (h *history) snapshot() *state.Snapshot {

@@ -212,18 +212,44 @@ func (s *Set) finish() Changes {
 }
 
 // affected are the tasks whose records may be others than before: the changed
-// ones, and all of a changed agent or framework.
+// ones, and all of an agent whose addresses changed or a framework whose name
+// did. The pid of a scheduler is none of their business.
 func (s *Set) affected(c *state.Cluster, d state.Delta) []state.TaskKey {
-	all, _, _ := c.Counts()
-	if len(d.Agents) == 0 && len(d.Frameworks) == 0 || len(d.Tasks) >= all {
+	agents := slices.DeleteFunc(slices.Clone(d.Agents), func(id string) bool {
+		before, after := s.agents[id], c.Agent(id)
+		return before != nil && after != nil && slices.Equal(before.Addrs, after.Addrs)
+	})
+	frameworks := slices.DeleteFunc(slices.Clone(d.Frameworks), func(id string) bool {
+		before, after := s.frameworks[id], c.Framework(id)
+		return before != nil && after != nil && before.Name == after.Name
+	})
+	if len(agents) == 0 && len(frameworks) == 0 {
 		return d.Tasks
 	}
-	agents, frameworks, listed := setOf(d.Agents), setOf(d.Frameworks), setOf(d.Tasks)
-	keys := slices.Clip(d.Tasks)
-	for t := range c.Tasks() {
-		if (agents[t.AgentID] || frameworks[t.Key.Framework]) && !listed[t.Key] {
-			keys = append(keys, t.Key)
+	left, _, _ := c.Counts()
+	for _, k := range d.Tasks {
+		if c.Task(k) != nil {
+			left--
 		}
+	}
+	if left == 0 {
+		return d.Tasks // all there are, as in a first state
+	}
+	listed := setOf(d.Tasks)
+	keys := slices.Clip(d.Tasks)
+	add := func(tasks iter.Seq[*state.Task]) {
+		for t := range tasks {
+			if !listed[t.Key] {
+				listed[t.Key] = true
+				keys = append(keys, t.Key)
+			}
+		}
+	}
+	for _, id := range agents {
+		add(c.TasksOn(id))
+	}
+	for _, id := range frameworks {
+		add(c.TasksOf(id))
 	}
 	return keys
 }

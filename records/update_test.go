@@ -3,6 +3,7 @@ package records_test
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"testing"
 
 	"toponym/records"
@@ -34,8 +35,8 @@ func everything() map[string]records.Options {
 	}
 }
 
-// A set that was updated step by step equals one that is built at once, and
-// the names that an update gives are those whose records changed.
+// A set that was updated step by step, by events and by full states, equals one
+// that is built at once, and the names that an update gives are those whose records changed.
 func TestUpdateEqualsBuild(t *testing.T) {
 	for name, o := range everything() {
 		t.Run(name, func(t *testing.T) {
@@ -52,9 +53,17 @@ func testHistory(t *testing.T, o records.Options, seed uint64) {
 	set := records.NewSet(o)
 	before := content(set)
 	for step := range 60 {
-		h.step()
+		events := h.step()
 		snapshot := h.snapshot()
-		changes := set.Update(c, c.Apply(state.Event{Snapshot: snapshot}))
+		if step == 0 || h.IntN(4) == 0 {
+			events = []state.Event{{Snapshot: snapshot}}
+		}
+		var delta state.Delta
+		for _, e := range events {
+			delta.Join(c.Apply(e))
+		}
+		delta.Compact()
+		changes := set.Update(c, delta)
 
 		fresh := state.NewCluster()
 		fresh.Apply(state.Event{Snapshot: snapshot})
@@ -172,5 +181,29 @@ func TestUpdateWithoutChange(t *testing.T) {
 	set.Update(c, c.Apply(state.Event{Snapshot: h.snapshot()}))
 	if d := c.Apply(state.Event{Snapshot: h.snapshot()}); !d.Empty() {
 		t.Errorf("the same state gives %+v", d)
+	}
+}
+
+// The tasks that stay on an agent which changed follow it, also when most
+// others went at the same time.
+func TestTasksThatStayOnAChangedAgent(t *testing.T) {
+	snapshot := func(tasks int, agent string) state.Event {
+		s := &state.Snapshot{
+			Leader:     state.Master{Host: "m", Port: 5050},
+			Agents:     []*state.Agent{{ID: "x-S0", Addrs: []netip.Addr{netip.MustParseAddr(agent)}}},
+			Frameworks: []*state.Framework{{ID: "f", Name: "marathon"}},
+		}
+		for i := range tasks {
+			s.Tasks = append(s.Tasks, &state.Task{Key: state.TaskKey{Framework: "f", ID: fmt.Sprint(i)}, Name: "web", AgentID: "x-S0", State: state.Running})
+		}
+		return state.Event{Snapshot: s}
+	}
+	c := state.NewCluster()
+	set := records.NewSet(options("host"))
+	set.Update(c, c.Apply(snapshot(5, "10.0.0.1")))
+	set.Update(c, c.Apply(snapshot(2, "10.0.0.2")))
+	built, _ := records.Build(c, options("host"))
+	if got, want := text(set), text(built); got != want {
+		t.Error(firstDifference(want, got))
 	}
 }

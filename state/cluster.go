@@ -6,35 +6,6 @@ import (
 	"slices"
 )
 
-// Snapshot is a full state of the cluster, as `/master/state` gives it.
-type Snapshot struct {
-	Leader     Master
-	Masters    []Master // every known one, the leader among them, in a stable order
-	Agents     []*Agent
-	Frameworks []*Framework
-	Tasks      []*Task
-}
-
-// Event is something that the leading master told us. Exactly one field is
-// set.
-type Event struct {
-	Snapshot *Snapshot
-}
-
-// Delta says what an event changed. A task, agent or framework is listed once,
-// whether it came, went or was replaced.
-type Delta struct {
-	Tasks      []TaskKey
-	Agents     []string
-	Frameworks []string
-	Masters    bool // the leader or the set of masters
-}
-
-// Empty reports whether nothing changed.
-func (d Delta) Empty() bool {
-	return len(d.Tasks) == 0 && len(d.Agents) == 0 && len(d.Frameworks) == 0 && !d.Masters
-}
-
 // Cluster is everything that the leading master told us and that names depend
 // on. It is owned by one goroutine.
 type Cluster struct {
@@ -43,61 +14,118 @@ type Cluster struct {
 	frameworks map[string]*Framework
 	leader     Master
 	masters    []Master
+
+	// The tasks by where they are, so that a change of one agent or framework
+	// costs what is on it and not what is in the cluster.
+	byAgent, byFramework index
 }
 
 // NewCluster returns a cluster of which nothing is known yet.
 func NewCluster() *Cluster {
 	return &Cluster{
-		tasks:      map[TaskKey]*Task{},
-		agents:     map[string]*Agent{},
-		frameworks: map[string]*Framework{},
+		tasks:       map[TaskKey]*Task{},
+		agents:      map[string]*Agent{},
+		frameworks:  map[string]*Framework{},
+		byAgent:     index{},
+		byFramework: index{},
 	}
 }
 
 // Apply takes an event in and says what it changed. Values that are equal to
 // the ones known are dropped, so that their pointers stay the same.
 func (c *Cluster) Apply(e Event) Delta {
-	if e.Snapshot == nil {
+	switch {
+	case e.Status != nil:
+		return c.update(e.Status)
+	case e.Task != nil:
+		return c.putTask(e.Task)
+	case e.TaskGone != nil:
+		return c.takeTasks(c.tasks[*e.TaskGone])
+	case e.Agent != nil:
+		return Delta{Agents: put(c.agents, e.Agent.ID, e.Agent, (*Agent).Equal)}
+	case e.AgentGone != "":
+		d := c.takeTasks(c.byAgent.list(e.AgentGone)...)
+		d.Agents = take(c.agents, e.AgentGone)
+		return d
+	case e.Framework != nil:
+		return Delta{Frameworks: put(c.frameworks, e.Framework.ID, e.Framework, (*Framework).Equal)}
+	case e.FrameworkGone != "":
+		d := c.takeTasks(c.byFramework.list(e.FrameworkGone)...)
+		d.Frameworks = take(c.frameworks, e.FrameworkGone)
+		return d
+	case e.Masters != nil:
+		return Delta{Masters: c.setMasters(e.Masters.Leader, e.Masters.All)}
+	case e.Snapshot != nil:
+		return c.replace(e.Snapshot)
+	}
+	return Delta{}
+}
+
+// update makes of a task the one that a status says it is now. A status of a
+// task that is not known, or of one of the same id elsewhere, says nothing:
+// it is older than what is known, or what is to come has all of it.
+func (c *Cluster) update(s *Status) Delta {
+	known := c.tasks[s.Task]
+	if known == nil || s.AgentID != "" && s.AgentID != known.AgentID {
 		return Delta{}
 	}
-	s := e.Snapshot
-	d := Delta{
-		Tasks:      replace(&c.tasks, s.Tasks, func(t *Task) TaskKey { return t.Key }, (*Task).Equal),
-		Agents:     replace(&c.agents, s.Agents, func(a *Agent) string { return a.ID }, (*Agent).Equal),
-		Frameworks: replace(&c.frameworks, s.Frameworks, func(f *Framework) string { return f.ID }, (*Framework).Equal),
+	t := *known
+	t.State, t.Health = s.State, s.Health
+	if !s.Addresses.Empty() {
+		t.Addresses = s.Addresses
 	}
-	if !c.leader.Equal(s.Leader) || !slices.EqualFunc(c.masters, s.Masters, Master.Equal) {
-		c.leader, c.masters = s.Leader, s.Masters
-		d.Masters = true
+	return c.putTask(&t)
+}
+
+func (c *Cluster) putTask(t *Task) Delta {
+	known := c.tasks[t.Key]
+	switch {
+	case t.Ended():
+		return c.takeTasks(known)
+	case known != nil && known.Equal(t):
+		return Delta{}
+	}
+	c.tasks[t.Key] = t
+	c.reindex(known, t)
+	return Delta{Tasks: []TaskKey{t.Key}}
+}
+
+// takeTasks removes tasks; nil is none.
+func (c *Cluster) takeTasks(tasks ...*Task) (d Delta) {
+	for _, t := range tasks {
+		if t != nil {
+			delete(c.tasks, t.Key)
+			c.reindex(t, nil)
+			d.Tasks = append(d.Tasks, t.Key)
+		}
 	}
 	return d
 }
 
-// replace makes *m hold the values of news and lists the keys whose value
-// changed, in the order of news. Of two values with one key the later counts.
-func replace[K comparable, V any](m *map[K]*V, news []*V, key func(*V) K, equal func(a, b *V) bool) []K {
-	old := *m
-	next := make(map[K]*V, len(news))
-	var changed []K
-	for _, v := range news {
-		k := key(v)
-		if o, ok := old[k]; ok && equal(o, v) {
-			v = o
-		}
-		next[k] = v
+// put makes v the value of a key, and gives the key where that is a change.
+func put[V any](m map[string]*V, key string, v *V, equal func(a, b *V) bool) []string {
+	if known := m[key]; known != nil && equal(known, v) {
+		return nil
 	}
-	for _, v := range news {
-		if k := key(v); next[k] == v && old[k] != v {
-			changed = append(changed, k)
-		}
+	m[key] = v
+	return []string{key}
+}
+
+// take removes a key, and gives it where it was there.
+func take[V any](m map[string]*V, key string) []string {
+	if m[key] == nil {
+		return nil
 	}
-	for k := range old {
-		if _, ok := next[k]; !ok {
-			changed = append(changed, k)
-		}
+	delete(m, key)
+	return []string{key}
+}
+
+func (c *Cluster) setMasters(leader Master, all []Master) (changed bool) {
+	if c.leader.Equal(leader) && slices.EqualFunc(c.masters, all, Master.Equal) {
+		return false
 	}
-	*m = next
-	return changed
+	c.leader, c.masters = leader, all
+	return true
 }
 
 // Task returns the task of that key, or nil.
@@ -117,6 +145,14 @@ func (c *Cluster) Masters() []Master { return c.masters }
 
 // Tasks are all tasks, in no order.
 func (c *Cluster) Tasks() iter.Seq[*Task] { return maps.Values(c.tasks) }
+
+// TasksOn are the tasks on an agent, which need not be known, in no order.
+func (c *Cluster) TasksOn(agentID string) iter.Seq[*Task] { return maps.Keys(c.byAgent[agentID]) }
+
+// TasksOf are the tasks of a framework, which need not be known, in no order.
+func (c *Cluster) TasksOf(frameworkID string) iter.Seq[*Task] {
+	return maps.Keys(c.byFramework[frameworkID])
+}
 
 // Agents are all agents, in no order.
 func (c *Cluster) Agents() iter.Seq[*Agent] { return maps.Values(c.agents) }

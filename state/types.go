@@ -29,6 +29,18 @@ func (t *Task) Running() bool { return t.State == Running }
 // Running is the state of a task that gets names.
 const Running = "TASK_RUNNING"
 
+// Ended reports whether the task's state is one after which a master no longer
+// lists it among the tasks of its framework: it is over, or its agent is away.
+// An unreachable one that comes back is told of as a task that was added.
+func (t *Task) Ended() bool {
+	switch t.State {
+	case "TASK_FINISHED", "TASK_FAILED", "TASK_KILLED", "TASK_ERROR", "TASK_LOST", "TASK_DROPPED",
+		"TASK_UNREACHABLE", "TASK_GONE", "TASK_GONE_BY_OPERATOR", "TASK_UNKNOWN":
+		return true
+	}
+	return false
+}
+
 // PortRange is one range of host ports that a task was given, both ends
 // included (mesos.proto, Value.Ranges; resource "ports").
 type PortRange struct {

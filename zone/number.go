@@ -61,17 +61,22 @@ func (w *writer) forget(z *Zone, id uint32) {
 }
 
 // targets numbers the targets of SRV records, and counts that they are pointed
-// to.
-func (w *writer) targets(z *Zone, srvs []records.SRV) *targets {
+// to. Those that the name had before have their numbers already: of a service
+// with many instances one comes or goes at a time.
+func (w *writer) targets(z *Zone, srvs []records.SRV, before *Node) *targets {
 	if len(srvs) == 0 {
 		return nil
 	}
+	had := earlier{node: before}
 	t := &targets{ids: make([]uint32, 0, len(srvs))}
 	// Most services have one record for each target. A map is needed only
 	// where that is not so.
 	var places map[uint32]uint32
 	for i, s := range srvs {
-		id := w.number(z, s.Target)
+		id, ok := had.number(s)
+		if !ok {
+			id = w.number(z, s.Target)
+		}
 		if places == nil && (w.names[id].refs&mark == 0) {
 			w.names[id].refs = (w.names[id].refs + 1) | mark
 			t.ids = append(t.ids, id)
@@ -100,6 +105,33 @@ func (w *writer) targets(z *Zone, srvs []records.SRV) *targets {
 		t.ids = append(make([]uint32, 0, len(t.ids)), t.ids...)
 	}
 	return t
+}
+
+// earlier finds the numbers of the targets of a node's records, asked for in the
+// order of records.
+type earlier struct {
+	node *Node // nil for none
+	next int   // record
+}
+
+func (e *earlier) number(s records.SRV) (uint32, bool) {
+	if e.node == nil || e.node.targets == nil {
+		return 0, false
+	}
+	for srvs := e.node.Data.SRV; e.next < len(srvs); e.next++ {
+		c := srvs[e.next].Compare(s)
+		if c > 0 {
+			break
+		}
+		if c == 0 {
+			place := uint32(e.next)
+			if of := e.node.targets.of; of != nil {
+				place = of[e.next]
+			}
+			return e.node.targets.ids[place], true
+		}
+	}
+	return 0, false
 }
 
 // mark is set in refs while the targets of a node are numbered, on those that

@@ -118,8 +118,8 @@ func (z *Zone) set(name records.Name, d *records.Data) {
 	}
 	n := z.node(w.names[id].name, d, place)
 	n.extra = x
-	n.targets = w.targets(z, d.SRV)
 	old := z.at(id)
+	n.targets = w.targets(z, d.SRV, old)
 	if old != nil {
 		n.Apex = old.Apex
 		z.counts.add(old, -1)

@@ -15,13 +15,17 @@ const backgroundNice = 10
 // Reading a state keeps a core busy for a second or more; with the same rights
 // as the others its thread would run for milliseconds while queries wait. The
 // thread ends with f, so nothing else ever runs with its niceness.
-func inBackground(f func() error) error {
-	failed := make(chan error, 1)
+//
+// It is for full states only. A change by itself is short, and a thread that
+// gives way would bring it in late: it is taken in like a query.
+func inBackground(f func()) {
+	done := make(chan struct{})
 	go func() {
+		defer close(done)
 		runtime.LockOSThread()
 		// Best effort: without it answers are late at times, not wrong.
 		_ = unix.Setpriority(unix.PRIO_PROCESS, 0, backgroundNice)
-		failed <- f()
+		f()
 	}()
-	return <-failed
+	<-done
 }

@@ -10,6 +10,7 @@ import (
 
 	"toponym/records"
 	"toponym/state"
+	"toponym/state/master"
 	"toponym/zone"
 )
 
@@ -26,6 +27,8 @@ type pipeline struct {
 	log     logrus.FieldLogger
 	omitted map[records.Omission]struct{} // what was logged as left out
 	both    map[records.Name]struct{}     // what was logged as owned by cluster and master files
+	pending state.Delta                   // what events changed and the zone does not show yet
+	known   bool                          // whether any event came
 }
 
 // maxOmissionsLogged bounds what is remembered, and logged a line each, of
@@ -45,12 +48,30 @@ func newPipeline(r records.Options, z zone.Options, log logrus.FieldLogger) *pip
 	}
 }
 
-// event applies one event. The zone becomes another only when its content
-// changed, and costs what changed.
-func (p *pipeline) event(e state.Event) {
+// sink is where the watcher hands over what it learns.
+func (p *pipeline) sink() master.Sink {
+	return master.Sink{Cluster: p.cluster, Apply: p.apply, Publish: p.publish}
+}
+
+// apply takes an event into the cluster. Nobody sees it before publish.
+func (p *pipeline) apply(e state.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delta := p.cluster.Apply(e)
+	p.pending.Join(p.cluster.Apply(e))
+	p.known = true
+}
+
+// publish brings the zone up to date with all events that were applied. It
+// becomes another only when its content changed, and costs what changed.
+func (p *pipeline) publish() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.known {
+		return
+	}
+	delta := p.pending
+	p.pending = state.Delta{}
+	delta.Compact()
 	var changes records.Changes
 	if !delta.Empty() {
 		changes = p.set.Update(p.cluster, delta)

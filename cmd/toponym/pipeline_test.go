@@ -33,6 +33,12 @@ func task(id, name, addr string) *state.Task {
 	}
 }
 
+// event applies one event and publishes it.
+func (p *pipeline) event(e state.Event) {
+	p.apply(e)
+	p.publish()
+}
+
 func testPipeline(t *testing.T) (*pipeline, *test.Hook) {
 	t.Helper()
 	return testPipelineOf(t, config.Defaults())

@@ -49,12 +49,20 @@ func addresses(hosts []config.HostPort) []leader.Address {
 
 func masterOptions(c *config.Config, l leader.Detector, log logrus.FieldLogger) (master.Options, error) {
 	o := master.Options{
-		Leaders:  l,
-		HTTPS:    c.MesosHTTPSOn,
-		Interval: c.Refresh,
-		Timeout:  c.StateTimeout,
-		MaxBytes: c.StateMaxBytes,
-		Log:      log,
+		Leaders:    l,
+		HTTPS:      c.MesosHTTPSOn,
+		Interval:   c.Refresh,
+		Resync:     c.Resync,
+		Reregister: c.AgentReregisterTimeout,
+		Timeout:    c.StateTimeout,
+		MaxBytes:   c.StateMaxBytes,
+		Log:        log,
+	}
+	switch c.StateSource {
+	case config.StateStream:
+		o.Source = master.Stream
+	case config.StatePoll:
+		o.Source = master.Poll
 	}
 	if c.MesosHTTPSOn || c.CACertFile != "" || c.CertFile != "" {
 		// Also without HTTPS to the masters: the login of iam may want it.

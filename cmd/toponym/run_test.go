@@ -98,7 +98,12 @@ func TestServe(t *testing.T) {
 	at := netip.MustParseAddrPort(web.Listener.Addr().String())
 	web.Config.Handler = sim.NewMaster(cluster.Cluster, sim.MasterOptions{Addr: at})
 	web.Start()
-	defer web.Close()
+	away := func() {
+		web.Listener.Close() // nobody comes back
+		web.CloseClientConnections()
+		web.Close()
+	}
+	defer away()
 
 	c := config.Defaults()
 	c.Masters = []config.HostPort{{Host: at.Addr().String(), Port: at.Port()}}
@@ -141,7 +146,7 @@ func TestServe(t *testing.T) {
 	}, "cart-shop still is at %v", before)
 
 	// A master that is away takes nothing with it.
-	web.Close()
+	away()
 	if got := ask(t, s, "nginx.marathon.mesos.", dns.TypeA); len(got) != 3 {
 		t.Errorf("without a master: %v", got)
 	}

@@ -90,6 +90,7 @@ func newServer(c *config.Config, log logrus.FieldLogger, cores int) (*server, er
 	if err != nil {
 		return nil, err
 	}
+	m.Background = inBackground
 	m.Busy = func() (done func()) { return spare(cores) }
 	s := &server{log: log, zooKeeper: zooKeeper, watcher: master.New(m), static: static, pipeline: newPipeline(r, z, log)}
 	if c.DNSOn {
@@ -130,11 +131,9 @@ func (s *server) run(ctx context.Context) error {
 	}
 	g.Go(func() error {
 		s.firstLook(ctx)
-		return inBackground(func() error { return s.watcher.Run(ctx, s.pipeline.event) })
+		return s.watcher.Run(ctx, s.pipeline.sink())
 	})
-	g.Go(func() error {
-		return inBackground(func() error { return s.static.Run(ctx, s.pipeline.static) })
-	})
+	g.Go(func() error { return s.static.Run(ctx, s.pipeline.static) })
 	if s.dns != nil {
 		g.Go(func() error { return s.dns.Run(ctx) })
 	}

@@ -57,6 +57,11 @@ type Scanner struct {
 // New returns a scanner of a document.
 func New(r io.Reader) *Scanner { return &Scanner{src: r, buf: make([]byte, bufferSize)} }
 
+// Reset makes s the scanner of another document, in the same memory.
+func (s *Scanner) Reset(r io.Reader) {
+	s.src, s.pos, s.end, s.offset, s.eof, s.err, s.depth = r, 0, 0, 0, false, nil, 0
+}
+
 // fill reads until more octets than before, from pos on, are in the buffer. It
 // reports false at the end of the document and after an error.
 func (s *Scanner) fill() bool {

@@ -7,13 +7,18 @@ import (
 	"net/netip"
 
 	"toponym/state"
+	"toponym/state/leader"
 )
 
-// document is what names depend on of an answer of `/master/state`.
+// document is what names depend on of a full state: an answer of
+// `/master/state`, of GET_STATE, or the first event of a stream.
 type document struct {
 	pid        state.UPID // of the master that answered
 	leader     state.UPID // of the master that leads; zero where none is named
+	who        identity   // of the master that answered
+	v1         bool       // whether it is the operator API's, which says no pids of frameworks
 	agents     []*state.Agent
+	recovered  []string // ids of agents that have not come back after a failover
 	frameworks []*state.Framework
 	tasks      []*state.Task
 	faults     faults
@@ -41,8 +46,11 @@ var errNotState = errors.New("the answer is no state of a master: it is not an o
 // decode reads the body of an answer of `/master/state`, of Mesos 0.20 and
 // later. It holds no more than the parts that names need, and one value of
 // the rest at a time.
-func decode(body io.Reader) (*document, error) {
-	d := &decoder{reader: newReader(body), doc: &document{}}
+func decode(body io.Reader) (*document, error) { return decodeParts(body, false) }
+
+// decodeParts leaves the tasks out where that is wanted.
+func decodeParts(body io.Reader, light bool) (*document, error) {
+	d := &decoder{reader: newReader(body), doc: &document{}, light: light}
 	if d.Kind() != '{' {
 		if err := d.Skip(); err != nil {
 			return nil, syntax(err)
@@ -55,6 +63,7 @@ func decode(body io.Reader) (*document, error) {
 	if err := d.End(); err != nil {
 		return nil, syntax(err)
 	}
+	d.doc.who.pid = pidOf(d.doc.pid)
 	return d.doc, nil
 }
 
@@ -73,7 +82,8 @@ func Decode(body io.Reader) (*state.Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := snapshot(doc, nil)
+	lead := masters(leader.Address{Host: doc.leader.Host, Port: doc.leader.Port}, nil)
+	s := &state.Snapshot{Leader: lead.Leader, Masters: lead.All, Agents: doc.agents, Frameworks: doc.frameworks, Tasks: doc.tasks}
 	literal(s)
 	return s, nil
 }
@@ -83,19 +93,33 @@ type decoder struct {
 	*reader
 	doc      *document
 	statuses statuses     // of the task that is being read
+	updating bool         // an update is being read, whose status says whose it is
+	light    bool         // tasks are skipped
 	addrs    []netip.Addr // of the network that is being read
 }
 
 func (d *decoder) top(key []byte) error {
 	switch string(key) {
+	case "id":
+		return d.unique(&d.doc.who.id)
+	case "elected_time":
+		n, _, err := d.number()
+		d.doc.who.elected = n
+		return err
 	case "leader":
 		return d.upid(&d.doc.leader, "the leader")
 	case "pid":
 		return d.upid(&d.doc.pid, "the master")
 	case "slaves":
-		return d.array(d.agent)
+		return d.array(d.agents)
+	case "recovered_slaves":
+		return d.array(d.recovered)
 	case "frameworks":
-		return d.array(d.framework)
+		return d.array(d.frameworks)
+	case "orphan_tasks": // of frameworks that have not come back, before Mesos 1.2
+		if !d.light {
+			return d.array(d.tasks)
+		}
 	}
 	return d.skip()
 }
@@ -114,20 +138,10 @@ func (d *decoder) upid(p *state.UPID, whose string) error {
 	return nil
 }
 
-func (d *decoder) agent() error {
+// agents reads one agent of a list.
+func (d *decoder) agents() error {
 	a := &state.Agent{}
-	err := d.object(func(key []byte) error {
-		switch string(key) {
-		case "id":
-			return d.unique(&a.ID)
-		case "hostname":
-			return d.unique(&a.Hostname)
-		case "pid":
-			return d.upid(&a.PID, "agent "+a.ID)
-		}
-		return d.skip()
-	})
-	if err != nil {
+	if err := d.agent(a); err != nil {
 		return err
 	}
 	if a.ID == "" {
@@ -138,25 +152,39 @@ func (d *decoder) agent() error {
 	return nil
 }
 
-func (d *decoder) framework() error {
-	f := &state.Framework{}
-	first := len(d.doc.tasks)
-	err := d.object(func(key []byte) error {
+// agent reads an agent of either API: the operator API has most of it inside
+// of its agent_info.
+func (d *decoder) agent(a *state.Agent) error {
+	return d.object(func(key []byte) error {
 		switch string(key) {
+		case "agent_info":
+			return d.agent(a)
 		case "id":
-			return d.common(&f.ID)
-		case "name":
-			return d.unique(&f.Name)
+			return d.identifier(d.unique, &a.ID)
 		case "hostname":
-			return d.unique(&f.Hostname)
+			return d.unique(&a.Hostname)
 		case "pid":
-			return d.upid(&f.PID, "framework "+f.ID)
-		case "tasks":
-			return d.array(d.task)
+			return d.upid(&a.PID, "agent "+a.ID)
 		}
 		return d.skip()
 	})
-	if err != nil {
+}
+
+// recovered reads one agent of the list of those that have not come back.
+func (d *decoder) recovered() error {
+	var a state.Agent
+	err := d.agent(&a)
+	if err == nil && a.ID != "" {
+		d.doc.recovered = append(d.doc.recovered, a.ID)
+	}
+	return err
+}
+
+// frameworks reads one framework of a list.
+func (d *decoder) frameworks() error {
+	f := &state.Framework{}
+	first := len(d.doc.tasks)
+	if err := d.framework(f); err != nil {
 		return err
 	}
 	if f.ID == "" {
@@ -170,4 +198,27 @@ func (d *decoder) framework() error {
 	}
 	d.doc.frameworks = append(d.doc.frameworks, f)
 	return nil
+}
+
+// framework reads a framework of either API.
+func (d *decoder) framework(f *state.Framework) error {
+	return d.object(func(key []byte) error {
+		switch string(key) {
+		case "framework_info":
+			return d.framework(f)
+		case "id":
+			return d.identifier(d.common, &f.ID)
+		case "name":
+			return d.unique(&f.Name)
+		case "hostname":
+			return d.unique(&f.Hostname)
+		case "pid":
+			return d.upid(&f.PID, "framework "+f.ID)
+		case "tasks":
+			if !d.light {
+				return d.array(d.tasks)
+			}
+		}
+		return d.skip()
+	})
 }

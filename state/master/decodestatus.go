@@ -21,6 +21,8 @@ type status struct {
 	state     string
 	health    state.Health
 	addresses addresses
+	task      string // whose status it is, which it says in an update
+	agent     string
 }
 
 // addresses is state.Addresses in memory that is used again.
@@ -75,6 +77,14 @@ func (d *decoder) status() error {
 			return d.health(&s.health)
 		case "labels":
 			return d.labels(ofAddress, d.addressLabel)
+		case "task_id":
+			if d.updating {
+				return d.identifier(d.unique, &s.task)
+			}
+		case "agent_id":
+			if d.updating {
+				return d.identifier(d.common, &s.agent)
+			}
 		case "container_status":
 			return d.object(func(key []byte) error {
 				if string(key) != "network_infos" {

@@ -2,17 +2,34 @@ package master
 
 import "toponym/state"
 
-func (d *decoder) task() error {
+// tasks reads one task of a list. Those that have ended are listed until their
+// framework knows of it, and have no names.
+func (d *decoder) tasks() error {
 	t := &state.Task{}
+	if err := d.task(t); err != nil {
+		return err
+	}
+	if t.Key.ID == "" {
+		d.doc.faults.note("a task without an id, name %.60q", t.Name)
+		return nil
+	}
+	d.doc.tasks = append(d.doc.tasks, t)
+	return nil
+}
+
+// task reads a task of either API.
+func (d *decoder) task(t *state.Task) error {
 	d.statuses.reset()
 	err := d.object(func(key []byte) error {
 		switch string(key) {
-		case "id":
-			return d.unique(&t.Key.ID)
+		case "id", "task_id":
+			return d.identifier(d.unique, &t.Key.ID)
+		case "framework_id":
+			return d.identifier(d.common, &t.Key.Framework)
 		case "name":
 			return d.common(&t.Name)
-		case "slave_id":
-			return d.common(&t.AgentID)
+		case "slave_id", "agent_id":
+			return d.identifier(d.common, &t.AgentID)
 		case "state":
 			return d.common(&t.State)
 		case "labels":
@@ -28,33 +45,8 @@ func (d *decoder) task() error {
 		}
 		return d.skip()
 	})
-	if err != nil {
-		return err
-	}
-	if t.Key.ID == "" {
-		d.doc.faults.note("a task without an id, name %.60q", t.Name)
-		return nil
-	}
 	t.Addresses, t.Health = d.statuses.best.addresses.clone(), d.statuses.newest.health
-	d.doc.tasks = append(d.doc.tasks, t)
-	return nil
-}
-
-func (d *decoder) resources(t *state.Task) error {
-	return d.object(func(key []byte) error {
-		if string(key) != "ports" {
-			return d.skip()
-		}
-		b, err := d.bytes()
-		if err != nil || len(b) == 0 {
-			return err
-		}
-		var perr error
-		if t.Ports, perr = state.ParsePorts(string(b)); perr != nil {
-			d.doc.faults.note("task %.60q: %v", t.Key.ID, perr)
-		}
-		return nil
-	})
+	return err
 }
 
 func (d *decoder) discovery(t *state.Task) error {

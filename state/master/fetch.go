@@ -1,19 +1,14 @@
 package master
 
 import (
-	"bufio"
 	"compress/gzip"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
-	"runtime"
 	"strings"
 
-	"toponym/state"
 	"toponym/state/leader"
 )
 
@@ -35,6 +30,7 @@ type fetcher struct {
 	auth     authentication
 	maxBytes int64
 	old      map[leader.Address]bool // masters that know the old path only
+	light    bool                    // tasks are left out
 	work     work
 }
 
@@ -90,7 +86,8 @@ func (f *fetcher) ask(ctx context.Context, at leader.Address) (*document, leader
 		resp.Body.Close()
 		return doc, next, err
 	}
-	return nil, at, fmt.Errorf("status 404 for %s and %s: is this a Mesos master?", statePath, oldStatePath)
+	return nil, at, &statusError{status: http.StatusNotFound,
+		text: fmt.Sprintf("status 404 for %s and %s: is this a Mesos master?", statePath, oldStatePath)}
 }
 
 func (f *fetcher) get(ctx context.Context, u *url.URL) (*http.Response, error) {
@@ -98,6 +95,10 @@ func (f *fetcher) get(ctx context.Context, u *url.URL) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	return f.send(req)
+}
+
+func (f *fetcher) send(req *http.Request) (*http.Response, error) {
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "Toponym")
 	resp, err := f.client.Do(req)
@@ -107,74 +108,25 @@ func (f *fetcher) get(ctx context.Context, u *url.URL) (*http.Response, error) {
 	return resp, nil
 }
 
-// short is an error without what is different each time: the URL, which the
-// caller names, and the port on this side.
-func short(err error) error {
-	if ue := (*url.Error)(nil); errors.As(err, &ue) {
-		err = ue.Err
-	}
-	if de := (*net.DNSError)(nil); errors.As(err, &de) {
-		// Its text quotes the connection to the resolver, "read udp
-		// 10.0.0.1:41872->10.0.0.2:53: i/o timeout"; the end is what happened.
-		return fmt.Errorf("looking up %s: %s", de.Name, strings.TrimSpace(de.Err[strings.LastIndex(de.Err, ": ")+1:]))
-	}
-	if oe := (*net.OpError)(nil); errors.As(err, &oe) {
-		return fmt.Errorf("%s: %w", oe.Op, oe.Err)
-	}
-	return err
-}
-
 func (f *fetcher) answer(u *url.URL, resp *http.Response) (*document, leader.Address, error) {
-	switch resp.StatusCode {
-	case http.StatusOK:
+	switch {
+	case resp.StatusCode == http.StatusOK:
 		doc, err := f.read(resp)
 		return doc, leader.Address{}, err
-	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+	case redirects(resp):
 		next, err := leader.Redirect(u, resp.Header.Get("Location"))
 		return nil, next, err
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return nil, leader.Address{}, errors.New(f.auth.refused(resp.StatusCode))
 	}
-	return nil, leader.Address{}, fmt.Errorf("status %d%s", resp.StatusCode, firstLine(resp.Body))
+	return nil, leader.Address{}, f.auth.refusal(resp)
 }
 
-// firstLine is the beginning of an error's body for the log.
-func firstLine(r io.Reader) string {
-	line, _ := bufio.NewReader(io.LimitReader(r, 200)).ReadString('\n')
-	if line = strings.TrimSpace(line); line != "" {
-		return fmt.Sprintf(": %q", line)
+// redirects reports whether an answer leads to another master.
+func redirects(resp *http.Response) bool {
+	switch resp.StatusCode {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return true
 	}
-	return ""
-}
-
-// errTooLarge is what reading beyond the limit gives.
-type errTooLarge int64
-
-func (e errTooLarge) Error() string {
-	return fmt.Sprintf("the answer is larger than stateMaxBytes = %d", int64(e))
-}
-
-// limited reads up to a number of bytes and fails beyond. Each piece of a state
-// is a slice of work, after which others may run.
-type limited struct {
-	r    io.Reader
-	left int64
-	max  int64
-}
-
-func (l *limited) Read(p []byte) (int, error) {
-	if l.left < 0 {
-		return 0, errTooLarge(l.max)
-	}
-	if int64(len(p)) > l.left {
-		p = p[:l.left+1] // one more, to see that there is more
-	}
-	runtime.Gosched()
-	n, err := l.r.Read(p)
-	if l.left -= int64(n); l.left < 0 {
-		return 0, errTooLarge(l.max)
-	}
-	return n, err
+	return false
 }
 
 func (f *fetcher) read(resp *http.Response) (*document, error) {
@@ -192,26 +144,5 @@ func (f *fetcher) read(resp *http.Response) (*document, error) {
 		}
 		body = z
 	}
-	return decode(&limited{r: body, left: f.maxBytes, max: f.maxBytes})
-}
-
-// snapshot makes the event of a document: known masters in a stable order, and
-// the leader at the end where it is none of them.
-func snapshot(doc *document, known []leader.Address) *state.Snapshot {
-	s := &state.Snapshot{
-		Leader:     state.Master{Host: doc.leader.Host, Port: doc.leader.Port},
-		Agents:     doc.agents,
-		Frameworks: doc.frameworks,
-		Tasks:      doc.tasks,
-	}
-	listed := false
-	for _, a := range known {
-		m := state.Master{Host: a.Host, Port: a.Port}
-		listed = listed || m.Equal(s.Leader)
-		s.Masters = append(s.Masters, m)
-	}
-	if !listed && s.Leader.Host != "" {
-		s.Masters = append(s.Masters, s.Leader)
-	}
-	return s
+	return decodeParts(&limited{r: body, left: f.maxBytes, max: f.maxBytes}, f.light)
 }

@@ -11,7 +11,6 @@ import (
 	"sync"
 	"testing"
 
-	"toponym/state"
 	"toponym/state/leader"
 )
 
@@ -251,9 +250,9 @@ func TestMastersOfASnapshot(t *testing.T) {
 		{nil, a, []leader.Address{a}},
 	}
 	for _, tt := range tests {
-		s := snapshot(&document{leader: state.UPID{ID: "master", Host: tt.lead.Host, Port: tt.lead.Port}}, tt.known)
+		s := masters(tt.lead, tt.known)
 		var got []leader.Address
-		for _, m := range s.Masters {
+		for _, m := range s.All {
 			got = append(got, leader.Address{Host: m.Host, Port: m.Port})
 		}
 		if !slices.Equal(got, tt.want) || s.Leader.Host != tt.lead.Host || s.Leader.Port != tt.lead.Port {

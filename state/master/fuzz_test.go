@@ -36,8 +36,10 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("read in other pieces it is something else: %v", err)
 		}
 
-		s := snapshot(doc, nil)
-		literal(s)
+		s, err := Decode(bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, a := range s.Agents {
 			checkAddrs(t, a.Addrs)
 		}

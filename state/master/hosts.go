@@ -33,7 +33,7 @@ type hosts struct {
 	now     func() time.Time
 
 	mu    sync.Mutex
-	known map[string]*lookup
+	found map[string]*lookup
 }
 
 type lookup struct {
@@ -42,7 +42,7 @@ type lookup struct {
 }
 
 func newHosts(r Resolve, now func() time.Time) *hosts {
-	return &hosts{resolve: r, now: now, known: map[string]*lookup{}}
+	return &hosts{resolve: r, now: now, found: map[string]*lookup{}}
 }
 
 // want is a host whose addresses depend on names.
@@ -51,42 +51,59 @@ type want struct {
 	names []string // in the order to prefer them
 }
 
+// wants are the hosts of a state whose addresses have to be looked up.
+type wants []want
+
+// add takes the address among the names of a host. Where none is, the host is
+// one that has to be looked up.
+func (w *wants) add(addrs *[]netip.Addr, names ...string) {
+	// The first that is an address wins over those that are names.
+	for _, n := range names {
+		if a, err := state.ParseAddr(n); err == nil {
+			*addrs = []netip.Addr{a}
+			return
+		}
+	}
+	names = slices.DeleteFunc(names, func(n string) bool { return !hostName(n) })
+	if len(names) > 0 {
+		*w = append(*w, want{addrs, names})
+	}
+}
+
+func (w *wants) masters(lead *state.Master, all []state.Master) {
+	w.add(&lead.Addrs, lead.Host)
+	for i := range all {
+		w.add(&all[i].Addrs, all[i].Host)
+	}
+}
+
+func (w *wants) agent(a *state.Agent)         { w.add(&a.Addrs, a.PID.Host, a.Hostname) }
+func (w *wants) framework(f *state.Framework) { w.add(&f.Addrs, f.PID.Host, f.Hostname) }
+
 // literal fills in the addresses that stand in a state, and gives what is left
 // to look up.
-func literal(s *state.Snapshot) []want {
-	var wants []want
-	add := func(addrs *[]netip.Addr, names ...string) {
-		// The first that is an address wins over those that are names.
-		for _, n := range names {
-			if a, err := state.ParseAddr(n); err == nil {
-				*addrs = []netip.Addr{a}
-				return
-			}
-		}
-		names = slices.DeleteFunc(names, func(n string) bool { return !hostName(n) })
-		if len(names) > 0 {
-			wants = append(wants, want{addrs, names})
-		}
-	}
-	add(&s.Leader.Addrs, s.Leader.Host)
-	for i := range s.Masters {
-		add(&s.Masters[i].Addrs, s.Masters[i].Host)
-	}
+func literal(s *state.Snapshot) wants {
+	var w wants
+	w.masters(&s.Leader, s.Masters)
 	for _, a := range s.Agents {
-		add(&a.Addrs, a.PID.Host, a.Hostname)
+		w.agent(a)
 	}
 	for _, f := range s.Frameworks {
-		add(&f.Addrs, f.PID.Host, f.Hostname)
+		w.framework(f)
 	}
-	return wants
+	return w
 }
 
 // fill resolves all names of a state.
 func (h *hosts) fill(ctx context.Context, s *state.Snapshot) {
-	wants := literal(s)
-	if len(wants) == 0 {
-		return
+	if w := literal(s); len(w) > 0 {
+		h.look(ctx, w)
+		h.forget()
 	}
+}
+
+// look resolves the names of hosts.
+func (h *hosts) look(ctx context.Context, wants wants) {
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	var g errgroup.Group
@@ -101,6 +118,21 @@ func (h *hosts) fill(ctx context.Context, s *state.Snapshot) {
 		}
 	}
 	_ = g.Wait() // look-ups give no errors, they leave names unknown
+	h.known(wants)
+}
+
+// remembered fills in what is known of hosts by now, and reports whether some
+// of it has to be looked up.
+func (h *hosts) remembered(wants wants) (due bool) {
+	h.known(wants)
+	for _, w := range wants {
+		due = due || slices.ContainsFunc(w.names, h.due)
+	}
+	return due
+}
+
+// known fills in the addresses of the names that are known.
+func (h *hosts) known(wants wants) {
 	for _, w := range wants {
 		for _, n := range w.names {
 			if addrs := h.addrs(n); len(addrs) > 0 {
@@ -109,7 +141,6 @@ func (h *hosts) fill(ctx context.Context, s *state.Snapshot) {
 			}
 		}
 	}
-	h.forget()
 }
 
 // forget drops names that are out of date. Those that the state has are not:
@@ -118,20 +149,20 @@ func (h *hosts) forget() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := h.now()
-	maps.DeleteFunc(h.known, func(_ string, l *lookup) bool { return !now.Before(l.until) })
+	maps.DeleteFunc(h.found, func(_ string, l *lookup) bool { return !now.Before(l.until) })
 }
 
 func (h *hosts) due(name string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	l := h.known[name]
+	l := h.found[name]
 	return l == nil || !h.now().Before(l.until)
 }
 
 func (h *hosts) addrs(name string) []netip.Addr {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if l := h.known[name]; l != nil {
+	if l := h.found[name]; l != nil {
 		return l.addrs
 	}
 	return nil
@@ -153,13 +184,13 @@ func (h *hosts) lookup(ctx context.Context, name string) {
 	defer h.mu.Unlock()
 	if err != nil || len(addrs) == 0 {
 		l := &lookup{until: h.now().Add(keepMissing)}
-		if before := h.known[name]; before != nil {
+		if before := h.found[name]; before != nil {
 			l.addrs = before.addrs
 		}
-		h.known[name] = l
+		h.found[name] = l
 		return
 	}
-	h.known[name] = &lookup{addrs: addrs, until: h.now().Add(keepFound)}
+	h.found[name] = &lookup{addrs: addrs, until: h.now().Add(keepFound)}
 }
 
 // hostName reports whether a string may be a host name, so that nothing else

@@ -195,8 +195,8 @@ func TestNamesAreForgotten(t *testing.T) {
 			filled(t, h, "stays", fmt.Sprint("once-", i))
 			time.Sleep(keepMissing)
 		}
-		if len(h.known) > 3 {
-			t.Errorf("%d names are kept", len(h.known))
+		if len(h.found) > 3 {
+			t.Errorf("%d names are kept", len(h.found))
 		}
 		delete(r.table, "stays")
 		time.Sleep(24 * time.Hour)

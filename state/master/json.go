@@ -15,6 +15,10 @@ type reader struct {
 	intern map[string]string
 }
 
+// maxInterned bounds what is kept of the strings of a stream, which may go on
+// for months.
+const maxInterned = 1 << 18
+
 func newReader(r io.Reader) *reader {
 	return &reader{Scanner: jsonscan.New(r), intern: map[string]string{}}
 }
@@ -63,11 +67,28 @@ func (r *reader) common(s *string) error {
 	}
 	known, ok := r.intern[string(b)]
 	if !ok {
+		if len(r.intern) >= maxInterned {
+			clear(r.intern)
+		}
 		known = string(b)
 		r.intern[known] = known
 	}
 	*s = known
 	return nil
+}
+
+// identifier reads an id, which is a string in a state and an object with a
+// value in the operator API.
+func (r *reader) identifier(read func(*string) error, id *string) error {
+	if r.Kind() != '{' {
+		return read(id)
+	}
+	return r.Object(func(key []byte) error {
+		if string(key) == "value" {
+			return read(id)
+		}
+		return r.Skip()
+	})
 }
 
 // number reads a number. Anything else leaves ok false, and so does one that is

@@ -100,27 +100,45 @@ func options(masters ...leader.Address) Options {
 	silent := logrus.New()
 	silent.Out = io.Discard
 	return Options{
-		Leaders:  leader.NewStatic(masters),
-		Interval: time.Minute,
-		Timeout:  10 * time.Second,
-		MaxBytes: 1 << 20,
-		Log:      silent,
+		Leaders:    leader.NewStatic(masters),
+		Source:     Poll,
+		Interval:   time.Minute,
+		Resync:     5 * time.Minute,
+		Reregister: 10 * time.Minute,
+		Timeout:    10 * time.Second,
+		MaxBytes:   1 << 20,
+		Log:        silent,
 		Resolve: func(_ context.Context, host string) ([]netip.Addr, error) {
 			return nil, errors.New("no look-ups in this test")
 		},
 	}
 }
 
+// into has a watcher that does not run hand its events to out.
+func (w *Watcher) into(out func(state.Event)) {
+	w.sink = sinkOf(out)
+	if w.guard == nil {
+		w.guard = newGuard(w.sink.Cluster, w.o.Reregister)
+	}
+	w.guard.cluster = w.sink.Cluster
+}
+
+// sinkOf is a sink for what is handed out, without a cluster that remembers it.
+func sinkOf(out func(state.Event)) Sink {
+	return Sink{Cluster: state.NewCluster(), Apply: out, Publish: func() {}}
+}
+
 // readOnce polls once. Nothing may be handed out beside an error.
 func readOnce(t testing.TB, w *Watcher) (*state.Snapshot, error) {
 	t.Helper()
 	var s *state.Snapshot
-	err := w.poll(t.Context(), func(e state.Event) {
+	w.into(func(e state.Event) {
 		if s != nil {
 			t.Error("two events of one reading")
 		}
 		s = e.Snapshot
 	})
+	err := w.poll(t.Context())
 	if (s == nil) != (err != nil) {
 		t.Fatalf("state %+v, error %v", s, err)
 	}

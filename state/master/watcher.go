@@ -3,14 +3,9 @@ package master
 import (
 	"context"
 	"crypto/tls"
-	"errors"
-	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
-	"regexp"
-	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -19,40 +14,68 @@ import (
 	"toponym/state/leader"
 )
 
+// Source is where the state comes from.
+type Source uint8
+
+// The sources. Auto is the stream where a master has one, else the poll.
+const (
+	Auto Source = iota
+	Stream
+	Poll
+)
+
 // Options say where the state is read from.
 type Options struct {
 	Leaders  leader.Detector
+	Source   Source
 	HTTPS    bool
 	TLS      func() *tls.Config // for each new connection of HTTPS; nil for the system's
-	Interval time.Duration      // between two readings
-	Timeout  time.Duration      // of asking one of Masters, all redirects included
-	MaxBytes int64              // of one answer, decompressed
-	Username string             // for Basic authentication; empty for none
-	Password string
-	Account  func() (Account, error) // who logs in, for each login; nil for nobody
-	Resolve  Resolve                 // of host names; nil for the system's resolver
+	Interval time.Duration      // between two readings of a poll, and the least between two beside a stream
+	Resync   time.Duration      // between two readings beside a stream
+	// Reregister is for how long agents that a new leader does not have yet are
+	// believed in.
+	Reregister time.Duration
+	Timeout    time.Duration // of asking one of Masters, all redirects included
+	MaxBytes   int64         // of one answer or event, decompressed
+	Username   string        // for Basic authentication; empty for none
+	Password   string
+	Account    func() (Account, error) // who logs in, for each login; nil for nobody
+	Resolve    Resolve                 // of host names; nil for the system's resolver
 	// Busy is called when a state begins to arrive, and what it gives when all
 	// is done with it: in between a core is at work. It may be nil.
 	Busy func() (done func())
-	Log  logrus.FieldLogger
+	// Background runs what keeps a core at work, and comes back when it is
+	// done. It may be nil.
+	Background func(func())
+	Log        logrus.FieldLogger
 }
 
-// Watcher reads the state of the leading master over and over.
+// Sink takes what is believed of the cluster. All is called from the goroutine
+// of Run, or while that waits.
+type Sink struct {
+	// Cluster is what was believed so far. Run reads it; only Apply changes it.
+	Cluster *state.Cluster
+	// Apply takes an event into the cluster.
+	Apply func(state.Event)
+	// Publish makes all that was applied visible. It is called once for events
+	// that came together.
+	Publish func()
+}
+
+// Watcher follows the leading master.
 type Watcher struct {
 	o       Options
 	fetcher *fetcher
 	hosts   *hosts
+	report  report
+	status  statusBoard
 
-	lastError string // what was logged, to log it once
-	lastFault string
-	following leader.Address
+	// What follows belongs to Run.
+	sink     Sink
+	guard    *guard
+	tryAgain time.Time // when to try the stream again after a master had none
+	lacking  time.Time // since when there is neither a stream nor a reason to poll
 }
-
-// How long to wait after failures.
-const (
-	firstBackoff = 500 * time.Millisecond
-	maxBackoff   = 30 * time.Second
-)
 
 // New returns a watcher. It does nothing before Run.
 func New(o Options) *Watcher {
@@ -78,134 +101,103 @@ func New(o Options) *Watcher {
 			old:      map[leader.Address]bool{},
 			work:     work{busy: o.Busy},
 		},
-		hosts: newHosts(o.Resolve, time.Now),
+		hosts:  newHosts(o.Resolve, time.Now),
+		report: report{log: o.Log},
 	}
 }
 
-// work tells when a core is at work: from the first octet of a state until all
-// is done with it.
-type work struct {
-	busy func() (done func())
-	done func()
-}
+// Times of trying again.
+const (
+	firstBackoff = 500 * time.Millisecond
+	maxBackoff   = 30 * time.Second
+	// streamRetry is how often a master that had no stream is asked for one.
+	streamRetry = 10 * time.Minute
+	// lived is how long a stream lasts that was not in vain: after a shorter
+	// one the next is waited for ever longer.
+	lived = 10 * time.Second
+	// lackTime is for how long a master may be without a stream, for whatever
+	// reason, before its state is polled: longer than it takes to recover.
+	lackTime = 2 * registryTime
+)
 
-func (w *work) begin() {
-	if w.busy != nil && w.done == nil {
-		w.done = w.busy()
-	}
-}
-
-func (w *work) end() {
-	if w.done != nil {
-		w.done()
-		w.done = nil
-	}
-}
-
-// Run reads the state at once and then at each interval until ctx ends, and
-// hands each good state to out. A reading that fails is tried again, first
-// soon and then ever later, but not later than the interval.
-func (w *Watcher) Run(ctx context.Context, out func(state.Event)) error {
+// Run follows the leading master until ctx ends and tells the sink what is
+// believed. What fails is tried again, first soon and then ever later, but not
+// later than the interval. It gives no error.
+func (w *Watcher) Run(ctx context.Context, sink Sink) error {
+	w.sink, w.guard = sink, newGuard(sink.Cluster, w.o.Reregister)
 	failures := 0
-	for {
-		wait := w.o.Interval
-		if err := w.poll(ctx, out); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			w.failed(err)
-			wait = backoff(failures, w.o.Interval)
+	for ctx.Err() == nil {
+		wait, err := w.turn(ctx, &failures)
+		if ctx.Err() != nil {
+			break
+		}
+		if err != nil {
+			w.report.failed(err)
+			w.status.failed(err, time.Now())
+			wait = max(backoff(failures, w.o.Interval), retryAfter(err))
 			failures++
-		} else {
-			failures = 0
 		}
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-w.o.Leaders.Changed():
+			w.tryAgain = time.Time{}
 		case <-time.After(wait):
 		}
+		w.expire(time.Now())
 	}
+	return nil
 }
 
-// backoff is how long to wait after a number of failures: twice as long after
-// each, with a random part, so that all servers of a cluster do not ask a
-// master that comes back at the same time.
-func backoff(failures int, interval time.Duration) time.Duration {
-	most := min(maxBackoff, interval)
-	d := min(firstBackoff<<min(failures, 10), most)
-	return d/2 + rand.N(d/2+1)
-}
-
-// poll reads the state once.
-func (w *Watcher) poll(ctx context.Context, out func(state.Event)) error {
-	defer w.fetcher.work.end()
-	var errs []error
-	for _, at := range w.o.Leaders.Candidates() {
-		doc, lead, err := w.fetch(ctx, at)
-		if err != nil {
-			errs = append(errs, err)
-			if ctx.Err() != nil {
-				break
-			}
-			continue
+// turn reads the state once, or follows the stream to its end. It gives for how
+// long to wait then, or an error.
+func (w *Watcher) turn(ctx context.Context, failures *int) (wait time.Duration, err error) {
+	if w.o.Source == Poll || w.o.Source == Auto && time.Now().Before(w.tryAgain) {
+		if err = w.poll(ctx); err == nil {
+			*failures = 0
 		}
-		w.o.Leaders.Led(lead)
-		s := snapshot(doc, w.o.Leaders.Masters())
-		w.hosts.fill(ctx, s)
-		if err := ctx.Err(); err != nil {
-			return err // the look-ups may have been broken off
-		}
-		w.succeeded(lead, doc)
-		out(state.Event{Snapshot: s})
-		return nil
+		return w.o.Interval, err
 	}
-	if len(errs) == 0 {
-		return errors.New("no masters to ask")
+	began := time.Now()
+	followed, err := w.follow(ctx)
+	if followed && time.Since(began) >= lived {
+		*failures = 0
 	}
-	return errors.Join(errs...)
+	if followed || ctx.Err() != nil {
+		w.lacking = time.Time{}
+		return 0, err
+	}
+	if w.lacking.IsZero() {
+		w.lacking = began
+	}
+	none := lacksStream(err) || time.Since(w.lacking) > lackTime
+	if w.o.Source == Stream || !none || w.poll(ctx) != nil {
+		return 0, err
+	}
+	// The master answers, so it is the stream that it does not have.
+	w.report.polling(err, w.o.Interval)
+	w.tryAgain = time.Now().Add(streamRetry)
+	*failures = 0
+	return w.o.Interval, nil
 }
 
-// fetch asks one master. Each has the whole time for itself: a master that is
-// frozen takes the connection and says nothing, and must not use up the time
-// of the one that leads meanwhile.
-func (w *Watcher) fetch(ctx context.Context, at leader.Address) (*document, leader.Address, error) {
-	ctx, cancel := context.WithTimeout(ctx, w.o.Timeout)
-	defer cancel()
-	return w.fetcher.fetch(ctx, at)
+// expire gives up what was believed in for long enough.
+func (w *Watcher) expire(now time.Time) {
+	events := w.guard.expire(now)
+	for _, e := range events {
+		w.sink.Apply(e)
+	}
+	if len(events) > 0 {
+		w.report.gaveUp(events)
+		w.sink.Publish()
+	}
+	w.status.keeping(w.guard.keeping())
 }
 
-// failed logs why no state was read: once, and again when the reason changes.
-func (w *Watcher) failed(err error) {
-	reason := strings.ReplaceAll(err.Error(), "\n", "; ")
-	// What a master wrote, and where in its answer a fault is, may differ each
-	// time. The reason is the same all the same.
-	same := changing.ReplaceAllString(reason, "")
-	if same == w.lastError {
-		w.o.Log.Debugf("still no state: %s", reason)
+// background runs what keeps a core at work.
+func (w *Watcher) background(f func()) {
+	if w.o.Background == nil {
+		f()
 		return
 	}
-	w.lastError = same
-	w.o.Log.Warnf("no state of the cluster: %s; what was known stays; trying again", reason)
-}
-
-// changing is the part of a reason that is not the reason.
-var changing = regexp.MustCompile(`"(?:[^"\\]|\\.)*"| at octet \d+`)
-
-// succeeded logs a new leader, the end of a failure, and parts that were left
-// out: each once.
-func (w *Watcher) succeeded(lead leader.Address, doc *document) {
-	if lead != w.following || w.lastError != "" {
-		w.o.Log.Infof("reading the state of the leading master at %s: %d tasks, %d agents, %d frameworks",
-			lead, len(doc.tasks), len(doc.agents), len(doc.frameworks))
-	}
-	w.following, w.lastError = lead, ""
-	fault := ""
-	if doc.faults.count > 0 {
-		fault = fmt.Sprintf("%d parts of the state were left out, one of them: %s", doc.faults.count, doc.faults.example)
-	}
-	if fault != "" && fault != w.lastFault {
-		w.o.Log.Warn(fault)
-	}
-	w.lastFault = fault
+	w.o.Background(f)
 }

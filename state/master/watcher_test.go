@@ -58,7 +58,7 @@ func script(o Options, steps ...func() (*http.Response, error)) *scripted {
 		s.starts = append(s.starts, time.Since(begin))
 		return steps[len(s.starts)-1]()
 	})
-	if err := s.Run(ctx, func(state.Event) { s.events = append(s.events, time.Since(begin)) }); err != nil {
+	if err := s.Run(ctx, sinkOf(func(state.Event) { s.events = append(s.events, time.Since(begin)) })); err != nil {
 		panic(err) // Run gives no error
 	}
 	return s
@@ -253,7 +253,7 @@ func TestEnd(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				done := make(chan error)
 				events := 0
-				go func() { done <- w.Run(ctx, func(state.Event) { events++ }) }()
+				go func() { done <- w.Run(ctx, sinkOf(func(state.Event) { events++ })) }()
 				synctest.Wait()
 				logged, begin := len(hook.AllEntries()), time.Now()
 				cancel()
@@ -274,7 +274,7 @@ func TestEnd(t *testing.T) {
 func TestEndedBeforeItBegan(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := New(options(nobody(t))).Run(ctx, func(state.Event) { t.Error("an event") })
+	err := New(options(nobody(t))).Run(ctx, sinkOf(func(state.Event) { t.Error("an event") }))
 	if err != nil {
 		t.Error(err)
 	}

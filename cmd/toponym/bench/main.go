@@ -20,6 +20,7 @@ import (
 const (
 	childGenerate = "generate"
 	childSimulate = "simulate"
+	childLive     = "live"
 )
 
 func main() {
@@ -29,6 +30,8 @@ func main() {
 		err = generate(os.Args[2:], os.Stdout)
 	case len(os.Args) > 1 && os.Args[1] == childSimulate:
 		err = simulate(os.Args[2:], os.Stdout)
+	case len(os.Args) > 1 && os.Args[1] == childLive:
+		err = live(os.Args[2:], os.Stdout)
 	default:
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		err = bench(ctx, os.Args[1:], os.Stdout, os.Stderr)
@@ -50,6 +53,7 @@ type report struct {
 	Zone    *zoneFacts `json:",omitempty"`
 	Runs    []run      `json:",omitempty"`
 	Flat    []flatRun  `json:",omitempty"`
+	Live    []liveRun  `json:",omitempty"`
 }
 
 func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -63,16 +67,19 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer l.close()
 	r := report{Machine: l.machine(), Options: o}
-	if o.Flat {
+	switch {
+	case o.Flat:
 		r.Flat, err = l.flat()
-	} else if o.Forward {
+	case o.Live:
+		r.Live, err = l.live()
+	case o.Forward:
 		r.Zone, r.Runs, err = l.forward()
-	} else {
+	default:
 		r.Zone, r.Runs, err = l.compare()
 	}
 	r.Machine.Versions = versions()
 	// What was measured before a failure is worth keeping.
-	if len(r.Runs)+len(r.Flat) > 0 {
+	if len(r.Runs)+len(r.Flat)+len(r.Live) > 0 {
 		r.print(stdout)
 		err = errors.Join(err, r.save(o.Output))
 	}

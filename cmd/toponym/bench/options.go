@@ -28,6 +28,10 @@ type options struct {
 	FlatTasks        int
 	FlatSeconds      float64
 	Rate             int
+	Live             bool
+	LiveTasks        int
+	LiveSeconds      float64
+	LiveRate         int
 	Toponym          string `json:"-"`
 	Output           string `json:"-"`
 	WithoutInstaller bool   `json:"-"`
@@ -57,6 +61,10 @@ func parseOptions(args []string, stderr io.Writer) (o options, err error) {
 	fs.IntVar(&o.FlatTasks, "flat-tasks", 100_000, "tasks of the cluster of -flat")
 	fs.Float64Var(&o.FlatSeconds, "flat-seconds", 15, "how long one run of -flat takes")
 	fs.IntVar(&o.Rate, "rate", 2000, "queries per second of -flat")
+	fs.BoolVar(&o.Live, "live", false, "measure cost and lateness of changes that events tell of")
+	fs.IntVar(&o.LiveTasks, "live-tasks", 100_000, "tasks of the large cluster of -live; the small one has a hundredth")
+	fs.Float64Var(&o.LiveSeconds, "live-seconds", 60, "how long one run of -live takes")
+	fs.IntVar(&o.LiveRate, "live-rate", 1000, "changes of tasks per second of -live")
 	fs.StringVar(&o.Toponym, "toponym", "", "a program to measure instead of building one")
 	fs.StringVar(&o.Output, "o", "", "file for all rounds as JSON")
 	fs.BoolVar(&o.WithoutInstaller, "no-install", false, "do not install missing packages")
@@ -98,6 +106,9 @@ func (o *options) check() error {
 	within("window", float64(o.Window), 1, maxWindow)
 	within("flat-tasks", float64(o.FlatTasks), 100, 1_000_000)
 	within("flat-seconds", o.FlatSeconds, 0.1, 600)
+	within("live-tasks", float64(o.LiveTasks), 10_000, 1_000_000)
+	within("live-seconds", o.LiveSeconds, 1, 3600)
+	within("live-rate", float64(o.LiveRate), 1, 100_000)
 	within("rate", float64(o.Rate), 1, 20_000)
 	known := func(name string, got, all []string) {
 		for _, s := range got {

@@ -12,6 +12,10 @@ import (
 // print writes what BENCHMARKS.md shows.
 func (r *report) print(w io.Writer) {
 	r.Machine.print(w)
+	if r.Options.Live {
+		r.printLive(w)
+		return
+	}
 	if r.Options.Flat {
 		r.printFlat(w)
 		return

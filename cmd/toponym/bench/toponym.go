@@ -44,6 +44,7 @@ func (l *lab) startToponymWith(name string, cores []int, master netip.AddrPort, 
 	all := map[string]any{
 		"masters":        []string{master.String()},
 		"refreshSeconds": int(refresh.Seconds()),
+		"resyncSeconds":  int(time.Hour.Seconds()),
 		"listener":       s.addr.Addr().String(),
 		"port":           s.addr.Port(),
 		"httplistener":   s.http.Addr().String(),

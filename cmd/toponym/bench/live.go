@@ -1,0 +1,167 @@
+//go:build bench && linux && (amd64 || arm64)
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// liveRun is one measurement of a cluster that changes all the time.
+type liveRun struct {
+	Round, Tasks int
+	Late         lateness
+	Changes      float64 // per second, while CPU was measured
+	CPU          float64 // µs for each change
+	Before       Memory
+	After        Memory
+	Foreign      float64
+	Disturbed    bool
+}
+
+// live follows small and large clusters that change at the same rate.
+func (l *lab) live() (all []liveRun, err error) {
+	for round := 1; round <= l.o.Rounds; round++ {
+		for _, tasks := range []int{l.o.LiveTasks / 100, l.o.LiveTasks} {
+			r, err := l.liveOnce(tasks)
+			if err != nil {
+				return all, err
+			}
+			r.Round = round
+			all = append(all, r)
+			l.logf("round %d of %d, %d tasks: p99 %.0f µs, %.1f µs CPU for each of %.0f changes per second",
+				round, l.o.Rounds, tasks, r.Late.P99, r.CPU, r.Changes)
+		}
+	}
+	return all, nil
+}
+
+// liveOnce measures cost for half of the time and lateness for the other half:
+// looking whether a change is there costs the server more than the change.
+func (l *lab) liveOnce(tasks int) (r liveRun, err error) {
+	r.Tasks = tasks
+	addr, err := freePort()
+	if err != nil {
+		return r, err
+	}
+	master, err := l.start("live", []int{l.o.ClientCore}, l.self, childLive, "-listen", addr.String(),
+		"-tasks", strconv.Itoa(tasks), "-seed", strconv.FormatUint(l.o.Seed, 10), "-rate", strconv.Itoa(l.o.LiveRate))
+	if err != nil {
+		return r, err
+	}
+	defer l.stop(master)
+	steps := func() (float64, error) {
+		text, err := get("http://" + addr.String() + stepsPath)
+		if err != nil {
+			return 0, err
+		}
+		return strconv.ParseFloat(text, 64)
+	}
+	if err := master.await(2*time.Minute, func() error { _, err := steps(); return err }); err != nil {
+		return r, err
+	}
+	s, err := l.startToponym("live-"+toponymName, []int{l.o.ServerCore}, addr, time.Hour)
+	if err != nil {
+		return r, err
+	}
+	defer l.stop(s.proc)
+	time.Sleep(5 * time.Second) // the state that is read beside the stream at first
+
+	from, err := now()
+	if err != nil {
+		return r, err
+	}
+	if r.Before, err = resident(from, s.proc); err != nil {
+		return r, err
+	}
+	first, err := steps()
+	if err != nil {
+		return r, err
+	}
+	half := time.Duration(l.o.LiveSeconds / 2 * float64(time.Second))
+	time.Sleep(half)
+	last, err := steps()
+	if err != nil {
+		return r, err
+	}
+	to, err := now()
+	if err != nil {
+		return r, err
+	}
+	cpu := used(from, to, s.proc)
+	r.Changes = (last - first) / to.at.Sub(from.at).Seconds()
+	r.CPU = float64(cpu) / float64(time.Microsecond) / (last - first)
+	both := []int{l.o.ServerCore, l.o.ClientCore}
+	slices.Sort(both)
+	r.Foreign = foreign(from, to, both, cpu+used(from, to, master)+to.self-from.self)
+	r.Disturbed = r.Foreign > disturbedAbove
+
+	if r.Late, err = l.late(addr.String(), s.addr.String(), half); err != nil {
+		return r, err
+	}
+	if to, err = now(); err != nil {
+		return r, err
+	}
+	r.After, err = resident(to, s.proc)
+	return r, err
+}
+
+// late has the master look how late its changes are seen.
+func (l *lab) late(master, server string, d time.Duration) (late lateness, err error) {
+	u := "http://" + master + probePath + "?" + url.Values{"dns": {server}, "seconds": {fmt.Sprint(d.Seconds())}}.Encode()
+	resp, err := (&http.Client{Timeout: d + time.Minute}).Get(u)
+	if err != nil {
+		return late, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1000)) // without it the error is shorter
+		return late, fmt.Errorf("looking how late changes are: %s", text)
+	}
+	return late, json.NewDecoder(resp.Body).Decode(&late)
+}
+
+func resident(m moment, p *process) (Memory, error) {
+	mem, err := m.procs.memory(p.pid())
+	return mem.megabytes(), err
+}
+
+func (r *report) printLive(w io.Writer) {
+	o := r.Options
+	fmt.Fprintf(w, "A simulated cluster in which %s tasks change per second, %v s, followed by its events; medians of %d rounds, the maximum is of all. On one core, the master on another.\n\n",
+		number(float64(o.LiveRate), 0), o.LiveSeconds, o.Rounds)
+	var rows [][]string
+	for _, tasks := range []int{o.LiveTasks / 100, o.LiveTasks} {
+		var runs []liveRun
+		longest, mark := 0.0, ""
+		for _, x := range r.Live {
+			if x.Tasks == tasks {
+				runs = append(runs, x)
+				longest = max(longest, x.Late.Max)
+				if x.Disturbed {
+					mark = "*"
+				}
+			}
+		}
+		if len(runs) == 0 {
+			continue
+		}
+		of := func(figure func(liveRun) float64) float64 { return medianOf(runs, figure) }
+		rows = append(rows, []string{number(float64(tasks), 0) + mark,
+			number(of(func(x liveRun) float64 { return x.Changes }), 0),
+			number(of(func(x liveRun) float64 { return x.CPU }), 1),
+			number(of(func(x liveRun) float64 { return x.Late.P50 }), 0),
+			number(of(func(x liveRun) float64 { return x.Late.P99 }), 0),
+			number(longest, 0),
+			number(of(func(x liveRun) float64 { return x.Before.PSS }), 0),
+			number(of(func(x liveRun) float64 { return x.After.PSS }), 0)})
+	}
+	table(w, 0, []string{"tasks", "changes/s", "CPU µs/change", "p50 µs", "p99 µs", "max µs", "PSS MB before", "after"}, rows)
+	fmt.Fprintf(w, "Late is the time from when the master has a change to when the answer over UDP shows it, looked at every %v. CPU is user and system time of the whole process. A run in which others used more than %.0f %% of both cores is marked *.\n", between, 100*disturbedAbove)
+}

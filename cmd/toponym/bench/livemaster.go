@@ -1,0 +1,171 @@
+//go:build bench && linux && (amd64 || arm64)
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"toponym/sim"
+)
+
+// Paths of the living master beside its own.
+const (
+	stepsPath = "/bench/steps" // how many changes there were
+	probePath = "/bench/probe" // ?dns=…&seconds=…: how late changes are seen
+)
+
+// live is the process of a simulated master whose cluster changes all the time.
+func live(args []string, w io.Writer) error {
+	var addr netip.AddrPort
+	var spec sim.Spec
+	var o sim.LifeOptions
+	fs := flag.NewFlagSet(childLive, flag.ContinueOnError)
+	fs.TextVar(&addr, "listen", netip.AddrPort{}, "where")
+	fs.IntVar(&spec.Tasks, "tasks", 10_000, "how many")
+	fs.Uint64Var(&spec.Seed, "seed", 0, "what all follows from")
+	fs.Float64Var(&o.Rate, "rate", 1000, "changes of tasks per second")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	c := sim.NewCluster(sim.Options{Seed: spec.Seed})
+	apps, err := sim.Populate(c, spec)
+	if err != nil {
+		return err
+	}
+	p, err := newProbe(c)
+	if err != nil {
+		return err
+	}
+	o.Seed = spec.Seed
+	life := sim.NewLife(c, apps, o)
+	l, err := net.Listen("tcp", addr.String())
+	if err != nil {
+		return err
+	}
+	master := sim.NewMaster(c, sim.MasterOptions{Addr: addr})
+	mux := http.NewServeMux()
+	mux.HandleFunc(stepsPath, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, life.Steps()) })
+	mux.HandleFunc(probePath, p.serve)
+	mux.Handle("/", master)
+	failed := make(chan error, 2)
+	go func() { failed <- life.Run(context.Background()) }()
+	web := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: mux}
+	go func() { failed <- web.Serve(l) }()
+	fmt.Fprintf(w, "%d tasks on %v\n", spec.Tasks, addr)
+	return <-failed
+}
+
+// probe makes tasks come and go, and looks when the name server has it.
+type probe struct {
+	c                *sim.Cluster
+	framework, agent string
+	n                int
+}
+
+func newProbe(c *sim.Cluster) (*probe, error) {
+	p := &probe{c: c}
+	var err error
+	if p.framework, err = c.AddFramework(sim.Framework{Name: "probe"}); err != nil {
+		return nil, err
+	}
+	p.agent, err = c.AddAgent(sim.Agent{Addr: netip.MustParseAddrPort("10.250.0.1:5051")})
+	return p, err
+}
+
+// between is how long the probe waits between two looks. It is the resolution
+// of what it measures.
+const between = 200 * time.Microsecond
+
+// probePatience is how long a change may take before it counts as lost.
+const probePatience = 5 * time.Second
+
+func (p *probe) serve(w http.ResponseWriter, r *http.Request) {
+	seconds, err := strconv.ParseFloat(r.FormValue("seconds"), 64)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	load, err := p.run(r.FormValue("dns"), time.Duration(seconds*float64(time.Second)))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	_ = json.NewEncoder(w).Encode(load) // who asked has gone
+}
+
+// lateness is how late changes were seen.
+type lateness struct {
+	Changes       int
+	P50, P99, Max float64 // µs from the event to the answer that shows it
+}
+
+func (p *probe) run(at string, d time.Duration) (l lateness, err error) {
+	conn, err := net.Dial("udp", at)
+	if err != nil {
+		return l, err
+	}
+	defer conn.Close()
+	var h histogram
+	for end := time.Now().Add(d); time.Now().Before(end); {
+		p.n++
+		t := sim.Task{Name: fmt.Sprint("probe-", p.n), FrameworkID: p.framework, AgentID: p.agent, Resources: sim.Resources{CPUs: 0.1, Mem: 1}}
+		begin := time.Now()
+		id, err := p.c.StartTask(t)
+		if err != nil {
+			return l, err
+		}
+		if err := p.until(conn, t.Name, dns.RcodeSuccess); err != nil {
+			return l, err
+		}
+		h.add(time.Since(begin))
+		begin = time.Now()
+		if err := p.c.EndTask(p.framework, id, sim.TaskFinished); err != nil {
+			return l, err
+		}
+		if err := p.until(conn, t.Name, dns.RcodeNameError); err != nil {
+			return l, err
+		}
+		h.add(time.Since(begin))
+		time.Sleep(7 * time.Millisecond) // not in step with anything
+	}
+	µs := func(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
+	return lateness{int(h.count), µs(h.percentile(0.5)), µs(h.percentile(0.99)), µs(h.max)}, nil
+}
+
+// until asks for a name until the answer has a code.
+func (p *probe) until(conn net.Conn, name string, rcode int) error {
+	q, err := new(dns.Msg).SetQuestion(name+".probe.mesos.", dns.TypeA).Pack()
+	if err != nil {
+		return err
+	}
+	deadline := time.Now().Add(probePatience)
+	var buf [512]byte
+	for time.Now().Before(deadline) {
+		if _, err := conn.Write(q); err != nil {
+			return err
+		}
+		if err := conn.SetReadDeadline(deadline); err != nil {
+			return err
+		}
+		n, err := conn.Read(buf[:])
+		if err != nil {
+			return err
+		}
+		if n >= 12 && int(buf[3]&0xf) == rcode {
+			return nil
+		}
+		time.Sleep(between)
+	}
+	return fmt.Errorf("%s: no answer with code %s within %v", name, dns.RcodeToString[rcode], probePatience)
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/sirupsen/logrus"
+
+	"toponym/config"
+	"toponym/sim"
+	"toponym/state"
+	"toponym/state/master"
+)
+
+// BenchmarkChange takes tasks away and brings them back, from the event to the
+// zone that answers: what it costs must not depend on how many tasks there are.
+func BenchmarkChange(b *testing.B) {
+	for _, tasks := range []int{1_000, 100_000} {
+		b.Run(fmt.Sprint(tasks), func(b *testing.B) {
+			ro, err := recordsOptions(config.Defaults())
+			if err != nil {
+				b.Fatal(err)
+			}
+			zo, err := zoneOptions(config.Defaults(), ro)
+			if err != nil {
+				b.Fatal(err)
+			}
+			log := logrus.New()
+			log.SetLevel(logrus.ErrorLevel)
+			p := newPipeline(ro, zo, log)
+			var body bytes.Buffer
+			if err := sim.WriteState(&body, sim.Spec{Tasks: tasks}); err != nil {
+				b.Fatal(err)
+			}
+			s, err := master.Decode(&body)
+			if err != nil {
+				b.Fatal(err)
+			}
+			body = bytes.Buffer{}
+			p.event(state.Event{Snapshot: s})
+			running := slices.DeleteFunc(s.Tasks, func(t *state.Task) bool { return !t.Running() })
+			b.ReportAllocs()
+			before, changes := cpuSeconds(), 0
+			for b.Loop() {
+				// As many as come within the pace of publications at a thousand
+				// changes per second.
+				for range 5 {
+					t := running[changes/2*7919%len(running)]
+					if changes++; changes%2 == 1 {
+						p.apply(state.Event{Status: &state.Status{Task: t.Key, State: "TASK_FINISHED"}})
+					} else {
+						p.apply(state.Event{Task: t})
+					}
+				}
+				p.publish()
+			}
+			b.ReportMetric((cpuSeconds()-before)*1e6/float64(changes), "cpu-us/change")
+		})
+	}
+}

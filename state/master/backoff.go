@@ -1,0 +1,34 @@
+package master
+
+import (
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+// backoff is how long to wait after a number of failures: twice as long after
+// each, with a random part, so that all servers of a cluster do not ask a
+// master that comes back at the same time.
+func backoff(failures int, interval time.Duration) time.Duration {
+	most := min(maxBackoff, interval)
+	d := min(firstBackoff<<min(failures, 10), most)
+	return d/2 + rand.N(d/2+1)
+}
+
+// retryAfter is for how long masters that are overloaded asked us to wait: the
+// longest, for the next time all are asked again.
+func retryAfter(err error) (d time.Duration) {
+	if e := (*statusError)(nil); errors.As(err, &e) {
+		d = e.after
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, one := range joined.Unwrap() {
+			d = max(d, retryAfter(one))
+		}
+	}
+	return d
+}
+
+// about is a duration that differs by up to a tenth each time, so that servers
+// that began together do not go on together.
+func about(d time.Duration) time.Duration { return d - d/10 + rand.N(d/5+1) }

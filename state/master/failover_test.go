@@ -1,0 +1,243 @@
+package master
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"toponym/sim"
+	"toponym/state"
+	"toponym/state/leader"
+)
+
+// second is the master that takes over in these tests.
+var second = leader.Address{Host: "10.0.1.11", Port: 5050}
+
+// failover has the second master take over from the first.
+func (b *bed) failover(o sim.MasterOptions) *sim.Master {
+	b.cluster.Failover()
+	b.network.set(first.String(), nil)
+	return b.master(second, o)
+}
+
+// twoMasters are known in the tests of failovers.
+func twoMasters(source Source) func(*Options) {
+	return func(o *Options) {
+		o.Source = source
+		o.Leaders = leader.NewStatic([]leader.Address{first, second})
+		o.Reregister = 10 * time.Minute
+	}
+}
+
+// running are the tasks that run, with their addresses.
+func running(c *state.Cluster) []string {
+	var l []string
+	for t := range c.Tasks() {
+		if t.Running() && c.Agent(t.AgentID) != nil && c.Framework(t.Key.Framework) != nil {
+			l = append(l, describe(t))
+		}
+	}
+	slices.Sort(l)
+	return l
+}
+
+// TestNothingIsMissingDuringAFailover: the agents come back one by one over a minute to a master that
+// first knows nothing. Nothing of what runs is missing at any time, with the
+// stream and without.
+func TestNothingIsMissingDuringAFailover(t *testing.T) {
+	for name, source := range map[string]Source{"stream": Stream, "poll": Poll, "auto": Auto} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBed(t, twoMasters(source))
+				b.watcher.o.Interval = 5 * time.Second
+				b.populate(60)
+				var want []string
+				b.each = func(c *state.Cluster) {
+					if got := running(c); want != nil && !slices.Equal(got, want) {
+						t.Errorf("%d tasks run, want %d", len(got), len(want))
+					}
+				}
+				stop := b.run()
+				time.Sleep(30 * time.Second)
+				b.now()
+				want = running(b.believed)
+				if len(want) < 40 {
+					t.Fatalf("%d tasks run", len(want))
+				}
+				b.failover(sim.MasterOptions{Recovery: 8 * time.Second})
+				time.Sleep(20 * time.Second)
+				if s := b.watcher.Status(); s.Keeping != 5 || s.Failover.IsZero() || s.Leader != second {
+					t.Errorf("status %+v", s)
+				}
+				for _, a := range b.cluster.Agents() {
+					time.Sleep(10 * time.Second)
+					if err := b.cluster.Reregister(a.ID); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for _, f := range b.cluster.Frameworks() {
+					if err := b.cluster.SetConnected(f.ID, true); err != nil {
+						t.Fatal(err)
+					}
+				}
+				time.Sleep(time.Minute)
+				wantLines(t, "after all came back", b.now(), b.truth(second))
+				if s := b.watcher.Status(); s.Keeping != 0 {
+					t.Errorf("still keeping %d agents", s.Keeping)
+				}
+				stop()
+			})
+		})
+	}
+}
+
+// TestAgentThatDoesNotComeBack is believed in for the time of the setting, and
+// no longer.
+func TestAgentThatDoesNotComeBack(t *testing.T) {
+	for name, source := range map[string]Source{"stream": Stream, "poll": Poll} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBed(t, twoMasters(source))
+				b.populate(60)
+				defer b.run()()
+				time.Sleep(30 * time.Second)
+				agents := b.cluster.Agents()
+				b.failover(sim.MasterOptions{})
+				for _, a := range agents[1:] {
+					if err := b.cluster.Reregister(a.ID); err != nil {
+						t.Fatal(err)
+					}
+				}
+				there := func() bool {
+					return slices.ContainsFunc(b.now(), func(l string) bool { return strings.HasPrefix(l, "agent "+agents[0].ID) })
+				}
+				time.Sleep(9 * time.Minute)
+				if !there() {
+					t.Error("it went before its time")
+				}
+				time.Sleep(3 * time.Minute)
+				if there() {
+					t.Error("it is there after its time")
+				}
+				wantLines(t, "after its time", b.now(), b.truth(second))
+				if n := b.logged("1 agents have not come back in time"); source == Stream && n != 1 {
+					t.Errorf("said %d times: %q", n, messages(b.log, 4))
+				}
+			})
+		})
+	}
+}
+
+// TestGivenUp: an agent that the new leader listed as recovered and no longer
+// does has been given up by it.
+func TestGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t, twoMasters(Poll))
+		b.populate(60)
+		defer b.run()()
+		time.Sleep(30 * time.Second)
+		agents := b.cluster.Agents()
+		b.failover(sim.MasterOptions{})
+		time.Sleep(2 * time.Minute)
+		for _, a := range agents {
+			if err := b.cluster.Reregister(a.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := b.cluster.MarkUnreachable(agents[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Minute)
+		wantLines(t, "after a poll", b.now(), b.truth(second))
+	})
+}
+
+// TestTasksThatEndedMeanwhile: what does not run any more when its agent comes
+// back goes with the next full reading, and not with its time.
+func TestTasksThatEndedMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t, twoMasters(Stream))
+		b.populate(60)
+		defer b.run()()
+		time.Sleep(30 * time.Second)
+		b.failover(sim.MasterOptions{})
+		time.Sleep(10 * time.Second)
+		for i, task := range b.cluster.Tasks() {
+			if i%3 == 0 {
+				_ = b.cluster.EndTask(task.FrameworkID, task.ID, sim.TaskFinished) // some cannot
+			}
+		}
+		for _, a := range b.cluster.Agents() {
+			if err := b.cluster.Reregister(a.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, f := range b.cluster.Frameworks() {
+			if err := b.cluster.SetConnected(f.ID, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(2 * time.Minute)
+		wantLines(t, "settled", b.now(), b.truth(second))
+	})
+}
+
+// TestRestored: what was known before this process, from a snapshot, is kept
+// like what was known before a failover; but not when the master was elected
+// long ago.
+func TestRestored(t *testing.T) {
+	for _, tt := range []struct {
+		elected time.Duration // before now
+		kept    bool
+	}{{5 * time.Minute, true}, {time.Hour, false}} {
+		t.Run(fmt.Sprint(tt.elected), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBed(t, nil)
+				b.populate(20)
+				b.master(first, sim.MasterOptions{})
+				time.Sleep(tt.elected)
+				b.believed.Apply(state.Event{Snapshot: &state.Snapshot{
+					Agents:     []*state.Agent{{ID: "old", Hostname: "old"}},
+					Frameworks: []*state.Framework{{ID: "f", Name: "old"}},
+					Tasks:      []*state.Task{{Key: state.TaskKey{Framework: "f", ID: "t"}, AgentID: "old", State: state.Running}},
+				}})
+				defer b.run()()
+				time.Sleep(time.Minute)
+				b.now()
+				if got := b.believed.Agent("old") != nil && b.believed.Task(state.TaskKey{Framework: "f", ID: "t"}) != nil; got != tt.kept {
+					t.Errorf("kept: %v", got)
+				}
+			})
+		})
+	}
+}
+
+// TestEmptyStateOfANewMaster is no news: neither where something is known, nor
+// where it would make every name one that does not exist.
+func TestEmptyStateOfANewMaster(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t, func(o *Options) { o.Source = Poll; o.Interval = 5 * time.Second })
+		b.populate(20)
+		b.master(first, sim.MasterOptions{Recovery: 20 * time.Second})
+		defer b.run()()
+		time.Sleep(15 * time.Second)
+		if got := b.now(); got != nil {
+			t.Errorf("believed %q", got)
+		}
+		time.Sleep(30 * time.Second)
+		wantLines(t, "recovered", b.now(), b.truth(first))
+	})
+}
+
+// TestEmptyCluster: a cluster that stays empty is believed in the end.
+func TestEmptyCluster(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t, func(o *Options) { o.Source = Poll })
+		defer b.run()()
+		time.Sleep(3 * time.Minute)
+		wantLines(t, "empty", b.now(), b.truth(first))
+	})
+}

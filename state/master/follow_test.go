@@ -1,0 +1,279 @@
+package master
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"toponym/sim"
+	"toponym/state/leader"
+)
+
+// TestFollows: after each change of a living cluster, without any further
+// reading, what is believed is what the master's state says.
+func TestFollows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t, func(o *Options) { o.Source = Stream; o.Resync = 1000 * time.Hour })
+		apps := b.populate(60)
+		defer b.run()()
+		time.Sleep(pace) // pids come beside
+		wantLines(t, "at first", b.now(), b.truth(first))
+		asked := len(b.network.requests())
+		life := sim.NewLife(b.cluster, apps, sim.LifeOptions{Seed: 7})
+		for i := range 400 {
+			life.Step()
+			time.Sleep(pace)
+			if i%40 == 0 {
+				wantLines(t, "living", b.now(), b.truth(first))
+			}
+		}
+		for _, r := range b.network.requests()[asked:] {
+			if !strings.HasPrefix(r, "GET ") { // those of truth
+				t.Errorf("asked for more: %s", r)
+			}
+		}
+	})
+}
+
+// TestRemovals take along what belongs to what went.
+func TestRemovals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t, func(o *Options) { o.Source = Stream; o.Resync = 1000 * time.Hour })
+		b.populate(60)
+		defer b.run()()
+		b.now()
+		must := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(pace)
+			wantLines(t, "after a removal", b.now(), b.truth(first))
+		}
+		must(b.cluster.RemoveAgent(b.cluster.Agents()[0].ID))
+		must(b.cluster.RemoveFramework(b.cluster.Frameworks()[0].ID))
+		must(b.cluster.SetConnected(b.cluster.Frameworks()[0].ID, false))
+		must(b.cluster.SetConnected(b.cluster.Frameworks()[0].ID, true))
+	})
+}
+
+// TestUnreachableAgents leave without an event: their tasks go at once, they
+// themselves with the next full reading.
+func TestUnreachableAgents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t, func(o *Options) { o.Source = Stream })
+		b.populate(60)
+		defer b.run()()
+		b.now()
+		gone := b.cluster.Agents()[0].ID
+		if err := b.cluster.MarkUnreachable(gone); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(pace)
+		now := b.now()
+		if slices.ContainsFunc(now, func(l string) bool { return strings.Contains(l, " on "+gone+" ") }) {
+			t.Error("tasks of the agent are still there")
+		}
+		if !slices.ContainsFunc(now, func(l string) bool { return strings.HasPrefix(l, "agent "+gone) }) {
+			t.Error("nobody said that the agent went")
+		}
+		time.Sleep(b.watcher.o.Resync * 2)
+		wantLines(t, "after a full reading", b.now(), b.truth(first))
+		if err := b.cluster.Reregister(gone); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(pace)
+		wantLines(t, "when it is back", b.now(), b.truth(first))
+	})
+}
+
+// TestFallsBackToPolling by itself where there is no stream, says so once, and
+// asks for one again now and then.
+func TestFallsBackToPolling(t *testing.T) {
+	poll := "reading the state every 1m0s instead"
+	for _, tt := range []struct {
+		what    string
+		options sim.MasterOptions
+		refuse  int
+	}{
+		{what: "no operator API", options: sim.MasterOptions{NoOperatorAPI: true}},
+		{what: "not allowed", refuse: 403},
+		{what: "wants to know who we are", refuse: 401},
+		{what: "not this content type", refuse: 415},
+		{what: "no such call", refuse: 501},
+		{what: "a page", refuse: 200},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBed(t, nil)
+				b.populate(20)
+				m := b.master(first, tt.options)
+				has := false
+				b.network.set(first.String(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if r.URL.Path == "/api/v1" && tt.refuse > 0 && !has {
+						w.WriteHeader(tt.refuse)
+						w.Write([]byte("<html>not here</html>"))
+						return
+					}
+					m.ServeHTTP(w, r)
+				}))
+				defer b.run()()
+				wantLines(t, "polled", b.now(), b.truth(first))
+				time.Sleep(35 * time.Minute)
+				synctest.Wait()
+				if n := b.logged(poll); n != 1 {
+					t.Errorf("said %d times that it polls: %q", n, messages(b.log, 4))
+				}
+				if s := b.watcher.Status(); s.Source != Poll || s.Leader != first {
+					t.Errorf("status %+v", s)
+				}
+				has = true
+				m = b.master(first, sim.MasterOptions{})
+				time.Sleep(streamRetry + 2*time.Minute)
+				synctest.Wait()
+				if s := b.watcher.Status(); s.Source != Stream || s.Streams != 1 {
+					t.Errorf("status %+v", s)
+				}
+			})
+		})
+	}
+}
+
+// TestStreamOnly does not poll, TestPollOnly does not stream.
+func TestStreamOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t, func(o *Options) { o.Source = Stream })
+		b.master(first, sim.MasterOptions{NoOperatorAPI: true})
+		defer b.run()()
+		time.Sleep(time.Hour)
+		for _, r := range b.network.requests() {
+			if !strings.HasPrefix(r, "POST /api/v1") {
+				t.Fatalf("asked %s", r)
+			}
+		}
+		if b.logged("status 404") != 1 {
+			t.Errorf("%q", messages(b.log, 4))
+		}
+	})
+}
+
+func TestPollOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t, func(o *Options) { o.Source = Poll })
+		b.populate(20)
+		defer b.run()()
+		wantLines(t, "polled", b.now(), b.truth(first))
+		time.Sleep(time.Hour)
+		for _, r := range b.network.requests() {
+			if r != "GET /master/state" {
+				t.Fatalf("asked %s", r)
+			}
+		}
+	})
+}
+
+// TestNotRecovered: the operator API says 503 until the registry has been read,
+// and its word counts: the empty state is not asked for.
+func TestNotRecovered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t, nil)
+		b.populate(20)
+		b.master(first, sim.MasterOptions{Recovery: 8 * time.Second})
+		defer b.run()()
+		time.Sleep(7 * time.Second)
+		if got := b.now(); got != nil {
+			t.Errorf("believed %q", got)
+		}
+		time.Sleep(20 * time.Second)
+		wantLines(t, "recovered", b.now(), b.truth(first))
+		if n := b.logged("no state of the cluster"); n != 1 {
+			t.Errorf("%d warnings: %q", n, messages(b.log, 4))
+		}
+	})
+}
+
+// TestEndsOfAStream are told apart, each is said once, and the next begins soon.
+func TestEndsOfAStream(t *testing.T) {
+	for _, tt := range []struct {
+		what, says string
+		end        func(b *bed, m *sim.Master)
+		within     time.Duration
+	}{
+		{"evicted", "too many subscribers", func(_ *bed, m *sim.Master) { m.CloseStreams() }, time.Second},
+		{"killed", "broke off", func(_ *bed, m *sim.Master) { m.BreakStreams() }, time.Second},
+		{"frozen", "has been silent for 45s, the time of 3 heartbeats", func(b *bed, m *sim.Master) {
+			m.Freeze()
+			time.AfterFunc(50*time.Second, m.Thaw)
+		}, 80 * time.Second},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBed(t, func(o *Options) { o.Source = Stream })
+				b.populate(20)
+				m := b.master(first, sim.MasterOptions{})
+				defer b.run()()
+				time.Sleep(time.Minute) // heartbeats keep it alive
+				tt.end(b, m)
+				time.Sleep(tt.within)
+				synctest.Wait()
+				if s := b.watcher.Status(); s.Streams != 2 {
+					t.Errorf("%d streams", s.Streams)
+				}
+				if n := b.logged(tt.says); n != 1 {
+					t.Errorf("said %d times: %q", n, messages(b.log, 4))
+				}
+				wantLines(t, "after", b.now(), b.truth(first))
+			})
+		})
+	}
+}
+
+// TestStandbys send away, on both APIs, to what may not be the address that the
+// leader has of itself.
+func TestStandbys(t *testing.T) {
+	lead := leader.Address{Host: "10.0.1.11", Port: 5050}
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t, func(o *Options) { o.Leaders = leader.NewStatic([]leader.Address{first, lead}) })
+		b.populate(20)
+		standby := b.master(first, sim.MasterOptions{})
+		standby.SetLeader(lead.String())
+		b.master(lead, sim.MasterOptions{})
+		defer b.run()()
+		b.now()
+		if s := b.watcher.Status(); s.Leader != lead || s.Source != Stream {
+			t.Errorf("status %+v: %q", s, messages(b.log, 4))
+		}
+	})
+}
+
+// TestPace: what comes alone is published at once, and a burst once.
+func TestPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t, func(o *Options) { o.Source = Stream; o.Resync = 1000 * time.Hour })
+		apps := b.populate(20)
+		defer b.run()()
+		time.Sleep(time.Second)
+		b.now()
+		life := sim.NewLife(b.cluster, apps, sim.LifeOptions{Seed: 1})
+		before := len(b.published)
+		life.Step()
+		b.now()
+		if n := len(b.published); n != before+1 || b.published[n-1] != time.Second {
+			t.Fatalf("published at %v", b.published[before:])
+		}
+		for range 100 {
+			life.Step()
+			time.Sleep(100 * time.Microsecond)
+		}
+		time.Sleep(pace)
+		b.now()
+		burst := b.published[before+1:]
+		if len(burst) > 4 {
+			t.Errorf("a burst of 10 ms published %d times: %v", len(burst), burst)
+		}
+		wantLines(t, "after", b.now(), b.truth(first))
+	})
+}

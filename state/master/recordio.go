@@ -1,0 +1,102 @@
+package master
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// maxLengthDigits is more than the largest length has.
+const maxLengthDigits = 19
+
+// recordIO reads records as the operator API sends them: the length of a record
+// in decimal digits, a newline, and the record. Masters put one record into one
+// chunk of HTTP; nothing here depends on that.
+type recordIO struct {
+	r    *bufio.Reader
+	max  int64 // octets of one record
+	left int64 // of the record that is being read
+}
+
+func newRecordIO(r io.Reader, max int64) *recordIO {
+	return &recordIO{r: bufio.NewReaderSize(r, 64<<10), max: max}
+}
+
+// next goes to the next record, which Read gives then. Between two records, the
+// end of the stream gives its own error: io.EOF where it was announced.
+func (s *recordIO) next() error {
+	for s.left > 0 {
+		n, err := s.r.Discard(int(min(s.left, 1<<20)))
+		if s.left -= int64(n); err != nil {
+			return inside(err)
+		}
+	}
+	var length int64
+	for digits := 0; ; digits++ {
+		c, err := s.r.ReadByte()
+		switch {
+		case err != nil && digits == 0:
+			return err
+		case err != nil:
+			return inside(err)
+		case c == '\n' && digits > 0:
+			if length > s.max {
+				return errTooLarge(s.max)
+			}
+			s.left = length
+			return nil
+		case !isDigit(c) || digits == maxLengthDigits:
+			return fmt.Errorf("no length of a record: %q after %d digits", c, digits)
+		}
+		if length = length*10 + int64(c-'0'); length < 0 {
+			return errTooLarge(s.max)
+		}
+	}
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+// Read reads of the record, which ends with io.EOF.
+func (s *recordIO) Read(p []byte) (int, error) {
+	if s.left == 0 {
+		return 0, io.EOF
+	}
+	if int64(len(p)) > s.left {
+		p = p[:s.left]
+	}
+	n, err := s.r.Read(p)
+	s.left -= int64(n)
+	if err != nil && s.left > 0 {
+		return n, inside(err)
+	}
+	return n, nil
+}
+
+// arrived reports whether a whole record has arrived already, so that reading
+// it will not wait.
+func (s *recordIO) arrived() bool {
+	if s.left > 0 {
+		return false
+	}
+	b, _ := s.r.Peek(min(s.r.Buffered(), maxLengthDigits+1))
+	length := 0
+	for i, c := range b {
+		if c == '\n' {
+			return s.r.Buffered()-i-1 >= length
+		}
+		if !isDigit(c) || length > s.r.Size() {
+			break // next says what is wrong, at once
+		}
+		length = length*10 + int(c-'0')
+	}
+	return false
+}
+
+// inside is the error of a stream that ends inside of a record.
+func inside(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
