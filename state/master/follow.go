@@ -19,17 +19,21 @@ const pace = 5 * time.Millisecond
 // reports whether there was one.
 func (w *Watcher) follow(ctx context.Context) (followed bool, err error) {
 	var errs []error
+	asking, done, cancel := w.untilOtherLeader(ctx)
+	defer cancel()
 	for _, at := range w.o.Leaders.Candidates() {
-		s, err := w.open(ctx, at)
+		s, err := w.open(asking, at)
 		if err == nil {
+			done()
 			return true, w.followStream(ctx, s)
 		}
 		w.fetcher.work.end()
 		errs = append(errs, err)
-		if ctx.Err() != nil {
+		if asking.Err() != nil {
 			break
 		}
 	}
+	done()
 	if len(errs) == 0 {
 		return false, errors.New("no masters to ask")
 	}

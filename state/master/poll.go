@@ -12,10 +12,13 @@ import (
 
 // poll reads the state once, in the background, and tells the sink.
 func (w *Watcher) poll(ctx context.Context) (err error) {
+	asking, done, cancel := w.untilOtherLeader(ctx)
+	defer cancel()
 	w.background(func() {
 		defer w.fetcher.work.end()
-		err = w.pollNow(ctx)
+		err = w.pollNow(asking)
 	})
+	done()
 	return err
 }
 

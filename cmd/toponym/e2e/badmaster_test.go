@@ -93,7 +93,7 @@ func TestBadAnswersChangeNothing(t *testing.T) {
 			t.Parallel()
 			c := example(t)
 			m := newMaster(t, c.Cluster)
-			s := serve(t, m, settings{"stateTimeoutSeconds": 2, "stateMaxBytes": 2 << 20})
+			s := serve(t, m, settings{"stateSource": "poll", "stateTimeoutSeconds": 2, "stateMaxBytes": 2 << 20})
 			serial, known := s.serial(t), len(s.stderr.String())
 
 			m.answer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

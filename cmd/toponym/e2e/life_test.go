@@ -81,9 +81,18 @@ func wantChange(t *testing.T, s *server, want ...string) {
 func TestChangesAreSeen(t *testing.T) {
 	t.Parallel()
 	require(t, "dig")
+	for _, source := range []string{"stream", "poll"} {
+		t.Run(source, func(t *testing.T) {
+			t.Parallel()
+			changesAreSeen(t, settings{"stateSource": source, "resyncSeconds": 1})
+		})
+	}
+}
+
+func changesAreSeen(t *testing.T, how settings) {
 	c := example(t)
 	m := newMaster(t, c.Cluster)
-	s := serve(t, m, nil)
+	s := serve(t, m, how)
 
 	if got := ask(t, s.port, "dig late.marathon.mesos A"); got.status != "NXDOMAIN" {
 		t.Fatalf("%s before the app starts, want NXDOMAIN", got.status)

@@ -1,0 +1,77 @@
+package master
+
+import (
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"toponym/sim"
+	"toponym/state/leader"
+)
+
+// elected is a detector that a test tells who leads.
+type elected struct {
+	mu      sync.Mutex
+	masters []leader.Address // the leading one first
+	changed chan struct{}
+}
+
+func (e *elected) elect(masters ...leader.Address) {
+	e.mu.Lock()
+	e.masters = masters
+	e.mu.Unlock()
+	select {
+	case e.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (e *elected) Candidates() []leader.Address {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.masters)
+}
+func (e *elected) Masters() []leader.Address { return e.Candidates() }
+func (e *elected) Led(leader.Address)        {}
+func (e *elected) Changed() <-chan struct{}  { return e.changed }
+
+// TestElection: a new leader is followed within a second, whether the old one
+// has died, is frozen while it is followed, or is frozen while it is asked.
+func TestElection(t *testing.T) {
+	for name, source := range map[string]Source{"stream": Stream, "poll": Poll, "auto": Auto} {
+		for _, how := range []string{"killed", "frozen", "frozen before"} {
+			t.Run(name+", "+how, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					e := &elected{changed: make(chan struct{}, 1)}
+					e.elect(first)
+					b := newBed(t, func(o *Options) { o.Source, o.Leaders, o.Timeout = source, e, 5*time.Minute })
+					b.populate(20)
+					m := b.master(first, sim.MasterOptions{})
+					defer m.Thaw()
+					if how == "frozen before" {
+						m.Freeze()
+					}
+					defer b.run()()
+					time.Sleep(30 * time.Second)
+					if how == "killed" {
+						b.network.set(first.String(), nil)
+						m.BreakStreams()
+					} else {
+						m.Freeze()
+					}
+					time.Sleep(time.Second)
+					b.master(second, sim.MasterOptions{})
+					e.elect(second, first)
+					time.Sleep(time.Second)
+					synctest.Wait()
+					if s := b.watcher.Status(); s.Leader != second {
+						t.Errorf("status %+v: %q", s, messages(b.log, 4))
+					}
+					wantLines(t, "after", b.now(), b.truth(second))
+				})
+			})
+		}
+	}
+}
