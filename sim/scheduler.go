@@ -1,0 +1,203 @@
+package sim
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"toponym/sim/marathon"
+)
+
+// SchedulerOptions are the settings of a Scheduler. Times of 0 mean at once.
+type SchedulerOptions struct {
+	marathon.Settings
+	// Name is the name of its framework, "marathon" when empty. A framework of
+	// that name that is there already is taken over; else one is added.
+	Name string
+	// Addr is where its API is, for the framework that is added.
+	Addr netip.AddrPort
+
+	Startup time.Duration // from the launch of an instance until it runs
+	Healthy time.Duration // from then until the first result of its health checks
+	Backoff time.Duration // from the end of an instance until the next is launched in its place
+}
+
+// Times that are short enough to wait for, and long enough to see.
+const (
+	DefaultStartup = 500 * time.Millisecond
+	DefaultHealthy = 2 * time.Second
+	DefaultBackoff = time.Second // Marathon's default for backoffSeconds
+)
+
+// Scheduler is a Marathon whose apps and pods run on a Cluster. It is the
+// http.Handler of Marathon's API. Run makes what was launched come up, and
+// replaces what has ended.
+//
+// Locks are taken in this order: the Marathon's, the Scheduler's, the
+// Cluster's. What the Cluster tells is only noted down, so it takes none.
+type Scheduler struct {
+	cluster   *Cluster
+	marathon  *marathon.Marathon
+	options   SchedulerOptions
+	framework string
+	wake      chan struct{} // something ended or came back
+	planned   chan struct{} // a step was added
+
+	mu      sync.Mutex
+	running map[string]*launched // by the id of the instance
+	lost    map[string]*launched // given up, but its agent may return
+	steps   steps
+}
+
+// launched is an instance that was launched and has not ended.
+type launched struct {
+	id      string
+	tasks   []string
+	ports   []uint16
+	checked bool  // by Marathon itself: Mesos does not hear of that
+	healthy *bool // what that gave
+	staged  time.Time
+}
+
+// NewScheduler makes a Marathon without apps. Launched instances come up once
+// Run is called, unless they do so at once.
+func NewScheduler(c *Cluster, o SchedulerOptions) (*Scheduler, error) {
+	o.Name = cmp.Or(o.Name, "marathon")
+	s := &Scheduler{
+		cluster: c,
+		options: o,
+		wake:    make(chan struct{}, 1),
+		planned: make(chan struct{}, 1),
+		running: make(map[string]*launched),
+		lost:    make(map[string]*launched),
+	}
+	for _, f := range c.Frameworks() {
+		if f.Name == o.Name {
+			s.framework = f.ID
+		}
+	}
+	ids := rand.New(rand.NewPCG(c.seed, 4))
+	newID := func() string { return uuid(ids.Uint64(), ids.Uint64()) }
+	if s.framework == "" {
+		f := Framework{
+			Name: o.Name, Roles: []string{"*"}, Principal: o.Name, Capabilities: marathonCapabilities,
+			Checkpoint: true, FailoverTimeout: 7 * 24 * time.Hour,
+		}
+		if o.Addr.IsValid() {
+			f.Hostname = o.Addr.Addr().String()
+			f.WebUI = "http://" + o.Addr.String()
+			f.PID = fmt.Sprintf("scheduler-%s@%s", newID(), netip.AddrPortFrom(o.Addr.Addr(), 15101))
+		}
+		var err error
+		if s.framework, err = c.AddFramework(f); err != nil {
+			return nil, err
+		}
+	}
+	s.marathon = marathon.New((*launcher)(s), marathon.Options{
+		Settings: o.Settings, Name: o.Name, FrameworkID: s.framework, Now: c.now, NewID: newID, MaxInstances: 10_000,
+	})
+	c.mu.Lock()
+	c.schedulers = append(c.schedulers, func(f *framework) {
+		if f == nil || f.ID == s.framework {
+			nudge(s.wake)
+		}
+	})
+	c.mu.Unlock()
+	return s, nil
+}
+
+// nudge leaves a word for a loop that will look after it.
+func nudge(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// ServeHTTP answers as Marathon's API does.
+func (s *Scheduler) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.marathon.ServeHTTP(w, r) }
+
+// Run brings instances up and replaces those that have ended, until ctx ends.
+// It then returns nil.
+func (s *Scheduler) Run(ctx context.Context) error {
+	step := time.NewTimer(0)
+	defer step.Stop()
+	backoff := time.NewTimer(0)
+	defer backoff.Stop()
+	waiting := true
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.wake:
+			if !waiting {
+				waiting = true
+				backoff.Reset(s.options.Backoff)
+			}
+			continue
+		case <-backoff.C:
+			waiting = false
+			s.marathon.Reconcile()
+			s.endLost()
+			continue
+		case <-s.planned:
+		case <-step.C:
+		}
+		if next, ok := s.advance(time.Now()); ok {
+			step.Reset(next)
+		}
+	}
+}
+
+// Adopt takes over tasks that run already as the instances of an app.
+func (s *Scheduler) Adopt(a *marathon.App, tasks []string) error {
+	s.mu.Lock()
+	for _, id := range tasks {
+		l := &launched{id: id, tasks: []string{id}}
+		if t, ok := s.cluster.Task(s.framework, id); ok {
+			for p := range t.Resources.Ports.all() {
+				l.ports = append(l.ports, p)
+			}
+			l.staged = t.since()
+		}
+		s.running[id] = l
+	}
+	s.mu.Unlock()
+	return s.marathon.Adopt(a, tasks)
+}
+
+// Move replaces an instance of an app by one on another agent, as MoveTask
+// does, and gives its id.
+func (s *Scheduler) Move(id, agentID string) (string, error) {
+	return s.marathon.Replace(id, func() (string, error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		l, ok := s.running[id]
+		if !ok || len(l.tasks) != 1 {
+			return "", fmt.Errorf("sim: %q is no instance of an app", id)
+		}
+		next, err := s.cluster.MoveTask(s.framework, id, agentID)
+		if err != nil {
+			return "", err
+		}
+		delete(s.running, id)
+		s.running[next] = &launched{id: next, tasks: []string{next}, ports: l.ports, checked: l.checked, staged: s.cluster.now()}
+		return next, nil
+	})
+}
+
+// endLost ends what came back though others have taken its place.
+func (s *Scheduler) endLost() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, l := range s.lost {
+		if !s.end(l) {
+			delete(s.lost, id)
+		}
+	}
+}
