@@ -9,9 +9,10 @@ import (
 )
 
 // startInstance puts the tasks of an instance on an agent that has room for
-// them, the one with the fewest tasks. With atOnce they run, else they are in
-// TASK_STAGING. An error says that nothing of it was started.
-func (c *Cluster) startInstance(frameworkID string, i marathon.Instance, atOnce bool) ([]string, error) {
+// them: the one with the fewest others of its kind, and of these the one with
+// the fewest tasks. With atOnce they run, else they are in TASK_STAGING. An
+// error says that nothing of it was started.
+func (c *Cluster) startInstance(frameworkID string, i marathon.Instance, others func(agentID string) int, atOnce bool) ([]string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f, ok := c.frameworks.get(frameworkID)
@@ -22,7 +23,7 @@ func (c *Cluster) startInstance(frameworkID string, i marathon.Instance, atOnce 
 		return nil, fmt.Errorf("sim: the scheduler of framework %q is away", f.Name)
 	}
 	needs := i.Needs()
-	agent, ok := c.room(needs)
+	agent, ok := c.room(needs, others)
 	if !ok {
 		return nil, errors.New("sim: no agent has room")
 	}
@@ -71,16 +72,17 @@ func (c *Cluster) startOrStage(t Task, atOnce bool) (*Task, error) {
 	return started, err
 }
 
-// room finds the agent with the fewest tasks that has what is needed.
-func (c *Cluster) room(n marathon.Needs) (*Agent, bool) {
+// room finds the agent for startInstance.
+func (c *Cluster) room(n marathon.Needs, others func(agentID string) int) (*Agent, bool) {
 	var best *Agent
-	fewest := 0
+	var fewest [2]int
 	for _, a := range c.agents.values {
 		if a.State != AgentRegistered || a.Deactivated {
 			continue
 		}
-		if tasks := len(c.nodes[a.ID].tasks.keys); (best == nil || tasks < fewest) && c.fits(a, n) {
-			best, fewest = a, tasks
+		there := [2]int{others(a.ID), len(c.nodes[a.ID].tasks.keys)}
+		if (best == nil || slices.Compare(there[:], fewest[:]) < 0) && c.fits(a, n) {
+			best, fewest = a, there
 		}
 	}
 	return best, best != nil

@@ -49,7 +49,8 @@ type Scheduler struct {
 	planned   chan struct{} // a step was added
 
 	mu      sync.Mutex
-	running map[string]*launched // by the id of the instance
+	running map[string]*launched // by the id of the instance; see add and drop
+	spread  map[spreadKey]int    // how many of them there are
 	lost    map[string]*launched // given up, but its agent may return
 	steps   steps
 }
@@ -57,11 +58,27 @@ type Scheduler struct {
 // launched is an instance that was launched and has not ended.
 type launched struct {
 	id      string
+	on      spreadKey
 	tasks   []string
 	ports   []uint16
 	checked bool  // by Marathon itself: Mesos does not hear of that
 	healthy *bool // what that gave
 	staged  time.Time
+}
+
+// spreadKey is an app on an agent.
+type spreadKey struct{ app, agentID string }
+
+func (s *Scheduler) add(l *launched) {
+	s.running[l.id] = l
+	s.spread[l.on]++
+}
+
+func (s *Scheduler) drop(l *launched) {
+	delete(s.running, l.id)
+	if s.spread[l.on]--; s.spread[l.on] == 0 {
+		delete(s.spread, l.on)
+	}
 }
 
 // NewScheduler makes a Marathon without apps. Launched instances come up once
@@ -74,6 +91,7 @@ func NewScheduler(c *Cluster, o SchedulerOptions) (*Scheduler, error) {
 		wake:    make(chan struct{}, 1),
 		planned: make(chan struct{}, 1),
 		running: make(map[string]*launched),
+		spread:  make(map[spreadKey]int),
 		lost:    make(map[string]*launched),
 	}
 	for _, f := range c.Frameworks() {
@@ -158,14 +176,15 @@ func (s *Scheduler) Run(ctx context.Context) error {
 func (s *Scheduler) Adopt(a *marathon.App, tasks []string) error {
 	s.mu.Lock()
 	for _, id := range tasks {
-		l := &launched{id: id, tasks: []string{id}}
+		l := &launched{id: id, on: spreadKey{app: a.ID}, tasks: []string{id}}
 		if t, ok := s.cluster.Task(s.framework, id); ok {
+			l.on.agentID = t.AgentID
 			for p := range t.Resources.Ports.all() {
 				l.ports = append(l.ports, p)
 			}
 			l.staged = t.since()
 		}
-		s.running[id] = l
+		s.add(l)
 	}
 	s.mu.Unlock()
 	return s.marathon.Adopt(a, tasks)
@@ -185,8 +204,11 @@ func (s *Scheduler) Move(id, agentID string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		delete(s.running, id)
-		s.running[next] = &launched{id: next, tasks: []string{next}, ports: l.ports, checked: l.checked, staged: s.cluster.now()}
+		s.drop(l)
+		s.add(&launched{
+			id: next, on: spreadKey{l.on.app, agentID}, tasks: []string{next},
+			ports: l.ports, checked: l.checked, staged: s.cluster.now(),
+		})
 		return next, nil
 	})
 }

@@ -16,25 +16,28 @@ func (n *launcher) Launch(i marathon.Instance) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	atOnce := s.options.Startup <= 0
-	tasks, err := s.cluster.startInstance(s.framework, i, atOnce)
+	app := i.App().ID
+	others := func(agentID string) int { return s.spread[spreadKey{app, agentID}] }
+	tasks, err := s.cluster.startInstance(s.framework, i, others, atOnce)
 	if err != nil {
 		nudge(s.wake) // there may be room later
 		return err
 	}
-	l := &launched{id: i.ID, tasks: tasks, staged: s.cluster.now()}
+	l := &launched{id: i.ID, on: spreadKey{app: app}, tasks: tasks, staged: s.cluster.now()}
 	byMesos := false
 	for _, id := range tasks {
 		t, ok := s.cluster.Task(s.framework, id)
 		if !ok {
 			continue // it ended at once: Status will say so
 		}
+		l.on.agentID = t.AgentID
 		byMesos = byMesos || t.HealthCheck != nil
 		for p := range t.hostPorts() {
 			l.ports = append(l.ports, p)
 		}
 	}
 	l.checked = len(i.App().HealthChecks) > 0 && !byMesos
-	s.running[i.ID] = l
+	s.add(l)
 	if atOnce {
 		s.becomesHealthy(l)
 	} else {
@@ -130,7 +133,7 @@ func addressesOf(c *ContainerStatus) []netip.Addr {
 
 // giveUp ends an instance, as far as it can be reached.
 func (s *Scheduler) giveUp(l *launched) {
-	delete(s.running, l.id)
+	s.drop(l)
 	if s.end(l) {
 		s.lost[l.id] = l
 	}

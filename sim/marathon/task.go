@@ -96,6 +96,9 @@ type TaskCheck struct {
 // for /shop/cart.
 func (a *App) TaskName() string { return parsePathID(a.ID).taskName() }
 
+// IsPod reports whether this stands for a pod.
+func (a *App) IsPod() bool { return a.pod != nil }
+
 // TaskID is the id of an instance: "shop_cart.<uuid>" for /shop/cart. That of
 // a pod is "shop_cart.instance-<uuid>", and its tasks have the name of their
 // container behind that.
