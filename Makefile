@@ -5,7 +5,7 @@ FUZZTIME ?= 1m
 RACE     := $(shell command -v $(or $(CC),cc) >/dev/null 2>&1 && echo -race)
 PACKAGES := cmd/toponym/e2e/packages.txt
 
-.PHONY: help run test e2e e2e-deps bench bench-flat lint fuzz build
+.PHONY: help run test e2e e2e-deps bench bench-flat bench-forward lint fuzz build
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 10
@@ -42,6 +42,9 @@ bench: ## measure reading a state, and serving beside NSD and Knot (20 minutes, 
 
 bench-flat: ## measure latency while a state of 100,000 tasks is read over and over
 	$(GO) run -tags bench ./cmd/toponym/bench -flat -o flat.bench.json
+
+bench-forward: ## measure forwarding beside Unbound, dnsmasq and dnsdist
+	$(GO) run -tags bench ./cmd/toponym/bench -forward -o forward.bench.json
 
 lint: ## gofmt, go vet, staticcheck
 	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "not formatted:"; echo "$$out"; exit 1; fi

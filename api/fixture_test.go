@@ -20,10 +20,10 @@ const testSerial = 1700000000
 
 func zoneOptions() zone.Options {
 	return zone.Options{
-		Origins: []records.Name{records.MustParseName("mesos"), records.ReverseIPv4, records.ReverseIPv6},
+		Origins: []zone.Origin{{Name: records.MustParseName("mesos"), TTL: 60}, {Name: records.ReverseIPv4, TTL: 60}, {Name: records.ReverseIPv6, TTL: 60}},
 		MName:   records.MustParseName("ns1.mesos"),
 		RName:   records.MustParseName("root.ns1.mesos"),
-		Refresh: 60, Retry: 600, Expire: 86400, Minimum: 60, TTL: 60,
+		Refresh: 60, Retry: 600, Expire: 86400, Minimum: 60,
 	}
 }
 
@@ -72,6 +72,7 @@ func testSet(s *state.Snapshot) *records.Set {
 		Rule:      records.RFC1123,
 		SRVWeight: 1,
 		Reverse:   true,
+		Scope:     records.ScopeCompat,
 	})
 	return set
 }
@@ -86,6 +87,7 @@ func testOptions(s *state.Snapshot) Options {
 		RefreshSeconds: 60,
 		EnumerationOn:  true,
 		Enumerate:      func() any { return set.Enumerate() },
+		Explain:        func(n records.Name) any { return set.Explain(n) },
 		Config: func(serial uint32) any {
 			return struct {
 				Domain string

@@ -26,6 +26,9 @@ func (s *Server) routes() http.Handler {
 	handle("/v1/hosts/{host}", s.ready(s.hosts))
 	handle("/v1/hosts/{host}/ports", s.ports)
 	handle("/v1/services/{service}", s.ready(s.services))
+	if s.o.Explain != nil {
+		handle("/v1/explain/{name}", s.ready(s.bulky(s.explain)))
+	}
 	if s.o.EnumerationOn {
 		handle("/v1/axfr", s.ready(s.bulky(s.axfr)))
 		if s.o.Enumerate != nil {

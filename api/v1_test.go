@@ -21,6 +21,8 @@ func TestV1Golden(t *testing.T) {
 		"config.json":                 "/v1/config",
 		"enumerate.json":              "/v1/enumerate",
 		"axfr.json":                   "/v1/axfr",
+		"explain.json":                "/v1/explain/WEB.marathon.mesos.",
+		"explain-miss.json":           "/v1/explain/nothing.mesos",
 		"hosts.json":                  "/v1/hosts/nginx.marathon.mesos",
 		"hosts-miss.json":             "/v1/hosts/nothing.mesos",
 		"services-two-families.json":  "/v1/services/_web._tcp.marathon.mesos",

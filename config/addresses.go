@@ -7,9 +7,6 @@ import (
 	"strings"
 )
 
-// dnsPort is where an upstream listens unless told otherwise.
-const dnsPort = 53
-
 // HostPort is where something listens. Host is an address in its canonical
 // form or a name in lower case, not looked up.
 type HostPort struct {
@@ -92,23 +89,6 @@ func listenAddress(raw any, at place) (netip.Addr, bool) {
 		return addr, at.fault(raw, "is not an IP address", `for example "0.0.0.0" or "::"`)
 	}
 	return addr.Unmap(), true
-}
-
-// upstream is an item of resolvers: an address, with a port or without.
-func upstream(raw any, at place) (netip.AddrPort, bool) {
-	s, ok := text(raw, at)
-	if !ok {
-		return netip.AddrPort{}, false
-	}
-	addr, err := netip.ParseAddr(unbracket(s))
-	ap := netip.AddrPortFrom(addr, dnsPort)
-	if err != nil {
-		ap, err = netip.ParseAddrPort(s)
-	}
-	if err != nil || ap.Port() == 0 {
-		return ap, at.fault(raw, "is neither an IP address nor IP:port", `for example "10.0.0.1" or "[fd00::1]:5353"`)
-	}
-	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), true
 }
 
 // network is an item of recursionAllow: a prefix, or an address for itself.

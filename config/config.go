@@ -48,31 +48,44 @@ type Config struct {
 	IPSources              []string  // IPSources: Source… constants, first with an address wins
 	EnforceRFC952          bool      // EnforceRFC952: labels of at most 24 characters, starting with a letter
 	ReverseDNSOn           bool      // ReverseDnsOn: answer PTR
+	SRVScope               SRVScope  // srvScope: where SRV records point to
 	Unhealthy              Unhealthy // unhealthy: what becomes of tasks that fail their health check
+	MinVisibility          string    // minVisibility: framework, cluster or external
+	PublishStates          []string  // publishStates: as Mesos names them, such as TASK_RUNNING
 	SOA                    SOA
 	ViewDomains            []string          // viewDomains: origins of agentip, containerip and autoip
 	ViewTTL                uint32            // viewTTL, in seconds
 	Aliases                map[string]string // aliases: mirrored name to the name it mirrors
+	StaticZones            []string          // staticZones: master files, absolute paths where the file's path is known
 
 	// Answering.
-	DNSOn             bool                        // dnson
-	Listener          netip.Addr                  // listener
-	Port              uint16                      // port, UDP and TCP; 0: any free one
-	MaxUDPSize        uint16                      // maxUDPSize, in octets (RFC 6891 section 6.2.5)
-	SetTruncateBit    bool                        // SetTruncateBit: TC in answers that were cut
-	ResolvSubnetFirst bool                        // ResolvSubnetFirst: addresses near the client come first
-	TCPIdleTimeout    time.Duration               // tcpIdleTimeout (RFC 7766 section 6.2.3)
-	TCPMaxConnections int                         // tcpMaxConnections: open at the same time
-	RecurseOn         bool                        // recurseon: RA in answers
-	ExternalOn        bool                        // externalon: forward names outside our zones
-	Timeout           time.Duration               // timeout: for one exchange with an upstream
-	Resolvers         []netip.AddrPort            // resolvers; nil: whoever forwards reads /etc/resolv.conf
-	ZoneResolvers     map[string][]netip.AddrPort // zoneResolvers: zone, lower-case, no trailing dot, to its servers
-	RecursionAllow    []netip.Prefix              // recursionAllow: clients that are forwarded for
-	HTTPOn            bool                        // httpon
-	HTTPListener      netip.Addr                  // HTTPListener
-	HTTPPort          uint16                      // httpport; 0: any free one
-	EnumerationOn     bool                        // EnumerationOn: answer /v1/enumerate
+	DNSOn             bool                  // dnson
+	Listener          netip.Addr            // listener
+	Port              uint16                // port, UDP and TCP; 0: any free one
+	MaxUDPSize        uint16                // maxUDPSize, in octets (RFC 6891 section 6.2.5)
+	SetTruncateBit    bool                  // SetTruncateBit: TC in answers that were cut
+	ResolvSubnetFirst bool                  // ResolvSubnetFirst: addresses near the client come first
+	TCPIdleTimeout    time.Duration         // tcpIdleTimeout (RFC 7766 section 6.2.3)
+	TCPMaxConnections int                   // tcpMaxConnections: open at the same time
+	RecurseOn         bool                  // recurseon: RA in answers
+	ExternalOn        bool                  // externalon: forward names outside our zones
+	Timeout           time.Duration         // timeout: for asking all upstream servers that there are
+	Resolvers         []Upstream            // resolvers; nil: whoever forwards reads /etc/resolv.conf
+	ZoneResolvers     map[string][]Upstream // zoneResolvers: zone, lower-case, no trailing dot, to its servers
+	RecursionAllow    []netip.Prefix        // recursionAllow: clients that are forwarded for
+	CacheMinTTL       time.Duration         // cacheMinTTL: for which an answer of others is kept at least
+	CacheMaxTTL       time.Duration         // cacheMaxTTL: and at most
+	CacheStale        time.Duration         // cacheStale: for which it serves after that when no server answers (RFC 8767); 0: never
+	CacheEntries      int                   // cacheEntries: answers that are kept
+	CacheBytes        int                   // cacheBytes: memory that they take, in bytes
+	ForwardMax        int                   // forwardMax: queries that wait for upstream servers at a time
+	ForwardMaxClient  int                   // forwardMaxClient: of those, the ones of one client
+	RateLimit         int                   // rateLimit: answers over UDP per second and network of clients; 0: no limit
+	RateLimitExempt   []netip.Prefix        // rateLimitExempt: clients that have no limit
+	HTTPOn            bool                  // httpon
+	HTTPListener      netip.Addr            // HTTPListener
+	HTTPPort          uint16                // httpport; 0: any free one
+	EnumerationOn     bool                  // EnumerationOn: answer /v1/enumerate
 
 	origin map[string]origin // by key as in the table; absent: the default
 }
@@ -102,6 +115,15 @@ const (
 	AuthNone  Authentication = ""
 	AuthBasic Authentication = "basic" // RFC 7617, with MesosCredentials
 	AuthIAM   Authentication = "iam"   // DC/OS service accounts, with IAMConfigFile
+)
+
+// SRVScope says which side of a port mapping SRV records point to.
+type SRVScope string
+
+// The values of srvScope.
+const (
+	SRVScopeLabels SRVScope = "labels" // where the port is open, as labels and mappings say
+	SRVScopeCompat SRVScope = "compat" // where Mesos-DNS points to
 )
 
 // Unhealthy says what becomes of unhealthy tasks while a healthy one of the

@@ -34,7 +34,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		`listener: "localhost" is not an IP address: want for example "0.0.0.0" or "::"`,
 		`port: 70000 is out of range: want a whole number from 0 to 65535`,
 		`dnson: "maybe" is neither true nor false: want true or false`,
-		`IPSources[1]: "rkt" is not known: want one of "host", "docker", "mesos", "netinfo"`,
+		`IPSources[1]: "rkt" is not known: want one of "host", "docker", "mesos", "netinfo", "auto"`,
 		`IPSources[2]: "host" is given twice: want each once`,
 		`stateMaxBytes: 1e+30 is out of range: want a whole number from 1 to 9223372036854775807`,
 	})
@@ -69,12 +69,20 @@ func TestFaults(t *testing.T) {
 		"long label":             {`"domain": "` + label + `a"`, "a label is longer than 63"},
 		"long domain":            {`"domain": "` + label + "." + label + `"`, "it is longer than 119"},
 		"no IP sources":          {`"IPSources": []`, "IPSources: is empty"},
-		"auto":                   {`"IPSources": ["auto", "host"]`, `IPSources: "auto" is not in this version`},
+		"no states":              {`"publishStates": []`, `publishStates: is empty`},
+		"a state of ended tasks": {`"publishStates": ["TASK_FINISHED"]`, `publishStates[0]: "TASK_FINISHED" is not known: want one of TASK_STAGING, TASK_STARTING, TASK_RUNNING, TASK_KILLING`},
+		"visibility":             {`"minVisibility": "all"`, `minVisibility: "all" is not known`},
+		"scope":                  {`"srvScope": "host"`, `srvScope: "host" is not known`},
 		"autoip":                 {`"IPSources": ["autoip"]`, `IPSources[0]: "autoip" is not known`},
 		"resolver by name":       {`"resolvers": ["dns.example"]`, `resolvers[0]: "dns.example" is neither an IP address nor IP:port`},
 		"resolver twice":         {`"resolvers": ["10.0.0.1", "10.0.0.1:53"]`, `resolvers[1]: "10.0.0.1:53" is given twice`},
+		"resolver's name":        {`"resolvers": ["tls://a b@10.0.0.1"]`, `resolvers[0]: "******@10.0.0.1" names its server by what is no host name`},
+		"resolver over HTTPS":    {`"resolvers": ["https://10.0.0.1"]`, `resolvers[0]: "https://10.0.0.1" is neither`},
+		"TTLs crossed":           {`"cacheMinTTL": 10, "cacheMaxTTL": 5`, "cacheMinTTL: is more than cacheMaxTTL"},
 		"zone is domain":         {`"zoneResolvers": {"mesos": ["10.0.0.1"]}`, `zoneResolvers["mesos"]: is within domain`},
 		"zone in domain":         {`"zoneResolvers": {"x.MESOS": ["10.0.0.1"]}`, `zoneResolvers["x.mesos"]: is within domain`},
+		"zone in views":          {`"zoneResolvers": {"x.y": ["10.0.0.1"]}, "viewDomains": ["y"]`, `zoneResolvers["x.y"]: is within viewDomains`},
+		"zone by an alias":       {`"zoneResolvers": {"x.y": ["10.0.0.1"]}, "aliases": {"y": "mesos"}`, `zoneResolvers["x.y"]: is x.mesos by aliases, which`},
 		"zones overlap":          {`"zoneResolvers": {"b.a": ["10.0.0.1"], "a": ["10.0.0.1"]}`, `zoneResolvers["b.a"]: overlaps with a`},
 		"zone without servers":   {`"zoneResolvers": {"a": []}`, `zoneResolvers["a"]: names no server`},
 		"zone's server":          {`"zoneResolvers": {"a.b": ["x"]}`, `zoneResolvers["a.b"][0]: "x" is neither`},
@@ -83,13 +91,21 @@ func TestFaults(t *testing.T) {
 		"zoneResolvers a list":   {`"zoneResolvers": []`, "zoneResolvers: […] is not a map"},
 		"alias to itself":        {`"aliases": {"a": "x.a"}`, `aliases["a"]: leads back`},
 		"alias hides domain":     {`"aliases": {"mesos": "b"}`, `aliases["mesos"]: hides domain`},
+		"alias hides views":      {`"aliases": {"a": "b"}, "viewDomains": ["a"]`, `aliases["a"]: is one of viewDomains`},
+		"staticZones a text":     {`"staticZones": "a.zone"`, `staticZones: "a.zone" is not a list`},
+		"static zone twice":      {`"staticZones": ["a.zone", "./a.zone"]`, `staticZones[1]: "./a.zone" is given twice`},
+		"static zone, no path":   {`"staticZones": [" "]`, `staticZones[0]: " " is no path`},
 		"network":                {`"recursionAllow": ["10.0.0.0/33"]`, `recursionAllow[0]: "10.0.0.0/33" is not a network`},
 		"unhealthy":              {`"unhealthy": "hide"`, `unhealthy: "hide" is not known: want one of "exclude", "include"`},
-		"only zk":                {`"masters": [], "zk": "zk://10.0.0.1/mesos"`, "zk: leader detection through ZooKeeper is not in this version, and masters is missing: want masters"},
 		"zk as a list":           {`"zk": "10.0.0.1:2181"`, "zk: does not begin with zk://"},
 		"zk without path":        {`"zk": "zk://10.0.0.1:2181"`, "zk: names no path"},
 		"zk without server":      {`"zk": "zk:///mesos"`, "zk: names a server that is not host:port"},
-		"iam":                    {`"mesosAuthentication": "iam"`, `mesosAuthentication: "iam" is not in this version`},
+		"zk with an odd path":    {`"zk": "zk://a/mesos//x"`, "zk: names a path that ZooKeeper does not allow"},
+		"zk with dots":           {`"zk": "zk://a/mesos/../x"`, "zk: names a path that ZooKeeper does not allow"},
+		"iam, no file":           {`"mesosAuthentication": "iam"`, "IAMConfigFile: is missing: mesosAuthentication is iam"},
+		"iam, gone":              {`"mesosAuthentication": "iam", "IAMConfigFile": "testdata/none"`, `IAMConfigFile: "testdata/none" cannot be read: no such file`},
+		"iam, a directory":       {`"mesosAuthentication": "iam", "IAMConfigFile": "testdata"`, `IAMConfigFile: "testdata" cannot be read: is a directory`},
+		"basic, colon":           {`"mesosAuthentication": "basic", "mesosCredentials": {"principal": "a:b", "secret": "s"}`, "mesosCredentials.principal: holds a colon"},
 		"authentication":         {`"mesosAuthentication": "digest"`, `mesosAuthentication: "digest" is not known`},
 		"basic, no principal":    {`"mesosAuthentication": "basic", "mesosCredentials": {"secret": "s"}`, "mesosCredentials.principal: is missing"},
 		"basic, no secret":       {`"mesosAuthentication": "basic", "mesosCredentials": {"principal": "p"}`, "mesosCredentials.secret: is missing"},
@@ -118,7 +134,7 @@ func TestFaultsDoNotMultiply(t *testing.T) {
 	equalLines(t, faultsOf(t, "c.json", `{"masters": ["x"], "IPSources": ["x"], "domain": "_", "zoneResolvers": {"mesos": ["10.0.0.1"]}}`), []string{
 		`masters[0]: "x" is not host:port: want for example "10.0.0.1:5050"`,
 		`domain: "_" is not a domain name: '_' is not allowed: want for example mesos or dcos.example.com`,
-		`IPSources[0]: "x" is not known: want one of "host", "docker", "mesos", "netinfo"`,
+		`IPSources[0]: "x" is not known: want one of "host", "docker", "mesos", "netinfo", "auto"`,
 	})
 }
 
@@ -184,9 +200,8 @@ func TestNotYetNamesSettings(t *testing.T) {
 
 // What has no effect yet is said once for each setting that was written.
 func TestNotYet(t *testing.T) {
-	_, warnings := mustLoad(t, "c.json", `{`+where+`, "zk": "", "zkDetectionTimeout": 30, "IAMConfigFile": "x",
-		"resolvers": [], "zoneResolvers": {}, "recursionAllow": [], "viewDomains": [], "viewTTL": 5, "aliases": {},
-		"unhealthy": "include", "agentReregisterTimeout": 1}`)
+	_, warnings := mustLoad(t, "c.json", `{`+where+`,
+		"agentReregisterTimeout": 1}`)
 	for i, w := range warnings {
 		key, text, _ := strings.Cut(w, ": ")
 		warnings[i] = key
@@ -194,6 +209,5 @@ func TestNotYet(t *testing.T) {
 			t.Error(w)
 		}
 	}
-	equalLines(t, warnings, []string{"zkDetectionTimeout", "IAMConfigFile", "resolvers", "zoneResolvers",
-		"recursionAllow", "viewDomains", "viewTTL", "aliases", "unhealthy", "agentReregisterTimeout"})
+	equalLines(t, warnings, []string{"agentReregisterTimeout"})
 }

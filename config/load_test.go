@@ -53,7 +53,7 @@ func TestSampleOfMesosDNS(t *testing.T) {
 	want.ZooKeeper = ZooKeeper{Servers: []HostPort{{"127.0.0.1", 2181}}, Path: "/mesos"}
 	want.Masters = []HostPort{{"127.0.0.1", 5050}}
 	want.Port = 8053
-	want.Resolvers = []netip.AddrPort{netip.MustParseAddrPort("8.8.8.8:53")}
+	want.Resolvers = []Upstream{{AddrPort: netip.MustParseAddrPort("8.8.8.8:53")}}
 	want.IPSources = []string{SourceMesos, SourceHost}
 	want.origin = c.origin
 	if !reflect.DeepEqual(c, want) {
@@ -61,10 +61,6 @@ func TestSampleOfMesosDNS(t *testing.T) {
 	}
 	equalLines(t, lines(warnings), []string{
 		"ns: ignored: of early versions of Mesos-DNS",
-		"zk: leader detection through ZooKeeper is not in this version: masters is used",
-		"externalon: names outside of our zones are not forwarded in this version: they are refused",
-		"recurseon: nothing is forwarded in this version, so no answer says that recursion is available",
-		"resolvers: accepted, has no effect in this version",
 	})
 }
 
@@ -85,7 +81,10 @@ func TestDefaults(t *testing.T) {
 		{"HTTP", c.ListenHTTP(), netip.MustParseAddrPort("0.0.0.0:8123")},
 		{"maxUDPSize", c.MaxUDPSize, uint16(1232)},
 		{"resolvers", c.Resolvers == nil, true},
-		{"IPSources", c.IPSources, []string{"netinfo", "mesos", "host"}},
+		{"IPSources", c.IPSources, []string{"auto", "netinfo", "mesos", "host"}},
+		{"srvScope", c.SRVScope, SRVScopeLabels},
+		{"minVisibility", c.MinVisibility, "framework"},
+		{"publishStates", c.PublishStates, []string{"TASK_RUNNING"}},
 		{"viewDomains", c.ViewDomains, []string{"dcos.thisdcos.directory"}},
 		{"recursionAllow", len(c.RecursionAllow), 8},
 		{"unhealthy", c.Unhealthy, UnhealthyExclude},
@@ -136,11 +135,21 @@ func TestValues(t *testing.T) {
 		{"SOARname", `"SOARname": "Ops@example.com"`, func(c *Config) any { return c.SOA.RName }, "ops.example.com."},
 		{"aliases follow domain", `"domain": "a.b"`, func(c *Config) any { return c.Aliases["mesos.thisdcos.directory"] }, "a.b"},
 		{"an alias does not hide domain", `"domain": "mesos.thisdcos.directory"`, func(c *Config) any { return len(c.Aliases) }, 1},
+		{"nor views", `"viewDomains": ["thisdcos.global"]`, func(c *Config) any { return toJSON(c.Aliases) }, `{"mesos.thisdcos.directory":"mesos"}`},
+		{"nor what is asked elsewhere", `"zoneResolvers": {"thisdcos.directory": ["10.0.0.1"]}`,
+			func(c *Config) any { return toJSON([]any{len(c.ViewDomains), c.Aliases}) }, `[0,{"thisdcos.global":"thisdcos.directory"}]`},
+		{"staticZones are beside the file", `"staticZones": ["a.zone", "sub/b.zone", "/etc/c.zone"]`, func(c *Config) any {
+			dir := filepath.Dir(c.File)
+			return toJSON([]any{c.StaticZones[0] == filepath.Join(dir, "a.zone"), c.StaticZones[1] == filepath.Join(dir, "sub/b.zone"), c.StaticZones[2]})
+		}, `[true,true,"/etc/c.zone"]`},
+		{"zones beside what aliases lead to", `"zoneResolvers": {"x.thisdcos.global": ["10.0.0.1"]}`, func(c *Config) any { return len(c.Aliases) }, 2},
 		{"no aliases", `"aliases": {}`, func(c *Config) any { return len(c.Aliases) }, 0},
 		{"listener", `"listener": "::"`, func(c *Config) any { return c.Listener }, netip.IPv6Unspecified()},
 		{"empty listener", `"listener": ""`, func(c *Config) any { return c.Listener }, netip.IPv4Unspecified()},
 		{"resolvers", `"resolvers": ["::1", "[fd00::1]:5353", "[fd00::2]", "::ffff:10.0.0.1"]`,
 			func(c *Config) any { return toJSON(c.Resolvers) }, `["[::1]:53","[fd00::1]:5353","[fd00::2]:53","10.0.0.1:53"]`},
+		{"resolvers over TLS", `"resolvers": ["tls://DNS.example.@10.0.0.1", "tls://[fd00::1]:8853", "tls://10.0.0.2"]`,
+			func(c *Config) any { return toJSON(c.Resolvers) }, `["tls://dns.example@10.0.0.1:853","tls://[fd00::1]:8853","tls://10.0.0.2:853"]`},
 		{"zoneResolvers keep their dots", `"zoneResolvers": {"Weave.Local.": ["10.0.0.1"], "a.b.c": ["10.0.0.2:54"]}`,
 			func(c *Config) any { return toJSON(c.ZoneResolvers) }, `{"a.b.c":["10.0.0.2:54"],"weave.local":["10.0.0.1:53"]}`},
 		{"a zone above domain", `"domain": "mesos.corp", "zoneResolvers": {"corp": ["10.0.0.1"]}`,
@@ -201,7 +210,6 @@ func TestEnvironment(t *testing.T) {
 	equalLines(t, warnings, []string{
 		"TOPONYM_TTTL: unknown variable, ignored: did you mean TOPONYM_TTL?",
 		"TOPONYM_ttl: unknown variable, ignored: did you mean TOPONYM_TTL?",
-		"TOPONYM_ZONERESOLVERS: accepted, has no effect in this version",
 	})
 }
 
@@ -245,5 +253,21 @@ func equalLines(t *testing.T, got, want []string) {
 	t.Helper()
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
+	}
+}
+
+// Mesos-DNS knew of no health: where its answers are asked for, unhealthy tasks
+// are in them, unless the file says otherwise.
+func TestUnhealthyFollowsTheScope(t *testing.T) {
+	for text, want := range map[string]Unhealthy{
+		``:                       UnhealthyExclude,
+		`, "srvScope": "labels"`: UnhealthyExclude,
+		`, "srvScope": "Compat"`: UnhealthyInclude,
+		`, "srvScope": "compat", "unhealthy": "exclude"`: UnhealthyExclude,
+		`, "unhealthy": "include"`:                       UnhealthyInclude,
+	} {
+		if c, _ := mustLoad(t, "c.json", `{`+where+text+`}`); c.Unhealthy != want {
+			t.Errorf("%s: %s, want %s", text, c.Unhealthy, want)
+		}
 	}
 }

@@ -39,6 +39,17 @@ func to[T any](field *T, parse parser[T]) kind {
 	return bound[T]{field, parse, func(v T) any { return v }}
 }
 
+// toListField binds a parser to a field that holds a list, of which none is shown as
+// an empty one.
+func toListField[T any](field *[]T, parse parser[[]T]) kind {
+	return bound[[]T]{field, parse, func(list []T) any {
+		if list == nil {
+			return []T{}
+		}
+		return list
+	}}
+}
+
 // seconds is a length of time: a whole number of seconds in a file.
 func seconds(field *time.Duration, lowest int64) kind {
 	parse := func(raw any, at place) (time.Duration, bool) {

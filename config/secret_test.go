@@ -142,3 +142,14 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// printedValue is a value in every printed form.
+func printedValue(v any) string {
+	var b bytes.Buffer
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%X", "%t"} {
+		fmt.Fprintf(&b, verb+"\n", v)
+	}
+	text, err := json.Marshal(v)
+	fmt.Fprintf(&b, "%s %v\n", text, err)
+	return b.String()
+}

@@ -1,8 +1,9 @@
 package config
 
 import (
-	"maps"
 	"math"
+	"slices"
+	"strings"
 )
 
 // setting is one row of the table.
@@ -30,7 +31,7 @@ func (c *Config) settings() []setting {
 			value: to(&c.TTL, whole[uint32](0, maxSeconds))},
 		{key: "stateTimeoutSeconds", def: 300, doc: "seconds in which a state must have been read",
 			value: seconds(&c.StateTimeout, 1)},
-		{key: "timeout", def: 5, doc: "seconds to wait for an upstream server",
+		{key: "timeout", def: 5, doc: "seconds to wait for upstream servers",
 			value: seconds(&c.Timeout, 1)},
 		{key: "zkDetectionTimeout", def: 30, doc: "seconds without a leader after which it is logged; 0: never",
 			value: seconds(&c.ZkDetectionTimeout, 0)},
@@ -45,7 +46,7 @@ func (c *Config) settings() []setting {
 		{key: "httpport", def: 8123, doc: "port on which HTTP is served; 0: any free one, for tests",
 			value: to(&c.HTTPPort, whole[uint16](0, math.MaxUint16))},
 		{key: "resolvers", doc: "servers for names outside our zones; without it, those of /etc/resolv.conf",
-			value: to(&c.Resolvers, listOf(upstream, `["10.0.0.1", "10.0.0.2:5353"]`))},
+			value: to(&c.Resolvers, listOf(upstream, `["10.0.0.1", "tls://dns.example.com@10.0.0.2"]`))},
 		{key: "zoneResolvers", def: map[string]any{}, doc: "servers for the names of one zone",
 			value: to(&c.ZoneResolvers, mapOf(listOf(upstream, `["10.0.0.1"]`), `{"weave.local": ["10.0.0.1"]}`))},
 		{key: "SOAMname", derive: func() any { return "ns1." + c.Domain }, doc: "primary server in the SOA record",
@@ -72,8 +73,8 @@ func (c *Config) settings() []setting {
 		{key: "MesosHTTPSOn", def: false, doc: "speak HTTPS with the masters", value: to(&c.MesosHTTPSOn, boolean)},
 		{key: "ResolvSubnetFirst", def: false, doc: "addresses in the client's subnet come first",
 			value: to(&c.ResolvSubnetFirst, boolean)},
-		{key: "IPSources", def: []any{SourceNetInfo, SourceMesos, SourceHost}, doc: "where the addresses of tasks are taken from",
-			value: to(&c.IPSources, listOf(ipSource, `["netinfo", "host"]`))},
+		{key: "IPSources", def: []any{SourceAuto, SourceNetInfo, SourceMesos, SourceHost}, doc: "where the addresses of tasks are taken from: the first that has one",
+			value: to(&c.IPSources, listOf(choice(SourceHost, SourceDocker, SourceMesos, SourceNetInfo, SourceAuto), `["netinfo", "host"]`))},
 		{key: "srvRecordDefaultWeight", def: 1, doc: "weight of SRV records",
 			value: to(&c.SRVRecordDefaultWeight, whole[uint16](0, math.MaxUint16))},
 		{key: "CACertFile", def: "", doc: "PEM file of the CAs that the masters are checked against; empty: those of the system",
@@ -94,8 +95,14 @@ func (c *Config) settings() []setting {
 			value: to(&c.StateMaxBytes, whole[int64](1, math.MaxInt64))},
 		{key: "agentReregisterTimeout", def: 600, doc: "seconds for which a failover may keep an agent away",
 			value: seconds(&c.AgentReregisterTimeout, 1)},
-		{key: "unhealthy", def: string(UnhealthyExclude), doc: "exclude or include unhealthy tasks while others are healthy",
+		{key: "srvScope", def: string(SRVScopeLabels), doc: "labels: SRV records point to where their port is open; compat: to where those of Mesos-DNS do",
+			value: to(&c.SRVScope, choice(SRVScopeLabels, SRVScopeCompat))},
+		{key: "unhealthy", derive: func() any { return defaultUnhealthy(c.SRVScope) }, doc: "exclude or include unhealthy tasks while others of the name are healthy; include with srvScope compat",
 			value: to(&c.Unhealthy, choice(UnhealthyExclude, UnhealthyInclude))},
+		{key: "minVisibility", def: "framework", doc: "how far a DiscoveryInfo must want to be seen for records: framework, cluster or external",
+			value: to(&c.MinVisibility, choice("framework", "cluster", "external"))},
+		{key: "publishStates", def: []any{"TASK_RUNNING"}, doc: "states in which tasks have records",
+			value: to(&c.PublishStates, listOf(taskState, `["TASK_RUNNING", "TASK_STARTING"]`))},
 		{key: "maxUDPSize", def: 1232, doc: "largest answer over UDP in octets",
 			value: to(&c.MaxUDPSize, whole[uint16](512, math.MaxUint16))},
 		{key: "tcpIdleTimeout", def: 10, doc: "seconds after which an idle connection is closed",
@@ -104,12 +111,32 @@ func (c *Config) settings() []setting {
 			value: to(&c.TCPMaxConnections, whole[int](1, math.MaxInt32))},
 		{key: "recursionAllow", def: localNetworks(), doc: "clients that are forwarded for",
 			value: to(&c.RecursionAllow, listOf(network, `["10.0.0.0/8"]`))},
-		{key: "viewDomains", def: []any{"dcos.thisdcos.directory"}, doc: "origins of the names under agentip, containerip and autoip",
-			value: to(&c.ViewDomains, listOf(domainName(maxOrigin, false), `["dcos.thisdcos.directory"]`))},
+		{key: "cacheMinTTL", def: 0, doc: "seconds for which an answer of others is kept at least",
+			value: seconds(&c.CacheMinTTL, 0)},
+		{key: "cacheMaxTTL", def: 86400, doc: "seconds for which an answer of others is kept at most",
+			value: seconds(&c.CacheMaxTTL, 1)},
+		{key: "cacheStale", def: 86400, doc: "seconds for which it serves after that when no upstream server answers; 0: never",
+			value: seconds(&c.CacheStale, 0)},
+		{key: "cacheEntries", def: 200_000, doc: "answers of others that are kept",
+			value: to(&c.CacheEntries, whole[int](1, math.MaxInt32))},
+		{key: "cacheBytes", def: 64 << 20, doc: "memory that they take, in bytes",
+			value: to(&c.CacheBytes, whole[int](1, math.MaxInt))},
+		{key: "forwardMax", def: 20_000, doc: "queries that wait for upstream servers at a time; more get SERVFAIL",
+			value: to(&c.ForwardMax, whole[int](1, math.MaxInt32))},
+		{key: "forwardMaxClient", def: 5_000, doc: "of those, the ones of one client",
+			value: to(&c.ForwardMaxClient, whole[int](1, math.MaxInt32))},
+		{key: "rateLimit", def: 1000, doc: "answers over UDP per second to one /24 or /56; 0: no limit",
+			value: to(&c.RateLimit, whole[int](0, 1_000_000))},
+		{key: "rateLimitExempt", def: localNetworks(), doc: "clients that have no such limit",
+			value: to(&c.RateLimitExempt, listOf(network, `["10.0.0.0/8"]`))},
+		{key: "viewDomains", derive: func() any { return c.defaultViewDomains() }, doc: "origins of the names under agentip, containerip and autoip",
+			value: toListField(&c.ViewDomains, listOf(domainName(maxOrigin, false), `["dcos.thisdcos.directory"]`))},
 		{key: "viewTTL", def: 5, doc: "TTL of these names in seconds",
 			value: to(&c.ViewTTL, whole[uint32](0, maxSeconds))},
-		{key: "aliases", derive: func() any { return defaultAliases(c.Domain) }, doc: "names that mirror others: what is written replaces the default",
+		{key: "aliases", derive: func() any { return c.defaultAliases() }, doc: "names that mirror others: what is written replaces the default",
 			value: to(&c.Aliases, mapOf(domainName(maxName, false), `{"thisdcos.global": "thisdcos.directory"}`))},
+		{key: "staticZones", def: []any{}, doc: "master files (RFC 1035) of further records; from the folder of this file",
+			value: toListField(&c.StaticZones, listOf(c.besideFile, `["external.zone"]`))},
 
 		{key: "ns", doc: "ignored: of early versions of Mesos-DNS"},
 		{key: "mname", doc: "ignored: of early versions of Mesos-DNS"},
@@ -130,19 +157,26 @@ func localNetworks() []any {
 	}
 }
 
-// defaultAliases are those of DC/OS, but for one that would hide the domain.
-func defaultAliases(domain string) any {
-	aliases := map[string]any{"mesos.thisdcos.directory": domain, "thisdcos.global": "thisdcos.directory"}
-	maps.DeleteFunc(aliases, func(name string, _ any) bool { return within(domain, name) })
-	return aliases
+// defaultUnhealthy is what Mesos-DNS does where its answers are asked for.
+func defaultUnhealthy(s SRVScope) any {
+	if s == SRVScopeCompat {
+		return string(UnhealthyInclude)
+	}
+	return string(UnhealthyExclude)
 }
 
-// ipSource is an item of IPSources.
-func ipSource(raw any, at place) (string, bool) {
-	if raw == SourceAuto { // not offered in faults while it stands in later.go
-		return SourceAuto, true
+// taskState is an item of publishStates: a state of a task that has not ended
+// (mesos.proto, TaskState). Case does not matter.
+func taskState(raw any, at place) (string, bool) {
+	s, ok := text(raw, at)
+	if !ok {
+		return "", false
 	}
-	return choice(SourceHost, SourceDocker, SourceMesos, SourceNetInfo)(raw, at)
+	states := []string{"TASK_STAGING", "TASK_STARTING", "TASK_RUNNING", "TASK_KILLING"}
+	if s = strings.ToUpper(s); !slices.Contains(states, s) {
+		return "", at.fault(raw, "is not known", "one of "+strings.Join(states, ", "))
+	}
+	return s, true
 }
 
 // Setting is a row of the table of settings, for documentation.

@@ -71,6 +71,13 @@ func TestKeyOfAnotherCertificate(t *testing.T) {
 }
 
 func TestCredentialsThatAreNotUsed(t *testing.T) {
-	_, warnings := mustLoad(t, "c.json", `{`+where+`, "mesosCredentials": {"principal": "p", "secret": "s"}}`)
-	equalLines(t, warnings, []string{`mesosCredentials: not used: mesosAuthentication is "none"; "basic" sends them`})
+	_, warnings := mustLoad(t, "c.json", `{`+where+`, "mesosCredentials": {"principal": "p", "secret": "s"}, "IAMConfigFile": "x"}`)
+	equalLines(t, warnings, []string{`mesosCredentials: not used: mesosAuthentication is "none"; "basic" sends them`,
+		`IAMConfigFile: not used: mesosAuthentication is "none"; "iam" uses it`})
+}
+
+// Masters refuse a secret with a colon; nobody would look for it there.
+func TestSecretWithColon(t *testing.T) {
+	_, warnings := mustLoad(t, "c.json", `{`+where+`, "mesosAuthentication": "basic", "mesosCredentials": {"principal": "p", "secret": "a:b"}}`)
+	equalLines(t, warnings, []string{"mesosCredentials.secret: holds a colon: masters were seen to refuse such secrets"})
 }

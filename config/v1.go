@@ -1,7 +1,6 @@
 package config
 
 import (
-	"net/netip"
 	"time"
 )
 
@@ -106,14 +105,10 @@ func (c *Config) V1(serial uint32) any {
 func wholeSeconds(d time.Duration) int { return int(d / time.Second) }
 
 // v1Upstreams leaves the usual port out, as people write it.
-func v1Upstreams(servers []netip.AddrPort) []string {
+func v1Upstreams(servers []Upstream) []string {
 	list := []string{}
 	for _, s := range servers {
-		if s.Port() == dnsPort {
-			list = append(list, s.Addr().String())
-		} else {
-			list = append(list, s.String())
-		}
+		list = append(list, s.short())
 	}
 	return list
 }

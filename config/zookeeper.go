@@ -1,6 +1,9 @@
 package config
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // zkPort is where ZooKeeper listens unless told otherwise.
 const zkPort = 2181
@@ -66,6 +69,11 @@ func zkAddress(raw any, at place) (ZooKeeper, bool) {
 	hosts, path, _ := strings.Cut(rest, "/")
 	if z.Path = "/" + strings.Trim(path, "/"); z.Path == "/" {
 		return ZooKeeper{}, at.fault(raw, "names no path", want)
+	}
+	for part := range strings.SplitSeq(z.Path[1:], "/") {
+		if part == "" || part == "." || part == ".." || strings.ContainsFunc(part, unicode.IsControl) {
+			return ZooKeeper{}, at.fault(raw, "names a path that ZooKeeper does not allow", want)
+		}
 	}
 	for host := range strings.SplitSeq(hosts, ",") {
 		server, problem := parseHostPort(strings.TrimSpace(host), zkPort)

@@ -38,6 +38,10 @@ type Data struct {
 	// PTR are the names that own this address. Only where it is exactly one
 	// is there a PTR record: an address that several names own has no name.
 	PTR []Name
+	// TTL is that of all records of the name in seconds, where labels of
+	// their owners ask for one: the shortest that is asked for. 0 is the
+	// zone's own.
+	TTL uint32
 }
 
 // Empty reports whether there is no record.
@@ -48,7 +52,7 @@ func (d *Data) Empty() bool {
 // Equal reports whether both stand for the same records.
 func (d *Data) Equal(o *Data) bool {
 	return slices.Equal(d.A, o.A) && slices.Equal(d.AAAA, o.AAAA) && slices.Equal(d.SRV, o.SRV) &&
-		slices.Equal(d.pointer(), o.pointer())
+		slices.Equal(d.pointer(), o.pointer()) && (d.TTL == o.TTL || d.Empty())
 }
 
 // pointer is the name of the PTR record, where there is one.

@@ -14,6 +14,8 @@ type entry struct {
 	data  *Data
 	own   kind // the lists that this update may change in place
 	dirty bool // the records changed in this update
+	// settled is set in the first update, once the lists are in order.
+	settled bool
 }
 
 // dirty is an entry that an update changes, and what its data was before.
@@ -101,8 +103,7 @@ func (l list[T]) take(e *entry) *[]T {
 	return values
 }
 
-// settle sorts what was appended in any order, counts owners, and gives back
-// memory that appending took in advance.
+// settle sorts what was appended in any order, and counts owners.
 func (l list[T]) settle(e *entry, more shared[T]) {
 	values := l.of(e.data)
 	if len(*values) > 1 {
@@ -116,8 +117,5 @@ func (l list[T]) settle(e *entry, more shared[T]) {
 			}
 		}
 		*values = kept
-	}
-	if cap(*values) > len(*values)+len(*values)/8 {
-		*values = append(make([]T, 0, len(*values)), *values...)
 	}
 }

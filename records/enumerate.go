@@ -104,5 +104,6 @@ func (e *enumerating) srv(name []byte, d SRV) {
 }
 
 func (e *enumerating) ptr(netip.Addr, Name)    {}
+func (e *enumerating) ttl([]byte, uint32)      {}
 func (e *enumerating) target(name []byte) Name { return Name(name) }
 func (e *enumerating) omit(Omission)           {}

@@ -41,6 +41,9 @@ func options(sources string) records.Options {
 		Rule:      records.RFC1123,
 		SRVWeight: 1,
 		Reverse:   true,
+		Scope:     records.ScopeCompat,
+
+		IncludeUnhealthy: true,
 	}
 	for s := range strings.SplitSeq(sources, ",") {
 		source, err := records.ParseIPSource(s)
@@ -67,6 +70,9 @@ func text(s *records.Set) string {
 		}
 		if len(d.PTR) == 1 {
 			lines = append(lines, fmt.Sprintf("%s PTR %s", n, d.PTR[0]))
+		}
+		if d.TTL != 0 {
+			lines = append(lines, fmt.Sprintf("%s TTL %d", n, d.TTL))
 		}
 	}
 	slices.Sort(lines)
@@ -124,6 +130,30 @@ func TestStates(t *testing.T) {
 				golden(t, strings.TrimSuffix(file, ".json")+"."+strings.ReplaceAll(sources, ",", "-")+".txt", got)
 			})
 		}
+	}
+}
+
+// defaults are the options that a file of settings without a word gives.
+func defaults() records.Options {
+	o := options("auto,netinfo,mesos,host")
+	o.Scope, o.IncludeUnhealthy, o.Reverse = records.ScopeLabels, false, false
+	o.Views = []records.Name{records.MustParseName("dcos.thisdcos.directory")}
+	return o
+}
+
+func TestStatesByDefault(t *testing.T) {
+	files, err := filepath.Glob("../testdata/states/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no states: %v", err)
+	}
+	for _, f := range files {
+		file := filepath.Base(f)
+		t.Run(file, func(t *testing.T) {
+			c := state.NewCluster()
+			c.Apply(state.Event{Snapshot: loadState(t, file)})
+			set, _ := records.Build(c, defaults())
+			golden(t, strings.TrimSuffix(file, ".json")+".default.txt", text(set))
+		})
 	}
 }
 

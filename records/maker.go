@@ -15,7 +15,8 @@ type sink interface {
 	addr(name []byte, a netip.Addr)
 	srv(name []byte, d SRV)
 	ptr(a netip.Addr, target Name)
-	target(name []byte) Name // the name as it is kept, for SRV and PTR data
+	ttl(name []byte, seconds uint32) // a wish for a name of which records were made
+	target(name []byte) Name         // the name as it is kept, for SRV and PTR data
 	omit(Omission)
 }
 
@@ -24,6 +25,7 @@ type owner struct {
 	task      *state.Task
 	framework *state.Framework
 	agent     *state.Agent
+	hide      hidden // what others of its names keep it from
 }
 
 // maker makes the records of tasks, agents, frameworks and masters and hands
@@ -31,17 +33,33 @@ type owner struct {
 type maker struct {
 	o     Options
 	sink  sink
-	names map[string]suffixes // by framework name
-	buf   [maxName + 1 + maxLabel]byte
+	names map[string]*suffixes // by framework name
+	buf   [maxName + 2*(1+maxLabel)]byte
 
+	// Of the task that is being made:
+	at        place
+	base, set steering // of the task, and in force
+	from      origin   // of the addresses that are handed on
+	made      []Name   // targets that only SRV records need
+
+	// Of the one of its names that is being made: T, T-H-S and _T, and the
+	// canonical names as targets, empty where they are none.
 	host, canonical, service []byte
+	onTask, onAgent          Name
+
+	aliasList, protos []string // used again
+	announced         []service
+	explain           bool // what leads nowhere is told of, too
 }
 
 // suffixes are the two ends of all names of one framework's tasks.
 type suffixes struct {
-	tasks Name // F.D
-	slave Name // F.slave.D
-	err   error
+	tasks  Name   // F.D
+	slave  Name   // F.slave.D
+	inside Name   // F.containerip.D, with F as one label
+	view   string // F as one label
+	views  []viewSuffixes
+	err    error
 }
 
 // maxCachedFrameworks bounds the cache of suffixes against frameworks that
@@ -49,14 +67,14 @@ type suffixes struct {
 const maxCachedFrameworks = 1024
 
 func newMaker(o Options, s sink) *maker {
-	return &maker{o: o, sink: s, names: map[string]suffixes{}}
+	return &maker{o: o, sink: s, names: map[string]*suffixes{}}
 }
 
-func (m *maker) suffixes(framework string) suffixes {
+func (m *maker) suffixes(framework string) *suffixes {
 	if s, ok := m.names[framework]; ok {
 		return s
 	}
-	var s suffixes
+	s := &suffixes{}
 	labels := m.o.Rule.Labels(framework)
 	if len(labels) == 0 {
 		s.err = ErrLabelLength
@@ -65,6 +83,7 @@ func (m *maker) suffixes(framework string) suffixes {
 		if slave, s.err = m.o.Domain.Join("slave"); s.err == nil {
 			s.slave, s.err = slave.Join(labels...)
 		}
+		m.joinViews(s, labels)
 	}
 	if len(m.names) >= maxCachedFrameworks {
 		clear(m.names)
@@ -83,6 +102,7 @@ func (m *maker) framework(f *state.Framework) {
 		m.sink.omit(Omission{Framework: f.ID, What: f.Name, Reason: s.err})
 		return
 	}
+	m.from = origin{source: SourceHost}
 	m.addrs(f.Addrs, nil, s.tasks)
 	if !f.PID.IsZero() {
 		m.srv(SRV{Target: s.tasks, Port: f.PID.Port}, s.tasks, "_framework", "_tcp")
@@ -110,10 +130,18 @@ func (m *maker) addrs(addrs []netip.Addr, prefix []byte, suffix Name) bool {
 	if !ok {
 		return false
 	}
+	m.addrsAt(name, addrs)
+	return true
+}
+
+// addrsAt makes the address records of a name.
+func (m *maker) addrsAt(name []byte, addrs []netip.Addr) {
 	for _, a := range addrs {
 		m.sink.addr(name, a)
 	}
-	return true
+	if m.set.ttl != 0 && len(addrs) > 0 {
+		m.sink.ttl(name, m.set.ttl)
+	}
 }
 
 // srv makes one SRV record at labels.suffix.
@@ -136,7 +164,9 @@ func (m *maker) join(prefix []byte, suffix Name) ([]byte, bool) {
 
 // zbase32 is the alphabet that was made for people to read
 // (philzimmermann.com/docs/human-oriented-base-32-encoding.txt).
-var zbase32 = base32.NewEncoding("ybndrfg8ejkmcpqxot1uwisza345h769").WithPadding(base32.NoPadding)
+var zbase32 = base32.NewEncoding(zbase32Alphabet).WithPadding(base32.NoPadding)
+
+const zbase32Alphabet = "ybndrfg8ejkmcpqxot1uwisza345h769"
 
 // taskHash is what tells tasks of one name apart: 5 characters of a hash of
 // the task's id.

@@ -12,10 +12,14 @@ import (
 // leader does not move anybody.
 func (m *maker) masters(leader state.Master, all []state.Master) {
 	d := m.o.Domain
+	m.from = origin{source: SourceHost}
 	if m.o.MName.Under(d) {
 		m.addrs(m.o.Listeners, nil, m.o.MName)
 	}
 
+	for _, o := range m.o.Views {
+		m.viewMasters(o, leader, all)
+	}
 	if len(leader.Addrs) > 0 {
 		if name, err := d.Join("leader"); err == nil {
 			m.addrs(leader.Addrs, nil, name)
@@ -45,6 +49,29 @@ func (m *maker) masters(leader state.Master, all []state.Master) {
 		m.addrs(master.Addrs, nil, name)
 		for _, proto := range bothProtocols {
 			m.srv(SRV{Target: name, Port: master.Port}, d, "_master", "_"+proto)
+		}
+	}
+}
+
+// viewMasters makes leader.O and master.O.
+func (m *maker) viewMasters(o Name, leader state.Master, all []state.Master) {
+	if o == m.o.Domain {
+		return // they are there
+	}
+	if name, err := o.Join("leader"); err == nil {
+		m.addrs(leader.Addrs, nil, name)
+	}
+	name, err := o.Join("master")
+	if err != nil {
+		return
+	}
+	seen := map[netip.Addr]bool{}
+	for _, master := range all {
+		for _, a := range master.Addrs {
+			if !seen[a] {
+				seen[a] = true
+				m.addrs([]netip.Addr{a}, nil, name)
+			}
 		}
 	}
 }

@@ -7,12 +7,14 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"toponym/state"
 )
 
 // Set is all records that a cluster implies. One goroutine builds and updates
-// it; [Set.Enumerate] may be called from any.
+// it; [Set.Enumerate], [Set.Explain] and [Set.Collisions] may be called from
+// any.
 type Set struct {
 	names map[Name]*entry
 	maker *maker
@@ -28,11 +30,20 @@ type Set struct {
 	moreSRV  shared[SRV]
 	morePTR  shared[Name]
 
-	dirty   []dirty // entries that the update that runs has changed
-	omitted []Omission
+	wishes map[Name][]wish // of the names that have any
 
-	mu         sync.Mutex // guards the fields below against Enumerate
+	dirty    []dirty // entries that the update that runs has changed
+	appended int     // at the end of dirty, those that are not settled
+	omitted  []Omission
+	same     []*Data // see share
+	scratch  []*Data // see settle
+
+	collisions atomic.Int64
+
+	mu         sync.Mutex // guards the fields below against Enumerate and Explain
+	groups     groups
 	tasks      map[state.TaskKey]owner
+	nameless   map[state.TaskKey]*state.Task // tasks that are known and have no names
 	frameworks map[string]*state.Framework
 	agents     map[string]*state.Agent
 	leader     state.Master
@@ -41,10 +52,12 @@ type Set struct {
 }
 
 // Omission is a name that was left out because it could not stand in a
-// message, or could not be typed.
+// message, or could not be typed, or a label that was ignored because of its
+// value.
 type Omission struct {
 	Task      state.TaskKey // zero when a framework's own name was left out
 	Framework string
+	Label     string // the key of the label; empty for a name
 	What      string // the part at fault, as the framework wrote it
 	Reason    error
 }
@@ -52,6 +65,9 @@ type Omission struct {
 func (o Omission) String() string {
 	if o.Task == (state.TaskKey{}) {
 		return fmt.Sprintf("framework %q: name %q: %v", o.Framework, o.What, o.Reason)
+	}
+	if o.Label != "" {
+		return fmt.Sprintf("task %q of framework %q: label %s: %q %v", o.Task.ID, o.Task.Framework, o.Label, o.What, o.Reason)
 	}
 	return fmt.Sprintf("task %q of framework %q: name %q: %v", o.Task.ID, o.Task.Framework, o.What, o.Reason)
 }
@@ -67,12 +83,16 @@ func NewSet(o Options) *Set {
 	return &Set{
 		names:      map[Name]*entry{},
 		seed:       maphash.MakeSeed(),
+		same:       make([]*Data, minShared),
 		maker:      newMaker(o, nil),
 		moreA:      shared[[4]byte]{},
 		moreAAAA:   shared[[16]byte]{},
 		moreSRV:    shared[SRV]{},
 		morePTR:    shared[Name]{},
+		wishes:     map[Name][]wish{},
+		groups:     newGroups(),
 		tasks:      map[state.TaskKey]owner{},
+		nameless:   map[state.TaskKey]*state.Task{},
 		frameworks: map[string]*state.Framework{},
 		agents:     map[string]*state.Agent{},
 	}
@@ -103,21 +123,25 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	keys := s.affected(c, d)
-	gone := make([]owner, 0, min(len(keys), len(s.tasks)))
-	// Into an empty set records are appended as they come and sorted at the
-	// end, which costs half of inserting each at its place.
-	first := len(s.names) == 0
+	first := len(s.names) == 0 && len(s.tasks) == 0
+	work := s.regroup(c, s.affected(c, d), d.Frameworks, first)
+	gone := make([]owner, 0, min(len(work), len(s.tasks)))
 	s.maker.sink = (*adding)(s)
 	if first {
-		s.names = make(map[Name]*entry, 3*len(keys))
-		s.tasks = make(map[state.TaskKey]owner, len(keys))
-		s.maker.sink = (*appending)(s)
+		s.begin(len(work))
 	}
-	for i, k := range keys {
+	for i, w := range work {
 		slice(i)
+		if first && s.appended >= settleEvery && !s.sameApp(work[i-1], w) {
+			s.settle()
+		}
+		k := w.key
 		old, had := s.tasks[k]
-		o, ok := ownerOf(c, k)
+		o, ok := s.ownerOf(c, w.task)
+		s.note(w, ok)
+		if ok {
+			o.hide = s.hides(o)
+		}
 		if had && ok && old == o {
 			continue
 		}
@@ -156,6 +180,7 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 	if first {
 		s.settle()
 	}
+	s.collisions.Store(int64(s.groups.collisions()))
 	return s.finish()
 }
 
@@ -167,24 +192,13 @@ func slice(i int) {
 	}
 }
 
-// settle brings the lists that appending has filled into order.
-func (s *Set) settle() {
-	for i, d := range s.dirty {
-		slice(i)
-		e := d.entry
-		listA.settle(e, s.moreA)
-		listAAAA.settle(e, s.moreAAAA)
-		listSRV.settle(e, s.moreSRV)
-		listPTR.settle(e, s.morePTR)
-	}
-}
-
 // finish ends an update: names without records go, the rest is given out.
 func (s *Set) finish() Changes {
 	ch := Changes{Names: make([]Name, 0, len(s.dirty)), Omitted: s.omitted}
 	for _, d := range s.dirty {
 		e := d.entry
-		e.own, e.dirty = 0, false
+		e.own, e.dirty, e.settled = 0, false, false
+		e.data = s.share(e.data)
 		if !e.data.Equal(d.before) {
 			ch.Names = append(ch.Names, e.name)
 		}
@@ -192,7 +206,7 @@ func (s *Set) finish() Changes {
 			delete(s.names, e.name)
 		}
 	}
-	s.dirty, s.omitted = nil, nil
+	s.dirty, s.appended, s.omitted, s.scratch = nil, 0, nil, nil
 	clear(s.recent[:])
 	return ch
 }
@@ -222,17 +236,6 @@ func setOf[K comparable](list []K) map[K]bool {
 	return set
 }
 
-// ownerOf finds what the names of a task depend on. Only running tasks on a
-// known agent have names.
-func ownerOf(c *state.Cluster, k state.TaskKey) (owner, bool) {
-	t := c.Task(k)
-	if t == nil || !t.Running() {
-		return owner{}, false
-	}
-	o := owner{task: t, framework: c.Framework(k.Framework), agent: c.Agent(t.AgentID)}
-	return o, o.framework != nil && o.agent != nil
-}
-
 // swap brings known up to date for the given ids, makes the records of the new
 // values and returns the old ones.
 func swap[V any](known map[string]*V, ids []string, now func(string) *V, make func(*V)) []*V {
@@ -254,6 +257,11 @@ func swap[V any](known map[string]*V, ids []string, now func(string) *V, make fu
 	}
 	return old
 }
+
+// Collisions is the number of names that belong to tasks, or to frameworks, that
+// are not called the same: the rules for labels made one name of several. It may
+// be called from any goroutine.
+func (s *Set) Collisions() int { return int(s.collisions.Load()) }
 
 // Len is the number of names that own records.
 func (s *Set) Len() int { return len(s.names) }

@@ -13,7 +13,7 @@ func (s *Set) entry(name []byte) *entry {
 	}
 	e := s.names[Name(name)]
 	if e == nil {
-		e = &entry{name: Name(name), data: &Data{}, own: ^kind(0)}
+		e = &entry{name: Name(name), data: s.newData(), own: ^kind(0)}
 		s.names[e.name] = e
 	}
 	*recent = e
@@ -30,6 +30,7 @@ func (s *Set) touch(e *entry, before *Data) {
 	}
 	e.dirty = true
 	s.dirty = append(s.dirty, dirty{e, before})
+	s.appended++
 }
 
 var nothing Data
@@ -70,18 +71,27 @@ func (s *adding) ptr(a netip.Addr, target Name) {
 	}
 }
 
+func (s *adding) ttl(name []byte, seconds uint32) {
+	e := (*Set)(s).entry(name)
+	(*Set)(s).setTTL(e, (*Set)(s).wish(e.name, seconds))
+}
+
 func (s *adding) target(name []byte) Name { return (*Set)(s).known(name) }
 func (s *adding) omit(o Omission)         { s.omitted = append(s.omitted, o) }
 
 // appending is the sink that fills an empty set. The lists are in no order
-// until they are settled.
+// until they are settled; after that, it is as adding.
 type appending Set
 
 func (s *appending) addr(name []byte, a netip.Addr) {
 	e := (*Set)(s).entry(name)
-	if a.Is4() {
+	switch {
+	case e.settled:
+		(*adding)(s).addr(name, a)
+		return
+	case a.Is4():
 		e.data.A = append(e.data.A, a.As4())
-	} else {
+	default:
 		e.data.AAAA = append(e.data.AAAA, a.As16())
 	}
 	(*Set)(s).touch(e, e.data)
@@ -89,15 +99,25 @@ func (s *appending) addr(name []byte, a netip.Addr) {
 
 func (s *appending) srv(name []byte, d SRV) {
 	e := (*Set)(s).entry(name)
+	if e.settled {
+		(*adding)(s).srv(name, d)
+		return
+	}
 	e.data.SRV = append(e.data.SRV, d)
 	(*Set)(s).touch(e, e.data)
 }
 
 func (s *appending) ptr(a netip.Addr, target Name) {
 	e := (*Set)(s).entry([]byte(ReverseName(a)))
+	if e.settled {
+		(*adding)(s).ptr(a, target)
+		return
+	}
 	e.data.PTR = append(e.data.PTR, target)
 	(*Set)(s).touch(e, e.data)
 }
+
+func (s *appending) ttl(name []byte, seconds uint32) { (*adding)(s).ttl(name, seconds) }
 
 func (s *appending) target(name []byte) Name { return (*Set)(s).known(name) }
 func (s *appending) omit(o Omission)         { s.omitted = append(s.omitted, o) }
@@ -139,5 +159,21 @@ func (s *removing) ptr(a netip.Addr, target Name) {
 	}
 }
 
+func (s *removing) ttl(name []byte, seconds uint32) {
+	if e := s.names[Name(name)]; e != nil {
+		(*Set)(s).setTTL(e, (*Set)(s).unwish(e.name, seconds))
+	}
+}
+
 func (s *removing) target(name []byte) Name { return (*Set)(s).known(name) }
 func (s *removing) omit(Omission)           {}
+
+// quiet is the sink of those who only want to know names.
+type quiet struct{}
+
+func (quiet) addr([]byte, netip.Addr) {}
+func (quiet) srv([]byte, SRV)         {}
+func (quiet) ptr(netip.Addr, Name)    {}
+func (quiet) ttl([]byte, uint32)      {}
+func (quiet) target(name []byte) Name { return Name(name) }
+func (quiet) omit(Omission)           {}

@@ -15,60 +15,72 @@ func (m *maker) task(o owner) {
 		m.sink.omit(Omission{Task: t.Key, What: o.framework.Name, Reason: s.err})
 		return
 	}
-	addrs := m.addresses(o)
+	m.look(o)
+	m.base = m.steer(t, t.Labels, steering{weight: m.o.SRVWeight}, false)
+	m.set = m.base
+	m.made = m.made[:0]
 	tail := "-" + taskHash(t.Key.ID) + "-" + agentTail(o.agent.ID)
 
-	name := t.Name
-	if hasDiscovery(t) {
-		name = t.Discovery.Name
-	}
-	label := m.o.Rule.Label(name)
+	name, label := m.label(t)
 	if label == "" {
 		m.sink.omit(Omission{Task: t.Key, What: name, Reason: ErrLabelLength})
 	} else if m.prefixes(o, tail, label) {
-		m.forms(o, s, addrs)
-		m.reverse(addrs, s)
-	}
-
-	// Names in DiscoveryInfo may have dots, and users ask for them as they
-	// are written. Mesos-DNS answers both.
-	if !hasDiscovery(t) {
-		return
-	}
-	if raw := strings.ToLower(t.Discovery.Name); raw != label {
-		if labels := rawLabels(raw); labels != nil && m.prefixes(o, tail, labels...) {
-			m.forms(o, s, addrs)
+		m.allNames(o, s, !o.hide.has(hideLabel), !o.hide.has(hideView), true)
+		m.reverse(s)
+		for i, alias := range m.aliases(t, label) {
+			m.prefix(o, alias)
+			m.allNames(o, s, !o.hide.has(hideAlias(i)), !o.hide.has(hideAliasView(i)), false)
 		}
 	}
+	if labels := rawLabels(t, label); labels != nil && m.prefixes(o, tail, labels...) {
+		m.allNames(o, s, !o.hide.has(hideRaw), false, true)
+	}
+	m.set = steering{}
 }
 
 // hasDiscovery reports whether the task's names come from its DiscoveryInfo:
 // one without a name counts as none.
 func hasDiscovery(t *state.Task) bool { return t.Discovery != nil && t.Discovery.Name != "" }
 
-// rawLabels splits a name at its dots. It gives nothing when a part cannot be
-// a label that somebody types.
-func rawLabels(name string) []string {
+// label is what the task is called, and the label T that is made of it.
+func (m *maker) label(t *state.Task) (name, label string) {
+	name = t.Name
+	if hasDiscovery(t) {
+		name = t.Discovery.Name
+	}
+	return name, m.o.Rule.Label(name)
+}
+
+// rawLabels splits the name of a DiscoveryInfo at its dots. Such names may have
+// dots, and users ask for them as they are written: Mesos-DNS answers both. It
+// gives nothing when a part cannot be a label that somebody types, or when the
+// name is the task's label anyway.
+func rawLabels(t *state.Task, label string) []string {
+	if !hasDiscovery(t) || t.Discovery.Name == label {
+		return nil
+	}
+	name := t.Discovery.Name
+	for i := range len(name) {
+		if name[i] != '.' && !readable(name[i]) {
+			return nil
+		}
+	}
+	if name = strings.ToLower(name); name == label {
+		return nil
+	}
 	labels := strings.Split(name, ".")
 	for _, l := range labels {
 		if len(l) == 0 || len(l) > maxLabel || l == "*" {
 			return nil
 		}
-		for i := range len(l) {
-			if !typeable(l[i]) {
-				return nil
-			}
-		}
 	}
 	return labels
 }
 
-// prefixes sets the beginnings of the task's names: T, T-H-S and _T. A label
-// _T may be too long where T is not; service is empty then.
+// prefixes sets the beginnings of the names that a task has by right: T, T-H-S
+// and _T.
 func (m *maker) prefixes(o owner, tail string, labels ...string) bool {
-	var err error
-	if m.host, err = appendLabels(m.host[:0], labels...); err != nil {
-		m.sink.omit(Omission{Task: o.task.Key, What: strings.Join(labels, "."), Reason: err})
+	if !m.prefix(o, labels...) {
 		return false
 	}
 	last := labels[len(labels)-1]
@@ -79,7 +91,17 @@ func (m *maker) prefixes(o owner, tail string, labels ...string) bool {
 	last = last[:min(len(last), maxLabel-len(tail))] + tail
 	m.canonical, _ = appendLabels(m.canonical[:0], labels[:len(labels)-1]...)
 	m.canonical, _ = appendLabels(m.canonical, last)
+	return true
+}
 
+// prefix sets T and _T. A label _T may be too long where T is not; service is
+// empty then.
+func (m *maker) prefix(o owner, labels ...string) bool {
+	var err error
+	if m.host, err = appendLabels(m.host[:0], labels...); err != nil {
+		m.sink.omit(Omission{Task: o.task.Key, What: strings.Join(labels, "."), Reason: err})
+		return false
+	}
 	m.service, err = appendLabels(m.service[:0], "_"+labels[0])
 	if err == nil {
 		m.service, err = appendLabels(m.service, labels[1:]...)
@@ -90,9 +112,13 @@ func (m *maker) prefixes(o owner, tail string, labels ...string) bool {
 	return true
 }
 
+// readable reports whether an octet may be in a name as it is written. The HTTP
+// API puts a colon between a name and a port.
+func readable(c byte) bool { return typeable(c) && c != ':' }
+
 func labelOctets(s string) bool {
 	for i := range len(s) {
-		if !typeable(s[i]) {
+		if !readable(s[i]) {
 			return false
 		}
 	}
@@ -110,130 +136,94 @@ func appendLabels(b []byte, labels ...string) ([]byte, error) {
 	return b, nil
 }
 
-// forms makes the records of the prefixes that are set.
-func (m *maker) forms(o owner, s suffixes, addrs []netip.Addr) {
-	t := o.task
-	ok := m.addrs(addrs, m.host, s.tasks)
-	ok = m.addrs(addrs, m.canonical, s.tasks) && ok
-	ok = m.addrs(o.agent.Addrs, m.host, s.slave) && ok
-	ok = m.addrs(o.agent.Addrs, m.canonical, s.slave) && ok
+// allNames makes the names of the prefix that is set: those that other tasks may
+// have as well in the domain and in the views, and those that are this task's
+// alone, which SRV records point to.
+func (m *maker) allNames(o owner, s *suffixes, domain, views, canonical bool) {
+	t, ok := o.task, true
+	m.from = m.at.from
+	if domain {
+		ok = m.addrs(m.at.addrs, m.host, s.tasks)
+	}
+	if canonical {
+		m.onTask = m.target(m.at.addrs, s.tasks)
+		ok = ok && m.onTask != ""
+	}
+	m.from = origin{source: SourceHost}
+	if domain {
+		ok = m.addrs(o.agent.Addrs, m.host, s.slave) && ok
+	}
+	if canonical {
+		m.onAgent = m.target(o.agent.Addrs, s.slave)
+		ok = ok && m.onAgent != ""
+		// Where the agent's address is not known, nobody could follow a
+		// record that points there.
+		if len(o.agent.Addrs) == 0 {
+			m.onAgent = ""
+		}
+	}
 	if !ok {
-		m.sink.omit(Omission{Task: t.Key, What: t.Name, Reason: ErrNameLength})
+		m.tooLong(t)
 	}
-
-	if len(t.Ports) == 0 && (!hasDiscovery(t) || len(t.Discovery.Ports) == 0) {
-		return
+	if domain {
+		m.networks(o, s)
 	}
-	if len(m.service) == 0 {
-		m.sink.omit(Omission{Task: t.Key, What: "_" + t.Name, Reason: ErrLabelLength})
-		return
+	views = views && len(s.views) > 0
+	if views {
+		m.views(o, s)
 	}
-	m.services(o, s)
+	if domain || views {
+		m.services(o, s, domain, views)
+	}
 }
 
-// services makes the SRV records. On the agent's side there are none when the
-// agent's address is not known: nobody could follow them.
-func (m *maker) services(o owner, s suffixes) {
+// target makes the canonical name before a suffix. It is empty where the name
+// is too long.
+func (m *maker) target(addrs []netip.Addr, suffix Name) Name {
+	name, ok := m.join(m.canonical, suffix)
+	if !ok {
+		return ""
+	}
+	m.addrsAt(name, addrs)
+	return m.sink.target(name)
+}
+
+// networks makes T.F.<network>.network.D.
+func (m *maker) networks(o owner, s *suffixes) {
 	t := o.task
-	var onTask, onAgent Name
-	if name, ok := m.join(m.canonical, s.tasks); ok {
-		onTask = m.sink.target(name)
+	if len(t.Addresses.Networks) == 0 && (t.Container == nil || len(t.Container.Networks) == 0) {
+		return
 	}
-	if name, ok := m.join(m.canonical, s.slave); ok && len(o.agent.Addrs) > 0 {
-		onAgent = m.sink.target(name)
-	}
-
-	discovery := hasDiscovery(t)
-	for _, proto := range bothProtocols {
-		for _, r := range t.Ports {
-			if !discovery {
-				m.ports(t, onAgent, r, s.tasks, proto)
-			}
-			m.ports(t, onAgent, r, s.slave, proto)
+	m.from = origin{source: m.at.source}
+	for network, addrs := range m.at.networks(t) {
+		name, err := m.networkName(m.host, s, network)
+		if err != nil {
+			m.sink.omit(Omission{Task: t.Key, What: network, Reason: err})
+			continue
 		}
-	}
-	if !discovery {
-		return
-	}
-	for _, p := range t.Discovery.Ports {
-		protocols := bothProtocols[:]
-		if l := m.o.Rule.Label(p.Protocol); l != "" {
-			protocols = []string{l}
-		}
-		port := state.PortRange{First: p.Number, Last: p.Number}
-		name := m.o.Rule.Label(p.Name)
-		for _, proto := range protocols {
-			m.ports(t, onTask, port, s.tasks, proto)
-			m.ports(t, onAgent, port, s.slave, proto)
-			if name == "" {
-				continue
-			}
-			m.named(t, onTask, p.Number, s.tasks, name, proto)
-			m.named(t, onAgent, p.Number, s.slave, name, proto)
-			m.rfc2782(t, onTask, p.Number, s.tasks, name, proto)
-		}
+		m.addrsAt(name, addrs)
 	}
 }
 
-var bothProtocols = [...]string{"tcp", "udp"}
-
-// ports makes _T._proto.suffix.
-func (m *maker) ports(t *state.Task, target Name, r state.PortRange, suffix Name, proto string) {
-	if target == "" {
-		return
-	}
-	b := append(m.buf[:0], m.service...)
-	m.emit(t, b, target, r, suffix, proto)
-}
-
-// named makes _port._T._proto.suffix.
-func (m *maker) named(t *state.Task, target Name, port uint16, suffix Name, name, proto string) {
-	if target == "" {
-		return
-	}
-	b, err := appendLabels(m.buf[:0], "_"+name)
+// networkName puts a prefix before F.<network>.network.D, in the maker's buffer.
+func (m *maker) networkName(prefix []byte, s *suffixes, network string) ([]byte, error) {
+	b := append(append(m.buf[:0], prefix...), s.tasks[:len(s.tasks)-len(m.o.Domain)]...)
+	b, err := appendLabels(b, m.o.Rule.Label(network), "network")
 	if err != nil {
-		m.sink.omit(Omission{Task: t.Key, What: "_" + name, Reason: err})
-		return
+		return nil, err
 	}
-	m.emit(t, append(b, m.service...), target, state.PortRange{First: port, Last: port}, suffix, proto)
+	if len(b)+len(m.o.Domain) > maxName {
+		return nil, ErrNameLength
+	}
+	return append(b, m.o.Domain...), nil
 }
 
-// rfc2782 makes _port._proto.T.suffix, the order that RFC 2782 has and
-// resolvers' SRV functions ask for.
-func (m *maker) rfc2782(t *state.Task, target Name, port uint16, suffix Name, name, proto string) {
-	if target == "" {
-		return
-	}
-	b, err := appendLabels(m.buf[:0], "_"+name, "_"+proto)
-	if err != nil {
-		return // named has said so
-	}
-	b = append(append(b, m.host...), suffix...)
-	m.emitName(t, b, target, state.PortRange{First: port, Last: port})
-}
-
-func (m *maker) emit(t *state.Task, prefix []byte, target Name, r state.PortRange, suffix Name, proto string) {
-	b, err := appendLabels(prefix, "_"+proto)
-	if err != nil {
-		m.sink.omit(Omission{Task: t.Key, What: "_" + proto, Reason: err})
-		return
-	}
-	m.emitName(t, append(b, suffix...), target, r)
-}
-
-func (m *maker) emitName(t *state.Task, name []byte, target Name, r state.PortRange) {
-	if len(name) > maxName {
-		m.sink.omit(Omission{Task: t.Key, What: Name(name).String(), Reason: ErrNameLength})
-		return
-	}
-	for port := int(r.First); port <= int(r.Last); port++ {
-		m.sink.srv(name, SRV{Target: target, Weight: m.o.SRVWeight, Port: uint16(port)})
-	}
+func (m *maker) tooLong(t *state.Task) {
+	m.sink.omit(Omission{Task: t.Key, What: t.Name, Reason: ErrNameLength})
 }
 
 // reverse makes the PTR records of the task's addresses.
-func (m *maker) reverse(addrs []netip.Addr, s suffixes) {
+func (m *maker) reverse(s *suffixes) {
 	if !m.o.Reverse {
 		return
 	}
@@ -242,7 +232,10 @@ func (m *maker) reverse(addrs []netip.Addr, s suffixes) {
 		return
 	}
 	target := m.sink.target(name)
-	for _, a := range addrs {
+	for _, a := range m.at.addrs {
 		m.sink.ptr(a, target)
+		if m.set.ttl != 0 {
+			m.sink.ttl([]byte(ReverseName(a)), m.set.ttl)
+		}
 	}
 }

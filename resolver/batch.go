@@ -24,7 +24,8 @@ type batch struct {
 	socket  socket
 	raw     syscall.RawConn
 	store   *zone.Store
-	respond func(buf []byte, z *zone.Zone, c client, packet []byte) []byte
+	respond respond
+	server  *Server // for what is answered later
 
 	queries queries
 	replies replies
@@ -39,6 +40,9 @@ type socket interface {
 	LocalAddr() net.Addr
 	SetWriteDeadline(time.Time) error
 }
+
+// respond makes the reply to a packet, or says that it follows later.
+type respond func(buf []byte, z *zone.Zone, c client, packet []byte) ([]byte, *late)
 
 // yieldAfter is how many full batches are answered before other goroutines get
 // their turn.
@@ -57,6 +61,7 @@ func (s *Server) answerBatches(ctx context.Context, udp *net.UDPConn) {
 		s.log.WithError(err).Error("cannot answer queries over UDP")
 		return
 	}
+	b.server = s
 	pause := backoff{max: time.Second}
 	for {
 		err := b.serve(ctx)
@@ -69,7 +74,7 @@ func (s *Server) answerBatches(ctx context.Context, udp *net.UDPConn) {
 	}
 }
 
-func newBatch(on socket, store *zone.Store, respond func([]byte, *zone.Zone, client, []byte) []byte) (*batch, error) {
+func newBatch(on socket, store *zone.Store, respond respond) (*batch, error) {
 	raw, err := on.SyscallConn()
 	if err != nil {
 		return nil, err
@@ -141,7 +146,13 @@ func (b *batch) answer(fd uintptr, n int) {
 		if b.replies.full() {
 			b.send(fd)
 		}
-		msg := b.respond(b.replies.buffer(), z, client, b.queries.packet(i))
+		msg, l := b.respond(b.replies.buffer(), z, client, b.queries.packet(i))
+		if l != nil {
+			if msg == nil {
+				l.way = newWayBatch(b, i)
+			}
+			b.server.forward.ask(l)
+		}
 		if len(msg) > 0 {
 			b.replies.add(msg, b.queries.peer(i))
 		}

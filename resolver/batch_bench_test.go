@@ -74,8 +74,8 @@ func benchmarkUDP(b *testing.B, sockets, window int, serve func(context.Context,
 }
 
 // echo is a reply of the size of the query.
-func echo(buf []byte, _ *zone.Zone, _ client, packet []byte) []byte {
-	return buf[:copy(buf, packet)]
+func echo(buf []byte, _ *zone.Zone, _ client, packet []byte) ([]byte, *late) {
+	return buf[:copy(buf, packet)], nil
 }
 
 func batchLoop(ctx context.Context, udp *net.UDPConn) {
@@ -94,7 +94,7 @@ func readMsgLoop(_ context.Context, udp *net.UDPConn) {
 		if err != nil {
 			return
 		}
-		msg := echo(out, nil, client{addr: from.Addr().Unmap()}, in[:n])
+		msg, _ := echo(out, nil, client{addr: from.Addr().Unmap()}, in[:n])
 		_, _, _ = udp.WriteMsgUDPAddrPort(msg, nil, from)
 	}
 }
@@ -115,7 +115,7 @@ func xnetLoop(_ context.Context, udp *net.UDPConn) {
 		}
 		for i, m := range in[:n] {
 			from := m.Addr.(*net.UDPAddr).AddrPort().Addr().Unmap()
-			out[i].Buffers[0] = echo(replies[i][:], nil, client{addr: from}, m.Buffers[0][:m.N])
+			out[i].Buffers[0], _ = echo(replies[i][:], nil, client{addr: from}, m.Buffers[0][:m.N])
 			out[i].Addr = m.Addr
 		}
 		for sent := 0; sent < n; {

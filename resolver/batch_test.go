@@ -21,7 +21,7 @@ import (
 
 // batchOn serves an address in batches with any function for the replies. What
 // is sent before the function that it returns is called comes as one batch.
-func batchOn(t *testing.T, addr string, respond func([]byte, *zone.Zone, client, []byte) []byte) (*net.UDPConn, func()) {
+func batchOn(t *testing.T, addr string, respond respond) (*net.UDPConn, func()) {
 	t.Helper()
 	udp, tcp, err := bind(netip.MustParseAddr(addr), 0)
 	if err != nil {
@@ -59,7 +59,9 @@ func dialBatch(t *testing.T, udp *net.UDPConn, addr string) *net.UDPConn {
 
 func TestBatchesAllocateNothing(t *testing.T) {
 	r, z := newResponder(Options{}.withDefaults()), testZone(t)
-	answer := func(buf []byte, _ *zone.Zone, c client, packet []byte) []byte { return r.respond(buf, z, c, packet) }
+	answer := func(buf []byte, _ *zone.Zone, c client, packet []byte) ([]byte, *late) {
+		return r.respond(buf, z, c, packet)
+	}
 	for _, x := range []struct{ listen, ask string }{
 		{"127.0.0.1", "127.0.0.1"}, {"0.0.0.0", "127.0.0.2"}, {"::1", "::1"}, {"::", "::1"}, {"::", "127.0.0.1"},
 	} {
@@ -88,11 +90,11 @@ func TestBatchesAllocateNothing(t *testing.T) {
 
 // What cannot be sent is left out; the replies before and behind it are sent.
 func TestOneReplyThatCannotBeSentCostsNoOther(t *testing.T) {
-	udp, serve := batchOn(t, "127.0.0.1", func(buf []byte, _ *zone.Zone, _ client, packet []byte) []byte {
+	udp, serve := batchOn(t, "127.0.0.1", func(buf []byte, _ *zone.Zone, _ client, packet []byte) ([]byte, *late) {
 		if string(packet) == "too large" {
-			return buf[:66000]
+			return buf[:66000], nil
 		}
-		return buf[:copy(buf, packet)]
+		return buf[:copy(buf, packet)], nil
 	})
 	conn := dialBatch(t, udp, "127.0.0.1")
 	for _, p := range []string{"too large", "a", "too large", "too large", "b", "too large"} {
@@ -110,9 +112,9 @@ func TestOneReplyThatCannotBeSentCostsNoOther(t *testing.T) {
 func TestRepliesOfAnySizeGoOut(t *testing.T) {
 	for _, size := range []int{1, 1232, 4096, 65000} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
-			udp, serve := batchOn(t, "127.0.0.1", func(buf []byte, _ *zone.Zone, _ client, packet []byte) []byte {
+			udp, serve := batchOn(t, "127.0.0.1", func(buf []byte, _ *zone.Zone, _ client, packet []byte) ([]byte, *late) {
 				copy(buf, bytes.Repeat(packet, size))
-				return buf[:size]
+				return buf[:size], nil
 			})
 			conn := dialBatch(t, udp, "127.0.0.1")
 			for i := range batchSize {

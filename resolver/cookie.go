@@ -59,6 +59,29 @@ func (c *cookies) answer(option []byte, client netip.Addr) ([]byte, bool) {
 	return binary.LittleEndian.AppendUint64(b[:cookie], hash), true
 }
 
+const dnsCookie = dns.EDNS0COOKIE
+
+// Times for which a server cookie counts (RFC 9018, section 4.3).
+const (
+	cookieOld   = time.Hour
+	cookieAhead = 5 * time.Minute
+)
+
+// ours reports whether a cookie option holds a server cookie that we gave to the
+// client not long ago.
+func (c *cookies) ours(option []byte, client netip.Addr) bool {
+	if len(option) != clientCookieSize+16 || option[8] != 1 {
+		return false
+	}
+	age := c.now().Sub(time.Unix(int64(binary.BigEndian.Uint32(option[12:])), 0))
+	if age > cookieOld || age < -cookieAhead {
+		return false
+	}
+	b := append(make([]byte, 0, 40), option[:16]...)
+	b = append(b, client.AsSlice()...)
+	return siphash.Hash(c.k0, c.k1, b) == binary.LittleEndian.Uint64(option[16:])
+}
+
 // cookie appends the cookie option that answers the one of the request, if any,
 // to the options of a reply.
 func (c *cookies) cookie(q *query, client netip.Addr, options []byte) ([]byte, bool) {

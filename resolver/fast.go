@@ -6,6 +6,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"toponym/resolver/cache"
 	"toponym/zone"
 )
 
@@ -86,8 +87,9 @@ func (q *question) opt(b []byte) bool {
 	return true
 }
 
-// keySize is that of a name, rounded up to whole words.
-const keySize = (maxName + 7) &^ 7
+// keySize is that of a name and what the cache adds to it, rounded up to whole
+// words.
+const keySize = (cache.MaxKey + 7) &^ 7
 
 // lowerCase copies a name in lower case (RFC 4343), eight octets at a time.
 // Length octets are below 'A', so they stay as they are.
@@ -107,18 +109,25 @@ func lowerCase(key *[keySize]byte, name []byte) {
 	}
 }
 
-// fast answers an ordinary request in buf. It gives nil when the plain path
-// should.
-func (r *responder) fast(buf []byte, z *zone.Zone, c client, packet []byte) ([]byte, zone.Result) {
-	if r.slow {
-		return nil, 0
+// fast answers an ordinary request in buf, or says that the answer follows
+// later. It gives neither when the plain path should.
+func (r *responder) fast(buf []byte, z *zone.Zone, c client, packet []byte) ([]byte, *late, zone.Result) {
+	if r.slow && r.forward == nil {
+		return nil, nil, 0
 	}
 	var key [keySize]byte
 	q, ok := ordinary(packet, &key)
 	if !ok || q.qtype >= 128 || q.qtype == dns.TypeOPT {
-		return nil, 0
+		return nil, nil, 0
 	}
 	found, result := z.Lookup(key[:len(q.name)], q.qtype)
+	if r.forward != nil && (result == zone.NotOurs || result == zone.NXDomain && reverse(key[:len(q.name)])) {
+		msg, l := r.fastOutside(buf, c, packet, &q, key[:len(q.name)])
+		return msg, l, zone.NotOurs
+	}
+	if r.slow {
+		return nil, nil, 0
+	}
 
 	w := writer{buf: buf, off: q.end, size: r.size(q.edns, q.size, c)}
 	if q.edns {
@@ -135,11 +144,15 @@ func (r *responder) fast(buf []byte, z *zone.Zone, c client, packet []byte) ([]b
 	case zone.Hit:
 		switch q.qtype {
 		case dns.TypeA:
-			writeAddrs4(&w, found.Node.A, z.TTL(), r.pick(len(found.Node.A)))
+			n := found.Node
+			writeAddrs4(&w, n.A, n.TTLOf(dns.TypeA), r.pick(len(n.A)))
+			ok = len(n.A) > 0 // or there is a CNAME record
 		case dns.TypeAAAA:
-			writeAddrs6(&w, found.Node.AAAA, z.TTL(), r.pick(len(found.Node.AAAA)))
+			n := found.Node
+			writeAddrs6(&w, n.AAAA, n.TTLOf(dns.TypeAAAA), r.pick(len(n.AAAA)))
+			ok = len(n.AAAA) > 0
 		case dns.TypeSRV:
-			ok = w.services(z, found.Node, r)
+			ok = w.services(z, found, key[:len(q.name)], r)
 		default:
 			ok = false
 		}
@@ -147,7 +160,7 @@ func (r *responder) fast(buf []byte, z *zone.Zone, c client, packet []byte) ([]b
 		ok = false
 	}
 	if !ok {
-		return nil, 0
+		return nil, nil, 0
 	}
 
 	msg := buf[:w.off]
@@ -155,7 +168,7 @@ func (r *responder) fast(buf []byte, z *zone.Zone, c client, packet []byte) ([]b
 		msg = appendOPT(msg, r.maxUDPSize, rcode, q.do, nil)
 		w.additional++
 	}
-	flags := binary.BigEndian.Uint16(packet[2:])&(flagRD|flagCD) | flagQR | flagAA | rcode
+	flags := binary.BigEndian.Uint16(packet[2:])&(flagRD|flagCD) | flagQR | flagAA | r.raFor(c) | rcode
 	if w.cut && r.setTC {
 		flags |= flagTC
 	}
@@ -163,7 +176,39 @@ func (r *responder) fast(buf []byte, z *zone.Zone, c client, packet []byte) ([]b
 	binary.BigEndian.PutUint16(msg[6:], uint16(w.answers))
 	binary.BigEndian.PutUint16(msg[8:], uint16(w.authority))
 	binary.BigEndian.PutUint16(msg[10:], uint16(w.additional))
-	return msg, result
+	return msg, nil, result
+}
+
+// fastOutside answers an ordinary request for a name that is not ours, or says
+// that the answer follows later. It gives neither when the plain path should.
+func (r *responder) fastOutside(buf []byte, c client, packet []byte, q *question, name []byte) ([]byte, *late) {
+	flags := binary.BigEndian.Uint16(packet[2:])
+	if flags&flagRD == 0 || q.qtype == dns.TypeHINFO || !r.allow.contains(c.addr) {
+		return nil, nil
+	}
+	a := wanted{
+		client:   c,
+		id:       binary.BigEndian.Uint16(packet),
+		flags:    flags,
+		question: packet[headerSize:q.end],
+		// There is room for the tail behind the longest name.
+		key:  cache.AppendKey(name, q.qtype, dns.ClassINET, q.do, flags&flagCD != 0),
+		edns: q.edns,
+		do:   q.do,
+		size: q.size,
+	}
+	var start time.Time
+	if r.observe != nil {
+		start = time.Now()
+		a.start = start
+	}
+	if found := r.cache.Get(a.key); found.Entry != nil {
+		return r.found(buf, &a, found)
+	}
+	if specialTLD(name) {
+		return nil, nil // answered here, as a rule
+	}
+	return nil, a.copied(c, start)
 }
 
 // size is what a reply may have (RFC 6891, section 6.2.5). Nothing fragments

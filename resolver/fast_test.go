@@ -18,11 +18,11 @@ import (
 // whether the fast one answered.
 func compare(t *testing.T, r *responder, z *zone.Zone, c client, packet []byte) bool {
 	t.Helper()
-	quick, _ := r.fast(make([]byte, bufferSize), z, c, packet)
+	quick, _, _ := r.fast(make([]byte, bufferSize), z, c, packet)
 	if quick == nil {
 		return false
 	}
-	plain := r.plain(make([]byte, bufferSize), z, c, packet, time.Time{})
+	plain, _ := r.plain(make([]byte, bufferSize), z, c, packet, time.Time{})
 	var a, b dns.Msg
 	if err := a.Unpack(quick); err != nil {
 		t.Fatalf("query %x: fast reply %x: %v", packet, quick, err)
@@ -60,6 +60,12 @@ func randomQuery(r *rand.Rand, names []string) []byte {
 		n = "x." + strings.TrimPrefix(n, ".")
 	case 1:
 		n = n[strings.IndexByte(n, '.')+1:]
+	}
+	if r.IntN(3) == 0 {
+		a := testAliases[r.IntN(len(testAliases))]
+		if front, ok := strings.CutSuffix(n, a.Target.String()); ok {
+			n = front + a.Name.String()
+		}
 	}
 	if n == "" {
 		n = "."
@@ -119,7 +125,14 @@ func TestFastEqualsPlain(t *testing.T) {
 				ports: random.IntN(4),
 			})
 		}
-		z := testZone(t, apps...)
+		o := testZoneOptions
+		if seed%2 == 1 {
+			o = innerOptions()
+		}
+		z := testZoneOf(t, o, apps...)
+		if seed%3 == 1 {
+			z = staticZone(t, o, apps...)
+		}
 		names := zoneNames(z)
 		for _, setTC := range []bool{true, false} {
 			o := testOptions()
@@ -157,7 +170,8 @@ func TestFastAllocatesNothing(t *testing.T) {
 	z := testZone(t, instances{name: "big", count: 200, base: 9}, instances{name: "two", count: 20, base: 8, ports: 2})
 	r := newResponder(Options{SetTruncateBit: true}.withDefaults())
 	buf := make([]byte, bufferSize)
-	for _, name := range []string{"one.marathon.mesos.", "big.marathon.mesos.", "_web._tcp.marathon.mesos.", "_big._tcp.marathon.mesos.", "_two._udp.marathon.mesos.", "nope.mesos."} {
+	for _, name := range []string{"one.marathon.mesos.", "big.marathon.mesos.", "_web._tcp.marathon.mesos.", "_big._tcp.marathon.mesos.", "_two._udp.marathon.mesos.", "nope.mesos.",
+		"one.marathon.mirror.example.", "_big._tcp.marathon.mirror.example.", "shop.example.", "nope.shop.example."} {
 		for _, qtype := range []uint16{dns.TypeA, dns.TypeAAAA, dns.TypeSRV, dns.TypeTXT} {
 			for _, size := range []uint16{0, 512, 1232, 4096} {
 				m := new(dns.Msg).SetQuestion(name, qtype)
@@ -170,7 +184,7 @@ func TestFastAllocatesNothing(t *testing.T) {
 				}
 				c := client{addr: netip.MustParseAddr("127.0.0.1")}
 				var msg []byte
-				allocs := testing.AllocsPerRun(20, func() { msg = r.respond(buf, z, c, packet) })
+				allocs := testing.AllocsPerRun(20, func() { msg, _ = r.respond(buf, z, c, packet) })
 				if allocs != 0 || msg == nil {
 					t.Errorf("%s %s, EDNS %d: %v allocations", name, dns.Type(qtype), size, allocs)
 				}

@@ -76,7 +76,7 @@ func TestMalformedPackets(t *testing.T) {
 			}
 			r := newResponder(testOptions().withDefaults())
 			got := silence
-			if msg := r.respond(make([]byte, bufferSize), testZone(t), c, packet); msg != nil {
+			if msg, _ := r.respond(make([]byte, bufferSize), testZone(t), c, packet); msg != nil {
 				got = render(t, packet, msg)
 			}
 			if got != x.want {
@@ -95,7 +95,7 @@ func TestOtherRecordsAreWalkedOver(t *testing.T) {
 		packet = append(packet, a...)
 	}
 	r := newResponder(testOptions().withDefaults())
-	msg := r.respond(make([]byte, bufferSize), testZone(t), c, packet)
+	msg, _ := r.respond(make([]byte, bufferSize), testZone(t), c, packet)
 	if got, want := render(t, packet, msg), "NOERROR qr aa\nanswer one.marathon.mesos. 60 A 10.1.0.1"; got != want {
 		t.Errorf("got %s", got)
 	}
@@ -107,13 +107,13 @@ func TestAnswersPointToTheQuestion(t *testing.T) {
 	r := newResponder(testOptions().withDefaults())
 	for _, text := range []string{"oNE.marathon.MESOS. A", "_One._Tcp.marathon.Mesos. SRV", "mEsos. NS"} {
 		packet, c := packQuery(t, text)
-		msg := r.respond(make([]byte, bufferSize), testZone(t), c, packet)
+		msg, _ := r.respond(make([]byte, bufferSize), testZone(t), c, packet)
 		if owner := msg[len(packet):]; owner[0] != 0xC0 || owner[1] != 12 {
 			t.Errorf("%s: the first answer's owner is % x", text, owner[:2])
 		}
 	}
 	packet, c := packQuery(t, "None.marathon.MESOS. A")
-	msg := r.respond(make([]byte, bufferSize), testZone(t), c, packet)
+	msg, _ := r.respond(make([]byte, bufferSize), testZone(t), c, packet)
 	if owner := msg[len(packet):]; owner[0] != 0xC0 || int(owner[1]) != 12+len("\x04none\x08marathon") {
 		t.Errorf("the SOA's owner is % x", owner[:2])
 	}

@@ -45,6 +45,16 @@ type Options struct {
 	// default.
 	Workers int
 
+	// Forward says what becomes of names that are not in our zones. They are
+	// refused when it is nil.
+	Forward *Forward
+
+	// RateLimit is how many replies over UDP a network of clients, /24 or /56,
+	// gets each second at most. A client in RateExempt or on this machine gets
+	// all. 0 is no limit.
+	RateLimit  int
+	RateExempt []netip.Prefix
+
 	// Log is told what an operator can act upon, never about single queries.
 	// Nothing is logged by default.
 	Log logrus.FieldLogger

@@ -13,6 +13,8 @@ const (
 	flagAA     = 1 << 10
 	flagTC     = 1 << 9
 	flagRD     = 1 << 8
+	flagRA     = 1 << 7
+	flagAD     = 1 << 5
 	flagCD     = 1 << 4
 	opcodeMask = 0xF << 11
 

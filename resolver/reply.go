@@ -27,6 +27,7 @@ type limits struct {
 	size    int    // of the reply, in octets
 	udpSize uint16 // what we say that we can take
 	setTC   bool
+	ra      uint16 // flagRA, if we forward for the client
 }
 
 // slack is more than the longest record that we have. With that much room
@@ -77,7 +78,7 @@ func (r *reply) pack(buf []byte, q *query, l limits) []byte {
 		msg = appendOPT(msg, l.udpSize, r.rcode, q.edns.do, r.options)
 		additionals++
 	}
-	flags := q.flags&(opcodeMask|flagRD|flagCD) | flagQR | r.rcode&0xF
+	flags := q.flags&(opcodeMask|flagRD|flagCD) | flagQR | l.ra | r.rcode&0xF
 	if r.aa {
 		flags |= flagAA
 	}

@@ -1,13 +1,13 @@
 package resolver
 
 import (
-	"iter"
 	"math/rand/v2"
 	"net/netip"
 	"time"
 
 	"github.com/miekg/dns"
 
+	"toponym/resolver/cache"
 	"toponym/zone"
 )
 
@@ -26,8 +26,15 @@ type responder struct {
 	shuffle     func(n int, swap func(i, j int))
 	observe     func(QueryInfo)
 	cookies     *cookies
+	rates       *rates // nil: no limit
 
-	slow       bool // everything takes the plain path
+	// For names that are not ours; nil when they are refused.
+	forward *forwarder
+	cache   *cache.Cache // of the forwarder
+	allow   networkList  // clients that others are asked for
+	ra      uint16       // flagRA, or 0 when these are not told
+
+	slow       bool // everything of ours takes the plain path
 	unshuffled bool // records stay in the order of the zone
 }
 
@@ -39,6 +46,7 @@ func newResponder(o Options) *responder {
 		shuffle:     o.Shuffle,
 		observe:     o.Observe,
 		cookies:     newCookies(),
+		rates:       newRates(o.RateLimit, o.RateExempt),
 		// What is rare is the plain path's: an order of somebody else's
 		// making is.
 		slow:       o.ResolvSubnetFirst || o.Shuffle != nil,
@@ -55,26 +63,33 @@ func newResponder(o Options) *responder {
 }
 
 // respond makes the reply to a packet in buf, which has bufferSize octets. It
-// is nil for packets that must not be answered.
-func (r *responder) respond(buf []byte, z *zone.Zone, c client, packet []byte) []byte {
+// is nil for packets that must not be answered, and for those that are answered
+// later: these it gives to be handed to the forwarder, with the way back. With
+// both, nobody waits for the later answer.
+func (r *responder) respond(buf []byte, z *zone.Zone, c client, packet []byte) ([]byte, *late) {
+	if r.rates.over(c) {
+		if msg, known := r.overLimit(buf, packet, c); !known {
+			return msg, nil
+		}
+	}
 	var start time.Time
 	if r.observe != nil {
 		start = time.Now()
 	}
-	if msg, result := r.fast(buf, z, c, packet); msg != nil {
-		if r.observe != nil {
+	if msg, l, result := r.fast(buf, z, c, packet); msg != nil || l != nil {
+		if r.observe != nil && result != zone.NotOurs {
 			r.observe(observed(packet, msg, c, result, start))
 		}
-		return msg
+		return msg, l
 	}
 	return r.plain(buf, z, c, packet, start)
 }
 
 // plain makes the reply by way of messages. It can answer everything.
-func (r *responder) plain(buf []byte, z *zone.Zone, c client, packet []byte, start time.Time) []byte {
+func (r *responder) plain(buf []byte, z *zone.Zone, c client, packet []byte, start time.Time) ([]byte, *late) {
 	q, rcode, ok := parse(packet)
 	if !ok {
-		return nil
+		return nil, nil
 	}
 	var (
 		m      reply
@@ -93,6 +108,11 @@ func (r *responder) plain(buf []byte, z *zone.Zone, c client, packet []byte, sta
 	case q.edns.version > 0:
 		m.rcode = dns.RcodeBadVers
 	default:
+		var key [cache.MaxKey]byte
+		if a, ok := r.asksOutside(&q, c, z, key[:0]); ok {
+			a.start = start
+			return r.outside(buf, &a, c)
+		}
 		m, result = r.answer(&q, c, z, l)
 	}
 	msg := m.pack(buf, &q, l)
@@ -106,7 +126,7 @@ func (r *responder) plain(buf []byte, z *zone.Zone, c client, packet []byte, sta
 			Duration:  time.Since(start),
 		})
 	}
-	return msg
+	return msg, nil
 }
 
 // maxUDPPayload is what fits in the largest IPv4 packet.
@@ -114,7 +134,7 @@ const maxUDPPayload = 65535 - 20 - 8
 
 // limits are what the reply to a query may have and say.
 func (r *responder) limits(q *query, c client) limits {
-	return limits{size: r.size(q.edns.present, q.edns.udpSize, c), udpSize: r.maxUDPSize, setTC: r.setTC}
+	return limits{size: r.size(q.edns.present, q.edns.udpSize, c), udpSize: r.maxUDPSize, setTC: r.setTC, ra: r.raFor(c)}
 }
 
 // answer is the reply to a well-formed query, with the options that belong in
@@ -141,6 +161,13 @@ func (r *responder) answer(q *query, c client, z *zone.Zone, l limits) (m reply,
 		o.near = s.near(c.addr)
 	}
 	m, result = lookUp(q, c.transport, z, o)
+	if result == zone.NotOurs && m.rcode == dns.RcodeRefused && r.forward != nil && q.class == dns.ClassINET && r.allow.contains(c.addr) {
+		var key [maxName]byte
+		name := q.key(&key)
+		if special := r.forward.special.find(name); special != nil && r.forward.zone(name) == nil {
+			m = special.reply(q, name)
+		}
+	}
 	if s.option != nil {
 		options = appendOption(options, dns.EDNS0SUBNET, s.echo(result == zone.Hit))
 	}
@@ -165,8 +192,8 @@ func lookUp(q *query, t Transport, z *zone.Zone, o order) (m reply, result zone.
 	var key [maxName]byte
 	found, result := z.Lookup(q.key(&key), q.qtype)
 	if result == zone.NotOurs {
-		// Names of others: forwarding belongs here. Who does not offer
-		// that to the client refuses.
+		// Names of others that nobody else is asked for, or not for this
+		// client.
 		return reply{rcode: dns.RcodeRefused}, result
 	}
 	switch q.qtype {
@@ -182,79 +209,34 @@ func lookUp(q *query, t Transport, z *zone.Zone, o order) (m reply, result zone.
 		if result == zone.NXDomain {
 			m.rcode = dns.RcodeNameError
 		}
-		soa := z.SOA(found.Origin)
-		soa.Hdr.Name = q.suffix(len(found.Origin))
-		soa.Hdr.Ttl = z.Options().NegativeTTL()
+		soa := z.SOA(found)
+		soa.Hdr.Name = q.suffix(z.Apex(found))
 		m.aa, m.authority = true, []dns.RR{soa}
 	case zone.Hit:
-		m = positive(q, t, z, found.Node, o)
+		m = positive(q, t, z, found, o)
 	}
 	return m, result
 }
 
 // positive is the reply for a name that owns records of the type.
-func positive(q *query, t Transport, z *zone.Zone, n *zone.Node, o order) reply {
+func positive(q *query, t Transport, z *zone.Zone, found zone.Answer, o order) reply {
 	qtype := q.qtype
 	minimal := qtype == dns.TypeANY && t == UDP
 	if minimal {
-		qtype = oneType(n)
+		// One RRset answers ANY over UDP (RFC 8482, section 4.1), where
+		// whole answers would serve those who send floods to others. Who
+		// asks so most often wants addresses.
+		qtype = found.Node.Types()[0]
 	}
-	n = o.node(n, qtype)
+	if found.Node.CName() != "" && qtype != dns.TypeCNAME && qtype != dns.TypeANY {
+		return chase(q, z, found.Node, o)
+	}
+	n := o.node(found.Node, qtype)
+	called := q.names(z.Mirror(found))
 	m := reply{aa: true, answer: z.RRs(n, q.suffix(len(q.name)), qtype)}
+	called.targets(m.answer, n)
 	if !minimal {
-		m.additional = additional(z, n, qtype, o)
+		m.additional = additional(z, n, qtype, o, called)
 	}
 	return m
-}
-
-// oneType chooses the RRset that answers ANY over UDP (RFC 8482, section 4.1),
-// where whole answers would serve those who send floods to others. Who asks so
-// most often wants addresses.
-func oneType(n *zone.Node) uint16 {
-	for _, t := range [...]uint16{dns.TypeA, dns.TypeAAAA, dns.TypeSRV, dns.TypePTR} {
-		if n.Has(t) {
-			return t
-		}
-	}
-	return dns.TypeSOA
-}
-
-// additional gives the addresses of the names that an answer leads to, each
-// once, in the order of the answer (RFC 1035, section 3.3.11; RFC 2782).
-func additional(z *zone.Zone, n *zone.Node, qtype uint16, o order) iter.Seq[[]dns.RR] {
-	srv := n.SRV
-	if qtype != dns.TypeSRV && qtype != dns.TypeANY {
-		srv = nil
-	}
-	ns := n.Apex && (qtype == dns.TypeNS || qtype == dns.TypeANY)
-	if len(srv) == 0 && !ns {
-		return nil
-	}
-	return func(yield func([]dns.RR) bool) {
-		seen := map[*zone.Node]bool{}
-		addresses := func(target *zone.Node) bool {
-			if target == nil || seen[target] || qtype == dns.TypeANY && target.Name == n.Name {
-				return true
-			}
-			seen[target] = true
-			owner := target.Name.String()
-			for _, t := range [...]uint16{dns.TypeA, dns.TypeAAAA} {
-				if !target.Has(t) {
-					continue
-				}
-				if !yield(z.RRs(o.node(target, t), owner, t)) {
-					return false
-				}
-			}
-			return true
-		}
-		if ns && !addresses(z.Node(z.Options().MName)) {
-			return
-		}
-		for _, s := range srv {
-			if !addresses(z.Node(s.Target)) {
-				return
-			}
-		}
-	}
 }

@@ -30,7 +30,11 @@ type Server struct {
 // query comes. It starts nothing.
 func New(store *zone.Store, o Options) *Server {
 	o = o.withDefaults()
-	return &Server{store: store, o: o, log: o.Log, responder: newResponder(o)}
+	s := &Server{store: store, o: o, log: o.Log, responder: newResponder(o)}
+	if o.Forward != nil {
+		s.offer(newForwarder(*o.Forward, store, o.Log))
+	}
+	return s
 }
 
 // Listen opens the listeners. From then on the system keeps queries until
@@ -76,10 +80,19 @@ func (s *Server) Run(ctx context.Context) error {
 	defer stop()
 
 	s.log.WithField("addr", s.addr).Debug("answering DNS queries")
+	// What is asked of others outlives the clients' last query.
+	asking, endAsking := context.WithCancel(context.WithoutCancel(ctx))
+	defer endAsking()
+	var upstreams sync.WaitGroup
+	if s.forward != nil {
+		s.forward.start(asking, s.isOwn, &upstreams)
+	}
 	var all sync.WaitGroup
 	s.serveUDP(ctx, final, &all)
 	all.Go(func() { s.serveTCP(ctx, final, &all) })
 	all.Wait()
+	endAsking()
+	upstreams.Wait()
 	s.log.Debug("stopped answering DNS queries")
 	return nil
 }

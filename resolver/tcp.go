@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
 )
@@ -60,31 +61,35 @@ const (
 // only while it answers.
 var largeBuffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
-// serveConn answers the queries of one connection in their order until the
-// client closes it, is idle for too long, or ctx ends. Queries that have been
-// read whole by then are answered.
+// serveConn answers the queries of one connection until the client closes it,
+// is idle for too long, or ctx ends. Queries that have been read whole by then
+// are answered. Answers that others have to be asked for come when they are
+// there, and do not hold up those behind them (RFC 7766, section 6.2.1.1).
 //
-// A client may send queries before it takes replies (RFC 7766, section
-// 6.2.1.1). If it never takes any, the connection ends with the idle timeout.
+// A client may send queries before it takes replies. If it never takes any, the
+// connection ends with the idle timeout.
 func (s *Server) serveConn(ctx, final context.Context, conn net.Conn, addr netip.Addr) {
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.SetReadDeadline(longAgo) })()
 	defer context.AfterFunc(final, func() { conn.Close() })()
 
 	in := bufio.NewReaderSize(conn, connReadBuffer)
-	out := bufio.NewWriterSize(conn, connWriteBuffer)
+	c := newConnection(s, conn)
 	for {
 		conn.SetReadDeadline(time.Now().Add(s.o.TCPIdleTimeout))
 		if ctx.Err() != nil {
 			// The end may have come before the deadline was set.
 			conn.SetReadDeadline(longAgo)
 		}
-		err := s.answerTCP(in, out, conn, addr)
+		err := s.answerTCP(in, c, addr)
+		if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil && in.Buffered() == 0 && c.waits() {
+			continue // it is not idle: it waits for us
+		}
 		if err == nil && !holdsMessage(in) {
-			err = out.Flush()
+			err = c.flush()
 		}
 		if err != nil {
-			out.Flush()
+			c.finish()
 			if ctx.Err() != nil {
 				linger(conn)
 			}
@@ -118,8 +123,9 @@ func linger(conn net.Conn) {
 	}
 }
 
-// answerTCP answers the next query. The reply may stay in the writer's buffer.
-func (s *Server) answerTCP(in *bufio.Reader, out *bufio.Writer, conn net.Conn, addr netip.Addr) error {
+// answerTCP answers the next query. The reply may stay in the writer's buffer,
+// or follow later.
+func (s *Server) answerTCP(in *bufio.Reader, c *connection, addr netip.Addr) error {
 	size, err := readSize(in)
 	if err != nil {
 		return err
@@ -131,14 +137,18 @@ func (s *Server) answerTCP(in *bufio.Reader, out *bufio.Writer, conn net.Conn, a
 	defer done()
 	buf := largeBuffers.Get().(*[bufferSize]byte)
 	defer largeBuffers.Put(buf)
-	msg := s.respond(buf[:], s.store.Current(), client{addr: addr, transport: TCP}, packet)
+	msg, l := s.respond(buf[:], s.store.Current(), client{addr: addr, transport: TCP}, packet)
+	if l != nil {
+		if msg == nil {
+			c.expect()
+			l.way = c
+		}
+		s.forward.ask(l)
+	}
 	if msg == nil {
 		return nil
 	}
-	conn.SetWriteDeadline(time.Now().Add(s.o.TCPIdleTimeout))
-	out.Write(binary.BigEndian.AppendUint16(out.AvailableBuffer(), uint16(len(msg))))
-	_, err = out.Write(msg) // errors of a writer stay
-	return err
+	return c.write(msg)
 }
 
 // readSize reads the length field that precedes a message (RFC 1035, section

@@ -52,7 +52,7 @@ func runExchanges(t *testing.T, r *responder, z *zone.Zone, list []exchange) {
 func ask(t testing.TB, r *responder, z *zone.Zone, text string) string {
 	t.Helper()
 	packet, c := packQuery(t, text)
-	msg := r.respond(make([]byte, bufferSize), z, c, packet)
+	msg, _ := r.respond(make([]byte, bufferSize), z, c, packet)
 	if msg == nil {
 		return "silence"
 	}
@@ -63,7 +63,7 @@ func ask(t testing.TB, r *responder, z *zone.Zone, text string) string {
 func askMsg(t testing.TB, r *responder, z *zone.Zone, text string) (*dns.Msg, int) {
 	t.Helper()
 	packet, c := packQuery(t, text)
-	raw := r.respond(make([]byte, bufferSize), z, c, packet)
+	raw, _ := r.respond(make([]byte, bufferSize), z, c, packet)
 	m := new(dns.Msg)
 	if err := m.Unpack(raw); err != nil {
 		t.Fatalf("%s: %v", text, err)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"toponym/resolver/cache"
 )
 
 // longAgo as a deadline ends what waits, at once.
@@ -44,6 +46,7 @@ func (s *Server) serveUDP(ctx, final context.Context, all *sync.WaitGroup) {
 			defer context.AfterFunc(ctx, func() { udp.SetReadDeadline(longAgo) })()
 			defer context.AfterFunc(final, func() { udp.Close() })()
 			workers.Wait()
+			s.forward.landed(final)
 		})
 	}
 }
@@ -65,7 +68,13 @@ func (s *Server) answerSingly(ctx context.Context, udp *net.UDPConn) {
 		if !ok {
 			continue
 		}
-		msg := s.respond(out, s.store.Current(), client, in[:n])
+		msg, l := s.respond(out, s.store.Current(), client, in[:n])
+		if l != nil {
+			if msg == nil {
+				l.way = &wayUDP{s: s, udp: udp, to: from}
+			}
+			s.forward.ask(l)
+		}
 		if msg == nil {
 			continue
 		}
@@ -73,6 +82,19 @@ func (s *Server) answerSingly(ctx context.Context, udp *net.UDPConn) {
 		// client asks again.
 		_, _ = dns.WriteToSessionUDP(udp, msg, from)
 	}
+}
+
+// wayUDP is the way back to a client whose query was read singly.
+type wayUDP struct {
+	s   *Server
+	udp *net.UDPConn
+	to  *dns.SessionUDP
+}
+
+func (w *wayUDP) send(l *late, e *cache.Entry, age cache.Age) {
+	buf := largeBuffers.Get().(*[bufferSize]byte)
+	defer largeBuffers.Put(buf)
+	_, _ = dns.WriteToSessionUDP(w.udp, w.s.fromEntry(buf[:], &l.wanted, e, age), w.to)
 }
 
 // readAgain decides after an error of reading whether to go on, after a pause.

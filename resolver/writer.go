@@ -69,30 +69,41 @@ func writeAddrs6(w *writer, addrs [][16]byte, ttl uint32, p picker) {
 const maxTargets = 256
 
 // services writes as many SRV records as fit, and when all do, the addresses
-// of their targets that fit, RRset by RRset.
-func (w *writer) services(z *zone.Zone, n *zone.Node, r *responder) bool {
-	if n.Targets() > maxTargets {
+// of their targets that fit, RRset by RRset. The key is the name of the question
+// in lower case.
+func (w *writer) services(z *zone.Zone, found zone.Answer, key []byte, r *responder) bool {
+	n := found.Node
+	if n.Targets() > maxTargets || len(n.SRV) == 0 {
 		return false
 	}
 	var at [maxTargets]uint16 // where the name of each target stands; 0: nowhere
-	ttl := z.TTL()
+	ttl, mirror := n.TTLOf(dns.TypeSRV), z.Mirror(found)
 	p := r.pick(len(n.SRV))
 	for i := range n.SRV {
 		k := p.at(i)
 		s := &n.SRV[k]
-		end := w.off + sizeSRV + len(s.Target)
-		if end > w.size {
+		front, size := len(s.Target), len(s.Target)
+		if mirror.To > 0 {
+			if f, ok := mirror.Front(s.Target); ok {
+				front, size = f, f+mirror.To
+			}
+		}
+		next := w.off + sizeSRV + size
+		if next > w.size {
 			w.cut = true
 			return true
 		}
-		w.srv(s, ttl)
+		w.srv(s, ttl, front, size)
+		if front < size {
+			copy(w.buf[next-mirror.To:], key[len(key)-mirror.To:])
+		}
 		if target := n.Target(k); at[target] == 0 {
-			if end-len(s.Target) > maxPointer {
+			if next-size > maxPointer {
 				return false
 			}
-			at[target] = uint16(end - len(s.Target))
+			at[target] = uint16(next - size)
 		}
-		w.off = end
+		w.off = next
 	}
 	w.answers = len(n.SRV)
 	for i := range n.SRV {
@@ -106,27 +117,29 @@ func (w *writer) services(z *zone.Zone, n *zone.Node, r *responder) bool {
 		}
 		at[target] = 0
 		if t := z.TargetNode(n, target); t != nil {
-			w.addresses(t, 0xC000|owner, ttl, r)
+			w.addresses(t, 0xC000|owner, r)
 		}
 	}
 	return true
 }
 
-// srv writes an SRV record. Its target is not compressed (RFC 2782).
-func (w *writer) srv(s *zone.SRV, ttl uint32) {
+// srv writes an SRV record with so many octets of its target, which has a size
+// and is not compressed (RFC 2782).
+func (w *writer) srv(s *zone.SRV, ttl uint32, front, size int) {
 	w.answers++
-	b := w.buf[w.off : w.off+sizeSRV+len(s.Target)]
-	header(b, toQuestion, dns.TypeSRV, ttl, uint16(6+len(s.Target)))
+	b := w.buf[w.off : w.off+sizeSRV+size]
+	header(b, toQuestion, dns.TypeSRV, ttl, uint16(6+size))
 	binary.BigEndian.PutUint16(b[fixedSize:], s.Priority)
 	binary.BigEndian.PutUint16(b[fixedSize+2:], s.Weight)
 	binary.BigEndian.PutUint16(b[fixedSize+4:], s.Port)
-	copy(b[sizeSRV:], s.Target)
+	copy(b[sizeSRV:], s.Target[:front])
 }
 
 // addresses writes the A and the AAAA records of a target, each where all fit.
-func (w *writer) addresses(n *zone.Node, owner uint16, ttl uint32, r *responder) {
+func (w *writer) addresses(n *zone.Node, owner uint16, r *responder) {
 	if w.off+len(n.A)*sizeA <= w.size {
 		p := r.pick(len(n.A))
+		ttl := n.TTLOf(dns.TypeA)
 		for i := range n.A {
 			b := w.buf[w.off : w.off+sizeA]
 			header(b, owner, dns.TypeA, ttl, 4)
@@ -137,6 +150,7 @@ func (w *writer) addresses(n *zone.Node, owner uint16, ttl uint32, r *responder)
 	}
 	if w.off+len(n.AAAA)*sizeAAAA <= w.size {
 		p := r.pick(len(n.AAAA))
+		ttl := n.TTLOf(dns.TypeAAAA)
 		for i := range n.AAAA {
 			b := w.buf[w.off : w.off+sizeAAAA]
 			header(b, owner, dns.TypeAAAA, ttl, 16)
@@ -150,11 +164,11 @@ func (w *writer) addresses(n *zone.Node, owner uint16, ttl uint32, r *responder)
 // negative writes the SOA record of a negative answer. Its owner is the end of
 // the question.
 func (w *writer) negative(z *zone.Zone, name []byte, found zone.Answer) bool {
-	soa := z.NegativeSOA()
+	soa := z.NegativeSOA(found)
 	if w.off+2+len(soa) > w.size {
 		return false // it may fit when its names are compressed
 	}
-	owner := toQuestion + len(name) - len(found.Origin)
+	owner := toQuestion + len(name) - z.Apex(found)
 	binary.BigEndian.PutUint16(w.buf[w.off:], uint16(owner))
 	w.off += 2 + copy(w.buf[w.off+2:], soa)
 	w.authority = 1

@@ -3,6 +3,7 @@ package resolver
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"toponym/records"
@@ -10,13 +11,30 @@ import (
 	"toponym/zone"
 )
 
-var testOrigins = []records.Name{records.MustParseName("mesos."), records.ReverseIPv4}
+var testOrigins = []zone.Origin{
+	{Name: records.MustParseName("mesos."), TTL: 60},
+	{Name: records.ReverseIPv4, TTL: 60},
+}
+
+var testAliases = []zone.Alias{
+	{Name: records.MustParseName("mirror.example."), Target: records.MustParseName("mesos.")},
+	{Name: records.MustParseName("shop.example."), Target: records.MustParseName("web.marathon.mesos.")},
+	{Name: records.MustParseName("longer.than.the.name.of.the.other.one.example."), Target: records.MustParseName("mirror.example.")},
+}
 
 var testZoneOptions = zone.Options{
 	Origins: testOrigins,
+	Aliases: testAliases,
 	MName:   records.MustParseName("ns1.mesos."),
 	RName:   records.MustParseName("root.ns1.mesos."),
-	Refresh: 60, Retry: 600, Expire: 86400, Minimum: 30, TTL: 60,
+	Refresh: 60, Retry: 600, Expire: 86400, Minimum: 30,
+}
+
+// innerOptions have an origin in an origin, with a TTL of its own.
+func innerOptions() zone.Options {
+	o := testZoneOptions
+	o.Origins = append(slices.Clip(o.Origins), zone.Origin{Name: records.MustParseName("slave.mesos."), TTL: 5})
+	return o
 }
 
 // instances is an app of which each instance has an address and ports:
@@ -36,6 +54,12 @@ type instances struct {
 //
 // all of marathon, on one agent with the address 192.0.2.1 and fd00:a::1.
 func testZone(t testing.TB, more ...instances) *zone.Zone {
+	t.Helper()
+	return testZoneOf(t, testZoneOptions, more...)
+}
+
+// testZoneOf is testZone with other options.
+func testZoneOf(t testing.TB, o zone.Options, more ...instances) *zone.Zone {
 	t.Helper()
 	apps := append([]instances{{name: "one", count: 1, base: 1, ports: 2}, {name: "web", count: 3, base: 2}}, more...)
 	agent := &state.Agent{
@@ -63,14 +87,14 @@ func testZone(t testing.TB, more ...instances) *zone.Zone {
 	c := state.NewCluster()
 	c.Apply(state.Event{Snapshot: s})
 	set, _ := records.Build(c, records.Options{
-		Domain:    testOrigins[0],
+		Domain:    testOrigins[0].Name,
 		MName:     testZoneOptions.MName,
 		Listeners: addrs("192.0.2.53", "fd00::53"),
 		IPSources: []records.IPSource{records.SourceNetInfo, records.SourceHost},
 		Rule:      records.RFC1123,
 		SRVWeight: 1,
 	})
-	return zone.Compile(set, testZoneOptions, 7)
+	return zone.Compile(set, o, 7)
 }
 
 func addrs(list ...string) []netip.Addr {

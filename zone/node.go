@@ -11,10 +11,12 @@ import (
 type Node struct {
 	Name records.Name
 	*records.Data
-	Apex   bool  // the name is an origin: it owns SOA and NS as well
-	origin uint8 // of the name, as a place in Options.Origins
+	Apex   bool   // the name is an origin: it owns SOA and NS as well
+	origin uint16 // of the name, as a place in the zone's origins
+	ttl    uint32 // of the data, in seconds
 
 	targets *targets // of the SRV records; nil when there are none
+	extra   *extra   // what master files say of the name; nil for nothing
 }
 
 // SRV is the data of an SRV record, for those who know zones only.
@@ -29,23 +31,66 @@ type targets struct {
 // none is the data of names without records.
 var none records.Data
 
-// Has reports whether the node owns records of a type; for ANY, of any type.
+// Query types that are treated apart.
+const (
+	typeSOA = dns.TypeSOA
+	typeNS  = dns.TypeNS
+	typeANY = dns.TypeANY
+)
+
+// Empty reports whether there is no record, beside those of an apex.
+func (n *Node) Empty() bool { return n.extra == nil && n.Data.Empty() }
+
+// Has reports whether the node owns records of a type, or a CNAME record, which
+// stands for all types; for ANY, of any type.
 func (n *Node) Has(qtype uint16) bool {
+	var has bool
 	switch qtype {
 	case dns.TypeA:
-		return len(n.A) > 0
+		has = len(n.A) > 0
 	case dns.TypeAAAA:
-		return len(n.AAAA) > 0
+		has = len(n.AAAA) > 0
 	case dns.TypeSRV:
-		return len(n.SRV) > 0
+		has = len(n.SRV) > 0
 	case dns.TypePTR:
-		return len(n.PTR) == 1
-	case dns.TypeSOA, dns.TypeNS:
-		return n.Apex
-	case dns.TypeANY:
-		return n.Apex || !n.Empty()
+		has = len(n.PTR) == 1
+	case typeSOA, typeNS:
+		has = n.Apex
+	case typeANY:
+		has = n.Apex || !n.Empty()
 	}
-	return false
+	return has || n.extra != nil && n.extra.has(qtype)
+}
+
+// answers is the result for a type of a name that exists.
+func (n *Node) answers(qtype uint16) Result {
+	if n.Has(qtype) {
+		return Hit
+	}
+	return NoData
+}
+
+// Types are the types of the node's records, beginning with what clients want
+// most.
+func (n *Node) Types() []uint16 {
+	var types []uint16
+	for _, t := range [...]uint16{dns.TypeA, dns.TypeAAAA, dns.TypeSRV, dns.TypePTR, typeSOA, typeNS} {
+		if n.CName() == "" && n.Has(t) {
+			types = append(types, t)
+		}
+	}
+	if n.extra != nil {
+		types = n.extra.types(types)
+	}
+	return types
+}
+
+// CName is the name that the node's CNAME record leads to, "" without one.
+func (n *Node) CName() records.Name {
+	if n.extra == nil {
+		return ""
+	}
+	return n.extra.cname
 }
 
 // Targets is the number of names that the node's SRV records point to.
@@ -67,3 +112,26 @@ func (n *Node) Target(i int) int {
 // TargetNode is the node of the n's target at a place, or nil when the zone
 // does not have it. It costs less than a look-up of its name.
 func (z *Zone) TargetNode(n *Node, place int) *Node { return z.at(n.targets.ids[place]) }
+
+// TTLOf is the TTL of the node's records of a type, in seconds.
+func (n *Node) TTLOf(rtype uint16) uint32 {
+	if n.extra != nil {
+		if s := n.extra.set(rtype); s != nil {
+			return s.ttl
+		}
+	}
+	return n.ttl
+}
+
+// node is a node with data of the set, in an origin.
+func (z *Zone) node(name records.Name, d *records.Data, origin uint16) *Node {
+	return &Node{Name: name, Data: d, origin: origin, ttl: z.dataTTL(d, origin)}
+}
+
+// dataTTL is the TTL of data in an origin.
+func (z *Zone) dataTTL(d *records.Data, origin uint16) uint32 {
+	if d.TTL != 0 {
+		return d.TTL
+	}
+	return z.origins[origin].ttl
+}

@@ -24,25 +24,59 @@ type nameState struct {
 	refs     uint32 // nodes whose SRV records point here
 }
 
-// Compile makes a zone of a record set. Names of the set outside of the
-// origins are left out.
-func Compile(s *records.Set, o Options, serial uint32) *Zone {
+// newZone is a zone with nothing but its origins, with room for some names.
+func newZone(o Options, serial uint32, names int) *Zone {
 	w := &writer{seed: maphash.MakeSeed()}
-	w.names = make([]nameState, 0, s.Len()+s.Len()/8)
-	z := &Zone{o: o, serial: serial, ready: true, writer: w, table: newTable(w.seed, cap(w.names))}
-	z.soa = z.negativeSOA()
-	for i, origin := range o.Origins {
-		z.put(w.number(z, origin), &Node{Name: origin, Data: &none, Apex: true, origin: uint8(i)})
+	w.names = make([]nameState, 0, names+names/8)
+	z := &Zone{o: o, serial: serial, writer: w, table: newTable(w.seed, cap(w.names))}
+	z.origins = originsOf(o)
+	z.cuts = cutsOf(z.origins, o.Aliases)
+	z.sign()
+	for i := range z.origins {
+		z.put(w.number(z, z.origins[i].name), z.origins[i].bare)
 	}
+	// What begins below a name makes that exist (RFC 8020).
+	for _, c := range z.cuts {
+		if parent, ok := c.name.Parent(); ok {
+			if place, ok := z.home(parent); ok {
+				z.adopt(c.name, place)
+			}
+		}
+	}
+	return z
+}
+
+// Compile makes a zone of a record set and of the master files of the options.
+// Names of the set outside of the origins, or below an alias, are left out.
+func Compile(s *records.Set, o Options, serial uint32) *Zone {
+	z := newZone(o, serial, s.Len())
+	z.ready = true
 	i := 0
 	for n, d := range s.All() {
-		z.set(n, d)
+		if !o.Static.Has(n) {
+			z.set(n, d)
+		}
 		// Whoever answers queries on the same core gets its turn.
 		if i++; i%256 == 0 {
 			runtime.Gosched()
 		}
 	}
+	z.setStatic(s)
 	return z
+}
+
+// setStatic sets the names of master files; s may be nil.
+func (z *Zone) setStatic(s *records.Set) {
+	if z.o.Static == nil {
+		return
+	}
+	for n := range z.o.Static.names {
+		d := &none
+		if s != nil {
+			d = s.Data(n)
+		}
+		z.set(n, d)
+	}
 }
 
 // Patch makes the next version of a zone, of which only the given names differ.
@@ -54,22 +88,26 @@ func (z *Zone) Patch(s *records.Set, names []records.Name, serial uint32) *Zone 
 	next.serial = serial
 	next.pages = slices.Clone(z.pages)
 	next.writer.version++
-	next.soa = next.negativeSOA()
+	next.sign()
 	for _, n := range names {
 		next.set(n, s.Data(n))
 	}
 	return &next
 }
 
-// set makes d the data of a name.
+// set makes d, with what master files have, the data of a name.
 func (z *Zone) set(name records.Name, d *records.Data) {
-	origin, ok := z.origin(octets(name))
+	place, ok := z.home(name)
 	if !ok {
 		return
 	}
 	w := z.writer
+	x := z.o.Static.of(name)
+	if x != nil {
+		d, x = x.join(d, z.dataTTL(d, place))
+	}
 	id, known := w.known(z, name)
-	if d.Empty() {
+	if x == nil && d.Empty() {
 		if known {
 			z.clear(id)
 		}
@@ -78,35 +116,39 @@ func (z *Zone) set(name records.Name, d *records.Data) {
 	if !known {
 		id = w.number(z, name)
 	}
-	n := &Node{Name: w.names[id].name, Data: d, origin: uint8(origin)}
+	n := z.node(w.names[id].name, d, place)
+	n.extra = x
 	n.targets = w.targets(z, d.SRV)
 	old := z.at(id)
 	if old != nil {
 		n.Apex = old.Apex
-		z.counts.add(old.Data, -1)
+		z.counts.add(old, -1)
 		w.release(z, old)
 	}
+	if n.Apex && x != nil && !z.origins[place].ownNS {
+		n.extra = x.lower(func(t uint16) bool { return t == typeNS }, z.origins[place].ttl)
+	}
 	z.put(id, n)
-	z.counts.add(d, 1)
+	z.counts.add(n, 1)
 	if old == nil {
-		z.adopt(n)
+		z.adopt(n.Name, place)
 	}
 }
 
-// adopt makes sure that all names above a new node exist.
-func (z *Zone) adopt(n *Node) {
-	for !n.Apex {
-		name, ok := n.Name.Parent()
+// adopt makes sure that all names above a new one exist, up to the apex.
+func (z *Zone) adopt(name records.Name, place uint16) {
+	for {
+		above, ok := name.Parent()
 		if !ok {
 			return
 		}
-		id := z.writer.number(z, name)
+		id := z.writer.number(z, above)
 		z.writer.names[id].children++
 		if z.at(id) != nil {
 			return
 		}
-		n = &Node{Name: z.writer.names[id].name, Data: &none, origin: n.origin}
-		z.put(id, n)
+		name = z.writer.names[id].name
+		z.put(id, z.node(name, &none, place))
 	}
 }
 
@@ -118,10 +160,12 @@ func (z *Zone) clear(id uint32) {
 	if n == nil || n.Empty() {
 		return
 	}
-	z.counts.add(n.Data, -1)
+	z.counts.add(n, -1)
 	w.release(z, n)
 	if n.Apex || w.names[id].children > 0 {
-		z.put(id, &Node{Name: n.Name, Data: &none, Apex: n.Apex, origin: n.origin})
+		bare := z.node(n.Name, &none, n.origin)
+		bare.Apex = n.Apex
+		z.put(id, bare)
 		return
 	}
 	for {
@@ -154,15 +198,15 @@ func (z *Zone) put(id uint32, n *Node) {
 	z.pages[p].nodes[id%pageSize] = n
 }
 
-func (c *Counts) add(d *records.Data, sign int) {
-	if d.Empty() {
+func (c *Counts) add(n *Node, sign int) {
+	if n.Empty() {
 		return
 	}
 	c.Names += sign
-	c.A += sign * len(d.A)
-	c.AAAA += sign * len(d.AAAA)
-	c.SRV += sign * len(d.SRV)
-	if len(d.PTR) == 1 {
+	c.A += sign * len(n.A)
+	c.AAAA += sign * len(n.AAAA)
+	c.SRV += sign * len(n.SRV)
+	if len(n.PTR) == 1 {
 		c.PTR += sign
 	}
 }

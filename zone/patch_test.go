@@ -52,7 +52,9 @@ func randomCluster(r *rand.Rand) *state.Snapshot {
 
 func patchOptions() (records.Options, Options) {
 	o := testOptions()
-	o.Origins = append(o.Origins, name("b.mesos")) // an origin in an origin
+	o.Origins = append(o.Origins, Origin{Name: name("b.mesos"), TTL: 5}) // an origin in an origin
+	o.Origins = append(o.Origins, Origin{Name: name("deep.down.a.mesos"), TTL: 5})
+	o.Aliases = []Alias{{name("web.marathon.mesos"), name("a.mesos")}, {name("far.off.marathon.mesos"), name("mesos")}}
 	return records.Options{
 		Domain: name("mesos"), MName: name("ns1.mesos"), Listeners: []netip.Addr{netip.MustParseAddr("10.0.0.53")},
 		IPSources: []records.IPSource{records.SourceNetInfo}, Rule: records.RFC1123, SRVWeight: 1, Reverse: true,
@@ -63,7 +65,7 @@ func patchOptions() (records.Options, Options) {
 func text(z *Zone) string {
 	var lines []string
 	for n := range z.All() {
-		line := fmt.Sprint(n.Name, n.Apex, z.o.Origins[n.origin], n.A, n.AAAA, n.SRV, n.PTR)
+		line := fmt.Sprint(n.Name, n.Apex, z.origins[n.origin].name, n.TTLOf(dns.TypeA), n.A, n.AAAA, n.SRV, n.PTR, z.RRs(n, "x.", dns.TypeANY))
 		for i, s := range n.SRV {
 			// By number or by name, the target is the same.
 			byNumber, byName := z.TargetNode(n, n.Target(i)), z.Node(s.Target)
@@ -86,6 +88,9 @@ func TestPatchEqualsCompile(t *testing.T) {
 	for seed := range uint64(12) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		ro, zo := patchOptions()
+		if seed%2 == 1 {
+			zo = static(t, zo, externalZone, staticPatchText())
+		}
 		c, set := state.NewCluster(), records.NewSet(ro)
 		z := Compile(set, zo, 1)
 		var older []*Zone
@@ -94,7 +99,7 @@ func TestPatchEqualsCompile(t *testing.T) {
 			changes := set.Update(c, c.Apply(state.Event{Snapshot: randomCluster(r)}))
 			older, was = append(older, z), append(was, text(z))
 			z = z.Patch(set, changes.Names, uint32(step+2))
-			if got, want := text(z), text(Compile(set, zo, 9)); got != want {
+			if got, want := text(z), text(Compile(set, zo, uint32(step+2))); got != want {
 				t.Fatalf("seed %d, step %d:\npatched\n%s\ncompiled\n%s", seed, step, got, want)
 			}
 			if z.Serial() != uint32(step+2) {
@@ -167,13 +172,13 @@ func TestLookupAllocatesNothing(t *testing.T) {
 
 func TestNegativeSOA(t *testing.T) {
 	z := Compile(testSet(), testOptions(), 7)
-	msg := append([]byte("\x05mesos\x00"), z.NegativeSOA()...)
+	a, _ := z.Lookup([]byte(name("nope.mesos")), dns.TypeA)
+	msg := append([]byte("\x05mesos\x00"), z.NegativeSOA(a)...)
 	rr, off, err := dns.UnpackRR(msg, 0)
 	if err != nil || off != len(msg) {
 		t.Fatalf("%v at %d of %d", err, off, len(msg))
 	}
-	want := z.SOA(name("mesos"))
-	want.Hdr.Ttl = 30
+	want := z.SOA(a)
 	want.Hdr.Rdlength = rr.Header().Rdlength
 	if rr.String() != want.String() {
 		t.Errorf("got  %v\nwant %v", rr, want)

@@ -13,14 +13,15 @@ import (
 // that finds the number of a name. The array is in pages, so that the next
 // version shares all pages in which nothing changed.
 type Zone struct {
-	o      Options
-	serial uint32
-	ready  bool
-	counts Counts
-	table  *table
-	pages  []*page
-	soa    []byte  // see NegativeSOA
-	writer *writer // of whoever makes the next version
+	o       Options
+	serial  uint32
+	ready   bool
+	counts  Counts
+	origins []origin
+	cuts    []cut
+	table   *table
+	pages   []*page
+	writer  *writer // of whoever makes the next version
 }
 
 // pageSize is a compromise: the next version copies the pages that changed,
@@ -53,38 +54,75 @@ func (r Result) String() string {
 	return [...]string{"not ours", "not ready", "NXDOMAIN", "NODATA", "hit"}[r]
 }
 
-// Answer is what a look-up found. Origin is set unless the result is NotOurs,
-// Node where the name exists.
+// Answer is what a look-up found. It is small, as each query makes one: the zone
+// that gave it tells what it means. All of it but the Node is set unless the
+// result is NotOurs, and the Node where the name exists.
 type Answer struct {
-	Origin records.Name
-	Node   *Node
+	Node  *Node
+	where where
+}
+
+// where says where a name is, in one word because fields that are smaller would
+// be moved one by one: the lowest 16 bits are the place of the origin among the
+// zone's, the next 16 that of the alias among the cuts, then 8 for Mirror.To
+// and 8 for Apex, each 0 for a name that was found as it was asked, and a bit
+// that is set for a name that is ours.
+type where uint64
+
+func newWhere(origin uint16) where { return where(origin) | 1<<48 }
+
+// by adds the alias that the name was found by.
+func (w where) by(alias, to, apex int) where {
+	return w | where(alias)<<16 | where(to)<<32 | where(apex)<<40
+}
+
+func (w where) ours() bool     { return w>>48 != 0 }
+func (w where) origin() uint16 { return uint16(w) }
+func (w where) alias() uint16  { return uint16(w >> 16) }
+func (w where) to() int        { return int(uint8(w >> 32)) }
+func (w where) apex() int      { return int(uint8(w >> 40)) }
+
+// Origin is the origin that the name of an answer is in, "" for a name that is
+// not ours. By an alias, it is not above the name that was asked.
+func (z *Zone) Origin(a Answer) records.Name {
+	if !a.where.ours() {
+		return ""
+	}
+	return z.origins[a.where.origin()].name
+}
+
+// Apex is how many octets at the end of the name that was asked are the top of
+// the zone, as the client sees it: those of the origin, or of its alias.
+func (z *Zone) Apex(a Answer) int {
+	if apex := a.where.apex(); apex != 0 {
+		return apex
+	}
+	return len(z.origins[a.where.origin()].name)
 }
 
 // Pending is the zone before the first state has arrived: it knows which names
-// it will answer for, and none of their data.
-func Pending(o Options) *Zone { return &Zone{o: o} }
+// it will answer for, and of their data only that of the zones that master
+// files have for themselves.
+func Pending(o Options) *Zone {
+	z := newZone(o, 0, 0)
+	z.setStatic(nil)
+	return z
+}
 
 // Lookup finds the records of a name in lower-case wire form and of a type.
-// For type ANY each type counts. It allocates nothing and keeps nothing of
-// qname.
+// For type ANY each type counts. It keeps nothing of qname, and allocates
+// nothing but for types that only an apex has.
 func (z *Zone) Lookup(qname []byte, qtype uint16) (Answer, Result) {
-	if !z.ready {
-		if origin, ok := z.origin(qname); ok {
-			return Answer{Origin: z.o.Origins[origin]}, NotReady
-		}
-		return Answer{}, NotOurs
+	n := z.find(qname)
+	if n == nil {
+		return z.below(qname, qtype)
 	}
-	if n := z.find(qname); n != nil {
-		a := Answer{Origin: z.o.Origins[n.origin], Node: n}
-		if n.Has(qtype) {
-			return a, Hit
-		}
-		return a, NoData
+	a := Answer{Node: n, where: newWhere(n.origin)}
+	if z.silent(n.origin) {
+		a.Node = nil
+		return a, NotReady
 	}
-	if origin, ok := z.origin(qname); ok {
-		return Answer{Origin: z.o.Origins[origin]}, NXDomain
-	}
-	return Answer{}, NotOurs
+	return a, n.answers(qtype)
 }
 
 // find is the node of a name, or nil.
@@ -113,34 +151,8 @@ func (z *Zone) at(id uint32) *Node {
 	return nil
 }
 
-// origin finds the longest origin that a name is at or below, as its place in
-// Options.Origins.
-func (z *Zone) origin(name []byte) (int, bool) {
-	best, length := 0, 0
-	for i, o := range z.o.Origins {
-		cut := len(name) - len(o)
-		if len(o) <= length || cut < 0 || string(name[cut:]) != string(o) {
-			continue
-		}
-		// The octets are the same; they must begin where a label does.
-		at := 0
-		for at < cut {
-			at += 1 + int(name[at])
-		}
-		if at == cut {
-			best, length = i, len(o)
-		}
-	}
-	return best, length > 0
-}
-
-// Node is the node of a name, or nil.
-func (z *Zone) Node(n records.Name) *Node {
-	if !z.ready {
-		return nil
-	}
-	return z.find(octets(n))
-}
+// Node is the node of a name, or nil. Names below an alias have none.
+func (z *Zone) Node(n records.Name) *Node { return z.find(octets(n)) }
 
 // octets are those of a name, which nobody may change.
 func octets(n records.Name) []byte { return unsafe.Slice(unsafe.StringData(string(n)), len(n)) }
@@ -164,9 +176,6 @@ func (z *Zone) Ready() bool { return z.ready }
 // Serial is the SOA serial. It grows when the content of the zone changes, and
 // only then.
 func (z *Zone) Serial() uint32 { return z.serial }
-
-// TTL is that of the zone's records, in seconds.
-func (z *Zone) TTL() uint32 { return z.o.TTL }
 
 // Options are the options that the zone was compiled with.
 func (z *Zone) Options() Options { return z.o }

@@ -14,11 +14,20 @@ import (
 
 func name(s string) records.Name { return records.MustParseName(s) }
 
+// origins are names with one TTL.
+func origins(ttl uint32, names ...records.Name) []Origin {
+	var list []Origin
+	for _, n := range names {
+		list = append(list, Origin{Name: n, TTL: ttl})
+	}
+	return list
+}
+
 func testOptions() Options {
 	return Options{
-		Origins: []records.Name{name("mesos"), records.ReverseIPv4, records.ReverseIPv6},
+		Origins: origins(60, name("mesos"), records.ReverseIPv4, records.ReverseIPv6),
 		MName:   name("ns1.mesos"), RName: name("root.ns1.mesos"),
-		Refresh: 60, Retry: 600, Expire: 86400, Minimum: 30, TTL: 60,
+		Refresh: 60, Retry: 600, Expire: 86400, Minimum: 30,
 	}
 }
 
@@ -86,8 +95,8 @@ func TestLookup(t *testing.T) {
 			if got != tc.want {
 				t.Errorf("got %v, want %v", got, tc.want)
 			}
-			if tc.origin != "" && a.Origin != name(tc.origin) {
-				t.Errorf("origin %v, want %v", a.Origin, tc.origin)
+			if tc.origin != "" && z.Origin(a) != name(tc.origin) {
+				t.Errorf("origin %v, want %v", z.Origin(a), tc.origin)
 			}
 			if exists := got == Hit || got == NoData; exists != (a.Node != nil) {
 				t.Errorf("node %v", a.Node)
@@ -100,11 +109,11 @@ func TestLookup(t *testing.T) {
 // apart at label boundaries.
 func TestOriginAtLabelBoundary(t *testing.T) {
 	o := testOptions()
-	o.Origins = []records.Name{name("mesos"), name("b.mesos")}
+	o.Origins = origins(60, name("mesos"), name("b.mesos"))
 	z := Pending(o)
 	for in, want := range map[string]string{"a.b.mesos": "b.mesos", "ab.mesos": "mesos", "b.mesos": "b.mesos"} {
-		if a, _ := z.Lookup([]byte(name(in)), dns.TypeA); a.Origin != name(want) {
-			t.Errorf("%s: origin %v, want %s", in, a.Origin, want)
+		if a, _ := z.Lookup([]byte(name(in)), dns.TypeA); z.Origin(a) != name(want) {
+			t.Errorf("%s: origin %v, want %s", in, z.Origin(a), want)
 		}
 	}
 	// A label may hold octets that look like the lengths of an origin's.
@@ -188,7 +197,7 @@ func TestParentsExist(t *testing.T) {
 // server's own name in another domain.
 func TestNamesOutsideAreLeftOut(t *testing.T) {
 	o := testOptions()
-	o.Origins = []records.Name{name("marathon.mesos")}
+	o.Origins = origins(60, name("marathon.mesos"))
 	z := Compile(testSet(), o, 1)
 	if z.Node(name("leader.mesos")) != nil || z.Node(name("mesos")) != nil {
 		t.Error("a name outside is there")
@@ -199,9 +208,16 @@ func TestNamesOutsideAreLeftOut(t *testing.T) {
 }
 
 func TestNegativeTTL(t *testing.T) {
-	for _, tc := range []struct{ ttl, minimum, want uint32 }{{60, 30, 30}, {10, 60, 10}, {0, 60, 0}} {
-		if got := (Options{TTL: tc.ttl, Minimum: tc.minimum}).NegativeTTL(); got != tc.want {
-			t.Errorf("TTL %d, minimum %d: %d, want %d", tc.ttl, tc.minimum, got, tc.want)
+	for _, tc := range []struct{ ttl, minimum, want uint32 }{{60, 30, 30}, {5, 60, 5}, {0, 60, 0}} {
+		o := testOptions()
+		o.Origins, o.Minimum = origins(tc.ttl, name("mesos")), tc.minimum
+		z := Compile(testSet(), o, 7)
+		a, r := z.Lookup([]byte(name("nope.mesos")), dns.TypeA)
+		if soa := z.SOA(a); r != NXDomain || soa.Hdr.Ttl != tc.want || soa.Minttl != tc.minimum {
+			t.Errorf("TTL %d, minimum %d: %v, want %d", tc.ttl, tc.minimum, soa, tc.want)
+		}
+		if a, _ = z.Lookup([]byte(name("mesos")), dns.TypeSOA); z.RRs(a.Node, "mesos.", dns.TypeSOA)[0].Header().Ttl != tc.ttl {
+			t.Errorf("TTL %d: the SOA record itself has another", tc.ttl)
 		}
 	}
 }

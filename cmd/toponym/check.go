@@ -18,6 +18,9 @@ func check(_ context.Context, args []string, env environment) int {
 	for _, w := range warnings {
 		fmt.Fprintln(env.stderr, "warning:", w)
 	}
+	if err == nil {
+		err = checkStatic(c)
+	}
 	if err != nil {
 		reportFaults(env, err)
 		return statusFailed
@@ -27,6 +30,20 @@ func check(_ context.Context, args []string, env environment) int {
 		return statusFailed
 	}
 	return statusOK
+}
+
+// checkStatic says what is wrong in the files of staticZones.
+func checkStatic(c *config.Config) error {
+	r, err := recordsOptions(c)
+	if err != nil {
+		return err
+	}
+	z, err := zoneOptions(c, r)
+	if err != nil {
+		return err
+	}
+	_, err = newStaticFiles(c, z, nil).load()
+	return err
 }
 
 // reportFaults prints what is wrong with the settings, a line each.

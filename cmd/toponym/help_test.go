@@ -1,6 +1,8 @@
 package main
 
 import (
+	"io"
+	"log"
 	"slices"
 	"testing"
 	"time"
@@ -39,3 +41,6 @@ func answers(m *dns.Msg) []string {
 	slices.Sort(data)
 	return data
 }
+
+// nullLog takes what servers of tests have to say of broken connections.
+func nullLog() *log.Logger { return log.New(io.Discard, "", 0) }

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"iter"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -11,9 +14,10 @@ import (
 )
 
 // pipeline takes events in and brings the zone up to date: cluster, records,
-// zone, one after the other. It is owned by the goroutine that reads the
-// master; zones and set.Enumerate are for all.
+// zone, one after the other. Events and master files come from a goroutine each;
+// zones and set.Enumerate are for all.
 type pipeline struct {
+	mu      sync.Mutex // guards what is below, but for zones and the inside of set
 	cluster *state.Cluster
 	set     *records.Set
 	zones   *zone.Store
@@ -21,6 +25,7 @@ type pipeline struct {
 	now     func() time.Time
 	log     logrus.FieldLogger
 	omitted map[records.Omission]struct{} // what was logged as left out
+	both    map[records.Name]struct{}     // what was logged as owned by cluster and master files
 }
 
 // maxOmissionsLogged bounds what is remembered, and logged a line each, of
@@ -36,18 +41,22 @@ func newPipeline(r records.Options, z zone.Options, log logrus.FieldLogger) *pip
 		now:     time.Now,
 		log:     log,
 		omitted: map[records.Omission]struct{}{},
+		both:    map[records.Name]struct{}{},
 	}
 }
 
 // event applies one event. The zone becomes another only when its content
 // changed, and costs what changed.
 func (p *pipeline) event(e state.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	delta := p.cluster.Apply(e)
 	var changes records.Changes
 	if !delta.Empty() {
 		changes = p.set.Update(p.cluster, delta)
 	}
 	p.logOmitted(changes.Omitted)
+	p.logBoth(slices.Values(changes.Names))
 	current := p.zones.Current()
 	if len(changes.Names) == 0 && current.Ready() {
 		return
@@ -59,10 +68,52 @@ func (p *pipeline) event(e state.Event) {
 	} else {
 		z = zone.Compile(p.set, p.o, serial)
 	}
+	p.swap(z, len(changes.Names))
+}
+
+// swap makes z the zone that is answered from.
+func (p *pipeline) swap(z *zone.Zone, changed int) {
 	p.zones.Swap(z)
 	n := z.Counts()
 	p.log.Debugf("serial %d: %d names changed; %d names with %d A, %d AAAA, %d SRV and %d PTR records",
-		z.Serial(), len(changes.Names), n.Names, n.A, n.AAAA, n.SRV, n.PTR)
+		z.Serial(), changed, n.Names, n.A, n.AAAA, n.SRV, n.PTR)
+}
+
+// static takes other records of master files. They may bring other origins, so
+// the zone is made anew, which is as much work as after the first state.
+func (p *pipeline) static(s *zone.Static) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s.Equal(p.o.Static) {
+		return
+	}
+	p.o.Static = s
+	p.logBoth(s.Names())
+	current := p.zones.Current()
+	if !current.Ready() {
+		p.zones.Swap(zone.Pending(p.o))
+		return
+	}
+	p.swap(zone.Compile(p.set, p.o, zone.NextSerial(current.Serial(), p.now())), s.Len())
+}
+
+// logBoth says once of each name that cluster and master files have records for
+// it.
+func (p *pipeline) logBoth(names iter.Seq[records.Name]) {
+	if p.o.Static == nil {
+		return
+	}
+	for n := range names {
+		if _, ok := p.both[n]; ok || !p.o.Static.Has(n) || p.set.Data(n).Empty() {
+			continue
+		}
+		p.both[n] = struct{}{}
+		if p.o.Static.HasCName(n) {
+			p.log.Warnf("%v: the CNAME record of staticZones is not answered while the cluster has records of the name", n)
+		} else {
+			p.log.Warnf("%v: there are records of the cluster and of staticZones; both are answered", n)
+		}
+	}
 }
 
 // logOmitted says of each name that was left out once why.

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,12 +35,17 @@ func task(id, name, addr string) *state.Task {
 
 func testPipeline(t *testing.T) (*pipeline, *test.Hook) {
 	t.Helper()
+	return testPipelineOf(t, config.Defaults())
+}
+
+func testPipelineOf(t *testing.T, c *config.Config) (*pipeline, *test.Hook) {
+	t.Helper()
 	log, hook := test.NewNullLogger()
-	r, err := recordsOptions(config.Defaults())
+	r, err := recordsOptions(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	z, err := zoneOptions(config.Defaults(), r)
+	z, err := zoneOptions(c, r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,8 +112,37 @@ func TestReverseOriginsFollowTheSetting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(z.Origins) != 3 || z.Origins[1] != records.ReverseIPv4 || z.Origins[2] != records.ReverseIPv6 {
+	var names []records.Name
+	for _, o := range z.Origins {
+		names = append(names, o.Name)
+	}
+	if !slices.Contains(names, records.ReverseIPv4) || !slices.Contains(names, records.ReverseIPv6) {
 		t.Errorf("origins %v", z.Origins)
+	}
+}
+
+// Views have their TTL also where they lie in the domain.
+func TestOriginsOfViews(t *testing.T) {
+	c := config.Defaults()
+	c.ViewDomains = append(c.ViewDomains, "mesos")
+	r, err := recordsOptions(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := zoneOptions(c, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]uint32{}
+	for _, origin := range o.Origins {
+		got[origin.Name.String()] = origin.TTL
+	}
+	want := map[string]uint32{"mesos.": 60, "dcos.thisdcos.directory.": 5, "agentip.mesos.": 5, "containerip.mesos.": 5, "autoip.mesos.": 5}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if o.Origins[0].Name != r.Domain || o.TTL() != c.TTL {
+		t.Errorf("the first origin is %v", o.Origins[0])
 	}
 }
 

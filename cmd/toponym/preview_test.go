@@ -109,7 +109,11 @@ func TestPreviewedAddresses(t *testing.T) {
 			"stock-store.marathon.slave.mesos. A": "10.0.0.1",
 		},
 		"apps/several": {
-			"gateway-store.marathon.mesos. A": "10.128.0.2 10.129.0.2",
+			// One of its ports has a host port, so auto is the agent's address.
+			"gateway-store.marathon.mesos. A":                               "10.0.0.1",
+			"gateway-store.marathon.first.network.mesos. A":                 "10.128.0.2",
+			"gateway-store.marathon.containerip.dcos.thisdcos.directory. A": "10.128.0.2 10.129.0.2",
+			"_admin._tcp.gateway-store.marathon.mesos. SRV":                 "0 1 81 gateway-store-oi936-s0.marathon.second.network.mesos.",
 		},
 		"apps/calico-nginx.1.4": {
 			"nginx.marathon.mesos. A":                "192.168.0.2 192.168.0.66 192.168.0.130",

@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 
 	"github.com/sirupsen/logrus"
 
@@ -18,28 +20,61 @@ import (
 
 // What follows turns settings into the options of each room.
 
-func masterOptions(c *config.Config, log logrus.FieldLogger) (master.Options, error) {
+// leaders are where the masters are found out: in ZooKeeper when it is given,
+// which then has to run, else in the list of the settings.
+func leaders(c *config.Config, log logrus.FieldLogger) (leader.Detector, *leader.ZooKeeper) {
+	masters := addresses(c.Masters)
+	if c.ZooKeeper.IsZero() {
+		return leader.NewStatic(masters), nil
+	}
+	z := leader.NewZooKeeper(leader.ZooKeeperOptions{
+		Servers:  addresses(c.ZooKeeper.Servers),
+		Path:     c.ZooKeeper.Path,
+		User:     c.ZooKeeper.User,
+		Password: c.ZooKeeper.Password.Reveal(),
+		Masters:  masters,
+		Timeout:  c.ZkDetectionTimeout,
+		Log:      log,
+	})
+	return z, z
+}
+
+func addresses(hosts []config.HostPort) []leader.Address {
+	var all []leader.Address
+	for _, h := range hosts {
+		all = append(all, leader.Address{Host: h.Host, Port: h.Port})
+	}
+	return all
+}
+
+func masterOptions(c *config.Config, l leader.Detector, log logrus.FieldLogger) (master.Options, error) {
 	o := master.Options{
+		Leaders:  l,
 		HTTPS:    c.MesosHTTPSOn,
 		Interval: c.Refresh,
 		Timeout:  c.StateTimeout,
 		MaxBytes: c.StateMaxBytes,
 		Log:      log,
 	}
-	var masters []leader.Address
-	for _, m := range c.Masters {
-		masters = append(masters, leader.Address{Host: m.Host, Port: m.Port})
-	}
-	o.Leaders = leader.NewStatic(masters)
-	if c.MesosHTTPSOn {
-		t, err := c.TLS()
+	if c.MesosHTTPSOn || c.CACertFile != "" || c.CertFile != "" {
+		// Also without HTTPS to the masters: the login of iam may want it.
+		t, err := newCertificates(c, log)
 		if err != nil {
 			return o, err
 		}
-		o.TLS = t
+		o.TLS = t.current
 	}
-	if c.MesosAuthentication == config.AuthBasic {
+	switch c.MesosAuthentication {
+	case config.AuthBasic:
 		o.Username, o.Password = c.MesosCredentials.Principal, c.MesosCredentials.Secret.Reveal()
+	case config.AuthIAM:
+		o.Account = func() (master.Account, error) {
+			a, err := c.ServiceAccount()
+			if err != nil {
+				return master.Account{}, err
+			}
+			return master.Account{UID: a.UID, LoginEndpoint: a.LoginEndpoint, Key: a.Key}, nil
+		}
 	}
 	return o, nil
 }
@@ -49,6 +84,9 @@ func recordsOptions(c *config.Config) (records.Options, error) {
 		Rule:      records.RFC1123,
 		SRVWeight: c.SRVRecordDefaultWeight,
 		Reverse:   c.ReverseDNSOn,
+		States:    c.PublishStates,
+
+		IncludeUnhealthy: c.Unhealthy == config.UnhealthyInclude,
 	}
 	if c.EnforceRFC952 {
 		o.Rule = records.RFC952
@@ -66,6 +104,19 @@ func recordsOptions(c *config.Config) (records.Options, error) {
 			return o, fmt.Errorf("IPSources: %w", err)
 		}
 		o.IPSources = append(o.IPSources, s)
+	}
+	for _, d := range c.ViewDomains {
+		n, err := records.ParseName(d)
+		if err != nil {
+			return o, fmt.Errorf("viewDomains: %q: %w", d, err)
+		}
+		o.Views = append(o.Views, n)
+	}
+	if o.Scope, err = records.ParseSRVScope(string(c.SRVScope)); err != nil {
+		return o, fmt.Errorf("srvScope: %w", err)
+	}
+	if o.MinVisibility, err = records.ParseVisibility(c.MinVisibility); err != nil {
+		return o, fmt.Errorf("minVisibility: %w", err)
 	}
 	o.Listeners, err = listeners(c.Listener)
 	return o, err
@@ -97,23 +148,57 @@ func zoneOptions(c *config.Config, r records.Options) (zone.Options, error) {
 		return zone.Options{}, fmt.Errorf("SOARname: %q: %w", c.SOA.RName, err)
 	}
 	o := zone.Options{
-		Origins: []records.Name{r.Domain},
+		Origins: []zone.Origin{{Name: r.Domain, TTL: c.TTL}},
 		MName:   r.MName,
 		RName:   rname,
 		Refresh: c.SOA.Refresh,
 		Retry:   c.SOA.Retry,
 		Expire:  c.SOA.Expire,
 		Minimum: c.SOA.MinTTL,
-		TTL:     c.TTL,
+	}
+	for _, text := range c.ViewDomains {
+		name, err := records.ParseName(text)
+		if err != nil {
+			return o, fmt.Errorf("viewDomains: %q: %w", text, err)
+		}
+		if name != r.Domain {
+			o.Origins = append(o.Origins, zone.Origin{Name: name, TTL: c.ViewTTL})
+			continue
+		}
+		// The domain keeps its TTL, and each view has its own.
+		for _, view := range []string{"agentip", "containerip", "autoip"} {
+			below, err := name.Join(view)
+			if err != nil {
+				return o, fmt.Errorf("viewDomains: %q: %w", text, err)
+			}
+			o.Origins = append(o.Origins, zone.Origin{Name: below, TTL: c.ViewTTL})
+		}
 	}
 	if r.Reverse {
-		o.Origins = append(o.Origins, records.ReverseIPv4, records.ReverseIPv6)
+		o.Origins = append(o.Origins, zone.Origin{Name: records.ReverseIPv4, TTL: c.TTL}, zone.Origin{Name: records.ReverseIPv6, TTL: c.TTL})
+	}
+	for _, from := range slices.Sorted(maps.Keys(c.Aliases)) {
+		name, err := records.ParseName(from)
+		if err != nil {
+			return o, fmt.Errorf("aliases: %q: %w", from, err)
+		}
+		target, err := records.ParseName(c.Aliases[from])
+		if err != nil {
+			return o, fmt.Errorf("aliases: %q: %w", c.Aliases[from], err)
+		}
+		o.Aliases = append(o.Aliases, zone.Alias{Name: name, Target: target})
+	}
+	if len(o.Origins) > zone.MaxOrigins || len(o.Aliases) > zone.MaxOrigins {
+		return o, fmt.Errorf("viewDomains, aliases: there are more than %d", zone.MaxOrigins)
 	}
 	return o, nil
 }
 
 func resolverOptions(c *config.Config, log logrus.FieldLogger, cores int) resolver.Options {
 	return resolver.Options{
+		Forward:           forwardOptions(c),
+		RateLimit:         c.RateLimit,
+		RateExempt:        c.RateLimitExempt,
 		Addr:              c.Listener,
 		Port:              c.Port,
 		MaxUDPSize:        c.MaxUDPSize,
@@ -126,6 +211,42 @@ func resolverOptions(c *config.Config, log logrus.FieldLogger, cores int) resolv
 	}
 }
 
+// forwardOptions is nil when names outside of our zones are not forwarded.
+func forwardOptions(c *config.Config) *resolver.Forward {
+	if !c.ExternalOn {
+		return nil
+	}
+	o := &resolver.Forward{
+		Upstreams:     upstreams(c.Resolvers),
+		Zones:         map[string][]resolver.Upstream{},
+		Allow:         c.RecursionAllow,
+		Recursion:     c.RecurseOn,
+		Timeout:       c.Timeout,
+		MinTTL:        c.CacheMinTTL,
+		MaxTTL:        c.CacheMaxTTL,
+		Stale:         c.CacheStale,
+		CacheEntries:  c.CacheEntries,
+		CacheBytes:    c.CacheBytes,
+		MaxWaiting:    c.ForwardMax,
+		MaxWaitingOne: c.ForwardMaxClient,
+	}
+	if o.Stale == 0 {
+		o.Stale = -1 // never, where 0 would be the default
+	}
+	for zone, servers := range c.ZoneResolvers {
+		o.Zones[zone] = upstreams(servers)
+	}
+	return o
+}
+
+func upstreams(servers []config.Upstream) []resolver.Upstream {
+	var list []resolver.Upstream
+	for _, s := range servers {
+		list = append(list, resolver.Upstream{AddrPort: s.AddrPort, TLS: s.TLS, Name: s.Name})
+	}
+	return list
+}
+
 func apiOptions(c *config.Config, p *pipeline, log logrus.FieldLogger) api.Options {
 	return api.Options{
 		Store:          p.zones,
@@ -135,6 +256,7 @@ func apiOptions(c *config.Config, p *pipeline, log logrus.FieldLogger) api.Optio
 		RefreshSeconds: int(c.Refresh.Seconds()),
 		EnumerationOn:  c.EnumerationOn,
 		Enumerate:      func() any { return p.set.Enumerate() },
+		Explain:        func(n records.Name) any { return p.set.Explain(n) },
 		Config:         c.V1,
 		Addr:           netip.AddrPortFrom(c.HTTPListener, c.HTTPPort),
 		Log:            log,

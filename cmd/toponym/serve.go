@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
@@ -11,7 +13,9 @@ import (
 	"toponym/api"
 	"toponym/config"
 	"toponym/resolver"
+	"toponym/state/leader"
 	"toponym/state/master"
+	"toponym/zone"
 )
 
 // serve is the command that answers for a cluster.
@@ -38,6 +42,10 @@ func serve(ctx context.Context, args []string, env environment) int {
 		return statusFailed
 	}
 	s, err := newServer(c, log, tuneRuntime())
+	if faults := (zone.MasterFaults)(nil); errors.As(err, &faults) {
+		reportFaults(env, err)
+		return statusFailed
+	}
 	if err == nil {
 		err = s.listen()
 	}
@@ -53,11 +61,13 @@ func serve(ctx context.Context, args []string, env environment) int {
 
 // server is all rooms of one process.
 type server struct {
-	log      logrus.FieldLogger
-	watcher  *master.Watcher
-	pipeline *pipeline
-	dns      *resolver.Server // nil when dnson is false
-	http     *api.Server      // nil when httpon is false
+	log       logrus.FieldLogger
+	zooKeeper *leader.ZooKeeper // nil when the masters are a list
+	watcher   *master.Watcher
+	static    *staticFiles
+	pipeline  *pipeline
+	dns       *resolver.Server // nil when dnson is false
+	http      *api.Server      // nil when httpon is false
 }
 
 // newServer builds the rooms, for a number of cores. Nothing runs or listens
@@ -71,12 +81,17 @@ func newServer(c *config.Config, log logrus.FieldLogger, cores int) (*server, er
 	if err != nil {
 		return nil, err
 	}
-	m, err := masterOptions(c, log)
+	static := newStaticFiles(c, z, log)
+	if z.Static, err = static.load(); err != nil {
+		return nil, err
+	}
+	l, zooKeeper := leaders(c, log)
+	m, err := masterOptions(c, l, log)
 	if err != nil {
 		return nil, err
 	}
 	m.Busy = func() (done func()) { return spare(cores) }
-	s := &server{log: log, watcher: master.New(m), pipeline: newPipeline(r, z, log)}
+	s := &server{log: log, zooKeeper: zooKeeper, watcher: master.New(m), static: static, pipeline: newPipeline(r, z, log)}
 	if c.DNSOn {
 		s.dns = resolver.New(s.pipeline.zones, resolverOptions(c, log, cores))
 	}
@@ -110,8 +125,15 @@ func (s *server) dnsAddr() netip.AddrPort { return s.dns.Addr() }
 // run answers until ctx ends or a room fails.
 func (s *server) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
+	if s.zooKeeper != nil {
+		g.Go(func() error { return s.zooKeeper.Run(ctx) })
+	}
 	g.Go(func() error {
+		s.firstLook(ctx)
 		return inBackground(func() error { return s.watcher.Run(ctx, s.pipeline.event) })
+	})
+	g.Go(func() error {
+		return inBackground(func() error { return s.static.Run(ctx, s.pipeline.static) })
 	})
 	if s.dns != nil {
 		g.Go(func() error { return s.dns.Run(ctx) })
@@ -124,4 +146,27 @@ func (s *server) run(ctx context.Context) error {
 		s.log.Info("stopped")
 	}
 	return err
+}
+
+// firstLookTimeout is how long the masters of the settings, or nobody, are not
+// asked at the start because ZooKeeper may know better.
+const firstLookTimeout = 2 * time.Second
+
+func (s *server) firstLook(ctx context.Context) {
+	if s.zooKeeper == nil {
+		return
+	}
+	timeout := time.NewTimer(firstLookTimeout)
+	defer timeout.Stop()
+	select {
+	case <-s.zooKeeper.FirstLook():
+	case <-timeout.C:
+	case <-ctx.Done():
+	}
+	// The leader that was found so far is asked first, and need not be a reason
+	// to read all a second time.
+	select {
+	case <-s.zooKeeper.Changed():
+	default:
+	}
 }

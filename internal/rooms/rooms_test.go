@@ -11,18 +11,20 @@ import (
 // mayImport is the order of the rooms: data goes one way, so each knows only
 // the ones before it. Test files may know more.
 var mayImport = map[string][]string{
-	"config":          {},
-	"state":           {},
-	"state/leader":    {},
-	"state/master":    {"state", "state/leader"},
-	"records":         {"state"},
-	"zone":            {"records"},
-	"resolver":        {"zone"},
-	"api":             {"zone", "records"},
-	"sim/marathon":    {}, // a library of sim: speaks of Marathon only
-	"sim":             {"sim/marathon"},
-	"cmd/toponym/e2e": {}, // tests from outside, they start the program
-	"cmd/toponym":     {"config", "state", "state/leader", "state/master", "records", "zone", "resolver", "api", "sim", "sim/marathon"},
+	"config":            {},
+	"state":             {},
+	"state/leader":      {},
+	"state/master":      {"state", "state/leader"},
+	"records":           {"state"},
+	"zone":              {"records"},
+	"resolver":          {"zone", "resolver/cache", "resolver/upstream"},
+	"resolver/cache":    {},
+	"resolver/upstream": {},
+	"api":               {"zone", "records"},
+	"sim/marathon":      {}, // a library of sim: speaks of Marathon only
+	"sim":               {"sim/marathon"},
+	"cmd/toponym/e2e":   {}, // tests from outside, they start the program
+	"cmd/toponym":       {"config", "state", "state/leader", "state/master", "records", "zone", "resolver", "api", "sim", "sim/marathon"},
 }
 
 const module = "toponym/"

@@ -1,9 +1,10 @@
 // Package leader says which Mesos master to ask.
 //
 // It stands before package state/master, which asks. A static list is tried
-// from the master that led last; where a master redirects, the address it
-// names is taken. What is found here is a hint and no more: only the answer
-// of a master itself says that it leads.
+// from the master that led last; ZooKeeper is watched where the masters elect
+// their leader; where a master redirects, the address it names is taken. What
+// is found here is a hint and no more: only the answer of a master itself says
+// that it leads. So what was found once stays, whatever becomes of ZooKeeper.
 package leader
 
 import (
@@ -50,9 +51,9 @@ type Detector interface {
 	Masters() []Address
 	// Led notes that a master answered as the leader.
 	Led(Address)
-	// Changed gives something when another master leads, as far as can be
-	// seen from outside of the masters: then it is time to ask Candidates. It
-	// may be nil.
+	// Changed gives something when another master leads, or Masters are others,
+	// as far as can be seen from outside of the masters: then it is time to ask
+	// Candidates. It may be nil.
 	Changed() <-chan struct{}
 }
 

@@ -6,9 +6,13 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,6 +62,48 @@ func TestBasicAuthentication(t *testing.T) {
 	}
 }
 
+// TestBasicAsMastersReadIt: "Basic" with a capital, and a body that goes with
+// it unharmed.
+func TestBasicAsMastersReadIt(t *testing.T) {
+	rt := basic{roundTripper(func(r *http.Request) (*http.Response, error) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil || string(body) != "subscribe" || r.Header.Get("Authorization") != "Basic dG9wb255bTpzM2M6cmV0" {
+			t.Errorf("%q, %v, %v", body, err, r.Header)
+		}
+		return response(200, "")
+	}), "toponym", "s3c:ret"}
+	r, err := http.NewRequestWithContext(t.Context(), "POST", "http://10.0.0.1:5050/api/v1", strings.NewReader("subscribe"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := rt.RoundTrip(r); err != nil || r.Header.Get("Authorization") != "" {
+		t.Errorf("error %v, and the request has %v", err, r.Header)
+	}
+}
+
+// TestRefusals say which setting to look at.
+func TestRefusals(t *testing.T) {
+	nobody := func() (Account, error) { return Account{}, errors.New("not asked for here") }
+	for _, tt := range []struct {
+		o         Options
+		status    int
+		want, not string
+	}{
+		{Options{}, 401, "look at mesosAuthentication and mesosCredentials", "IAM"},
+		{Options{}, 403, "look at mesosAuthentication and mesosCredentials", "IAM"},
+		{Options{Username: "u", Password: "s3cret"}, 401, "the principal and the secret of mesosCredentials", "IAM"},
+		{Options{Username: "u", Password: "s3cret"}, 403, "look at the ACLs of the master", "IAM"},
+		{Options{Account: nobody}, 401, "look at IAMConfigFile", "mesosCredentials"},
+		{Options{Account: nobody}, 403, "the service account of IAMConfigFile", "mesosCredentials"},
+	} {
+		got := tt.o.authentication().refused(tt.status)
+		if !strings.HasPrefix(got, fmt.Sprintf("status %d: ", tt.status)) || !strings.Contains(got, tt.want) ||
+			strings.Contains(got, tt.not) || strings.Contains(got, "s3cret") {
+			t.Errorf("%s", got)
+		}
+	}
+}
+
 func TestNoPasswordUnlessSet(t *testing.T) {
 	at := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if a := r.Header.Get("Authorization"); a != "" {
@@ -81,7 +127,10 @@ func TestHTTPS(t *testing.T) {
 
 	secure := func(at leader.Address, c *tls.Config) *Watcher {
 		o := options(at)
-		o.HTTPS, o.TLS = true, c
+		o.HTTPS = true
+		if c != nil {
+			o.TLS = func() *tls.Config { return c }
+		}
 		return New(o)
 	}
 	wantLeader(t, secure(lead, &tls.Config{RootCAs: ca}), lead)
@@ -103,14 +152,21 @@ func TestHTTPSWithClientCertificate(t *testing.T) {
 
 	o := options(at)
 	o.HTTPS = true
-	o.TLS = &tls.Config{RootCAs: ca, Certificates: []tls.Certificate{mine}}
-	wantLeader(t, New(o), at)
+	conf := &tls.Config{RootCAs: ca, Certificates: []tls.Certificate{mine}}
+	o.TLS = func() *tls.Config { return conf }
+	w := New(o)
+	wantLeader(t, w, at)
 
-	o.TLS = &tls.Config{RootCAs: ca}
-	wantError(t, New(o), "certificate required")
+	// What changes counts from the next connection on.
+	conf = &tls.Config{RootCAs: ca}
+	wantError(t, w, "certificate required")
 	other, _ := selfSigned(t)
-	o.TLS = &tls.Config{RootCAs: ca, Certificates: []tls.Certificate{other}}
-	wantError(t, New(o), at.String())
+	conf = &tls.Config{RootCAs: ca, Certificates: []tls.Certificate{other}}
+	wantError(t, w, at.String())
+	conf = &tls.Config{RootCAs: x509.NewCertPool(), Certificates: []tls.Certificate{mine}}
+	wantError(t, w, "certificate signed by unknown authority")
+	conf = &tls.Config{RootCAs: ca, Certificates: []tls.Certificate{mine}}
+	wantLeader(t, w, at)
 }
 
 // selfSigned makes a client's certificate, and a pool that trusts it.

@@ -32,6 +32,7 @@ const maxHops = 5
 type fetcher struct {
 	client   *http.Client
 	scheme   string
+	auth     authentication
 	maxBytes int64
 	old      map[leader.Address]bool // masters that know the old path only
 	work     work
@@ -131,10 +132,8 @@ func (f *fetcher) answer(u *url.URL, resp *http.Response) (*document, leader.Add
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 		next, err := leader.Redirect(u, resp.Header.Get("Location"))
 		return nil, next, err
-	case http.StatusUnauthorized:
-		return nil, leader.Address{}, errors.New("status 401: the master wants authentication: look at mesosAuthentication and mesosCredentials")
-	case http.StatusForbidden:
-		return nil, leader.Address{}, errors.New("status 403: the principal of mesosCredentials may not read the state")
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return nil, leader.Address{}, errors.New(f.auth.refused(resp.StatusCode))
 	}
 	return nil, leader.Address{}, fmt.Errorf("status %d%s", resp.StatusCode, firstLine(resp.Body))
 }

@@ -23,13 +23,14 @@ import (
 type Options struct {
 	Leaders  leader.Detector
 	HTTPS    bool
-	TLS      *tls.Config   // for HTTPS; nil for the system's
-	Interval time.Duration // between two readings
-	Timeout  time.Duration // of asking one of Masters, all redirects included
-	MaxBytes int64         // of one answer, decompressed
-	Username string        // for Basic authentication; empty for none
+	TLS      func() *tls.Config // for each new connection of HTTPS; nil for the system's
+	Interval time.Duration      // between two readings
+	Timeout  time.Duration      // of asking one of Masters, all redirects included
+	MaxBytes int64              // of one answer, decompressed
+	Username string             // for Basic authentication; empty for none
 	Password string
-	Resolve  Resolve // of host names; nil for the system's resolver
+	Account  func() (Account, error) // who logs in, for each login; nil for nobody
+	Resolve  Resolve                 // of host names; nil for the system's resolver
 	// Busy is called when a state begins to arrive, and what it gives when all
 	// is done with it: in between a core is at work. It may be nil.
 	Busy func() (done func())
@@ -72,6 +73,7 @@ func New(o Options) *Watcher {
 				CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 			},
 			scheme:   scheme,
+			auth:     o.authentication(),
 			maxBytes: o.MaxBytes,
 			old:      map[leader.Address]bool{},
 			work:     work{busy: o.Busy},

@@ -33,12 +33,14 @@ type order struct {
 	duration        time.Duration
 	sockets, window int
 	rate            int
+	recurse         bool // RD
 }
 
 func (o order) args() []string {
 	return []string{childGenerate, "-mode", o.mode, "-server", o.server.String(), "-queries", o.queries,
 		"-edns", strconv.Itoa(o.edns), "-duration", o.duration.String(), "-sockets", strconv.Itoa(o.sockets),
-		"-window", strconv.Itoa(o.window), "-rate", strconv.Itoa(o.rate)}
+		"-window", strconv.Itoa(o.window), "-rate", strconv.Itoa(o.rate),
+		"-recurse=" + strconv.FormatBool(o.recurse)}
 }
 
 // generate is the generator's process: one thread that asks, and a load as JSON
@@ -54,6 +56,7 @@ func generate(args []string, w io.Writer) error {
 	fs.IntVar(&o.sockets, "sockets", 1, "how many")
 	fs.IntVar(&o.window, "window", 1, "queries in flight on each socket")
 	fs.IntVar(&o.rate, "rate", 1000, "queries per second when paced")
+	fs.BoolVar(&o.recurse, "recurse", false, "ask for recursion")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -64,6 +67,11 @@ func generate(args []string, w io.Writer) error {
 	queries, err := readQueries(file, o.edns)
 	if err = errors.Join(err, file.Close()); err != nil {
 		return err
+	}
+	if o.recurse {
+		for _, q := range queries {
+			q[2] |= 1 // RD
+		}
 	}
 	runtime.LockOSThread()
 	l, err := o.run(queries)

@@ -29,6 +29,7 @@ type lab struct {
 	toponym string // the program that is measured
 	cores   []int  // that we may use
 	running []*process
+	unknown int // query files of names that nobody has asked for
 }
 
 var errInterrupted = errors.New("interrupted")

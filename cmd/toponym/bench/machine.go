@@ -49,7 +49,7 @@ func (l *lab) machine() machine {
 // versions are known when all that was missing has been installed.
 func versions() map[string]string {
 	out := map[string]string{}
-	for _, pkg := range []string{"nsd", "knot", "dnsperf"} {
+	for _, pkg := range []string{"nsd", "knot", "unbound", "dnsmasq-base", "dnsdist", "dnsperf"} {
 		if v := firstLine("dpkg-query", "-W", "-f", "${Version}", pkg); v != "" {
 			out[pkg] = v
 		}

@@ -65,6 +65,8 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	r := report{Machine: l.machine(), Options: o}
 	if o.Flat {
 		r.Flat, err = l.flat()
+	} else if o.Forward {
+		r.Zone, r.Runs, err = l.forward()
 	} else {
 		r.Zone, r.Runs, err = l.compare()
 	}

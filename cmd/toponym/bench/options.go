@@ -23,6 +23,7 @@ type options struct {
 	Sockets, Window  int
 	ServerCore       int
 	ClientCore       int
+	Forward          bool
 	Flat             bool
 	FlatTasks        int
 	FlatSeconds      float64
@@ -52,6 +53,7 @@ func parseOptions(args []string, stderr io.Writer) (o options, err error) {
 	fs.IntVar(&o.ServerCore, "server-core", 0, "core of the servers")
 	fs.IntVar(&o.ClientCore, "client-core", 1, "core of the generator")
 	fs.BoolVar(&o.Flat, "flat", false, "measure latency while a big state is read, instead of cost")
+	fs.BoolVar(&o.Forward, "forward", false, "measure forwarding beside "+strings.Join(forwarderNames(), ", ")+", instead of serving")
 	fs.IntVar(&o.FlatTasks, "flat-tasks", 100_000, "tasks of the cluster of -flat")
 	fs.Float64Var(&o.FlatSeconds, "flat-seconds", 15, "how long one run of -flat takes")
 	fs.IntVar(&o.Rate, "rate", 2000, "queries per second of -flat")
@@ -65,6 +67,14 @@ func parseOptions(args []string, stderr io.Writer) (o options, err error) {
 		return o, fmt.Errorf("unexpected argument %q", fs.Arg(0))
 	}
 	o.Only, o.Peers, o.Generators = list(*only), list(*peers), list(*gens)
+	if o.Forward {
+		o.Generators = []string{genOwn}
+		given := false
+		fs.Visit(func(f *flag.Flag) { given = given || f.Name == "peers" })
+		if !given {
+			o.Peers = forwarderNames()
+		}
+	}
 	return o, o.check()
 }
 
@@ -96,13 +106,24 @@ func (o *options) check() error {
 			}
 		}
 	}
-	known("only", o.Only, caseNames())
-	known("peers", o.Peers, peerNames())
+	if o.Forward && o.Flat {
+		faults = append(faults, errors.New("-forward and -flat are two benchmarks"))
+	}
+	known("only", o.Only, slices.Concat(caseNames(), forwardCaseNames()))
+	known("peers", o.Peers, slices.Concat(peerNames(), forwarderNames()))
 	known("generators", o.Generators, []string{genOwn, genDnsperf})
 	if o.ServerCore == o.ClientCore {
 		faults = append(faults, errors.New("-server-core and -client-core are the same"))
 	}
 	return errors.Join(faults...)
+}
+
+// cases are those of the benchmark that was asked for.
+func (o *options) cases() []benchCase {
+	if o.Forward {
+		return forwardCases
+	}
+	return cases
 }
 
 // wants says whether a case was asked for.

@@ -43,6 +43,10 @@ func peerNames() (out []string) {
 // startPeer starts a server with its defaults but for what the comparison
 // asks for, and waits until it answers for the zone.
 func (l *lab) startPeer(p peer, zone, domain string) (*server, error) {
+	return l.startPeerOn(p, l.o.ServerCore, zone, domain)
+}
+
+func (l *lab) startPeerOn(p peer, core int, zone, domain string) (*server, error) {
 	program, err := l.ensure(p.program, p.pkg)
 	if err != nil {
 		return nil, err
@@ -59,7 +63,7 @@ func (l *lab) startPeer(p peer, zone, domain string) (*server, error) {
 	if err := os.WriteFile(file, []byte(p.settings(s, dir, zone, domain)), 0o644); err != nil {
 		return nil, err
 	}
-	if s.proc, err = l.start(p.name, []int{l.o.ServerCore}, program, p.args(file)...); err != nil {
+	if s.proc, err = l.start(p.name, []int{core}, program, p.args(file)...); err != nil {
 		return nil, err
 	}
 	return s, s.proc.await(2*time.Minute, func() error {

@@ -26,7 +26,7 @@ func (m *machine) print(w io.Writer) {
 	fmt.Fprintf(w, "Machine: %s, %d cores, %s of memory, Linux %s. %s, commit %s, %s.\n",
 		m.CPU, m.Cores, m.Memory, m.Kernel, m.Go, m.Commit, m.Date)
 	var parts []string
-	for _, pkg := range []string{"nsd", "knot", "dnsperf"} {
+	for _, pkg := range []string{"nsd", "knot", "unbound", "dnsmasq-base", "dnsdist", "dnsperf"} {
 		if v := m.Versions[pkg]; v != "" {
 			parts = append(parts, pkg+" "+v)
 		}
@@ -42,8 +42,11 @@ func (m *machine) print(w io.Writer) {
 
 func (r *report) printZone(w io.Writer) {
 	z, o := r.Zone, r.Options
-	fmt.Fprintf(w, "Cluster: %s tasks, %s names, %s records; %s has %d addresses.\n",
-		number(float64(z.Tasks), 0), number(float64(z.Names), 0), number(float64(z.Records), 0), z.Big, z.BigAddresses)
+	if o.Forward {
+		fmt.Fprintf(w, "Forwarding to NSD, which has the generator's core, %s names.\n", number(float64(z.Names), 0))
+	} else {
+		printCluster(w, z)
+	}
 	fmt.Fprintf(w, "Medians of %d rounds of %v s for each server in turn; server on core %d, generator on core %d; %d sockets with %d queries in flight each.\n",
 		o.Rounds, o.Seconds, o.ServerCore, o.ClientCore, o.Sockets, o.Window)
 	if len(z.Skipped) > 0 {
@@ -62,7 +65,7 @@ func (r *report) printZone(w io.Writer) {
 	}
 	fmt.Fprintf(w, "Others used more than %.0f %% of a core in %d of %d runs, marked *; %d disturbed attempts were repeated and do not count.\n\n",
 		100*disturbedAbove, disturbed, rounds, repeated)
-	for _, c := range cases {
+	for _, c := range o.cases() {
 		if o.wants(c.name) {
 			fmt.Fprintf(w, "- `%s`: %s\n", c.name, c.what)
 		}
@@ -70,9 +73,14 @@ func (r *report) printZone(w io.Writer) {
 	fmt.Fprintln(w)
 }
 
+func printCluster(w io.Writer, z *zoneFacts) {
+	fmt.Fprintf(w, "Cluster: %s tasks, %s names, %s records; %s has %d addresses.\n",
+		number(float64(z.Tasks), 0), number(float64(z.Names), 0), number(float64(z.Records), 0), z.Big, z.BigAddresses)
+}
+
 // each calls visit for every case and generator that has runs.
 func (r *report) each(visit func(c benchCase, generator string)) {
-	for _, c := range cases {
+	for _, c := range r.Options.cases() {
 		for _, g := range r.Options.Generators {
 			if len(kept(r.Runs, c.name, g, toponymName)) > 0 {
 				visit(c, g)

@@ -131,7 +131,7 @@ func (l *lab) skip(facts *zoneFacts, name string, why error) {
 // that somebody disturbed is repeated; the least disturbed attempt counts.
 func (l *lab) rounds(servers []*server, generators []string) (all []run, err error) {
 	for round := 1; round <= l.o.Rounds; round++ {
-		for _, c := range cases {
+		for _, c := range l.o.cases() {
 			if !l.o.wants(c.name) {
 				continue
 			}

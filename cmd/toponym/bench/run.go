@@ -81,8 +81,15 @@ func foreign(from, to moment, cores []int, ours time.Duration) float64 {
 
 // load lets a generator drive a server.
 func (l *lab) load(s *server, c benchCase, generator string, d time.Duration) (load, usage, error) {
-	o := order{mode: c.mode, server: s.addr, queries: l.queryFile(c.set), edns: c.edns,
-		duration: d, sockets: l.o.Sockets, window: l.o.Window}
+	queries := l.queryFile(c.set)
+	if c.set == setUnknown {
+		var err error
+		if queries, err = l.unknownNames(d); err != nil {
+			return load{}, usage{}, err
+		}
+	}
+	o := order{mode: c.mode, server: s.addr, queries: queries, edns: c.edns,
+		duration: d, sockets: l.o.Sockets, window: l.o.Window, recurse: l.o.Forward}
 	if c.mode == modeTCP { // the same number of queries in flight
 		o.sockets = min(o.sockets, connections)
 		o.window = min(maxWindow, l.o.Sockets*l.o.Window/o.sockets)

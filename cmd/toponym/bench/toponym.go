@@ -5,6 +5,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"os"
@@ -27,6 +28,11 @@ const toponymName = "toponym"
 // startToponym starts the program before a master and waits until it has read
 // the state.
 func (l *lab) startToponym(name string, cores []int, master netip.AddrPort, refresh time.Duration) (*server, error) {
+	return l.startToponymWith(name, cores, master, refresh, nil)
+}
+
+// startToponymWith has more settings, or others.
+func (l *lab) startToponymWith(name string, cores []int, master netip.AddrPort, refresh time.Duration, more map[string]any) (*server, error) {
 	s := &server{name: name}
 	var err error
 	if s.addr, err = freePort(); err != nil {
@@ -35,7 +41,7 @@ func (l *lab) startToponym(name string, cores []int, master netip.AddrPort, refr
 	if s.http, err = freePort(); err != nil {
 		return nil, err
 	}
-	settings, err := json.Marshal(map[string]any{
+	all := map[string]any{
 		"masters":        []string{master.String()},
 		"refreshSeconds": int(refresh.Seconds()),
 		"listener":       s.addr.Addr().String(),
@@ -46,7 +52,9 @@ func (l *lab) startToponym(name string, cores []int, master netip.AddrPort, refr
 		// The size of an app in the zone is then its number of instances.
 		"unhealthy":  "include",
 		"externalon": false,
-	})
+	}
+	maps.Copy(all, more)
+	settings, err := json.Marshal(all)
 	if err != nil {
 		return nil, err
 	}

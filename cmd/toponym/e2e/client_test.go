@@ -18,6 +18,15 @@ var packageOf = map[string]string{
 	"unbound":           "unbound",
 	"unbound-checkconf": "unbound",
 	"haproxy":           "haproxy",
+	"nsd":               "nsd",
+	"busybox":           "busybox",
+	"musl-gcc":          "musl-tools",
+	"node":              "nodejs",
+	"unshare":           "util-linux",
+	"nsenter":           "util-linux",
+	"getent":            "libc-bin",
+	"ip":                "iproute2",
+	"named-checkzone":   "bind9-utils",
 }
 
 // require skips the test when a client is missing.

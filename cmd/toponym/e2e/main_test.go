@@ -23,6 +23,9 @@ func TestMain(m *testing.M) {
 }
 
 func buildAndRun(m *testing.M) int {
+	if os.Getenv(goLookup) != "" {
+		return m.Run() // in a namespace, where nothing can be built
+	}
 	dir, err := os.MkdirTemp("", "toponym-e2e-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -42,6 +42,7 @@ func configFile(t *testing.T, m *master, s *server, more settings) string {
 		"httpport":       portOf(t, s.url),
 		"IPSources":      []string{"netinfo", "mesos", "host"},
 		"refreshSeconds": int(refresh.Seconds()),
+		"externalon":     false, // nothing leaves this machine
 	}
 	maps.Copy(all, more)
 	return writeJSON(t, "config.json", all)

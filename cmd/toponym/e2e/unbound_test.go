@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -54,14 +55,19 @@ stub-zone:
 	stub-addr: 127.0.0.1@%[4]d
 remote-control:
 	control-enable: no
-`
+%[5]s`
 
-// startUnbound runs Unbound before s and gives its port.
-func startUnbound(t *testing.T, s *server, modules string) int {
+// startUnbound runs Unbound before s and gives its port. Further zones that s
+// answers for may be given, with a dot at the end.
+func startUnbound(t *testing.T, s *server, modules string, zones ...string) int {
 	t.Helper()
 	require(t, "unbound", "unbound-checkconf", "dig")
 	port := freePort(t)
-	conf := writeFile(t, "unbound.conf", fmt.Sprintf(unboundConf, port, t.TempDir(), modules, s.port))
+	var more strings.Builder
+	for _, zone := range zones {
+		fmt.Fprintf(&more, "server:\n\tdomain-insecure: %q\nstub-zone:\n\tname: %q\n\tstub-addr: 127.0.0.1@%d\n", zone, zone, s.port)
+	}
+	conf := writeFile(t, "unbound.conf", fmt.Sprintf(unboundConf, port, t.TempDir(), modules, s.port, more.String()))
 	if r := run(t, "unbound-checkconf", conf); r.status != 0 {
 		t.Fatalf("unbound-checkconf:\n%s", r)
 	}

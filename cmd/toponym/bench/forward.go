@@ -1,0 +1,153 @@
+//go:build bench && linux && (amd64 || arm64)
+
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"time"
+)
+
+// The names that are forwarded are in a zone of NSD's.
+const (
+	forwardZone = "bench.example."
+	fewNames    = 1_000
+	manyNames   = 100_000
+)
+
+// The sets of queries.
+const (
+	setFew     = "few"
+	setMany    = "many"
+	setUnknown = "unknown" // made anew for each run
+)
+
+// forwardCases are those of -forward.
+var forwardCases = []benchCase{
+	{"hit-1k", "UDP: A of 1,000 names that are in the cache", setFew, modeUDP, 0, 1, ""},
+	{"hit-1k+edns", "the same with EDNS", setFew, modeUDP, clientSize, 1, ""},
+	{"hit-100k", "UDP: A of 100,000 names that are in the cache", setMany, modeUDP, 0, 1, ""},
+	{"miss", "UDP: A of names that nobody has asked for", setUnknown, modeUDP, 0, 1, ""},
+}
+
+func forwardCaseNames() (out []string) {
+	for _, c := range forwardCases {
+		out = append(out, c.name)
+	}
+	return out
+}
+
+// forward measures Toponym and its peers as forwarders, in turn.
+func (l *lab) forward() (*zoneFacts, []run, error) {
+	facts := &zoneFacts{Names: manyNames}
+	up, err := l.startUpstream()
+	if err != nil {
+		return facts, nil, fmt.Errorf("the server upstream: %w", err)
+	}
+	// An empty cluster: what is measured is not in it.
+	c, err := l.startCluster("master", 100, []int{l.o.ClientCore})
+	if err != nil {
+		return facts, nil, err
+	}
+	top, err := l.startToponymWith(toponymName, []int{l.o.ServerCore}, c.addr, time.Hour, map[string]any{
+		"externalon": true, "resolvers": []string{up.String()}, "forwardMax": 100_000, "forwardMaxClient": 100_000,
+	})
+	if err != nil {
+		return facts, nil, err
+	}
+	servers := []*server{top}
+	for _, p := range forwarders {
+		if !slices.Contains(l.o.Peers, p.name) {
+			continue
+		}
+		s, err := l.startForwarder(p, up)
+		if errors.Is(err, errMissing) {
+			l.skip(facts, p.name, err)
+			continue
+		}
+		if err != nil {
+			return facts, nil, err
+		}
+		servers = append(servers, s)
+	}
+	for _, s := range servers {
+		m, err := now()
+		if err != nil {
+			return facts, nil, err
+		}
+		f, err := m.procs.memory(s.proc.pid())
+		if err != nil {
+			return facts, nil, err
+		}
+		facts.Servers = append(facts.Servers, serverFacts{s.name, f.megabytes()})
+	}
+	for set, count := range map[string]int{setFew: fewNames, setMany: manyNames} {
+		if err := l.writeLines(set, count, func(i int) string { return fmt.Sprintf("n%d.%s A", i, forwardZone) }); err != nil {
+			return facts, nil, err
+		}
+	}
+	for _, s := range servers { // the caches get to know all names
+		warm := benchCase{name: "warm", set: setMany, mode: modeUDP}
+		for range 3 {
+			if _, _, err := l.load(s, warm, genOwn, 3*time.Second); err != nil {
+				return facts, nil, fmt.Errorf("warming up %s: %w", s.name, err)
+			}
+		}
+	}
+	hush()
+	runs, err := l.rounds(servers, l.o.Generators)
+	return facts, runs, err
+}
+
+// startUpstream starts NSD on the generator's core.
+func (l *lab) startUpstream() (netip.AddrPort, error) {
+	zone := l.path("upstream.zone")
+	f, err := os.Create(zone)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	w := bufio.NewWriter(f)
+	fmt.Fprintf(w, "$ORIGIN %s\n$TTL 86400\n@ SOA ns root 1 3600 600 86400 3600\n@ NS ns\nns A 127.0.0.1\n*.unknown A 192.0.2.1\n", forwardZone)
+	for i := range manyNames {
+		fmt.Fprintf(w, "n%d A 10.%d.%d.%d\n", i, i>>16&0xFF, i>>8&0xFF, i&0xFF)
+	}
+	if err := errors.Join(w.Flush(), f.Close()); err != nil {
+		return netip.AddrPort{}, err
+	}
+	p := peer{"upstream", "nsd", "nsd", nsdSettings("yes"), nsdArgs}
+	s, err := l.startPeerOn(p, l.o.ClientCore, zone, forwardZone)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	return s.addr, nil
+}
+
+// writeLines writes a query file.
+func (l *lab) writeLines(set string, count int, line func(i int) string) error {
+	f, err := os.Create(l.queryFile(set))
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(f)
+	for i := range count {
+		fmt.Fprintln(w, line(i))
+	}
+	return errors.Join(w.Flush(), f.Close())
+}
+
+// unknownPerSecond is more names than any server forwards in a second.
+const unknownPerSecond = 150_000
+
+// unknownNames makes a query file of names that no run before has asked for.
+func (l *lab) unknownNames(d time.Duration) (string, error) {
+	l.unknown++
+	count := max(int(d.Seconds()*unknownPerSecond), 1000)
+	err := l.writeLines(setUnknown, count, func(i int) string {
+		return fmt.Sprintf("r%d-%d.unknown.%s A", l.unknown, i, forwardZone)
+	})
+	return l.queryFile(setUnknown), err
+}

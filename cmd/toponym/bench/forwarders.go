@@ -1,0 +1,113 @@
+//go:build bench && linux && (amd64 || arm64)
+
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// forwarder is a server to compare forwarding with. Each has one thread that
+// answers, and a cache that holds all names.
+type forwarder struct {
+	name, pkg, program string
+	settings           func(s *server, dir string, up netip.AddrPort) string
+	args               func(settings string) []string
+}
+
+var forwarders = []forwarder{
+	{"unbound", "unbound", "unbound", unboundSettings, func(f string) []string { return []string{"-d", "-p", "-c", f} }},
+	{"dnsmasq", "dnsmasq-base", "dnsmasq", dnsmasqSettings, func(f string) []string { return []string{"-k", "-C", f} }},
+	{"dnsdist", "dnsdist", "dnsdist", dnsdistSettings, func(f string) []string { return []string{"--supervised", "--disable-syslog", "-C", f} }},
+}
+
+func forwarderNames() (out []string) {
+	for _, p := range forwarders {
+		out = append(out, p.name)
+	}
+	return out
+}
+
+func unboundSettings(s *server, dir string, up netip.AddrPort) string {
+	return fmt.Sprintf(`server:
+  interface: %[1]s@%[2]d
+  num-threads: 1
+  username: ""
+  chroot: ""
+  directory: "%[3]s"
+  pidfile: "%[3]s/unbound.pid"
+  use-syslog: no
+  verbosity: 0
+  do-not-query-localhost: no
+  module-config: "iterator"
+  outgoing-range: 4096
+  num-queries-per-thread: 2048
+  msg-cache-size: 256m
+  rrset-cache-size: 512m
+  so-rcvbuf: 4m
+  edns-buffer-size: 1232
+  minimal-responses: yes
+remote-control:
+  control-enable: no
+forward-zone:
+  name: "."
+  forward-addr: %[4]s@%[5]d
+`, s.addr.Addr(), s.addr.Port(), dir, up.Addr(), up.Port())
+}
+
+func dnsmasqSettings(s *server, _ string, up netip.AddrPort) string {
+	return fmt.Sprintf(`port=%[2]d
+listen-address=%[1]s
+bind-interfaces
+no-resolv
+no-hosts
+no-poll
+user=root
+cache-size=1000000
+dns-forward-max=10000
+server=%[3]s#%[4]d
+`, s.addr.Addr(), s.addr.Port(), up.Addr(), up.Port())
+}
+
+func dnsdistSettings(s *server, _ string, up netip.AddrPort) string {
+	return fmt.Sprintf(`setLocal("%[1]s")
+newServer{address="%[2]s", healthCheckMode="up"}
+setMaxUDPOutstanding(65535)
+getPool(""):setCache(newPacketCache(2000000, {maxTTL=86400}))
+setSecurityPollSuffix("")
+`, s.addr, up)
+}
+
+// startForwarder starts a server and waits until it answers.
+func (l *lab) startForwarder(p forwarder, up netip.AddrPort) (*server, error) {
+	program, err := l.ensure(p.program, p.pkg)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{name: p.name}
+	if s.addr, err = freePort(); err != nil {
+		return nil, err
+	}
+	dir := l.path(p.name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	file := l.path(p.name + ".conf")
+	if err := os.WriteFile(file, []byte(p.settings(s, dir, up)), 0o644); err != nil {
+		return nil, err
+	}
+	if s.proc, err = l.start(p.name, []int{l.o.ServerCore}, program, p.args(file)...); err != nil {
+		return nil, err
+	}
+	return s, s.proc.await(time.Minute, func() error {
+		m, _, err := (&dns.Client{Timeout: time.Second}).Exchange(new(dns.Msg).SetQuestion("n1."+forwardZone, dns.TypeA), s.addr.String())
+		if err == nil && len(m.Answer) != 1 {
+			err = fmt.Errorf("%s for a name to forward", dns.RcodeToString[m.Rcode])
+		}
+		return err
+	})
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"crypto/tls"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/sirupsen/logrus"
+
+	"toponym/config"
+)
+
+// certificates are how to speak TLS with the masters, by the files of the
+// settings as they are at the moment. Certificates are often renewed every few
+// days, and nobody restarts a name server for that.
+type certificates struct {
+	load  func() (*tls.Config, error)
+	files []string
+	log   logrus.FieldLogger
+
+	mu     sync.Mutex
+	seen   []os.FileInfo // of files, when they were read last; nil: not there
+	conf   *tls.Config   // the last that was good
+	broken string        // why what was read last is not
+}
+
+func newCertificates(c *config.Config, log logrus.FieldLogger) (*certificates, error) {
+	t := &certificates{load: c.TLS, log: log}
+	for _, f := range []string{c.CACertFile, c.CertFile, c.KeyFile} {
+		if f != "" {
+			t.files = append(t.files, f)
+		}
+	}
+	t.seen = t.look()
+	var err error
+	t.conf, err = t.load()
+	return t, err
+}
+
+// look tells apart files that were changed, by what it costs little to know.
+func (t *certificates) look() []os.FileInfo {
+	seen := make([]os.FileInfo, len(t.files))
+	for i, f := range t.files {
+		if info, err := os.Stat(f); err == nil {
+			seen[i] = info
+		}
+	}
+	return seen
+}
+
+func (t *certificates) changed(now []os.FileInfo) bool {
+	for i, was := range t.seen {
+		is := now[i]
+		if (was == nil) != (is == nil) {
+			return true
+		}
+		if was != nil && (!os.SameFile(was, is) || was.Size() != is.Size() || !was.ModTime().Equal(is.ModTime())) {
+			return true
+		}
+	}
+	return false
+}
+
+// current is for each new connection. Files that cannot be used leave what was
+// good before: a certificate and its key are seldom written at once.
+func (t *certificates) current() *tls.Config {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	// Looked at before they are read: what changes meanwhile is seen next time.
+	now := t.look()
+	if !t.changed(now) {
+		return t.conf
+	}
+	t.seen = now
+	conf, err := t.load()
+	if err != nil {
+		if why := err.Error(); why != t.broken {
+			t.broken = why
+			t.log.Warnf("the certificates for the masters were changed and cannot be used; those from before are: %s", strings.ReplaceAll(why, "\n", "; "))
+		}
+		return t.conf
+	}
+	t.conf, t.broken = conf, ""
+	t.log.Info("the certificates for the masters were changed, and are read anew")
+	return t.conf
+}

@@ -1,0 +1,141 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"toponym/internal/fakedns"
+)
+
+// forwarding are settings with these servers upstream.
+func forwarding(servers ...string) settings {
+	return settings{"externalon": true, "resolvers": servers}
+}
+
+// wantOutside asks for what NSD knows.
+func wantOutside(t *testing.T, s *server) {
+	t.Helper()
+	for _, x := range []struct {
+		line, status string
+		want         []string
+	}{
+		{"dig www.outside.example A", "NOERROR", []string{"192.0.2.1"}},
+		{"dig +tcp www.outside.example AAAA", "NOERROR", []string{"2001:db8::1"}},
+		{"kdig WWW.Outside.Example TXT", "NOERROR", []string{`"some text"`}},
+		{"drill alias.outside.example A", "NOERROR", []string{"www.outside.example.", "192.0.2.1"}},
+		{"dig _sip._tcp.outside.example SRV", "NOERROR", []string{"1 2 5060 www.outside.example."}},
+		{"dig nope.outside.example A", "NXDOMAIN", nil},
+		{"dig www.outside.example MX", "NOERROR", nil},
+		{"dig big.outside.example A", "NOERROR", addressesFrom("10.9.0.0", 200)},
+		{"dig localhost A", "NOERROR", []string{"127.0.0.1"}},
+		{"dig x.invalid A", "NXDOMAIN", nil},
+		{"dig -x 10.77.0.1", "NXDOMAIN", nil},
+		{"dig web.marathon.mesos A", "NOERROR", addressesFrom("10.1.0.1", 3)},
+	} {
+		require(t, strings.Fields(x.line)[0])
+		got := ask(t, s.port, x.line)
+		if got.status != x.status || !slices.Equal(sorted(data(got.answer)), sorted(x.want)) || !got.flag("ra") {
+			t.Errorf("%s: %s %v %v, want %s %v", x.line, got.status, got.flags, data(got.answer), x.status, x.want)
+		}
+	}
+}
+
+func TestForwardToNSDAndUnbound(t *testing.T) {
+	t.Parallel()
+	nsd, _ := startNSD(t)
+	recursor, _ := startRecursor(t, nsd)
+	dead := local(deafPort(t))
+	for name, servers := range map[string][]string{
+		"NSD": {local(nsd)}, "Unbound": {local(recursor)}, "one is dead": {dead, local(recursor)}, "nobody listens": {"127.0.0.1:1", local(nsd)},
+	} {
+		t.Run(name, func(t *testing.T) { wantOutside(t, serveExample(t, forwarding(servers...))) })
+	}
+}
+
+// What was known is used when all servers are gone, and nothing is made up.
+func TestForwardWhenAllAreDead(t *testing.T) {
+	t.Parallel()
+	nsd, p := startNSD(t)
+	s := serveExample(t, forwarding(local(nsd)))
+	if got := ask(t, s.port, "dig www.outside.example A"); got.status != "NOERROR" {
+		t.Fatal(got.status)
+	}
+	if err := p.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(3 * time.Second) // its TTL is 2 s
+	got := ask(t, s.port, "dig www.outside.example A")
+	if got.status != "NOERROR" || !slices.Equal(data(got.answer), []string{"192.0.2.1"}) {
+		t.Errorf("%s %v", got.status, data(got.answer))
+	}
+	if got := ask(t, s.port, "dig other.outside.example A"); got.status != "SERVFAIL" {
+		t.Error(got.status)
+	}
+}
+
+// Servers that are slow, that lie, or of which packets are lost, cost time and
+// no more.
+func TestForwardToBadServers(t *testing.T) {
+	t.Parallel()
+	lie := func(change func(*dns.Msg)) fakedns.Answer {
+		return func(w dns.ResponseWriter, q *dns.Msg) {
+			m := new(dns.Msg).SetReply(q)
+			rr, _ := dns.NewRR(q.Question[0].Name + " 60 A 203.0.113.66")
+			m.Answer = append(m.Answer, rr)
+			change(m)
+			w.WriteMsg(m)
+		}
+	}
+	for name, bad := range map[string]fakedns.Answer{
+		"slow":           func(w dns.ResponseWriter, q *dns.Msg) { time.Sleep(2 * time.Second); fakedns.Rcode(0)(w, q) },
+		"wrong id":       lie(func(m *dns.Msg) { m.Id++ }),
+		"wrong question": lie(func(m *dns.Msg) { m.Question[0].Name = "evil.example." }),
+		"wrong address": func(w dns.ResponseWriter, q *dns.Msg) {
+			c, err := net.Dial("udp", w.RemoteAddr().String())
+			if err != nil {
+				return
+			}
+			defer c.Close()
+			b, _ := new(dns.Msg).SetReply(q).Pack()
+			c.Write(b)
+		},
+		"fails":   fakedns.Rcode(dns.RcodeServerFailure),
+		"refuses": fakedns.Rcode(dns.RcodeRefused),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			nsd, _ := startNSD(t)
+			s := serveExample(t, forwarding(fakedns.Start(t, bad).Addr.String(), local(nsd)))
+			for range 5 {
+				begin := time.Now()
+				got := ask(t, s.port, "dig www.outside.example A")
+				if got.status != "NOERROR" || !slices.Equal(data(got.answer), []string{"192.0.2.1"}) {
+					t.Errorf("%s %v", got.status, data(got.answer))
+				}
+				if took := time.Since(begin); took > 5*time.Second {
+					t.Errorf("it took %v", took)
+				}
+			}
+		})
+	}
+}
+
+// Clients from elsewhere are not forwarded for.
+func TestForwardIsNotForEverybody(t *testing.T) {
+	t.Parallel()
+	nsd, _ := startNSD(t)
+	more := forwarding(local(nsd))
+	more["recursionAllow"] = []string{"10.0.0.0/8"}
+	s := serveExample(t, more)
+	got := ask(t, s.port, "dig www.outside.example A")
+	if got.status != "REFUSED" || got.flag("ra") {
+		t.Error(got.status, got.flags)
+	}
+}

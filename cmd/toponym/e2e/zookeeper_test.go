@@ -1,0 +1,212 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+)
+
+// behindZooKeeper are the settings of a server that has to find its masters,
+// and that would not read a state again by itself for the time of a test.
+func behindZooKeeper(url string) settings {
+	return settings{"zk": url, "masters": nil, "refreshSeconds": 3600}
+}
+
+// promptly is how soon a new leader has to be followed.
+const promptly = time.Second
+
+var open = zk.WorldACL(zk.PermAll)
+
+// TestZooKeeperLeader: the leader dies, and the next one is followed within a
+// second of its election.
+func TestZooKeeperLeader(t *testing.T) {
+	t.Parallel()
+	servers := newZooKeeper(t, 1)
+	ms := newMasters(t, 2)
+	first, second := zkClient(t, servers), zkClient(t, servers)
+	register(t, first, "/mesos", ms.all[0], open)
+	register(t, second, "/mesos", ms.all[1], open)
+	create(t, second, "/mesos/log_replicas", nil, 0, open)
+
+	s := serve(t, ms.all[0], behindZooKeeper(zkURL(servers, "", "/mesos")), "-v=2")
+	if ok, instead := s.follows(t, 0); !ok {
+		t.Fatal(instead)
+	}
+	ms.all[0].stop()
+	ms.lead(1)
+	first.Close() // what its session's end does
+	eventually(t, promptly, "the second master is followed", func() (bool, string) { return s.follows(t, 1) })
+
+	// It comes back, and leads again when the second one goes.
+	ms.all[0].start(t)
+	again := zkClient(t, servers)
+	register(t, again, "/mesos", ms.all[0], open)
+	ms.all[1].stop()
+	ms.lead(0)
+	second.Close()
+	eventually(t, promptly, "the first master is followed again", func() (bool, string) { return s.follows(t, 0) })
+	if log := s.stderr.String(); strings.Contains(log, "ZooKeeper cannot be used") {
+		t.Error("ZooKeeper was away, says the log")
+	}
+}
+
+// TestZooKeeperPathMissing: neither the path nor its parents exist yet.
+func TestZooKeeperPathMissing(t *testing.T) {
+	t.Parallel()
+	servers := newZooKeeper(t, 1)
+	ms := newMasters(t, 1)
+	s := launch(t, ms.all[0], behindZooKeeper(zkURL(servers, "", "/dcos/prod/mesos")))
+	eventually(t, patience, "the log says that the path is missing", func() (bool, string) {
+		return strings.Contains(s.stderr.String(), "has no /dcos/prod/mesos"), "it does not"
+	})
+	register(t, zkClient(t, servers), "/dcos/prod/mesos", ms.all[0], open)
+	eventually(t, promptly, "the master is followed", func() (bool, string) {
+		status, _, err := s.get("/readyz")
+		return err == nil && status == 200, "not ready"
+	})
+	if ok, instead := s.follows(t, 0); !ok {
+		t.Error(instead)
+	}
+}
+
+// TestZooKeeperSessionExpires while the server is stopped, and the leader
+// changes meanwhile.
+func TestZooKeeperSessionExpires(t *testing.T) {
+	t.Parallel()
+	servers := newZooKeeper(t, 1)
+	ms := newMasters(t, 2)
+	first := zkClient(t, servers)
+	register(t, first, "/mesos", ms.all[0], open)
+	register(t, zkClient(t, servers), "/mesos", ms.all[1], open)
+	s := serve(t, ms.all[0], behindZooKeeper(zkURL(servers, "", "/mesos")), "-v=2")
+
+	s.freeze(t)
+	ms.all[0].stop()
+	ms.lead(1)
+	first.Close()
+	eventually(t, patience, "ZooKeeper gives the session up", func() (bool, string) {
+		n := servers[0].sessions()
+		return n == 1, fmt.Sprintf("%d sessions, one is the second master's", n)
+	})
+	s.thaw(t)
+	eventually(t, promptly+slack, "the second master is followed", func() (bool, string) { return s.follows(t, 1) })
+}
+
+// TestZooKeeperGoesAndReturns: nothing is forgotten meanwhile, and what changed
+// is seen after.
+func TestZooKeeperGoesAndReturns(t *testing.T) {
+	t.Parallel()
+	servers := newZooKeeper(t, 1)
+	ms := newMasters(t, 2)
+	first := zkClient(t, servers)
+	register(t, first, "/mesos", ms.all[0], open)
+	register(t, zkClient(t, servers), "/mesos", ms.all[1], open)
+	with := behindZooKeeper(zkURL(servers, "", "/mesos"))
+	with["refreshSeconds"], with["zkDetectionTimeout"] = 1, 1
+	s := serve(t, ms.all[0], with)
+
+	servers[0].kill(t)
+	for _, want := range []string{"ZooKeeper cannot be used", "no leading master was seen in ZooKeeper for 1s (zkDetectionTimeout)"} {
+		eventually(t, patience, "the log says so", func() (bool, string) {
+			if ok, instead := s.follows(t, 0); !ok {
+				t.Fatal(instead)
+			}
+			return strings.Contains(s.stderr.String(), want), "no " + want
+		})
+	}
+	// A leader that changes unseen is found by its redirect.
+	ms.lead(1)
+	eventually(t, patience, "the second master is followed", func() (bool, string) { return s.follows(t, 1) })
+
+	ms.lead(0)
+	servers[0].run(t)
+	servers[0].waitServing(t)
+	eventually(t, patience, "ZooKeeper is back", func() (bool, string) {
+		return strings.Count(s.stderr.String(), "the leading master is") == 2, "it is not"
+	})
+	eventually(t, promptly+slack, "the first master is followed", func() (bool, string) { return s.follows(t, 0) })
+	if n := strings.Count(s.stderr.String(), "ZooKeeper cannot be used"); n != 1 {
+		t.Errorf("that ZooKeeper is away is logged %d times", n)
+	}
+	first.Close()
+	ms.lead(1)
+	eventually(t, promptly+slack, "the second master is followed", func() (bool, string) { return s.follows(t, 1) })
+}
+
+// TestZooKeeperWithoutQuorum: one of three servers is left, which gives no
+// sessions.
+func TestZooKeeperWithoutQuorum(t *testing.T) {
+	t.Parallel()
+	servers := newZooKeeper(t, 3)
+	ms := newMasters(t, 2)
+	first := zkClient(t, servers)
+	register(t, first, "/mesos", ms.all[0], open)
+	register(t, zkClient(t, servers), "/mesos", ms.all[1], open)
+	with := behindZooKeeper(zkURL(servers, "", "/mesos"))
+	with["refreshSeconds"], with["zkDetectionTimeout"] = 1, 5
+	s := serve(t, ms.all[0], with)
+
+	// That the server lost its session is logged at once, and why there is no
+	// other one when zkDetectionTimeout is over.
+	servers[0].kill(t)
+	servers[1].kill(t)
+	eventually(t, patience, "the log says that there is no quorum", func() (bool, string) {
+		return strings.Contains(s.stderr.String(), "has the ensemble a quorum?"), "it does not"
+	})
+	ms.clusters[0].start(t, 1, networkTask("late", 80, "10.9.1.1"))
+	eventually(t, patience, "the known leader is listened to", func() (bool, string) {
+		if ok, instead := s.follows(t, 0); !ok {
+			t.Fatal(instead)
+		}
+		got, err := s.addresses("late.marathon.mesos")
+		return err == nil, fmt.Sprint(got, err)
+	})
+
+	servers[1].run(t)
+	eventually(t, patience, "there is a quorum", func() (bool, string) {
+		return strings.Count(s.stderr.String(), "the leading master is") >= 2, "there is none"
+	})
+	ms.lead(1)
+	eventually(t, patience, "the first master's session ends", func() (bool, string) {
+		return first.State() == zk.StateHasSession, first.State().String()
+	})
+	first.Close()
+	eventually(t, promptly+slack, "the second master is followed", func() (bool, string) { return s.follows(t, 1) })
+}
+
+// TestZooKeeperAuthentication: the nodes are for one user only.
+func TestZooKeeperAuthentication(t *testing.T) {
+	t.Parallel()
+	servers := newZooKeeper(t, 1)
+	ms := newMasters(t, 1)
+	c := zkClient(t, servers)
+	if err := c.AddAuth("digest", []byte("mesos:"+secret)); err != nil {
+		t.Fatal(err)
+	}
+	register(t, c, "/mesos", ms.all[0], zk.DigestACL(zk.PermAll, "mesos", secret))
+
+	s := serve(t, ms.all[0], behindZooKeeper(zkURL(servers, "mesos:"+secret+"@", "/mesos")), "-v=2")
+	if ok, instead := s.follows(t, 0); !ok {
+		t.Error(instead)
+	}
+	_, body, err := s.get("/v1/config")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantSecretKept(t, body+s.stderr.String())
+
+	for credentials, want := range map[string]string{
+		"":                          "/mesos may not be read without authentication",
+		"mesos:" + secret[1:] + "@": "/mesos may not be read as the user of zk",
+	} {
+		with := behindZooKeeper(zkURL(servers, credentials, "/mesos"))
+		with["masters"] = []string{ms.all[0].addr.String()}
+		s := serve(t, ms.all[0], with, "-v=2") // by masters
+		eventually(t, patience, "the log says why", func() (bool, string) { return strings.Contains(s.stderr.String(), want), "no " + want })
+	}
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"toponym/records"
+)
+
+// Limits of what is read from a server.
+const (
+	explainTimeout = 30 * time.Second
+	maxExplanation = 64 << 20 // octets
+)
+
+// explain is the command that asks a running server why a name gives what it
+// gives.
+func explain(ctx context.Context, args []string, env environment) int {
+	fs := flags("explain", "toponym explain NAME asks a running server why a name gives what it gives.", env.stderr)
+	server := fs.String("server", "http://127.0.0.1:8123", "the HTTP side of the server")
+	// The name may stand before the flags or behind them.
+	var name string
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		name, args = args[0], args[1:]
+	}
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return statusOK
+		}
+		return statusUsage
+	}
+	rest := fs.Args()
+	if name == "" && len(rest) > 0 {
+		name, rest = rest[0], rest[1:]
+	}
+	if name == "" || len(rest) > 0 {
+		fmt.Fprintln(env.stderr, "toponym explain: one name is wanted, for example: toponym explain web.marathon.mesos")
+		return statusUsage
+	}
+	x, err := fetchExplanation(ctx, *server, name)
+	if err != nil {
+		fmt.Fprintln(env.stderr, "toponym explain:", err)
+		return statusFailed
+	}
+	printExplanation(env.stdout, x)
+	return statusOK
+}
+
+func fetchExplanation(ctx context.Context, server, name string) (x records.Explanation, err error) {
+	base, err := url.Parse(server)
+	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
+		return x, fmt.Errorf("-server %q is not the address of a server: want for example http://127.0.0.1:8123", server)
+	}
+	ctx, cancel := context.WithTimeout(ctx, explainTimeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, base.JoinPath("v1", "explain", name).String(), nil)
+	if err != nil {
+		return x, err
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return x, err
+	}
+	defer response.Body.Close()
+	body := io.LimitReader(response.Body, maxExplanation)
+	if response.StatusCode != http.StatusOK {
+		var fault struct{ Error string }
+		_ = json.NewDecoder(body).Decode(&fault) // whatever else it is, the status says enough
+		return x, fmt.Errorf("%s: %s", server, cmp.Or(fault.Error, response.Status))
+	}
+	if err := json.NewDecoder(body).Decode(&x); err != nil {
+		return x, fmt.Errorf("%s: the answer is none of Toponym: %w", server, err)
+	}
+	return x, nil
+}
+
+func printExplanation(w io.Writer, x records.Explanation) {
+	fmt.Fprintln(w, x.Name)
+	if len(x.Records) == 0 {
+		fmt.Fprintln(w, "  has no records of tasks, frameworks, agents or masters")
+	}
+	if x.TTL != 0 {
+		fmt.Fprintf(w, "  TTL %d, by a label\n", x.TTL)
+	}
+	for _, r := range x.Records {
+		fmt.Fprintf(w, "  %s %s\n", r.Type, r.Data)
+		for _, o := range r.Owners {
+			fmt.Fprintf(w, "      %s", ownerText(o))
+			if o.Source != "" {
+				fmt.Fprintf(w, "; from %s", o.Source)
+			}
+			fmt.Fprintln(w)
+		}
+	}
+	if len(x.LeftOut) > 0 {
+		fmt.Fprintln(w, "  left out:")
+	}
+	for _, a := range x.LeftOut {
+		fmt.Fprintf(w, "      ")
+		if a.Type != "" {
+			fmt.Fprintf(w, "%s of ", strings.TrimSpace(a.Type+" "+a.Data))
+		}
+		fmt.Fprint(w, ownerText(a.ExplainedOwner), ": ")
+		if a.What != "" {
+			fmt.Fprintf(w, "%q: ", a.What)
+		}
+		fmt.Fprintln(w, a.Reason)
+	}
+}
+
+func ownerText(o records.ExplainedOwner) string {
+	switch o.Kind {
+	case "task":
+		return fmt.Sprintf("task %s (%s) of framework %s (%s) on agent %s",
+			plain(o.TaskName), plain(o.Task), plain(o.FrameworkName), plain(o.Framework), plain(o.Agent))
+	case "framework":
+		return fmt.Sprintf("framework %s (%s)", plain(o.FrameworkName), plain(o.Framework))
+	case "agent":
+		return "agent " + plain(o.Agent)
+	}
+	return "the masters"
+}
+
+// plain quotes what frameworks wrote where it could do something to a terminal.
+func plain(s string) string {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return strconv.QuoteToASCII(s)
+		}
+	}
+	if s == "" {
+		return `""`
+	}
+	return s
+}

@@ -1,0 +1,75 @@
+package config
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// Where an upstream listens unless told otherwise.
+const (
+	dnsPort = 53
+	tlsPort = 853 // RFC 7858, section 3.1
+)
+
+// Upstream is a server that names outside our zones are asked of.
+type Upstream struct {
+	AddrPort netip.AddrPort
+	TLS      bool   // DNS over TLS
+	Name     string // whom its certificate is made out to, in lower case; "": to the address
+}
+
+// String returns IP:port, or tls://name@IP:port.
+func (u Upstream) String() string { return u.prefix() + u.AddrPort.String() }
+
+func (u Upstream) prefix() string {
+	switch {
+	case !u.TLS:
+		return ""
+	case u.Name == "":
+		return "tls://"
+	}
+	return "tls://" + u.Name + "@"
+}
+
+// MarshalText returns String.
+func (u Upstream) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
+
+// short is String without the usual port, as people write it.
+func (u Upstream) short() string {
+	if u.TLS && u.AddrPort.Port() == tlsPort || !u.TLS && u.AddrPort.Port() == dnsPort {
+		return u.prefix() + u.AddrPort.Addr().String()
+	}
+	return u.String()
+}
+
+// upstream is an item of resolvers: an address, with a port or without, and
+// with how to reach it safely.
+func upstream(raw any, at place) (u Upstream, ok bool) {
+	s, ok := text(raw, at)
+	if !ok {
+		return u, false
+	}
+	const example = `for example "10.0.0.1", "[fd00::1]:5353" or "tls://dns.example.com@10.0.0.1"`
+	port := uint16(dnsPort)
+	rest, isTLS := strings.CutPrefix(s, "tls://")
+	if isTLS {
+		port = tlsPort
+		if i := strings.LastIndexByte(rest, '@'); i >= 0 {
+			name, problem := normalName(rest[:i], maxName, true)
+			if problem != "" {
+				return u, at.fault(raw, "names its server by what is no host name: "+problem, example)
+			}
+			u.Name, rest = name, rest[i+1:]
+		}
+	}
+	addr, err := netip.ParseAddr(unbracket(rest))
+	ap := netip.AddrPortFrom(addr, port)
+	if err != nil {
+		ap, err = netip.ParseAddrPort(rest)
+	}
+	if err != nil || ap.Port() == 0 {
+		return u, at.fault(raw, "is neither an IP address nor IP:port", example)
+	}
+	u.AddrPort, u.TLS = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), isTLS
+	return u, true
+}

@@ -1,0 +1,116 @@
+package records_test
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"toponym/records"
+	"toponym/state"
+)
+
+// cluster is a small one that tests change step by step.
+type cluster struct {
+	*testing.T
+	set      *records.Set
+	state    *state.Cluster
+	snapshot state.Snapshot
+	changes  records.Changes
+}
+
+// newCluster has the agents a-S0 and a-S1 and the framework "f", marathon.
+func newCluster(t *testing.T, o records.Options) *cluster {
+	o.Reverse = false
+	return &cluster{T: t, set: records.NewSet(o), state: state.NewCluster(), snapshot: state.Snapshot{
+		Agents: []*state.Agent{
+			{ID: "a-S0", Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.10")}},
+			{ID: "a-S1", Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.11")}},
+		},
+		Frameworks: []*state.Framework{{ID: "f", Name: "marathon"}},
+	}}
+}
+
+// put sets tasks beside the ones that are there, in place of those of their ids.
+func (c *cluster) put(tasks ...*state.Task) *cluster {
+	for _, t := range tasks {
+		c.drop(t.Key.ID)
+		c.snapshot.Tasks = append(c.snapshot.Tasks, t)
+	}
+	return c.apply()
+}
+
+func (c *cluster) drop(id string) {
+	c.snapshot.Tasks = slices.DeleteFunc(slices.Clone(c.snapshot.Tasks), func(t *state.Task) bool { return t.Key.ID == id })
+}
+
+func (c *cluster) apply() *cluster {
+	s := c.snapshot
+	c.changes = c.set.Update(c.state, c.state.Apply(state.Event{Snapshot: &s}))
+	return c
+}
+
+// owns holds a name to its records, in the form of text without the name.
+func (c *cluster) owns(name string, want ...string) {
+	c.Helper()
+	name += "."
+	var got []string
+	for line := range strings.Lines(text(c.set)) {
+		if n, rest, _ := strings.Cut(strings.TrimSpace(line), " "); n == name {
+			got = append(got, rest)
+		}
+	}
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		c.Errorf("%s has %q, want %q", name, got, want)
+	}
+}
+
+// leads holds a name to its one SRV record: a port, and what its target's name is
+// under after the framework's label.
+func (c *cluster) leads(name, want string) {
+	c.Helper()
+	got := ""
+	for _, v := range c.set.Data(records.MustParseName(name)).SRV {
+		_, under, _ := strings.Cut(v.Target.String(), ".marathon.")
+		got += fmt.Sprintf("%d %s", v.Port, strings.TrimSuffix(under, "."))
+	}
+	if got != want {
+		c.Errorf("%s leads to %q, want %q", name, got, want)
+	}
+}
+
+// recordsOf is the set of a snapshot with the default settings.
+func recordsOf(c *state.Cluster, s *state.Snapshot) *records.Set {
+	c.Apply(state.Event{Snapshot: s})
+	set, _ := records.Build(c, defaults())
+	return set
+}
+
+// app is a running task with an address of its own.
+func app(id, name, addr string, with ...func(*state.Task)) *state.Task {
+	t := &state.Task{
+		Key: state.TaskKey{Framework: "f", ID: id}, Name: name, AgentID: "a-S0", State: state.Running,
+		Addresses: state.Addresses{NetInfo: []netip.Addr{netip.MustParseAddr(addr)}},
+	}
+	for _, change := range with {
+		change(t)
+	}
+	return t
+}
+
+func healthy(h state.Health) func(*state.Task) { return func(t *state.Task) { t.Health = h } }
+
+func labelled(key, value string) func(*state.Task) {
+	return func(t *state.Task) { t.Labels = append(t.Labels, state.Label{Key: key, Value: value}) }
+}
+
+// discovered gives a task a DiscoveryInfo of its name with these ports.
+func discovered(ports ...state.DiscoveryPort) func(*state.Task) {
+	return func(t *state.Task) {
+		t.Discovery = &state.Discovery{Name: t.Name, Visibility: "FRAMEWORK", Ports: ports}
+	}
+}
+
+const views = "dcos.thisdcos.directory"

@@ -1,0 +1,173 @@
+package records_test
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"toponym/records"
+	"toponym/state"
+)
+
+// explained is an explanation as lines.
+func explained(x records.Explanation) []string {
+	lines := []string{}
+	for _, r := range x.Records {
+		for _, o := range r.Owners {
+			lines = append(lines, strings.TrimSpace(fmt.Sprint(r.Type, " ", r.Data, " of ", o.Kind, " ", o.Task, o.Agent, " ", o.Source)))
+		}
+	}
+	for _, a := range x.LeftOut {
+		lines = append(lines, fmt.Sprint("no ", strings.TrimSpace(fmt.Sprint(a.Type, " ", a.Data, a.What)), " of ", a.Task, ": ", a.Reason))
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func TestExplain(t *testing.T) {
+	c := newCluster(t, defaults())
+	c.snapshot.Leader = state.Master{Host: "m", Port: 5050, Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}
+	c.snapshot.Masters = []state.Master{c.snapshot.Leader}
+	long := strings.Repeat("x", 70)
+	c.put(
+		app("web.1", "web", "192.168.0.1"),
+		app("web.2", "web", "192.168.0.2", healthy(state.Unhealthy), labelled("DNS_TTL", "x")),
+		app("web.3", "web", "192.168.0.3", func(t *state.Task) { t.State = "TASK_STAGING" }),
+		app("web.4", "web", "192.168.0.4", func(t *state.Task) { t.AgentID = "a-S9" }),
+		app("web.5", "web", "192.168.0.5", func(t *state.Task) { t.Key.Framework = "unknown" }),
+		app("web.6", "web", "10.0.0.10", labelled("DNS_TTL", "9")),
+		app("db.1", "db", "192.168.1.1", labelled("DNS_ALIAS", "web")),
+		app("port.1", "port", "192.168.1.2", discovered(state.DiscoveryPort{Number: 80, Name: "http", Protocol: "tcp", Scope: "container", Network: "dcos"}),
+			onNetworks(network("dcos"))),
+		app("long.1", "long", "192.168.1.3", discovered(state.DiscoveryPort{Number: 80, Name: long, Protocol: "tcp"})),
+	)
+	for name, want := range map[string][]string{
+		"web.marathon.mesos": {
+			"A 192.168.0.1 of task web.1a-S0 auto, which is netinfo here",
+			"A 10.0.0.10 of task web.6a-S0 auto, which is netinfo here",
+			"no A 192.168.0.2 of web.2: it is unhealthy, and others of this name are not",
+			"no A 192.168.0.3 of web.3: its state is TASK_STAGING",
+			"no A 192.168.0.4 of web.4: its agent is not known",
+			"no A 192.168.1.1 of db.1: as an alias, and the name belongs to others",
+			"no DNS_TTL=x of web.2: is no whole number from 1 to 2147483647",
+			"no  of web.5: its framework is not known",
+		},
+		"web.marathon.slave.mesos": {
+			"A 10.0.0.10 of task web.1a-S0 host", "A 10.0.0.10 of task web.6a-S0 host",
+			"no A 10.0.0.10 of db.1: as an alias, and the name belongs to others",
+			"no A 10.0.0.10 of web.2: it is unhealthy, and others of this name are not",
+			"no A 10.0.0.10 of web.3: its state is TASK_STAGING",
+			"no A of web.4: its agent is not known",
+			"no DNS_TTL=x of web.2: is no whole number from 1 to 2147483647",
+			"no  of web.5: its framework is not known",
+		},
+		"_http._tcp.port.marathon.mesos": {"no http of port.1: no address is known on the network of this port"},
+		"_long._tcp.marathon.mesos": {
+			"SRV 0 1 80 long-" + "xfsn7" + "-s0.marathon.mesos. of task long.1a-S0",
+			"no _" + long[:63] + " of long.1: a label is empty or longer than 63 octets",
+		},
+		"slave.mesos":             {"A 10.0.0.10 of agent a-S0 host", "A 10.0.0.11 of agent a-S1 host"},
+		"leader.mesos":            {"A 10.0.0.1 of master  host"},
+		"nobody.marathon.mesos":   {},
+		"example.com":             {},
+		"web.marathon.user.mesos": {"no  of web.5: its framework is not known"},
+	} {
+		got := explained(c.set.Explain(records.MustParseName(name)))
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s:\n%s\nwant\n%s", name, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+	if x := c.set.Explain(records.MustParseName("web.marathon.mesos")); x.TTL != 9 {
+		t.Errorf("TTL %d", x.TTL)
+	}
+}
+
+func TestExplainReverse(t *testing.T) {
+	c := newCluster(t, defaults())
+	o := defaults()
+	o.Reverse = true
+	c.set = records.NewSet(o)
+	c.put(app("web.1", "web", "192.168.0.1"), app("web.2", "web", "192.168.0.2"), app("db.1", "db", "192.168.0.2"))
+	for name, want := range map[string][]string{
+		"1.0.168.192.in-addr.arpa": {"PTR web.marathon.mesos. of task web.1a-S0 auto, which is netinfo here"},
+		"2.0.168.192.in-addr.arpa": {
+			"no PTR db.marathon.mesos. of db.1: several names own the address", "no PTR web.marathon.mesos. of web.2: several names own the address"},
+	} {
+		if got := explained(c.set.Explain(records.MustParseName(name))); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
+// What is explained of each name are its records.
+func TestExplainTellsAllRecords(t *testing.T) {
+	for name, o := range everything() {
+		t.Run(name, func(t *testing.T) {
+			h := newHistory(11)
+			c := state.NewCluster()
+			set := records.NewSet(o)
+			for range 30 {
+				h.step()
+				set.Update(c, c.Apply(state.Event{Snapshot: h.snapshot()}))
+			}
+			for n, d := range set.All() {
+				want := map[string]bool{}
+				for _, a := range d.A {
+					want["A "+netip.AddrFrom4(a).String()] = true
+				}
+				for _, a := range d.AAAA {
+					want["AAAA "+netip.AddrFrom16(a).String()] = true
+				}
+				for _, v := range d.SRV {
+					want[fmt.Sprintf("SRV %d %d %d %s", v.Priority, v.Weight, v.Port, v.Target)] = true
+				}
+				if len(d.PTR) == 1 {
+					want["PTR "+d.PTR[0].String()] = true
+				}
+				x := set.Explain(n)
+				for _, r := range x.Records {
+					if !want[r.Type+" "+r.Data] {
+						t.Errorf("%v has no %s %s", n, r.Type, r.Data)
+					}
+					delete(want, r.Type+" "+r.Data)
+				}
+				if len(want) > 0 || x.TTL != d.TTL {
+					t.Errorf("%v: nothing is said of %v; TTL %d, want %d", n, want, x.TTL, d.TTL)
+				}
+			}
+		})
+	}
+}
+
+// Who asks does not disturb who updates.
+func TestExplainBesideUpdates(t *testing.T) {
+	h := newHistory(2)
+	c := state.NewCluster()
+	set := records.NewSet(defaults())
+	var done sync.WaitGroup
+	stop := make(chan struct{})
+	for _, name := range []string{"web.marathon.mesos", "a-b.marathon-user.autoip." + views, "slave.mesos"} {
+		done.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					set.Explain(records.MustParseName(name))
+					set.Enumerate()
+					set.Collisions()
+				}
+			}
+		})
+	}
+	for range 100 {
+		h.step()
+		set.Update(c, c.Apply(state.Event{Snapshot: h.snapshot()}))
+	}
+	close(stop)
+	done.Wait()
+}

@@ -1,0 +1,169 @@
+package records_test
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+
+	"toponym/state"
+)
+
+// history makes random clusters that differ from one to the next by a few
+// changes, out of few enough names, addresses and agents that tasks share
+// records all the time.
+type history struct {
+	*rand.Rand
+	agents     map[string]*state.Agent
+	frameworks map[string]*state.Framework
+	tasks      map[state.TaskKey]*state.Task
+	leader     int
+}
+
+func newHistory(seed uint64) *history {
+	return &history{
+		Rand:       rand.New(rand.NewPCG(seed, 0)),
+		agents:     map[string]*state.Agent{},
+		frameworks: map[string]*state.Framework{},
+		tasks:      map[state.TaskKey]*state.Task{},
+	}
+}
+
+func (h *history) addr() netip.Addr {
+	if h.IntN(4) == 0 {
+		return netip.AddrFrom16([16]byte{0: 0xfd, 15: byte(h.IntN(6))})
+	}
+	return netip.AddrFrom4([4]byte{10, 0, 0, byte(h.IntN(6))})
+}
+
+func (h *history) addrs(most int) []netip.Addr {
+	var list []netip.Addr
+	for range h.IntN(most + 1) {
+		if a := h.addr(); !slices.Contains(list, a) {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+var oddNames = []string{"web", "Web", "db.prod", "a_b", "-", "", "x-very-long-name-x-very-long-name-x-very-long-name-x-very-long-name", "cart.shop"}
+
+func (h *history) task() *state.Task {
+	t := &state.Task{
+		Key:     state.TaskKey{Framework: fmt.Sprintf("f%d", h.IntN(3)), ID: fmt.Sprintf("t%d", h.IntN(30))},
+		Name:    oddNames[h.IntN(len(oddNames))],
+		AgentID: fmt.Sprintf("a-S%d", h.IntN(5)),
+		State:   []string{state.Running, state.Running, state.Running, "TASK_KILLING"}[h.IntN(4)],
+		Addresses: state.Addresses{
+			NetInfo: h.addrs(3), Docker: h.addrs(1),
+		},
+	}
+	h.place(t)
+	t.Health = state.Health(h.IntN(3))
+	t.Labels = h.labels()
+	for range h.IntN(3) {
+		first := uint16(31000 + h.IntN(4))
+		t.Ports = append(t.Ports, state.PortRange{First: first, Last: first + uint16(h.IntN(2))})
+	}
+	if h.IntN(2) == 0 {
+		t.Discovery = &state.Discovery{Name: oddNames[h.IntN(len(oddNames))]}
+		for range h.IntN(3) {
+			t.Discovery.Ports = append(t.Discovery.Ports, state.DiscoveryPort{
+				Number:   uint16(h.IntN(3) * 80),
+				Name:     []string{"", "http", "Ad_min"}[h.IntN(3)],
+				Protocol: []string{"", "tcp", "UDP", "tcp,udp"}[h.IntN(4)],
+				Scope:    []string{"", "host", "container"}[h.IntN(3)],
+				Network:  []string{"", "dcos", "b.c"}[h.IntN(3)],
+				Labels:   h.labels(),
+			})
+		}
+	}
+	return t
+}
+
+// place gives a task networks and mappings of ports.
+func (h *history) place(t *state.Task) {
+	mappings := func() (list []state.PortMapping) {
+		for range h.IntN(3) {
+			list = append(list, state.PortMapping{HostPort: uint16(31000 + h.IntN(4)), ContainerPort: uint16(h.IntN(3) * 80), Protocol: "tcp"})
+		}
+		return list
+	}
+	for range h.IntN(3) {
+		t.Addresses.Networks = append(t.Addresses.Networks, state.Network{
+			Name: []string{"", "dcos", "b.c", "-"}[h.IntN(4)], Addrs: t.Addresses.NetInfo, Mappings: mappings(),
+		})
+	}
+	if h.IntN(2) == 0 {
+		t.Container = &state.Container{DockerNetwork: []string{"", "HOST", "BRIDGE", "USER"}[h.IntN(4)], Mappings: mappings()}
+		if h.IntN(2) == 0 {
+			t.Container.Networks = []state.Network{{Name: "dcos", Mappings: mappings()}}
+		}
+	}
+}
+
+// labels are good and bad ones. The aliases are names of other tasks often.
+func (h *history) labels() (list []state.Label) {
+	for range h.IntN(3) {
+		list = append(list, []state.Label{
+			{Key: "DNS_TTL", Value: "5"}, {Key: "DNS_TTL", Value: "300"}, {Key: "DNS_TTL", Value: "never"},
+			{Key: "DNS_WEIGHT", Value: "7"}, {Key: "DNS_PRIORITY", Value: "70000"},
+			{Key: "DNS_ALIAS", Value: "web, other"}, {Key: "DNS_ALIAS", Value: "a-b,user,other,x y"},
+		}[h.IntN(7)])
+	}
+	return list
+}
+
+// step makes a few changes.
+func (h *history) step() {
+	for range 1 + h.IntN(4) {
+		switch h.IntN(10) {
+		case 0:
+			id := fmt.Sprintf("a-S%d", h.IntN(5))
+			h.agents[id] = &state.Agent{ID: id, PID: state.UPID{ID: "slave(1)", Host: "x", Port: 5051}, Addrs: h.addrs(2)}
+		case 1:
+			delete(h.agents, fmt.Sprintf("a-S%d", h.IntN(5)))
+		case 2:
+			id := fmt.Sprintf("f%d", h.IntN(3))
+			f := &state.Framework{ID: id, Name: []string{"marathon", "marathon.user", "marathon-user", "-", "web.marathon", "a-b.marathon"}[h.IntN(6)], Addrs: h.addrs(1)}
+			if h.IntN(2) == 0 {
+				f.PID = state.UPID{ID: "scheduler", Host: "x", Port: 1234}
+			}
+			h.frameworks[id] = f
+		case 3:
+			h.leader = h.IntN(3)
+		case 5: // nothing but the health of a task changes
+			for k, t := range h.tasks {
+				flipped := *t
+				flipped.Health = state.Health(h.IntN(3))
+				h.tasks[k] = &flipped
+				break
+			}
+		case 4:
+			for k := range h.tasks {
+				delete(h.tasks, k)
+				break
+			}
+		default:
+			t := h.task()
+			h.tasks[t.Key] = t
+		}
+	}
+}
+
+func (h *history) snapshot() *state.Snapshot {
+	s := &state.Snapshot{
+		Agents:     slices.Collect(maps.Values(h.agents)),
+		Frameworks: slices.Collect(maps.Values(h.frameworks)),
+		Tasks:      slices.Collect(maps.Values(h.tasks)),
+	}
+	for i := range 3 {
+		m := state.Master{Host: "m", Port: uint16(5050 + i), Addrs: []netip.Addr{netip.AddrFrom4([4]byte{10, 9, 0, byte(i)})}}
+		s.Masters = append(s.Masters, m)
+		if i == h.leader {
+			s.Leader = m
+		}
+	}
+	return s
+}

@@ -1,0 +1,263 @@
+package resolver
+
+import (
+	"context"
+	"hash/maphash"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/sirupsen/logrus"
+
+	"toponym/resolver/cache"
+	"toponym/resolver/upstream"
+	"toponym/zone"
+)
+
+// Upstream says where a server upstream is, and how to speak with it.
+type Upstream = upstream.Address
+
+// UpstreamStats are what is known of a server upstream.
+type UpstreamStats = upstream.Stats
+
+// CacheStats are counts of the cache.
+type CacheStats = cache.Stats
+
+// Forward says what becomes of names that are not in our zones. The zero value
+// of a number means its default.
+type Forward struct {
+	// Upstreams are the servers that are asked. Without any, those of ResolvConf
+	// are, as that file is at the time.
+	Upstreams  []Upstream
+	ResolvConf string // /etc/resolv.conf by default
+
+	// Zones are servers for the names of a part of the tree, by its name. The
+	// longest zone counts.
+	Zones map[string][]Upstream
+
+	Allow     []netip.Prefix // clients that this is done for
+	Recursion bool           // tell them so: RA (RFC 1035, section 4.1.1)
+	Timeout   time.Duration  // for one question; 5 s
+
+	MinTTL, MaxTTL time.Duration // bounds on how long answers are kept; 0 and 24 h
+	Stale          time.Duration // for how long they serve in need when that is over (RFC 8767); below 0: never; 24 h
+	CacheEntries   int           // 200,000
+	CacheBytes     int           // 64 MiB
+
+	MaxWaiting    int // queries that wait for servers upstream at a time; 20,000
+	MaxWaitingOne int // of those, the ones of one client; 5,000
+}
+
+func (o Forward) withDefaults() Forward {
+	def := func(n *int, to int) {
+		if *n <= 0 {
+			*n = to
+		}
+	}
+	def(&o.CacheEntries, 200_000)
+	def(&o.CacheBytes, 64<<20)
+	def(&o.MaxWaiting, 20_000)
+	def(&o.MaxWaitingOne, 5_000)
+	if o.MaxTTL <= 0 {
+		o.MaxTTL = 24 * time.Hour
+	}
+	if o.Stale == 0 {
+		o.Stale = 24 * time.Hour
+	}
+	if o.ResolvConf == "" {
+		o.ResolvConf = "/etc/resolv.conf"
+	}
+	return o
+}
+
+// forwarder answers for names that are not ours with what other servers say.
+type forwarder struct {
+	o       Forward
+	log     logrus.FieldLogger
+	cache   *cache.Cache
+	reader  cache.Reader
+	client  *upstream.Client
+	special specialZones
+
+	zones map[string]*upstream.Group // by name in wire form
+	rest  atomic.Pointer[upstream.Group]
+
+	seed   maphash.Seed
+	parts  [flightParts]flights
+	bounds bounds
+	counts struct{ shared, failed, refused atomic.Uint64 }
+
+	// What is on its way. The end of Run waits for it.
+	flying atomic.Int64
+}
+
+func newForwarder(o Forward, store *zone.Store, log logrus.FieldLogger) *forwarder {
+	o = o.withDefaults()
+	f := &forwarder{
+		o:       o,
+		log:     log,
+		cache:   cache.New(cache.Options{Entries: o.CacheEntries, Bytes: o.CacheBytes, Stale: max(o.Stale, 0)}),
+		client:  upstream.New(upstream.Options{Timeout: o.Timeout, Log: log}),
+		special: newSpecialZones(),
+		zones:   map[string]*upstream.Group{},
+		seed:    maphash.MakeSeed(),
+		bounds:  bounds{each: o.MaxWaitingOne, all: o.MaxWaiting, of: map[netip.Addr]int{}},
+	}
+	for i := range f.parts {
+		f.parts[i].m = map[string]*flight{}
+	}
+	f.reader = cache.Reader{MinTTL: o.MinTTL, MaxTTL: o.MaxTTL, Foreign: func(name []byte) bool {
+		return !ours(store.Current(), name)
+	}}
+	for name, servers := range o.Zones {
+		f.zones[wireName(name)] = f.client.Group(servers)
+	}
+	f.rest.Store(f.client.Group(o.Upstreams))
+	return f
+}
+
+// ours reports whether a name is within a zone of ours. Reverse names are, if
+// anything of ours has that address.
+func ours(z *zone.Zone, name []byte) bool {
+	_, result := z.Lookup(name, 0)
+	return result != zone.NotOurs && !(result == zone.NXDomain && reverse(name))
+}
+
+// reverse reports whether a name is one of those that addresses have.
+func reverse(name []byte) bool {
+	return hasSuffix(name, "\x07in-addr\x04arpa\x00") || hasSuffix(name, "\x03ip6\x04arpa\x00")
+}
+
+func hasSuffix(name []byte, suffix string) bool {
+	return len(name) > len(suffix) && string(name[len(name)-len(suffix):]) == suffix
+}
+
+// wireName is a name in lower-case wire form. What is no name is that of nothing.
+func wireName(s string) string {
+	var b [maxName + 1]byte
+	n, err := dns.PackDomainName(dns.CanonicalName(s), b[:], 0, nil, false)
+	if err != nil {
+		return ""
+	}
+	return string(b[:n])
+}
+
+// group is the servers for a name in lower-case wire form.
+func (f *forwarder) group(name []byte) *upstream.Group {
+	if g := f.zone(name); g != nil {
+		return g
+	}
+	return f.rest.Load()
+}
+
+// zone is the servers that were named for the names of a zone, or nil.
+func (f *forwarder) zone(name []byte) *upstream.Group {
+	if len(f.zones) == 0 {
+		return nil
+	}
+	for i := 0; ; i += 1 + int(name[i]) {
+		if g := f.zones[string(name[i:])]; g != nil {
+			return g
+		}
+		if name[i] == 0 {
+			return nil
+		}
+	}
+}
+
+// landed waits until nothing is on its way any more, or final ends.
+func (f *forwarder) landed(final context.Context) {
+	if f == nil {
+		return
+	}
+	ticker := time.NewTicker(landedEvery)
+	defer ticker.Stop()
+	for f.flying.Load() > 0 {
+		select {
+		case <-ticker.C:
+		case <-final.Done():
+			return
+		}
+	}
+}
+
+const landedEvery = 5 * time.Millisecond
+
+// start looks after the servers upstream until the context ends. own tells our
+// addresses, which are never asked.
+func (f *forwarder) start(ctx context.Context, own func(netip.AddrPort) bool, all *sync.WaitGroup) {
+	f.leaveOut(own)
+	all.Go(func() { f.client.Run(ctx) })
+	if len(f.o.Upstreams) > 0 {
+		return
+	}
+	r := resolvConf{f: f, own: own}
+	r.look()
+	all.Go(func() { r.follow(ctx) })
+}
+
+// leaveOut leaves our own addresses out of the servers that the options name.
+func (f *forwarder) leaveOut(own func(netip.AddrPort) bool) {
+	group := func(servers []Upstream) (*upstream.Group, bool) {
+		others := slices.DeleteFunc(slices.Clone(servers), func(u Upstream) bool { return own(u.AddrPort) })
+		if len(others) == len(servers) {
+			return nil, false
+		}
+		f.log.Warnf("of the upstream servers %v those are left out that are this server itself", servers)
+		return f.client.Group(others), true
+	}
+	for name, servers := range f.o.Zones {
+		if g, ok := group(servers); ok {
+			f.client.Release(f.zones[wireName(name)])
+			f.zones[wireName(name)] = g
+		}
+	}
+	if g, ok := group(f.o.Upstreams); ok {
+		f.client.Release(f.rest.Swap(g))
+	}
+}
+
+// ForwardStats are counts since the start.
+type ForwardStats struct {
+	Upstreams []UpstreamStats
+	Cache     CacheStats
+	Waiting   int    // queries that wait for servers upstream now
+	Shared    uint64 // queries that waited for an answer that another had asked for
+	Failed    uint64 // questions that no server could answer
+	Refused   uint64 // queries that were too many to be waiting
+}
+
+// ForwardStats are counts of what was asked of others. They are zero when
+// nothing is forwarded.
+func (s *Server) ForwardStats() ForwardStats {
+	f := s.forward
+	if f == nil {
+		return ForwardStats{}
+	}
+	return ForwardStats{
+		Upstreams: f.client.Stats(),
+		Cache:     f.cache.Stats(),
+		Waiting:   f.bounds.waiting(),
+		Shared:    f.counts.shared.Load(),
+		Failed:    f.counts.failed.Load(),
+		Refused:   f.counts.refused.Load(),
+	}
+}
+
+// RateStats are counts of the replies that were too many for a network of
+// clients.
+type RateStats struct {
+	Dropped uint64 // not sent
+	Slipped uint64 // sent with nothing but TC set
+}
+
+// RateStats are counts since the start.
+func (s *Server) RateStats() RateStats {
+	if s.rates == nil {
+		return RateStats{}
+	}
+	return RateStats{Dropped: s.rates.dropped.Load(), Slipped: s.rates.slipped.Load()}
+}

@@ -1,0 +1,65 @@
+package resolver
+
+import (
+	"github.com/miekg/dns"
+
+	"toponym/resolver/cache"
+	"toponym/zone"
+)
+
+// offer has names that are not ours forwarded.
+func (r *responder) offer(f *forwarder) {
+	r.forward, r.cache, r.allow = f, f.cache, newNetworkList(f.o.Allow)
+	if f.o.Recursion {
+		r.ra = flagRA
+	}
+}
+
+// raFor is flagRA for clients that others are asked for.
+func (r *responder) raFor(c client) uint16 {
+	if r.ra == 0 || !r.allow.contains(c.addr) {
+		return 0
+	}
+	return r.ra
+}
+
+// asksOutside reports whether a query is one that others are asked, for a client
+// that this is done for. The cache's key is made in a buffer of the caller.
+//
+// A query without RD wants what we know by ourselves, and what others have asked
+// before is nobody's business: it is refused.
+func (r *responder) asksOutside(q *query, c client, z *zone.Zone, key []byte) (a wanted, ok bool) {
+	if r.forward == nil || !q.asked || q.class != dns.ClassINET || q.flags&flagRD == 0 || !r.allow.contains(c.addr) {
+		return a, false
+	}
+	switch q.qtype {
+	case dns.TypeOPT, dns.TypeTSIG, dns.TypeAXFR, dns.TypeIXFR, dns.TypeMAILA, dns.TypeMAILB, dns.TypeTKEY:
+		return a, false
+	}
+	var name [maxName]byte
+	key = append(key, q.key(&name)...)
+	if ours(z, key) {
+		return a, false
+	}
+	if r.forward.zone(key) == nil && r.forward.special.find(key) != nil {
+		return a, false
+	}
+	if q.qtype == dns.TypeHINFO && r.forward.client.LoopProbe(key) {
+		return a, false
+	}
+	options, ok := r.cookies.cookie(q, c.addr, nil)
+	if !ok {
+		return a, false
+	}
+	return wanted{
+		client:   c,
+		id:       q.id,
+		flags:    q.flags,
+		question: q.packet[headerSize : headerSize+len(q.name)+4],
+		key:      cache.AppendKey(key, q.qtype, q.class, q.edns.do, q.flags&flagCD != 0),
+		edns:     q.edns.present,
+		do:       q.edns.do,
+		size:     q.edns.udpSize,
+		options:  options,
+	}, true
+}

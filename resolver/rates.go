@@ -1,0 +1,114 @@
+package resolver
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/dchest/siphash"
+)
+
+// rates limits the replies over UDP to each network of clients, so that nobody
+// can have us send floods to somebody in whose name he asks (response rate
+// limiting). A client that has shown a cookie of ours, or asks over TCP, is who
+// it says it is.
+//
+// Networks share a table of a fixed size. Two that meet in it share a limit.
+type rates struct {
+	exempt networkList
+	each   int64 // nanoseconds that a reply costs
+	k0, k1 uint64
+	born   time.Time
+	slots  [rateSlots]atomic.Int64 // when what was sent will have been paid for
+	slip   atomic.Uint32
+
+	dropped, slipped atomic.Uint64
+}
+
+const (
+	rateSlots = 1 << 14
+	rateBurst = int64(time.Second) // what may be sent at once, in time
+
+	// Networks that count as one client, in bits.
+	rateIPv4 = 24
+	rateIPv6 = 56
+
+	// slipEvery is how many replies beyond the limit are dropped for one that
+	// has TC set and nothing else: a client that is real asks over TCP then.
+	slipEvery = 2
+)
+
+// newRates is nil when there is no limit.
+func newRates(perSecond int, exempt []netip.Prefix) *rates {
+	if perSecond <= 0 {
+		return nil
+	}
+	r := &rates{exempt: newNetworkList(exempt), each: int64(time.Second) / int64(perSecond), born: time.Now()}
+	var secret [16]byte
+	rand.Read(secret[:])
+	r.k0, r.k1 = binary.LittleEndian.Uint64(secret[:]), binary.LittleEndian.Uint64(secret[8:])
+	return r
+}
+
+// over counts a reply to a client, and reports whether it is one too many.
+func (r *rates) over(c client) bool {
+	if r == nil || c.transport != UDP || c.addr.IsLoopback() || r.exempt.contains(c.addr) {
+		return false
+	}
+	slot := &r.slots[r.network(c.addr)%rateSlots]
+	now := int64(time.Since(r.born))
+	for {
+		paid := slot.Load()
+		next := max(paid, now) + r.each
+		if next-now > rateBurst {
+			return true
+		}
+		if slot.CompareAndSwap(paid, next) {
+			return false
+		}
+	}
+}
+
+func (r *rates) network(a netip.Addr) uint64 {
+	var b [8]byte
+	if a.Is4() {
+		binary.BigEndian.PutUint32(b[:], octets4(a)>>(32-rateIPv4))
+	} else {
+		binary.BigEndian.PutUint64(b[:], octets6(a)[0]>>(64-rateIPv6)|1<<63)
+	}
+	return siphash.Hash(r.k0, r.k1, b[:])
+}
+
+// slips reports whether a reply beyond the limit is one that slips through, cut.
+func (r *rates) slips() bool {
+	if r.slip.Add(1)%slipEvery == 0 {
+		r.slipped.Add(1)
+		return true
+	}
+	r.dropped.Add(1)
+	return false
+}
+
+// overLimit is the reply to a query when the client's network has had its share:
+// the usual one when a cookie shows who asks, else none, or one that has nothing
+// but TC set.
+func (r *responder) overLimit(buf []byte, packet []byte, c client) (msg []byte, known bool) {
+	q, rcode, ok := parse(packet)
+	if !ok {
+		return nil, false
+	}
+	if data, ok := q.edns.option(dnsCookie); ok && rcode == 0 && r.cookies.ours(data, c.addr) {
+		return nil, true
+	}
+	if !r.rates.slips() {
+		return nil, false
+	}
+	var m reply
+	m.rcode = rcode
+	l := r.limits(&q, c)
+	msg = m.pack(buf, &q, l)
+	msg[2] |= flagTC >> 8
+	return msg, false
+}

@@ -1,0 +1,129 @@
+package resolver
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"toponym/internal/fakedns"
+	"toponym/zone"
+)
+
+// Servers are those of resolv.conf, as it is now.
+func TestResolvConf(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "resolv.conf")
+	write := func(text string) {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	own := func(a netip.AddrPort) bool { return a.Addr().String() == "127.0.0.1" }
+	write("search x\nnameserver 127.0.0.1\nnameserver 192.0.2.1\n; a remark\nnameserver 192.0.2.1\nnameserver fe80::1%lo\nnameserver what\nnameserver ::ffff:192.0.2.2\n")
+	list, err := readResolvConf(file, own)
+	if got := fmt.Sprint(list); err != nil || got != "[192.0.2.1 fe80::1%lo 192.0.2.2]" {
+		t.Error(got, err)
+	}
+	if _, err := readResolvConf(file+"x", own); err == nil {
+		t.Error("a file that is gone is no error")
+	}
+	f := newForwarder(Forward{ResolvConf: file}, zone.NewStore(testZone(t)), Options{}.withDefaults().Log)
+	r := resolvConf{f: f, own: own}
+	servers := func() string {
+		r.look()
+		return fmt.Sprint(r.known, f.rest.Load().Len(), len(f.client.Stats()))
+	}
+	if got := servers(); got != "[192.0.2.1 fe80::1%lo 192.0.2.2] 3 3" {
+		t.Error(got)
+	}
+	for _, x := range []struct{ text, want string }{
+		{"nameserver 192.0.2.9\nnameserver 192.0.2.1", "[192.0.2.9 192.0.2.1] 2 2"},
+		{"nameserver 127.0.0.1", "[192.0.2.9 192.0.2.1] 2 2"}, // what was known stays
+		{"", "[192.0.2.9 192.0.2.1] 2 2"},
+		{"nameserver 192.0.2.3", "[192.0.2.3] 1 1"},
+	} {
+		write(x.text)
+		if got := servers(); got != x.want {
+			t.Errorf("%q: %s, want %s", x.text, got, x.want)
+		}
+	}
+}
+
+// A query that leads back to us is noticed, and the server that it came by not
+// asked again.
+func TestForwardingLoop(t *testing.T) {
+	up := fakedns.Start(t, fakedns.Silent)
+	o := forwarding(up)
+	o.Addr = netip.MustParseAddr("127.0.0.1")
+	s := New(zone.NewStore(testZone(t)), o)
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	addr := s.Addr().String()
+	up.Set(func(w dns.ResponseWriter, q *dns.Msg) {
+		m, _, err := new(dns.Client).Exchange(q, addr)
+		if err != nil {
+			m = new(dns.Msg).SetRcode(q, dns.RcodeServerFailure)
+		}
+		w.WriteMsg(m)
+	})
+	ctx, cancel := newContext(t)
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	if got := askOver(t, dial(t, s, "udp", "127.0.0.1"), askWWW); got != "REFUSED qr rd ra" && got != "SERVFAIL qr rd ra" {
+		t.Error(got)
+	}
+	for end := time.Now().Add(5 * time.Second); s.ForwardStats().Upstreams[0].State.String() != "looping"; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the loop is not noticed")
+		}
+	}
+	if got := askOver(t, dial(t, s, "udp", "127.0.0.1"), "other.example.com. A +rd"); got != "SERVFAIL qr rd ra" {
+		t.Error(got)
+	}
+	cancel()
+	<-done
+}
+
+// Our own address is no server to ask.
+func TestOwnAddressIsLeftOut(t *testing.T) {
+	o := forwarding(fakedns.Start(t, outsideRecords))
+	o.Addr = netip.MustParseAddr("127.0.0.1")
+	o.Forward.Zones = map[string][]Upstream{"corp.example": nil}
+	s := New(zone.NewStore(testZone(t)), o)
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	self := Upstream{AddrPort: s.Addr()}
+	s.forward.o.Upstreams = append(s.forward.o.Upstreams, self)
+	s.forward.o.Zones["corp.example"] = []Upstream{self}
+	s.forward.leaveOut(s.isOwn)
+	if n := s.forward.rest.Load().Len(); n != 1 || s.forward.zones[wireName("corp.example")].Len() != 0 {
+		t.Errorf("%d servers", n)
+	}
+	ended, cancel := newContext(t)
+	cancel()
+	if err := s.Run(ended); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestIsOwn(t *testing.T) {
+	for _, x := range []struct {
+		listen, addr string
+		want         bool
+	}{
+		{"127.0.0.1", "127.0.0.1:53", true}, {"127.0.0.1", "127.0.0.1:5353", false}, {"127.0.0.1", "127.0.0.2:53", false},
+		{"0.0.0.0", "127.0.0.53:53", true}, {"0.0.0.0", "[::ffff:127.0.0.1]:53", true}, {"0.0.0.0", "[::1]:53", false},
+		{"::", "[::1]:53", true}, {"::", "127.0.0.1:53", true}, {"::", "192.0.2.1:53", false},
+	} {
+		s := &Server{o: Options{Addr: netip.MustParseAddr(x.listen)}, addr: netip.MustParseAddrPort("0.0.0.0:53")}
+		if got := s.isOwn(netip.MustParseAddrPort(x.addr)); got != x.want {
+			t.Errorf("%s before %s: %v, want %v", x.addr, x.listen, got, x.want)
+		}
+	}
+}

@@ -1,0 +1,166 @@
+package upstream
+
+import (
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"toponym/internal/fakedns"
+)
+
+// What a server says is not believed when it is not to what was asked, by whom
+// it was asked.
+func TestLies(t *testing.T) {
+	lie := func(change func(m *dns.Msg)) fakedns.Answer {
+		return func(w dns.ResponseWriter, q *dns.Msg) {
+			m := new(dns.Msg).SetReply(q)
+			rr, _ := dns.NewRR(q.Question[0].Name + " 60 IN A 203.0.113.66")
+			m.Answer = []dns.RR{rr}
+			change(m)
+			w.WriteMsg(m)
+		}
+	}
+	for name, answer := range map[string]fakedns.Answer{
+		"id":          lie(func(m *dns.Msg) { m.Id++ }),
+		"name":        lie(func(m *dns.Msg) { m.Question[0].Name = "x.test." }),
+		"type":        lie(func(m *dns.Msg) { m.Question[0].Qtype = dns.TypeAAAA }),
+		"class":       lie(func(m *dns.Msg) { m.Question[0].Qclass = dns.ClassCHAOS }),
+		"no question": lie(func(m *dns.Msg) { m.Question = nil }),
+		"a query":     lie(func(m *dns.Msg) { m.Response = false }),
+		"opcode":      lie(func(m *dns.Msg) { m.Opcode = dns.OpcodeNotify }),
+		"address": func(w dns.ResponseWriter, q *dns.Msg) {
+			other, err := net.Dial("udp", w.RemoteAddr().String())
+			if err != nil {
+				return
+			}
+			defer other.Close()
+			m := new(dns.Msg).SetReply(q)
+			b, _ := m.Pack()
+			other.Write(b)
+		},
+		"garbage": func(w dns.ResponseWriter, q *dns.Msg) { w.Write([]byte("\x00\x01\x02")) },
+		"empty":   func(w dns.ResponseWriter, q *dns.Msg) { w.Write(nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			liar, honest := fakedns.Start(t, answer), fakedns.Start(t, good)
+			g := run(t, Options{}).Group(udpOf(liar, honest))
+			if got := ask(t, g, "a.test"); got != "NOERROR 192.0.2.1" {
+				t.Error(got)
+			}
+			if name == "id" || name == "address" {
+				return // the system drops what comes from elsewhere
+			}
+			if n := g.servers[0].counts.strange.Load(); name != "empty" && name != "garbage" && n == 0 {
+				t.Error("nothing strange was counted")
+			}
+		})
+	}
+}
+
+// The next server is asked when one is late, and is the first one from then on.
+func TestHedging(t *testing.T) {
+	dead, fine := fakedns.Start(t, fakedns.Silent), fakedns.Start(t, good)
+	c := run(t, Options{})
+	g := c.Group(udpOf(dead, fine))
+	begin := time.Now()
+	if got := ask(t, g, "a.test"); got != "NOERROR 192.0.2.1" {
+		t.Error(got)
+	}
+	if took := time.Since(begin); took > 2*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	for range 20 {
+		begin := time.Now()
+		ask(t, g, "b.test")
+		if took := time.Since(begin); took > 200*time.Millisecond {
+			t.Errorf("it took %v although the other server is known to be faster", took)
+		}
+	}
+	waitFor(t, func() bool { return c.Stats()[indexOf(c, dead)].State == Resting })
+	// It comes back by a probe.
+	dead.Set(good)
+	waitFor(t, func() bool { return c.Stats()[indexOf(c, dead)].State == Up })
+}
+
+func indexOf(c *Client, s *fakedns.Server) int {
+	for i, x := range c.Stats() {
+		if x.Address == (Address{AddrPort: s.Addr}).String() {
+			return i
+		}
+	}
+	panic("unknown server")
+}
+
+func TestNobodyAnswers(t *testing.T) {
+	dead := fakedns.Start(t, fakedns.Silent)
+	g := run(t, Options{Timeout: time.Second}).Group(udpOf(dead))
+	begin := time.Now()
+	if got := ask(t, g, "a.test"); got != errSilent.Error() {
+		t.Error(got)
+	}
+	if took := time.Since(begin); took < 900*time.Millisecond || took > 3*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if n := dead.Asked.Load(); n < 2 {
+		t.Errorf("%d queries: a lost packet would not have been made good", n)
+	}
+	if got := ask(t, run(t, Options{}).Group(nil), "a.test"); got != errNobody.Error() {
+		t.Error(got)
+	}
+}
+
+// A host that says that nobody listens is not waited for.
+func TestNobodyListens(t *testing.T) {
+	gone := fakedns.Start(t, good)
+	gone.Stop()
+	g := run(t, Options{}).Group(udpOf(gone))
+	begin := time.Now()
+	if got := ask(t, g, "a.test"); !strings.Contains(got, "refused") {
+		t.Error(got)
+	}
+	if took := time.Since(begin); took > time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if !g.Down() {
+		t.Error("the server does not rest")
+	}
+	fine := fakedns.Start(t, good)
+	g = run(t, Options{}).Group(udpOf(gone, fine))
+	if got := ask(t, g, "a.test"); got != "NOERROR 192.0.2.1" {
+		t.Error(got)
+	}
+}
+
+func TestWorseAnswers(t *testing.T) {
+	for _, rcode := range []int{dns.RcodeServerFailure, dns.RcodeRefused, dns.RcodeNotImplemented, dns.RcodeFormatError} {
+		bad, fine := fakedns.Start(t, fakedns.Rcode(rcode)), fakedns.Start(t, good)
+		g := run(t, Options{}).Group(udpOf(bad, fine))
+		if got := ask(t, g, "a.test"); got != "NOERROR 192.0.2.1" {
+			t.Errorf("%s: %s", dns.RcodeToString[rcode], got)
+		}
+		g = run(t, Options{}).Group(udpOf(bad))
+		if got := ask(t, g, "a.test"); got != dns.RcodeToString[rcode] {
+			t.Errorf("%s alone: %s", dns.RcodeToString[rcode], got)
+		}
+	}
+}
+
+// Servers from before EDNS are asked without it.
+func TestServerWithoutEDNS(t *testing.T) {
+	s := fakedns.Start(t, func(w dns.ResponseWriter, q *dns.Msg) {
+		if q.IsEdns0() != nil {
+			m := new(dns.Msg).SetRcodeFormatError(q)
+			m.Question = nil
+			w.WriteMsg(m)
+			return
+		}
+		good(w, q)
+	})
+	g := run(t, Options{}).Group(udpOf(s))
+	if got := ask(t, g, "a.test"); got != "NOERROR 192.0.2.1" {
+		t.Error(got)
+	}
+}

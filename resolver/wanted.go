@@ -1,0 +1,124 @@
+package resolver
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"toponym/resolver/cache"
+	"toponym/zone"
+)
+
+// wanted is a query for a name that is not ours, with all that the reply takes. Its
+// slices point into the packet, or into memory of whoever made it.
+type wanted struct {
+	client
+	id       uint16
+	flags    uint16
+	question []byte    // as it came: name, type, class
+	key      cache.Key // what the cache finds it by
+	edns     bool
+	do       bool
+	size     uint16 // of the OPT record
+	options  []byte // for the reply's OPT record
+	start    time.Time
+}
+
+// late is a query that is answered later: a wanted that was copied, with the way
+// back to the client. Way is nil when nobody waits: the answer is for the cache.
+type late struct {
+	wanted
+	way way
+}
+
+// way is the way back to a client.
+type way interface {
+	// send sends the reply to a query, made of an entry. It must not wait for
+	// the client.
+	send(l *late, e *cache.Entry, age cache.Age)
+}
+
+// copied is the query in memory of its own, of a client and from a time. These
+// two are not taken from it: the compiler would think that all else in it lives
+// on too, and put the buffers of queries that are answered at once on the heap.
+func (a *wanted) copied(c client, start time.Time) *late {
+	l := &late{wanted: wanted{client: c, id: a.id, flags: a.flags, edns: a.edns, do: a.do, size: a.size, start: start}}
+	b := make([]byte, 0, len(a.question)+len(a.key)+len(a.options))
+	b = append(b, a.question...)
+	b = append(b, a.key...)
+	b = append(b, a.options...)
+	n, k := len(a.question), len(a.question)+len(a.key)
+	l.question, l.key, l.options = b[:n:n], cache.Key(b[n:k:k]), b[k:]
+	return l
+}
+
+// outside answers a query for a name that is not ours: from the cache when it
+// can, in buf. Else it gives the query to be answered later. Both come when the
+// entry is to be renewed.
+func (r *responder) outside(buf []byte, a *wanted, c client) (msg []byte, l *late) {
+	if found := r.cache.Get(a.key); found.Entry != nil {
+		return r.found(buf, a, found)
+	}
+	return nil, a.copied(c, a.start)
+}
+
+func (r *responder) found(buf []byte, a *wanted, found cache.Found) (msg []byte, l *late) {
+	if found.Renew {
+		l = a.copied(client{}, time.Time{})
+	}
+	return r.fromEntry(buf, a, found.Entry, found.Age), l
+}
+
+// fromEntry makes the reply to a query of an entry, in buf, which has bufferSize
+// octets.
+func (r *responder) fromEntry(buf []byte, a *wanted, e *cache.Entry, age cache.Age) []byte {
+	options := a.options
+	var stale [6]byte
+	if age.Stale && a.edns {
+		binary.BigEndian.PutUint16(stale[:], dns.EDNS0EDE)
+		stale[3] = 2
+		stale[5] = byte(dns.ExtendedErrorCodeStaleAnswer)
+		if len(options) > 0 {
+			options = append(options[:len(options):len(options)], stale[:]...)
+		} else {
+			options = stale[:]
+		}
+	}
+	size := r.size(a.edns, a.size, a.client)
+	if a.edns {
+		size -= optSize + len(options)
+	}
+	off := headerSize + copy(buf[headerSize:], a.question)
+	w := e.Write(buf, off, size, age)
+	msg := buf[:w.End]
+	rcode := uint16(e.Rcode)
+	if a.edns {
+		msg = appendOPT(msg, r.maxUDPSize, rcode, a.do, options)
+		w.Counts[2]++
+	}
+	flags := a.flags&(flagRD|flagCD) | flagQR | r.ra | rcode
+	if e.AD && (a.do || a.flags&flagAD != 0) { // RFC 6840, section 5.8
+		flags |= flagAD
+	}
+	if w.Cut && r.setTC {
+		flags |= flagTC
+	}
+	binary.BigEndian.PutUint16(msg, a.id)
+	binary.BigEndian.PutUint16(msg[2:], flags)
+	binary.BigEndian.PutUint16(msg[4:], 1)
+	binary.BigEndian.PutUint16(msg[6:], w.Counts[0])
+	binary.BigEndian.PutUint16(msg[8:], w.Counts[1])
+	binary.BigEndian.PutUint16(msg[10:], w.Counts[2])
+	if r.observe != nil {
+		r.observe(QueryInfo{
+			Transport: a.transport,
+			Type:      a.key.Type(),
+			Rcode:     rcode,
+			Result:    zone.NotOurs,
+			Size:      len(msg),
+			Duration:  time.Since(a.start),
+		})
+	}
+	return msg
+}

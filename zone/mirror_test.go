@@ -1,0 +1,236 @@
+package zone
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/miekg/dns"
+
+	"toponym/records"
+)
+
+// aliasOptions have a domain, an origin of views, and the aliases of DC/OS with
+// some that are harder.
+func aliasOptions() Options {
+	o := testOptions()
+	o.Origins = append(origins(60, name("mesos")), origins(5, name("dcos.thisdcos.directory"), name("in.the.mesos"))...)
+	for from, to := range map[string]string{
+		"mesos.thisdcos.directory":        "mesos",
+		"thisdcos.global":                 "thisdcos.directory",
+		"shop.example":                    "web.marathon.mesos",       // one name
+		"gone.example":                    "nope.marathon.mesos",      // a name that is not there
+		"twice.example":                   "mesos.thisdcos.directory", // an alias of an alias
+		"a.b.twice.example":               "marathon.mesos",           // in an alias
+		"x.y.mesos":                       "marathon.mesos",           // in an origin
+		"self.mesos":                      "mesos",                    // in what it mirrors
+		"loop.example":                    "b.loop.example",           // means nothing
+		"nowhere.example":                 "somewhere.example",
+		strings.Repeat("l.", 5) + "short": strings.Repeat("abcdefghij.", 15) + "mesos",
+	} {
+		o.Aliases = append(o.Aliases, Alias{name(from), name(to)})
+	}
+	return o
+}
+
+func TestAliases(t *testing.T) {
+	z := Compile(testSet(), aliasOptions(), 7)
+	for _, tc := range []struct {
+		name  string
+		qtype uint16
+		want  Result
+		apex  string // of the zone, where the name was asked
+		node  string
+	}{
+		{"web.marathon.mesos.thisdcos.directory", dns.TypeA, Hit, "mesos.thisdcos.directory", "web.marathon.mesos"},
+		{"web.marathon.mesos.thisdcos.directory", dns.TypeTXT, NoData, "mesos.thisdcos.directory", "web.marathon.mesos"},
+		{"nope.marathon.mesos.thisdcos.directory", dns.TypeA, NXDomain, "mesos.thisdcos.directory", ""},
+		{"_tcp.marathon.mesos.thisdcos.directory", dns.TypeA, NoData, "mesos.thisdcos.directory", "_tcp.marathon.mesos"},
+		{"mesos.thisdcos.directory", dns.TypeSOA, Hit, "mesos.thisdcos.directory", "mesos"},
+		{"mesos.thisdcos.directory", dns.TypeNS, Hit, "mesos.thisdcos.directory", "mesos"},
+		{"mesos.thisdcos.directory", dns.TypeA, NoData, "mesos.thisdcos.directory", "mesos"},
+		{"web.marathon.mesos.thisdcos.global", dns.TypeA, Hit, "mesos.thisdcos.global", "web.marathon.mesos"},
+		{"mesos.thisdcos.global", dns.TypeSOA, Hit, "mesos.thisdcos.global", "mesos"},
+		{"dcos.thisdcos.directory", dns.TypeSOA, Hit, "dcos.thisdcos.directory", "dcos.thisdcos.directory"},
+		{"dcos.thisdcos.global", dns.TypeSOA, Hit, "dcos.thisdcos.global", "dcos.thisdcos.directory"},
+		{"x.dcos.thisdcos.global", dns.TypeA, NXDomain, "dcos.thisdcos.global", ""},
+
+		// What no zone is at or above is not ours, nor is its alias.
+		{"thisdcos.directory", dns.TypeSOA, NotOurs, "", ""},
+		{"thisdcos.global", dns.TypeSOA, NotOurs, "", ""},
+		{"other.thisdcos.global", dns.TypeA, NotOurs, "", ""},
+		{"x.nowhere.example", dns.TypeA, NotOurs, "", ""},
+		{"x.loop.example", dns.TypeA, NotOurs, "", ""},
+
+		// An alias of a name within a zone is an apex where it stands.
+		{"shop.example", dns.TypeA, Hit, "shop.example", "web.marathon.mesos"},
+		{"shop.example", dns.TypeSOA, Hit, "shop.example", "web.marathon.mesos"},
+		{"shop.example", dns.TypeNS, Hit, "shop.example", "web.marathon.mesos"},
+		{"shop.example", dns.TypeTXT, NoData, "shop.example", "web.marathon.mesos"},
+		{"_http._tcp.shop.example", dns.TypeSRV, Hit, "shop.example", "_http._tcp.web.marathon.mesos"},
+		{"nope.shop.example", dns.TypeA, NXDomain, "shop.example", ""},
+		{"web.marathon.mesos", dns.TypeSOA, NoData, "mesos", "web.marathon.mesos"},
+		{"gone.example", dns.TypeSOA, Hit, "gone.example", "mesos"},
+		{"gone.example", dns.TypeA, NoData, "gone.example", "mesos"},
+		{"x.gone.example", dns.TypeA, NXDomain, "gone.example", ""},
+
+		// Aliases of aliases, and in aliases, with what is above them.
+		{"web.marathon.twice.example", dns.TypeA, Hit, "twice.example", "web.marathon.mesos"},
+		{"web.a.b.twice.example", dns.TypeA, Hit, "a.b.twice.example", "web.marathon.mesos"},
+		{"a.b.twice.example", dns.TypeSOA, Hit, "a.b.twice.example", "marathon.mesos"},
+		{"b.twice.example", dns.TypeA, NoData, "twice.example", "b.twice.example"},
+		{"c.twice.example", dns.TypeA, NXDomain, "twice.example", ""},
+
+		// In a zone, an alias has a name above it that exists for its sake,
+		// and so has an origin.
+		{"web.x.y.mesos", dns.TypeA, Hit, "x.y.mesos", "web.marathon.mesos"},
+		{"x.y.mesos", dns.TypeSOA, Hit, "x.y.mesos", "marathon.mesos"},
+		{"y.mesos", dns.TypeA, NoData, "mesos", "y.mesos"},
+		{"the.mesos", dns.TypeA, NoData, "mesos", "the.mesos"},
+		{"in.the.mesos", dns.TypeSOA, Hit, "in.the.mesos", "in.the.mesos"},
+		{"q.in.the.mesos", dns.TypeA, NXDomain, "in.the.mesos", ""},
+		{"q.the.mesos", dns.TypeA, NXDomain, "mesos", ""},
+		{"web.marathon.self.mesos", dns.TypeA, Hit, "self.mesos", "web.marathon.mesos"},
+		{"web.marathon.self.self.mesos", dns.TypeA, Hit, "self.self.mesos", "web.marathon.mesos"},
+		{"in.the.mesos.thisdcos.global", dns.TypeSOA, Hit, "in.the.mesos.thisdcos.global", "in.the.mesos"},
+		{"web.x.y.mesos.thisdcos.global", dns.TypeA, Hit, "x.y.mesos.thisdcos.global", "web.marathon.mesos"},
+
+		// Too long for a name at the target.
+		{strings.Repeat("0123456789.", 9) + "l.l.l.l.l.short", dns.TypeA, NXDomain, "l.l.l.l.l.short", ""},
+		{strings.Repeat("0123456789.", 21) + "l.l.l.l.l.short", dns.TypeA, NXDomain, "l.l.l.l.l.short", ""},
+	} {
+		t.Run(tc.name+"/"+dns.Type(tc.qtype).String(), func(t *testing.T) {
+			asked := name(tc.name)
+			a, got := z.Lookup([]byte(asked), tc.qtype)
+			if got != tc.want {
+				t.Fatalf("got %v, want %v", got, tc.want)
+			}
+			if ours := z.Origin(a) != ""; ours != (got != NotOurs) {
+				t.Errorf("in the origin %v", z.Origin(a))
+			}
+			if got == NotOurs {
+				return
+			}
+			if apex := asked[len(asked)-z.Apex(a):]; apex != name(tc.apex) {
+				t.Errorf("apex %v, want %v", apex, tc.apex)
+			}
+			switch {
+			case tc.node == "" && a.Node != nil:
+				t.Errorf("node %v", a.Node.Name)
+			case tc.node != "" && (a.Node == nil || a.Node.Name != name(tc.node)):
+				t.Errorf("node %v, want %v", a.Node, tc.node)
+			}
+			// Before the first state the same names are ours.
+			pending := Pending(aliasOptions())
+			if p, got := pending.Lookup([]byte(asked), tc.qtype); got != NotReady || pending.Apex(p) != z.Apex(a) {
+				t.Errorf("before the first state: %v, apex of %d octets", got, pending.Apex(p))
+			}
+		})
+	}
+}
+
+// What an alias answers at its apex changes nothing at its target.
+func TestApexOfAliasLeavesItsTarget(t *testing.T) {
+	z := Compile(testSet(), aliasOptions(), 7)
+	for _, n := range []string{"shop.example", "web.marathon.mesos"} {
+		a, _ := z.Lookup([]byte(name(n)), dns.TypeSOA)
+		if a.Node.Apex != (n == "shop.example") {
+			t.Errorf("%s: apex %v", n, a.Node.Apex)
+		}
+	}
+}
+
+// Names that the cluster has below an alias are hidden by it.
+func TestAliasHidesNames(t *testing.T) {
+	o := aliasOptions()
+	o.Aliases = append(o.Aliases, Alias{name("marathon.mesos"), name("dcos.thisdcos.directory")})
+	z := Compile(testSet(), o, 7)
+	for _, n := range []string{"web.marathon.mesos", "_tcp.marathon.mesos"} {
+		if a, r := z.Lookup([]byte(name(n)), dns.TypeA); r != NXDomain || z.Origin(a) != name("dcos.thisdcos.directory") {
+			t.Errorf("%s: %v in %v", n, r, z.Origin(a))
+		}
+	}
+	if _, r := z.Lookup([]byte(name("leader.mesos")), dns.TypeA); r != Hit {
+		t.Errorf("leader.mesos: %v", r)
+	}
+}
+
+func TestMirrorNames(t *testing.T) {
+	z := Compile(testSet(), aliasOptions(), 7)
+	long := strings.Repeat("0123456789.", 22) + "mesos"
+	for _, tc := range []struct{ asked, end, target, want string }{
+		{"x.mesos.thisdcos.directory", "MESOS.thisdcos.directory.", "web.marathon.mesos", "web.marathon.MESOS.thisdcos.directory."},
+		{"x.mesos.thisdcos.global", "mesos.THISdcos.global.", "web.marathon.mesos", "web.marathon.mesos.THISdcos.global."},
+		{"x.mesos.thisdcos.global", "Mesos.thisdcos.global.", "mesos", "Mesos.thisdcos.global."},
+		{"x.mesos.thisdcos.global", "mesos.thisdcos.global.", "web.amesos", "web.amesos."},
+		{"x.shop.example", "Shop.example.", "i.web.marathon.mesos", "i.Shop.example."},
+		{"x.shop.example", "Shop.example.", "i.marathon.mesos", "i.marathon.mesos."},
+		{"x.mesos", "", "web.marathon.mesos", "web.marathon.mesos."},
+		{"x.mesos.thisdcos.global", "mesos.thisdcos.global.", long, long + "."},
+	} {
+		a, _ := z.Lookup([]byte(name(tc.asked)), dns.TypeA)
+		m := z.Mirror(a)
+		if tc.end != "" && m.To != len(name(tc.end)) {
+			t.Errorf("%s: the mirror is of %d octets, want those of %s", tc.asked, m.To, tc.end)
+		}
+		if got := m.Text(name(tc.target), tc.end); got != tc.want {
+			t.Errorf("%s for who asked %s is %s, want %s", tc.target, tc.asked, got, tc.want)
+		}
+	}
+	// The octets may be those of an original by chance.
+	m := Mirror{From: name("mesos"), To: 9}
+	if _, ok := m.Front(records.Name("\x07a\x05mesos\x00")); ok {
+		t.Error("a label counts as an origin")
+	}
+}
+
+func TestLookupByAliasAllocatesNothing(t *testing.T) {
+	z := Compile(testSet(), aliasOptions(), 1)
+	for _, n := range []string{
+		"web.marathon.mesos.thisdcos.directory", "_web._tcp.marathon.mesos.thisdcos.global", "shop.example",
+		"nope.mesos.thisdcos.directory", "x.thisdcos.global", strings.Repeat("0123456789.", 21) + "l.l.l.l.l.short",
+	} {
+		key := []byte(name(n))
+		for _, qtype := range []uint16{dns.TypeA, dns.TypeSRV, dns.TypeTXT} {
+			if allocs := testing.AllocsPerRun(100, func() { z.Lookup(key, qtype) }); allocs != 0 {
+				t.Errorf("%s: %v allocations", n, allocs)
+			}
+		}
+	}
+}
+
+// Any octets may be asked.
+func FuzzLookup(f *testing.F) {
+	z := Compile(testSet(), aliasOptions(), 1)
+	for _, n := range []string{"web.marathon.mesos", "web.marathon.mesos.thisdcos.global", "a.b.twice.example", "shop.example"} {
+		f.Add([]byte(name(n)))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		n, ok := wireName(b)
+		if !ok {
+			return
+		}
+		a, r := z.Lookup([]byte(n), dns.TypeA)
+		if r == NotOurs {
+			return
+		}
+		if apex := z.Apex(a); apex < 1 || apex > len(n) || !n.Under(n[len(n)-apex:]) {
+			t.Errorf("%v: an apex of %d octets", n, apex)
+		}
+		if (r == Hit || r == NoData) != (a.Node != nil) {
+			t.Errorf("%v: %v with the node %v", n, r, a.Node)
+		}
+	})
+}
+
+// wireName reads a name in wire form.
+func wireName(b []byte) (records.Name, bool) {
+	for i := 0; i < len(b) && i < maxName; i += 1 + int(b[i]) {
+		if b[i] == 0 {
+			return records.Name(b[:i+1]), true
+		}
+		if b[i] > 63 {
+			break
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,210 @@
+package zone
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/miekg/dns"
+)
+
+const externalZone = `
+$ORIGIN example.internal.
+$TTL 300
+@   IN SOA ns.example.internal. ops.example.internal. ( 1 ; serials are ours
+        3600 600 86400 20 )
+    IN NS ns
+    IN MX 10 mail
+ns  IN A 10.9.0.53
+mail 60 IN A 10.9.0.25
+    30 IN AAAA fd00:9::25
+db  IN A 10.9.0.2
+    IN A 10.9.0.1
+    IN A 10.9.0.1
+    IN TXT "two" "texts; and ( more"
+www IN CNAME db
+out IN CNAME www.example.org.
+_pg._tcp 30 IN SRV 1 2 5432 DB.Example.Internal.
+@   IN CAA 0 issue "ca.example.org"
+a.b.c IN A 10.9.0.3
+`
+
+const ownNames = `
+$TTL 60
+db.mesos.            IN A 10.8.0.1
+web.marathon.mesos.  5 IN A 192.168.0.9
+web.marathon.mesos.  IN TXT "of a file"
+web.marathon.slave.mesos. IN CNAME db.mesos.
+mesos.               IN TXT "at the top"
+mesos.               5 IN NS ns2.example.internal.
+1.0.8.10.in-addr.arpa. IN PTR db.mesos.
+`
+
+func static(t testing.TB, o Options, texts ...string) Options {
+	t.Helper()
+	var files []MasterFile
+	for i, text := range texts {
+		files = append(files, MasterFile{Name: fmt.Sprint(i), Text: []byte(text)})
+	}
+	s, err := ReadStatic(files, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Static = s
+	return o
+}
+
+func TestStatic(t *testing.T) {
+	z := Compile(testSet(), static(t, testOptions(), externalZone, ownNames), 7)
+	for _, tc := range []struct {
+		name  string
+		qtype uint16
+		want  Result
+		rrs   []string
+	}{
+		{"example.internal", dns.TypeSOA, Hit, []string{"X. 300 IN SOA ns.example.internal. ops.example.internal. 7 3600 600 86400 20"}},
+		{"example.internal", dns.TypeNS, Hit, []string{"X. 300 IN NS ns.example.internal."}},
+		{"example.internal", dns.TypeMX, Hit, []string{"X. 300 IN MX 10 mail.example.internal."}},
+		{"example.internal", dns.TypeCAA, Hit, []string{`X. 300 IN CAA 0 issue "ca.example.org"`}},
+		{"example.internal", dns.TypeA, NoData, nil},
+		{"mail.example.internal", dns.TypeA, Hit, []string{"X. 60 IN A 10.9.0.25"}},
+		{"mail.example.internal", dns.TypeAAAA, Hit, []string{"X. 30 IN AAAA fd00:9::25"}},
+		{"db.example.internal", dns.TypeA, Hit, []string{"X. 300 IN A 10.9.0.1", "X. 300 IN A 10.9.0.2"}},
+		{"db.example.internal", dns.TypeTXT, Hit, []string{`X. 300 IN TXT "two" "texts; and ( more"`}},
+		{"www.example.internal", dns.TypeCNAME, Hit, []string{"X. 300 IN CNAME db.example.internal."}},
+		{"www.example.internal", dns.TypeA, Hit, nil},
+		{"_pg._tcp.example.internal", dns.TypeSRV, Hit, []string{"X. 30 IN SRV 1 2 5432 db.example.internal."}},
+		{"_tcp.example.internal", dns.TypeA, NoData, nil},
+		{"b.c.example.internal", dns.TypeA, NoData, nil},
+		{"x.example.internal", dns.TypeA, NXDomain, nil},
+		{"db.mesos", dns.TypeA, Hit, []string{"X. 60 IN A 10.8.0.1"}},
+		// The cluster's and the file's, with the lower TTL.
+		{"web.marathon.mesos", dns.TypeA, Hit, []string{"X. 5 IN A 192.168.0.7", "X. 5 IN A 192.168.0.9"}},
+		{"web.marathon.mesos", dns.TypeAAAA, Hit, []string{"X. 60 IN AAAA fd00::7"}},
+		{"web.marathon.mesos", dns.TypeTXT, Hit, []string{`X. 60 IN TXT "of a file"`}},
+		{"web.marathon.mesos", dns.TypeMX, NoData, nil},
+		// A CNAME record gives way.
+		{"web.marathon.slave.mesos", dns.TypeA, Hit, []string{"X. 60 IN A 10.0.0.2"}},
+		{"web.marathon.slave.mesos", dns.TypeCNAME, NoData, nil},
+		{"mesos", dns.TypeTXT, Hit, []string{`X. 60 IN TXT "at the top"`}},
+		{"mesos", dns.TypeNS, Hit, []string{"X. 5 IN NS ns1.mesos.", "X. 5 IN NS ns2.example.internal."}},
+		{"1.0.8.10.in-addr.arpa", dns.TypePTR, Hit, []string{"X. 60 IN PTR db.mesos."}},
+	} {
+		t.Run(tc.name+"/"+dns.Type(tc.qtype).String(), func(t *testing.T) {
+			a, got := z.Lookup([]byte(name(tc.name)), tc.qtype)
+			if got != tc.want {
+				t.Fatalf("got %v, want %v", got, tc.want)
+			}
+			if got != Hit {
+				return
+			}
+			var rrs []string
+			for _, rr := range z.RRs(a.Node, "X.", tc.qtype) {
+				rrs = append(rrs, strings.ReplaceAll(rr.String(), "\t", " "))
+			}
+			if !slices.Equal(rrs, tc.rrs) {
+				t.Errorf("got\n%s\nwant\n%s", strings.Join(rrs, "\n"), strings.Join(tc.rrs, "\n"))
+			}
+		})
+	}
+	if a, _ := z.Lookup([]byte(name("x.example.internal")), dns.TypeA); z.SOA(a).Hdr.Ttl != 20 || z.Origin(a) != name("example.internal") {
+		t.Errorf("negative answers have %v", z.SOA(a))
+	}
+}
+
+// What files have for zones of their own is known before the first state.
+func TestStaticBeforeTheFirstState(t *testing.T) {
+	o := testOptions()
+	o.Aliases = []Alias{{name("mirror.example"), name("example.internal")}, {name("mirror.mesos"), name("mesos")}}
+	z := Pending(static(t, o, externalZone, ownNames))
+	for _, tc := range []struct {
+		name string
+		want Result
+	}{
+		{"db.example.internal", Hit}, {"x.example.internal", NXDomain}, {"_tcp.example.internal", NoData},
+		{"db.mirror.example", Hit}, {"x.mirror.example", NXDomain}, {"mirror.example", NoData}, {"db.mirror.mesos", NotReady},
+		{"db.mesos", NotReady}, {"mesos", NotReady}, {"x.mesos", NotReady},
+	} {
+		a, r := z.Lookup([]byte(name(tc.name)), dns.TypeA)
+		if r != tc.want || r == NotReady && a.Node != nil {
+			t.Errorf("%s: %v with %v, want %v", tc.name, r, a.Node, tc.want)
+		}
+	}
+	if z.Ready() {
+		t.Error("ready")
+	}
+}
+
+func TestStaticTypes(t *testing.T) {
+	z := Compile(testSet(), static(t, testOptions(), externalZone, ownNames), 7)
+	for n, want := range map[string][]uint16{
+		"example.internal":     {dns.TypeSOA, dns.TypeNS, dns.TypeMX, dns.TypeCAA},
+		"db.example.internal":  {dns.TypeA, dns.TypeTXT},
+		"www.example.internal": {dns.TypeCNAME},
+		"web.marathon.mesos":   {dns.TypeA, dns.TypeAAAA, dns.TypeTXT},
+	} {
+		if got := z.Node(name(n)).Types(); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", n, got, want)
+		}
+	}
+	for n, want := range map[string][]string{
+		"example.internal": {"mail.example.internal.", "ns.example.internal."},
+		"mesos":            {"ns1.mesos.", "ns2.example.internal."},
+	} {
+		var got []string
+		for _, lead := range z.Leads(z.Node(name(n)), dns.TypeANY) {
+			got = append(got, lead.String())
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s leads to %v, want %v", n, got, want)
+		}
+	}
+}
+
+func TestStaticEqual(t *testing.T) {
+	o := testOptions()
+	a := static(t, o, externalZone, ownNames).Static
+	b := static(t, o, ownNames, "; a comment\n"+strings.Replace(externalZone, "db  IN A 10.9.0.2\n    IN A 10.9.0.1", "db  IN A 10.9.0.1\n    IN A 10.9.0.2", 1)).Static
+	if !a.Equal(b) {
+		t.Error("the order of records makes a difference")
+	}
+	if c := static(t, o, strings.Replace(externalZone, "two", "three", 1), ownNames).Static; a.Equal(c) {
+		t.Error("another text makes none")
+	}
+	if a.Equal(nil) || !(*Static)(nil).Equal(nil) {
+		t.Error("none is not equal to none only")
+	}
+}
+
+// Static names go through the same histories as those of the cluster.
+func staticPatchText() string {
+	var b strings.Builder
+	for _, n := range []string{"db.marathon", "a", "b", "x.db.marathon", "_web._tcp.marathon", "web.a.b", "web.b"} {
+		fmt.Fprintf(&b, "%s.mesos. A 10.7.0.1\n%[1]s.mesos. TXT x\n%[1]s.mesos. SRV 0 0 1 db.marathon.mesos.\n", n)
+	}
+	b.WriteString("db.a.b.mesos. CNAME web.marathon.mesos.\nmarathon.mesos. 7 A 10.7.0.2\n")
+	return b.String()
+}
+
+// A zone of a master file may lie in ours. What the cluster has there is in it.
+func TestStaticZoneInOurs(t *testing.T) {
+	o := static(t, testOptions(), "marathon.mesos. 9 SOA a. b. 1 2 3 4 8\nmarathon.mesos. NS a.\nweb.marathon.mesos. MX 1 a.\n")
+	z := Compile(testSet(), o, 7)
+	for _, tc := range []struct {
+		name   string
+		want   Result
+		origin string
+		ttl    uint32
+	}{
+		{"web.marathon.mesos", Hit, "marathon.mesos", 8},
+		{"nope.marathon.mesos", NXDomain, "marathon.mesos", 8},
+		{"nope.mesos", NXDomain, "mesos", 30},
+	} {
+		a, r := z.Lookup([]byte(name(tc.name)), dns.TypeA)
+		if r != tc.want || z.Origin(a) != name(tc.origin) || z.SOA(a).Hdr.Ttl != tc.ttl {
+			t.Errorf("%s: %v in %v with %v", tc.name, r, z.Origin(a), z.SOA(a))
+		}
+	}
+}
