@@ -42,7 +42,7 @@ func marathonContainer(c *marathon.TaskContainer) *Container {
 	if c == nil {
 		return nil
 	}
-	out := &Container{Type: c.Type, Networks: marathonNetworks(c.Networks)}
+	out := &Container{Type: c.Type, Image: c.Image, Cached: c.Cached, Networks: marathonNetworks(c.Networks)}
 	for _, v := range c.Volumes {
 		out.Volumes = append(out.Volumes, Volume{v.Mode, v.ContainerPath, v.HostPath})
 	}
@@ -89,5 +89,6 @@ func marathonCheck(c *marathon.TaskCheck) *HealthCheck {
 	return &HealthCheck{
 		Grace: time.Duration(c.Grace) * time.Second, Interval: time.Duration(c.Interval) * time.Second,
 		Timeout: time.Duration(c.Timeout) * time.Second, Port: c.Port, Path: c.Path, Command: c.Command,
+		Scheme: c.Scheme, TCP: c.Scheme == "" && c.Command == "",
 	}
 }

@@ -121,6 +121,8 @@ type Container struct {
 	Type     string // DOCKER or MESOS
 	Volumes  []Volume
 	Docker   *Docker
+	Image    string        // a Docker image that the Mesos containerizer runs; none when empty
+	Cached   bool          // Image may come from the agent's cache
 	Networks []NetworkInfo // what was asked for: names and mappings, no addresses
 }
 
@@ -136,11 +138,13 @@ type Docker struct {
 	ForcePull    bool
 }
 
-// HealthCheck is a health check over HTTP, or by a command.
+// HealthCheck is a health check over HTTP, over TCP or by a command.
 type HealthCheck struct {
 	Interval, Timeout, Grace time.Duration
 	Port                     uint16
 	Path                     string
+	Scheme                   string // http when empty
+	TCP                      bool   // only whether the port is open
 	Command                  string // instead of HTTP when not empty
 }
 
