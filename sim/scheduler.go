@@ -49,7 +49,7 @@ type Scheduler struct {
 	planned   chan struct{} // a step was added
 
 	mu      sync.Mutex
-	running map[string]*launched // by the id of the instance; see add and drop
+	running map[string]*launched // by the id of the instance; see take and drop
 	spread  map[spreadKey]int    // how many of them there are
 	lost    map[string]*launched // given up, but its agent may return
 	steps   steps
@@ -58,6 +58,7 @@ type Scheduler struct {
 // launched is an instance that was launched and has not ended.
 type launched struct {
 	id      string
+	app     *marathon.App
 	on      spreadKey
 	tasks   []string
 	ports   []uint16
@@ -68,11 +69,6 @@ type launched struct {
 
 // spreadKey is an app on an agent.
 type spreadKey struct{ app, agentID string }
-
-func (s *Scheduler) add(l *launched) {
-	s.running[l.id] = l
-	s.spread[l.on]++
-}
 
 func (s *Scheduler) drop(l *launched) {
 	delete(s.running, l.id)
@@ -176,18 +172,31 @@ func (s *Scheduler) Run(ctx context.Context) error {
 func (s *Scheduler) Adopt(a *marathon.App, tasks []string) error {
 	s.mu.Lock()
 	for _, id := range tasks {
-		l := &launched{id: id, on: spreadKey{app: a.ID}, tasks: []string{id}}
-		if t, ok := s.cluster.Task(s.framework, id); ok {
-			l.on.agentID = t.AgentID
-			for p := range t.Resources.Ports.all() {
-				l.ports = append(l.ports, p)
-			}
-			l.staged = t.since()
-		}
-		s.add(l)
+		s.becomesHealthy(s.take(a, id, []string{id}))
 	}
 	s.mu.Unlock()
 	return s.marathon.Adopt(a, tasks)
+}
+
+// take notes down an instance that was launched.
+func (s *Scheduler) take(a *marathon.App, id string, tasks []string) *launched {
+	l := &launched{id: id, app: a, on: spreadKey{app: a.ID}, tasks: tasks, staged: s.cluster.now()}
+	byMesos := false
+	for _, id := range tasks {
+		t, ok := s.cluster.Task(s.framework, id)
+		if !ok {
+			continue // it ended at once: Status will say so
+		}
+		l.on.agentID = t.AgentID
+		byMesos = byMesos || t.HealthCheck != nil
+		for p := range t.hostPorts() {
+			l.ports = append(l.ports, p)
+		}
+	}
+	l.checked = len(a.HealthChecks) > 0 && !byMesos
+	s.running[id] = l
+	s.spread[l.on]++
+	return l
 }
 
 // Move replaces an instance of an app by one on another agent, as MoveTask
@@ -205,10 +214,7 @@ func (s *Scheduler) Move(id, agentID string) (string, error) {
 			return "", err
 		}
 		s.drop(l)
-		s.add(&launched{
-			id: next, on: spreadKey{l.on.app, agentID}, tasks: []string{next},
-			ports: l.ports, checked: l.checked, staged: s.cluster.now(),
-		})
+		s.becomesHealthy(s.take(l.app, next, []string{next}))
 		return next, nil
 	})
 }

@@ -141,11 +141,15 @@ func TestDemoMarathon(t *testing.T) {
 		}
 		s.do("DELETE", "/v2/apps/shop/cart", "", 200)
 		s.do("PUT", "/v2/apps/api", `{"instances": 3}`, 200)
+		s.do("PUT", "/v2/apps/blog", `{"instances": 1}`, 200) // has health checks
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		after = addresses(d.Cluster)
-		if len(after[moving]) != 0 || len(after["api"]) != 3 {
+		if len(after[moving]) != 0 || len(after["api"]) != 3 || len(after["blog"]) != 1 {
 			t.Errorf("%v", after)
+		}
+		if list := s.do("GET", "/v2/deployments", "", 200); list != "[]" {
+			t.Errorf("after an hour there is %s", list)
 		}
 		cancel()
 		noError(t, <-done)

@@ -23,21 +23,7 @@ func (n *launcher) Launch(i marathon.Instance) error {
 		nudge(s.wake) // there may be room later
 		return err
 	}
-	l := &launched{id: i.ID, on: spreadKey{app: app}, tasks: tasks, staged: s.cluster.now()}
-	byMesos := false
-	for _, id := range tasks {
-		t, ok := s.cluster.Task(s.framework, id)
-		if !ok {
-			continue // it ended at once: Status will say so
-		}
-		l.on.agentID = t.AgentID
-		byMesos = byMesos || t.HealthCheck != nil
-		for p := range t.hostPorts() {
-			l.ports = append(l.ports, p)
-		}
-	}
-	l.checked = len(i.App().HealthChecks) > 0 && !byMesos
-	s.add(l)
+	l := s.take(i.App(), i.ID, tasks)
 	if atOnce {
 		s.becomesHealthy(l)
 	} else {
