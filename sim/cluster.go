@@ -44,6 +44,8 @@ type Cluster struct {
 	inUse      map[held]int
 	updates    *rand.Rand // for the ids of status updates
 	feed       feed
+	schedulers []func(*framework) // see tellSchedulers
+	unknown    int                // networks that nobody described, see knowNetworks
 }
 
 // framework is a framework with its tasks.

@@ -76,6 +76,7 @@ func (c *Cluster) SetConnected(frameworkID string, connected bool) error {
 		f.Recovered = false
 	}
 	f.Disconnected = !connected
+	c.tellSchedulers(f)
 	switch {
 	case !connected || !away:
 	case f.shown:

@@ -3,6 +3,7 @@ package sim
 import (
 	"cmp"
 	"context"
+	"net/http"
 	"net/netip"
 	"slices"
 	"time"
@@ -22,12 +23,16 @@ type DemoOptions struct {
 // documented, so they do not change, except those of the app "cart.shop".
 type Demo struct {
 	*Cluster
-	every    time.Duration
-	ticks    <-chan time.Time
-	marathon string
-	agents   []string
-	apps     []demoApp
+	scheduler *Scheduler
+	every     time.Duration
+	ticks     <-chan time.Time
+	marathon  string // the framework
+	agents    []string
 }
+
+// Marathon is the API of the demo's Marathon. It knows the apps that run, and
+// runs those that it is given.
+func (d *Demo) Marathon() http.Handler { return d.scheduler }
 
 // moving is the task name of the app whose instances move.
 const moving = "cart.shop"
@@ -38,9 +43,10 @@ func NewDemo(o DemoOptions) *Demo {
 		Cluster: NewCluster(Options{Seed: o.Seed, Now: o.Now, Name: "demo"}),
 		every:   cmp.Or(o.Every, 10*time.Second),
 		ticks:   o.Ticks,
-		apps:    demoApps(),
 	}
-	d.AddNetwork(Network{Name: "dcos-1", Pools: []Pool{{Prefix: netip.MustParsePrefix("9.0.0.0/16"), ShareBits: 8}}})
+	for _, n := range StandardNetworks() {
+		d.AddNetwork(n)
+	}
 	for _, a := range []string{"10.0.1.101", "10.0.1.102", "10.0.1.103", "10.0.1.104"} {
 		d.agents = append(d.agents, must(d.AddAgent(Agent{Addr: netip.AddrPortFrom(netip.MustParseAddr(a), 5051)})))
 	}
@@ -62,12 +68,12 @@ func NewDemo(o DemoOptions) *Demo {
 		Checkpoint:      true,
 		FailoverTimeout: 7 * 24 * time.Hour,
 	}))
-	for _, app := range d.apps {
-		for _, i := range app.instances {
-			t := app.task
-			t.FrameworkID, t.AgentID, t.Networks = d.marathon, d.agents[i.agent], i.networks
-			must(d.StartTask(t))
-		}
+	d.scheduler = must(NewScheduler(d.Cluster, SchedulerOptions{
+		Startup: DefaultStartup, Healthy: DefaultHealthy, Backoff: DefaultBackoff,
+	}))
+	for _, app := range must(demoApps()) {
+		ids := must(d.startApp(app))
+		must(app, d.scheduler.Adopt(app, ids))
 	}
 	must(d.StartTask(Task{
 		ID: "ct:1767600000000:0:backup:", Name: "ChronosTask:backup",
@@ -77,8 +83,13 @@ func NewDemo(o DemoOptions) *Demo {
 	return d
 }
 
-// Run moves an instance at each tick, until ctx ends. It then returns nil.
+// Run moves an instance at each tick, and runs Marathon, until ctx ends. It
+// then returns nil.
 func (d *Demo) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	scheduled := make(chan error, 1)
+	go func() { scheduled <- d.scheduler.Run(ctx) }()
+	defer func() { cancel(); <-scheduled }()
 	ticks := d.ticks
 	if ticks == nil {
 		t := time.NewTicker(d.every)
@@ -90,9 +101,7 @@ func (d *Demo) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-ticks:
-			if err := d.Move(); err != nil {
-				return err
-			}
+			d.Move() // what is in its way now may not be at the next tick
 		}
 	}
 }
@@ -113,17 +122,20 @@ func (d *Demo) Move() error {
 	})
 	for _, agent := range d.agents {
 		if !slices.ContainsFunc(instances, func(t Task) bool { return t.AgentID == agent }) {
-			_, err := d.MoveTask(d.marathon, oldest.ID, agent)
-			return err
+			_, err := d.scheduler.Move(oldest.ID, agent)
+			if err != nil && d.whereabouts(d.marathon, oldest.ID) == taskThere {
+				return err
+			}
+			return nil // or somebody was faster
 		}
 	}
 	return nil
 }
 
 // must is for the building of a cluster that is written down in this package.
-func must(id string, err error) string {
+func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
 	}
-	return id
+	return v
 }

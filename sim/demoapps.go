@@ -1,128 +1,78 @@
 package sim
 
 import (
+	_ "embed"
+	"encoding/json"
 	"net/netip"
-	"time"
+
+	"toponym/sim/marathon"
 )
 
-// demoApp is an app of the Demo, with a way to be on the network of its own.
-type demoApp struct {
-	task      Task
-	instances []demoInstance
-}
-
-// demoInstance says on which agent, by number, and at which addresses.
+// demoInstance says on which agent, by number, with which ports and at which
+// addresses on the app's network; without addresses it gets a free one.
 type demoInstance struct {
-	agent    int
-	networks []NetworkInfo
+	agent     int
+	ports     []uint16
+	addresses []netip.Prefix
 }
 
-func at(agent int, network string, addresses ...string) demoInstance {
-	n := NetworkInfo{Name: network}
+func at(agent int, addresses ...string) demoInstance {
+	i := demoInstance{agent: agent}
 	for _, a := range addresses {
-		n.Addresses = append(n.Addresses, Address(a))
+		i.addresses = append(i.addresses, Address(a))
 	}
-	return demoInstance{agent, []NetworkInfo{n}}
+	return i
 }
 
-// demoApps are the apps under marathon.
-func demoApps() []demoApp {
-	small := Resources{CPUs: 0.1, Mem: 64}
-	withPorts := func(ports ...uint16) Resources {
-		r := small
-		r.Ports = PortList(ports...)
-		return r
+// demoInstances are where the apps run.
+var demoInstances = map[string][]demoInstance{
+	"/nginx":     {at(0, "192.168.84.192"), at(1, "192.168.50.65"), at(1, "192.168.50.66")},
+	"/api":       {at(2, "192.168.22.130"), at(0, "192.168.84.193")},
+	"/ledger":    {at(2, "9.0.2.130")},
+	"/registry":  {{agent: 3, ports: []uint16{31201, 31202}}},
+	"/blog":      {{0, []uint16{31380}, []netip.Prefix{Address("172.17.0.2")}}, {2, []uint16{31380}, []netip.Prefix{Address("172.17.0.2")}}},
+	"/dual":      {at(1, "9.1.1.2", "fd01:b::2:8000:2/64")},
+	"/shop/cart": {at(0), at(1), at(2)},
+}
+
+//go:embed demoapps.json
+var demoDefinitions []byte
+
+// demoApps are the definitions of the apps under marathon.
+func demoApps() ([]*marathon.App, error) {
+	var definitions []json.RawMessage
+	if err := json.Unmarshal(demoDefinitions, &definitions); err != nil {
+		return nil, err
 	}
-	return []demoApp{
-		{ // each instance has an address on a Calico network, and no host port
-			Task{
-				Name: "nginx", Resources: small,
-				Discovery: &Discovery{Name: "nginx"},
-				Container: &Container{Type: "MESOS", Networks: []NetworkInfo{{Name: "calico"}}},
-			},
-			[]demoInstance{
-				at(0, "calico", "192.168.84.192"),
-				at(1, "calico", "192.168.50.65"),
-				at(1, "calico", "192.168.50.66"),
-			},
-		},
-		{ // IP-per-task, with a named port that is the container's
-			Task{
-				Name: "api", Resources: small,
-				Discovery: &Discovery{Name: "api", Ports: []DiscoveryPort{
-					{Number: 80, Name: "http", Protocol: "tcp", Labels: scope("container", "calico")},
-				}},
-				Container: &Container{Type: "MESOS", Networks: []NetworkInfo{{Name: "calico"}}},
-				Labels:    []Label{{Key: "owner", Value: "team-api"}},
-			},
-			[]demoInstance{at(2, "calico", "192.168.22.130"), at(0, "calico", "192.168.84.193")},
-		},
-		{ // an overlay network of DC/OS
-			Task{
-				Name: "ledger", Resources: small,
-				Discovery: &Discovery{Name: "ledger", Ports: []DiscoveryPort{
-					{Number: 123, Name: "foo", Protocol: "tcp", Labels: scope("container", "dcos-1")},
-				}},
-				Container: &Container{
-					Type:     "DOCKER",
-					Docker:   &Docker{Image: "example/ledger:1.4", Network: "USER"},
-					Networks: []NetworkInfo{{Name: "dcos-1"}},
-				},
-			},
-			[]demoInstance{at(2, "dcos-1", "9.0.2.130")},
-		},
-		{ // the agent's network, two ports
-			Task{
-				Name: "registry", Resources: withPorts(31201, 31202),
-				Discovery: &Discovery{Name: "registry", Ports: []DiscoveryPort{
-					{Number: 31201, Name: "http", Protocol: "tcp"},
-					{Number: 31202, Name: "admin", Protocol: "tcp"},
-				}},
-				Container: &Container{Type: "DOCKER", Docker: &Docker{Image: "example/registry:2", Network: "HOST"}},
-			},
-			[]demoInstance{{agent: 3}},
-		},
-		{ // behind a port of the agent, as Docker's bridge maps it
-			Task{
-				Name: "blog", Resources: withPorts(31380),
-				Labels: []Label{{Key: "HAPROXY_GROUP", Value: "external"}, {Key: "HAPROXY_0_VHOST", Value: "blog.example.com"}},
-				Discovery: &Discovery{Name: "blog", Ports: []DiscoveryPort{
-					{Number: 31380, Name: "http", Protocol: "tcp", Labels: scope("host", "")},
-				}},
-				Container: &Container{Type: "DOCKER", Docker: &Docker{
-					Image: "example/blog:7", Network: "BRIDGE",
-					PortMappings: []PortMapping{{HostPort: 31380, ContainerPort: 80, Protocol: "tcp"}},
-				}},
-				HealthCheck: &HealthCheck{Interval: 10 * time.Second, Timeout: 5 * time.Second, Grace: time.Minute, Port: 80, Path: "/"},
-			},
-			[]demoInstance{at(0, "", "172.17.0.2"), at(2, "", "172.17.0.2")},
-		},
-		{ // IPv4 and IPv6
-			Task{
-				Name: "dual", Resources: small,
-				Discovery: &Discovery{Name: "dual", Ports: []DiscoveryPort{
-					{Number: 8080, Name: "http", Protocol: "tcp", Labels: scope("container", "dcos6")},
-				}},
-				Container: &Container{Type: "MESOS", Networks: []NetworkInfo{{Name: "dcos6"}}},
-			},
-			[]demoInstance{{1, []NetworkInfo{{
-				Name:      "dcos6",
-				Addresses: []netip.Prefix{Address("9.1.1.2"), Address("fd01:b::2:8000:2/64")},
-			}}}},
-		},
-		{ // the app /shop/cart, whose instances move: their addresses come from dcos-1
-			Task{
-				Name: moving, Resources: small,
-				Discovery: &Discovery{Name: moving, Ports: []DiscoveryPort{
-					{Number: 8080, Name: "http", Protocol: "tcp", Labels: scope("container", "dcos-1")},
-				}},
-				Container: &Container{
-					Type:     "DOCKER",
-					Docker:   &Docker{Image: "example/cart:3.2", Network: "USER"},
-					Networks: []NetworkInfo{{Name: "dcos-1"}},
-				},
-			},
-			[]demoInstance{at(0, "dcos-1"), at(1, "dcos-1"), at(2, "dcos-1")},
-		},
+	var out []*marathon.App
+	for _, d := range definitions {
+		a, err := marathon.Parse(d, marathon.Settings{})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, a)
 	}
+	return out, nil
+}
+
+// startApp starts the instances of an app and gives their ids.
+func (d *Demo) startApp(a *marathon.App) ([]string, error) {
+	var ids []string
+	for _, i := range demoInstances[a.ID] {
+		mt, err := a.Task("", i.ports) // StartTask makes the id
+		if err != nil {
+			return nil, err
+		}
+		t := FromMarathon(mt)
+		t.FrameworkID, t.AgentID = d.marathon, d.agents[i.agent]
+		for n := range t.Networks {
+			t.Networks[n].Addresses = i.addresses
+		}
+		id, err := d.StartTask(t)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
 }

@@ -12,11 +12,14 @@ import (
 func TestDocs(t *testing.T) {
 	page, err := os.ReadFile("../docs/simulation.md")
 	noError(t, err)
-	example := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindSubmatch(page)
-	if example == nil {
-		t.Fatal("the page has no scenario")
+	examples := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllSubmatch(page, -1)
+	if len(examples) != 2 {
+		t.Fatalf("the page has %d scenarios", len(examples))
 	}
-	s := testSimulation(t, string(example[1]))
+	if m := testSimulation(t, string(examples[1][1])).times; m != (ScenarioMarathon{Duration(DefaultStartup), Duration(DefaultHealthy), Duration(DefaultBackoff)}) {
+		t.Errorf("the page says that the usual times are %+v", m)
+	}
+	s := testSimulation(t, string(examples[0][1]))
 	if n := len(s.Tasks()); n != 6 {
 		t.Errorf("the scenario has %d tasks", n)
 	}

@@ -165,7 +165,7 @@ func (e *encoder) executor(f *Framework, x executor) {
 	e.stringsField("argv", nil)
 	e.stringsField("uris", nil)
 	e.close('}')
-	e.resources("resources", executorResources)
+	e.resources("resources", x.resources())
 	e.stringField("role", x.role)
 	e.stringField("type", "DEFAULT")
 	e.stringField("slave_id", x.agentID)

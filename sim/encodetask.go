@@ -179,6 +179,17 @@ func (e *encoder) container(c *Container) {
 		e.boolField("force_pull_image", d.ForcePull)
 		e.close('}')
 	}
+	if c.Image != "" {
+		e.openKey("mesos", '{')
+		e.openKey("image", '{')
+		e.stringField("type", "DOCKER")
+		e.openKey("docker", '{')
+		e.stringField("name", c.Image)
+		e.close('}')
+		e.boolField("cached", c.Cached)
+		e.close('}')
+		e.close('}')
+	}
 	if len(c.Networks) > 0 {
 		e.openKey("network_infos", '[')
 		for i := range c.Networks {
@@ -196,17 +207,24 @@ func (e *encoder) healthCheck(h *HealthCheck) {
 	e.floatField("timeout_seconds", h.Timeout.Seconds())
 	e.intField("consecutive_failures", 3)
 	e.floatField("grace_period_seconds", h.Grace.Seconds())
-	if h.Command != "" {
+	switch {
+	case h.Command != "":
 		e.stringField("type", "COMMAND")
 		e.openKey("command", '{')
 		e.boolField("shell", true)
 		e.stringField("value", h.Command)
 		e.close('}')
-	} else {
+	case h.TCP:
+		e.stringField("type", "TCP")
+		e.openKey("tcp", '{')
+		e.stringField("protocol", "IPv4")
+		e.intField("port", int(h.Port))
+		e.close('}')
+	default:
 		e.stringField("type", "HTTP")
 		e.openKey("http", '{')
 		e.stringField("protocol", "IPv4")
-		e.stringField("scheme", "http")
+		e.stringField("scheme", cmp.Or(h.Scheme, "http"))
 		e.intField("port", int(h.Port))
 		e.stringField("path", h.Path)
 		e.openKey("statuses", '[')

@@ -198,13 +198,9 @@ func (e *encoder) executorV1(f *Framework, x executor) {
 	e.stringField("type", "DEFAULT")
 	e.idField("executor_id", x.id)
 	e.idField("framework_id", f.ID)
-	pod := Container{Type: "MESOS"}
-	if x.network != "" {
-		pod.Networks = []NetworkInfo{{Name: x.network}}
-	}
-	e.container(&pod)
+	e.container(&Container{Type: "MESOS", Networks: x.networks})
 	e.openKey("resources", '[')
-	e.resourcesV1(executorResources, "", cmp.Or(x.role, "*"))
+	e.resourcesV1(x.resources(), "", cmp.Or(x.role, "*"))
 	e.close(']')
 	e.close('}')
 	e.idField("agent_id", x.agentID)

@@ -67,6 +67,9 @@ func (c *Cluster) taskAdded(f *framework, t *Task) {
 // taskUpdated tells of a status. The state beside it is the task's own, which
 // may be newer. Of tasks on agents that it does not know a master says nothing.
 func (c *Cluster) taskUpdated(f *framework, t *Task, s *Status) {
+	if terminal(s.State) || s.State == TaskUnreachable {
+		c.tellSchedulers(f)
+	}
 	if a, ok := c.agents.get(t.AgentID); !ok || a.State != AgentRegistered {
 		return
 	}
@@ -101,18 +104,18 @@ func (c *Cluster) frameworkRemoved(f *framework) {
 }
 
 func (c *Cluster) agentAdded(a *Agent) {
+	c.tellSchedulers(nil)
 	c.publish(nil, "AGENT_ADDED", "agent_added", func(e *encoder) {
 		var used usage
-		seen := make(map[executor]bool)
+		var seen executors
 		for _, p := range c.nodes[a.ID].tasks.keys {
 			t, ok := p.framework.tasks.get(p.id)
 			if !ok || terminal(t.State) {
 				continue
 			}
 			used.add(t.Role, t.Resources)
-			if x := executorOf(t); x.id != "" && !seen[x] {
-				seen[x] = true
-				used.add(x.role, executorResources)
+			if t.ExecutorID != "" {
+				used.add(t.Role, seen.add(t))
 			}
 		}
 		e.key("agent")

@@ -12,18 +12,7 @@ func (c *Cluster) Free(agentID string) (Resources, error) {
 		return Resources{}, fmt.Errorf("sim: no agent %q to run on", agentID)
 	}
 	node := c.nodes[agentID]
-	free := a.Resources
-	for _, p := range node.tasks.keys {
-		t, ok := p.task()
-		if !ok || terminal(t.State) {
-			continue
-		}
-		free.CPUs -= t.Resources.CPUs
-		free.Mem -= t.Resources.Mem
-		free.Disk -= t.Resources.Disk
-		free.GPUs -= t.Resources.GPUs
-	}
-	free.Ports = nil
+	free := c.freeScalars(a)
 	for port := range a.Resources.Ports.merged().all() {
 		if _, held := node.ports[port]; held {
 			continue
@@ -35,4 +24,21 @@ func (c *Cluster) Free(agentID string) (Resources, error) {
 		}
 	}
 	return free, nil
+}
+
+// freeScalars is what is left without looking at the ports.
+func (c *Cluster) freeScalars(a *Agent) Resources {
+	free := a.Resources
+	free.Ports = nil
+	for _, p := range c.nodes[a.ID].tasks.keys {
+		t, ok := p.task()
+		if !ok || terminal(t.State) {
+			continue
+		}
+		free.CPUs -= t.Resources.CPUs
+		free.Mem -= t.Resources.Mem
+		free.Disk -= t.Resources.Disk
+		free.GPUs -= t.Resources.GPUs
+	}
+	return free
 }

@@ -8,18 +8,27 @@ import (
 
 // FromMarathon is a task as Marathon would have Mesos start it. FrameworkID
 // and AgentID are left to the caller. Networks lack their addresses; one
-// without a name is the bridge that Docker has on the agent.
+// without a name is the bridge that Docker has on the agent. The host ports of
+// a pod are its executor's.
 func FromMarathon(t *marathon.Task) Task {
 	d := &Discovery{Visibility: t.Discovery.Visibility, Name: t.Discovery.Name}
 	for _, p := range t.Discovery.Ports {
 		d.Ports = append(d.Ports, DiscoveryPort{Number: p.Number, Name: p.Name, Protocol: p.Protocol, Labels: marathonLabels(p.Labels)})
 	}
 	n := t.Needs
+	var ports, executorPorts Ports
+	if list := PortList(n.HostPorts...); t.Executor == "" {
+		ports = list
+	} else {
+		executorPorts = list
+	}
 	return Task{
-		ID:   t.ID,
-		Name: t.Name,
+		ID:            t.ID,
+		Name:          t.Name,
+		ExecutorID:    t.Executor,
+		ExecutorPorts: executorPorts,
 		Resources: Resources{
-			CPUs: n.CPUs, Mem: n.Mem, Disk: n.Disk, GPUs: float64(n.GPUs), Ports: PortList(n.HostPorts...),
+			CPUs: n.CPUs, Mem: n.Mem, Disk: n.Disk, GPUs: float64(n.GPUs), Ports: ports,
 		},
 		Labels:      marathonLabels(t.Labels),
 		Discovery:   d,
@@ -33,7 +42,7 @@ func marathonContainer(c *marathon.TaskContainer) *Container {
 	if c == nil {
 		return nil
 	}
-	out := &Container{Type: c.Type, Networks: marathonNetworks(c.Networks)}
+	out := &Container{Type: c.Type, Image: c.Image, Cached: c.Cached, Networks: marathonNetworks(c.Networks)}
 	for _, v := range c.Volumes {
 		out.Volumes = append(out.Volumes, Volume{v.Mode, v.ContainerPath, v.HostPath})
 	}
@@ -80,5 +89,6 @@ func marathonCheck(c *marathon.TaskCheck) *HealthCheck {
 	return &HealthCheck{
 		Grace: time.Duration(c.Grace) * time.Second, Interval: time.Duration(c.Interval) * time.Second,
 		Timeout: time.Duration(c.Timeout) * time.Second, Port: c.Port, Path: c.Path, Command: c.Command,
+		Scheme: c.Scheme, TCP: c.Scheme == "" && c.Command == "",
 	}
 }

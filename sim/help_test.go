@@ -87,7 +87,10 @@ func fullCluster(t testing.TB) *Cluster {
 	})
 	noError(t, err)
 	noError(t, c.SetHealth(f, web, false))
-	_, err = c.StartTask(Task{Name: "side", ExecutorID: "instance-pod.1", FrameworkID: f, AgentID: a0})
+	_, err = c.StartTask(Task{
+		Name: "side", ExecutorID: "instance-pod.1", FrameworkID: f, AgentID: a0,
+		Container: &Container{Type: "MESOS", Image: "i"}, HealthCheck: &HealthCheck{TCP: true, Port: 80},
+	})
 	noError(t, err)
 	_, err = c.StartTask(Task{Name: "away", FrameworkID: f, AgentID: a1})
 	noError(t, err)

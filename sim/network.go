@@ -51,6 +51,14 @@ func StandardNetworks() []Network {
 	}
 }
 
+// ExampleNetwork is a network that nobody has described: a part of
+// 10.128.0.0/9, another one for each number below 128.
+func ExampleNetwork(name string, number int) Network {
+	second := byte(128 + number%128)
+	prefix := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, second}), 16)
+	return Network{Name: name, Pools: []Pool{{Prefix: prefix, ShareBits: 8}}}
+}
+
 // held is the key of an address in use. agent is empty where the address is
 // the only one of its kind in the cluster.
 type held struct {
@@ -146,7 +154,7 @@ func (c *Cluster) hold(t *Task) {
 		}
 	}
 	if n, ok := c.nodes[t.AgentID]; ok {
-		for port := range t.Resources.Ports.all() {
+		for port := range t.hostPorts() {
 			n.ports[port] = struct{}{}
 		}
 	}
@@ -162,7 +170,7 @@ func (c *Cluster) release(t *Task) {
 		}
 	}
 	if n, ok := c.nodes[t.AgentID]; ok {
-		for port := range t.Resources.Ports.all() {
+		for port := range t.hostPorts() {
 			delete(n.ports, port)
 		}
 	}

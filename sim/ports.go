@@ -1,6 +1,10 @@
 package sim
 
-import "fmt"
+import (
+	"fmt"
+	"iter"
+	"slices"
+)
 
 // FreePorts gives n host ports of an agent that no task holds. It walks
 // through the agent's ranges in a circle, so that a port comes back as late as
@@ -53,12 +57,20 @@ func nth(ranges Ports, place int) uint16 {
 }
 
 // taken finds a port that another task of the agent has.
-func (c *Cluster) taken(a *Agent, ports Ports) (uint16, bool) {
+func (c *Cluster) taken(a *Agent, t *Task) (uint16, bool) {
 	held := c.nodes[a.ID].ports
-	for port := range ports.all() {
+	for port := range t.hostPorts() {
 		if _, ok := held[port]; ok {
 			return port, true
 		}
 	}
 	return 0, false
+}
+
+// hostPorts are those of the task, and of its executor.
+func (t *Task) hostPorts() iter.Seq[uint16] {
+	if len(t.ExecutorPorts) == 0 {
+		return t.Resources.Ports.all()
+	}
+	return slices.Concat(t.Resources.Ports, t.ExecutorPorts).all()
 }

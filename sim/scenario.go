@@ -28,6 +28,8 @@ type Scenario struct {
 		Tasks  float64 `yaml:"tasks"`
 		Agents float64 `yaml:"agents"`
 	} `yaml:"churn"`
+	// Marathon is how fast the instances come up that Marathon's API launches.
+	Marathon ScenarioMarathon `yaml:"marathon"`
 	// Steps are taken one after another.
 	Steps []Step `yaml:"steps"`
 }
@@ -40,6 +42,14 @@ type ScenarioNetwork struct {
 		Share    int          `yaml:"share"`    // length of the prefix that an agent gets
 		PerAgent bool         `yaml:"perAgent"` // a bridge
 	} `yaml:"pools"`
+}
+
+// ScenarioMarathon has the times of SchedulerOptions. Here 0 stands for the
+// usual time.
+type ScenarioMarathon struct {
+	Startup Duration `yaml:"startup"`
+	Healthy Duration `yaml:"healthy"`
+	Backoff Duration `yaml:"backoff"`
 }
 
 // ScenarioFramework is a scheduler.
@@ -104,6 +114,9 @@ func (s *Scenario) Check() error {
 	}
 	if s.Churn.Tasks < 0 || s.Churn.Agents < 0 {
 		fault("churn cannot be negative")
+	}
+	if s.Marathon.Startup < 0 || s.Marathon.Healthy < 0 || s.Marathon.Backoff < 0 {
+		fault("marathon: times cannot be negative")
 	}
 	for i, a := range s.Apps {
 		if a.Name == "" {

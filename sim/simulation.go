@@ -4,10 +4,13 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"toponym/sim/marathon"
 )
 
 // Simulation is a cluster with what moves it: apps, a life, masters, and a
@@ -17,6 +20,7 @@ type Simulation struct {
 	life    *Life
 	masters *Masters // nil where nobody serves the cluster
 	steps   []Step
+	times   ScenarioMarathon
 
 	mu   sync.Mutex
 	apps map[string]*App // by framework and name
@@ -26,7 +30,7 @@ type Simulation struct {
 // before Run is called.
 func NewSimulation(s *Scenario, o Options) (*Simulation, error) {
 	o.Seed = cmp.Or(o.Seed, s.Seed)
-	sim := &Simulation{Cluster: NewCluster(o), apps: make(map[string]*App), steps: s.Steps}
+	sim := &Simulation{Cluster: NewCluster(o), apps: make(map[string]*App), steps: s.Steps, times: s.Marathon}
 	apps, err := s.build(sim.Cluster)
 	if err != nil {
 		return nil, err
@@ -50,6 +54,17 @@ func (s *Simulation) Serve(o MastersOptions) (*Masters, error) {
 	m, err := NewMasters(s.Cluster, o)
 	s.masters = m
 	return m, err
+}
+
+// NewScheduler makes a Marathon for the cluster, whose API will be at addr.
+// What is launched through it comes up at the scenario's times.
+func (s *Simulation) NewScheduler(addr netip.AddrPort, o marathon.Settings) (*Scheduler, error) {
+	return NewScheduler(s.Cluster, SchedulerOptions{
+		Settings: o, Addr: addr,
+		Startup: cmp.Or(time.Duration(s.times.Startup), DefaultStartup),
+		Healthy: cmp.Or(time.Duration(s.times.Healthy), DefaultHealthy),
+		Backoff: cmp.Or(time.Duration(s.times.Backoff), DefaultBackoff),
+	})
 }
 
 // Life is what moves the tasks at random.
@@ -163,13 +178,27 @@ func (s *Simulation) findTasks(a Action) ([]Task, error) {
 		}
 		return out, nil
 	}
-	app, err := s.findApp(a.Framework, a.App)
-	if err != nil {
-		return nil, err
+	var framework string
+	if a.Framework != "" {
+		f, err := s.findFramework(a.Framework)
+		if err != nil {
+			return nil, err
+		}
+		framework = f.ID
 	}
 	for _, t := range s.Tasks() {
-		if t.FrameworkID == app.Task.FrameworkID && t.Name == app.Task.Name {
+		if t.Name == a.App && (framework == "" || t.FrameworkID == framework) {
 			out = append(out, t)
+		}
+	}
+	if len(out) == 0 { // it may have none now; those of a Scheduler are known by their tasks only
+		if _, err := s.findApp(a.Framework, a.App); err != nil {
+			return nil, err
+		}
+	}
+	for _, t := range out {
+		if t.FrameworkID != out[0].FrameworkID {
+			return nil, fmt.Errorf("sim: app %q of which framework?", a.App)
 		}
 	}
 	slices.SortFunc(out, func(a, b Task) int { return cmp.Or(a.since().Compare(b.since()), cmp.Compare(a.ID, b.ID)) })

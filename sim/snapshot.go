@@ -24,12 +24,6 @@ type view struct {
 	used                          usage
 }
 
-// executor runs the tasks of a pod, in the pod's network.
-type executor struct{ id, agentID, role, network string }
-
-// executorResources is what Marathon adds to a pod for its executor.
-var executorResources = Resources{CPUs: 0.1, Mem: 32, Disk: 10}
-
 // snapshot takes the present state, as far as it may be seen.
 func (c *Cluster) snapshot(sees func(framework string) bool) *snapshot {
 	c.mu.Lock()
@@ -93,28 +87,18 @@ func (s *snapshot) finish(sees func(framework string) bool) {
 	for i := range s.frameworks {
 		v := &s.frameworks[i]
 		v.tasks = slices.DeleteFunc(v.tasks, func(t *Task) bool { return !registered[t.AgentID] })
-		seen := make(map[executor]bool)
+		var seen executors
 		for _, t := range v.tasks {
 			if terminal(t.State) {
 				continue // it holds nothing any more
 			}
 			hold(v, t.AgentID, t.Role, t.Resources)
-			if x := executorOf(t); x.id != "" && !seen[x] {
-				seen[x] = true
-				v.executors = append(v.executors, x)
-				hold(v, x.agentID, x.role, executorResources)
+			if t.ExecutorID != "" {
+				hold(v, t.AgentID, t.Role, seen.add(t))
 			}
 		}
+		v.executors = seen.list
 	}
-}
-
-// executorOf gives the executor of a pod's task; it has no id for others.
-func executorOf(t *Task) executor {
-	x := executor{id: t.ExecutorID, agentID: t.AgentID, role: t.Role}
-	if len(t.Networks) > 0 {
-		x.network = t.Networks[0].Name
-	}
-	return x
 }
 
 func shuffle[T any](rng *rand.Rand, s []T) {

@@ -10,8 +10,8 @@ const startup = 250 * time.Millisecond
 
 // firstStatuses makes the statuses of a task that comes up now.
 func (c *Cluster) firstStatuses(t *Task, a *Agent) []Status {
-	container, parent := c.uuid(), ""
-	if t.ExecutorID != "" {
+	container, parent := c.uuid(), t.parent
+	if t.ExecutorID != "" && parent == "" {
 		parent = c.uuid()
 	}
 	s := firstStatuses(t, a.Addr.Addr(), container, parent, c.now())

@@ -38,6 +38,10 @@ type Task struct {
 	Container   *Container
 	HealthCheck *HealthCheck
 
+	// ExecutorPorts are host ports that the executor of a pod holds. The first
+	// task of the pod has them, the others have none.
+	ExecutorPorts Ports
+
 	// Networks says where the task's addresses are. Without any it shares its
 	// agent's network and shows the agent's address, as Mesos does. A network
 	// without an address gets one, see Cluster.AddNetwork.
@@ -46,6 +50,8 @@ type Task struct {
 	// Statuses, oldest first. When empty, StartTask writes the two that every
 	// running task has: TASK_STARTING and TASK_RUNNING.
 	Statuses []Status
+
+	parent string // the container of the pod, where another task of it is there
 }
 
 // docker tells whether the Docker containerizer runs the task.
@@ -115,6 +121,8 @@ type Container struct {
 	Type     string // DOCKER or MESOS
 	Volumes  []Volume
 	Docker   *Docker
+	Image    string        // a Docker image that the Mesos containerizer runs; none when empty
+	Cached   bool          // Image may come from the agent's cache
 	Networks []NetworkInfo // what was asked for: names and mappings, no addresses
 }
 
@@ -130,11 +138,13 @@ type Docker struct {
 	ForcePull    bool
 }
 
-// HealthCheck is a health check over HTTP, or by a command.
+// HealthCheck is a health check over HTTP, over TCP or by a command.
 type HealthCheck struct {
 	Interval, Timeout, Grace time.Duration
 	Port                     uint16
 	Path                     string
+	Scheme                   string // http when empty
+	TCP                      bool   // only whether the port is open
 	Command                  string // instead of HTTP when not empty
 }
 

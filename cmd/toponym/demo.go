@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net"
-	"net/http"
 	"net/netip"
 	"time"
 
@@ -25,13 +25,16 @@ func demo(ctx context.Context, args []string, env environment) int {
 	masterAt := fs.String("master", "127.0.0.1:5050", "where the simulated master listens")
 	dnsAt := fs.String("dns", "127.0.0.1:8053", "where DNS is answered, UDP and TCP")
 	httpAt := fs.String("http", "127.0.0.1:8123", "where HTTP is answered")
+	marathonAt := fs.String("marathon", demoMarathon, "where the simulated Marathon has its API; \"off\" for nowhere")
 	every := fs.Duration("every", 10*time.Second, "how often an instance of an app moves")
 	verbose := verbosity(fs)
 	if status, done := parse(fs, args, env.stderr); done {
 		return status
 	}
 	log := newLog(env.stderr, *verbose)
-	if err := runDemo(ctx, demoOptions{*masterAt, *dnsAt, *httpAt, *every}, env, log); err != nil {
+	o := demoOptions{master: *masterAt, dns: *dnsAt, http: *httpAt, marathon: *marathonAt, every: *every}
+	fs.Visit(func(f *flag.Flag) { o.marathonWanted = o.marathonWanted || f.Name == "marathon" })
+	if err := runDemo(ctx, o, env, log); err != nil {
 		log.Error(err)
 		return statusFailed
 	}
@@ -39,8 +42,29 @@ func demo(ctx context.Context, args []string, env environment) int {
 }
 
 type demoOptions struct {
-	master, dns, http string
-	every             time.Duration
+	master, dns, http, marathon string
+	marathonWanted              bool // the user chose the address
+	every                       time.Duration
+}
+
+// demoMarathon is where everybody looks for a Marathon.
+const demoMarathon = "127.0.0.1:8080"
+
+// listenMarathon opens the port of Marathon's API. Its usual port is that of
+// many other programs, so the demo goes on without it where nobody asked for it.
+func (o demoOptions) listenMarathon(log logrus.FieldLogger) (net.Listener, error) {
+	if o.marathon == "off" {
+		return nil, nil
+	}
+	l, err := net.Listen("tcp", o.marathon)
+	switch {
+	case err == nil:
+		return l, nil
+	case o.marathonWanted:
+		return nil, fmt.Errorf("-marathon: %w", err)
+	}
+	log.Warnf("Marathon's API is not served: %v (-marathon chooses another address)", err)
+	return nil, nil
 }
 
 func runDemo(ctx context.Context, o demoOptions, env environment, log logrus.FieldLogger) error {
@@ -60,6 +84,13 @@ func runDemo(ctx context.Context, o demoOptions, env environment, log logrus.Fie
 		return fmt.Errorf("the simulated master cannot listen: %w (is a Mesos master running here? -master chooses another address)", err)
 	}
 	defer l.Close()
+	m, err := o.listenMarathon(log)
+	if err != nil {
+		return err
+	}
+	if m != nil {
+		defer m.Close()
+	}
 	masterAt, err := netip.ParseAddrPort(l.Addr().String())
 	if err != nil {
 		return err
@@ -80,43 +111,52 @@ func runDemo(ctx context.Context, o demoOptions, env environment, log logrus.Fie
 	}
 
 	cluster := sim.NewDemo(sim.DemoOptions{Seed: 1, Every: o.every})
-	web := &http.Server{
-		Handler:           sim.NewMaster(cluster.Cluster, sim.MasterOptions{Addr: masterAt}),
-		ReadHeaderTimeout: 5 * time.Second,
-	}
-	announce(env, s, masterAt, o.every)
+	announce(env, s, masterAt, m, o.every)
 
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return cluster.Run(ctx) })
-	g.Go(func() error {
-		if err := web.Serve(l); err != http.ErrServerClosed {
-			return err
-		}
-		return nil
-	})
-	g.Go(func() error { <-ctx.Done(); return web.Close() })
+	serveHandler(ctx, g, l, sim.NewMaster(cluster.Cluster, sim.MasterOptions{Addr: masterAt}))
+	if m != nil {
+		serveHandler(ctx, g, m, cluster.Marathon())
+	}
 	g.Go(func() error { return s.run(ctx) })
 	return g.Wait()
 }
 
 // announce says what runs and what to try.
-func announce(env environment, s *server, masterAt netip.AddrPort, every time.Duration) {
+func announce(env environment, s *server, masterAt netip.AddrPort, marathonAt net.Listener, every time.Duration) {
 	dns := s.dnsAddr()
-	fmt.Fprintf(env.stdout, `A simulated Mesos cluster runs in this process.
+	ask := fmt.Sprintf("dig @%s -p %d", dns.Addr(), dns.Port())
+	w := env.stdout
+	fmt.Fprintf(w, `A simulated Mesos cluster runs in this process.
 
-  master   http://%s/master/state
-  DNS      %s, UDP and TCP
-  HTTP     http://%s/
-
+  master    http://%s/master/state
+  DNS       %s, UDP and TCP
+  HTTP      http://%s/
+`, masterAt, dns, s.http.Addr())
+	if marathonAt != nil {
+		fmt.Fprintf(w, "  Marathon  http://%s/v2/apps\n", marathonAt.Addr())
+	}
+	fmt.Fprintf(w, `
 Three instances on a Calico network, and a service with its port:
 
-  dig @%[4]s -p %[5]d nginx.marathon.mesos
-  dig @%[4]s -p %[5]d _http._tcp.api.marathon.mesos SRV
+  %[1]s nginx.marathon.mesos
+  %[1]s _http._tcp.api.marathon.mesos SRV
 
-Every %[6]v an instance of this app moves. Look twice:
+Every %[2]v an instance of this app moves. Look twice:
 
-  dig @%[4]s -p %[5]d cart-shop.marathon.mesos
+  %[1]s cart-shop.marathon.mesos
+`, ask, every)
+	if marathonAt != nil {
+		fmt.Fprintf(w, `
+Start an app of your own, and ask for it two seconds later:
 
-Stop with Ctrl-C.
-`, masterAt, dns, s.http.Addr(), dns.Addr(), dns.Port(), every)
+  curl -d '%[2]s' http://%[3]s/v2/apps
+  %[1]s hello.marathon.mesos
+`, ask, helloApp, marathonAt.Addr())
+	}
+	fmt.Fprint(w, "\nStop with Ctrl-C.\n")
 }
+
+// helloApp is a definition short enough to be typed.
+const helloApp = `{"id": "/hello", "cmd": "serve", "instances": 2, "ipAddress": {"networkName": "calico"}}`

@@ -25,7 +25,7 @@ const maxDefinition = 4 << 20
 
 const previewAbout = `toponym preview FILE says which names and records the instances of a Marathon app would get.
 
-FILE is an app definition or a group of them, in the form of Marathon 1.4 or 1.5; - reads it from the input. Addresses,
+FILE is an app definition or a group of them, in the form of Marathon 1.4 or 1.5, or a pod; - reads it from the input. Addresses,
 ports and task ids are examples. What is wrong with a definition is said as Marathon says it, with exit status 1.`
 
 // previewFlags are the flags of the command.
@@ -46,7 +46,7 @@ func preview(_ context.Context, args []string, env environment) int {
 	fs.StringVar(&o.defaultNetwork, "default-network", "", "Marathon's --default_network_name")
 	fs.IntVar(&o.instances, "instances", 0, "how many instances to show, in place of what the definition says")
 	fs.Var(&o.networks, "network", "where a network has its addresses, NAME=PREFIX[,PREFIX]; can be repeated")
-	fs.StringVar(&o.ids, "task-ids", "", "ids of the instances, with commas between them, in place of made up ones")
+	fs.StringVar(&o.ids, "task-ids", "", "ids of the tasks, or of a pod's instances, with commas between them, in place of made up ones")
 	fs.BoolVar(&o.names, "task-names", false, "list the names only, task by task, without their records")
 	fs.BoolVar(&o.json, "json", false, "write JSON")
 	file, status, done := parseWithFile(fs, args, env.stderr)
@@ -95,12 +95,7 @@ func runPreview(file string, o previewFlags, env environment) error {
 		return err
 	}
 	settings := marathon.Settings{DefaultNetworkName: o.defaultNetwork}
-	apps, ok, err := marathon.ParseGroup(data, settings)
-	if err == nil && !ok {
-		var a *marathon.App
-		a, err = marathon.Parse(data, settings)
-		apps = []*marathon.App{a}
-	}
+	apps, err := parseDefinition(data, settings)
 	if err != nil {
 		return complain(file, err, o.json, env)
 	}
@@ -117,6 +112,18 @@ func runPreview(file string, o previewFlags, env environment) error {
 		return writeJSON(env.stdout, map[string]any{"apps": shown})
 	}
 	return writePreviews(env.stdout, shown, o.names)
+}
+
+// parseDefinition reads a group, a pod or an app, by what it has.
+func parseDefinition(data []byte, s marathon.Settings) ([]*marathon.App, error) {
+	if apps, ok, err := marathon.ParseGroup(data, s); ok || err != nil {
+		return apps, err
+	}
+	a, ok, err := marathon.ParsePod(data, s)
+	if !ok && err == nil {
+		a, err = marathon.Parse(data, s)
+	}
+	return []*marathon.App{a}, err
 }
 
 // previewOptions are those of the server that the settings are for.

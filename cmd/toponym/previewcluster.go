@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,34 +20,8 @@ import (
 // then read like that of any other: so a preview knows all that the server
 // knows, and nothing else.
 
-// exampleNetwork is where the containers of a network have their addresses.
-type exampleNetwork struct {
-	prefixes []netip.Prefix
-	share    int  // of an agent: 2^share addresses
-	bridge   bool // each agent has all of them
-}
-
-// exampleNetworks are the networks of the examples in the documentation of
-// Marathon, DC/OS and Calico, and the bridges of the two containerizers.
-var exampleNetworks = map[string]exampleNetwork{
-	"calico":       {prefixes("192.168.0.0/16"), 6, false},
-	"dcos":         {prefixes("9.128.0.0/9"), 8, false},
-	"dcos-1":       {prefixes("9.0.0.0/10"), 8, false},
-	"dcos6":        {prefixes("9.64.0.0/10", "fd01:b::/64"), 8, false},
-	"":             {prefixes("172.17.0.0/16"), 0, true},
-	"mesos-bridge": {prefixes("172.31.254.0/24"), 0, true},
-}
-
-func prefixes(list ...string) []netip.Prefix {
-	var out []netip.Prefix
-	for _, s := range list {
-		out = append(out, netip.MustParsePrefix(s))
-	}
-	return out
-}
-
 // networkFlag is the flag -network.
-type networkFlag map[string]exampleNetwork
+type networkFlag map[string]sim.Network
 
 func (f *networkFlag) String() string { return "" }
 
@@ -55,16 +30,23 @@ func (f *networkFlag) Set(s string) error {
 	if !ok || name == "" {
 		return fmt.Errorf("%q is not NAME=PREFIX", s)
 	}
-	n := exampleNetwork{share: 8}
+	n := sim.Network{Name: name}
 	for part := range strings.SplitSeq(list, ",") {
 		p, err := netip.ParsePrefix(part)
 		if err != nil {
 			return err
 		}
-		if p.Addr().BitLen()-p.Bits() < n.share {
-			return fmt.Errorf("%v is too small: it takes %d bits", p, n.share)
+		size := p.Addr().BitLen() - p.Bits()
+		if size < 8 {
+			return fmt.Errorf("%v is too small: it takes 8 bits", p)
 		}
-		n.prefixes = append(n.prefixes, p.Masked())
+		// Each agent has a share: of 256 addresses, or of fewer where there
+		// would not be enough for many agents.
+		pool := sim.Pool{Prefix: p.Masked(), ShareBits: min(max(size-8, 2), 8)}
+		if p.Addr().Is6() {
+			pool.ShowBits = p.Bits() // Mesos shows it for IPv6
+		}
+		n.Pools = append(n.Pools, pool)
 	}
 	if *f == nil {
 		*f = networkFlag{}
@@ -73,63 +55,69 @@ func (f *networkFlag) Set(s string) error {
 	return nil
 }
 
-// addresses are those of the first container that an agent has on a network,
-// as Mesos shows them: IPv6 ones with the length of their network. Networks
-// that nobody knows are taken from 10.128.0.0/9, one after the other.
-func (p *previewer) addresses(network string, agent int) []netip.Prefix {
-	n, ok := p.flags.networks[network]
-	if !ok {
-		n, ok = exampleNetworks[network]
+// addNetworks makes known where an app's containers have their addresses: by
+// the flags, as in the examples of the documentation of Marathon, DC/OS and
+// Calico, or anywhere.
+func (p *previewer) addNetworks(c *sim.Cluster, a *marathon.App) {
+	known := map[string]bool{}
+	add := func(n sim.Network) { known[n.Name] = true; c.AddNetwork(n) }
+	for _, n := range sim.StandardNetworks() {
+		add(n)
 	}
-	if !ok {
-		if _, known := p.unknown[network]; !known {
-			p.unknown[network] = len(p.unknown)
+	for _, n := range p.flags.networks {
+		add(n)
+	}
+	for _, n := range a.Networks {
+		if known[n.Name] || n.Mode != marathon.ModeContainer {
+			continue
 		}
-		second := byte(128 + p.unknown[network]%128)
-		n = exampleNetwork{[]netip.Prefix{netip.PrefixFrom(netip.AddrFrom4([4]byte{10, second}), 16)}, 8, false}
-	}
-	var out []netip.Prefix
-	for _, prefix := range n.prefixes {
-		at := uint64(2)
-		if !n.bridge {
-			at += uint64(agent) << n.share
+		if _, ok := p.unknown[n.Name]; !ok {
+			p.unknown[n.Name] = len(p.unknown)
 		}
-		a := offset(prefix.Addr(), at)
-		bits := a.BitLen()
-		if a.Is6() {
-			bits = prefix.Bits()
-		}
-		out = append(out, netip.PrefixFrom(a, bits))
+		add(sim.ExampleNetwork(n.Name, p.unknown[n.Name]))
 	}
-	return out
-}
-
-// offset gives the address n places after a.
-func offset(a netip.Addr, n uint64) netip.Addr {
-	b := a.AsSlice()
-	for i := len(b) - 1; i >= 0 && n > 0; i-- {
-		n += uint64(b[i])
-		b[i] = byte(n)
-		n >>= 8
-	}
-	out, _ := netip.AddrFromSlice(b)
-	return out
 }
 
 // previewMaster is where the simulated master would be.
 var previewMaster = netip.MustParseAddrPort("10.0.0.254:5050")
 
+// agentAddr is the address of the agent that an instance is shown on.
+func agentAddr(instance int) netip.Addr {
+	n := instance + 1
+	return netip.AddrFrom4([4]byte{10, 0, byte(n >> 8), byte(n)})
+}
+
+// previewTask is a task that was started, with the networks as they were
+// asked for.
+type previewTask struct {
+	sim.Task
+	agent netip.Addr
+	ports []uint16 // of the agent
+}
+
+// hostPortsOf are those of its instance's host ports that a task tells of: all
+// of an app, and of a pod those of its own container.
+func hostPortsOf(t *marathon.Task, all []uint16) []uint16 {
+	if t.Executor == "" {
+		return all
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(p uint16) bool {
+		return !slices.ContainsFunc(t.Discovery.Ports, func(d marathon.DiscoveryPort) bool { return d.Number == p })
+	})
+}
+
 // start runs instances of an app on a cluster of their own, each on another
 // agent, and gives what its master says.
-func (p *previewer) start(a *marathon.App, ids []string) (*state.Snapshot, []sim.Task, error) {
+func (p *previewer) start(a *marathon.App, ids []string) (*state.Snapshot, []previewTask, error) {
 	c := sim.NewCluster(sim.Options{Name: "preview", Now: func() time.Time { return time.Unix(1767225600, 0) }})
+	p.addNetworks(c, a)
 	framework, err := c.AddFramework(sim.Framework{ID: "preview-0000", Name: p.flags.framework, Hostname: "10.0.0.253"})
 	if err != nil {
 		return nil, nil, err
 	}
-	var tasks []sim.Task
+	var tasks []previewTask
 	for i, id := range ids {
-		addr := offset(netip.MustParseAddr("10.0.0.0"), uint64(i)+1)
+		addr := agentAddr(i)
 		agent, err := c.AddAgent(sim.Agent{
 			ID: fmt.Sprintf("preview-S%d", i), Addr: netip.AddrPortFrom(addr, 5051),
 			Resources: sim.Resources{CPUs: 1 << 20, Mem: 1 << 30, Disk: 1 << 30, GPUs: 1 << 20, Ports: sim.Ports{{First: 1, Last: 65535}}},
@@ -137,29 +125,51 @@ func (p *previewer) start(a *marathon.App, ids []string) (*state.Snapshot, []sim
 		if err != nil {
 			return nil, nil, err
 		}
-		ports := a.Needs().HostPorts
-		for n, next := 0, uint16(31000); n < len(ports); n++ {
-			if ports[n] == 0 {
-				ports[n] = next
-				next++
-			}
-		}
-		mt, err := a.Task(id, ports)
+		list, err := a.Tasks(id, examplePorts(a.Needs().HostPorts))
 		if err != nil {
 			return nil, nil, err
 		}
-		t := sim.FromMarathon(mt)
-		t.FrameworkID, t.AgentID = framework, agent
-		for n := range t.Networks {
-			t.Networks[n].Addresses = p.addresses(t.Networks[n].Name, i)
+		var networks []sim.NetworkInfo // of the first task: those of a pod share them
+		for n, mt := range list {
+			t := sim.FromMarathon(mt)
+			t.FrameworkID, t.AgentID = framework, agent
+			if n > 0 {
+				t.Networks = networks
+			}
+			id, err := c.StartTask(t)
+			if err != nil {
+				return nil, nil, err
+			}
+			if started, ok := c.Task(framework, id); ok && n == 0 {
+				networks = inOrder(started.Networks, t.Networks)
+			}
+			t.Networks = networks
+			tasks = append(tasks, previewTask{t, addr, hostPortsOf(mt, list[0].Needs.HostPorts)})
 		}
-		if _, err := c.StartTask(t); err != nil {
-			return nil, nil, err
-		}
-		tasks = append(tasks, t)
 	}
 	s, err := stateOf(c)
 	return s, tasks, err
+}
+
+// examplePorts gives a number to each port that may have any.
+func examplePorts(wanted []uint16) []uint16 {
+	out, next := slices.Clone(wanted), uint16(31000)
+	for i := range out {
+		for ; out[i] == 0; next++ {
+			if !slices.Contains(out, next) {
+				out[i] = next
+			}
+		}
+	}
+	return out
+}
+
+// inOrder sorts networks as they were asked for: Mesos does not keep that.
+func inOrder(list, asked []sim.NetworkInfo) []sim.NetworkInfo {
+	at := func(n sim.NetworkInfo) int {
+		return slices.IndexFunc(asked, func(a sim.NetworkInfo) bool { return a.Name == n.Name })
+	}
+	return slices.SortedStableFunc(slices.Values(list), func(a, b sim.NetworkInfo) int { return at(a) - at(b) })
 }
 
 // stateOf asks a simulated master for its state and reads it.

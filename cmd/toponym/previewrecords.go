@@ -10,7 +10,6 @@ import (
 	"text/tabwriter"
 
 	"toponym/records"
-	"toponym/sim"
 	"toponym/sim/marathon"
 	"toponym/state"
 )
@@ -25,7 +24,8 @@ type previewer struct {
 // appPreview is what an app would get.
 type appPreview struct {
 	ID       string `json:"id"`
-	TaskName string `json:"taskName"`
+	TaskName string `json:"taskName"` // of a pod the name that its DiscoveryInfo has
+	Pod      bool   `json:"pod,omitempty"`
 
 	Records []record      `json:"records"` // of names that its instances share
 	Tasks   []taskPreview `json:"tasks"`
@@ -54,7 +54,7 @@ type record struct {
 }
 
 func (p *previewer) app(a *marathon.App) (appPreview, error) {
-	out := appPreview{ID: a.ID, TaskName: a.TaskName(), Records: []record{}}
+	out := appPreview{ID: a.ID, TaskName: a.TaskName(), Pod: a.IsPod(), Records: []record{}}
 	n, err := p.flags.instancesOf(a)
 	if err != nil {
 		return out, err
@@ -67,7 +67,12 @@ func (p *previewer) app(a *marathon.App) (appPreview, error) {
 	if err != nil {
 		return out, err
 	}
-	owners := map[string]int{} // instances by name
+	ids = ids[:0]
+	for _, t := range tasks {
+		ids = append(ids, t.ID)
+	}
+	shownTasks := n * len(tasks) / max(n, 2)
+	owners := map[string]int{} // tasks by name
 	var each []map[string][]record
 	none := p.build(snapshot, nil, nil)
 	for i := range ids {
@@ -77,15 +82,15 @@ func (p *previewer) app(a *marathon.App) (appPreview, error) {
 		}
 		each = append(each, names)
 	}
-	all := p.build(snapshot, ids[:n], none)
+	all := p.build(snapshot, ids[:shownTasks], none)
 	for name, list := range all {
 		if owners[name] > 1 {
 			out.Records = append(out.Records, list...)
 		}
 	}
 	sortRecords(out.Records)
-	for i, t := range tasks[:n] {
-		shown := newTaskPreview(t, i)
+	for i, t := range tasks[:shownTasks] {
+		shown := newTaskPreview(t)
 		for name, list := range each[i] {
 			if owners[name] == 1 {
 				shown.Records = append(shown.Records, list...)
@@ -94,14 +99,19 @@ func (p *previewer) app(a *marathon.App) (appPreview, error) {
 		sortRecords(shown.Records)
 		out.Tasks = append(out.Tasks, shown)
 	}
-	out.Omitted = p.omitted(snapshot, ids[:n])
+	out.Omitted = p.omitted(snapshot, ids[:shownTasks])
 	return out, nil
 }
 
-// taskIDs are the ids that the user gave, and made up ones after them.
+// taskIDs are the ids that the user gave, and made up ones after them. Of a
+// pod they are those of its instances; the id of one of their tasks will do.
 func (p *previewer) taskIDs(a *marathon.App, n int) []string {
 	var ids []string
 	for id := range strings.SplitSeq(p.flags.ids, ",") {
+		if before, after, ok := strings.Cut(id, ".instance-"); ok && a.IsPod() {
+			uuid, _, _ := strings.Cut(after, ".")
+			id = before + ".instance-" + uuid
+		}
 		if id != "" && len(ids) < n && !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
@@ -181,13 +191,8 @@ func sortRecords(list []record) {
 	})
 }
 
-func newTaskPreview(t sim.Task, agent int) taskPreview {
-	out := taskPreview{ID: t.ID, Agent: offset(netip.MustParseAddr("10.0.0.0"), uint64(agent)+1), Records: []record{}}
-	for _, r := range t.Resources.Ports {
-		for p := int(r.First); p <= int(r.Last); p++ {
-			out.HostPorts = append(out.HostPorts, uint16(p))
-		}
-	}
+func newTaskPreview(t previewTask) taskPreview {
+	out := taskPreview{ID: t.ID, Agent: t.agent, HostPorts: t.ports, Records: []record{}}
 	for _, n := range t.Networks {
 		for _, a := range n.Addresses {
 			out.Addresses = append(out.Addresses, netAddress{n.Name, a.Addr()})
@@ -203,7 +208,11 @@ func writePreviews(w io.Writer, apps []appPreview, namesOnly bool) error {
 		if i > 0 {
 			fmt.Fprintln(tw)
 		}
-		fmt.Fprintf(tw, "%s: task %s\n", a.ID, a.TaskName)
+		what := "task"
+		if a.Pod {
+			what = "pod"
+		}
+		fmt.Fprintf(tw, "%s: %s %s\n", a.ID, what, a.TaskName)
 		write := func(list []record) {
 			last := ""
 			for _, r := range list {

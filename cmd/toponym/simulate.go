@@ -5,7 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"net"
-	"net/http"
+	"net/netip"
 	"os"
 	"time"
 
@@ -13,11 +13,13 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"toponym/sim"
+	"toponym/sim/marathon"
 )
 
 // simulateOptions are the flags of simulate, as they were typed.
 type simulateOptions struct {
 	scenario, listen, control, zk string
+	marathon, defaultNetwork      string
 	cert, key, credentials        string
 	tasks, agents, masters        int
 	seed                          uint64
@@ -59,6 +61,8 @@ func (o *simulateOptions) define(fs *flag.FlagSet) {
 	fs.StringVar(&o.listen, "listen", "127.0.0.1:5050", "where the first master listens; the others have the ports after it")
 	fs.IntVar(&o.masters, "masters", 1, "how many masters there are")
 	fs.StringVar(&o.control, "control", "", "where the control API listens beside the masters' /sim/, so that it outlives them")
+	fs.StringVar(&o.marathon, "marathon", "", "where a simulated Marathon has its API, such as `127.0.0.1:8080`; its apps run on the cluster")
+	fs.StringVar(&o.defaultNetwork, "default-network", "", "Marathon's --default_network_name")
 	fs.StringVar(&o.zk, "zk", "", "a ZooKeeper to announce the masters in, such as `zk://127.0.0.1:2181/mesos`")
 	fs.StringVar(&o.cert, "cert", "", "a certificate: the masters speak HTTPS")
 	fs.StringVar(&o.key, "key", "", "its key")
@@ -91,35 +95,62 @@ func runSimulate(ctx context.Context, o simulateOptions, env environment, log lo
 	if err != nil {
 		return err
 	}
-	var control *http.Server
-	var controlListener net.Listener
-	if o.control != "" {
-		if controlListener, err = net.Listen("tcp", o.control); err != nil {
-			return fmt.Errorf("-control: %w", err)
-		}
-		control = &http.Server{Handler: s.Control(), ReadHeaderTimeout: 5 * time.Second}
-	}
-	if err := masters.Listen(); err != nil {
-		if controlListener != nil {
-			controlListener.Close()
-		}
+	control, err := listenIf("-control", o.control)
+	if err != nil {
 		return err
 	}
-	describeSimulation(env, s, masters, m.TLS != nil, controlListener)
+	defer control.close()
+	api, err := listenIf("-marathon", o.marathon)
+	if err != nil {
+		return err
+	}
+	defer api.close()
+	var scheduler *sim.Scheduler
+	if api.Listener != nil {
+		at, err := netip.ParseAddrPort(api.Addr().String())
+		if err != nil {
+			return err
+		}
+		if scheduler, err = s.NewScheduler(at, marathon.Settings{DefaultNetworkName: o.defaultNetwork}); err != nil {
+			return err
+		}
+	}
+	if err := masters.Listen(); err != nil {
+		return err
+	}
+	describeSimulation(env, s, masters, m.TLS != nil, control.Listener, api.Listener)
 
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return masters.Run(ctx) })
 	g.Go(func() error { return s.Run(ctx) })
-	if control != nil {
-		g.Go(func() error {
-			if err := control.Serve(controlListener); err != http.ErrServerClosed {
-				return err
-			}
-			return nil
-		})
-		g.Go(func() error { <-ctx.Done(); return control.Close() })
+	if control.Listener != nil {
+		serveHandler(ctx, g, control, s.Control())
+	}
+	if scheduler != nil {
+		g.Go(func() error { return scheduler.Run(ctx) })
+		serveHandler(ctx, g, api, scheduler)
 	}
 	return g.Wait()
+}
+
+// optional is a listener, or none.
+type optional struct{ net.Listener }
+
+func listenIf(flag, address string) (optional, error) {
+	if address == "" {
+		return optional{}, nil
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return optional{}, fmt.Errorf("%s: %w", flag, err)
+	}
+	return optional{l}, nil
+}
+
+func (o optional) close() {
+	if o.Listener != nil {
+		o.Close()
+	}
 }
 
 // readScenario gives the file's scenario with what the flags say; without a

@@ -45,6 +45,7 @@ func TestSimulateCommandLine(t *testing.T) {
 		{"-recovery -1s", "-recovery"},
 		{"-max-subscribers 0", "-max-subscribers"},
 		{"-listen 127.0.0.1:0 -control nowhere", "-control"},
+		{"-listen 127.0.0.1:0 -marathon nowhere", "-marathon"},
 		{"-listen 192.0.2.1:1 -credentials " + one, "192.0.2.1"},
 	} {
 		got := runWith(t, append([]string{"simulate"}, strings.Fields(tc.args)...)...)
@@ -89,7 +90,7 @@ func TestSimulate(t *testing.T) {
 	var out, log screen
 	done := make(chan int)
 	go func() {
-		done <- run(ctx, []string{"simulate", "--listen", "127.0.0.1:0", "--masters", "2", "--tasks", "40", "--churn", "200/s", "--agent-churn", "5/s"}, nil, &out, &log)
+		done <- run(ctx, []string{"simulate", "--listen", "127.0.0.1:0", "--masters", "2", "--tasks", "40", "--churn", "200/s", "--agent-churn", "5/s", "--marathon", "127.0.0.1:0"}, nil, &out, &log)
 	}()
 	eventually(t, func() bool { return strings.Contains(out.String(), "Ctrl-C") }, "it does not say what runs: %v", &log)
 	text := out.String()
@@ -111,6 +112,17 @@ func TestSimulate(t *testing.T) {
 		return o
 	}
 	eventually(t, func() bool { return status().Steps > 20 }, "nothing happens")
+	before := status().Tasks
+	api := regexp.MustCompile(`http://\S+/v2/apps`).FindString(text)
+	resp, err := http.Post(api, "application/json", strings.NewReader(`{"id": "hello", "cmd": "x", "instances": 200}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusCreated {
+		t.Errorf("%s: %s", api, resp.Status)
+	}
+	eventually(t, func() bool { return status().Tasks > before+100 }, "the app does not run")
 	cancel()
 	select {
 	case code := <-done:

@@ -126,7 +126,7 @@ func readCredentials(file string) (sim.Auth, error) {
 }
 
 // describeSimulation says what runs and what to try.
-func describeSimulation(env environment, s *sim.Simulation, m *sim.Masters, https bool, control net.Listener) {
+func describeSimulation(env environment, s *sim.Simulation, m *sim.Masters, https bool, control, marathon net.Listener) {
 	scheme := "http"
 	if https {
 		scheme = "https"
@@ -146,6 +146,9 @@ func describeSimulation(env environment, s *sim.Simulation, m *sim.Masters, http
 		at = "http://" + control.Addr().String()
 	}
 	fmt.Fprintf(w, "  control    %s/sim/status\n", at)
+	if marathon != nil {
+		fmt.Fprintf(w, "  Marathon   http://%s/v2/apps\n", marathon.Addr())
+	}
 	writeTries(w, fmt.Sprintf("%s://%s", scheme, m.Addr(max(m.Leader(), 0))), at)
 }
 

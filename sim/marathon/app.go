@@ -41,6 +41,8 @@ type App struct {
 	User                       string            `json:"user,omitempty"`
 	Version                    string            `json:"version,omitempty"` // set by a Marathon
 	VersionInfo                *VersionInfo      `json:"versionInfo,omitzero"`
+
+	pod *Pod // not nil: this stands for a pod
 }
 
 // VersionInfo says when an app changed in which way.

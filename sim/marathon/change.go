@@ -28,7 +28,8 @@ type problem struct {
 func (p *problem) Error() string { return http.StatusText(p.status) }
 
 func failure(status int, format string, args ...any) error {
-	return &problem{status, map[string]string{"message": fmt.Sprintf(format, args...)}}
+	message := strings.ToValidUTF8(fmt.Sprintf(format, args...), "\uFFFD") // a query may be anything
+	return &problem{status, map[string]string{"message": message}}
 }
 
 // locked is the answer while another deployment changes the same app.
@@ -91,7 +92,7 @@ func (m *Marathon) apply(c change, force bool) (*deployment, error) {
 		if c[id] == nil {
 			m.remove(id)
 		} else {
-			m.put(c[id], d.version)
+			m.put(c[id], d.version, nil)
 		}
 		m.locks[id] = d
 	}
@@ -130,8 +131,8 @@ func (c change) removes(id string) bool {
 	return ok && a == nil
 }
 
-// put makes a the definition of its app.
-func (m *Marathon) put(a *App, version string) {
+// put makes a the definition of its app, whose instances may run already.
+func (m *Marathon) put(a *App, version string, running []string) {
 	e := m.apps[a.ID]
 	next := *a
 	next.Version = version
@@ -151,6 +152,9 @@ func (m *Marathon) put(a *App, version string) {
 		}
 	}
 	e.app = &next
+	for _, id := range running {
+		e.tasks = append(e.tasks, run{id, next.VersionInfo.LastConfigChangeAt})
+	}
 	e.history = append(e.history, &next)
 	if len(e.history) > maxVersions {
 		e.history = e.history[1:]
@@ -189,6 +193,9 @@ func configOf(a *App) []byte {
 	b, err := json.Marshal(&plain, json.Deterministic(true))
 	if err != nil {
 		return nil // an App is made of what was read as JSON
+	}
+	if a.pod != nil {
+		return append(b, a.pod.config()...)
 	}
 	return b
 }

@@ -20,13 +20,13 @@ type fake struct {
 	t      testing.TB
 	room   int // for tasks
 	state  string
-	tasks  map[string]*Task
+	tasks  map[string][]*Task // by instance
 	ports  map[uint16]string
 	launch []string // task ids in the order of their starts and ends
 }
 
 func newFake(t testing.TB) *fake {
-	return &fake{t: t, room: 100, state: taskRunning, tasks: map[string]*Task{}, ports: map[uint16]string{}}
+	return &fake{t: t, room: 100, state: taskRunning, tasks: map[string][]*Task{}, ports: map[uint16]string{}}
 }
 
 func (f *fake) Launch(i Instance) error {
@@ -45,16 +45,16 @@ func (f *fake) Launch(i Instance) error {
 		}
 		ports[n] = p
 	}
-	task, err := i.Task(ports)
+	list, err := i.Tasks(ports)
 	if err != nil {
-		f.t.Errorf("task of %s: %v", i.ID, err)
+		f.t.Errorf("tasks of %s: %v", i.ID, err)
 		return err
 	}
 	for _, p := range ports {
 		f.ports[p] = i.ID
 	}
-	f.tasks[i.ID] = task
-	f.launch = append(f.launch, "+"+task.ID)
+	f.tasks[i.ID] = list
+	f.launch = append(f.launch, "+"+i.ID)
 	return nil
 }
 
@@ -78,7 +78,7 @@ func (f *fake) Status(id string) (Status, bool) {
 	}
 	healthy := true
 	return Status{
-		State: f.state, AgentID: "S0", Host: "10.0.0.1", HostPorts: t.Needs.HostPorts, Healthy: &healthy,
+		State: f.state, AgentID: "S0", Host: "10.0.0.1", HostPorts: t[0].Needs.HostPorts, Healthy: &healthy,
 		Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("fd00::1")},
 		Staged:    time.Unix(0, 0), Started: time.Unix(1, 0),
 	}, true
@@ -87,8 +87,10 @@ func (f *fake) Status(id string) (Status, bool) {
 // names are the names of all tasks, sorted.
 func (f *fake) names() string {
 	var names []string
-	for _, t := range f.tasks {
-		names = append(names, t.Name)
+	for _, list := range f.tasks {
+		for _, t := range list {
+			names = append(names, t.Name)
+		}
 	}
 	slices.Sort(names)
 	return strings.Join(names, " ")

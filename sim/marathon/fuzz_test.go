@@ -19,6 +19,10 @@ func FuzzAPI(f *testing.F) {
 		{"PUT", "/v2/groups/g", `{"apps":[],"scaleBy":2}`},
 		{"DELETE", "/v2/apps/g/b/tasks?scale=true", ""},
 		{"GET", "/v2/apps/*?label=a", ""},
+		{"POST", "/v2/pods", `{"id":"/g/q","networks":[{"mode":"container/bridge"}],"containers":[{"name":"c","resources":{},"endpoints":[{"name":"e","containerPort":0}]}]}`},
+		{"PUT", "/v2/pods/p", `{"id":"p","scaling":{"instances":2},"containers":[{"name":"c","resources":{}}]}`},
+		{"GET", "/v2/pods/p::status", ""},
+		{"PUT", "/v2/groups/\xab", `{"scaleBy":0}`},
 	} {
 		f.Add(seed[0], seed[1], seed[2])
 	}
@@ -31,6 +35,7 @@ func FuzzAPI(f *testing.F) {
 		s.Marathon.o.MaxInstances = 50
 		s.do("POST", "/v2/apps", `{"id":"a","cmd":"x"}`, http.StatusCreated)
 		s.do("POST", "/v2/groups", `{"id":"/g","apps":[{"id":"b","cmd":"x"}]}`, http.StatusCreated)
+		s.do("POST", "/v2/pods", `{"id":"p","containers":[{"name":"c","resources":{}}]}`, http.StatusCreated)
 		w := httptest.NewRecorder()
 		s.ServeHTTP(w, &http.Request{Method: method, URL: u, Host: "marathon", Body: http.NoBody})
 		w = httptest.NewRecorder()
@@ -43,7 +48,7 @@ func FuzzAPI(f *testing.F) {
 		if w.Header().Get("Content-Type") == "application/json" && !jsonValid(w.Body.Bytes()) {
 			t.Errorf("%s %s: no JSON: %s", method, path, w.Body)
 		}
-		for _, path := range []string{"/v2/apps?embed=apps.tasks", "/v2/groups", "/v2/deployments"} {
+		for _, path := range []string{"/v2/apps?embed=apps.tasks", "/v2/groups", "/v2/deployments", "/v2/pods/::status"} {
 			s.do("GET", path, "", http.StatusOK)
 		}
 	})

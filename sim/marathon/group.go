@@ -1,7 +1,6 @@
 package marathon
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -153,11 +152,15 @@ func (m *Marathon) putGroup(base pathID, g groupDefinition, mustBeNew, force boo
 	gone := m.replaced(t)
 	for app := range m.apps {
 		parent := parsePathID(app).parent()
-		if def, ok := t.groups[parent.String()]; ok && def.Apps != nil || gone[parent.String()] {
+		listed := m.apps[app].app.pod == nil // a list of apps says nothing of the pods
+		if def, ok := t.groups[parent.String()]; ok && def.Apps != nil && listed || gone[parent.String()] {
 			c[app] = nil
 		}
 	}
 	for app, a := range t.apps {
+		if e := m.apps[app]; e != nil && e.app.pod != nil && !gone[parsePathID(app).parent().String()] {
+			return nil, id, failure(http.StatusConflict, "A pod with the path %s already exists.", app)
+		}
 		c[app] = a
 	}
 	for _, name := range t.order {
@@ -254,43 +257,4 @@ func (m *Marathon) removeGroup(id pathID, force bool) (*deployment, error) {
 	}
 	maps.DeleteFunc(m.groups, func(name string, _ *group) bool { return parsePathID(name).within(id) })
 	return d, nil
-}
-
-// groupView is a group as GET answers it.
-type groupView struct {
-	ID           string       `json:"id"`
-	Apps         []appView    `json:"apps"`
-	Groups       []*groupView `json:"groups"`
-	Pods         []struct{}   `json:"pods"`
-	Dependencies []string     `json:"dependencies"`
-	Version      string       `json:"version"`
-}
-
-// group gives a group with all that is in it, or nil.
-func (m *Marathon) group(id pathID) *groupView {
-	if !id.root() && m.groups[id.String()] == nil {
-		return nil
-	}
-	views := map[string]*groupView{}
-	view := func(p pathID) *groupView {
-		v := &groupView{ID: p.String(), Version: m.rootVersion}
-		if g := m.groups[p.String()]; g != nil {
-			v.Version, v.Dependencies = cmp.Or(g.version, m.rootVersion), g.dependencies
-		}
-		views[p.String()] = v
-		return v
-	}
-	top := view(id)
-	for _, name := range sortedKeys(m.groups) { // a group comes before those in it
-		if p := parsePathID(name); p.within(id) && len(p.segments) > len(id.segments) {
-			above := views[p.parent().String()]
-			above.Groups = append(above.Groups, view(p))
-		}
-	}
-	for _, name := range sortedKeys(m.apps) {
-		if v := views[parsePathID(name).parent().String()]; v != nil {
-			v.Apps = append(v.Apps, m.view(m.apps[name], false))
-		}
-	}
-	return top
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 )
@@ -50,6 +51,9 @@ func (m *Marathon) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 // route finds what the path asks for.
 func (r *request) route() (status int, answer any, err error) {
 	path := r.URL.Path
+	if !utf8.ValidString(path) {
+		return 0, nil, failure(http.StatusBadRequest, "the path is not UTF-8")
+	}
 	r.m.settle()
 	switch {
 	case path == "/ping":
@@ -63,6 +67,9 @@ func (r *request) route() (status int, answer any, err error) {
 	}
 	if id, ok := under(path, "/v2/apps"); ok {
 		return r.apps(id)
+	}
+	if id, ok := under(path, "/v2/pods"); ok {
+		return r.pods(id)
 	}
 	if id, ok := under(path, "/v2/groups"); ok {
 		return r.groups(id)
@@ -107,6 +114,10 @@ func respond(w http.ResponseWriter, status int, answer any) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, string(p)+"\n") // the client may be gone
+		return
+	}
+	if answer == nil {
+		w.WriteHeader(status)
 		return
 	}
 	b, err := json.Marshal(answer, json.Deterministic(true))
@@ -179,7 +190,15 @@ func (r *request) listDeployments() (int, any, error) {
 	}
 	list := []view{}
 	for _, d := range r.m.deployments {
-		list = append(list, view{ID: d.id, Version: d.version, AffectedApps: d.apps, CurrentStep: 1, TotalSteps: 1})
+		v := view{ID: d.id, Version: d.version, CurrentStep: 1, TotalSteps: 1}
+		for _, id := range d.apps {
+			if e := r.m.apps[id]; e != nil && e.app.pod != nil {
+				v.AffectedPods = append(v.AffectedPods, id)
+			} else {
+				v.AffectedApps = append(v.AffectedApps, id)
+			}
+		}
+		list = append(list, v)
 	}
 	return http.StatusOK, list, nil
 }

@@ -38,7 +38,7 @@ func (r *request) apps(path string) (int, any, error) {
 
 // known is the app of that id.
 func (r *request) known(id string) (*entry, error) {
-	if e := r.m.apps[id]; e != nil {
+	if e := r.m.apps[id]; e != nil && e.app.pod == nil {
 		return e, nil
 	}
 	return nil, failure(http.StatusNotFound, "App '%s' does not exist", id)
@@ -53,14 +53,14 @@ func (r *request) listApps() (int, any, error) {
 		return 0, nil, err
 	}
 	list := []appView{}
-	for _, name := range sortedKeys(r.m.apps) {
-		a := r.m.apps[name].app
+	for _, e := range r.m.entries(false) {
+		a := e.app
 		written := ""
 		if a.Cmd != nil {
 			written = strings.ToLower(*a.Cmd)
 		}
-		if strings.Contains(written, cmd) && strings.Contains(name, id) && selects(a.Labels) {
-			list = append(list, r.m.view(r.m.apps[name], tasks))
+		if strings.Contains(written, cmd) && strings.Contains(a.ID, id) && selects(a.Labels) {
+			list = append(list, r.m.view(e, tasks))
 		}
 	}
 	return http.StatusOK, map[string]any{"apps": list}, nil
@@ -94,9 +94,9 @@ func parseSelector(s string) (func(map[string]string) bool, error) {
 func (r *request) appsBelow(path string) (int, any, error) {
 	group := parsePathID(path).in(pathID{absolute: true})
 	list := []appView{}
-	for _, name := range sortedKeys(r.m.apps) {
-		if parsePathID(name).within(group) {
-			list = append(list, r.m.view(r.m.apps[name], true))
+	for _, e := range r.m.entries(false) {
+		if parsePathID(e.app.ID).within(group) {
+			list = append(list, r.m.view(e, true))
 		}
 	}
 	return http.StatusOK, map[string]any{"*": list}, nil
@@ -164,6 +164,9 @@ func (r *request) next(id string, update object, partial bool) (*App, error) {
 	}
 	update = cloneWith(update, id)
 	e := r.m.apps[id]
+	if e != nil && e.app.pod != nil {
+		return nil, failure(http.StatusConflict, "A pod with the path %s already exists.", id)
+	}
 	if names.Version != "" {
 		return r.earlier(id, names.Version, update)
 	}

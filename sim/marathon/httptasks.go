@@ -72,8 +72,8 @@ func (r *request) killTasks(e *entry, taskID string) (int, any, error) {
 
 func (r *request) allTasks() (int, any, error) {
 	list := []taskView{}
-	for _, id := range sortedKeys(r.m.apps) {
-		list = append(list, r.m.view(r.m.apps[id], true).Tasks...)
+	for _, e := range r.m.entries(false) {
+		list = append(list, r.m.view(e, true).Tasks...)
 	}
 	return http.StatusOK, map[string]any{"tasks": list}, nil
 }

@@ -10,19 +10,19 @@ import (
 // held, so it must not call back.
 type Launcher interface {
 	// Launch starts an instance on an agent that has what Instance.Needs says,
-	// with the host ports it chooses there; Instance.Task tells the rest. An
+	// with the host ports it chooses there; Instance.Tasks tells the rest. An
 	// error means that there is no such agent now: it is tried again later.
 	Launch(Instance) error
-	// Kill ends a task. One that is not there is none of its business.
-	Kill(taskID string)
-	// Status says how a task fares. ok is false once the task has ended,
-	// however it did: then another instance takes its place.
-	Status(taskID string) (s Status, ok bool)
+	// Kill ends an instance. One that is not there is none of its business.
+	Kill(id string)
+	// Status says how an instance fares. ok is false once it has ended,
+	// however it did: then another takes its place.
+	Status(id string) (s Status, ok bool)
 }
 
-// Instance is an instance of an app that shall be started.
+// Instance is an instance of an app or of a pod that shall be started.
 type Instance struct {
-	ID  string
+	ID  string // of an app the id of its task, of a pod the beginning of those of its tasks
 	app *App
 }
 
@@ -32,12 +32,13 @@ func (i Instance) App() *App { return i.app }
 // Needs is what the instance takes of its agent.
 func (i Instance) Needs() Needs { return i.app.Needs() }
 
-// Task is what Mesos is told, with one port for each of Needs().HostPorts.
-func (i Instance) Task(hostPorts []uint16) (*Task, error) { return i.app.Task(i.ID, hostPorts) }
+// Tasks are what Mesos is told, with one port for each of Needs().HostPorts:
+// one task, or those of a pod, which run together or not at all.
+func (i Instance) Tasks(hostPorts []uint16) ([]*Task, error) { return i.app.Tasks(i.ID, hostPorts) }
 
-// Status is what is known of a task that has not ended.
+// Status is what is known of an instance that has not ended.
 type Status struct {
-	State           string // as in Mesos, such as TASK_RUNNING
+	State           string // as in Mesos, such as TASK_RUNNING; of a pod that of its last task
 	AgentID, Host   string
 	HostPorts       []uint16
 	Addresses       []netip.Addr

@@ -169,14 +169,16 @@ func (m *Marathon) reconcile(e *entry) {
 	e.tasks = append(old, current...)
 }
 
-// settled reports whether all instances run, and no others.
+// settled reports whether all instances run, and no others. Where there are
+// health checks, each has had its first result.
 func (m *Marathon) settled(e *entry) bool {
 	if len(e.tasks) != e.app.Instances {
 		return false
 	}
 	for _, r := range e.tasks {
 		s, ok := m.launcher.Status(r.id)
-		if !ok || s.State != taskRunning || r.config != e.app.VersionInfo.LastConfigChangeAt {
+		unchecked := len(e.app.HealthChecks) > 0 && s.Healthy == nil
+		if !ok || s.State != taskRunning || unchecked || r.config != e.app.VersionInfo.LastConfigChangeAt {
 			return false
 		}
 	}

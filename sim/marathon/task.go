@@ -21,8 +21,11 @@ type Label struct{ Key, Value string }
 // Task is what Mesos is told for one instance: the parts of TaskInfo
 // (mesos.proto) that a master shows again.
 type Task struct {
-	ID, Name  string
-	Needs     Needs // with the ports that were given
+	ID, Name string
+	// Executor is the id of the executor that a pod's tasks share, and with it
+	// its network; empty for an app.
+	Executor  string `json:",omitempty"`
+	Needs     Needs  // with the ports that were given; those of a pod are with its first task
 	Labels    []Label
 	Discovery Discovery
 	Container *TaskContainer // nil: only a command on the agent
@@ -93,8 +96,31 @@ type TaskCheck struct {
 // for /shop/cart.
 func (a *App) TaskName() string { return parsePathID(a.ID).taskName() }
 
-// TaskID is the id of an instance: "shop_cart.<uuid>" for /shop/cart.
-func (a *App) TaskID(uuid string) string { return parsePathID(a.ID).taskID(uuid) }
+// IsPod reports whether this stands for a pod.
+func (a *App) IsPod() bool { return a.pod != nil }
+
+// TaskID is the id of an instance: "shop_cart.<uuid>" for /shop/cart. That of
+// a pod is "shop_cart.instance-<uuid>", and its tasks have the name of their
+// container behind that.
+func (a *App) TaskID(uuid string) string {
+	if a.pod != nil {
+		uuid = "instance-" + uuid
+	}
+	return parsePathID(a.ID).taskID(uuid)
+}
+
+// Tasks are the tasks of the instance with that id, and with the host ports
+// that it was given, in the order of Needs.
+func (a *App) Tasks(id string, hostPorts []uint16) ([]*Task, error) {
+	if a.pod != nil {
+		return a.pod.tasks(id, hostPorts)
+	}
+	t, err := a.Task(id, hostPorts)
+	if err != nil {
+		return nil, err
+	}
+	return []*Task{t}, nil
+}
 
 // mapping is a port with the numbers that one instance has.
 type mapping struct {
@@ -105,6 +131,9 @@ type mapping struct {
 
 // Needs is what each instance of the app takes of its agent.
 func (a *App) Needs() Needs {
+	if a.pod != nil {
+		return a.pod.needs()
+	}
 	n := Needs{CPUs: a.CPUs, Mem: a.Mem, Disk: a.Disk, GPUs: a.GPUs}
 	if a.onHost() {
 		for _, p := range a.PortDefinitions {

@@ -63,11 +63,7 @@ func (d *definition) literalFaults() faults {
 	f.unless(len(d.HealthChecks) <= maxPorts, "/healthChecks", "error.max")
 	atLeast("/instances", float64(d.Instances), 0)
 	oneOf("/killSelection", d.KillSelection, "YOUNGEST_FIRST", "OLDEST_FIRST")
-	for i, n := range d.Networks {
-		path := fmt.Sprintf("/networks(%d)", i)
-		oneOf(path+"/mode", n.Mode, ModeHost, ModeContainer, ModeBridge)
-		f.unless(n.Name == "" || validNetworkName(n.Name), path+"/name", "error.pattern")
-	}
+	networkLiterals(&f, d.Networks)
 	for i, p := range d.PortDefinitions {
 		path := fmt.Sprintf("/portDefinitions(%d)", i)
 		oneOf(path+"/protocol", p.Protocol, protocols...)
@@ -112,6 +108,14 @@ func (d *definition) literalFaults() faults {
 		oneOf("/container/docker/network", c.Docker.Network, "", dockerHost, dockerBridge, dockerUser, dockerNone)
 	}
 	return f
+}
+
+func networkLiterals(f *faults, list []Network) {
+	for i, n := range list {
+		path := fmt.Sprintf("/networks(%d)", i)
+		f.unless(slices.Contains([]string{ModeHost, ModeContainer, ModeBridge}, n.Mode), path+"/mode", "error.unknown.enum.literal")
+		f.unless(n.Name == "" || validNetworkName(n.Name), path+"/name", "error.pattern")
+	}
 }
 
 func validPortName(s string) bool { return len(s) <= 255 && only(s, lower+upper+digits+"-_") }

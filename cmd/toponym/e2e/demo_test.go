@@ -17,18 +17,18 @@ import (
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	require(t, "dig")
-	masterAt, dnsAt, httpAt := local(freePort(t)), local(freePort(t)), local(freePort(t))
-	p := start(t, toponym, "demo", "-master", masterAt, "-dns", dnsAt, "-http", httpAt, "-every", "1s")
+	masterAt, dnsAt, httpAt, marathonAt := local(freePort(t)), local(freePort(t)), local(freePort(t)), local(freePort(t))
+	p := start(t, toponym, "demo", "-master", masterAt, "-dns", dnsAt, "-http", httpAt, "-marathon", marathonAt, "-every", "1s")
 	s := &server{process: p, url: "http://" + httpAt}
 	s.waitReady(t)
 
 	text := p.stdout.String()
-	for _, want := range []string{"http://" + masterAt + "/master/state", dnsAt, "http://" + httpAt + "/"} {
+	for _, want := range []string{"http://" + masterAt + "/master/state", dnsAt, "http://" + httpAt + "/", "http://" + marathonAt + "/v2/apps"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the demo does not print %s:\n%s", want, text)
 		}
 	}
-	for _, url := range []string{"http://" + masterAt + "/master/state", "http://" + httpAt + "/"} {
+	for _, url := range []string{"http://" + masterAt + "/master/state", "http://" + httpAt + "/", "http://" + marathonAt + "/v2/apps"} {
 		c := http.Client{Timeout: patience}
 		resp, err := c.Get(url)
 		if err != nil {
@@ -41,8 +41,8 @@ func TestDemo(t *testing.T) {
 	}
 
 	commands := regexp.MustCompile(`(?m)^ *(dig .*)$`).FindAllStringSubmatch(text, -1)
-	if len(commands) != 3 {
-		t.Fatalf("the demo prints %d dig commands, want 3:\n%s", len(commands), text)
+	if len(commands) != 4 {
+		t.Fatalf("the demo prints %d dig commands, want 4:\n%s", len(commands), text)
 	}
 	dig := func(n int) answer {
 		t.Helper()
@@ -92,9 +92,40 @@ func TestDemo(t *testing.T) {
 		t.Errorf("the addresses went from %v to %v, want three each, some of which stay", before, after)
 	}
 
+	// An app that is posted to Marathon gets its names.
+	post := regexp.MustCompile(`(?m)^ *curl -d '(.*)' (\S+)$`).FindStringSubmatch(text)
+	if post == nil {
+		t.Fatalf("the demo prints no curl command:\n%s", text)
+	}
+	resp, err := http.Post(post[2], "application/json", strings.NewReader(post[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusCreated {
+		t.Fatalf("%s: %s", post[0], resp.Status)
+	}
+	line := strings.Fields(commands[3][1])
+	eventually(t, 10*time.Second, "the new app has two addresses", func() (bool, string) {
+		r := run(t, line[0], line[1:]...)
+		all := parseAnswers(t, r.String())
+		return len(all) == 1 && len(data(all[0].answer)) == 2, r.String()
+	})
+
 	p.terminate(t)
 	if status := p.wait(t, prompt); status != 0 {
 		t.Errorf("exit status %d, want 0", status)
+	}
+}
+
+// Marathon's usual port is that of many programs: one that the user chose must
+// be free.
+func TestDemoMarathonPortTaken(t *testing.T) {
+	t.Parallel()
+	m := newMaster(t, example(t).Cluster)
+	r := run(t, toponym, "demo", "-master", local(freePort(t)), "-dns", local(freePort(t)), "-http", local(freePort(t)), "-marathon", m.addr.String())
+	if r.status != 1 || !strings.Contains(r.stderr, "-marathon") || !strings.Contains(r.stderr, m.addr.String()) {
+		t.Errorf("exit status %d, want 1 and the address that is taken:\n%s", r.status, r)
 	}
 }
 

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha1"
+	"encoding/base32"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/sirupsen/logrus/hooks/test"
+
+	"toponym/config"
+	"toponym/sim"
+	"toponym/sim/marathon"
+)
+
+// whole is all that there is: a simulated cluster, a Marathon on it, and a
+// server that reads the one and answers for what the other runs.
+type whole struct {
+	*server
+	cluster  *sim.Cluster
+	marathon string // URL
+	before   map[string]bool
+}
+
+// startWhole has so many agents, 10.0.0.1 and on. Instances run as soon as
+// they are launched.
+func startWhole(t *testing.T, agents int) *whole {
+	t.Helper()
+	w := &whole{cluster: sim.NewCluster(sim.Options{Seed: 1})}
+	for _, n := range sim.StandardNetworks() {
+		w.cluster.AddNetwork(n)
+	}
+	for i := range agents {
+		id, err := w.cluster.AddAgent(sim.Agent{Addr: netip.AddrPortFrom(agentAddr(i), 5051), Resources: sim.Resources{
+			CPUs: 8, Mem: 4096, Disk: 4096, GPUs: 2,
+			Ports: sim.Ports{{First: 5353, Last: 5353}, {First: 8443, Last: 8443}, {First: 9000, Last: 9001}, {First: 31000, Last: 32000}},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The search for free ports goes on where it ended: at 31000.
+		if _, err := w.cluster.FreePorts(id, 4); err != nil {
+			t.Fatal(err)
+		}
+	}
+	scheduler, err := sim.NewScheduler(w.cluster, sim.SchedulerOptions{Settings: marathon.Settings{DefaultNetworkName: "dcos"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	api := httptest.NewServer(scheduler)
+	t.Cleanup(api.Close)
+	w.marathon = api.URL
+	web := httptest.NewUnstartedServer(nil)
+	at := netip.MustParseAddrPort(web.Listener.Addr().String())
+	web.Config.Handler = sim.NewMaster(w.cluster, sim.MasterOptions{Addr: at})
+	web.Start()
+	t.Cleanup(web.Close)
+
+	c := config.Defaults()
+	c.Masters = []config.HostPort{{Host: at.Addr().String(), Port: at.Port()}}
+	c.Refresh = 10 * time.Millisecond
+	c.Listener, c.Port = netip.MustParseAddr("127.0.0.1"), 0
+	c.HTTPOn = false
+	log, _ := test.NewNullLogger()
+	if w.server, err = newServer(c, log, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.listen(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- w.run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+	eventually(t, func() bool { return w.pipeline.zones.Current().Ready() }, "no state is read")
+	w.before = w.names()
+	return w
+}
+
+// names are all that the server has records for, but for those that were there
+// before anything was posted.
+func (w *whole) names() map[string]bool {
+	w.pipeline.mu.Lock()
+	defer w.pipeline.mu.Unlock()
+	out := map[string]bool{}
+	for n := range w.pipeline.set.All() {
+		if name := n.String(); !w.before[name] {
+			out[name] = true
+		}
+	}
+	return out
+}
+
+// ask gives the data of a name and a type, such as "web.marathon.mesos. A".
+func (w *whole) ask(t *testing.T, key string) []string {
+	t.Helper()
+	name, kind, _ := strings.Cut(key, " ")
+	m := new(dns.Msg).SetQuestion(name, dns.StringToType[kind])
+	m.SetEdns0(4096, false)
+	r, err := dns.Exchange(m, w.dnsAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var data []string
+	for _, rr := range r.Answer {
+		switch rr := rr.(type) {
+		case *dns.A:
+			data = append(data, rr.A.String())
+		case *dns.AAAA:
+			data = append(data, rr.AAAA.String())
+		case *dns.SRV:
+			data = append(data, fmt.Sprintf("%d %d %d %s", rr.Priority, rr.Weight, rr.Port, rr.Target))
+		}
+	}
+	return data
+}
+
+// send posts a definition, of an app or a pod, to a Marathon.
+func send(t *testing.T, url, file string) (status int, body string) {
+	t.Helper()
+	definition, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := "/v2/apps"
+	if strings.Contains(file, "pods/") {
+		path = "/v2/pods"
+	}
+	resp, err := http.Post(url+path, "application/json", bytes.NewReader(definition))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(b)
+}
+
+// runningTask is a task that a definition became.
+type runningTask struct{ id, agentID string }
+
+// only is the part of a name that no other task has: the first 5 characters of
+// zbase32(sha1(task id)), and what the agent's id ends with.
+func (t runningTask) only() string {
+	sum := sha1.Sum([]byte(t.id))
+	const zbase32 = "ybndrfg8ejkmcpqxot1uwisza345h769"
+	hash := base32.NewEncoding(zbase32).EncodeToString(sum[:])
+	return hash[:5] + "-" + strings.ToLower(t.agentID[strings.LastIndex(t.agentID, "-")+1:])
+}
+
+// post sends a definition and gives its tasks, in the order in which they were
+// launched.
+func (w *whole) post(t *testing.T, file string) []runningTask {
+	t.Helper()
+	if status, body := send(t, w.marathon, file); status != http.StatusCreated {
+		t.Fatalf("status %d: %s", status, body)
+	}
+	var apps struct {
+		Tasks []struct{ ID, SlaveID string }
+	}
+	w.get(t, "/v2/tasks", &apps)
+	var pods []struct {
+		Instances []struct {
+			AgentID    string
+			Containers []struct{ ContainerID string }
+		}
+	}
+	w.get(t, "/v2/pods/::status", &pods)
+	var out []runningTask
+	for _, task := range apps.Tasks {
+		out = append(out, runningTask{task.ID, task.SlaveID})
+	}
+	for _, p := range pods {
+		for _, i := range p.Instances {
+			for _, c := range i.Containers {
+				out = append(out, runningTask{c.ContainerID, i.AgentID})
+			}
+		}
+	}
+	if len(out) == 0 {
+		t.Fatal("nothing runs")
+	}
+	return out
+}
+
+func (w *whole) get(t *testing.T, path string, v any) {
+	t.Helper()
+	resp, err := http.Get(w.marathon + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(v); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+}
+
+func sameJSON(a, b string) bool {
+	var x, y any
+	if json.Unmarshal([]byte(a), &x) != nil || json.Unmarshal([]byte(b), &y) != nil {
+		return false
+	}
+	return reflect.DeepEqual(x, y)
+}
