@@ -27,10 +27,10 @@ var expected = map[string]string{
 		front-store-{0}.marathon.mesos                 A   10.0.0.1
 		front-store.marathon.autoip.D                  A   10.0.0.1
 		front-store.marathon.containerip.D             A   10.0.0.1
-		_front-store._tcp.marathon.mesos               SRV 31000 front-store-{0}.marathon.slave.mesos
-		_web._front-store._tcp.marathon.mesos          SRV 31000 front-store-{0}.marathon.slave.mesos
+		_front-store._tcp.marathon.mesos               SRV 31000 front-store-{0}.marathon.mesos
+		_web._front-store._tcp.marathon.mesos          SRV 31000 front-store-{0}.marathon.mesos
 		_web._front-store._tcp.marathon.slave.mesos    SRV 31000 front-store-{0}.marathon.slave.mesos
-		_web._tcp.front-store.marathon.mesos           SRV 31000 front-store-{0}.marathon.slave.mesos`,
+		_web._tcp.front-store.marathon.mesos           SRV 31000 front-store-{0}.marathon.mesos`,
 
 	// The same page, bridge networking: others reach the port of the agent.
 	"bridge": `
@@ -137,22 +137,22 @@ var expected = map[string]string{
 		_http._nginx-docker._tcp.marathon.mesos        SRV 80 nginx-docker-{0}.marathon.mesos`,
 
 	"host-ports": `
-		_legacy._tcp.marathon.mesos                    SRV 9000 legacy-{0}.marathon.slave.mesos
-		_legacy._tcp.marathon.mesos                    SRV 9001 legacy-{0}.marathon.slave.mesos`,
+		_legacy._tcp.marathon.mesos                    SRV 9000 legacy-{0}.marathon.mesos
+		_legacy._tcp.marathon.mesos                    SRV 9001 legacy-{0}.marathon.mesos`,
 	"host-default-port": `
 		sleeper.marathon.mesos                         A   10.0.0.1
-		_default._tcp.sleeper.marathon.mesos           SRV 31000 sleeper-{0}.marathon.slave.mesos`,
+		_default._tcp.sleeper.marathon.mesos           SRV 31000 sleeper-{0}.marathon.mesos`,
 	"host-no-ports": `
 		batch.marathon.mesos                           A   10.0.0.1`,
 	"host-vip": `
-		_api._tcp.search-store.marathon.mesos          SRV 31000 search-store-{0}.marathon.slave.mesos
-		_api._udp.search-store.marathon.mesos          SRV 31000 search-store-{0}.marathon.slave.mesos
-		_peers._tcp.search-store.marathon.mesos        SRV 31001 search-store-{0}.marathon.slave.mesos`,
+		_api._tcp.search-store.marathon.mesos          SRV 31000 search-store-{0}.marathon.mesos
+		_api._udp.search-store.marathon.mesos          SRV 31000 search-store-{0}.marathon.mesos
+		_peers._tcp.search-store.marathon.mesos        SRV 31001 search-store-{0}.marathon.mesos`,
 
 	// Pods.
 	"on-host": `
 		pod-on-host.marathon.mesos                     A   10.0.0.1
-		_http._tcp.pod-on-host.marathon.mesos          SRV 31000 pod-on-host-{0}.marathon.slave.mesos`,
+		_http._tcp.pod-on-host.marathon.mesos          SRV 31000 pod-on-host-{0}.marathon.mesos`,
 	"on-dcos": `
 		pod-on-dcos.marathon.mesos                     A   9.128.0.2
 		pod-on-dcos.marathon.slave.mesos               A   10.0.0.1
