@@ -15,13 +15,14 @@ var mayImport = map[string][]string{
 	"state":           {},
 	"state/leader":    {},
 	"state/master":    {"state", "state/leader"},
+	"state/snapshot":  {"state"},
 	"records":         {"state"},
 	"zone":            {"records"},
 	"resolver":        {"zone"},
 	"api":             {"zone", "records"},
 	"sim":             {},
 	"cmd/toponym/e2e": {}, // tests from outside, they start the program
-	"cmd/toponym":     {"config", "state", "state/leader", "state/master", "records", "zone", "resolver", "api", "sim"},
+	"cmd/toponym":     {"config", "state", "state/leader", "state/master", "state/snapshot", "records", "zone", "resolver", "api", "sim"},
 }
 
 const module = "toponym/"
