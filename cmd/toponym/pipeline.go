@@ -1,6 +1,8 @@
 package main
 
 import (
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -11,9 +13,13 @@ import (
 )
 
 // pipeline takes events in and brings the zone up to date: cluster, records,
-// zone, one after the other. It is owned by the goroutine that reads the
-// master; zones and set.Enumerate are for all.
+// zone, one after the other. Zones and known are for all; the rest is used by
+// one goroutine at a time, with mu held. That is mostly the one that reads the
+// master.
 type pipeline struct {
+	mu      sync.Mutex
+	known   atomic.Pointer[known]
+	lowest  uint32 // the next serial is larger
 	cluster *state.Cluster
 	set     *records.Set
 	zones   *zone.Store
@@ -28,7 +34,7 @@ type pipeline struct {
 const maxOmissionsLogged = 1000
 
 func newPipeline(r records.Options, z zone.Options, log logrus.FieldLogger) *pipeline {
-	return &pipeline{
+	p := &pipeline{
 		cluster: state.NewCluster(),
 		set:     records.NewSet(r),
 		zones:   zone.NewStore(zone.Pending(z)),
@@ -37,12 +43,22 @@ func newPipeline(r records.Options, z zone.Options, log logrus.FieldLogger) *pip
 		log:     log,
 		omitted: map[records.Omission]struct{}{},
 	}
+	p.known.Store(&known{source: fromNowhere})
+	return p
 }
 
-// event applies one event. The zone becomes another only when its content
-// changed, and costs what changed.
+// event applies one event of a master.
 func (p *pipeline) event(e state.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.apply(e, fromPoll, p.now())
+}
+
+// apply applies one event. The zone becomes another only when its content
+// changed, and costs what changed.
+func (p *pipeline) apply(e state.Event, source string, confirmed time.Time) {
 	delta := p.cluster.Apply(e)
+	defer p.note(source, confirmed, delta)
 	var changes records.Changes
 	if !delta.Empty() {
 		changes = p.set.Update(p.cluster, delta)
@@ -52,7 +68,7 @@ func (p *pipeline) event(e state.Event) {
 	if len(changes.Names) == 0 && current.Ready() {
 		return
 	}
-	serial := zone.NextSerial(current.Serial(), p.now())
+	serial := zone.NextSerial(max(current.Serial(), p.lowest), p.now())
 	var z *zone.Zone
 	if current.Ready() {
 		z = current.Patch(p.set, changes.Names, serial)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
@@ -56,6 +57,7 @@ type server struct {
 	log      logrus.FieldLogger
 	watcher  *master.Watcher
 	pipeline *pipeline
+	keeper   *keeper          // nil without stateDir
 	dns      *resolver.Server // nil when dnson is false
 	http     *api.Server      // nil when httpon is false
 }
@@ -77,6 +79,9 @@ func newServer(c *config.Config, log logrus.FieldLogger, cores int) (*server, er
 	}
 	m.Busy = func() (done func()) { return spare(cores) }
 	s := &server{log: log, watcher: master.New(m), pipeline: newPipeline(r, z, log)}
+	if c.StateDir != "" {
+		s.keeper = newKeeper(c.StateDir, c.SnapshotInterval, s.pipeline, log)
+	}
 	if c.DNSOn {
 		s.dns = resolver.New(s.pipeline.zones, resolverOptions(c, log, cores))
 	}
@@ -109,6 +114,7 @@ func (s *server) dnsAddr() netip.AddrPort { return s.dns.Addr() }
 
 // run answers until ctx ends or a room fails.
 func (s *server) run(ctx context.Context) error {
+	s.restore()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		return inBackground(func() error { return s.watcher.Run(ctx, s.pipeline.event) })
@@ -119,9 +125,39 @@ func (s *server) run(ctx context.Context) error {
 	if s.http != nil {
 		g.Go(func() error { return s.http.Run(ctx) })
 	}
+	if s.keeper != nil {
+		g.Go(func() error { return inBackground(func() error { return s.keeper.run(ctx) }) })
+	}
 	err := g.Wait()
+	if s.keeper != nil {
+		s.keeper.save()
+	}
 	if err == nil {
 		s.log.Info("stopped")
 	}
 	return err
+}
+
+// restorePatience is how long queries wait for the snapshot. They come to open
+// sockets, and to wait is better for them than to fail. A disk that does not
+// answer must not keep the server from starting.
+const restorePatience = 2 * time.Second
+
+// restore has the pipeline know what is on disk.
+func (s *server) restore() {
+	if s.keeper == nil {
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if c := s.keeper.load(time.Now()); c != nil {
+			s.pipeline.restore(c)
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(restorePatience):
+		s.log.Warnf("the snapshot is still being read after %v; answering without it until then", restorePatience)
+	}
 }
