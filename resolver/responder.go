@@ -26,6 +26,7 @@ type responder struct {
 	shuffle     func(n int, swap func(i, j int))
 	observe     func(QueryInfo)
 	cookies     *cookies
+	counts      *counts
 
 	slow       bool // everything takes the plain path
 	unshuffled bool // records stay in the order of the zone
@@ -39,6 +40,7 @@ func newResponder(o Options) *responder {
 		shuffle:     o.Shuffle,
 		observe:     o.Observe,
 		cookies:     newCookies(),
+		counts:      newCounts(nil),
 		// What is rare is the plain path's: an order of somebody else's
 		// making is.
 		slow:       o.ResolvSubnetFirst || o.Shuffle != nil,
@@ -52,6 +54,13 @@ func newResponder(o Options) *responder {
 		r.shuffle = rand.Shuffle
 	}
 	return r
+}
+
+// worker is the same responder with counts of its own.
+func (r *responder) worker(c *counts) *responder {
+	w := *r
+	w.counts = c
+	return &w
 }
 
 // respond makes the reply to a packet in buf, which has bufferSize octets. It
@@ -96,6 +105,7 @@ func (r *responder) plain(buf []byte, z *zone.Zone, c client, packet []byte, sta
 		m, result = r.answer(&q, c, z, l)
 	}
 	msg := m.pack(buf, &q, l)
+	r.counts.add(c.transport, q.qtype, m.rcode, m.origin)
 	if r.observe != nil {
 		r.observe(QueryInfo{
 			Transport: c.transport,
@@ -173,7 +183,7 @@ func lookUp(q *query, t Transport, z *zone.Zone, o order) (m reply, result zone.
 	case dns.TypeAXFR, dns.TypeIXFR, dns.TypeMAILA, dns.TypeMAILB, dns.TypeTKEY:
 		// REFUSED would say that another client might get the zone (RFC
 		// 5936, section 2.2.1): we cannot do these for anybody.
-		return reply{rcode: dns.RcodeNotImplemented}, result
+		return reply{rcode: dns.RcodeNotImplemented, origin: string(found.Origin)}, result
 	}
 	switch result {
 	case zone.NotReady:
@@ -189,6 +199,7 @@ func lookUp(q *query, t Transport, z *zone.Zone, o order) (m reply, result zone.
 	case zone.Hit:
 		m = positive(q, t, z, found.Node, o)
 	}
+	m.origin = string(found.Origin)
 	return m, result
 }
 

@@ -19,6 +19,7 @@ type Server struct {
 	store *zone.Store
 	o     Options
 	log   logrus.FieldLogger
+	tally *tally
 	*responder
 
 	udp  *net.UDPConn
@@ -30,7 +31,9 @@ type Server struct {
 // query comes. It starts nothing.
 func New(store *zone.Store, o Options) *Server {
 	o = o.withDefaults()
-	return &Server{store: store, o: o, log: o.Log, responder: newResponder(o)}
+	s := &Server{store: store, o: o, log: o.Log, tally: newTally(store), responder: newResponder(o)}
+	s.responder.counts = s.tally.worker() // for all connections
+	return s
 }
 
 // Listen opens the listeners. From then on the system keeps queries until

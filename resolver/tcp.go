@@ -129,6 +129,7 @@ func (s *Server) answerTCP(in *bufio.Reader, out *bufio.Writer, conn net.Conn, a
 		return err
 	}
 	defer done()
+	start := time.Now()
 	buf := largeBuffers.Get().(*[bufferSize]byte)
 	defer largeBuffers.Put(buf)
 	msg := s.respond(buf[:], s.store.Current(), client{addr: addr, transport: TCP}, packet)
@@ -138,6 +139,7 @@ func (s *Server) answerTCP(in *bufio.Reader, out *bufio.Writer, conn net.Conn, a
 	conn.SetWriteDeadline(time.Now().Add(s.o.TCPIdleTimeout))
 	out.Write(binary.BigEndian.AppendUint16(out.AvailableBuffer(), uint16(len(msg))))
 	_, err = out.Write(msg) // errors of a writer stay
+	s.counts.times[TCP].add(time.Since(start), 1)
 	return err
 }
 

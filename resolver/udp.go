@@ -51,6 +51,7 @@ func (s *Server) serveUDP(ctx, final context.Context, all *sync.WaitGroup) {
 // answerSingly answers one query after the other.
 func (s *Server) answerSingly(ctx context.Context, udp *net.UDPConn) {
 	in, out := make([]byte, dns.MaxMsgSize), make([]byte, bufferSize)
+	worker := s.worker(s.tally.worker())
 	pause := backoff{max: time.Second}
 	for {
 		n, from, err := dns.ReadFromSessionUDP(udp, in)
@@ -65,13 +66,15 @@ func (s *Server) answerSingly(ctx context.Context, udp *net.UDPConn) {
 		if !ok {
 			continue
 		}
-		msg := s.respond(out, s.store.Current(), client, in[:n])
+		start := worker.counts.begin()
+		msg := worker.respond(out, s.store.Current(), client, in[:n])
 		if msg == nil {
 			continue
 		}
 		// A reply that cannot be sent is lost, as any packet may be: the
 		// client asks again.
 		_, _ = dns.WriteToSessionUDP(udp, msg, from)
+		worker.counts.end(start, 1)
 	}
 }
 
