@@ -49,6 +49,11 @@ type Options struct {
 	// out. The argument is the zone's serial, 0 before the first state. Where
 	// it is nil, the path is unknown.
 	Config func(serial uint32) any
+	// Status says where the state came from and how the server does. It is
+	// called from any goroutine. Where it is nil, /v1/status is unknown.
+	Status func() Status
+	// Metrics answers /metrics. Where it is nil, the path is unknown.
+	Metrics http.Handler
 
 	Addr netip.AddrPort     // where to listen; port 0 takes any that is free
 	Log  logrus.FieldLogger // nil logs nothing

@@ -41,6 +41,7 @@ type Watcher struct {
 	o       Options
 	fetcher *fetcher
 	hosts   *hosts
+	stats   stats
 
 	lastError string // what was logged, to log it once
 	lastFault string
@@ -176,6 +177,7 @@ func (w *Watcher) fetch(ctx context.Context, at leader.Address) (*document, lead
 // failed logs why no state was read: once, and again when the reason changes.
 func (w *Watcher) failed(err error) {
 	reason := strings.ReplaceAll(err.Error(), "\n", "; ")
+	w.stats.failed(reason, time.Now())
 	// What a master wrote, and where in its answer a fault is, may differ each
 	// time. The reason is the same all the same.
 	same := changing.ReplaceAllString(reason, "")
