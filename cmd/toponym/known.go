@@ -23,6 +23,7 @@ type known struct {
 	leader    string    // host:port; empty for none
 	confirmed time.Time // when a master last said that the state is so
 	failover  time.Time // when another master began to lead; zero for never
+	failovers uint64    // how often one did
 	changes   uint64    // how often the cluster has changed since it was restored
 
 	tasks, agents, frameworks int
@@ -38,7 +39,7 @@ func (p *pipeline) note(source string, confirmed time.Time, d state.Delta) {
 	k.source, k.confirmed = source, confirmed
 	if lead := hostPort(p.cluster.Leader()); lead != k.leader {
 		if k.leader != "" && lead != "" {
-			k.failover = p.now()
+			k.failover, k.failovers = p.now(), k.failovers+1
 		}
 		k.leader = lead
 	}
@@ -54,6 +55,15 @@ func hostPort(m state.Master) string {
 		return ""
 	}
 	return net.JoinHostPort(m.Host, strconv.Itoa(int(m.Port)))
+}
+
+// age is the time since a master last said that the state is so; negative
+// without a state.
+func (k *known) age(now time.Time) time.Duration {
+	if k.source == fromNowhere {
+		return -1
+	}
+	return max(now.Sub(k.confirmed), 0)
 }
 
 // restore takes the cluster over from a snapshot, unless a master was quicker.

@@ -27,6 +27,9 @@ type pipeline struct {
 	now     func() time.Time
 	log     logrus.FieldLogger
 	omitted map[records.Omission]struct{} // what was logged as left out
+
+	applied func(kind string, lag time.Duration) // told of each event of a master
+	leftOut func(reason error)                   // told of each name that could not be made
 }
 
 // maxOmissionsLogged bounds what is remembered, and logged a line each, of
@@ -42,6 +45,8 @@ func newPipeline(r records.Options, z zone.Options, log logrus.FieldLogger) *pip
 		now:     time.Now,
 		log:     log,
 		omitted: map[records.Omission]struct{}{},
+		applied: func(string, time.Duration) {},
+		leftOut: func(error) {},
 	}
 	p.known.Store(&known{source: fromNowhere})
 	return p
@@ -51,7 +56,9 @@ func newPipeline(r records.Options, z zone.Options, log logrus.FieldLogger) *pip
 func (p *pipeline) event(e state.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.apply(e, fromPoll, p.now())
+	read := p.now()
+	p.apply(e, fromPoll, read)
+	p.applied("snapshot", p.now().Sub(read))
 }
 
 // apply applies one event. The zone becomes another only when its content
@@ -84,6 +91,7 @@ func (p *pipeline) apply(e state.Event, source string, confirmed time.Time) {
 // logOmitted says of each name that was left out once why.
 func (p *pipeline) logOmitted(omitted []records.Omission) {
 	for _, o := range omitted {
+		p.leftOut(o.Reason)
 		if _, ok := p.omitted[o]; ok || len(p.omitted) > maxOmissionsLogged {
 			continue
 		}

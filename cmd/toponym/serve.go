@@ -11,6 +11,7 @@ import (
 
 	"toponym/api"
 	"toponym/config"
+	"toponym/internal/metrics"
 	"toponym/resolver"
 	"toponym/state/master"
 )
@@ -57,7 +58,9 @@ type server struct {
 	log      logrus.FieldLogger
 	watcher  *master.Watcher
 	pipeline *pipeline
-	keeper   *keeper          // nil without stateDir
+	keeper   *keeper // nil without stateDir
+	metrics  *metrics.Metrics
+	started  time.Time
 	dns      *resolver.Server // nil when dnson is false
 	http     *api.Server      // nil when httpon is false
 }
@@ -78,7 +81,9 @@ func newServer(c *config.Config, log logrus.FieldLogger, cores int) (*server, er
 		return nil, err
 	}
 	m.Busy = func() (done func()) { return spare(cores) }
-	s := &server{log: log, watcher: master.New(m), pipeline: newPipeline(r, z, log)}
+	s := &server{log: log, watcher: master.New(m), pipeline: newPipeline(r, z, log), started: time.Now()}
+	s.metrics = metrics.New(version(), s.values)
+	s.pipeline.applied, s.pipeline.leftOut = s.metrics.Event, s.leftOut
 	if c.StateDir != "" {
 		s.keeper = newKeeper(c.StateDir, c.SnapshotInterval, s.pipeline, log)
 	}
@@ -86,7 +91,9 @@ func newServer(c *config.Config, log logrus.FieldLogger, cores int) (*server, er
 		s.dns = resolver.New(s.pipeline.zones, resolverOptions(c, log, cores))
 	}
 	if c.HTTPOn {
-		s.http = api.New(apiOptions(c, s.pipeline, log))
+		o := apiOptions(c, s.pipeline, log)
+		o.Status, o.Metrics = s.status, s.metrics.Handler(log)
+		s.http = api.New(o)
 	}
 	return s, nil
 }
