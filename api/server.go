@@ -94,6 +94,10 @@ func (s *Server) Listen() error {
 	return nil
 }
 
+// Adopt has the server answer on a listener that somebody else has opened, such
+// as systemd, in the place of Listen.
+func (s *Server) Adopt(l net.Listener) { s.listener = l }
+
 // Addr is the address that the server listens on, which tells the port where
 // any was asked for. It is for use after Listen: the zero AddrPort before.
 func (s *Server) Addr() netip.AddrPort {

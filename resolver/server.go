@@ -25,6 +25,10 @@ type Server struct {
 	udp  *net.UDPConn
 	tcp  *net.TCPListener
 	addr netip.AddrPort
+
+	adopted bool // udp and tcp, and these beside them
+	moreUDP []*net.UDPConn
+	moreTCP []*net.TCPListener
 }
 
 // New returns a server that answers from whatever zone the store holds when a
@@ -81,7 +85,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.log.WithField("addr", s.addr).Debug("answering DNS queries")
 	var all sync.WaitGroup
 	s.serveUDP(ctx, final, &all)
-	all.Go(func() { s.serveTCP(ctx, final, &all) })
+	s.serveTCP(ctx, final, &all)
 	all.Wait()
 	s.log.Debug("stopped answering DNS queries")
 	return nil

@@ -26,13 +26,13 @@ var longAgo = time.Unix(1, 0)
 // and written in batches. Elsewhere all share one.
 func (s *Server) serveUDP(ctx, final context.Context, all *sync.WaitGroup) {
 	cores := s.o.Workers
-	sockets, each, answer := []*net.UDPConn{s.udp}, 2*cores, s.answerSingly
+	sockets, each, answer := append([]*net.UDPConn{s.udp}, s.moreUDP...), 2*cores, s.answerSingly
 	if canBatch(s.udp) {
-		more, err := join(s.udp, cores-1)
-		if err != nil {
-			s.log.WithError(err).Warnf("%d of %d sockets for UDP could be opened", 1+len(more), cores)
+		var err error
+		if sockets, err = s.oneForEach(sockets, cores); err != nil {
+			s.log.WithError(err).Warnf("%d of %d sockets for UDP could be opened", len(sockets), cores)
 		}
-		sockets, each, answer = append(sockets, more...), 1, s.answerBatches
+		each, answer = 1, s.answerBatches
 	}
 	for _, udp := range sockets {
 		var workers sync.WaitGroup
@@ -46,6 +46,15 @@ func (s *Server) serveUDP(ctx, final context.Context, all *sync.WaitGroup) {
 			workers.Wait()
 		})
 	}
+}
+
+// oneForEach gives a socket for each core at least.
+func (s *Server) oneForEach(sockets []*net.UDPConn, cores int) ([]*net.UDPConn, error) {
+	if s.adopted {
+		return share(sockets, cores)
+	}
+	more, err := join(s.udp, cores-1)
+	return append(sockets, more...), err
 }
 
 // answerSingly answers one query after the other.
