@@ -16,7 +16,7 @@ import (
 // answer from, whether or not a master is there.
 type keeper struct {
 	dir      *disk.Dir
-	every    time.Duration // between two writings at least
+	every    func() time.Duration // between two writings at least
 	known    func() *known
 	contents func() (*disk.Contents, uint64)
 	log      logrus.FieldLogger
@@ -31,7 +31,7 @@ type keeper struct {
 	failing   bool      // which was logged
 }
 
-func newKeeper(dir string, every time.Duration, p *pipeline, log logrus.FieldLogger) *keeper {
+func newKeeper(dir string, every func() time.Duration, p *pipeline, log logrus.FieldLogger) *keeper {
 	return &keeper{dir: disk.NewDir(dir), every: every, known: p.known.Load, contents: p.contents, log: log}
 }
 
@@ -74,7 +74,7 @@ func (k *keeper) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			if k.tried.IsZero() || time.Since(k.tried) >= k.every {
+			if k.tried.IsZero() || time.Since(k.tried) >= k.every() {
 				k.save()
 			}
 		}
@@ -109,7 +109,7 @@ func (k *keeper) save() {
 	}
 	switch {
 	case err != nil && !k.failing:
-		k.log.Warnf("the snapshot cannot be written: %v; trying again every %v", err, k.every)
+		k.log.Warnf("the snapshot cannot be written: %v; trying again every %v", err, k.every())
 	case err == nil && k.failing:
 		k.log.Info("the snapshot is written again")
 	}

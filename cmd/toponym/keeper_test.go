@@ -15,13 +15,15 @@ import (
 	disk "toponym/state/snapshot"
 )
 
+const keepEvery = 30 * time.Second
+
 // testKeeper keeps the cluster of a pipeline in a directory of the test's.
 func testKeeper(t *testing.T) (*keeper, *pipeline, *test.Hook) {
 	t.Helper()
 	log, hook := test.NewNullLogger()
 	p, _ := testPipeline(t)
 	p.now = time.Now
-	return newKeeper(filepath.Join(t.TempDir(), "state"), 30*time.Second, p, log), p, hook
+	return newKeeper(filepath.Join(t.TempDir(), "state"), func() time.Duration { return keepEvery }, p, log), p, hook
 }
 
 // running runs the keeper until the function that it gives is called.
@@ -86,7 +88,7 @@ func TestKeeperConfirmsWhatDidNotChange(t *testing.T) {
 			time.Sleep(time.Minute)
 			p.event(snapshot(task("1", "web", "10.1.0.1")))
 		}
-		time.Sleep(k.every + 2*look)
+		time.Sleep(keepEvery + 2*look)
 		synctest.Wait()
 		now, err := os.Stat(k.dir.File())
 		if err != nil || !os.SameFile(before, now) {
@@ -103,7 +105,7 @@ func TestKeeperConfirmsWhatDidNotChange(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.event(snapshot(task("1", "web", "10.1.0.1")))
-		time.Sleep(k.every + 2*look)
+		time.Sleep(keepEvery + 2*look)
 		synctest.Wait()
 		if n, _ := stored(t, k); n != 1 {
 			t.Error("it was not written again")
@@ -154,7 +156,7 @@ func TestRestore(t *testing.T) {
 
 	log, hook := test.NewNullLogger()
 	next, _ := testPipeline(t)
-	k2 := newKeeper(filepath.Dir(k.dir.File()), time.Minute, next, log)
+	k2 := newKeeper(filepath.Dir(k.dir.File()), func() time.Duration { return time.Minute }, next, log)
 	c := k2.load(time.Now())
 	if c == nil {
 		t.Fatal(hook.LastEntry())

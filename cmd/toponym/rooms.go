@@ -134,8 +134,7 @@ func apiOptions(c *config.Config, p *pipeline, log logrus.FieldLogger) api.Optio
 		Domain:         c.Domain,
 		RefreshSeconds: int(c.Refresh.Seconds()),
 		EnumerationOn:  c.EnumerationOn,
-		Enumerate:      func() any { return p.set.Enumerate() },
-		Config:         c.V1,
+		Enumerate:      func() any { return p.enumerate() },
 		Addr:           netip.AddrPortFrom(c.HTTPListener, c.HTTPPort),
 		Log:            log,
 	}

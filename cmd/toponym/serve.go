@@ -4,6 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -30,6 +34,9 @@ func serve(ctx context.Context, args []string, env environment) int {
 		return statusOK
 	}
 
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	c, warnings, err := config.Load(*file, env.vars)
 	log := newLog(env.stderr, *verbose)
 	for _, w := range warnings {
@@ -39,7 +46,15 @@ func serve(ctx context.Context, args []string, env environment) int {
 		reportFaults(env, err)
 		return statusFailed
 	}
-	s, err := newServer(c, log, tuneRuntime())
+	in, err := inherited()
+	var s *server
+	if err == nil {
+		s, err = newServer(c, log, tuneRuntime())
+	}
+	if err == nil {
+		s.from = &source{file: c.File, read: stampOf(c.File), environ: env.vars, hangup: hangup, every: watchFile}
+		err = s.adopt(in)
+	}
 	if err == nil {
 		err = s.listen()
 	}
@@ -56,6 +71,8 @@ func serve(ctx context.Context, args []string, env environment) int {
 // server is all rooms of one process.
 type server struct {
 	log      logrus.FieldLogger
+	config   atomic.Pointer[config.Config] // in force
+	from     *source                       // of the settings; nil for those that cannot change
 	watcher  *master.Watcher
 	pipeline *pipeline
 	keeper   *keeper // nil without stateDir
@@ -82,10 +99,11 @@ func newServer(c *config.Config, log logrus.FieldLogger, cores int) (*server, er
 	}
 	m.Busy = func() (done func()) { return spare(cores) }
 	s := &server{log: log, watcher: master.New(m), pipeline: newPipeline(r, z, log), started: time.Now()}
+	s.config.Store(c)
 	s.metrics = metrics.New(version(), s.values)
 	s.pipeline.applied, s.pipeline.leftOut = s.metrics.Event, s.leftOut
 	if c.StateDir != "" {
-		s.keeper = newKeeper(c.StateDir, c.SnapshotInterval, s.pipeline, log)
+		s.keeper = newKeeper(c.StateDir, func() time.Duration { return s.config.Load().SnapshotInterval }, s.pipeline, log)
 	}
 	if c.DNSOn {
 		s.dns = resolver.New(s.pipeline.zones, resolverOptions(c, log, cores))
@@ -93,6 +111,7 @@ func newServer(c *config.Config, log logrus.FieldLogger, cores int) (*server, er
 	if c.HTTPOn {
 		o := apiOptions(c, s.pipeline, log)
 		o.Status, o.Metrics = s.status, s.metrics.Handler(log)
+		o.Config = func(serial uint32) any { return s.config.Load().V1(serial) }
 		s.http = api.New(o)
 	}
 	return s, nil
@@ -101,13 +120,13 @@ func newServer(c *config.Config, log logrus.FieldLogger, cores int) (*server, er
 // listen opens all sockets, so that what is wrong with them is known before
 // anything runs.
 func (s *server) listen() error {
-	if s.dns != nil {
+	if s.dns != nil && !s.dns.Addr().IsValid() {
 		if err := s.dns.Listen(); err != nil {
 			return err
 		}
 		s.log.Infof("answering DNS on %s, UDP and TCP", s.dns.Addr())
 	}
-	if s.http != nil {
+	if s.http != nil && !s.http.Addr().IsValid() {
 		if err := s.http.Listen(); err != nil {
 			return err
 		}
@@ -122,6 +141,7 @@ func (s *server) dnsAddr() netip.AddrPort { return s.dns.Addr() }
 // run answers until ctx ends or a room fails.
 func (s *server) run(ctx context.Context) error {
 	s.restore()
+	n := &notifier{log: s.log}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		return inBackground(func() error { return s.watcher.Run(ctx, s.pipeline.event) })
@@ -134,6 +154,12 @@ func (s *server) run(ctx context.Context) error {
 	}
 	if s.keeper != nil {
 		g.Go(func() error { return inBackground(func() error { return s.keeper.run(ctx) }) })
+	}
+	if s.from != nil { // a program of its own, not part of another
+		n.ready(s.line())
+		g.Go(func() error { return s.watch(ctx, n) })
+		g.Go(func() error { return s.follow(ctx, *s.from, n) })
+		g.Go(func() error { <-ctx.Done(); n.stopping(); return nil })
 	}
 	err := g.Wait()
 	if s.keeper != nil {
