@@ -141,7 +141,7 @@ func (s *server) dnsAddr() netip.AddrPort { return s.dns.Addr() }
 // run answers until ctx ends or a room fails.
 func (s *server) run(ctx context.Context) error {
 	s.restore()
-	n := &notifier{log: s.log}
+	n := newNotifier(s.log)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		return inBackground(func() error { return s.watcher.Run(ctx, s.pipeline.event) })

@@ -83,6 +83,7 @@ func (s *server) probe(ctx context.Context, limit time.Duration) error {
 	if err != nil {
 		return err
 	}
+	req.Close = true
 	resp, err := http.DefaultTransport.RoundTrip(req)
 	if err != nil {
 		return err
