@@ -47,7 +47,10 @@ type pageData struct {
 	Serial          uint32
 	Counts          zone.Counts
 	// Which of the optional endpoints there are.
-	ConfigOn, EnumerateOn, AxfrOn bool
+	ConfigOn, EnumerateOn, AxfrOn, MetricsOn bool
+
+	Status *statusJSON // nil where there is none
+	State  string      // the status in short
 
 	Asked *pageAnswer // nil when nothing was asked for
 }
@@ -83,6 +86,12 @@ func (s *Server) showPage(w http.ResponseWriter, r *http.Request) {
 		ConfigOn:    s.o.Config != nil,
 		EnumerateOn: s.o.EnumerationOn && s.o.Enumerate != nil,
 		AxfrOn:      s.o.EnumerationOn,
+	}
+	d.MetricsOn = s.o.Metrics != nil
+	if s.o.Status != nil {
+		st := s.o.Status()
+		j := s.describe(st, z)
+		d.Status, d.State = &j, st.Short()
 	}
 	if typed := r.URL.Query().Get("name"); typed != "" {
 		d.Asked = ask(z, typed)

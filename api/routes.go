@@ -23,6 +23,12 @@ func (s *Server) routes() http.Handler {
 	if s.o.Config != nil {
 		handle("/v1/config", s.config)
 	}
+	if s.o.Status != nil {
+		handle("/v1/status", s.status)
+	}
+	if s.o.Metrics != nil {
+		handle("/metrics", s.o.Metrics.ServeHTTP)
+	}
 	handle("/v1/hosts/{host}", s.ready(s.hosts))
 	handle("/v1/hosts/{host}/ports", s.ports)
 	handle("/v1/services/{service}", s.ready(s.services))

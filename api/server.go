@@ -54,6 +54,11 @@ type Options struct {
 	// out. The argument is the zone's serial, 0 before the first state. Where
 	// it is nil, the path is unknown.
 	Config func(serial uint32) any
+	// Status says where the state came from and how the server does. It is
+	// called from any goroutine. Where it is nil, /v1/status is unknown.
+	Status func() Status
+	// Metrics answers /metrics. Where it is nil, the path is unknown.
+	Metrics http.Handler
 
 	Addr netip.AddrPort     // where to listen; port 0 takes any that is free
 	Log  logrus.FieldLogger // nil logs nothing
@@ -93,6 +98,10 @@ func (s *Server) Listen() error {
 	s.listener = l
 	return nil
 }
+
+// Adopt has the server answer on a listener that somebody else has opened, such
+// as systemd, in the place of Listen.
+func (s *Server) Adopt(l net.Listener) { s.listener = l }
 
 // Addr is the address that the server listens on, which tells the port where
 // any was asked for. It is for use after Listen: the zero AddrPort before.

@@ -33,6 +33,8 @@ type Config struct {
 	StateSource            StateSource   // stateSource: stream, poll, or auto for the former where there is one
 	Resync                 time.Duration // resyncSeconds: between two full readings beside a stream
 	AgentReregisterTimeout time.Duration // agentReregisterTimeout: how long a failover may keep an agent away
+	StateDir               string        // stateDir: where the cluster is kept on disk; "": nowhere
+	SnapshotInterval       time.Duration // snapshotSeconds: between two writings of it at least
 	MesosHTTPSOn           bool          // MesosHTTPSOn: speak HTTPS with the masters
 	CACertFile             string        // CACertFile: PEM, CAs that sign the masters' certificates
 	CertFile               string        // CertFile: PEM, our client certificate

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +19,10 @@ type parser[T any] func(raw any, at place) (T, bool)
 type kind interface {
 	read(raw any, at place)
 	show() any // for json.Marshal, in the shape in which a file would hold it
+
+	// The other is of the same setting.
+	equal(other kind) bool
+	take(other kind)
 }
 
 type bound[T any] struct {
@@ -33,6 +38,12 @@ func (b bound[T]) read(raw any, at place) {
 }
 
 func (b bound[T]) show() any { return b.print(*b.field) }
+
+func (b bound[T]) equal(other kind) bool {
+	return reflect.DeepEqual(*b.field, *other.(bound[T]).field)
+}
+
+func (b bound[T]) take(other kind) { *b.field = *other.(bound[T]).field }
 
 // to binds a parser to a field.
 func to[T any](field *T, parse parser[T]) kind {

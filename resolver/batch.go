@@ -26,6 +26,7 @@ type batch struct {
 	store   *zone.Store
 	respond respond
 	server  *Server // for what is answered later
+	counts  *counts
 
 	queries queries
 	replies replies
@@ -56,12 +57,13 @@ const yieldAfter = 32
 
 // answerBatches answers what comes to a socket until ctx ends.
 func (s *Server) answerBatches(ctx context.Context, udp *net.UDPConn) {
-	b, err := newBatch(udp, s.store, s.respond)
+	counts := s.tally.worker()
+	b, err := newBatch(udp, s.store, s.worker(counts).respond)
 	if err != nil {
 		s.log.WithError(err).Error("cannot answer queries over UDP")
 		return
 	}
-	b.server = s
+	b.server, b.counts = s, counts
 	pause := backoff{max: time.Second}
 	for {
 		err := b.serve(ctx)
@@ -79,7 +81,7 @@ func newBatch(on socket, store *zone.Store, respond respond) (*batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &batch{socket: on, raw: raw, store: store, respond: respond}
+	b := &batch{socket: on, raw: raw, store: store, respond: respond, counts: newCounts(nil)}
 	b.queries.init(isWildcard(on.LocalAddr()))
 	b.replies.init()
 	return b, nil
@@ -137,6 +139,7 @@ func (b *batch) drain(ctx context.Context, fd uintptr) (stop bool) {
 // answer replies to the first n queries, all from one version of the zone.
 func (b *batch) answer(fd uintptr, n int) {
 	b.answered = true
+	start := b.counts.begin()
 	z := b.store.Current()
 	for i := range n {
 		client, ok := b.queries.client(i)
@@ -159,6 +162,7 @@ func (b *batch) answer(fd uintptr, n int) {
 	}
 	b.queries.reset(n)
 	b.send(fd)
+	b.counts.end(start, n)
 }
 
 // sendPatience is how long replies may wait for room in the socket's queue. It

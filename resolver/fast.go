@@ -176,6 +176,7 @@ func (r *responder) fast(buf []byte, z *zone.Zone, c client, packet []byte) ([]b
 	binary.BigEndian.PutUint16(msg[6:], uint16(w.answers))
 	binary.BigEndian.PutUint16(msg[8:], uint16(w.authority))
 	binary.BigEndian.PutUint16(msg[10:], uint16(w.additional))
+	r.counts.add(c.transport, q.qtype, rcode, string(z.Origin(found)))
 	return msg, nil, result
 }
 

@@ -20,6 +20,8 @@ type reply struct {
 	additional iter.Seq[[]dns.RR]
 
 	options []byte // of the OPT record, in wire form
+
+	origin string // of the zone that the name is in, in wire form; for counting
 }
 
 // limits are what a client can take, and what it is told.

@@ -27,6 +27,7 @@ type responder struct {
 	observe     func(QueryInfo)
 	cookies     *cookies
 	rates       *rates // nil: no limit
+	counts      *counts
 
 	// For names that are not ours; nil when they are refused.
 	forward *forwarder
@@ -47,6 +48,7 @@ func newResponder(o Options) *responder {
 		observe:     o.Observe,
 		cookies:     newCookies(),
 		rates:       newRates(o.RateLimit, o.RateExempt),
+		counts:      newCounts(nil),
 		// What is rare is the plain path's: an order of somebody else's
 		// making is.
 		slow:       o.ResolvSubnetFirst || o.Shuffle != nil,
@@ -60,6 +62,13 @@ func newResponder(o Options) *responder {
 		r.shuffle = rand.Shuffle
 	}
 	return r
+}
+
+// worker is the same responder with counts of its own.
+func (r *responder) worker(c *counts) *responder {
+	w := *r
+	w.counts = c
+	return &w
 }
 
 // respond makes the reply to a packet in buf, which has bufferSize octets. It
@@ -116,6 +125,7 @@ func (r *responder) plain(buf []byte, z *zone.Zone, c client, packet []byte, sta
 		m, result = r.answer(&q, c, z, l)
 	}
 	msg := m.pack(buf, &q, l)
+	r.counts.add(c.transport, q.qtype, m.rcode, m.origin)
 	if r.observe != nil {
 		r.observe(QueryInfo{
 			Transport: c.transport,
@@ -200,7 +210,7 @@ func lookUp(q *query, t Transport, z *zone.Zone, o order) (m reply, result zone.
 	case dns.TypeAXFR, dns.TypeIXFR, dns.TypeMAILA, dns.TypeMAILB, dns.TypeTKEY:
 		// REFUSED would say that another client might get the zone (RFC
 		// 5936, section 2.2.1): we cannot do these for anybody.
-		return reply{rcode: dns.RcodeNotImplemented}, result
+		return reply{rcode: dns.RcodeNotImplemented, origin: string(z.Origin(found))}, result
 	}
 	switch result {
 	case zone.NotReady:
@@ -215,6 +225,7 @@ func lookUp(q *query, t Transport, z *zone.Zone, o order) (m reply, result zone.
 	case zone.Hit:
 		m = positive(q, t, z, found, o)
 	}
+	m.origin = string(z.Origin(found))
 	return m, result
 }
 

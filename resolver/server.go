@@ -19,18 +19,24 @@ type Server struct {
 	store *zone.Store
 	o     Options
 	log   logrus.FieldLogger
+	tally *tally
 	*responder
 
 	udp  *net.UDPConn
 	tcp  *net.TCPListener
 	addr netip.AddrPort
+
+	adopted bool // udp and tcp, and these beside them
+	moreUDP []*net.UDPConn
+	moreTCP []*net.TCPListener
 }
 
 // New returns a server that answers from whatever zone the store holds when a
 // query comes. It starts nothing.
 func New(store *zone.Store, o Options) *Server {
 	o = o.withDefaults()
-	s := &Server{store: store, o: o, log: o.Log, responder: newResponder(o)}
+	s := &Server{store: store, o: o, log: o.Log, tally: newTally(store), responder: newResponder(o)}
+	s.responder.counts = s.tally.worker() // for all connections, and for what comes later
 	if o.Forward != nil {
 		s.offer(newForwarder(*o.Forward, store, o.Log))
 	}
@@ -89,7 +95,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	var all sync.WaitGroup
 	s.serveUDP(ctx, final, &all)
-	all.Go(func() { s.serveTCP(ctx, final, &all) })
+	s.serveTCP(ctx, final, &all)
 	all.Wait()
 	endAsking()
 	upstreams.Wait()

@@ -13,22 +13,29 @@ import (
 	"time"
 )
 
-// serveTCP accepts connections until ctx ends. Those that are still busy when
-// final ends are closed.
+// serveTCP starts the goroutines that accept connections until ctx ends, and
+// returns. Connections that are still busy when final ends are closed.
 func (s *Server) serveTCP(ctx, final context.Context, all *sync.WaitGroup) {
-	stop := context.AfterFunc(ctx, func() { s.tcp.Close() })
-	defer stop()
-	defer s.tcp.Close()
-	pause := backoff{max: time.Second}
 	// A token for each connection that may be open.
 	open := make(chan struct{}, s.o.TCPMaxConnections)
+	for _, l := range append([]*net.TCPListener{s.tcp}, s.moreTCP...) {
+		all.Go(func() { s.accept(ctx, final, l, open, all) })
+	}
+}
+
+// accept serves the connections of one listener.
+func (s *Server) accept(ctx, final context.Context, l *net.TCPListener, open chan struct{}, all *sync.WaitGroup) {
+	stop := context.AfterFunc(ctx, func() { l.Close() })
+	defer stop()
+	defer l.Close()
+	pause := backoff{max: time.Second}
 	for {
 		select {
 		case open <- struct{}{}:
 		case <-ctx.Done():
 			return
 		}
-		conn, err := s.tcp.AcceptTCP()
+		conn, err := l.AcceptTCP()
 		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 			if err == nil {
 				conn.Close()
@@ -135,6 +142,7 @@ func (s *Server) answerTCP(in *bufio.Reader, c *connection, addr netip.Addr) err
 		return err
 	}
 	defer done()
+	start := time.Now()
 	buf := largeBuffers.Get().(*[bufferSize]byte)
 	defer largeBuffers.Put(buf)
 	msg, l := s.respond(buf[:], s.store.Current(), client{addr: addr, transport: TCP}, packet)
@@ -148,7 +156,9 @@ func (s *Server) answerTCP(in *bufio.Reader, c *connection, addr netip.Addr) err
 	if msg == nil {
 		return nil
 	}
-	return c.write(msg)
+	err = c.write(msg)
+	s.counts.times[TCP].add(time.Since(start), 1)
+	return err
 }
 
 // readSize reads the length field that precedes a message (RFC 1035, section

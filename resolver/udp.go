@@ -28,13 +28,13 @@ var longAgo = time.Unix(1, 0)
 // and written in batches. Elsewhere all share one.
 func (s *Server) serveUDP(ctx, final context.Context, all *sync.WaitGroup) {
 	cores := s.o.Workers
-	sockets, each, answer := []*net.UDPConn{s.udp}, 2*cores, s.answerSingly
+	sockets, each, answer := append([]*net.UDPConn{s.udp}, s.moreUDP...), 2*cores, s.answerSingly
 	if canBatch(s.udp) {
-		more, err := join(s.udp, cores-1)
-		if err != nil {
-			s.log.WithError(err).Warnf("%d of %d sockets for UDP could be opened", 1+len(more), cores)
+		var err error
+		if sockets, err = s.oneForEach(sockets, cores); err != nil {
+			s.log.WithError(err).Warnf("%d of %d sockets for UDP could be opened", len(sockets), cores)
 		}
-		sockets, each, answer = append(sockets, more...), 1, s.answerBatches
+		each, answer = 1, s.answerBatches
 	}
 	for _, udp := range sockets {
 		var workers sync.WaitGroup
@@ -51,9 +51,19 @@ func (s *Server) serveUDP(ctx, final context.Context, all *sync.WaitGroup) {
 	}
 }
 
+// oneForEach gives a socket for each core at least.
+func (s *Server) oneForEach(sockets []*net.UDPConn, cores int) ([]*net.UDPConn, error) {
+	if s.adopted {
+		return share(sockets, cores)
+	}
+	more, err := join(s.udp, cores-1)
+	return append(sockets, more...), err
+}
+
 // answerSingly answers one query after the other.
 func (s *Server) answerSingly(ctx context.Context, udp *net.UDPConn) {
 	in, out := make([]byte, dns.MaxMsgSize), make([]byte, bufferSize)
+	worker := s.worker(s.tally.worker())
 	pause := backoff{max: time.Second}
 	for {
 		n, from, err := dns.ReadFromSessionUDP(udp, in)
@@ -68,7 +78,8 @@ func (s *Server) answerSingly(ctx context.Context, udp *net.UDPConn) {
 		if !ok {
 			continue
 		}
-		msg, l := s.respond(out, s.store.Current(), client, in[:n])
+		start := worker.counts.begin()
+		msg, l := worker.respond(out, s.store.Current(), client, in[:n])
 		if l != nil {
 			if msg == nil {
 				l.way = &wayUDP{s: s, udp: udp, to: from}
@@ -81,6 +92,7 @@ func (s *Server) answerSingly(ctx context.Context, udp *net.UDPConn) {
 		// A reply that cannot be sent is lost, as any packet may be: the
 		// client asks again.
 		_, _ = dns.WriteToSessionUDP(udp, msg, from)
+		worker.counts.end(start, 1)
 	}
 }
 

@@ -110,6 +110,7 @@ func (r *responder) fromEntry(buf []byte, a *wanted, e *cache.Entry, age cache.A
 	binary.BigEndian.PutUint16(msg[6:], w.Counts[0])
 	binary.BigEndian.PutUint16(msg[8:], w.Counts[1])
 	binary.BigEndian.PutUint16(msg[10:], w.Counts[2])
+	r.counts.add(a.transport, a.key.Type(), rcode, "")
 	if r.observe != nil {
 		r.observe(QueryInfo{
 			Transport: a.transport,

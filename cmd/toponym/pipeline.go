@@ -4,6 +4,7 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -16,9 +17,12 @@ import (
 
 // pipeline takes events in and brings the zone up to date: cluster, records,
 // zone, one after the other. Events and master files come from a goroutine each;
-// zones and set.Enumerate are for all.
+// zones and known are for all, and the rest is used with mu held.
 type pipeline struct {
-	mu      sync.Mutex // guards what is below, but for zones and the inside of set
+	mu      sync.Mutex
+	known   atomic.Pointer[known]
+	opened  bool   // a snapshot from disk comes too late
+	lowest  uint32 // the next serial is larger
 	cluster *state.Cluster
 	set     *records.Set
 	zones   *zone.Store
@@ -28,7 +32,12 @@ type pipeline struct {
 	omitted map[records.Omission]struct{} // what was logged as left out
 	both    map[records.Name]struct{}     // what was logged as owned by cluster and master files
 	pending state.Delta                   // what events changed and the zone does not show yet
-	known   bool                          // whether any event came
+	since   time.Time                     // when the first of these events came; zero for none
+
+	// What other rooms tell and are told.
+	heard   func() (source string, at time.Time) // of a master: how, and when last
+	shown   func(lag time.Duration)              // events are in the answers
+	leftOut func(reason error)                   // a name could not be made
 }
 
 // maxOmissionsLogged bounds what is remembered, and logged a line each, of
@@ -36,7 +45,7 @@ type pipeline struct {
 const maxOmissionsLogged = 1000
 
 func newPipeline(r records.Options, z zone.Options, log logrus.FieldLogger) *pipeline {
-	return &pipeline{
+	p := &pipeline{
 		cluster: state.NewCluster(),
 		set:     records.NewSet(r),
 		zones:   zone.NewStore(zone.Pending(z)),
@@ -45,7 +54,12 @@ func newPipeline(r records.Options, z zone.Options, log logrus.FieldLogger) *pip
 		log:     log,
 		omitted: map[records.Omission]struct{}{},
 		both:    map[records.Name]struct{}{},
+		heard:   func() (string, time.Time) { return fromPoll, time.Time{} },
+		shown:   func(time.Duration) {},
+		leftOut: func(error) {},
 	}
+	p.known.Store(&known{source: fromNowhere})
+	return p
 }
 
 // sink is where the watcher hands over what it learns.
@@ -57,21 +71,33 @@ func (p *pipeline) sink() master.Sink {
 func (p *pipeline) apply(e state.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.opened = true
 	p.pending.Join(p.cluster.Apply(e))
-	p.known = true
+	if p.since.IsZero() {
+		p.since = p.now()
+	}
 }
 
-// publish brings the zone up to date with all events that were applied. It
-// becomes another only when its content changed, and costs what changed.
+// publish brings the zone up to date with all events that were applied.
 func (p *pipeline) publish() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.known {
+	if p.since.IsZero() {
 		return
 	}
+	now := p.now()
+	p.show(fromMaster, now)
+	p.shown(p.now().Sub(p.since))
+	p.since = time.Time{}
+}
+
+// show brings the zone up to date with the cluster. It becomes another only when
+// its content changed, and costs what changed.
+func (p *pipeline) show(source string, confirmed time.Time) {
 	delta := p.pending
 	p.pending = state.Delta{}
 	delta.Compact()
+	defer p.note(source, confirmed, delta)
 	var changes records.Changes
 	if !delta.Empty() {
 		changes = p.set.Update(p.cluster, delta)
@@ -82,7 +108,7 @@ func (p *pipeline) publish() {
 	if len(changes.Names) == 0 && current.Ready() {
 		return
 	}
-	serial := zone.NextSerial(current.Serial(), p.now())
+	serial := zone.NextSerial(max(current.Serial(), p.lowest), p.now())
 	var z *zone.Zone
 	if current.Ready() {
 		z = current.Patch(p.set, changes.Names, serial)
@@ -115,7 +141,7 @@ func (p *pipeline) static(s *zone.Static) {
 		p.zones.Swap(zone.Pending(p.o))
 		return
 	}
-	p.swap(zone.Compile(p.set, p.o, zone.NextSerial(current.Serial(), p.now())), s.Len())
+	p.swap(zone.Compile(p.set, p.o, zone.NextSerial(max(current.Serial(), p.lowest), p.now())), s.Len())
 }
 
 // logBoth says once of each name that cluster and master files have records for
@@ -140,6 +166,7 @@ func (p *pipeline) logBoth(names iter.Seq[records.Name]) {
 // logOmitted says of each name that was left out once why.
 func (p *pipeline) logOmitted(omitted []records.Omission) {
 	for _, o := range omitted {
+		p.leftOut(o.Reason)
 		if _, ok := p.omitted[o]; ok || len(p.omitted) > maxOmissionsLogged {
 			continue
 		}

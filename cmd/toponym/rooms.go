@@ -263,9 +263,8 @@ func apiOptions(c *config.Config, p *pipeline, log logrus.FieldLogger) api.Optio
 		Domain:         c.Domain,
 		RefreshSeconds: int(c.Refresh.Seconds()),
 		EnumerationOn:  c.EnumerationOn,
-		Enumerate:      func() any { return p.set.Enumerate() },
-		Explain:        func(n records.Name) any { return p.set.Explain(n) },
-		Config:         c.V1,
+		Enumerate:      func() any { return p.enumerate() },
+		Explain:        func(n records.Name) any { return p.explain(n) },
 		Addr:           netip.AddrPortFrom(c.HTTPListener, c.HTTPPort),
 		Log:            log,
 	}

@@ -5,6 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -12,6 +16,7 @@ import (
 
 	"toponym/api"
 	"toponym/config"
+	"toponym/internal/metrics"
 	"toponym/resolver"
 	"toponym/state/leader"
 	"toponym/state/master"
@@ -32,6 +37,9 @@ func serve(ctx context.Context, args []string, env environment) int {
 		return statusOK
 	}
 
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	c, warnings, err := config.Load(*file, env.vars)
 	log := newLog(env.stderr, *verbose)
 	for _, w := range warnings {
@@ -41,10 +49,18 @@ func serve(ctx context.Context, args []string, env environment) int {
 		reportFaults(env, err)
 		return statusFailed
 	}
-	s, err := newServer(c, log, tuneRuntime())
+	in, err := inherited()
+	var s *server
+	if err == nil {
+		s, err = newServer(c, log, tuneRuntime())
+	}
 	if faults := (zone.MasterFaults)(nil); errors.As(err, &faults) {
 		reportFaults(env, err)
 		return statusFailed
+	}
+	if err == nil {
+		s.from = &source{file: c.File, read: stampOf(c.File), environ: env.vars, hangup: hangup, every: watchFile}
+		err = s.adopt(in)
 	}
 	if err == nil {
 		err = s.listen()
@@ -62,10 +78,15 @@ func serve(ctx context.Context, args []string, env environment) int {
 // server is all rooms of one process.
 type server struct {
 	log       logrus.FieldLogger
-	zooKeeper *leader.ZooKeeper // nil when the masters are a list
+	config    atomic.Pointer[config.Config] // in force
+	from      *source                       // of the settings; nil for those that cannot change
+	zooKeeper *leader.ZooKeeper             // nil when the masters are a list
 	watcher   *master.Watcher
 	static    *staticFiles
 	pipeline  *pipeline
+	keeper    *keeper // nil without stateDir
+	metrics   *metrics.Metrics
+	started   time.Time
 	dns       *resolver.Server // nil when dnson is false
 	http      *api.Server      // nil when httpon is false
 }
@@ -92,12 +113,24 @@ func newServer(c *config.Config, log logrus.FieldLogger, cores int) (*server, er
 	}
 	m.Background = inBackground
 	m.Busy = func() (done func()) { return spare(cores) }
-	s := &server{log: log, zooKeeper: zooKeeper, watcher: master.New(m), static: static, pipeline: newPipeline(r, z, log)}
+	s := &server{
+		log: log, zooKeeper: zooKeeper, watcher: master.New(m), static: static,
+		pipeline: newPipeline(r, z, log), started: time.Now(),
+	}
+	s.config.Store(c)
+	s.metrics = metrics.New(version(), s.values)
+	s.pipeline.heard, s.pipeline.shown, s.pipeline.leftOut = s.heard, s.metrics.Lag, s.leftOut
+	if c.StateDir != "" {
+		s.keeper = newKeeper(c.StateDir, func() time.Duration { return s.config.Load().SnapshotInterval }, s.pipeline, log)
+	}
 	if c.DNSOn {
 		s.dns = resolver.New(s.pipeline.zones, resolverOptions(c, log, cores))
 	}
 	if c.HTTPOn {
-		s.http = api.New(apiOptions(c, s.pipeline, log))
+		o := apiOptions(c, s.pipeline, log)
+		o.Status, o.Metrics = s.status, s.metrics.Handler(log)
+		o.Config = func(serial uint32) any { return s.config.Load().V1(serial) }
+		s.http = api.New(o)
 	}
 	return s, nil
 }
@@ -105,13 +138,13 @@ func newServer(c *config.Config, log logrus.FieldLogger, cores int) (*server, er
 // listen opens all sockets, so that what is wrong with them is known before
 // anything runs.
 func (s *server) listen() error {
-	if s.dns != nil {
+	if s.dns != nil && !s.dns.Addr().IsValid() {
 		if err := s.dns.Listen(); err != nil {
 			return err
 		}
 		s.log.Infof("answering DNS on %s, UDP and TCP", s.dns.Addr())
 	}
-	if s.http != nil {
+	if s.http != nil && !s.http.Addr().IsValid() {
 		if err := s.http.Listen(); err != nil {
 			return err
 		}
@@ -125,6 +158,8 @@ func (s *server) dnsAddr() netip.AddrPort { return s.dns.Addr() }
 
 // run answers until ctx ends or a room fails.
 func (s *server) run(ctx context.Context) error {
+	s.restore()
+	n := newNotifier(s.log)
 	g, ctx := errgroup.WithContext(ctx)
 	if s.zooKeeper != nil {
 		g.Go(func() error { return s.zooKeeper.Run(ctx) })
@@ -140,7 +175,22 @@ func (s *server) run(ctx context.Context) error {
 	if s.http != nil {
 		g.Go(func() error { return s.http.Run(ctx) })
 	}
+	if s.keeper != nil {
+		g.Go(func() error {
+			inBackground(func() { s.keeper.run(ctx) })
+			return nil
+		})
+	}
+	if s.from != nil { // a program of its own, not part of another
+		n.ready(s.line())
+		g.Go(func() error { return s.watch(ctx, n) })
+		g.Go(func() error { return s.follow(ctx, *s.from, n) })
+		g.Go(func() error { <-ctx.Done(); n.stopping(); return nil })
+	}
 	err := g.Wait()
+	if s.keeper != nil {
+		s.keeper.save()
+	}
 	if err == nil {
 		s.log.Info("stopped")
 	}
@@ -168,4 +218,29 @@ func (s *server) firstLook(ctx context.Context) {
 	case <-s.zooKeeper.Changed():
 	default:
 	}
+}
+
+// restorePatience is how long queries wait for the snapshot. They come to open
+// sockets, and to wait is better for them than to fail. A disk that does not
+// answer must not keep the server from starting.
+const restorePatience = 2 * time.Second
+
+// restore has the pipeline know what is on disk.
+func (s *server) restore() {
+	if s.keeper == nil {
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if c := s.keeper.load(time.Now()); c != nil {
+			s.pipeline.restore(c)
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(restorePatience):
+		s.log.Warnf("the snapshot could not be read within %v; going on without it", restorePatience)
+	}
+	s.pipeline.open()
 }

@@ -28,12 +28,6 @@ func newStaticFiles(c *config.Config, o zone.Options, log logrus.FieldLogger) *s
 	return &staticFiles{paths: c.StaticZones, o: o, log: log}
 }
 
-// stamp is what tells that a file is another.
-type stamp struct {
-	mtime time.Time
-	size  int64
-}
-
 const (
 	// staticInterval is how often a look is taken whether a file changed.
 	staticInterval = 2 * time.Second
@@ -90,9 +84,8 @@ func readBounded(path string, most int64) ([]byte, error) {
 func (f *staticFiles) look() []stamp {
 	stamps := make([]stamp, len(f.paths))
 	for i, path := range f.paths {
-		info, err := os.Stat(path)
-		if err == nil && time.Since(info.ModTime()) > freshness {
-			stamps[i] = stamp{info.ModTime(), info.Size()}
+		if s := stampOf(path); s.info != nil && time.Since(s.info.ModTime()) > freshness {
+			stamps[i] = s
 		}
 	}
 	return stamps
@@ -101,7 +94,7 @@ func (f *staticFiles) look() []stamp {
 // changed reports whether a file may be another than when it was read.
 func (f *staticFiles) changed() bool {
 	for i, s := range f.look() {
-		if s == (stamp{}) || s != f.stamps[i] {
+		if s.info == nil || !s.equal(f.stamps[i]) {
 			return true
 		}
 	}

@@ -15,6 +15,7 @@ var mayImport = map[string][]string{
 	"state":             {},
 	"state/leader":      {},
 	"state/master":      {"state", "state/leader"},
+	"state/snapshot":    {"state"},
 	"records":           {"state"},
 	"zone":              {"records"},
 	"resolver":          {"zone", "resolver/cache", "resolver/upstream"},
@@ -24,7 +25,7 @@ var mayImport = map[string][]string{
 	"sim/marathon":      {}, // a library of sim: speaks of Marathon only
 	"sim":               {"sim/marathon"},
 	"cmd/toponym/e2e":   {}, // tests from outside, they start the program
-	"cmd/toponym":       {"config", "state", "state/leader", "state/master", "records", "zone", "resolver", "api", "sim", "sim/marathon"},
+	"cmd/toponym":       {"config", "state", "state/leader", "state/master", "state/snapshot", "records", "zone", "resolver", "api", "sim", "sim/marathon"},
 }
 
 const module = "toponym/"

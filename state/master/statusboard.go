@@ -18,6 +18,7 @@ type Status struct {
 
 	LastError   string // why there was no state, or no full one beside a stream; empty for never
 	LastErrorAt time.Time
+	Errors      uint64 // how often that was so
 
 	Streams int               // streams that have begun
 	Resyncs int               // full states read beside them
@@ -80,7 +81,7 @@ func (b *statusBoard) resynced(now time.Time) {
 }
 
 func (b *statusBoard) failed(err error, now time.Time) {
-	b.change(func(s *Status) { s.LastError, s.LastErrorAt = oneLine(err), now })
+	b.change(func(s *Status) { s.LastError, s.LastErrorAt, s.Errors = oneLine(err), now, s.Errors+1 })
 }
 
 func (b *statusBoard) failover(now time.Time) { b.change(func(s *Status) { s.Failover = now }) }

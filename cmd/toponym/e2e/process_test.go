@@ -46,8 +46,15 @@ func (o *output) String() string {
 // start runs a program. Its log is shown when the test fails.
 func start(t *testing.T, name string, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(name, args...), ended: make(chan struct{})}
-	p.cmd.Env = environ()
+	return startCommand(t, exec.Command(name, args...))
+}
+
+// startCommand is start for a command that has more than arguments.
+func startCommand(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{cmd: cmd, ended: make(chan struct{})}
+	p.cmd.Env = append(environ(), cmd.Env...)
+	name := cmd.Path
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -102,6 +109,15 @@ func (p *process) terminate(t *testing.T) {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// kill ends the process without asking it.
+func (p *process) kill(t *testing.T) {
+	t.Helper()
+	if err := p.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	p.wait(t, patience)
 }
 
 // wait gives the exit status of a process that must end in time.

@@ -1,0 +1,104 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/miekg/dns"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+)
+
+// metrics are those that a server shows, as Prometheus reads them.
+type metrics map[string]*dto.MetricFamily
+
+func (s *server) metrics(t *testing.T) metrics {
+	t.Helper()
+	code, body, err := s.get("/metrics")
+	if err != nil || code != http.StatusOK {
+		t.Fatalf("/metrics: %d, %v", code, err)
+	}
+	p := expfmt.NewTextParser(model.LegacyValidation)
+	m, err := p.TextToMetricFamilies(strings.NewReader(body))
+	if err != nil {
+		t.Fatalf("/metrics: %v\n%s", err, body)
+	}
+	return m
+}
+
+// sum adds up what has all of the labels, given as name and value.
+func (m metrics) sum(name string, labels ...string) (n float64) {
+	for _, x := range m[name].GetMetric() {
+		found := 0
+		for i := 0; i < len(labels); i += 2 {
+			for _, l := range x.GetLabel() {
+				if l.GetName() == labels[i] && l.GetValue() == labels[i+1] {
+					found++
+				}
+			}
+		}
+		if found == len(labels)/2 {
+			n += x.GetCounter().GetValue() + x.GetGauge().GetValue() + float64(x.GetHistogram().GetSampleCount())
+		}
+	}
+	return n
+}
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	m := newMaster(t, example(t).Cluster)
+	s := keeping(t, m, settings{"stateDir": t.TempDir()})
+	before := s.metrics(t)
+	for network, n := range map[string]int{"udp": 200, "tcp": 5} {
+		c := dns.Client{Net: network, Timeout: patience}
+		for range n {
+			for _, name := range []string{"web.marathon.mesos.", "nope.mesos.", "example.org."} {
+				if _, _, err := c.Exchange(new(dns.Msg).SetQuestion(name, dns.TypeA), s.addr()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	after := s.metrics(t)
+	for _, x := range []struct {
+		name   string
+		labels []string
+		more   float64
+	}{
+		{"toponym_queries_total", []string{"zone", "mesos.", "type", "A", "rcode", "NOERROR", "protocol", "udp"}, 200},
+		{"toponym_queries_total", []string{"zone", "mesos.", "type", "A", "rcode", "NXDOMAIN", "protocol", "udp"}, 200},
+		{"toponym_queries_total", []string{"zone", "other", "type", "A", "rcode", "REFUSED", "protocol", "udp"}, 200},
+		{"toponym_queries_total", []string{"zone", "mesos.", "protocol", "tcp"}, 10},
+		{"toponym_query_duration_seconds", []string{"protocol", "tcp"}, 15},
+	} {
+		if got := after.sum(x.name, x.labels...) - before.sum(x.name, x.labels...); got != x.more {
+			t.Errorf("%s %v grew by %v, want %v", x.name, x.labels, got, x.more)
+		}
+	}
+	// One query in 64 is timed, in each worker.
+	if n := after.sum("toponym_query_duration_seconds", "protocol", "udp"); n < 1 || n > 600/64+64 {
+		t.Errorf("%v queries over UDP were timed", n)
+	}
+	for name, want := range map[string]float64{"toponym_ready": 1, "toponym_tasks": 6, "toponym_agents": 3, "toponym_frameworks": 1} {
+		if got := after.sum(name); got != want {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+	for _, name := range []string{
+		"toponym_records", "toponym_names", "toponym_zone_serial", "toponym_events_total", "toponym_event_lag_seconds",
+		"toponym_snapshot_size_bytes", "toponym_build_info", "go_goroutines", "process_cpu_seconds_total",
+	} {
+		if after.sum(name) <= 0 {
+			t.Errorf("%s is %v", name, after.sum(name))
+		}
+	}
+	for name, most := range map[string]float64{"toponym_state_age_seconds": 30, "toponym_snapshot_age_seconds": 60} {
+		if _, ok := after[name]; !ok || after.sum(name) > most {
+			t.Errorf("%s is %v", name, after.sum(name))
+		}
+	}
+}

@@ -1,0 +1,77 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/miekg/dns"
+)
+
+// ttl is that of the addresses of the app web.
+func (s *server) ttl(t *testing.T) uint32 {
+	t.Helper()
+	r, _ := s.firstReply(t, "web.marathon.mesos.")
+	if len(r.Answer) == 0 {
+		t.Fatalf("no answer:\n%v", r)
+	}
+	return r.Answer[0].Header().Ttl
+}
+
+func TestReload(t *testing.T) {
+	t.Parallel()
+	m := newMaster(t, example(t).Cluster)
+	s := &server{port: freePort(t), url: "http://" + local(freePort(t))}
+	file := configFile(t, m, s, nil)
+	s.process = start(t, toponym, "-config", file)
+	s.waitReady(t)
+	if n := s.ttl(t); n != 60 {
+		t.Fatalf("TTL %d", n)
+	}
+	change := func(more settings) {
+		t.Helper()
+		b, err := os.ReadFile(configFile(t, m, s, more))
+		if err == nil {
+			err = os.WriteFile(file, b, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	change(settings{"ttl": 5, "maxUDPSize": 4096, "resolvers": []string{"127.0.0.1:1"}})
+	if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, patience, "the new TTL", func() (bool, string) { n := s.ttl(t); return n == 5, fmt.Sprint(n) })
+	for _, line := range []string{"maxUDPSize needs a restart", "ttl is 5 now, it was 60"} {
+		if !strings.Contains(s.stderr.String(), line) {
+			t.Errorf("the log does not say %q", line)
+		}
+	}
+	var shown struct{ TTL int }
+	if _, body, err := s.get("/v1/config"); err != nil || json.Unmarshal([]byte(body), &shown) != nil || shown.TTL != 5 {
+		t.Errorf("/v1/config: TTL %d, error %v", shown.TTL, err)
+	}
+
+	change(settings{"ttl": "soon", "port": -1})
+	eventually(t, patience, "all faults are named", func() (bool, string) {
+		log := s.stderr.String()
+		return strings.Contains(log, "ttl: ") && strings.Contains(log, "port: "), log
+	})
+	if n := s.ttl(t); n != 5 || !s.running() {
+		t.Errorf("TTL %d after a file with faults", n)
+	}
+
+	// Without a signal.
+	change(settings{"ttl": 6})
+	eventually(t, patience, "the new TTL", func() (bool, string) { n := s.ttl(t); return n == 6, fmt.Sprint(n) })
+	if r, _ := s.firstReply(t, "web.marathon.mesos."); r.Rcode != dns.RcodeSuccess {
+		t.Errorf("%v", r)
+	}
+}

@@ -1,0 +1,222 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// manager is a service manager that listens to what a process tells.
+type manager struct {
+	path string
+	conn *net.UnixConn
+}
+
+func newManager(t *testing.T) *manager {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "notify") // the path of a socket must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	m := &manager{path: filepath.Join(dir, "s")}
+	if m.conn, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: m.path, Net: "unixgram"}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.conn.Close() })
+	return m
+}
+
+// wants reads until it is told something that has all these parts.
+func (m *manager) wants(t *testing.T, parts ...string) {
+	t.Helper()
+	var heard []string
+	buf := make([]byte, 4096)
+	m.conn.SetReadDeadline(time.Now().Add(patience))
+	for {
+		n, err := m.conn.Read(buf)
+		if err != nil {
+			t.Fatalf("nothing with %q was told, but %q at last", parts, heard[max(0, len(heard)-5):])
+		}
+		said := string(buf[:n])
+		heard = append(heard, said)
+		missing := false
+		for _, p := range parts {
+			missing = missing || !strings.Contains(said, p)
+		}
+		if !missing {
+			return
+		}
+	}
+}
+
+// The life of a service, as systemd hears of it.
+func TestNotify(t *testing.T) {
+	t.Parallel()
+	m := newMaster(t, example(t).Cluster)
+	sm := newManager(t)
+	s := &server{port: freePort(t), url: "http://" + local(freePort(t))}
+	cmd := exec.Command(toponym, "-config", configFile(t, m, s, nil))
+	cmd.Env = []string{"NOTIFY_SOCKET=" + sm.path, "WATCHDOG_USEC=600000"}
+	s.process = startCommand(t, cmd)
+
+	sm.wants(t, "READY=1", "STATUS=")
+	if r, _ := s.firstReply(t, "mesos."); r.Rcode != dns.RcodeSuccess && r.Rcode != dns.RcodeServerFailure {
+		t.Errorf("ready, and the reply is\n%v", r)
+	}
+	sm.wants(t, "WATCHDOG=1")
+	sm.wants(t, "STATUS=")
+	s.waitReady(t)
+	sm.wants(t, "STATUS=", " names; state of "+m.addr.String())
+
+	if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	sm.wants(t, "RELOADING=1", "MONOTONIC_USEC=")
+	sm.wants(t, "READY=1")
+
+	// A process that does nothing any more is not called alive.
+	if err := s.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	drained := false
+	for !drained {
+		sm.conn.SetReadDeadline(time.Now().Add(time.Second))
+		_, err := sm.conn.Read(make([]byte, 4096))
+		drained = err != nil
+	}
+	if err := s.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	sm.wants(t, "WATCHDOG=1")
+
+	s.terminate(t)
+	sm.wants(t, "STOPPING=1")
+	if code := s.wait(t, patience); code != 0 {
+		t.Errorf("exit status %d", code)
+	}
+}
+
+// Sockets of the service manager outlive the process: queries that come while
+// there is none are answered by the next one.
+func TestSocketActivation(t *testing.T) {
+	t.Parallel()
+	m := newMaster(t, example(t).Cluster)
+	s := &server{port: freePort(t), url: "http://" + local(freePort(t))}
+	udp, err := net.ListenPacket("udp", s.addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer udp.Close()
+	tcp, err := net.Listen("tcp", s.addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tcp.Close()
+	web, err := net.Listen("tcp", s.web())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer web.Close()
+	var files []*os.File
+	for _, from := range []interface{ File() (*os.File, error) }{udp.(*net.UDPConn), tcp.(*net.TCPListener), web.(*net.TCPListener)} {
+		f, err := from.File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		files = append(files, f)
+	}
+	// The settings name ports that nobody may have.
+	config := configFile(t, m, s, settings{"port": 1, "httpport": 1, "listener": "192.0.2.1", "HTTPListener": "192.0.2.1", "stateDir": t.TempDir()})
+	launch := func(names string) *process {
+		t.Helper()
+		cmd := exec.Command("/bin/sh", "-c", `LISTEN_PID=$$ exec "$0" "$@"`, toponym, "-config", config)
+		cmd.Env = []string{"LISTEN_FDS=3", "LISTEN_FDNAMES=" + names}
+		cmd.ExtraFiles = files
+		return startCommand(t, cmd)
+	}
+	s.process = launch("dns:dns:http")
+	s.waitReady(t)
+	s.wantAddresses(t, "web.marathon.mesos", "10.1.0.1", "10.1.0.2", "10.1.0.3")
+	c := dns.Client{Net: "tcp", Timeout: patience}
+	if r, _, err := c.Exchange(new(dns.Msg).SetQuestion("web.marathon.mesos.", dns.TypeA), s.addr()); err != nil || len(addressesIn(r)) != 3 {
+		t.Errorf("over TCP: %v, error %v", r, err)
+	}
+	s.terminate(t)
+	s.wait(t, patience)
+
+	waiting := make(chan *dns.Msg, 1)
+	go func() {
+		c := dns.Client{Timeout: patience}
+		r, _, err := c.Exchange(new(dns.Msg).SetQuestion("web.marathon.mesos.", dns.TypeA), s.addr())
+		if err != nil {
+			r = nil
+		}
+		waiting <- r
+	}()
+	time.Sleep(100 * time.Millisecond) // it is in the socket by then, or comes later
+	s.process = launch("dns-udp:dns-tcp:http")
+	if r := <-waiting; r == nil || len(addressesIn(r)) != 3 {
+		t.Errorf("who asked while there was no process got\n%v", r)
+	}
+	s.terminate(t)
+	s.wait(t, patience)
+
+	p := launch("dns:what:http")
+	if code := p.wait(t, patience); code != 1 || !strings.Contains(p.stderr.String(), "FileDescriptorName") {
+		t.Errorf("a socket with another name: exit status %d\n%s", code, p.stderr.String())
+	}
+}
+
+// unitDir has the units as they are delivered, with the program under test.
+func unitDir(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, unit := range []string{"toponym.service", "toponym.socket"} {
+		b, err := os.ReadFile(filepath.Join("..", "..", "..", "deploy", unit))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.Replace(string(b), "/usr/bin/toponym", toponym, 1)
+		if unit == "toponym.service" && text == string(b) {
+			t.Fatal("the unit starts another program")
+		}
+		if err := os.WriteFile(filepath.Join(dir, unit), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestUnits(t *testing.T) {
+	t.Parallel()
+	requireTool(t, "systemd-analyze", "systemd")
+	dir := unitDir(t)
+	service, socket := filepath.Join(dir, "toponym.service"), filepath.Join(dir, "toponym.socket")
+	if r := run(t, "systemd-analyze", "verify", "--man=no", service, socket); r.status != 0 || r.String() != "" {
+		t.Errorf("verify: exit status %d\n%s", r.status, r)
+	}
+	// The exposure is between 0 and 10, here in tenths.
+	if r := run(t, "systemd-analyze", "security", "--offline=yes", "--threshold=20", service); r.status != 0 {
+		t.Errorf("security: exit status %d\n%s", r.status, tail(r.String()))
+	}
+}
+
+// The settings that come with the units are right.
+func TestDeliveredSettings(t *testing.T) {
+	t.Parallel()
+	r := run(t, toponym, "check", "-config", filepath.Join("..", "..", "..", "deploy", "config.json"))
+	if r.status != 0 || r.stderr != "" {
+		t.Errorf("exit status %d\n%s", r.status, r.stderr)
+	}
+}

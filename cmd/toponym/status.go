@@ -1,0 +1,92 @@
+package main
+
+import (
+	"errors"
+	"time"
+
+	"toponym/api"
+	"toponym/internal/metrics"
+	"toponym/records"
+	"toponym/resolver"
+	"toponym/state/master"
+)
+
+// What follows gathers from the rooms what operators want to see.
+
+// status is what /v1/status shows.
+func (s *server) status() api.Status {
+	now, k, m := time.Now(), s.pipeline.tell(), s.watcher.Status()
+	st := api.Status{
+		Source: k.source, Leader: k.leader, StateAge: k.age(now),
+		StartedAt: s.started, Uptime: now.Sub(s.started),
+		Tasks: k.tasks, Agents: k.agents, Frameworks: k.frameworks,
+		LastError: m.LastError, LastErrorAt: m.LastErrorAt,
+		LastFailover: k.failover,
+	}
+	if s.keeper != nil {
+		if info := s.keeper.info.Load(); info != nil {
+			st.Snapshot = &api.SnapshotStatus{Age: max(now.Sub(info.Confirmed), 0), Size: info.Size}
+		}
+	}
+	return st
+}
+
+// values are what /metrics shows beside what is counted there.
+func (s *server) values() metrics.Values {
+	now, k, m := time.Now(), s.pipeline.tell(), s.watcher.Status()
+	z := s.pipeline.zones.Current()
+	n := z.Counts()
+	v := metrics.Values{
+		Ready: z.Ready(), Source: k.source, StateAge: k.age(now),
+		Tasks: k.tasks, Agents: k.agents, Frameworks: k.frameworks,
+		Serial: z.Serial(), Names: n.Names,
+		Records: map[string]int{"A": n.A, "AAAA": n.AAAA, "SRV": n.SRV, "PTR": n.PTR},
+		Events:  m.Events, Resyncs: uint64(m.Resyncs), KeptAgents: m.Keeping,
+		Errors: m.Errors, Reconnects: uint64(max(m.Streams-1, 0)), Failovers: k.failovers,
+	}
+	if s.keeper != nil {
+		v.Snapshot = &metrics.Snapshot{Age: -1, Errors: s.keeper.errors.Load()}
+		if info := s.keeper.info.Load(); info != nil {
+			v.Snapshot.Age, v.Snapshot.Size = max(now.Sub(info.Confirmed), 0), info.Size
+		}
+	}
+	if s.dns != nil {
+		queryValues(&v, s.dns.Stats())
+	}
+	return v
+}
+
+func queryValues(v *metrics.Values, st resolver.Stats) {
+	for _, q := range st.Queries {
+		v.Queries = append(v.Queries, metrics.Query{
+			Zone: q.Zone, Type: q.Type, Rcode: q.Rcode, Protocol: q.Transport.String(), Count: q.Count,
+		})
+	}
+	v.Times = map[string]metrics.Histogram{}
+	for t, h := range st.Times {
+		v.Times[resolver.Transport(t).String()] = metrics.Histogram{Bounds: h.Bounds, Counts: h.Counts, Sum: h.Sum}
+	}
+}
+
+// heard tells how a master was heard, and when last.
+func (s *server) heard() (string, time.Time) {
+	m := s.watcher.Status()
+	if m.Source == master.Stream {
+		return fromStream, m.Heard
+	}
+	return fromPoll, m.Heard
+}
+
+// leftOut counts a name that could not be made.
+func (s *server) leftOut(reason error) {
+	label := "other"
+	switch {
+	case errors.Is(reason, records.ErrLabelLength):
+		label = "label_length"
+	case errors.Is(reason, records.ErrNameLength):
+		label = "name_length"
+	case errors.Is(reason, records.ErrLabelOctets):
+		label = "label_octets"
+	}
+	s.metrics.LeftOut(label)
+}

@@ -1,0 +1,86 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func loadText(t *testing.T, text string, environ ...string) *Config {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "config.json")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, _, err := Load(file, environ)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestFollow(t *testing.T) {
+	const base = `"masters": ["10.0.0.1:5050"]`
+	for name, tt := range map[string]struct {
+		from, to string
+		want     []Change
+	}{
+		"nothing":      {`{` + base + `}`, `{` + base + `}`, nil},
+		"only written": {`{` + base + `}`, `{"ttl": 60, ` + base + `}`, nil},
+		"live":         {`{` + base + `}`, `{"TTL": 30, ` + base + `}`, []Change{{"ttl", "60", "30", true}}},
+		"back to the default": {`{"IPSources": ["host"], ` + base + `}`, `{` + base + `}`,
+			[]Change{{"IPSources", `["host"]`, `["auto","netinfo","mesos","host"]`, true}}},
+		"both": {`{` + base + `}`, `{"port": 54, "SOAMinttl": 5, ` + base + `}`,
+			[]Change{{"port", "53", "54", false}, {"SOAMinttl", "60", "5", true}}},
+		"what follows is not listed": {`{` + base + `}`, `{"domain": "dcos", ` + base + `}`,
+			[]Change{{"domain", `"mesos"`, `"dcos"`, false}}},
+		"what is written is": {`{` + base + `}`, `{"SOAMname": "ns9.mesos", ` + base + `}`,
+			[]Change{{"SOAMname", `"ns1.mesos."`, `"ns9.mesos."`, true}}},
+		"secrets": {`{"mesosAuthentication": "basic", "mesosCredentials": {"principal": "p", "secret": "hunter2"}, ` + base + `}`,
+			`{"mesosAuthentication": "basic", "mesosCredentials": {"principal": "p", "secret": "hunter3"}, ` + base + `}`,
+			[]Change{{"mesosCredentials.secret", `"******"`, `"******"`, false}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			from, to := loadText(t, tt.from), loadText(t, tt.to)
+			before := describe(t, from)
+			got, changes := from.Follow(to)
+			if !slices.Equal(changes, tt.want) {
+				t.Errorf("changes %+v, want %+v", changes, tt.want)
+			}
+			if describe(t, from) != before {
+				t.Error("the settings before have changed")
+			}
+			_, left := got.Follow(to)
+			for _, c := range left {
+				if c.Live {
+					t.Errorf("%s was not followed", c.Key)
+				}
+			}
+			_, kept := got.Follow(from)
+			for _, c := range kept {
+				if !c.Live {
+					t.Errorf("%s was followed", c.Key)
+				}
+			}
+		})
+	}
+}
+
+func describe(t *testing.T, c *Config) string {
+	t.Helper()
+	var b strings.Builder
+	if err := c.Describe(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestLiveSettingsExist(t *testing.T) {
+	for _, key := range live {
+		if !slices.ContainsFunc(Settings(), func(s Setting) bool { return s.Key == key }) {
+			t.Errorf("there is no setting %s", key)
+		}
+	}
+}
