@@ -7,7 +7,7 @@ import (
 )
 
 // sampleEvery is how many batches, or single queries, go by for each that is
-// timed: to look at a clock twice costs as much as a tenth of an answer.
+// timed: to look at a clock twice takes nearly as long as to make an answer.
 const sampleEvery = 64
 
 // times counts how long queries took, in steps of twice the time.

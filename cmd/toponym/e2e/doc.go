@@ -2,8 +2,9 @@
 //
 // They build the program, start it as a process before a simulated master, and
 // ask it with the clients that people run: dig, host, nslookup, kdig, drill,
-// Go's resolver, Unbound and HAProxy. Nothing here imports a room of the
-// server; package sim, which plays the Mesos cluster, speaks HTTP only.
+// Go's resolver, Unbound and HAProxy. They play its service manager as well, and
+// its Prometheus. Nothing here imports a room of the server; package sim, which
+// plays the Mesos cluster, speaks HTTP only.
 //
 // The tests have the build tag e2e:
 //

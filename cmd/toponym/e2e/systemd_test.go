@@ -155,19 +155,27 @@ func TestSocketActivation(t *testing.T) {
 	s.terminate(t)
 	s.wait(t, patience)
 
-	waiting := make(chan *dns.Msg, 1)
-	go func() {
-		c := dns.Client{Timeout: patience}
-		r, _, err := c.Exchange(new(dns.Msg).SetQuestion("web.marathon.mesos.", dns.TypeA), s.addr())
-		if err != nil {
-			r = nil
-		}
-		waiting <- r
-	}()
-	time.Sleep(100 * time.Millisecond) // it is in the socket by then, or comes later
+	query, err := new(dns.Msg).SetQuestion("web.marathon.mesos.", dns.TypeA).Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	asking, err := net.Dial("udp", s.addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer asking.Close()
+	if _, err := asking.Write(query); err != nil {
+		t.Fatal(err)
+	}
 	s.process = launch("dns-udp:dns-tcp:http")
-	if r := <-waiting; r == nil || len(addressesIn(r)) != 3 {
-		t.Errorf("who asked while there was no process got\n%v", r)
+	asking.SetReadDeadline(time.Now().Add(patience))
+	buf, r := make([]byte, dns.MaxMsgSize), new(dns.Msg)
+	n, err := asking.Read(buf)
+	if err == nil {
+		err = r.Unpack(buf[:n])
+	}
+	if err != nil || len(addressesIn(r)) != 3 {
+		t.Errorf("who asked while there was no process got\n%v, error %v", r, err)
 	}
 	s.terminate(t)
 	s.wait(t, patience)
