@@ -230,6 +230,9 @@ type ForwardStats struct {
 	Refused   uint64 // queries that were too many to be waiting
 }
 
+// Forwards reports whether names that are not ours are forwarded.
+func (s *Server) Forwards() bool { return s.forward != nil }
+
 // ForwardStats are counts of what was asked of others. They are zero when
 // nothing is forwarded.
 func (s *Server) ForwardStats() ForwardStats {

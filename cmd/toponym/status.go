@@ -52,6 +52,11 @@ func (s *server) values() metrics.Values {
 	}
 	if s.dns != nil {
 		queryValues(&v, s.dns.Stats())
+		rates := s.dns.RateStats()
+		v.Rates = metrics.Rates{Dropped: rates.Dropped, Slipped: rates.Slipped}
+		if s.dns.Forwards() {
+			v.Forward = forwardValues(s.dns.ForwardStats())
+		}
 	}
 	return v
 }
@@ -66,6 +71,21 @@ func queryValues(v *metrics.Values, st resolver.Stats) {
 	for t, h := range st.Times {
 		v.Times[resolver.Transport(t).String()] = metrics.Histogram{Bounds: h.Bounds, Counts: h.Counts, Sum: h.Sum}
 	}
+}
+
+func forwardValues(st resolver.ForwardStats) *metrics.Forward {
+	f := &metrics.Forward{
+		Hits: st.Cache.Hits, Misses: st.Cache.Misses, Stale: st.Cache.Stale, Evictions: st.Cache.Evictions,
+		Entries: st.Cache.Entries, Bytes: st.Cache.Bytes,
+		Waiting: st.Waiting, Shared: st.Shared, Failed: st.Failed, Refused: st.Refused,
+	}
+	for _, u := range st.Upstreams {
+		f.Upstreams = append(f.Upstreams, metrics.Upstream{
+			Address: u.Address, Queries: u.Queries, Replies: u.Replies, Failures: u.Failures,
+			Hedges: u.Hedges, Truncated: u.Truncated, Strange: u.Strange, Latency: u.Latency, State: u.State.String(),
+		})
+	}
+	return f
 }
 
 // heard tells how a master was heard, and when last.

@@ -17,6 +17,7 @@ type reader struct {
 	events, resyncs, kept                         *prometheus.Desc
 	snapshotAge, snapshotSize, snapshotErrors     *prometheus.Desc
 	queries, queryTime                            *prometheus.Desc
+	forward                                       forwardDescs
 }
 
 func newReader(read func() Values) *reader {
@@ -48,6 +49,7 @@ func newReader(read func() Values) *reader {
 		"zone", "type", "rcode", "protocol")
 	r.queryTime = desc("query_duration_seconds",
 		"Time from reading a query to sending its reply, of all over TCP and of a sample over UDP.", "protocol")
+	r.forward = newForwardDescs(desc)
 	return r
 }
 
@@ -97,6 +99,7 @@ func (r *reader) Collect(ch chan<- prometheus.Metric) {
 		}
 		counter(r.snapshotErrors, s.Errors)
 	}
+	r.forward.collect(v, gauge, counter)
 	for _, q := range v.Queries {
 		counter(r.queries, q.Count, q.Zone, q.Type, q.Rcode, q.Protocol)
 	}

@@ -25,6 +25,9 @@ type Values struct {
 
 	Snapshot *Snapshot // nil where none is kept
 
+	Forward *Forward // nil where nothing is forwarded
+	Rates   Rates
+
 	Queries []Query
 	Times   map[string]Histogram // by protocol
 }
@@ -37,6 +40,31 @@ type Snapshot struct {
 	Age    time.Duration // since what is in it was so; -1 for no snapshot yet
 	Size   int64         // octets
 	Errors uint64        // of writing it
+}
+
+// Forward is what was asked of other servers.
+type Forward struct {
+	Upstreams []Upstream
+
+	Hits, Misses, Stale, Evictions uint64 // of the cache
+	Entries, Bytes                 int    // in the cache
+
+	Waiting                 int    // queries that wait now
+	Shared, Failed, Refused uint64 // queries that waited with another, had no answer, or were too many
+}
+
+// Upstream is what one server was asked.
+type Upstream struct {
+	Address                    string
+	Queries, Replies, Failures uint64
+	Hedges, Truncated, Strange uint64
+	Latency                    time.Duration // smoothed; 0 where it is not known
+	State                      string
+}
+
+// Rates are the replies that were too many for a network of clients.
+type Rates struct {
+	Dropped, Slipped uint64
 }
 
 // Query is how many queries of a kind were answered.
