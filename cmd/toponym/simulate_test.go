@@ -90,7 +90,7 @@ func TestSimulate(t *testing.T) {
 	var out, log screen
 	done := make(chan int)
 	go func() {
-		done <- run(ctx, []string{"simulate", "--listen", "127.0.0.1:0", "--masters", "2", "--tasks", "40", "--churn", "200/s", "--agent-churn", "5/s", "--marathon", "127.0.0.1:0"}, nil, &out, &log)
+		done <- run(ctx, []string{"simulate", "--listen", "127.0.0.1:0", "--masters", "2", "--tasks", "40", "--churn", "200/s", "--agent-churn", "1/h", "--marathon", "127.0.0.1:0"}, nil, &out, &log)
 	}()
 	eventually(t, func() bool { return strings.Contains(out.String(), "Ctrl-C") }, "it does not say what runs: %v", &log)
 	text := out.String()
