@@ -12,7 +12,7 @@ import (
 var live = []string{
 	"ttl",
 	"SOAMname", "SOARname", "SOARefresh", "SOARetry", "SOAExpire", "SOAMinttl",
-	"IPSources", "EnforceRFC952", "srvRecordDefaultWeight", "unhealthy", "minVisibility", "publishStates", "viewTTL",
+	"IPSources", "EnforceRFC952", "srvRecordDefaultWeight", "srvScope", "unhealthy", "minVisibility", "publishStates", "viewTTL",
 	"snapshotSeconds",
 }
 
@@ -46,5 +46,7 @@ func (c *Config) Follow(next *Config) (*Config, []Change) {
 			merged.origin[s.key] = next.origin[s.key]
 		}
 	}
+	var none Faults // each default follows from a value that is right
+	merged.derive(&none)
 	return &merged, changes
 }

@@ -38,6 +38,8 @@ func TestFollow(t *testing.T) {
 			[]Change{{"domain", `"mesos"`, `"dcos"`, false}}},
 		"what is written is": {`{` + base + `}`, `{"SOAMname": "ns9.mesos", ` + base + `}`,
 			[]Change{{"SOAMname", `"ns1.mesos."`, `"ns9.mesos."`, true}}},
+		"what follows is followed": {`{` + base + `}`, `{"srvScope": "compat", ` + base + `}`,
+			[]Change{{"srvScope", `"labels"`, `"compat"`, true}}},
 		"secrets": {`{"mesosAuthentication": "basic", "mesosCredentials": {"principal": "p", "secret": "hunter2"}, ` + base + `}`,
 			`{"mesosAuthentication": "basic", "mesosCredentials": {"principal": "p", "secret": "hunter3"}, ` + base + `}`,
 			[]Change{{"mesosCredentials.secret", `"******"`, `"******"`, false}}},
@@ -65,6 +67,16 @@ func TestFollow(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A default that follows from another setting follows it, and only then.
+func TestFollowDerives(t *testing.T) {
+	const base = `"masters": ["10.0.0.1:5050"]`
+	from := loadText(t, `{"SOAMname": "ns9.mesos", `+base+`}`)
+	got, _ := from.Follow(loadText(t, `{"srvScope": "compat", "domain": "dcos", `+base+`}`))
+	if got.Unhealthy != UnhealthyInclude || got.Domain != "mesos" || got.SOA.MName != "ns1.mesos." {
+		t.Errorf("unhealthy %s, domain %s, SOAMname %s", got.Unhealthy, got.Domain, got.SOA.MName)
 	}
 }
 

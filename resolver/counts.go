@@ -92,9 +92,9 @@ type tally struct {
 // newTally counts by the origins that a store's zone has now.
 func newTally(store *zone.Store) *tally {
 	t := &tally{}
-	for _, o := range store.Current().Options().Origins {
-		t.zones = append(t.zones, string(o.Name))
-		t.names = append(t.names, o.Name.String())
+	for _, o := range store.Current().Origins() {
+		t.zones = append(t.zones, string(o))
+		t.names = append(t.names, o.String())
 	}
 	return t
 }

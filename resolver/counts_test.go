@@ -186,3 +186,16 @@ func BenchmarkCount(b *testing.B) {
 		c.end(start, 1)
 	}
 }
+
+// Zones of master files are counted by their names, too.
+func TestCountsOfStaticZones(t *testing.T) {
+	s := New(zone.NewStore(staticZone(t, testZoneOptions)), testOptions())
+	packet, err := new(dns.Msg).SetQuestion("db.inner.example.", dns.TypeA).Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.respond(make([]byte, bufferSize), s.store.Current(), client{addr: netip.MustParseAddr("127.0.0.1")}, packet)
+	if got, want := s.Stats().Queries, (QueryCount{"inner.example.", "A", "NOERROR", UDP, 1}); !slices.Contains(got, want) {
+		t.Errorf("counted %+v", got)
+	}
+}

@@ -91,6 +91,16 @@ func (z *Zone) Origin(a Answer) records.Name {
 	return z.origins[a.where.origin()].name
 }
 
+// Origins are the names at the top of the zone's parts, those of master files
+// among them.
+func (z *Zone) Origins() []records.Name {
+	var names []records.Name
+	for _, o := range z.origins {
+		names = append(names, o.name)
+	}
+	return names
+}
+
 // Apex is how many octets at the end of the name that was asked are the top of
 // the zone, as the client sees it: those of the origin, or of its alias.
 func (z *Zone) Apex(a Answer) int {
