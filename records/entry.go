@@ -59,19 +59,19 @@ var (
 )
 
 // add counts one more owner of v and reports whether it is the first.
-func (l list[T]) add(e *entry, more shared[T], v T) bool {
+func (l list[T]) add(e *entry, more shared[T], lists *spare[T], v T) bool {
 	i, found := slices.BinarySearchFunc(*l.of(e.data), v, l.compare)
 	if found {
 		more[sharedKey[T]{e.name, v}]++
 		return false
 	}
-	values := l.take(e)
+	values := l.take(e, lists)
 	*values = slices.Insert(*values, i, v)
 	return true
 }
 
 // remove counts one owner of v less and reports whether it was the last.
-func (l list[T]) remove(e *entry, more shared[T], v T) bool {
+func (l list[T]) remove(e *entry, more shared[T], lists *spare[T], v T) bool {
 	k := sharedKey[T]{e.name, v}
 	if n := more[k]; n > 0 {
 		if more[k] = n - 1; n == 1 {
@@ -83,13 +83,13 @@ func (l list[T]) remove(e *entry, more shared[T], v T) bool {
 	if !found {
 		return false
 	}
-	values := l.take(e)
+	values := l.take(e, lists)
 	*values = slices.Delete(*values, i, i+1)
 	return true
 }
 
 // take makes a list the entry's own.
-func (l list[T]) take(e *entry) *[]T {
+func (l list[T]) take(e *entry, lists *spare[T]) *[]T {
 	if e.own&kindData == 0 {
 		d := *e.data
 		e.data = &d
@@ -97,10 +97,27 @@ func (l list[T]) take(e *entry) *[]T {
 	}
 	values := l.of(e.data)
 	if e.own&l.kind == 0 {
-		*values = append(make([]T, 0, len(*values)+1), *values...)
+		*values = append(slices.Grow(lists.take(), len(*values)+1), *values...)
 		e.own |= l.kind
 	}
 	return values
+}
+
+// give ends an update of a list: what is given out has no room for more.
+func (l list[T]) give(e *entry, own kind, lists *spare[T]) {
+	if own&l.kind != 0 {
+		values := l.of(e.data)
+		list := *values
+		*values = exact(list)
+		lists.put(list)
+	}
+}
+
+// drop ends an update of a list that nobody needs.
+func (l list[T]) drop(e *entry, own kind, lists *spare[T]) {
+	if own&l.kind != 0 {
+		lists.put(*l.of(e.data))
+	}
 }
 
 // settle sorts what was appended in any order, and counts owners.

@@ -30,6 +30,8 @@ type Set struct {
 	moreSRV  shared[SRV]
 	morePTR  shared[Name]
 
+	spare spares
+
 	wishes map[Name][]wish // of the names that have any
 
 	dirty    []dirty // entries that the update that runs has changed
@@ -197,8 +199,8 @@ func (s *Set) finish() Changes {
 	ch := Changes{Names: make([]Name, 0, len(s.dirty)), Omitted: s.omitted}
 	for _, d := range s.dirty {
 		e := d.entry
+		s.give(e)
 		e.own, e.dirty, e.settled = 0, false, false
-		e.data = s.share(e.data)
 		if !e.data.Equal(d.before) {
 			ch.Names = append(ch.Names, e.name)
 		}

@@ -49,8 +49,8 @@ type adding Set
 func (s *adding) addr(name []byte, a netip.Addr) {
 	e := (*Set)(s).entry(name)
 	before := e.data
-	if a.Is4() && listA.add(e, s.moreA, a.As4()) ||
-		!a.Is4() && listAAAA.add(e, s.moreAAAA, a.As16()) {
+	if a.Is4() && listA.add(e, s.moreA, &s.spare.a, a.As4()) ||
+		!a.Is4() && listAAAA.add(e, s.moreAAAA, &s.spare.aaaa, a.As16()) {
 		(*Set)(s).touch(e, before)
 	}
 }
@@ -58,7 +58,7 @@ func (s *adding) addr(name []byte, a netip.Addr) {
 func (s *adding) srv(name []byte, d SRV) {
 	e := (*Set)(s).entry(name)
 	before := e.data
-	if listSRV.add(e, s.moreSRV, d) {
+	if listSRV.add(e, s.moreSRV, &s.spare.srv, d) {
 		(*Set)(s).touch(e, before)
 	}
 }
@@ -66,7 +66,7 @@ func (s *adding) srv(name []byte, d SRV) {
 func (s *adding) ptr(a netip.Addr, target Name) {
 	e := (*Set)(s).entry([]byte(ReverseName(a)))
 	before := e.data
-	if listPTR.add(e, s.morePTR, target) {
+	if listPTR.add(e, s.morePTR, &s.spare.ptr, target) {
 		(*Set)(s).touch(e, before)
 	}
 }
@@ -131,8 +131,8 @@ func (s *removing) addr(name []byte, a netip.Addr) {
 		return
 	}
 	before := e.data
-	if a.Is4() && listA.remove(e, s.moreA, a.As4()) ||
-		!a.Is4() && listAAAA.remove(e, s.moreAAAA, a.As16()) {
+	if a.Is4() && listA.remove(e, s.moreA, &s.spare.a, a.As4()) ||
+		!a.Is4() && listAAAA.remove(e, s.moreAAAA, &s.spare.aaaa, a.As16()) {
 		(*Set)(s).touch(e, before)
 	}
 }
@@ -143,7 +143,7 @@ func (s *removing) srv(name []byte, d SRV) {
 		return
 	}
 	before := e.data
-	if listSRV.remove(e, s.moreSRV, d) {
+	if listSRV.remove(e, s.moreSRV, &s.spare.srv, d) {
 		(*Set)(s).touch(e, before)
 	}
 }
@@ -154,7 +154,7 @@ func (s *removing) ptr(a netip.Addr, target Name) {
 		return
 	}
 	before := e.data
-	if listPTR.remove(e, s.morePTR, target) {
+	if listPTR.remove(e, s.morePTR, &s.spare.ptr, target) {
 		(*Set)(s).touch(e, before)
 	}
 }

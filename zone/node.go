@@ -26,6 +26,8 @@ type SRV = records.SRV
 type targets struct {
 	ids []uint32 // each name once, in the order of the records
 	of  []uint32 // for each record the place of its target in ids; nil when it is the record's own
+
+	nodes uint32 // that have these targets; the writer's
 }
 
 // none is the data of names without records.

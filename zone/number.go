@@ -63,12 +63,19 @@ func (w *writer) forget(z *Zone, id uint32) {
 // targets numbers the targets of SRV records, and counts that they are pointed
 // to. Those that the name had before have their numbers already: of a service
 // with many instances one comes or goes at a time.
-func (w *writer) targets(z *Zone, srvs []records.SRV, before *Node) *targets {
+//
+// Names that share their data share its targets as well.
+func (w *writer) targets(z *Zone, d *records.Data, before *Node) *targets {
+	srvs := d.SRV
 	if len(srvs) == 0 {
 		return nil
 	}
+	if t := w.numbered.find(d); t != nil {
+		t.nodes++
+		return t
+	}
 	had := earlier{node: before}
-	t := &targets{ids: make([]uint32, 0, len(srvs))}
+	t := &targets{ids: make([]uint32, 0, len(srvs)), nodes: 1}
 	// Most services have one record for each target. A map is needed only
 	// where that is not so.
 	var places map[uint32]uint32
@@ -104,6 +111,7 @@ func (w *writer) targets(z *Zone, srvs []records.SRV, before *Node) *targets {
 	if cap(t.ids) > len(t.ids) {
 		t.ids = append(make([]uint32, 0, len(t.ids)), t.ids...)
 	}
+	w.numbered.add(d, t)
 	return t
 }
 
@@ -128,6 +136,7 @@ func (e *earlier) number(s records.SRV) (uint32, bool) {
 			if of := e.node.targets.of; of != nil {
 				place = of[e.next]
 			}
+			e.next++ // a record is there once
 			return e.node.targets.ids[place], true
 		}
 	}
@@ -140,10 +149,14 @@ const mark = 1 << 31
 
 // release takes back that a node's SRV records point to their targets.
 func (w *writer) release(z *Zone, n *Node) {
-	if n.targets == nil {
+	t := n.targets
+	if t == nil {
 		return
 	}
-	for _, id := range n.targets.ids {
+	if t.nodes--; t.nodes > 0 {
+		return
+	}
+	for _, id := range t.ids {
 		w.names[id].refs--
 		w.forget(z, id)
 	}

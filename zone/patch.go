@@ -14,13 +14,15 @@ type writer struct {
 	version uint64
 	names   []nameState // by number
 	free    []uint32    // numbers that no name has
+	// What names may share.
+	numbered numbered
 }
 
 // nameState is what the writer knows of a name's number.
 type nameState struct {
 	name     records.Name
 	children uint32 // nodes right below
-	refs     uint32 // nodes whose SRV records point here
+	refs     uint32 // lists of targets that this is in
 }
 
 // newZone is a zone with nothing but its origins, with room for some names.
@@ -50,6 +52,7 @@ func newZone(o Options, serial uint32, names int) *Zone {
 func Compile(s *records.Set, o Options, serial uint32) *Zone {
 	z := newZone(o, serial, s.Len())
 	z.ready = true
+	z.writer.numbered.all = map[*records.Data]*targets{}
 	i := 0
 	for n, d := range s.All() {
 		if !o.Static.Has(n) {
@@ -61,6 +64,7 @@ func Compile(s *records.Set, o Options, serial uint32) *Zone {
 		}
 	}
 	z.setStatic(s)
+	z.writer.numbered.all = nil
 	return z
 }
 
@@ -118,7 +122,7 @@ func (z *Zone) set(name records.Name, d *records.Data) {
 	n := z.node(w.names[id].name, d, place)
 	n.extra = x
 	old := z.nodes.at(id)
-	n.targets = w.targets(z, d.SRV, old)
+	n.targets = w.targets(z, d, old)
 	if old != nil {
 		n.Apex = old.Apex
 		z.counts.add(old, -1)
