@@ -67,6 +67,10 @@ func (s *Set) regroup(c *state.Cluster, keys []state.TaskKey, frameworks []strin
 	return s.settleGroups(all)
 }
 
+// maxTouched is how many groups an update touches, but for the first and other
+// full ones.
+const maxTouched = 1024
+
 // settleGroups rules anew for the groups that were touched, and adds the tasks
 // whom that concerns.
 func (s *Set) settleGroups(all []work) []work {
@@ -92,6 +96,10 @@ func (s *Set) settleGroups(all []work) []work {
 		if len(one.members) == 0 && one.aliases == nil {
 			delete(g.byName, name)
 		}
+	}
+	if len(g.touched) > maxTouched {
+		// A map costs what it once held, each time it is walked through.
+		g.touched = map[Name]*touch{}
 	}
 	clear(g.touched)
 	clear(g.recent[:]) // groups may have gone
