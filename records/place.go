@@ -54,7 +54,7 @@ func (m *maker) look(o owner) {
 		p.closed = asked
 	}
 	p.splitPorts(t.Ports)
-	p.hostPort = len(p.mappings) > 0 || len(p.agentPorts) > 0 || p.discovered(t.Discovery)
+	p.hostPort = len(p.agentPorts) > 0 || p.discovered(t.Discovery) || p.mapped(t.Discovery)
 	p.addrs, p.from = m.addresses(o)
 }
 
@@ -177,6 +177,23 @@ func (p *place) sides(d *state.DiscoveryPort) (agent, own uint16, onAgent bool) 
 		return n, 0, true
 	}
 	return 0, n, false
+}
+
+// mapped reports whether a port of the agent leads to a port of the task. Where
+// the DiscoveryInfo tells its ports these count alone: in a pod the mappings are
+// those of all its tasks.
+func (p *place) mapped(d *state.Discovery) bool {
+	if d == nil || len(d.Ports) == 0 {
+		return len(p.mappings) > 0
+	}
+	for i := range d.Ports {
+		_, host := p.byHost(d.Ports[i].Number)
+		_, container := p.byContainer(d.Ports[i].Number)
+		if host || container {
+			return true
+		}
+	}
+	return false
 }
 
 // discovered reports whether a port of the DiscoveryInfo is open on the agent.

@@ -111,7 +111,7 @@ func (n *Node) Target(i int) int {
 
 // TargetNode is the node of the n's target at a place, or nil when the zone
 // does not have it. It costs less than a look-up of its name.
-func (z *Zone) TargetNode(n *Node, place int) *Node { return z.at(n.targets.ids[place]) }
+func (z *Zone) TargetNode(n *Node, place int) *Node { return z.nodes.at(n.targets.ids[place]) }
 
 // TTLOf is the TTL of the node's records of a type, in seconds.
 func (n *Node) TTLOf(rtype uint16) uint32 {

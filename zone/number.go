@@ -54,7 +54,7 @@ func (w *writer) grow(z *Zone) {
 // forget frees the number of a name that has no node, unless SRV records point
 // to it or nodes are below it: those find it by its number.
 func (w *writer) forget(z *Zone, id uint32) {
-	if n := &w.names[id]; z.at(id) == nil && n.refs == 0 && n.children == 0 {
+	if n := &w.names[id]; z.nodes.at(id) == nil && n.refs == 0 && n.children == 0 {
 		*n = nameState{}
 		w.free = append(w.free, id)
 	}

@@ -3,7 +3,6 @@ package zone
 import (
 	"hash/maphash"
 	"runtime"
-	"slices"
 
 	"toponym/records"
 )
@@ -86,7 +85,7 @@ func (z *Zone) setStatic(s *records.Set) {
 func (z *Zone) Patch(s *records.Set, names []records.Name, serial uint32) *Zone {
 	next := *z
 	next.serial = serial
-	next.pages = slices.Clone(z.pages)
+	next.nodes = z.nodes.next()
 	next.writer.version++
 	next.sign()
 	for _, n := range names {
@@ -118,7 +117,7 @@ func (z *Zone) set(name records.Name, d *records.Data) {
 	}
 	n := z.node(w.names[id].name, d, place)
 	n.extra = x
-	old := z.at(id)
+	old := z.nodes.at(id)
 	n.targets = w.targets(z, d.SRV, old)
 	if old != nil {
 		n.Apex = old.Apex
@@ -144,7 +143,7 @@ func (z *Zone) adopt(name records.Name, place uint16) {
 		}
 		id := z.writer.number(z, above)
 		z.writer.names[id].children++
-		if z.at(id) != nil {
+		if z.nodes.at(id) != nil {
 			return
 		}
 		name = z.writer.names[id].name
@@ -156,7 +155,7 @@ func (z *Zone) adopt(name records.Name, place uint16) {
 // and then those above that exist for its sake only.
 func (z *Zone) clear(id uint32) {
 	w := z.writer
-	n := z.at(id)
+	n := z.nodes.at(id)
 	if n == nil || n.Empty() {
 		return
 	}
@@ -177,26 +176,15 @@ func (z *Zone) clear(id uint32) {
 		}
 		id, _ = w.known(z, name)
 		w.names[id].children--
-		n = z.at(id)
+		n = z.nodes.at(id)
 		if n.Apex || !n.Empty() || w.names[id].children > 0 {
 			return
 		}
 	}
 }
 
-// put makes n the node of a number, in a page of this version's own.
-func (z *Zone) put(id uint32, n *Node) {
-	p := int(id / pageSize)
-	for p >= len(z.pages) {
-		z.pages = append(z.pages, &page{version: z.writer.version})
-	}
-	if z.pages[p].version != z.writer.version {
-		c := *z.pages[p]
-		c.version = z.writer.version
-		z.pages[p] = &c
-	}
-	z.pages[p].nodes[id%pageSize] = n
-}
+// put makes n the node of a number, in this version alone.
+func (z *Zone) put(id uint32, n *Node) { z.nodes.put(id, n, z.writer.version) }
 
 func (c *Counts) add(n *Node, sign int) {
 	if n.Empty() {

@@ -9,9 +9,8 @@ import (
 
 // Zone is a record set compiled for answering.
 //
-// Names have numbers, and a zone is an array of nodes by number with a table
-// that finds the number of a name. The array is in pages, so that the next
-// version shares all pages in which nothing changed.
+// Names have numbers, and a zone is nodes by number with a table that finds the
+// number of a name. The next version shares what did not change.
 type Zone struct {
 	o       Options
 	serial  uint32
@@ -20,17 +19,8 @@ type Zone struct {
 	origins []origin
 	cuts    []cut
 	table   *table
-	pages   []*page
+	nodes   tree
 	writer  *writer // of whoever makes the next version
-}
-
-// pageSize is a compromise: the next version copies the pages that changed,
-// and the list of all.
-const pageSize = 128
-
-type page struct {
-	version uint64 // in which the page was made, so that it may be written to
-	nodes   [pageSize]*Node
 }
 
 // Counts are numbers of names that own records, and of records by type.
@@ -146,19 +136,11 @@ func (z *Zone) find(name []byte) *Node {
 			return nil
 		}
 		if uint32(slot>>32) == hash {
-			if n := z.at(uint32(slot) - 1); n != nil && string(n.Name) == string(name) {
+			if n := z.nodes.at(uint32(slot) - 1); n != nil && string(n.Name) == string(name) {
 				return n
 			}
 		}
 	}
-}
-
-// at is the node of a number, or nil.
-func (z *Zone) at(id uint32) *Node {
-	if p := int(id / pageSize); p < len(z.pages) {
-		return z.pages[p].nodes[id%pageSize]
-	}
-	return nil
 }
 
 // Node is the node of a name, or nil. Names below an alias have none.
@@ -168,17 +150,7 @@ func (z *Zone) Node(n records.Name) *Node { return z.find(octets(n)) }
 func octets(n records.Name) []byte { return unsafe.Slice(unsafe.StringData(string(n)), len(n)) }
 
 // All gives every node, in no order.
-func (z *Zone) All() iter.Seq[*Node] {
-	return func(yield func(*Node) bool) {
-		for _, p := range z.pages {
-			for _, n := range p.nodes {
-				if n != nil && !yield(n) {
-					return
-				}
-			}
-		}
-	}
-}
+func (z *Zone) All() iter.Seq[*Node] { return z.nodes.all() }
 
 // Ready reports whether the zone was made of a cluster's state.
 func (z *Zone) Ready() bool { return z.ready }
