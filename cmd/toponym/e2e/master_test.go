@@ -3,11 +3,14 @@
 package e2e_test
 
 import (
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"toponym/sim"
@@ -67,10 +70,17 @@ func (m *master) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // start opens the master's port.
 func (m *master) start(t *testing.T) {
 	t.Helper()
-	l, err := net.Listen("tcp", m.addr.String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	var l net.Listener
+	// Whoever looked whether the port is free has closed it, but a process that
+	// another test starts just then may hold a copy until it runs.
+	eventually(t, patience, "the master listens", func() (bool, string) {
+		var err error
+		l, err = net.Listen("tcp", m.addr.String())
+		if err != nil && !errors.Is(err, syscall.EADDRINUSE) {
+			t.Fatal(err)
+		}
+		return err == nil, fmt.Sprint(err)
+	})
 	m.web = &http.Server{Handler: m}
 	go m.web.Serve(l)
 }

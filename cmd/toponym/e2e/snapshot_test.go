@@ -189,3 +189,40 @@ func TestDamagedSnapshot(t *testing.T) {
 	s.waitReady(t)
 	s.wantAddresses(t, "web.marathon.mesos", "10.1.0.1", "10.1.0.2", "10.1.0.3")
 }
+
+// A process that comes back beside a leader that was elected only now takes
+// nothing away that this one leaves out: its agents have not come back yet.
+func TestKilledBesideANewLeader(t *testing.T) {
+	t.Parallel()
+	for _, source := range []string{"stream", "poll"} {
+		t.Run(source, func(t *testing.T) {
+			t.Parallel()
+			more := settings{"stateDir": t.TempDir(), "stateSource": source}
+			c := example(t)
+			m := newMaster(t, c.Cluster)
+			s := keeping(t, m, more)
+			s.kill(t)
+			c.Failover()
+
+			s = s.again(t, m, more)
+			want := []string{"10.1.0.1", "10.1.0.2", "10.1.0.3"}
+			if r, _ := s.firstReply(t, "web.marathon.mesos."); !slices.Equal(addressesIn(r), want) {
+				t.Errorf("the first reply is\n%v", r)
+			}
+			eventually(t, patience, "the new leader is heard", func() (bool, string) {
+				s.wantAddresses(t, "web.marathon.mesos", want...)
+				st := s.status(t)
+				return st.Source == source, fmt.Sprintf("%+v", st)
+			})
+			for _, agent := range c.agents[:2] {
+				if err := c.Reregister(agent); err != nil {
+					t.Fatal(err)
+				}
+				s.wantAddresses(t, "web.marathon.mesos", want...)
+			}
+			// What the leader takes away by itself is gone.
+			c.end(t, "web", 0)
+			wantChange(t, s, "10.1.0.2", "10.1.0.3")
+		})
+	}
+}
