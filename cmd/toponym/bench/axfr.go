@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -69,6 +70,10 @@ func readAXFR(r io.Reader) (*zoneData, error) {
 		return nil, fmt.Errorf("no domain or no addresses")
 	}
 	z.Domain = strings.TrimSuffix(z.Domain, ".") + "."
+	// The views are zones of their own. The peers serve one zone.
+	for _, sets := range []*[]rrset{&z.As, &z.AAAAs, &z.SRVs} {
+		*sets = slices.DeleteFunc(*sets, func(s rrset) bool { return !strings.HasSuffix(s.name, "."+z.Domain) })
+	}
 	z.dualStack = make(map[string]bool, len(z.AAAAs))
 	for _, s := range z.AAAAs {
 		z.dualStack[s.name] = true
