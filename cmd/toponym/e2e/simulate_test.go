@@ -6,16 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/go-zookeeper/zk"
 
 	"toponym/sim"
 )
@@ -109,13 +105,9 @@ func TestSimulate(t *testing.T) {
 // leads, and one that was killed stays until its session is over.
 func TestSimulateZooKeeper(t *testing.T) {
 	t.Parallel()
-	at := zooKeeperFor(t)
-	conn, _, err := zk.Connect([]string{at}, 5*time.Second, zk.WithLogInfo(false))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	s := simulate(t, "-masters", "3", "-session", "2s", "-reregister", "0s", "-zk", "zk://"+at+"/lab/mesos")
+	servers := newZooKeeper(t, 1)
+	conn := zkClient(t, servers)
+	s := simulate(t, "-masters", "3", "-session", "2s", "-reregister", "0s", "-zk", zkURL(servers, "", "/lab/mesos"))
 	children := func() (infos []string, others int) {
 		names, _, err := conn.Children("/lab/mesos")
 		if err != nil {
@@ -183,24 +175,4 @@ func TestSimulateZooKeeper(t *testing.T) {
 		now, _ := children()
 		return len(now) == 0, fmt.Sprint(now)
 	})
-}
-
-// zooKeeperFor starts a ZooKeeper of the test's own, and gives its address.
-func zooKeeperFor(t *testing.T) string {
-	t.Helper()
-	const script = "/usr/share/zookeeper/bin/zkServer.sh"
-	requireTool(t, script, "zookeeper")
-	requireTool(t, "java", "zookeeper")
-	port, dir := freePort(t), t.TempDir()
-	start(t, script, "start-foreground", writeFile(t, "zoo.cfg", fmt.Sprintf(
-		"tickTime=500\ndataDir=%s\nclientPortAddress=127.0.0.1\nclientPort=%d\nadmin.enableServer=false\n", dir, port)))
-	at := local(port)
-	eventually(t, patience, "ZooKeeper listens", func() (bool, string) {
-		c, err := net.DialTimeout("tcp", at, time.Second)
-		if err == nil {
-			c.Close()
-		}
-		return err == nil, fmt.Sprint(err)
-	})
-	return at
 }
