@@ -97,7 +97,7 @@ func (l list[T]) take(e *entry, lists *spare[T]) *[]T {
 	}
 	values := l.of(e.data)
 	if e.own&l.kind == 0 {
-		*values = append(slices.Grow(lists.take(), len(*values)+1), *values...)
+		*values = append(lists.take(len(*values)+1), *values...)
 		e.own |= l.kind
 	}
 	return values

@@ -16,6 +16,7 @@ type writer struct {
 	free    []uint32    // numbers that no name has
 	// What names may share.
 	numbered numbered
+	refs     refs // of the version that is made
 }
 
 // nameState is what the writer knows of a name's number.
@@ -65,6 +66,7 @@ func Compile(s *records.Set, o Options, serial uint32) *Zone {
 	}
 	z.setStatic(s)
 	z.writer.numbered.all = nil
+	z.writer.count(z)
 	return z
 }
 
@@ -95,6 +97,7 @@ func (z *Zone) Patch(s *records.Set, names []records.Name, serial uint32) *Zone 
 	for _, n := range names {
 		next.set(n, s.Data(n))
 	}
+	next.writer.count(&next)
 	return &next
 }
 
@@ -126,7 +129,7 @@ func (z *Zone) set(name records.Name, d *records.Data) {
 	if old != nil {
 		n.Apex = old.Apex
 		z.counts.add(old, -1)
-		w.release(z, old)
+		w.release(old)
 	}
 	if n.Apex && x != nil && !z.origins[place].ownNS {
 		n.extra = x.lower(func(t uint16) bool { return t == typeNS }, z.origins[place].ttl)
@@ -164,7 +167,7 @@ func (z *Zone) clear(id uint32) {
 		return
 	}
 	z.counts.add(n, -1)
-	w.release(z, n)
+	w.release(n)
 	if n.Apex || w.names[id].children > 0 {
 		bare := z.node(n.Name, &none, n.origin)
 		bare.Apex = n.Apex
@@ -173,7 +176,7 @@ func (z *Zone) clear(id uint32) {
 	}
 	for {
 		z.put(id, nil)
-		w.forget(z, id)
+		w.refs.unused = append(w.refs.unused, id)
 		name, ok := n.Name.Parent()
 		if !ok {
 			return
