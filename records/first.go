@@ -17,6 +17,7 @@ const settleEvery = 4096
 // begin makes an empty set ready for a number of tasks.
 func (s *Set) begin(tasks int) {
 	s.names = make(map[Name]*entry, 3*tasks)
+	s.order = make([]*entry, 0, 3*tasks)
 	s.tasks = make(map[state.TaskKey]owner, tasks)
 	s.same = make([]*Data, max(minShared, 1<<bits.Len(uint(tasks/8))))
 	s.maker.sink = (*appending)(s)

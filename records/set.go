@@ -33,6 +33,7 @@ type Set struct {
 	wishes map[Name][]wish // of the names that have any
 
 	edits   []edits  // of the update that runs
+	order   []*entry // all, in the order in which they came; nil after the first update
 	filling []*entry // see fill
 	scratch []*Data  // see settle
 	same    []*Data  // see share
@@ -74,7 +75,7 @@ func (o Omission) String() string {
 
 // Changes is what an update did.
 type Changes struct {
-	Names   []Name     // the names whose records changed, in no order
+	Names   []Name     // the names whose records changed, those of a task mostly next to each other
 	Omitted []Omission // what had to be left out of what was added
 }
 
@@ -199,7 +200,8 @@ const mostEdits = 4096
 // go.
 func (s *Set) finish(first bool) Changes {
 	ch := Changes{Omitted: s.omitted}
-	s.omitted, s.filling, s.scratch = nil, nil, nil
+	order := s.order
+	s.omitted, s.order, s.filling, s.scratch = nil, nil, nil, nil
 	clear(s.recent[:])
 	var made lately
 	ch.Names = make([]Name, 0, len(s.edits))
@@ -219,8 +221,10 @@ func (s *Set) finish(first bool) Changes {
 	}
 	if first {
 		ch.Names = make([]Name, 0, len(s.names))
-		for n := range s.All() {
-			ch.Names = append(ch.Names, n)
+		for _, e := range order {
+			if !e.data.Empty() {
+				ch.Names = append(ch.Names, e.name)
+			}
 		}
 	}
 	for i := range s.edits {

@@ -15,6 +15,9 @@ func (s *Set) entry(name []byte) *entry {
 	if e == nil {
 		e = &entry{name: Name(name), data: &nothing}
 		s.names[e.name] = e
+		if s.order != nil {
+			s.order = append(s.order, e)
+		}
 	}
 	*recent = e
 	return e

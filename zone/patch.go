@@ -50,18 +50,31 @@ func newZone(o Options, serial uint32, names int) *Zone {
 
 // Compile makes a zone of a record set and of the master files of the options.
 // Names of the set outside of the origins, or below an alias, are left out.
-func Compile(s *records.Set, o Options, serial uint32) *Zone {
+//
+// Names that are asked for or change together are best near each other in memory.
+// Whoever knows such an order gives it; the other names follow in none.
+func Compile(s *records.Set, o Options, serial uint32, order ...records.Name) *Zone {
 	z := newZone(o, serial, s.Len())
 	z.ready = true
 	z.writer.numbered.all = map[*records.Data]*targets{}
 	i := 0
-	for n, d := range s.All() {
+	set := func(n records.Name, d *records.Data) {
 		if !o.Static.Has(n) {
 			z.set(n, d)
 		}
 		// Whoever answers queries on the same core gets its turn.
 		if i++; i%256 == 0 {
 			runtime.Gosched()
+		}
+	}
+	for _, n := range order {
+		set(n, s.Data(n))
+	}
+	if len(order) < s.Len() {
+		for n, d := range s.All() {
+			if z.Node(n) == nil || z.Node(n).Empty() {
+				set(n, d)
+			}
 		}
 	}
 	z.setStatic(s)

@@ -24,7 +24,9 @@ type refs struct {
 	follows  []follows
 	released []*targets
 	unused   []uint32 // numbers that may be free
-	places   []uint32 // see following
+
+	numbering numbering
+	places    []uint32 // see following
 }
 
 // follows says by what some targets differ from earlier ones.
@@ -69,12 +71,12 @@ func (w *writer) following(z *Zone, srvs []records.SRV, before *Node) *targets {
 		return nil
 	}
 	old, numbers := before.Data.SRV, before.targets.ids
-	f := follows{targets: &targets{}, earlier: before.targets}
+	f := follows{earlier: before.targets}
 	// Where what was before is now, plus one.
 	places := append(w.refs.places[:0], make([]uint32, len(numbers))...)
 	w.refs.places = places
-	t := f.targets
-	t.ids = make([]uint32, 0, min(len(srvs), len(numbers)+mostAdded))
+	t := &w.refs.numbering
+	t.reset()
 	i := 0
 	for _, s := range srvs {
 		for i < len(old) && old[i] != s && old[i].Compare(s) < 0 {
@@ -112,14 +114,15 @@ func (w *writer) following(z *Zone, srvs []records.SRV, before *Node) *targets {
 			f.gone = append(f.gone, numbers[was])
 		}
 	}
-	t.clip()
+	f.targets = t.targets()
 	w.refs.follows = append(w.refs.follows, f)
-	return t
+	return f.targets
 }
 
 // fresh makes targets and counts them.
 func (w *writer) fresh(z *Zone, srvs []records.SRV) *targets {
-	t := &targets{ids: make([]uint32, 0, len(srvs))}
+	t := &w.refs.numbering
+	t.reset()
 	var places map[uint32]uint32
 	for _, s := range srvs {
 		id := w.number(z, s.Target)
@@ -141,42 +144,37 @@ func (w *writer) fresh(z *Zone, srvs []records.SRV) *targets {
 	for _, id := range t.ids {
 		w.names[id].refs &^= mark
 	}
-	t.clip()
-	return t
+	return t.targets()
 }
+
+// numbering is where targets are put together, in memory that is used again.
+type numbering struct {
+	ids, of  []uint32
+	repeated bool // a target was there again, so that of counts
+}
+
+func (n *numbering) reset() { n.ids, n.of, n.repeated = n.ids[:0], n.of[:0], false }
 
 // append adds the target of the next record, which no record before has, and
 // gives its place plus one.
-func (t *targets) append(id uint32) uint32 {
-	if t.of != nil {
-		t.of = append(t.of, uint32(len(t.ids)))
-	}
-	t.ids = append(t.ids, id)
-	return uint32(len(t.ids))
+func (n *numbering) append(id uint32) uint32 {
+	n.of = append(n.of, uint32(len(n.ids)))
+	n.ids = append(n.ids, id)
+	return uint32(len(n.ids))
 }
 
 // again says that the next record has the target at a place.
-func (t *targets) again(place uint32) {
-	if t.of == nil {
-		t.of = make([]uint32, len(t.ids), cap(t.ids))
-		for i := range t.of {
-			t.of[i] = uint32(i)
-		}
-	}
-	t.of = append(t.of, place)
+func (n *numbering) again(place uint32) {
+	n.of = append(n.of, place)
+	n.repeated = true
 }
 
-// clip leaves no room for more.
-func (t *targets) clip() {
-	t.ids, t.of = exact(t.ids), exact(t.of)
-}
-
-// exact is a list without room for more.
-func exact(list []uint32) []uint32 {
-	if cap(list) == len(list) {
-		return list
+func (n *numbering) targets() *targets {
+	t := &targets{ids: slices.Clone(n.ids)}
+	if n.repeated {
+		t.of = slices.Clone(n.of)
 	}
-	return append(make([]uint32, 0, len(list)), list...)
+	return t
 }
 
 // mark is set in refs while the targets of a node are numbered, on those that
