@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync"
 )
 
 // tuning is what the runtime is told, unless the operator has decided with
@@ -13,6 +14,7 @@ type tuning struct {
 	cores     int
 	collector bool // ours to tune
 	threads   bool
+	given     sync.Once // what the first state left behind, back to the system
 }
 
 // How much garbage there may be beside what is in use before the collector runs,
@@ -45,8 +47,8 @@ const largeHeap = 64 << 20
 const spareThreads = 2
 
 // tuneRuntime sets up the collector.
-func tuneRuntime() tuning {
-	t := tuning{
+func tuneRuntime() *tuning {
+	t := &tuning{
 		cores:     runtime.GOMAXPROCS(0),
 		collector: os.Getenv("GOGC") == "",
 		threads:   os.Getenv("GOMAXPROCS") == "",
@@ -59,7 +61,7 @@ func tuneRuntime() tuning {
 
 // busy makes room for those that answer queries while a state is read, until
 // done is called. It is for one caller at a time.
-func (t tuning) busy() (done func()) {
+func (t *tuning) busy() (done func()) {
 	if t.collector {
 		debug.SetGCPercent(gcPercent)
 	}
@@ -70,7 +72,13 @@ func (t tuning) busy() (done func()) {
 		if t.threads {
 			runtime.GOMAXPROCS(t.cores)
 		}
-		if t.collector && inUse() >= largeHeap {
+		if !t.collector {
+			return
+		}
+		// The first state is read and made a zone of with nothing there before. The
+		// room that took is not needed again while changes come one by one.
+		t.given.Do(debug.FreeOSMemory)
+		if inUse() >= largeHeap {
 			debug.SetGCPercent(gcPercentFollowing)
 		}
 	}
