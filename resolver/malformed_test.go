@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"testing"
 
-	"github.com/miekg/dns"
 )
 
 // Packets that are wrong, made from right ones.
