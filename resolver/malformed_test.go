@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"testing"
-
 )
 
 // Packets that are wrong, made from right ones.
