@@ -104,8 +104,8 @@ func (f *forwarder) stale(e *cache.Entry, waiting []*late) {
 
 func (f *forwarder) deliver(waiting []*late, e *cache.Entry, age cache.Age) {
 	for _, l := range waiting {
-		f.bounds.leave(l.addr)
 		l.way.send(l, e, age)
+		f.bounds.leave(l.addr)
 	}
 }
 

@@ -90,8 +90,7 @@ type forwarder struct {
 	bounds bounds
 	counts struct{ shared, failed, refused atomic.Uint64 }
 
-	// What is on its way. The end of Run waits for it.
-	flying atomic.Int64
+	flying atomic.Int64 // flights
 }
 
 func newForwarder(o Forward, store *zone.Store, log logrus.FieldLogger) *forwarder {
@@ -168,14 +167,14 @@ func (f *forwarder) zone(name []byte) *upstream.Group {
 	}
 }
 
-// landed waits until nothing is on its way any more, or final ends.
+// landed waits until no client waits any more, or final ends.
 func (f *forwarder) landed(final context.Context) {
 	if f == nil {
 		return
 	}
 	ticker := time.NewTicker(landedEvery)
 	defer ticker.Stop()
-	for f.flying.Load() > 0 {
+	for f.bounds.waiting() > 0 {
 		select {
 		case <-ticker.C:
 		case <-final.Done():
