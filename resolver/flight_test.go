@@ -156,10 +156,11 @@ func TestTheEndWhileOthersAreSilent(t *testing.T) {
 func TestTheEndWithoutClients(t *testing.T) {
 	up := fakedns.Start(t, fakedns.Silent)
 	s, stop := start(t, "127.0.0.1", forwarding(up))
+	askOver(t, dial(t, s, "udp", "127.0.0.1"), askOne) // it runs
 	packet, _ := packQuery(t, askWWW)
 	s.forward.ask(&late{wanted: wanted{key: s.forward.keyOf(t, packet)}})
-	for up.Asked.Load() == 0 {
-		time.Sleep(time.Millisecond)
+	if n := s.forward.flying.Load(); n != 1 {
+		t.Errorf("%d flights", n)
 	}
 	begin := time.Now()
 	stop()
