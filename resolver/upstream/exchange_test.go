@@ -142,7 +142,7 @@ func TestHedging(t *testing.T) {
 	for range 20 {
 		begin := time.Now()
 		ask(t, g, "b.test")
-		if took := time.Since(begin); took > 200*time.Millisecond {
+		if took := time.Since(begin); took > 600*time.Millisecond { // the other one is given 750 ms
 			t.Errorf("it took %v although the other server is known to be faster", took)
 		}
 	}
