@@ -43,8 +43,8 @@ bench: ## measure reading a state, and serving beside NSD and Knot (20 minutes, 
 bench-flat: ## measure latency while a state of 100,000 tasks is read over and over
 	$(GO) run -tags bench ./cmd/toponym/bench -flat -o flat.bench.json
 
-bench-forward: ## measure forwarding beside Unbound, dnsmasq and dnsdist
-	$(GO) run -tags bench ./cmd/toponym/bench -forward -o forward.bench.json
+bench-forward: ## measure forwarding beside Unbound, dnsmasq, dnsdist and CoreDNS (COREDNS=path)
+	$(GO) run -tags bench ./cmd/toponym/bench -forward -coredns $(or $(COREDNS),coredns) -o forward.bench.json
 
 bench-live: ## measure changes that events tell of, at 1,000 and at 100,000 tasks
 	$(GO) run -tags bench ./cmd/toponym/bench -live -o live.bench.json

@@ -6,14 +6,14 @@ import (
 )
 
 // live are the settings that can change while the server runs: those that only
-// the records and the zone are made of, which are made anew then, and the one
-// of the snapshot. No rule of check is about one of them and another that is
+// the records and the zone are made of, which are made anew then, the one of the
+// snapshot, and the servers that names are forwarded to. No rule of check is about one of them and another that is
 // not here.
 var live = []string{
 	"ttl",
 	"SOAMname", "SOARname", "SOARefresh", "SOARetry", "SOAExpire", "SOAMinttl",
 	"IPSources", "EnforceRFC952", "srvRecordDefaultWeight", "srvScope", "unhealthy", "minVisibility", "publishStates", "viewTTL",
-	"snapshotSeconds",
+	"snapshotSeconds", "resolvers",
 }
 
 // Change is a setting that another reading of the file gave another value.

@@ -153,6 +153,8 @@ func TestValues(t *testing.T) {
 			func(c *Config) any { return toJSON(c.Resolvers) }, `["tls://dns.example@10.0.0.1:853","tls://[fd00::1]:8853","tls://10.0.0.2:853"]`},
 		{"zoneResolvers keep their dots", `"zoneResolvers": {"Weave.Local.": ["10.0.0.1"], "a.b.c": ["10.0.0.2:54"]}`,
 			func(c *Config) any { return toJSON(c.ZoneResolvers) }, `{"a.b.c":["10.0.0.2:54"],"weave.local":["10.0.0.1:53"]}`},
+		{"zoneResolvers within each other", `"zoneResolvers": {"a": ["10.0.0.1"], "b.a": ["10.0.0.2"]}`,
+			func(c *Config) any { return toJSON(c.ZoneResolvers) }, `{"a":["10.0.0.1:53"],"b.a":["10.0.0.2:53"]}`},
 		{"a zone above domain", `"domain": "mesos.corp", "zoneResolvers": {"corp": ["10.0.0.1"]}`,
 			func(c *Config) any { return len(c.ZoneResolvers) }, 1},
 		{"recursionAllow", `"recursionAllow": ["10.1.2.3/8", "192.0.2.1"]`,

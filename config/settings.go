@@ -47,7 +47,7 @@ func (c *Config) settings() []setting {
 			value: to(&c.HTTPPort, whole[uint16](0, math.MaxUint16))},
 		{key: "resolvers", doc: "servers for names outside our zones; without it, those of /etc/resolv.conf",
 			value: to(&c.Resolvers, listOf(upstream, `["10.0.0.1", "tls://dns.example.com@10.0.0.2"]`))},
-		{key: "zoneResolvers", def: map[string]any{}, doc: "servers for the names of one zone",
+		{key: "zoneResolvers", def: map[string]any{}, doc: "servers for the names of one zone; of zones within each other the longest counts",
 			value: to(&c.ZoneResolvers, mapOf(listOf(upstream, `["10.0.0.1"]`), `{"weave.local": ["10.0.0.1"]}`))},
 		{key: "SOAMname", derive: func() any { return "ns1." + c.Domain }, doc: "primary server in the SOA record",
 			value: to(&c.SOA.MName, absoluteName)},

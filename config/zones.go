@@ -7,8 +7,8 @@ import (
 )
 
 // What follows keeps the way of each name clear: it belongs to one of our zones,
-// to a name that an alias of ours stands for, to one zone of zoneResolvers, or
-// to nobody.
+// to a name that an alias of ours stands for, to the longest zone of
+// zoneResolvers that it is in, or to nobody.
 
 // defaultViewDomains is that of DC/OS, unless the user has it asked elsewhere.
 func (c *Config) defaultViewDomains() any {
@@ -74,7 +74,7 @@ func (l *loader) ours(name string) (key, zone string) {
 func (l *loader) checkZones() {
 	zones := slices.Sorted(maps.Keys(l.cfg.ZoneResolvers))
 	at := place{key: "zoneResolvers", faults: &l.faults}
-	for i, zone := range zones {
+	for _, zone := range zones {
 		meant := zone
 		if end, ok := followAliases(l.cfg.Aliases, zone); ok && l.sound("aliases") {
 			meant = end
@@ -88,11 +88,6 @@ func (l *loader) checkZones() {
 		}
 		if len(l.cfg.ZoneResolvers[zone]) == 0 {
 			at.member(zone).fault(nil, "names no server", `for example ["10.0.0.1"]`)
-		}
-		for _, other := range zones[:i] {
-			if within(zone, other) || within(other, zone) {
-				at.member(zone).fault(nil, "overlaps with "+other, "zones of which none is within another")
-			}
 		}
 	}
 }

@@ -2,7 +2,6 @@ package resolver
 
 import (
 	"encoding/binary"
-	"time"
 
 	"github.com/miekg/dns"
 
@@ -111,22 +110,21 @@ func lowerCase(key *[keySize]byte, name []byte) {
 
 // fast answers an ordinary request in buf, or says that the answer follows
 // later. It gives neither when the plain path should.
-func (r *responder) fast(buf []byte, z *zone.Zone, c client, packet []byte) ([]byte, *late, zone.Result) {
+func (r *responder) fast(buf []byte, z *zone.Zone, c client, packet []byte) ([]byte, *late) {
 	if r.slow && r.forward == nil {
-		return nil, nil, 0
+		return nil, nil
 	}
 	var key [keySize]byte
 	q, ok := ordinary(packet, &key)
 	if !ok || q.qtype >= 128 || q.qtype == dns.TypeOPT {
-		return nil, nil, 0
+		return nil, nil
 	}
 	found, result := z.Lookup(key[:len(q.name)], q.qtype)
 	if r.forward != nil && (result == zone.NotOurs || result == zone.NXDomain && reverse(key[:len(q.name)])) {
-		msg, l := r.fastOutside(buf, c, packet, &q, key[:len(q.name)])
-		return msg, l, zone.NotOurs
+		return r.fastOutside(buf, c, packet, &q, key[:len(q.name)])
 	}
 	if r.slow {
-		return nil, nil, 0
+		return nil, nil
 	}
 
 	w := writer{buf: buf, off: q.end, size: r.size(q.edns, q.size, c)}
@@ -160,7 +158,7 @@ func (r *responder) fast(buf []byte, z *zone.Zone, c client, packet []byte) ([]b
 		ok = false
 	}
 	if !ok {
-		return nil, nil, 0
+		return nil, nil
 	}
 
 	msg := buf[:w.off]
@@ -177,7 +175,7 @@ func (r *responder) fast(buf []byte, z *zone.Zone, c client, packet []byte) ([]b
 	binary.BigEndian.PutUint16(msg[8:], uint16(w.authority))
 	binary.BigEndian.PutUint16(msg[10:], uint16(w.additional))
 	r.counts.add(c.transport, q.qtype, rcode, string(z.Origin(found)))
-	return msg, nil, result
+	return msg, nil
 }
 
 // fastOutside answers an ordinary request for a name that is not ours, or says
@@ -198,18 +196,13 @@ func (r *responder) fastOutside(buf []byte, c client, packet []byte, q *question
 		do:   q.do,
 		size: q.size,
 	}
-	var start time.Time
-	if r.observe != nil {
-		start = time.Now()
-		a.start = start
-	}
 	if found := r.cache.Get(a.key); found.Entry != nil {
 		return r.found(buf, &a, found)
 	}
 	if specialTLD(name) {
 		return nil, nil // answered here, as a rule
 	}
-	return nil, a.copied(c, start)
+	return nil, a.copied(c)
 }
 
 // size is what a reply may have (RFC 6891, section 6.2.5). Nothing fragments
@@ -225,20 +218,4 @@ func (r *responder) size(edns bool, size uint16, c client) int {
 		return min(max(int(size), minUDPSize), maxUDPPayload)
 	}
 	return int(min(max(size, minUDPSize), r.maxUDPSize))
-}
-
-// observed is what is known of a query that fast has answered.
-func observed(packet, msg []byte, c client, result zone.Result, start time.Time) QueryInfo {
-	end := headerSize
-	for packet[end] != 0 {
-		end += 1 + int(packet[end])
-	}
-	return QueryInfo{
-		Transport: c.transport,
-		Type:      binary.BigEndian.Uint16(packet[end+1:]),
-		Rcode:     uint16(msg[3] & 0xF),
-		Result:    result,
-		Size:      len(msg),
-		Duration:  time.Since(start),
-	}
 }

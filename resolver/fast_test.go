@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/miekg/dns"
 
@@ -18,11 +17,11 @@ import (
 // whether the fast one answered.
 func compare(t *testing.T, r *responder, z *zone.Zone, c client, packet []byte) bool {
 	t.Helper()
-	quick, _, _ := r.fast(make([]byte, bufferSize), z, c, packet)
+	quick, _ := r.fast(make([]byte, bufferSize), z, c, packet)
 	if quick == nil {
 		return false
 	}
-	plain, _ := r.plain(make([]byte, bufferSize), z, c, packet, time.Time{})
+	plain, _ := r.plain(make([]byte, bufferSize), z, c, packet)
 	var a, b dns.Msg
 	if err := a.Unpack(quick); err != nil {
 		t.Fatalf("query %x: fast reply %x: %v", packet, quick, err)
@@ -271,7 +270,7 @@ func BenchmarkRespond(b *testing.B) {
 		packet, _ := m.Pack()
 		for name, path := range map[string]func(){
 			"fast":  func() { r.fast(buf, z, c, packet) },
-			"plain": func() { r.plain(buf, z, c, packet, time.Time{}) },
+			"plain": func() { r.plain(buf, z, c, packet) },
 		} {
 			b.Run(fmt.Sprintf("%s/%s%s-%d", name, q.name, dns.Type(q.qtype), q.size), func(b *testing.B) {
 				b.ReportAllocs()

@@ -104,22 +104,28 @@ func (f *forwarder) stale(e *cache.Entry, waiting []*late) {
 
 func (f *forwarder) deliver(waiting []*late, e *cache.Entry, age cache.Age) {
 	for _, l := range waiting {
-		f.bounds.leave(l.addr)
 		l.way.send(l, e, age)
+		f.bounds.leave(l.addr)
 	}
 }
 
+// Read makes an entry of a reply.
+func (fl *flight) Read(msg []byte) (upstream.Reply, error) {
+	e, err := fl.f.reader.Read(msg, fl.key)
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
 // Answered takes in what came of the question.
-func (fl *flight) Answered(msg []byte, err error) {
+func (fl *flight) Answered(reply upstream.Reply, err error) {
 	f := fl.f
 	if fl.patient != nil {
 		fl.patient.Stop()
 	}
-	var e *cache.Entry
-	if err == nil {
-		e, err = f.reader.Read(msg, fl.key)
-	}
-	if err != nil {
+	e, ok := reply.(*cache.Entry)
+	if err != nil || !ok {
 		e = cache.Failure(dns.RcodeServerFailure)
 	}
 	var old *cache.Entry

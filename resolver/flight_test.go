@@ -46,7 +46,7 @@ func TestStaleAnswers(t *testing.T) {
 	o.Forward.Timeout = 3 * time.Second
 	s, _ := start(t, "127.0.0.1", o)
 	conn := dial(t, s, "udp", "127.0.0.1")
-	const fresh, stale = "NOERROR qr rd ra\nanswer www.example.com. 1 A 192.0.2.1\nopt 1232", "NOERROR qr rd ra\nanswer www.example.com. 1 A 192.0.2.1\nopt 1232 ede=3"
+	const fresh, stale = "NOERROR qr rd ra\nanswer www.example.com. 1 A 192.0.2.1\nopt 1232", "NOERROR qr rd ra\nanswer www.example.com. 30 A 192.0.2.1\nopt 1232 ede=3"
 	question := askWWW + " +edns=1232"
 	if got := askOver(t, conn, question); got != fresh {
 		t.Error(got)
@@ -122,5 +122,49 @@ func TestLateRepliesGoOutAtTheEnd(t *testing.T) {
 			t.Errorf("%s: %s", network, got)
 		}
 		<-done
+	}
+}
+
+// Nobody waits for long for servers that stay silent while the server ends: what
+// was known is given, or SERVFAIL.
+func TestTheEndWhileOthersAreSilent(t *testing.T) {
+	t.Parallel()
+	for _, network := range []string{"udp", "tcp"} {
+		t.Run(network, func(t *testing.T) {
+			t.Parallel()
+			up := fakedns.Start(t, fakedns.Silent)
+			s, stop := start(t, "127.0.0.1", forwarding(up))
+			conn := dial(t, s, network, "127.0.0.1")
+			packet, _ := packQuery(t, askWWW)
+			(&dns.Conn{Conn: conn}).Write(packet)
+			for s.ForwardStats().Waiting == 0 {
+				time.Sleep(time.Millisecond)
+			}
+			begin := time.Now()
+			stop()
+			if took := time.Since(begin); took < graceOutside/2 || took > grace {
+				t.Errorf("it took %v", took)
+			}
+			if got := readReply(t, conn, packet); got != "SERVFAIL qr rd ra" {
+				t.Error(got)
+			}
+		})
+	}
+}
+
+// What nobody waits for does not hold up the end.
+func TestTheEndWithoutClients(t *testing.T) {
+	up := fakedns.Start(t, fakedns.Silent)
+	s, stop := start(t, "127.0.0.1", forwarding(up))
+	askOver(t, dial(t, s, "udp", "127.0.0.1"), askOne) // it runs
+	packet, _ := packQuery(t, askWWW)
+	s.forward.ask(&late{wanted: wanted{key: s.forward.keyOf(t, packet)}})
+	if n := s.forward.flying.Load(); n != 1 {
+		t.Errorf("%d flights", n)
+	}
+	begin := time.Now()
+	stop()
+	if took := time.Since(begin); took > graceOutside/2 {
+		t.Errorf("it took %v", took)
 	}
 }

@@ -82,16 +82,17 @@ type forwarder struct {
 	client  *upstream.Client
 	special specialZones
 
-	zones map[string]*upstream.Group // by name in wire form
-	rest  atomic.Pointer[upstream.Group]
+	zones  map[string]*upstream.Group // by name in wire form
+	rest   atomic.Pointer[upstream.Group]
+	given  atomic.Pointer[[]Upstream] // for the rest
+	regive chan struct{}              // they have changed
 
 	seed   maphash.Seed
 	parts  [flightParts]flights
 	bounds bounds
 	counts struct{ shared, failed, refused atomic.Uint64 }
 
-	// What is on its way. The end of Run waits for it.
-	flying atomic.Int64
+	flying atomic.Int64 // flights
 }
 
 func newForwarder(o Forward, store *zone.Store, log logrus.FieldLogger) *forwarder {
@@ -103,6 +104,7 @@ func newForwarder(o Forward, store *zone.Store, log logrus.FieldLogger) *forward
 		client:  upstream.New(upstream.Options{Timeout: o.Timeout, Log: log}),
 		special: newSpecialZones(),
 		zones:   map[string]*upstream.Group{},
+		regive:  make(chan struct{}, 1),
 		seed:    maphash.MakeSeed(),
 		bounds:  bounds{each: o.MaxWaitingOne, all: o.MaxWaiting, of: map[netip.Addr]int{}},
 	}
@@ -115,7 +117,8 @@ func newForwarder(o Forward, store *zone.Store, log logrus.FieldLogger) *forward
 	for name, servers := range o.Zones {
 		f.zones[wireName(name)] = f.client.Group(servers)
 	}
-	f.rest.Store(f.client.Group(o.Upstreams))
+	f.rest.Store(f.client.Group(nil)) // until the start
+	f.given.Store(&o.Upstreams)
 	return f
 }
 
@@ -168,14 +171,14 @@ func (f *forwarder) zone(name []byte) *upstream.Group {
 	}
 }
 
-// landed waits until nothing is on its way any more, or final ends.
+// landed waits until no client waits any more, or final ends.
 func (f *forwarder) landed(final context.Context) {
 	if f == nil {
 		return
 	}
 	ticker := time.NewTicker(landedEvery)
 	defer ticker.Stop()
-	for f.flying.Load() > 0 {
+	for f.bounds.waiting() > 0 {
 		select {
 		case <-ticker.C:
 		case <-final.Done():
@@ -189,34 +192,37 @@ const landedEvery = 5 * time.Millisecond
 // start looks after the servers upstream until the context ends. own tells our
 // addresses, which are never asked.
 func (f *forwarder) start(ctx context.Context, own func(netip.AddrPort) bool, all *sync.WaitGroup) {
-	f.leaveOut(own)
-	all.Go(func() { f.client.Run(ctx) })
-	if len(f.o.Upstreams) > 0 {
-		return
+	for name, servers := range f.o.Zones {
+		if others := f.others(servers, own); len(others) < len(servers) {
+			f.client.Release(f.zones[wireName(name)])
+			f.zones[wireName(name)] = f.client.Group(others)
+		}
 	}
-	r := resolvConf{f: f, own: own}
+	all.Go(func() { f.client.Run(ctx) })
+	r := rest{f: f, own: own}
 	r.look()
 	all.Go(func() { r.follow(ctx) })
 }
 
-// leaveOut leaves our own addresses out of the servers that the options name.
-func (f *forwarder) leaveOut(own func(netip.AddrPort) bool) {
-	group := func(servers []Upstream) (*upstream.Group, bool) {
-		others := slices.DeleteFunc(slices.Clone(servers), func(u Upstream) bool { return own(u.AddrPort) })
-		if len(others) == len(servers) {
-			return nil, false
-		}
+// others are the servers but for our own addresses.
+func (f *forwarder) others(servers []Upstream, own func(netip.AddrPort) bool) []Upstream {
+	others := slices.DeleteFunc(slices.Clone(servers), func(u Upstream) bool { return own(u.AddrPort) })
+	if len(others) < len(servers) {
 		f.log.Warnf("of the upstream servers %v those are left out that are this server itself", servers)
-		return f.client.Group(others), true
 	}
-	for name, servers := range f.o.Zones {
-		if g, ok := group(servers); ok {
-			f.client.Release(f.zones[wireName(name)])
-			f.zones[wireName(name)] = g
-		}
+	return others
+}
+
+// SetUpstreams changes [Forward.Upstreams], also while the server runs. Questions
+// that were asked go on.
+func (s *Server) SetUpstreams(servers []Upstream) {
+	if s.forward == nil {
+		return
 	}
-	if g, ok := group(f.o.Upstreams); ok {
-		f.client.Release(f.rest.Swap(g))
+	s.forward.given.Store(&servers)
+	select {
+	case s.forward.regive <- struct{}{}:
+	default:
 	}
 }
 

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"testing"
-
-	"github.com/miekg/dns"
 )
 
 // Packets that are wrong, made from right ones.
@@ -116,31 +114,5 @@ func TestAnswersPointToTheQuestion(t *testing.T) {
 	msg, _ := r.respond(make([]byte, bufferSize), testZone(t), c, packet)
 	if owner := msg[len(packet):]; owner[0] != 0xC0 || int(owner[1]) != 12+len("\x04none\x08marathon") {
 		t.Errorf("the SOA's owner is % x", owner[:2])
-	}
-}
-
-func TestObserve(t *testing.T) {
-	var got []QueryInfo
-	o := testOptions()
-	o.Observe = func(q QueryInfo) { got = append(got, q) }
-	r := newResponder(o.withDefaults())
-	ask(t, r, testZone(t), "one.marathon.mesos. A +tcp")
-	ask(t, r, testZone(t), "mesos. TXT +version=1")
-	ask(t, r, testZone(t), "+header +opcode=9")
-	for i, want := range []QueryInfo{
-		{Transport: TCP, Type: dns.TypeA, Result: 4},
-		{Transport: UDP, Type: dns.TypeTXT, Rcode: dns.RcodeBadVers},
-		{Transport: UDP, Rcode: dns.RcodeNotImplemented},
-	} {
-		if i >= len(got) {
-			t.Fatalf("%d replies were observed", len(got))
-		}
-		if got[i].Size < 12 || got[i].Duration < 0 {
-			t.Errorf("%+v", got[i])
-		}
-		got[i].Size, got[i].Duration = 0, 0
-		if got[i] != want {
-			t.Errorf("%+v, want %+v", got[i], want)
-		}
 	}
 }

@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
-
-	"toponym/zone"
 )
 
 // Options say where a [Server] listens and how it answers. The zero value of a
@@ -67,20 +65,6 @@ type Options struct {
 	// keepOrder leaves records in the order of the zone, so that tests can
 	// compare replies.
 	keepOrder bool
-
-	// Observe is told about every reply, before it is sent, from many
-	// goroutines. It may be nil.
-	Observe func(QueryInfo)
-}
-
-// QueryInfo is what is known of a query when its reply has been made.
-type QueryInfo struct {
-	Transport Transport
-	Type      uint16        // QTYPE; 0 where no question could be read
-	Rcode     uint16        // with the upper bits that EDNS carries (RFC 6891, section 6.1.3)
-	Result    zone.Result   // of the look-up; NotOurs where there was none
-	Size      int           // of the reply, in octets
-	Duration  time.Duration // from the packet to the reply
 }
 
 // Transport is what a query came over.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/dchest/siphash"
+	"github.com/miekg/dns"
 )
 
 // rates limits the replies over UDP to each network of clients, so that nobody
@@ -93,7 +94,7 @@ func (r *rates) slips() bool {
 
 // overLimit is the reply to a query when the client's network has had its share:
 // the usual one when a cookie shows who asks, else none, or one that has nothing
-// but TC set.
+// but TC set and a cookie for who wants one, to come back with.
 func (r *responder) overLimit(buf []byte, packet []byte, c client) (msg []byte, known bool) {
 	q, rcode, ok := parse(packet)
 	if !ok {
@@ -105,8 +106,10 @@ func (r *responder) overLimit(buf []byte, packet []byte, c client) (msg []byte, 
 	if !r.rates.slips() {
 		return nil, false
 	}
-	var m reply
-	m.rcode = rcode
+	m := reply{rcode: rcode}
+	if options, ok := r.cookies.cookie(&q, c.addr, nil); ok && rcode == dns.RcodeSuccess {
+		m.options = options
+	}
 	l := r.limits(&q, c)
 	msg = m.pack(buf, &q, l)
 	msg[2] |= flagTC >> 8

@@ -70,6 +70,19 @@ func TestRepliesBeyondTheLimit(t *testing.T) {
 	if silent != 50 || slipped != 50 {
 		t.Errorf("%d not answered, %d cut", silent, slipped)
 	}
+	var cookies int
+	for range 100 {
+		switch got := ask(t, r, z, question+" +opt=10:0123456789abcdef"); got {
+		case "silence":
+		case "NOERROR qr tc\nopt 1232 cookie=0123456789abcdef+16":
+			cookies++
+		default:
+			t.Error(got)
+		}
+	}
+	if cookies != 50 {
+		t.Errorf("%d of 100 replies had a cookie", cookies)
+	}
 	// Who has our cookie is who it says it is.
 	packet, c := packQuery(t, question)
 	option, _ := r.cookies.answer([]byte("client!!"), c.addr)

@@ -21,21 +21,25 @@ const followEvery = 5 * time.Second
 // maxResolvConf is more than any such file has, in octets.
 const maxResolvConf = 64 << 10
 
-// resolvConf keeps the servers that are asked the ones that resolv.conf names.
-// While it cannot be read, or names nobody, what was known before stays.
-type resolvConf struct {
+// rest keeps the servers for all names but those of zones: the ones that are
+// given, or else that resolv.conf names. While it cannot be read, or names
+// nobody, what was known before stays.
+type rest struct {
 	f       *forwarder
 	own     func(netip.AddrPort) bool
+	given   []Upstream // that known follows from; nil: it follows from resolv.conf
 	known   []Upstream
 	problem string
 }
 
-func (r *resolvConf) follow(ctx context.Context) {
+func (r *rest) follow(ctx context.Context) {
 	ticker := time.NewTicker(followEvery)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
+			r.look()
+		case <-r.f.regive:
 			r.look()
 		case <-ctx.Done():
 			return
@@ -43,8 +47,16 @@ func (r *resolvConf) follow(ctx context.Context) {
 	}
 }
 
-func (r *resolvConf) look() {
+func (r *rest) look() {
 	f := r.f
+	if given := *f.given.Load(); len(given) > 0 {
+		if !slices.Equal(given, r.given) {
+			r.given, r.known, r.problem = given, f.others(given, r.own), ""
+			f.client.Release(f.rest.Swap(f.client.Group(r.known)))
+		}
+		return
+	}
+	r.given = nil
 	servers, err := readResolvConf(f.o.ResolvConf, r.own)
 	problem := ""
 	switch {

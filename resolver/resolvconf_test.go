@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,7 +33,7 @@ func TestResolvConf(t *testing.T) {
 		t.Error("a file that is gone is no error")
 	}
 	f := newForwarder(Forward{ResolvConf: file}, zone.NewStore(testZone(t)), Options{}.withDefaults().Log)
-	r := resolvConf{f: f, own: own}
+	r := rest{f: f, own: own}
 	servers := func() string {
 		r.look()
 		return fmt.Sprint(r.known, f.rest.Load().Len(), len(f.client.Stats()))
@@ -49,6 +50,22 @@ func TestResolvConf(t *testing.T) {
 		write(x.text)
 		if got := servers(); got != x.want {
 			t.Errorf("%q: %s, want %s", x.text, got, x.want)
+		}
+	}
+	// Those that are given go before, and may be taken back.
+	for _, x := range []struct{ given, want string }{
+		{"192.0.2.7 127.0.0.1", "[192.0.2.7] 1 1"},
+		{"192.0.2.8 192.0.2.7", "[192.0.2.8 192.0.2.7] 2 2"},
+		{"127.0.0.1", "[] 0 0"},
+		{"", "[192.0.2.3] 1 1"},
+	} {
+		var list []Upstream
+		for _, a := range strings.Fields(x.given) {
+			list = append(list, Upstream{AddrPort: netip.AddrPortFrom(netip.MustParseAddr(a), 53)})
+		}
+		(&Server{responder: &responder{forward: f}}).SetUpstreams(list)
+		if got := servers(); got != x.want {
+			t.Errorf("given %q: %s, want %s", x.given, got, x.want)
 		}
 	}
 }
@@ -99,16 +116,15 @@ func TestOwnAddressIsLeftOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	self := Upstream{AddrPort: s.Addr()}
-	s.forward.o.Upstreams = append(s.forward.o.Upstreams, self)
+	s.SetUpstreams(append(s.forward.o.Upstreams, self))
 	s.forward.o.Zones["corp.example"] = []Upstream{self}
-	s.forward.leaveOut(s.isOwn)
-	if n := s.forward.rest.Load().Len(); n != 1 || s.forward.zones[wireName("corp.example")].Len() != 0 {
-		t.Errorf("%d servers", n)
-	}
 	ended, cancel := newContext(t)
 	cancel()
 	if err := s.Run(ended); err != nil {
 		t.Error(err)
+	}
+	if n := s.forward.rest.Load().Len(); n != 1 || s.forward.zones[wireName("corp.example")].Len() != 0 {
+		t.Errorf("%d servers", n)
 	}
 }
 

@@ -3,7 +3,6 @@ package resolver
 import (
 	"math/rand/v2"
 	"net/netip"
-	"time"
 
 	"github.com/miekg/dns"
 
@@ -24,7 +23,6 @@ type responder struct {
 	setTC       bool
 	subnetFirst bool
 	shuffle     func(n int, swap func(i, j int))
-	observe     func(QueryInfo)
 	cookies     *cookies
 	rates       *rates // nil: no limit
 	counts      *counts
@@ -45,7 +43,6 @@ func newResponder(o Options) *responder {
 		setTC:       o.SetTruncateBit,
 		subnetFirst: o.ResolvSubnetFirst,
 		shuffle:     o.Shuffle,
-		observe:     o.Observe,
 		cookies:     newCookies(),
 		rates:       newRates(o.RateLimit, o.RateExempt),
 		counts:      newCounts(nil),
@@ -81,30 +78,20 @@ func (r *responder) respond(buf []byte, z *zone.Zone, c client, packet []byte) (
 			return msg, nil
 		}
 	}
-	var start time.Time
-	if r.observe != nil {
-		start = time.Now()
-	}
-	if msg, l, result := r.fast(buf, z, c, packet); msg != nil || l != nil {
-		if r.observe != nil && result != zone.NotOurs {
-			r.observe(observed(packet, msg, c, result, start))
-		}
+	if msg, l := r.fast(buf, z, c, packet); msg != nil || l != nil {
 		return msg, l
 	}
-	return r.plain(buf, z, c, packet, start)
+	return r.plain(buf, z, c, packet)
 }
 
 // plain makes the reply by way of messages. It can answer everything.
-func (r *responder) plain(buf []byte, z *zone.Zone, c client, packet []byte, start time.Time) ([]byte, *late) {
+func (r *responder) plain(buf []byte, z *zone.Zone, c client, packet []byte) ([]byte, *late) {
 	q, rcode, ok := parse(packet)
 	if !ok {
 		return nil, nil
 	}
-	var (
-		m      reply
-		result zone.Result
-		l      = r.limits(&q, c)
-	)
+	var m reply
+	l := r.limits(&q, c)
 	switch {
 	case q.opcode() != dns.OpcodeQuery:
 		// What follows the header of an opcode that we do not know may be
@@ -119,23 +106,12 @@ func (r *responder) plain(buf []byte, z *zone.Zone, c client, packet []byte, sta
 	default:
 		var key [cache.MaxKey]byte
 		if a, ok := r.asksOutside(&q, c, z, key[:0]); ok {
-			a.start = start
 			return r.outside(buf, &a, c)
 		}
-		m, result = r.answer(&q, c, z, l)
+		m = r.answer(&q, c, z, l)
 	}
 	msg := m.pack(buf, &q, l)
 	r.counts.add(c.transport, q.qtype, m.rcode, m.origin)
-	if r.observe != nil {
-		r.observe(QueryInfo{
-			Transport: c.transport,
-			Type:      q.qtype,
-			Rcode:     m.rcode,
-			Result:    result,
-			Size:      len(msg),
-			Duration:  time.Since(start),
-		})
-	}
 	return msg, nil
 }
 
@@ -149,28 +125,28 @@ func (r *responder) limits(q *query, c client) limits {
 
 // answer is the reply to a well-formed query, with the options that belong in
 // its OPT record.
-func (r *responder) answer(q *query, c client, z *zone.Zone, l limits) (m reply, result zone.Result) {
+func (r *responder) answer(q *query, c client, z *zone.Zone, l limits) reply {
 	options, ok := r.cookies.cookie(q, c.addr, nil)
 	if !ok {
-		return reply{rcode: dns.RcodeFormatError}, result
+		return reply{rcode: dns.RcodeFormatError}
 	}
 	if !q.asked {
 		// A client that wants nothing but a server cookie asks no question
 		// (RFC 7873, section 5.4).
 		if len(options) == 0 {
-			return reply{rcode: dns.RcodeFormatError}, result
+			return reply{rcode: dns.RcodeFormatError}
 		}
-		return reply{options: options}, result
+		return reply{options: options}
 	}
 	o := order{shuffle: r.shuffle, most: l.size/minRR + 1}
 	var s subnet
 	if r.subnetFirst {
 		if s, ok = parseSubnet(&q.edns); !ok {
-			return reply{rcode: dns.RcodeFormatError, options: options}, result
+			return reply{rcode: dns.RcodeFormatError, options: options}
 		}
 		o.near = s.near(c.addr)
 	}
-	m, result = lookUp(q, c.transport, z, o)
+	m, result := lookUp(q, c.transport, z, o)
 	if result == zone.NotOurs && m.rcode == dns.RcodeRefused && r.forward != nil && q.class == dns.ClassINET && r.allow.contains(c.addr) {
 		var key [maxName]byte
 		name := q.key(&key)
@@ -185,7 +161,7 @@ func (r *responder) answer(q *query, c client, z *zone.Zone, l limits) (m reply,
 		options = appendOption(options, dns.EDNS0EDE, []byte{0, byte(dns.ExtendedErrorCodeNotReady)})
 	}
 	m.options = options
-	return m, result
+	return m
 }
 
 // lookUp finds what the zone says to a question (RFC 1034, section 4.3.2).

@@ -63,12 +63,19 @@ func (s *Server) Listen() error {
 // before [Server.Listen].
 func (s *Server) Addr() netip.AddrPort { return s.addr }
 
-// grace is how long replies on their way may take when the server ends.
-const grace = 5 * time.Second
+const (
+	// grace is how long replies on their way may take when the server ends.
+	grace = 2 * time.Second
+
+	// graceOutside is how long others may take then to answer what they were
+	// asked before. After that clients get what was known, or SERVFAIL, and
+	// have time to ask somebody else.
+	graceOutside = time.Second
+)
 
 // Run answers queries until the context ends, after calling [Server.Listen] if
 // nobody has yet. Then it closes the listeners, lets the replies to queries that
-// have been read go out, for 5 s at most, and returns nil. Nothing that it
+// have been read go out, for 2 s at most, and returns nil. Nothing that it
 // started is left when it returns. It can be called once.
 func (s *Server) Run(ctx context.Context) error {
 	if s.udp == nil {
@@ -89,6 +96,11 @@ func (s *Server) Run(ctx context.Context) error {
 	// What is asked of others outlives the clients' last query.
 	asking, endAsking := context.WithCancel(context.WithoutCancel(ctx))
 	defer endAsking()
+	stopAsking := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(graceOutside, endAsking)
+		context.AfterFunc(final, func() { timer.Stop() })
+	})
+	defer stopAsking()
 	var upstreams sync.WaitGroup
 	if s.forward != nil {
 		s.forward.start(asking, s.isOwn, &upstreams)

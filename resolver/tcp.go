@@ -49,7 +49,7 @@ func (s *Server) accept(ctx, final context.Context, l *net.TCPListener, open cha
 			continue
 		}
 		pause.reset()
-		addr := conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
+		addr := conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().WithZone("").Unmap()
 		all.Go(func() {
 			s.serveConn(ctx, final, conn, addr)
 			<-open

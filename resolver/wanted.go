@@ -2,12 +2,10 @@ package resolver
 
 import (
 	"encoding/binary"
-	"time"
 
 	"github.com/miekg/dns"
 
 	"toponym/resolver/cache"
-	"toponym/zone"
 )
 
 // wanted is a query for a name that is not ours, with all that the reply takes. Its
@@ -22,7 +20,6 @@ type wanted struct {
 	do       bool
 	size     uint16 // of the OPT record
 	options  []byte // for the reply's OPT record
-	start    time.Time
 }
 
 // late is a query that is answered later: a wanted that was copied, with the way
@@ -39,11 +36,11 @@ type way interface {
 	send(l *late, e *cache.Entry, age cache.Age)
 }
 
-// copied is the query in memory of its own, of a client and from a time. These
-// two are not taken from it: the compiler would think that all else in it lives
-// on too, and put the buffers of queries that are answered at once on the heap.
-func (a *wanted) copied(c client, start time.Time) *late {
-	l := &late{wanted: wanted{client: c, id: a.id, flags: a.flags, edns: a.edns, do: a.do, size: a.size, start: start}}
+// copied is the query in memory of its own, of a client. That is not taken from
+// it: the compiler would think that all else in it lives on too, and put the
+// buffers of queries that are answered at once on the heap.
+func (a *wanted) copied(c client) *late {
+	l := &late{wanted: wanted{client: c, id: a.id, flags: a.flags, edns: a.edns, do: a.do, size: a.size}}
 	b := make([]byte, 0, len(a.question)+len(a.key)+len(a.options))
 	b = append(b, a.question...)
 	b = append(b, a.key...)
@@ -60,12 +57,12 @@ func (r *responder) outside(buf []byte, a *wanted, c client) (msg []byte, l *lat
 	if found := r.cache.Get(a.key); found.Entry != nil {
 		return r.found(buf, a, found)
 	}
-	return nil, a.copied(c, a.start)
+	return nil, a.copied(c)
 }
 
 func (r *responder) found(buf []byte, a *wanted, found cache.Found) (msg []byte, l *late) {
 	if found.Renew {
-		l = a.copied(client{}, time.Time{})
+		l = a.copied(client{})
 	}
 	return r.fromEntry(buf, a, found.Entry, found.Age), l
 }
@@ -111,15 +108,5 @@ func (r *responder) fromEntry(buf []byte, a *wanted, e *cache.Entry, age cache.A
 	binary.BigEndian.PutUint16(msg[8:], w.Counts[1])
 	binary.BigEndian.PutUint16(msg[10:], w.Counts[2])
 	r.counts.add(a.transport, a.key.Type(), rcode, "")
-	if r.observe != nil {
-		r.observe(QueryInfo{
-			Transport: a.transport,
-			Type:      a.key.Type(),
-			Rcode:     rcode,
-			Result:    zone.NotOurs,
-			Size:      len(msg),
-			Duration:  time.Since(a.start),
-		})
-	}
 	return msg
 }

@@ -103,6 +103,9 @@ func (s *server) apply(c *config.Config) error {
 	if err != nil {
 		return err
 	}
+	if s.dns != nil {
+		s.dns.SetUpstreams(upstreams(c.Resolvers))
+	}
 	inBackground(func() { s.pipeline.remake(r, z) })
 	s.config.Store(c)
 	return nil

@@ -16,6 +16,7 @@ import (
 	"github.com/sirupsen/logrus/hooks/test"
 
 	"toponym/config"
+	"toponym/internal/fakedns"
 	"toponym/sim"
 )
 
@@ -200,6 +201,25 @@ func TestReload(t *testing.T) {
 	// Who answers /v1/enumerate meanwhile sees one set or the other.
 	if n := len(s.pipeline.enumerate().Frameworks); n == 0 {
 		t.Error("nothing is enumerated")
+	}
+}
+
+// Other servers can be named while the server runs.
+func TestReloadResolvers(t *testing.T) {
+	s := newTended(t)
+	defer s.stop()
+	for _, addr := range []string{"192.0.2.1", "192.0.2.2"} {
+		name := "of." + addr + ".example."
+		up := fakedns.Start(t, fakedns.Records(name+" 60 IN A "+addr))
+		s.write(t, `{"resolvers": ["`+up.Addr.String()+`"], `+s.base+`}`)
+		eventually(t, func() bool {
+			all := s.dns.ForwardStats().Upstreams
+			return len(all) == 1 && all[0].Address == up.Addr.String()
+		}, "the servers are not followed")
+		r, err := dns.Exchange(new(dns.Msg).SetQuestion(name, dns.TypeA), s.dnsAddr().String())
+		if err != nil || len(r.Answer) != 1 {
+			t.Errorf("%v, error %v", r, err)
+		}
 	}
 }
 

@@ -78,7 +78,7 @@ func (e *Entry) Write(buf []byte, off, size int, age Age) Written {
 		at := e.ttlAt(i)
 		ttl := binary.BigEndian.Uint32(buf[at:])
 		if age.Stale {
-			ttl = min(ttl, uint32(StaleTTL/time.Second))
+			ttl = uint32(StaleTTL / time.Second)
 		} else {
 			ttl -= min(ttl, gone)
 		}

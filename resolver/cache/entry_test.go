@@ -107,7 +107,7 @@ func TestEntries(t *testing.T) {
 		{"an alias", dns.TypeA, 0, reader, []string{"a.test. 60 IN CNAME b.test.", "b.test. 20 IN A 192.0.2.1"}, Age{}, 20 * time.Second,
 			"NOERROR\na.test. 60 CNAME b.test.\nb.test. 20 A 192.0.2.1"},
 		{"stale", dns.TypeA, 0, reader, []string{"a.test. 60 IN A 192.0.2.1", "a.test. 5 IN A 192.0.2.2"}, Age{Elapsed: time.Hour, Stale: true}, 5 * time.Second,
-			"NOERROR\na.test. 30 A 192.0.2.1\na.test. 5 A 192.0.2.2"},
+			"NOERROR\na.test. 30 A 192.0.2.1\na.test. 30 A 192.0.2.2"},
 		{"capped", dns.TypeA, 0, Reader{MinTTL: 10 * time.Second, MaxTTL: time.Minute}, []string{"a.test. 3600 IN A 192.0.2.1"}, Age{}, time.Minute,
 			"NOERROR\na.test. 60 A 192.0.2.1"},
 		{"lifted", dns.TypeA, 0, Reader{MinTTL: 10 * time.Second, MaxTTL: time.Minute}, []string{"a.test. 0 IN A 192.0.2.1"}, Age{}, 10 * time.Second,

@@ -30,8 +30,15 @@ type Client struct {
 
 	mu      sync.Mutex
 	servers map[Address]*server
+	gone    []gone // in the order in which they went
 	ended   bool
 	running sync.WaitGroup
+}
+
+// gone is a server that no group names any more.
+type gone struct {
+	server *server
+	since  time.Time
 }
 
 // New returns a client without servers. It starts nothing.
@@ -78,16 +85,27 @@ func (c *Client) Group(addrs []Address) *Group {
 // Release gives a group back. Questions that it was asked go on.
 func (c *Client) Release(g *Group) {
 	c.mu.Lock()
-	var gone []*server
+	defer c.mu.Unlock()
 	for _, s := range g.servers {
 		if s.wanted--; s.wanted == 0 {
 			delete(c.servers, s.addr)
-			gone = append(gone, s)
+			c.gone = append(c.gone, gone{s, time.Now()})
 		}
 	}
-	c.mu.Unlock()
-	for _, s := range gone {
-		s.retire()
+}
+
+// forget closes what is left of the servers that went before a moment.
+func (c *Client) forget(before time.Time) {
+	for {
+		c.mu.Lock()
+		if len(c.gone) == 0 || !c.gone[0].since.Before(before) {
+			c.mu.Unlock()
+			return
+		}
+		s := c.gone[0].server
+		c.gone = c.gone[1:]
+		c.mu.Unlock()
+		s.end()
 	}
 }
 
@@ -120,6 +138,8 @@ func (c *Client) Run(ctx context.Context) {
 			s.tidy()
 			s.flush()
 		}
+		// No question lasts longer; one may be about to be asked.
+		c.forget(time.Now().Add(-2 * c.o.Timeout))
 		select {
 		case <-ticker.C:
 			continue
@@ -135,6 +155,7 @@ func (c *Client) Run(ctx context.Context) {
 		s.flush()
 		s.end()
 	}
+	c.forget(time.Now().Add(time.Hour))
 	c.running.Wait()
 }
 

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -40,21 +42,19 @@ func udpOf(servers ...*fakedns.Server) []Address {
 
 type answer struct {
 	msg *dns.Msg
-	raw []byte
 	err error
 }
 
 type asker chan answer
 
-func (a asker) Answered(msg []byte, err error) {
-	r := answer{err: err, raw: bytes.Clone(msg)}
-	if err == nil {
-		r.msg = new(dns.Msg)
-		if len(msg) > 12 {
-			r.err = r.msg.Unpack(r.raw)
-		}
-	}
-	a <- r
+func (a asker) Read(msg []byte) (Reply, error) {
+	m := new(dns.Msg)
+	return m, m.Unpack(msg)
+}
+
+func (a asker) Answered(reply Reply, err error) {
+	m, _ := reply.(*dns.Msg)
+	a <- answer{m, err}
 }
 
 func question(name string, qtype uint16) Question {
@@ -91,6 +91,7 @@ func ask(t *testing.T, g *Group, name string) string {
 var good = fakedns.Records("a.test. 60 IN A 192.0.2.1", "b.test. 60 IN A 192.0.2.2")
 
 func TestAsk(t *testing.T) {
+	t.Parallel()
 	s := fakedns.Start(t, good)
 	g := run(t, Options{}).Group(udpOf(s))
 	if got := ask(t, g, "a.test"); got != "NOERROR 192.0.2.1" {
@@ -134,7 +135,7 @@ func waitFor(t *testing.T, ok func() bool) {
 func TestSocketsAreShared(t *testing.T) {
 	lost := atomic.Int64{}
 	s := fakedns.Start(t, func(w dns.ResponseWriter, q *dns.Msg) {
-		if strings.HasPrefix(q.Question[0].Name, "n") && lost.Add(1)%50 == 0 {
+		if strings.HasPrefix(q.Question[0].Name, "n") && lost.Add(1)%200 == 0 {
 			return // that one got lost
 		}
 		good(w, q)
@@ -145,7 +146,7 @@ func TestSocketsAreShared(t *testing.T) {
 	done := make(chan struct{})
 	go func() { c.Run(ctx); close(done) }()
 	g := c.Group(udpOf(s))
-	const questions, under = 30000, 500
+	const questions, under = 6000, 100
 	a := make(asker, under)
 	failed, most := 0, 0
 	for i := range questions + under {
@@ -157,8 +158,11 @@ func TestSocketsAreShared(t *testing.T) {
 		if i < questions {
 			g.Ask(question(fmt.Sprintf("n%d.test", i), dns.TypeA), a)
 		}
-		if i%1000 == 0 {
+		if i%500 == 0 {
 			most = max(most, descriptors(t)-before)
+			for _, s := range g.servers {
+				s.wear()
+			}
 		}
 	}
 	if failed > questions/100 {
@@ -172,6 +176,15 @@ func TestSocketsAreShared(t *testing.T) {
 	waitFor(t, func() bool { return descriptors(t) <= before && runtime.NumGoroutine() <= goroutines })
 }
 
+// wear has other sockets take the place of those that are used.
+func (s *server) wear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, k := range s.sockets {
+		k.used.Store(rotateAfter)
+	}
+}
+
 func descriptors(t *testing.T) int {
 	t.Helper()
 	list, err := os.ReadDir("/proc/self/fd")
@@ -181,7 +194,44 @@ func descriptors(t *testing.T) int {
 	return len(list)
 }
 
+// A server that no group names any more still takes the questions that were
+// asked before. Then nothing is left of it.
+func TestServersThatGo(t *testing.T) {
+	t.Parallel()
+	var first atomic.Bool
+	s := fakedns.Start(t, func(w dns.ResponseWriter, q *dns.Msg) {
+		if first.Swap(true) {
+			good(w, q)
+		}
+	})
+	c := New(Options{Timeout: time.Second})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { c.Run(ctx); close(done) }()
+	g := c.Group(udpOf(s))
+	a := make(asker, 1)
+	g.Ask(question("a.test", dns.TypeA), a)
+	c.Release(g)
+	if r := <-a; r.err != nil || len(r.msg.Answer) != 1 {
+		t.Error(r)
+	}
+	if n := len(c.Stats()); n != 0 {
+		t.Errorf("%d servers are left", n)
+	}
+	waitFor(t, func() bool { return len(g.servers[0].openSockets()) == 0 })
+	c.Release(c.Group(udpOf(s))) // comes and goes just before the end
+	cancel()
+	<-done
+}
+
+func (s *server) openSockets() []*socket {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.open))
+}
+
 func TestLoop(t *testing.T) {
+	t.Parallel()
 	var log bytes.Buffer
 	logger := logrus.New()
 	logger.SetOutput(&log)
@@ -214,6 +264,7 @@ func TestLoop(t *testing.T) {
 
 // Nothing is left of the questions when the client ends, and who asked is told.
 func TestEnd(t *testing.T) {
+	t.Parallel()
 	dead := fakedns.Start(t, fakedns.Silent)
 	c := New(Options{})
 	ctx, cancel := context.WithCancel(context.Background())

@@ -1,20 +1,11 @@
 package upstream
 
 import (
-	"bytes"
 	"sync"
 	"time"
 
 	"github.com/miekg/dns"
 )
-
-// Asker is told what came of a question.
-type Asker interface {
-	// Answered is called once: with the reply, which is valid until it returns,
-	// or with an error. It must not wait for anything, as other replies come in
-	// by the same goroutine.
-	Answered(msg []byte, err error)
-}
 
 // maxAttempts bounds the queries that are sent for one question.
 const maxAttempts = 5
@@ -27,18 +18,18 @@ type exchange struct {
 	asker Asker
 	end   time.Time
 
-	mu       sync.Mutex
-	timer    *time.Timer
-	first    attempt // most need no more
-	more     [maxAttempts - 1]*attempt
-	made     int    // attempts
-	open     int    // of those, the ones that a reply may come to
-	tried    uint64 // servers, by their place in the group
-	rounds   int    // how often all servers have been tried
-	done     bool
-	again    bool // a connection that the server had closed was replaced
-	fallback []byte
-	err      error
+	mu     sync.Mutex
+	timer  *time.Timer
+	first  attempt // most need no more
+	more   [maxAttempts - 1]*attempt
+	made   int    // attempts
+	open   int    // of those, the ones that a reply may come to
+	tried  uint64 // servers, by their place in the group
+	rounds int    // how often all servers have been tried
+	done   bool
+	again  bool  // a connection that the server had closed was replaced
+	reply  Reply // the answer, or the best that there is until then
+	err    error
 }
 
 // attempt is one query.
@@ -82,7 +73,7 @@ func (x *exchange) advance(late bool) {
 		}
 	}
 	if x.open == 0 {
-		x.finish(x.fallback)
+		x.finish()
 	}
 }
 
@@ -142,13 +133,13 @@ func (x *exchange) late() {
 		x.timer.Reset(left)
 	} else {
 		x.err = errSilent
-		x.finish(x.fallback)
+		x.finish()
 	}
 	x.unlock()
 }
 
 // replied takes in a reply to an attempt, which is no longer waiting.
-func (a *attempt) replied(msg []byte) {
+func (a *attempt) replied(h heard) {
 	x := a.x
 	took := time.Since(a.sent)
 	x.mu.Lock()
@@ -165,23 +156,24 @@ func (a *attempt) replied(msg []byte) {
 	if s.health.replied(took) {
 		s.say("answers again")
 	}
-	switch code := rcode(msg); {
-	case !retryable(code) && truncated(msg) && !a.stream:
+	switch {
+	case !retryable(h.code) && h.cut && !a.stream:
 		s.counts.cut.Add(1)
-		x.keep(msg)
+		x.keep(h)
 		if !x.try(s, true, false) && x.open == 0 {
-			x.finish(x.fallback)
+			x.finish()
 		}
-	case (code == dns.RcodeFormatError || code == dns.RcodeNotImplemented) && !a.plain && x.try(s, a.stream, true):
+	case (h.code == dns.RcodeFormatError || h.code == dns.RcodeNotImplemented) && !a.plain && x.try(s, a.stream, true):
 		// It may not know EDNS (RFC 6891, section 7).
-	case retryable(code):
+	case retryable(h.code):
 		s.counts.failures.Add(1)
-		if x.fallback == nil {
-			x.keep(msg)
+		if x.reply == nil {
+			x.keep(h)
 		}
 		x.advance(false)
 	default:
-		x.finish(msg)
+		x.reply = h.reply
+		x.finish()
 	}
 	x.unlock()
 }
@@ -218,14 +210,14 @@ func (a *attempt) close() {
 }
 
 // keep remembers a reply for when there is no better one.
-func (x *exchange) keep(msg []byte) {
-	if len(msg) > headerSize {
-		x.fallback = bytes.Clone(msg)
+func (x *exchange) keep(h heard) {
+	if h.reply != nil {
+		x.reply = h.reply
 	}
 }
 
 // finish ends the exchange. What came of it is said when the lock is given back.
-func (x *exchange) finish(msg []byte) {
+func (x *exchange) finish() {
 	x.done = true
 	if x.timer != nil {
 		x.timer.Stop()
@@ -248,21 +240,20 @@ func (x *exchange) finish(msg []byte) {
 			}
 		}
 	}
-	x.fallback = msg
 }
 
 // unlock gives the lock back and tells who asked, when the exchange has ended
 // since the lock was taken. Whoever sees done set first was the one to end it.
 func (x *exchange) unlock() {
-	done, msg, err := x.done, x.fallback, x.err
+	done, reply, err := x.done, x.reply, x.err
 	x.mu.Unlock()
 	if !done {
 		return
 	}
-	if msg != nil {
+	if reply != nil {
 		err = nil
 	} else if err == nil {
 		err = errNobody
 	}
-	x.asker.Answered(msg, err)
+	x.asker.Answered(reply, err)
 }

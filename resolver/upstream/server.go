@@ -57,11 +57,15 @@ func (s *server) send(a *attempt) error {
 		a.stream = true
 		return s.sendStream(a)
 	}
-	k, err := s.socket()
-	if err != nil {
-		return err
+	for {
+		k, err := s.socket()
+		if err != nil {
+			return err
+		}
+		if err = k.send(a); err != errRetired {
+			return err
+		}
 	}
-	return k.send(a)
 }
 
 // socket is one of the sockets, opened when it is needed.
@@ -138,17 +142,6 @@ func (s *server) tidy() {
 		}
 		return idle
 	})
-}
-
-// retire closes the sockets when nothing waits on them any more. Connections end
-// when they are idle.
-func (s *server) retire() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, k := range s.sockets {
-		k.retire()
-	}
-	s.sockets = nil
 }
 
 // end closes all sockets and connections.

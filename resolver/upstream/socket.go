@@ -19,6 +19,9 @@ var (
 	errSilent = errors.New("no reply came in time")
 )
 
+// errRetired says that another socket has taken the place of this one.
+var errRetired = errors.New("the socket is closed when its last reply has come")
+
 // socket is a UDP socket that is connected to a server, so that the system
 // passes on only what comes from there.
 type socket struct {
@@ -83,7 +86,11 @@ func newSocket(s *server) (*socket, error) {
 // lost, as any packet may be: the next attempt follows all the same.
 func (k *socket) send(a *attempt) error {
 	k.mu.Lock()
-	if k.ended {
+	switch {
+	case k.retired: // since it was chosen
+		k.mu.Unlock()
+		return errRetired
+	case k.ended:
 		k.mu.Unlock()
 		return errClosed
 	}
@@ -170,29 +177,38 @@ func (k *socket) take(msg []byte) {
 	k.mu.Lock()
 	a := k.waiting[id]
 	ok := a != nil && a.question().answers(msg)
-	if ok {
-		delete(k.waiting, id)
-	}
-	end := k.retired && len(k.waiting) == 0
 	k.mu.Unlock()
 	if !ok {
 		k.strange(a != nil)
 		return
 	}
-	a.replied(msg)
+	h, ok := a.hear(msg)
+	if !ok {
+		k.server.health.replied(0)
+		k.strange(true)
+		return
+	}
+	k.mu.Lock()
+	ok = k.waiting.take(a)
+	end := k.retired && len(k.waiting) == 0
+	k.mu.Unlock()
+	if !ok {
+		return // it was not wanted any more
+	}
+	a.replied(h)
 	if end {
 		k.conn.Close()
 	}
 }
 
 // strange notes a reply that answers no question. One that has the id of a
-// question, but another question in it, may be the guess of somebody who forges
-// replies: many such make us change the port.
+// question, but another question or nonsense in it, may be the guess of somebody
+// who forges replies: many such make us change the port.
 func (k *socket) strange(guess bool) {
 	k.server.counts.strange.Add(1)
 	if guess {
 		k.used.Add(rotateAfter / 16)
-		k.server.say("sends replies to what was not asked, or somebody does in its name")
+		k.server.say("sends replies to what was not asked or that make no sense, or somebody does in its name")
 	}
 }
 

@@ -181,16 +181,22 @@ func (t *stream) take(msg []byte) {
 	t.mu.Lock()
 	a := t.waiting[id]
 	ok := a != nil && a.question().answers(msg)
+	t.mu.Unlock()
+	var h heard
 	if ok {
-		delete(t.waiting, id)
-		t.replies++
-		t.silent = 0
+		h, ok = a.hear(msg)
 	}
+	if !ok {
+		t.server.counts.strange.Add(1)
+		return
+	}
+	t.mu.Lock()
+	t.replies++
+	t.silent = 0
+	ok = t.waiting.take(a)
 	t.mu.Unlock()
 	if ok {
-		a.replied(msg)
-	} else {
-		t.server.counts.strange.Add(1)
+		a.replied(h)
 	}
 }
 

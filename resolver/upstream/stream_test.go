@@ -31,6 +31,7 @@ func cutOverUDP(w dns.ResponseWriter, q *dns.Msg) {
 }
 
 func TestTruncated(t *testing.T) {
+	t.Parallel()
 	s := fakedns.Start(t, cutOverUDP)
 	g := run(t, Options{}).Group(udpOf(s))
 	for range 100 {
@@ -45,6 +46,7 @@ func TestTruncated(t *testing.T) {
 
 // With no TCP there is still what came over UDP.
 func TestTruncatedWithoutTCP(t *testing.T) {
+	t.Parallel()
 	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -66,6 +68,7 @@ func TestTruncatedWithoutTCP(t *testing.T) {
 // A connection is shared by questions at the same time, which are answered in any
 // order.
 func TestPipelining(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -118,6 +121,7 @@ func TestPipelining(t *testing.T) {
 }
 
 func TestConnectionsAreReplaced(t *testing.T) {
+	t.Parallel()
 	s := fakedns.Start(t, func(w dns.ResponseWriter, q *dns.Msg) {
 		cutOverUDP(w, q)
 		if fakedns.OverTCP(w) {
@@ -154,6 +158,7 @@ func authority(t *testing.T, name string, ip net.IP) (tls.Certificate, *x509.Cer
 }
 
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	cert, pool := authority(t, "dns.test", net.IPv4(127, 0, 0, 1))
 	s := fakedns.StartTLS(t, &tls.Config{Certificates: []tls.Certificate{cert}}, good)
 	c := run(t, Options{RootCAs: pool})

@@ -5,13 +5,15 @@
 // Toponym as its users do, as a process, and imports nothing of it but package
 // sim, which plays the Mesos cluster.
 //
-//	go run -tags bench ./cmd/toponym/bench         # CPU per query, against NSD and Knot
-//	go run -tags bench ./cmd/toponym/bench -flat   # latency while a big state is read
+//	go run -tags bench ./cmd/toponym/bench            # CPU per query, against NSD and Knot
+//	go run -tags bench ./cmd/toponym/bench -flat      # latency while a big state is read
+//	go run -tags bench ./cmd/toponym/bench -forward   # names of others, against Unbound, dnsmasq, dnsdist and CoreDNS
 //
 // It needs Linux, two cores to itself, and for the other servers root on
 // Debian, which installs the packages nsd, knot and dnsperf when they are
-// missing. A server or generator that is not there is skipped by name. The
-// build tag keeps all of this out of ordinary builds.
+// missing. Of CoreDNS there is no package: -coredns says where it is. A server
+// or generator that is not there is skipped by name. The build tag keeps all of
+// this out of ordinary builds.
 //
 // The files, in the order in which a benchmark runs: cluster.go and toponym.go
 // start what is measured; axfr.go, zonefile.go, nsd.go and knot.go give the same

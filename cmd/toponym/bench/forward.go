@@ -28,11 +28,13 @@ const (
 
 // forwardCases are those of -forward.
 var forwardCases = []benchCase{
-	{"hit-1k", "UDP: A of 1,000 names that are in the cache", setFew, modeUDP, 0, 1, ""},
-	{"hit-1k+edns", "the same with EDNS", setFew, modeUDP, clientSize, 1, ""},
-	{"hit-100k", "UDP: A of 100,000 names that are in the cache", setMany, modeUDP, 0, 1, ""},
-	{"miss", "UDP: A of names that nobody has asked for", setUnknown, modeUDP, 0, 1, ""},
+	{"hit-1k", "UDP: A of 1,000 names that are in the cache", setFew, modeUDP, 0, hitPromises},
+	{"hit-1k+edns", "the same with EDNS", setFew, modeUDP, clientSize, hitPromises},
+	{"hit-100k", "UDP: A of 100,000 names that are in the cache", setMany, modeUDP, 0, hitPromises},
+	{"miss", "UDP: A of names that nobody has asked for", setUnknown, modeUDP, 0, []promise{{0.8, corednsPlain}}},
 }
+
+var hitPromises = []promise{{1, ""}, {0.6, corednsName}}
 
 func forwardCaseNames() (out []string) {
 	for _, c := range forwardCases {
@@ -91,6 +93,9 @@ func (l *lab) forward() (*zoneFacts, []run, error) {
 		}
 	}
 	for _, s := range servers { // the caches get to know all names
+		if s.cases != nil {
+			continue // it is for misses alone
+		}
 		warm := benchCase{name: "warm", set: setMany, mode: modeUDP}
 		for range 3 {
 			if _, _, err := l.load(s, warm, genOwn, 3*time.Second); err != nil {
@@ -123,6 +128,7 @@ func (l *lab) startUpstream() (netip.AddrPort, error) {
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
+	l.upstream = s.proc
 	return s.addr, nil
 }
 

@@ -14,15 +14,25 @@ import (
 // forwarder is a server to compare forwarding with. Each has one thread that
 // answers, and a cache that holds all names.
 type forwarder struct {
-	name, pkg, program string
+	name, pkg, program string // no package: it must be there
 	settings           func(s *server, dir string, up netip.AddrPort) string
 	args               func(settings string) []string
+	cases              []string // nil: all
 }
 
+// CoreDNS is measured with its cache, and for names that nobody has asked for
+// without it as well: they are dearer with it.
+const (
+	corednsName  = "coredns"
+	corednsPlain = "coredns-plain"
+)
+
 var forwarders = []forwarder{
-	{"unbound", "unbound", "unbound", unboundSettings, func(f string) []string { return []string{"-d", "-p", "-c", f} }},
-	{"dnsmasq", "dnsmasq-base", "dnsmasq", dnsmasqSettings, func(f string) []string { return []string{"-k", "-C", f} }},
-	{"dnsdist", "dnsdist", "dnsdist", dnsdistSettings, func(f string) []string { return []string{"--supervised", "--disable-syslog", "-C", f} }},
+	{"unbound", "unbound", "unbound", unboundSettings, func(f string) []string { return []string{"-d", "-p", "-c", f} }, nil},
+	{"dnsmasq", "dnsmasq-base", "dnsmasq", dnsmasqSettings, func(f string) []string { return []string{"-k", "-C", f} }, nil},
+	{"dnsdist", "dnsdist", "dnsdist", dnsdistSettings, func(f string) []string { return []string{"--supervised", "--disable-syslog", "-C", f} }, nil},
+	{corednsName, "", corednsName, corednsSettings("\tcache {\n\t\tsuccess 2000000\n\t}\n"), corednsArgs, nil},
+	{corednsPlain, "", corednsName, corednsSettings(""), corednsArgs, []string{"miss"}},
 }
 
 func forwarderNames() (out []string) {
@@ -82,13 +92,33 @@ setSecurityPollSuffix("")
 `, s.addr, up)
 }
 
+func corednsSettings(cache string) func(*server, string, netip.AddrPort) string {
+	return func(s *server, _ string, up netip.AddrPort) string {
+		return fmt.Sprintf(".:%d {\n\tbind %s\n%s\tforward . %s\n}\n", s.addr.Port(), s.addr.Addr(), cache, up)
+	}
+}
+
+func corednsArgs(settings string) []string { return []string{"-conf", settings} }
+
+// program finds the program of a forwarder.
+func (l *lab) program(p forwarder) (string, error) {
+	if p.pkg != "" {
+		return l.ensure(p.program, p.pkg)
+	}
+	path, err := find(l.o.CoreDNS)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w (-coredns says where it is)", errMissing, err)
+	}
+	return path, nil
+}
+
 // startForwarder starts a server and waits until it answers.
 func (l *lab) startForwarder(p forwarder, up netip.AddrPort) (*server, error) {
-	program, err := l.ensure(p.program, p.pkg)
+	program, err := l.program(p)
 	if err != nil {
 		return nil, err
 	}
-	s := &server{name: p.name}
+	s := &server{name: p.name, cases: p.cases}
 	if s.addr, err = freePort(); err != nil {
 		return nil, err
 	}

@@ -21,15 +21,16 @@ import (
 
 // lab is where everything is measured: a folder, two cores, and what runs.
 type lab struct {
-	ctx     context.Context
-	o       options
-	log     io.Writer
-	dir     string // gone at the end
-	self    string // this program
-	toponym string // the program that is measured
-	cores   []int  // that we may use
-	running []*process
-	unknown int // query files of names that nobody has asked for
+	ctx      context.Context
+	o        options
+	log      io.Writer
+	dir      string // gone at the end
+	self     string // this program
+	toponym  string // the program that is measured
+	cores    []int  // that we may use
+	running  []*process
+	upstream *process // of forwarding, beside the generator; nil without
+	unknown  int      // query files of names that nobody has asked for
 }
 
 var errInterrupted = errors.New("interrupted")

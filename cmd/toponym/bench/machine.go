@@ -21,7 +21,7 @@ type machine struct {
 	Commit   string
 	Date     string
 	Siblings string            `json:",omitempty"` // of the server's core, when it has any
-	Versions map[string]string // of Debian packages
+	Versions map[string]string // of Debian packages, and of CoreDNS
 }
 
 func (l *lab) machine() machine {
@@ -47,8 +47,11 @@ func (l *lab) machine() machine {
 }
 
 // versions are known when all that was missing has been installed.
-func versions() map[string]string {
+func versions(coredns string) map[string]string {
 	out := map[string]string{}
+	if v := firstLine(coredns, "-version"); v != "" {
+		out[corednsName] = strings.TrimPrefix(v, "CoreDNS-")
+	}
 	for _, pkg := range []string{"nsd", "knot", "unbound", "dnsmasq-base", "dnsdist", "dnsperf"} {
 		if v := firstLine("dpkg-query", "-W", "-f", "${Version}", pkg); v != "" {
 			out[pkg] = v

@@ -77,7 +77,7 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	default:
 		r.Zone, r.Runs, err = l.compare()
 	}
-	r.Machine.Versions = versions()
+	r.Machine.Versions = versions(o.CoreDNS)
 	// What was measured before a failure is worth keeping.
 	if len(r.Runs)+len(r.Flat)+len(r.Live) > 0 {
 		r.print(stdout)

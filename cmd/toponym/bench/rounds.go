@@ -159,6 +159,9 @@ func (l *lab) attempts(servers []*server, c benchCase, generator string) (all []
 			if err := l.ctx.Err(); err != nil {
 				return nil, err
 			}
+			if len(s.cases) > 0 && !slices.Contains(s.cases, c.name) {
+				continue
+			}
 			r, err := l.measure(s, servers, c, generator)
 			if err != nil {
 				return nil, err

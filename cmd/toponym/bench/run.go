@@ -137,9 +137,17 @@ func (l *lab) measure(s *server, servers []*server, c benchCase, generator strin
 		ours += used(from, to, o.proc)
 	}
 	r.ForeignServer = foreign(from, to, []int{l.o.ServerCore}, ours)
-	r.ForeignClient = foreign(from, to, []int{l.o.ClientCore}, client.cpu+to.self-from.self)
+	r.ForeignClient = foreign(from, to, []int{l.o.ClientCore}, client.cpu+to.self-from.self+l.usedUpstream(from, to))
 	r.Disturbed = max(r.ForeignServer, r.ForeignClient) > disturbedAbove
 	m, err := to.procs.memory(s.proc.pid())
 	r.Memory = m.megabytes()
 	return r, err
+}
+
+// usedUpstream is what the server upstream has used, if there is one.
+func (l *lab) usedUpstream(from, to moment) time.Duration {
+	if l.upstream == nil {
+		return 0
+	}
+	return used(from, to, l.upstream)
 }

@@ -20,6 +20,7 @@ type server struct {
 	addr  netip.AddrPort // of DNS, UDP and TCP
 	http  netip.AddrPort // Toponym's own
 	Fresh memory         // when it was ready and nobody had asked yet
+	cases []string       // that it is measured in; nil: all
 }
 
 // toponymName is also the server's name in tables.

@@ -63,17 +63,20 @@ func TestForwardToNSDAndUnbound(t *testing.T) {
 func TestForwardWhenAllAreDead(t *testing.T) {
 	t.Parallel()
 	nsd, p := startNSD(t)
-	s := serveExample(t, forwarding(local(nsd)))
+	recursor, q := startRecursor(t, nsd)
+	s := serveExample(t, forwarding(local(nsd), local(recursor)))
 	if got := ask(t, s.port, "dig www.outside.example A"); got.status != "NOERROR" {
 		t.Fatal(got.status)
 	}
-	if err := p.cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
+	for _, p := range []*process{p, q} {
+		if err := p.cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	time.Sleep(3 * time.Second) // its TTL is 2 s
 	got := ask(t, s.port, "dig www.outside.example A")
-	if got.status != "NOERROR" || !slices.Equal(data(got.answer), []string{"192.0.2.1"}) {
-		t.Errorf("%s %v", got.status, data(got.answer))
+	if got.status != "NOERROR" || !slices.Equal(data(got.answer), []string{"192.0.2.1"}) || !slices.Equal(got.ttls, []string{"30"}) {
+		t.Errorf("%s %v %v", got.status, data(got.answer), got.ttls)
 	}
 	if got := ask(t, s.port, "dig other.outside.example A"); got.status != "SERVFAIL" {
 		t.Error(got.status)
@@ -106,13 +109,29 @@ func TestForwardToBadServers(t *testing.T) {
 			b, _ := new(dns.Msg).SetReply(q).Pack()
 			c.Write(b)
 		},
+		"cuts": func(w dns.ResponseWriter, q *dns.Msg) { // and has no TCP
+			if fakedns.OverTCP(w) {
+				w.Close()
+				return
+			}
+			m := new(dns.Msg).SetReply(q)
+			m.Truncated = true
+			w.WriteMsg(m)
+		},
+		"talks nonsense": func(w dns.ResponseWriter, q *dns.Msg) {
+			m := new(dns.Msg).SetReply(q)
+			m.Answer = []dns.RR{&dns.A{Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeA, Class: dns.ClassINET}, A: net.IPv4(203, 0, 113, 66)}}
+			b, _ := m.Pack()
+			w.Write(b[:len(b)-3])
+		},
 		"fails":   fakedns.Rcode(dns.RcodeServerFailure),
 		"refuses": fakedns.Rcode(dns.RcodeRefused),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			nsd, _ := startNSD(t)
-			s := serveExample(t, forwarding(fakedns.Start(t, bad).Addr.String(), local(nsd)))
+			recursor, _ := startRecursor(t, nsd)
+			s := serveExample(t, forwarding(fakedns.Start(t, bad).Addr.String(), local(nsd), local(recursor)))
 			for range 5 {
 				begin := time.Now()
 				got := ask(t, s.port, "dig www.outside.example A")

@@ -12,42 +12,34 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/miekg/dns"
-
-	"toponym/internal/fakedns"
 )
 
 const (
 	manyNames    = 200_000
-	manyTime     = 40 * time.Second
+	manyTime     = 2 * time.Minute
 	manyAskers   = 8
 	descriptors  = 1024
 	fewSockets   = 100 // what a server with two servers upstream needs at most
 	manyPatience = 15 * time.Second
+
+	manyLate     = 300 * time.Millisecond // each server's answers
+	manyLoses    = 20                     // of so many queries one is lost on the way
+	manyInFlight = 400                    // names that wait at a time at some moment
 )
 
-// TestManyNames has names that nobody knows yet asked for all the time, with a
-// server upstream that loses some packets, and few file descriptors.
+// TestManyNames has names that nobody knows yet asked for all the time, with
+// servers upstream that are slow and lose some packets, and few file descriptors.
 func TestManyNames(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes a minute")
+		t.Skip("takes two minutes")
 	}
+	t.Parallel()
 	nsd, _ := startNSD(t)
-	var count atomic.Int64
-	lossy := fakedns.Start(t, func(w dns.ResponseWriter, q *dns.Msg) {
-		if count.Add(1)%20 == 0 {
-			return
-		}
-		time.Sleep(5 * time.Millisecond)
-		m := new(dns.Msg).SetReply(q)
-		rr, _ := dns.NewRR(q.Question[0].Name + " 3600 A 192.0.2.7")
-		m.Answer = append(m.Answer, rr)
-		w.WriteMsg(m)
-	})
+	recursor, _ := startRecursor(t, nsd)
+	servers := forwarding(local(startRelay(t, nsd, manyLate, manyLoses)), local(startRelay(t, recursor, manyLate, manyLoses)))
 	m := newMaster(t, example(t).Cluster)
 	s := &server{port: freePort(t), url: "http://" + local(freePort(t))}
-	file := configFile(t, m, s, forwarding(lossy.Addr.String(), local(nsd)))
+	file := configFile(t, m, s, servers)
 	s.process = start(t, "sh", "-c", fmt.Sprintf("ulimit -n %d; exec %s -config %s", descriptors, toponym, file))
 	s.waitReady(t)
 	if got := ask(t, s.port, "dig warm.any.outside.example A"); got.status != "NOERROR" {
@@ -67,16 +59,20 @@ func TestManyNames(t *testing.T) {
 	}
 	done := make(chan struct{})
 	go func() { all.Wait(); close(done) }()
-	most := 0
+	most, waiting := 0, 0.0
 	for end := false; !end; {
 		select {
 		case <-done:
 			end = true
 		case <-time.After(time.Second):
 			most = max(most, openFiles(t, s))
+			waiting = max(waiting, s.metrics(t).sum("toponym_forward_waiting"))
 		}
 	}
-	t.Logf("%d answers, %d of them SERVFAIL; %d open files at first, %d at most", answered.Load(), failed.Load(), before, most)
+	t.Logf("%d answers, %d of them SERVFAIL; %d open files at first, %d at most; %v waited at a time", answered.Load(), failed.Load(), before, most, waiting)
+	if waiting < manyInFlight {
+		t.Errorf("%v waited at a time: the servers were too quick", waiting)
+	}
 	if lost.Load() > 0 || answered.Load() != manyNames {
 		t.Errorf("%d of %d names were not answered", lost.Load(), manyNames)
 	}

@@ -81,8 +81,9 @@ func awaitUDP(t *testing.T, p *process, port int, name string) {
 	})
 }
 
-// startRecursor runs Unbound before NSD and gives its port.
-func startRecursor(t *testing.T, nsd int) (port int, p *process) {
+// startRecursor runs Unbound before NSD, with more settings if any, and gives its
+// port.
+func startRecursor(t *testing.T, nsd int, more ...string) (port int, p *process) {
 	t.Helper()
 	require(t, "unbound")
 	port = freePort(t)
@@ -103,7 +104,7 @@ stub-zone:
 	stub-addr: 127.0.0.1@%[3]d
 remote-control:
 	control-enable: no
-`, port, t.TempDir(), nsd, outsideName))
+%[5]s`, port, t.TempDir(), nsd, outsideName, strings.Join(more, "")))
 	p = start(t, "unbound", "-d", "-c", conf)
 	awaitUDP(t, p, port, "www."+outsideName)
 	return port, p

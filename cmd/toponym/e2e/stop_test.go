@@ -76,6 +76,25 @@ func connect(t *testing.T, at string, b []byte) net.Conn {
 	return c
 }
 
+// Nor does a query hold it up that a server upstream never answers: the client is
+// told so.
+func TestSIGTERMWhileOthersAreSilent(t *testing.T) {
+	t.Parallel()
+	s := serveExample(t, forwarding(local(deafPort(t))))
+	conn := connect(t, s.addr(), frame(nameQuery(1, "www."+outsideName)))
+	defer conn.Close()
+	eventually(t, patience, "the query waits", func() (bool, string) {
+		return s.metrics(t).sum("toponym_forward_waiting") == 1, "it does not"
+	})
+	s.terminate(t)
+	if reply, err := readFrame(conn); err != nil || reply[3]&0xF != 2 {
+		t.Errorf("%x, error %v", reply, err)
+	}
+	if status := s.wait(t, prompt); status != 0 {
+		t.Errorf("exit status %d, want 0", status)
+	}
+}
+
 // SIGINT, which is Ctrl-C, does the same, also before there is a state.
 func TestSIGINT(t *testing.T) {
 	t.Parallel()
