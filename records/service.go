@@ -188,6 +188,7 @@ func (m *maker) port(o owner, s *suffixes, p *state.DiscoveryPort, domain, views
 			for i, where := range [allViews]spot{at.agent, at.container, at.auto} {
 				m.single(t, where, v[i], proto)
 				if name != "" {
+					m.named(t, where, v[i], name, proto)
 					m.rfc2782(t, where, v[i], name, proto)
 				}
 			}
