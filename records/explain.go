@@ -26,10 +26,10 @@ type ExplainedRecord struct {
 	Owners []ExplainedOwner `json:"owners"`
 }
 
-// ExplainedOwner is a task, or a framework, an agent or the masters. Source is
-// the IP source that gave an address.
+// ExplainedOwner is a task, or a framework, an agent, the masters or the name
+// server. Source is the IP source that gave an address.
 type ExplainedOwner struct {
-	Kind          string `json:"kind"` // task, framework, agent or master
+	Kind          string `json:"kind"` // task, framework, agent, master or server
 	Task          string `json:"task,omitempty"`
 	TaskName      string `json:"taskName,omitempty"`
 	Framework     string `json:"framework,omitempty"`
@@ -218,6 +218,8 @@ func (s *Set) explainOthers(m *maker, sink *explaining) {
 		sink.who = ExplainedOwner{Kind: "agent", Agent: a.ID}
 		m.agent(a)
 	}
+	sink.who = ExplainedOwner{Kind: "server"}
+	m.itself()
 	sink.who = ExplainedOwner{Kind: "master"}
 	m.masters(leader, masters)
 	sink.omitted = nil

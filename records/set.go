@@ -162,6 +162,7 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 	oldLeader, oldMasters, hadMasters := s.leader, s.masters, s.hasMasters
 	if d.Masters {
 		s.leader, s.masters, s.hasMasters = c.Leader(), c.Masters(), true
+		s.maker.itself()
 		s.maker.masters(s.leader, s.masters)
 	}
 
@@ -176,6 +177,7 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 		s.maker.agent(a)
 	}
 	if d.Masters && hadMasters {
+		s.maker.itself()
 		s.maker.masters(oldLeader, oldMasters)
 	}
 
