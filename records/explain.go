@@ -13,7 +13,7 @@ import (
 // records, and who is left out and why.
 type Explanation struct {
 	Name    string            `json:"name"`
-	TTL     uint32            `json:"ttl,omitempty"` // in seconds, where labels ask for one
+	TTL     *uint32           `json:"ttl,omitempty"` // in seconds, where labels ask for one
 	Records []ExplainedRecord `json:"records"`
 	LeftOut []ExplainedAbsent `json:"leftOut"`
 }

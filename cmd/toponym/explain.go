@@ -107,8 +107,8 @@ func printExplanation(w io.Writer, x api.Explanation) {
 	for _, zone := range x.Zones {
 		fmt.Fprintf(w, "      zone %s\n", zone)
 	}
-	if x.TTL != 0 {
-		fmt.Fprintf(w, "  TTL %d, by a label\n", x.TTL)
+	if x.TTL != nil {
+		fmt.Fprintf(w, "  TTL %d, by a label\n", *x.TTL)
 	}
 	for _, r := range x.Records {
 		fmt.Fprintf(w, "  %s %s\n", r.Type, r.Data)

@@ -27,7 +27,7 @@ func TestExplain(t *testing.T) {
 		case strings.HasSuffix(r.URL.Path, "gone"):
 			http.NotFound(w, r)
 		default:
-			_ = json.NewEncoder(w).Encode(api.Explanation{Answer: api.AnswerRecords, Explanation: records.Explanation{Name: "web.marathon.mesos.", TTL: 5,
+			_ = json.NewEncoder(w).Encode(api.Explanation{Answer: api.AnswerRecords, Explanation: records.Explanation{Name: "web.marathon.mesos.", TTL: new(uint32(5)),
 				Records: []records.ExplainedRecord{{Type: "A", Data: "10.0.0.1", Owners: []records.ExplainedOwner{web, {Kind: "agent", Agent: "a-S1"}}}},
 				LeftOut: []records.ExplainedAbsent{{ExplainedOwner: web, Type: "A", Data: "10.0.0.2", Reason: "it is unhealthy"},
 					{ExplainedOwner: web, What: "DNS_TTL=x", Reason: "is no number"}},
