@@ -52,6 +52,9 @@ func (m *maker) look(o owner) {
 		p.findOwn(o.agent.Addrs, asked)
 		p.isolated = asked || len(p.own) > 0
 		p.closed = asked
+		if asked && len(p.own) == 0 && t.State == state.Starting {
+			p.reported = nil // it is not on its networks yet
+		}
 	}
 	p.splitPorts(t.Ports)
 	p.hostPort = len(p.agentPorts) > 0 || p.discovered(t.Discovery) || p.mapped(t.Discovery)

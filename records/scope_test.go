@@ -181,8 +181,14 @@ func TestStatesThatArePublished(t *testing.T) {
 		c.put(app("1", "web", "192.168.0.1", in("TASK_STARTING")), app("2", "web", "192.168.0.2"), app("3", "web", "192.168.0.3", in("TASK_KILLING")))
 		c.owns("web.marathon.mesos", tc.want...)
 	}
+	// Docker's executor tells of the agent's address before there is a container.
+	o := defaults()
+	o.States = []string{"TASK_STARTING"}
+	c := newCluster(t, o)
+	c.put(app("1", "web", "10.0.0.10", in("TASK_STARTING"), func(t *state.Task) { t.Container = &state.Container{DockerNetwork: "USER"} }))
+	c.owns("web.marathon.containerip." + views)
 	// A task that is being killed leaves at once.
-	c := newCluster(t, defaults())
+	c = newCluster(t, defaults())
 	c.put(app("1", "web", "192.168.0.1"), app("2", "web", "192.168.0.2"))
 	c.put(app("1", "web", "192.168.0.1", in("TASK_KILLING")))
 	c.owns("web.marathon.mesos", "A 192.168.0.2")

@@ -60,14 +60,15 @@ func replay(t *testing.T, file string) netip.AddrPort {
 	return netip.MustParseAddrPort(web.Listener.Addr().String())
 }
 
-// Tasks of every kind, as a stream tells of them, each called after its
-// container and its network, or after what happens to it. Everything that is
-// answered follows from where their ports are open.
-func TestEventsOfAllKinds(t *testing.T) {
-	master := replay(t, "../../testdata/events/kinds.jsonl")
+// serveEvents answers for a master that sends the events of a file, the last of
+// which is that of the agent of the task late.
+func serveEvents(t *testing.T, file string, change func(*config.Config)) *server {
+	t.Helper()
+	master := replay(t, file)
 	c := config.Defaults()
 	c.Masters = []config.HostPort{{Host: master.Addr().String(), Port: master.Port()}}
 	c.Listener, c.Port, c.HTTPOn = netip.MustParseAddr("127.0.0.1"), 0, false
+	change(c)
 	log, _ := test.NewNullLogger()
 	s, err := newServer(c, log, 1)
 	if err != nil {
@@ -85,9 +86,37 @@ func TestEventsOfAllKinds(t *testing.T) {
 			t.Errorf("run: %v", err)
 		}
 	})
-	// The last event is that of the agent of this task.
 	eventually(t, func() bool { return len(ask(t, s, "late.marathon.mesos.", dns.TypeA)) > 0 }, "the last event is not in the answers")
+	return s
+}
 
+// Tasks that are starting have names where that is asked for, and the addresses
+// that are known by then.
+func TestEventsOfStartingTasks(t *testing.T) {
+	s := serveEvents(t, "../../testdata/events/kinds.jsonl", func(c *config.Config) {
+		c.PublishStates = []string{"TASK_RUNNING", "TASK_STARTING"}
+	})
+	for name, want := range map[string][]string{
+		"starting-ucr.marathon.mesos.":                                  {"9.0.2.50"},
+		"starting-ucr.marathon.dcos.network.mesos.":                     {"9.0.2.50"},
+		"starting-docker.marathon.containerip.dcos.thisdcos.directory.": nil,
+		"starting-docker.marathon.slave.mesos.":                         {"10.9.0.10"},
+		"ahead.marathon.mesos.":                                         {"9.0.2.42"},
+	} {
+		if got := ask(t, s, name, dns.TypeA); !slices.Equal(got, want) {
+			t.Errorf("%s is at %v, want %v", name, got, want)
+		}
+	}
+	if got := followed(t, s, "_http._tcp.starting-ucr.marathon.mesos."); got != "80 9.0.2.50" {
+		t.Errorf("a starting task's port leads to %q", got)
+	}
+}
+
+// Tasks of every kind, as a stream tells of them, each called after its
+// container and its network, or after what happens to it. Everything that is
+// answered follows from where their ports are open.
+func TestEventsOfAllKinds(t *testing.T) {
+	s := serveEvents(t, "../../testdata/events/kinds.jsonl", func(*config.Config) {})
 	const s0, s1, s2 = "10.9.0.10", "10.9.0.11", "10.9.0.12"
 	on := func(list ...string) []string { return list }
 	for _, tc := range []struct {
@@ -137,6 +166,8 @@ func TestEventsOfAllKinds(t *testing.T) {
 		{"silent.marathon", s0, on(s0), on(s0), "", "", "", "", ""},
 		{"plain.marathon", s0, on(s0), on(s0), "", "", "", "", ""},
 		{"killed.marathon", "", nil, nil, "", "_http._tcp", "", "", ""},
+		{"starting-ucr.marathon", "", nil, nil, "", "_http._tcp", "", "", ""},
+		{"starting-docker.marathon", "", nil, nil, "", "_http._tcp", "", "", ""},
 		{"late.marathon", s2, on(s2), on(s2), "", "_http._tcp", "9044 " + s2, "9044 " + s2, "9044"},
 		{"never.marathon", "", nil, nil, "", "_http._tcp", "", "", ""},
 	} {
