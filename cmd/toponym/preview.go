@@ -95,7 +95,10 @@ func runPreview(file string, o previewFlags, env environment) error {
 		return err
 	}
 	settings := marathon.Settings{DefaultNetworkName: o.defaultNetwork}
-	apps, err := parseDefinitions(data, settings)
+	apps, typos, err := parseDefinitions(data, settings)
+	for _, t := range typos {
+		fmt.Fprintf(env.stderr, "warning: %s: %v\n", file, t)
+	}
 	if err != nil {
 		return complain(file, err, o.json, env)
 	}

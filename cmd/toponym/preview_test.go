@@ -250,6 +250,17 @@ func TestPreviewOfLists(t *testing.T) {
 	}
 }
 
+func TestPreviewOfWhatIsMistyped(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "list.json")
+	if err := os.WriteFile(file, []byte(`[{"id": "a", "cmd": "x"}, {"id": "b", "cmd": "x", "instancess": 7}]`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := runWith(t, "preview", file)
+	if want := "warning: " + file + `: (1)/instancess: Marathon knows no such field and ignores it; "instances"?` + "\n"; o.status != statusOK || o.stderr != want {
+		t.Errorf("status %d: %s", o.status, o.stderr)
+	}
+}
+
 func TestPreviewCommandLine(t *testing.T) {
 	web := definitions + "apps/host.1.5.json"
 	many := filepath.Join(t.TempDir(), "many.json")

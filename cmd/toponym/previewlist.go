@@ -11,7 +11,9 @@ import (
 // parseDefinitions reads what Marathon takes and what it gives: a definition or a
 // list of them, as PUT /v2/apps takes it and GET /v2/pods gives it, or
 // {"apps": [...]} and {"app": {...}}, as GET /v2/apps and /v2/apps/ID give them.
-func parseDefinitions(data []byte, s marathon.Settings) ([]*marathon.App, error) {
+//
+// Beside the apps it gives what looks mistyped in them.
+func parseDefinitions(data []byte, s marathon.Settings) ([]*marathon.App, []marathon.Typo, error) {
 	var list []json.RawMessage
 	if json.Unmarshal(data, &list) == nil && list != nil {
 		return parseList(list, "", s)
@@ -25,13 +27,22 @@ func parseDefinitions(data []byte, s marathon.Settings) ([]*marathon.App, error)
 			return parseList(list, "/apps", s)
 		}
 	}
-	return parseDefinition(data, s)
+	apps, err := parseDefinition(data, s)
+	return apps, marathon.Typos(data), err
 }
 
 // parseList reads all of a list, and tells all that is wrong.
-func parseList(list []json.RawMessage, at string, s marathon.Settings) (apps []*marathon.App, err error) {
+func parseList(list []json.RawMessage, at string, s marathon.Settings) (apps []*marathon.App, typos []marathon.Typo, err error) {
 	var all *marathon.Invalid
 	for i, data := range list {
+		path := at
+		if at != "/app" {
+			path = fmt.Sprintf("%s(%d)", at, i)
+		}
+		for _, typo := range marathon.Typos(data) {
+			typo.Path = path + typo.Path
+			typos = append(typos, typo)
+		}
 		more, err := parseDefinition(data, s)
 		var one *marathon.Invalid
 		switch {
@@ -39,7 +50,7 @@ func parseList(list []json.RawMessage, at string, s marathon.Settings) (apps []*
 			apps = append(apps, more...)
 			continue
 		case !errors.As(err, &one):
-			return nil, err
+			return nil, typos, err
 		case all == nil:
 			all = &marathon.Invalid{Message: one.Message}
 		}
@@ -47,19 +58,17 @@ func parseList(list []json.RawMessage, at string, s marathon.Settings) (apps []*
 			if d.Path == "/" {
 				d.Path = ""
 			}
-			if at != "/app" {
-				d.Path = fmt.Sprintf("%s(%d)%s", at, i, d.Path)
-			}
+			d.Path = path + d.Path
 			all.Details = append(all.Details, d)
 		}
 	}
 	if all != nil {
-		return nil, all
+		return nil, typos, all
 	}
 	if len(apps) == 0 {
-		return nil, errors.New("there is no definition in it")
+		return nil, nil, errors.New("there is no definition in it")
 	}
-	return apps, nil
+	return apps, typos, nil
 }
 
 // parseDefinition reads a group, a pod or an app, by what it has.
