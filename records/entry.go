@@ -6,34 +6,16 @@ import (
 	"strings"
 )
 
-// entry is a name of a set with its data. While an update runs, a list of the
-// data that is to be changed is first made the entry's own: the one before
-// belongs to whoever got it.
+// entry is a name of a set with its data.
 type entry struct {
-	name  Name
-	data  *Data
-	own   kind // the lists that this update may change in place
-	dirty bool // the records changed in this update
-	// settled is set in the first update, once the lists are in order.
-	settled bool
+	name Name
+	data *Data // as it was given out, or filled in place by the first update
+	// edit is the place, plus one, of what the update that runs changes, among
+	// the set's edits; 0 for nothing.
+	edit uint32
+	// filling is set while the first update appends to the data.
+	filling bool
 }
-
-// dirty is an entry that an update changes, and what its data was before.
-type dirty struct {
-	entry  *entry
-	before *Data
-}
-
-// kind is a bit for each list of Data.
-type kind uint8
-
-const (
-	kindA kind = 1 << iota
-	kindAAAA
-	kindSRV
-	kindPTR
-	kindData // the Data itself
-)
 
 // shared counts the owners of records that have more than one: how many there
 // are beside the first. Most records have one owner, so it is small.
@@ -44,80 +26,74 @@ type sharedKey[T comparable] struct {
 	value T
 }
 
-// list is one kind of records and how to compare them.
+// list is one kind of records, what an update does to it, and how to compare
+// them.
 type list[T comparable] struct {
-	kind    kind
 	of      func(*Data) *[]T
+	edit    func(*edits) *edit[T]
 	compare func(a, b T) int
 }
 
 var (
-	listA    = list[[4]byte]{kindA, func(d *Data) *[][4]byte { return &d.A }, func(a, b [4]byte) int { return bytes.Compare(a[:], b[:]) }}
-	listAAAA = list[[16]byte]{kindAAAA, func(d *Data) *[][16]byte { return &d.AAAA }, func(a, b [16]byte) int { return bytes.Compare(a[:], b[:]) }}
-	listSRV  = list[SRV]{kindSRV, func(d *Data) *[]SRV { return &d.SRV }, SRV.Compare}
-	listPTR  = list[Name]{kindPTR, func(d *Data) *[]Name { return &d.PTR }, func(a, b Name) int { return strings.Compare(string(a), string(b)) }}
+	listA = list[[4]byte]{func(d *Data) *[][4]byte { return &d.A }, func(e *edits) *edit[[4]byte] { return &e.a },
+		func(a, b [4]byte) int { return bytes.Compare(a[:], b[:]) }}
+	listAAAA = list[[16]byte]{func(d *Data) *[][16]byte { return &d.AAAA }, func(e *edits) *edit[[16]byte] { return &e.aaaa },
+		func(a, b [16]byte) int { return bytes.Compare(a[:], b[:]) }}
+	listSRV = list[SRV]{func(d *Data) *[]SRV { return &d.SRV }, func(e *edits) *edit[SRV] { return &e.srv }, SRV.Compare}
+	listPTR = list[Name]{func(d *Data) *[]Name { return &d.PTR }, func(e *edits) *edit[Name] { return &e.ptr },
+		func(a, b Name) int { return strings.Compare(string(a), string(b)) }}
 )
 
-// add counts one more owner of v and reports whether it is the first.
-func (l list[T]) add(e *entry, more shared[T], lists *spare[T], v T) bool {
-	i, found := slices.BinarySearchFunc(*l.of(e.data), v, l.compare)
-	if found {
+// add counts one more owner of v. The first makes it a record.
+func (l list[T]) add(s *Set, e *entry, more shared[T], v T) {
+	_, given := l.find(*l.of(e.data), v)
+	if given && e.edit == 0 {
 		more[sharedKey[T]{e.name, v}]++
-		return false
+		return
 	}
-	values := l.take(e, lists)
-	*values = slices.Insert(*values, i, v)
-	return true
+	edit := l.edit(s.edit(e))
+	if given {
+		if i, gone := l.find(edit.gone, v); gone {
+			edit.gone = slices.Delete(edit.gone, i, i+1)
+		} else {
+			more[sharedKey[T]{e.name, v}]++
+		}
+		return
+	}
+	if i, added := l.find(edit.added, v); added {
+		more[sharedKey[T]{e.name, v}]++
+	} else {
+		edit.added = slices.Insert(edit.added, i, v)
+	}
 }
 
-// remove counts one owner of v less and reports whether it was the last.
-func (l list[T]) remove(e *entry, more shared[T], lists *spare[T], v T) bool {
+// remove counts one owner of v less. With the last the record goes.
+func (l list[T]) remove(s *Set, e *entry, more shared[T], v T) {
 	k := sharedKey[T]{e.name, v}
 	if n := more[k]; n > 0 {
 		if more[k] = n - 1; n == 1 {
 			delete(more, k)
 		}
-		return false
+		return
 	}
-	i, found := slices.BinarySearchFunc(*l.of(e.data), v, l.compare)
-	if !found {
-		return false
+	if _, given := l.find(*l.of(e.data), v); given {
+		edit := l.edit(s.edit(e))
+		if i, gone := l.find(edit.gone, v); !gone {
+			edit.gone = slices.Insert(edit.gone, i, v)
+		}
+		return
 	}
-	values := l.take(e, lists)
-	*values = slices.Delete(*values, i, i+1)
-	return true
-}
-
-// take makes a list the entry's own.
-func (l list[T]) take(e *entry, lists *spare[T]) *[]T {
-	if e.own&kindData == 0 {
-		d := *e.data
-		e.data = &d
-		e.own |= kindData
+	if e.edit == 0 {
+		return
 	}
-	values := l.of(e.data)
-	if e.own&l.kind == 0 {
-		*values = append(slices.Grow(lists.take(), len(*values)+1), *values...)
-		e.own |= l.kind
-	}
-	return values
-}
-
-// give ends an update of a list: what is given out has no room for more.
-func (l list[T]) give(e *entry, own kind, lists *spare[T]) {
-	if own&l.kind != 0 {
-		values := l.of(e.data)
-		list := *values
-		*values = exact(list)
-		lists.put(list)
+	edit := l.edit(s.edit(e))
+	if i, added := l.find(edit.added, v); added {
+		edit.added = slices.Delete(edit.added, i, i+1)
 	}
 }
 
-// drop ends an update of a list that nobody needs.
-func (l list[T]) drop(e *entry, own kind, lists *spare[T]) {
-	if own&l.kind != 0 {
-		lists.put(*l.of(e.data))
-	}
+func (l list[T]) find(values []T, v T) (place int, found bool) {
+	return slices.BinarySearchFunc(values, v, l.compare)
 }
 
 // settle sorts what was appended in any order, and counts owners.

@@ -17,6 +17,7 @@ const settleEvery = 4096
 // begin makes an empty set ready for a number of tasks.
 func (s *Set) begin(tasks int) {
 	s.names = make(map[Name]*entry, 3*tasks)
+	s.order = make([]*entry, 0, 3*tasks)
 	s.tasks = make(map[state.TaskKey]owner, tasks)
 	s.same = make([]*Data, max(minShared, 1<<bits.Len(uint(tasks/8))))
 	s.maker.sink = (*appending)(s)
@@ -32,9 +33,8 @@ func (s *Set) sameApp(a, b work) bool {
 // them later is inserted. Appending goes on in the same memory: what is kept of
 // it is a copy, as large as it needs to be, or what another name has already.
 func (s *Set) settle() {
-	for i, d := range s.dirty[len(s.dirty)-s.appended:] {
+	for i, e := range s.filling {
 		slice(i)
-		e := d.entry
 		listA.settle(e, s.moreA)
 		listAAAA.settle(e, s.moreAAAA)
 		listSRV.settle(e, s.moreSRV)
@@ -43,11 +43,11 @@ func (s *Set) settle() {
 		if e.data = s.shared(used); e.data == nil {
 			e.data = s.share(used.clone())
 		}
-		e.own, e.settled = 0, true
+		e.filling = false
 		*used = Data{A: used.A[:0], AAAA: used.AAAA[:0], SRV: used.SRV[:0]}
 		s.scratch = append(s.scratch, used)
 	}
-	s.appended = 0
+	s.filling = s.filling[:0]
 }
 
 // clone is a copy that shares nothing.
@@ -56,15 +56,20 @@ func (d *Data) clone() *Data {
 		SRV: exact(d.SRV), PTR: exact(d.PTR), TTL: d.TTL}
 }
 
-// newData is for a name that is new.
-func (s *Set) newData() *Data {
-	last := len(s.scratch) - 1
-	if last < 0 {
-		return &Data{}
+// fill reports whether the data of an entry is filled in place, which begins
+// when the entry is new.
+func (s *Set) fill(e *entry) bool {
+	if e.filling || e.data != &nothing || e.edit != 0 {
+		return e.filling
 	}
-	d := s.scratch[last]
-	s.scratch = s.scratch[:last]
-	return d
+	e.filling = true
+	s.filling = append(s.filling, e)
+	if last := len(s.scratch) - 1; last >= 0 {
+		e.data, s.scratch = s.scratch[last], s.scratch[:last]
+	} else {
+		e.data = &Data{}
+	}
+	return true
 }
 
 // exact is a copy without room for more.

@@ -30,15 +30,14 @@ type Set struct {
 	moreSRV  shared[SRV]
 	morePTR  shared[Name]
 
-	spare spares
-
 	wishes map[Name][]wish // of the names that have any
 
-	dirty    []dirty // entries that the update that runs has changed
-	appended int     // at the end of dirty, those that are not settled
-	omitted  []Omission
-	same     []*Data // see share
-	scratch  []*Data // see settle
+	edits   []edits  // of the update that runs
+	order   []*entry // all, in the order in which they came; nil after the first update
+	filling []*entry // see fill
+	scratch []*Data  // see settle
+	same    []*Data  // see share
+	omitted []Omission
 
 	collisions atomic.Int64
 
@@ -76,7 +75,7 @@ func (o Omission) String() string {
 
 // Changes is what an update did.
 type Changes struct {
-	Names   []Name     // the names whose records changed, in no order
+	Names   []Name     // the names whose records changed, those of a task mostly next to each other
 	Omitted []Omission // what had to be left out of what was added
 }
 
@@ -134,7 +133,7 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 	}
 	for i, w := range work {
 		slice(i)
-		if first && s.appended >= settleEvery && !s.sameApp(work[i-1], w) {
+		if first && len(s.filling) >= settleEvery && !s.sameApp(work[i-1], w) {
 			s.settle()
 		}
 		k := w.key
@@ -185,7 +184,7 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 		s.settle()
 	}
 	s.collisions.Store(int64(s.groups.collisions()))
-	return s.finish()
+	return s.finish(first)
 }
 
 // slice lets others run between the pieces of a long piece of work: on a
@@ -196,22 +195,46 @@ func slice(i int) {
 	}
 }
 
-// finish ends an update: names without records go, the rest is given out.
-func (s *Set) finish() Changes {
-	ch := Changes{Names: make([]Name, 0, len(s.dirty)), Omitted: s.omitted}
-	for _, d := range s.dirty {
-		e := d.entry
-		s.give(e)
-		e.own, e.dirty, e.settled = 0, false, false
-		if !e.data.Equal(d.before) {
-			ch.Names = append(ch.Names, e.name)
+// mostEdits is of how many names the edits keep their room for the next update.
+const mostEdits = 4096
+
+// finish ends an update: what edits make is given out, and names without records
+// go.
+func (s *Set) finish(first bool) Changes {
+	ch := Changes{Omitted: s.omitted}
+	order := s.order
+	s.omitted, s.order, s.filling, s.scratch = nil, nil, nil, nil
+	clear(s.recent[:])
+	var made lately
+	ch.Names = make([]Name, 0, len(s.edits))
+	for i := range s.edits {
+		ed := &s.edits[i]
+		e := ed.entry
+		e.edit = 0
+		if before := e.data; ed.records() || ed.ttl != before.TTL {
+			e.data = s.after(ed, &made)
+			if ed.a.any() || ed.aaaa.any() || ed.srv.any() || !e.data.Equal(before) {
+				ch.Names = append(ch.Names, e.name)
+			}
 		}
 		if d := e.data; len(d.A)+len(d.AAAA)+len(d.SRV)+len(d.PTR) == 0 {
 			delete(s.names, e.name)
 		}
 	}
-	s.dirty, s.appended, s.omitted, s.scratch = nil, 0, nil, nil
-	clear(s.recent[:])
+	if first {
+		ch.Names = make([]Name, 0, len(s.names))
+		for _, e := range order {
+			if !e.data.Empty() {
+				ch.Names = append(ch.Names, e.name)
+			}
+		}
+	}
+	for i := range s.edits {
+		s.edits[i].clear()
+	}
+	if s.edits = s.edits[:0]; cap(s.edits) > mostEdits {
+		s.edits = nil
+	}
 	return ch
 }
 

@@ -17,32 +17,10 @@ func (s *Set) share(d *Data) *Data {
 	if same := s.shared(d); same != nil {
 		return same
 	}
-	s.offer(d)
-	return d
-}
-
-// offer lets other names share data that is not changed any more.
-func (s *Set) offer(d *Data) {
 	if len(d.PTR) == 0 {
 		s.same[d.hash()%uint64(len(s.same))] = d
 	}
-}
-
-// give ends an update of an entry: it gets data that is not changed any more.
-func (s *Set) give(e *entry) {
-	if same := s.shared(e.data); same != nil {
-		listA.drop(e, e.own, &s.spare.a)
-		listAAAA.drop(e, e.own, &s.spare.aaaa)
-		listSRV.drop(e, e.own, &s.spare.srv)
-		listPTR.drop(e, e.own, &s.spare.ptr)
-		e.data = same
-		return
-	}
-	listA.give(e, e.own, &s.spare.a)
-	listAAAA.give(e, e.own, &s.spare.aaaa)
-	listSRV.give(e, e.own, &s.spare.srv)
-	listPTR.give(e, e.own, &s.spare.ptr)
-	s.offer(e.data)
+	return d
 }
 
 // shared is the data of another name that is the same, or nil.

@@ -13,26 +13,17 @@ func (s *Set) entry(name []byte) *entry {
 	}
 	e := s.names[Name(name)]
 	if e == nil {
-		e = &entry{name: Name(name), data: s.newData(), own: ^kind(0)}
+		e = &entry{name: Name(name), data: &nothing}
 		s.names[e.name] = e
+		if s.order != nil {
+			s.order = append(s.order, e)
+		}
 	}
 	*recent = e
 	return e
 }
 
-// touch notes that an entry's records changed from what they were before.
-func (s *Set) touch(e *entry, before *Data) {
-	if e.dirty {
-		return
-	}
-	if before == e.data {
-		before = &nothing // the entry is new: its data was changed in place
-	}
-	e.dirty = true
-	s.dirty = append(s.dirty, dirty{e, before})
-	s.appended++
-}
-
+// nothing is the data of names that are new.
 var nothing Data
 
 // known is the name as the set keeps it, so that it is kept once.
@@ -48,27 +39,19 @@ type adding Set
 
 func (s *adding) addr(name []byte, a netip.Addr) {
 	e := (*Set)(s).entry(name)
-	before := e.data
-	if a.Is4() && listA.add(e, s.moreA, &s.spare.a, a.As4()) ||
-		!a.Is4() && listAAAA.add(e, s.moreAAAA, &s.spare.aaaa, a.As16()) {
-		(*Set)(s).touch(e, before)
+	if a.Is4() {
+		listA.add((*Set)(s), e, s.moreA, a.As4())
+	} else {
+		listAAAA.add((*Set)(s), e, s.moreAAAA, a.As16())
 	}
 }
 
 func (s *adding) srv(name []byte, d SRV) {
-	e := (*Set)(s).entry(name)
-	before := e.data
-	if listSRV.add(e, s.moreSRV, &s.spare.srv, d) {
-		(*Set)(s).touch(e, before)
-	}
+	listSRV.add((*Set)(s), (*Set)(s).entry(name), s.moreSRV, d)
 }
 
 func (s *adding) ptr(a netip.Addr, target Name) {
-	e := (*Set)(s).entry([]byte(ReverseName(a)))
-	before := e.data
-	if listPTR.add(e, s.morePTR, &s.spare.ptr, target) {
-		(*Set)(s).touch(e, before)
-	}
+	listPTR.add((*Set)(s), (*Set)(s).entry([]byte(ReverseName(a))), s.morePTR, target)
 }
 
 func (s *adding) ttl(name []byte, seconds uint32) {
@@ -84,37 +67,30 @@ func (s *adding) omit(o Omission)         { s.omitted = append(s.omitted, o) }
 type appending Set
 
 func (s *appending) addr(name []byte, a netip.Addr) {
-	e := (*Set)(s).entry(name)
-	switch {
-	case e.settled:
+	switch e := (*Set)(s).entry(name); {
+	case !(*Set)(s).fill(e):
 		(*adding)(s).addr(name, a)
-		return
 	case a.Is4():
 		e.data.A = append(e.data.A, a.As4())
 	default:
 		e.data.AAAA = append(e.data.AAAA, a.As16())
 	}
-	(*Set)(s).touch(e, e.data)
 }
 
 func (s *appending) srv(name []byte, d SRV) {
-	e := (*Set)(s).entry(name)
-	if e.settled {
+	if e := (*Set)(s).entry(name); (*Set)(s).fill(e) {
+		e.data.SRV = append(e.data.SRV, d)
+	} else {
 		(*adding)(s).srv(name, d)
-		return
 	}
-	e.data.SRV = append(e.data.SRV, d)
-	(*Set)(s).touch(e, e.data)
 }
 
 func (s *appending) ptr(a netip.Addr, target Name) {
-	e := (*Set)(s).entry([]byte(ReverseName(a)))
-	if e.settled {
+	if e := (*Set)(s).entry([]byte(ReverseName(a))); (*Set)(s).fill(e) {
+		e.data.PTR = append(e.data.PTR, target)
+	} else {
 		(*adding)(s).ptr(a, target)
-		return
 	}
-	e.data.PTR = append(e.data.PTR, target)
-	(*Set)(s).touch(e, e.data)
 }
 
 func (s *appending) ttl(name []byte, seconds uint32) { (*adding)(s).ttl(name, seconds) }
@@ -127,35 +103,24 @@ type removing Set
 
 func (s *removing) addr(name []byte, a netip.Addr) {
 	e := s.names[Name(name)]
-	if e == nil {
-		return
-	}
-	before := e.data
-	if a.Is4() && listA.remove(e, s.moreA, &s.spare.a, a.As4()) ||
-		!a.Is4() && listAAAA.remove(e, s.moreAAAA, &s.spare.aaaa, a.As16()) {
-		(*Set)(s).touch(e, before)
+	switch {
+	case e == nil:
+	case a.Is4():
+		listA.remove((*Set)(s), e, s.moreA, a.As4())
+	default:
+		listAAAA.remove((*Set)(s), e, s.moreAAAA, a.As16())
 	}
 }
 
 func (s *removing) srv(name []byte, d SRV) {
-	e := s.names[Name(name)]
-	if e == nil {
-		return
-	}
-	before := e.data
-	if listSRV.remove(e, s.moreSRV, &s.spare.srv, d) {
-		(*Set)(s).touch(e, before)
+	if e := s.names[Name(name)]; e != nil {
+		listSRV.remove((*Set)(s), e, s.moreSRV, d)
 	}
 }
 
 func (s *removing) ptr(a netip.Addr, target Name) {
-	e := s.names[ReverseName(a)]
-	if e == nil {
-		return
-	}
-	before := e.data
-	if listPTR.remove(e, s.morePTR, &s.spare.ptr, target) {
-		(*Set)(s).touch(e, before)
+	if e := s.names[ReverseName(a)]; e != nil {
+		listPTR.remove((*Set)(s), e, s.morePTR, target)
 	}
 }
 

@@ -55,15 +55,10 @@ func shortestOf(list []wish) uint32 {
 
 // setTTL gives an entry another TTL.
 func (s *Set) setTTL(e *entry, seconds uint32) {
-	if e.data.TTL == seconds {
-		return
+	switch {
+	case e.filling:
+		e.data.TTL = seconds
+	case e.edit != 0 || e.data.TTL != seconds:
+		s.edit(e).ttl = seconds
 	}
-	before := e.data
-	if e.own&kindData == 0 {
-		d := *e.data
-		e.data = &d
-		e.own |= kindData
-	}
-	e.data.TTL = seconds
-	s.touch(e, before)
 }

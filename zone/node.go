@@ -22,14 +22,6 @@ type Node struct {
 // SRV is the data of an SRV record, for those who know zones only.
 type SRV = records.SRV
 
-// targets are the numbers of the names that a node's SRV records point to.
-type targets struct {
-	ids []uint32 // each name once, in the order of the records
-	of  []uint32 // for each record the place of its target in ids; nil when it is the record's own
-
-	nodes uint32 // that have these targets; the writer's
-}
-
 // none is the data of names without records.
 var none records.Data
 

@@ -16,6 +16,7 @@ type writer struct {
 	free    []uint32    // numbers that no name has
 	// What names may share.
 	numbered numbered
+	refs     refs // of the version that is made
 }
 
 // nameState is what the writer knows of a name's number.
@@ -49,12 +50,15 @@ func newZone(o Options, serial uint32, names int) *Zone {
 
 // Compile makes a zone of a record set and of the master files of the options.
 // Names of the set outside of the origins, or below an alias, are left out.
-func Compile(s *records.Set, o Options, serial uint32) *Zone {
+//
+// Names that are asked for or change together are best near each other in memory.
+// Whoever knows such an order gives it; the other names follow in none.
+func Compile(s *records.Set, o Options, serial uint32, order ...records.Name) *Zone {
 	z := newZone(o, serial, s.Len())
 	z.ready = true
 	z.writer.numbered.all = map[*records.Data]*targets{}
 	i := 0
-	for n, d := range s.All() {
+	set := func(n records.Name, d *records.Data) {
 		if !o.Static.Has(n) {
 			z.set(n, d)
 		}
@@ -63,8 +67,19 @@ func Compile(s *records.Set, o Options, serial uint32) *Zone {
 			runtime.Gosched()
 		}
 	}
+	for _, n := range order {
+		set(n, s.Data(n))
+	}
+	if len(order) < s.Len() {
+		for n, d := range s.All() {
+			if z.Node(n) == nil || z.Node(n).Empty() {
+				set(n, d)
+			}
+		}
+	}
 	z.setStatic(s)
 	z.writer.numbered.all = nil
+	z.writer.count(z)
 	return z
 }
 
@@ -95,6 +110,7 @@ func (z *Zone) Patch(s *records.Set, names []records.Name, serial uint32) *Zone 
 	for _, n := range names {
 		next.set(n, s.Data(n))
 	}
+	next.writer.count(&next)
 	return &next
 }
 
@@ -126,7 +142,7 @@ func (z *Zone) set(name records.Name, d *records.Data) {
 	if old != nil {
 		n.Apex = old.Apex
 		z.counts.add(old, -1)
-		w.release(z, old)
+		w.release(old)
 	}
 	if n.Apex && x != nil && !z.origins[place].ownNS {
 		n.extra = x.lower(func(t uint16) bool { return t == typeNS }, z.origins[place].ttl)
@@ -164,7 +180,7 @@ func (z *Zone) clear(id uint32) {
 		return
 	}
 	z.counts.add(n, -1)
-	w.release(z, n)
+	w.release(n)
 	if n.Apex || w.names[id].children > 0 {
 		bare := z.node(n.Name, &none, n.origin)
 		bare.Apex = n.Apex
@@ -173,7 +189,7 @@ func (z *Zone) clear(id uint32) {
 	}
 	for {
 		z.put(id, nil)
-		w.forget(z, id)
+		w.refs.unused = append(w.refs.unused, id)
 		name, ok := n.Name.Parent()
 		if !ok {
 			return

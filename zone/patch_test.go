@@ -102,6 +102,7 @@ func TestPatchEqualsCompile(t *testing.T) {
 			if got, want := text(z), text(Compile(set, zo, uint32(step+2))); got != want {
 				t.Fatalf("seed %d, step %d:\npatched\n%s\ncompiled\n%s", seed, step, got, want)
 			}
+			checkCounts(t, z)
 			if z.Serial() != uint32(step+2) {
 				t.Fatalf("serial %d", z.Serial())
 			}

@@ -77,7 +77,7 @@ func TestFailoverSeenFromOutside(t *testing.T) {
 			}
 			c.Listener, c.Port, c.HTTPOn = netip.MustParseAddr("127.0.0.1"), 0, false
 			log, _ := test.NewNullLogger()
-			s, err := newServer(c, log, 1)
+			s, err := newServer(c, log, tuning{cores: 1})
 			if err != nil {
 				t.Fatal(err)
 			}

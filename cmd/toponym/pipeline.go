@@ -113,7 +113,7 @@ func (p *pipeline) show(source string, confirmed time.Time) {
 	if current.Ready() {
 		z = current.Patch(p.set, changes.Names, serial)
 	} else {
-		z = zone.Compile(p.set, p.o, serial)
+		z = zone.Compile(p.set, p.o, serial, changes.Names...)
 	}
 	p.swap(z, len(changes.Names))
 }

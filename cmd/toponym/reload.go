@@ -124,7 +124,7 @@ func (p *pipeline) remake(r records.Options, z zone.Options) {
 	set, changes := records.Build(p.cluster, r)
 	p.set = set
 	p.logOmitted(changes.Omitted)
-	p.zones.Swap(zone.Compile(set, z, zone.NextSerial(max(current.Serial(), p.lowest), p.now())))
+	p.zones.Swap(zone.Compile(set, z, zone.NextSerial(max(current.Serial(), p.lowest), p.now()), changes.Names...))
 }
 
 // enumerate lists the records of now.

@@ -94,7 +94,7 @@ func newTended(t *testing.T) *tended {
 	}
 	log, hook := test.NewNullLogger()
 	s.hook = hook
-	if s.server, err = newServer(c, log, 1); err != nil {
+	if s.server, err = newServer(c, log, tuning{cores: 1}); err != nil {
 		t.Fatal(err)
 	}
 	s.from = &source{file: c.File, read: stampOf(c.File), hangup: s.hangup, every: 5 * time.Millisecond}
@@ -244,7 +244,7 @@ func TestWatchdogOfADeadServer(t *testing.T) {
 	c := config.Defaults()
 	c.Masters = []config.HostPort{{Host: "127.0.0.1", Port: 1}}
 	c.Listener, c.Port, c.HTTPOn = netip.MustParseAddr("127.0.0.1"), 0, false
-	s, err := newServer(c, log, 1)
+	s, err := newServer(c, log, tuning{cores: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -111,7 +111,7 @@ func TestServe(t *testing.T) {
 	c.Listener, c.Port = netip.MustParseAddr("127.0.0.1"), 0
 	c.HTTPListener, c.HTTPPort = netip.MustParseAddr("127.0.0.1"), 0
 	log, _ := test.NewNullLogger()
-	s, err := newServer(c, log, 1)
+	s, err := newServer(c, log, tuning{cores: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestTakenPort(t *testing.T) {
 	c := config.Defaults()
 	c.Masters = []config.HostPort{{Host: "127.0.0.1", Port: 1}}
 	c.Listener, c.Port, c.HTTPOn = netip.MustParseAddr("127.0.0.1"), 0, false
-	first, err := newServer(c, log, 1)
+	first, err := newServer(c, log, tuning{cores: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestTakenPort(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Port = first.dnsAddr().Port()
-	second, err := newServer(c, log, 1)
+	second, err := newServer(c, log, tuning{cores: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,7 @@ func TestServeBehindIAM(t *testing.T) {
 		t.Fatal(err)
 	}
 	var logged lockedBuffer
-	s, err := newServer(c, newLog(&logged, 2), 1)
+	s, err := newServer(c, newLog(&logged, 2), tuning{cores: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

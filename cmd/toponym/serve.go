@@ -93,7 +93,7 @@ type server struct {
 
 // newServer builds the rooms, for a number of cores. Nothing runs or listens
 // yet.
-func newServer(c *config.Config, log logrus.FieldLogger, cores int) (*server, error) {
+func newServer(c *config.Config, log logrus.FieldLogger, tuned tuning) (*server, error) {
 	r, err := recordsOptions(c)
 	if err != nil {
 		return nil, err
@@ -112,7 +112,7 @@ func newServer(c *config.Config, log logrus.FieldLogger, cores int) (*server, er
 		return nil, err
 	}
 	m.Background = inBackground
-	m.Busy = func() (done func()) { return spare(cores) }
+	m.Busy = tuned.busy
 	s := &server{
 		log: log, zooKeeper: zooKeeper, watcher: master.New(m), static: static,
 		pipeline: newPipeline(r, z, log), started: time.Now(),
@@ -124,7 +124,7 @@ func newServer(c *config.Config, log logrus.FieldLogger, cores int) (*server, er
 		s.keeper = newKeeper(c.StateDir, func() time.Duration { return s.config.Load().SnapshotInterval }, s.pipeline, log)
 	}
 	if c.DNSOn {
-		s.dns = resolver.New(s.pipeline.zones, resolverOptions(c, log, cores))
+		s.dns = resolver.New(s.pipeline.zones, resolverOptions(c, log, tuned.cores))
 	}
 	if c.HTTPOn {
 		o := apiOptions(c, s.pipeline, log)

@@ -97,7 +97,7 @@ func TestHalfOfTheSocketsIsAFault(t *testing.T) {
 	c := config.Defaults()
 	c.Masters = []config.HostPort{{Host: "127.0.0.1", Port: 1}}
 	c.Listener = netip.MustParseAddr("127.0.0.1")
-	server, err := newServer(c, log, 1)
+	server, err := newServer(c, log, tuning{cores: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

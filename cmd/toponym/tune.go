@@ -4,16 +4,34 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 )
 
-// gcPercent is how much garbage there may be beside what is in use before the
-// collector runs, in percent.
-//
-// Answering allocates nothing; reading a state does, and what it leaves behind
-// is a fifth of what is in use. Go's default of 100 would let the process grow
-// to twice its need for the sake of that. The collector runs once or twice for
-// each state with 50.
-const gcPercent = 50
+// tuning is what the runtime is told, unless the operator has decided with
+// GOGC and GOMAXPROCS.
+type tuning struct {
+	cores     int
+	collector bool // ours to tune
+	threads   bool
+}
+
+// How much garbage there may be beside what is in use before the collector runs,
+// in percent.
+const (
+	// gcPercent holds while a state is read. What that leaves behind is a fifth of
+	// what is in use, and Go's default of 100 would let the process grow to twice
+	// its need for the sake of it. The collector runs once or twice for each state
+	// with 50.
+	gcPercent = 50
+	// gcPercentFollowing holds while changes come one by one, if much is in use.
+	// What the collector costs for each change is the same for any size of the
+	// cluster, and half of it with twice the room; but to look through a large
+	// heap takes it long, which those who wait for an answer notice.
+	gcPercentFollowing = 100
+)
+
+// largeHeap is how many bytes in use are much.
+const largeHeap = 64 << 20
 
 // spareThreads is how many threads may run Go code beside one for each core
 // while a state is read.
@@ -26,21 +44,41 @@ const gcPercent = 50
 // would look for work in vain, which costs half as much again for each query.
 const spareThreads = 2
 
-// tuneRuntime sets up the collector, unless the operator has with GOGC, and
-// gives the number of cores to use.
-func tuneRuntime() (cores int) {
-	if os.Getenv("GOGC") == "" {
+// tuneRuntime sets up the collector.
+func tuneRuntime() tuning {
+	t := tuning{
+		cores:     runtime.GOMAXPROCS(0),
+		collector: os.Getenv("GOGC") == "",
+		threads:   os.Getenv("GOMAXPROCS") == "",
+	}
+	if t.collector {
 		debug.SetGCPercent(gcPercent)
 	}
-	return runtime.GOMAXPROCS(0)
+	return t
 }
 
-// spare makes room for those that answer queries until done is called, unless
-// the operator has decided with GOMAXPROCS. It is for one caller at a time.
-func spare(cores int) (done func()) {
-	if os.Getenv("GOMAXPROCS") != "" {
-		return func() {}
+// busy makes room for those that answer queries while a state is read, until
+// done is called. It is for one caller at a time.
+func (t tuning) busy() (done func()) {
+	if t.collector {
+		debug.SetGCPercent(gcPercent)
 	}
-	runtime.GOMAXPROCS(cores + spareThreads)
-	return func() { runtime.GOMAXPROCS(cores) }
+	if t.threads {
+		runtime.GOMAXPROCS(t.cores + spareThreads)
+	}
+	return func() {
+		if t.threads {
+			runtime.GOMAXPROCS(t.cores)
+		}
+		if t.collector && inUse() >= largeHeap {
+			debug.SetGCPercent(gcPercentFollowing)
+		}
+	}
+}
+
+// inUse is how many bytes the collector found in use when it last ran.
+func inUse() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
 }

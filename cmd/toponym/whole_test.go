@@ -74,7 +74,7 @@ func startWhole(t *testing.T, agents int) *whole {
 	c.Listener, c.Port = netip.MustParseAddr("127.0.0.1"), 0
 	c.HTTPOn = false
 	log, _ := test.NewNullLogger()
-	if w.server, err = newServer(c, log, 1); err != nil {
+	if w.server, err = newServer(c, log, tuning{cores: 1}); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.listen(); err != nil {

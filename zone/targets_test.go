@@ -1,0 +1,105 @@
+package zone
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+
+	"toponym/records"
+	"toponym/state"
+)
+
+// checkCounts compares what the writer counts with what the newest version has.
+func checkCounts(t *testing.T, z *Zone) {
+	t.Helper()
+	w := z.writer
+	refs, nodes := map[uint32]uint32{}, map[*targets]uint32{}
+	for n := range z.All() {
+		if n.targets == nil {
+			continue
+		}
+		if nodes[n.targets]++; nodes[n.targets] > 1 {
+			continue
+		}
+		for _, id := range n.targets.ids {
+			refs[id]++
+		}
+	}
+	for list, n := range nodes {
+		if list.nodes != n {
+			t.Errorf("targets %v of %d nodes count %d", list.ids, n, list.nodes)
+		}
+	}
+	for id, n := range w.names {
+		if n.refs != refs[uint32(id)] {
+			t.Errorf("%v is in %d lists of targets, counted are %d", n.name, refs[uint32(id)], n.refs)
+		}
+		if n.name != "" && n.refs == 0 && n.children == 0 && z.nodes.at(uint32(id)) == nil {
+			t.Errorf("%v has a number that nothing needs", n.name)
+		}
+	}
+	free := map[uint32]bool{}
+	for _, id := range w.free {
+		if free[id] || w.names[id].name != "" {
+			t.Errorf("%d is free twice, or not at all", id)
+		}
+		free[id] = true
+	}
+}
+
+// Services of many instances, of which a few come and go from version to
+// version: their targets follow from those before, and counts stay right.
+func TestTargetsOfLargeServices(t *testing.T) {
+	for seed := range uint64(10) {
+		r := rand.New(rand.NewPCG(seed, 7))
+		ro, zo := patchOptions()
+		c, set := state.NewCluster(), records.NewSet(ro)
+		s := &state.Snapshot{
+			Agents:     []*state.Agent{{ID: "a-S1", PID: state.UPID{ID: "slave(1)", Host: "x", Port: 5051}, Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}},
+			Frameworks: []*state.Framework{{ID: "f", Name: "marathon"}},
+		}
+		set.Update(c, c.Apply(state.Event{Snapshot: s}))
+		z := Compile(set, zo, 1)
+		running := map[string]*state.Task{}
+		start := func(i int) {
+			task := &state.Task{
+				Key:  state.TaskKey{Framework: "f", ID: fmt.Sprint("t", i)},
+				Name: []string{"web", "web", "web", "db"}[r.IntN(4)], AgentID: "a-S1", State: state.Running,
+				Ports: []state.PortRange{{First: uint16(80 + r.IntN(3)), Last: uint16(81 + r.IntN(3))}},
+			}
+			if r.IntN(3) > 0 {
+				task.Addresses.NetInfo = []netip.Addr{netip.AddrFrom4([4]byte{10, 1, 0, byte(i)})}
+				task.Discovery = &state.Discovery{Name: task.Name, Ports: []state.DiscoveryPort{{Number: 80, Name: "http", Protocol: "tcp"}}}
+			}
+			running[task.Key.ID] = task
+			var d state.Delta
+			d.Join(c.Apply(state.Event{Task: task}))
+			z = z.Patch(set, set.Update(c, d).Names, z.serial+1)
+		}
+		for i := range 60 {
+			start(i)
+		}
+		checkCounts(t, z)
+		for step := range 60 {
+			var d state.Delta
+			for range r.IntN(4) * r.IntN(5) {
+				if i := r.IntN(80); running[fmt.Sprint("t", i)] == nil {
+					start(i)
+				} else {
+					task := running[fmt.Sprint("t", i)]
+					delete(running, task.Key.ID)
+					d.Join(c.Apply(state.Event{Status: &state.Status{Task: task.Key, State: "TASK_FINISHED"}}))
+				}
+			}
+			d.Compact()
+			z = z.Patch(set, set.Update(c, d).Names, z.serial+1)
+			if got, want := text(z), text(Compile(set, zo, z.serial)); got != want {
+				t.Fatalf("seed %d, step %d:\npatched\n%s\ncompiled\n%s", seed, step, got, want)
+			}
+			if checkCounts(t, z); t.Failed() {
+				t.Fatalf("seed %d, step %d", seed, step)
+			}
+		}
+	}
+}
