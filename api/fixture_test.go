@@ -87,7 +87,7 @@ func testOptions(s *state.Snapshot) Options {
 		RefreshSeconds: 60,
 		EnumerationOn:  true,
 		Enumerate:      func() any { return set.Enumerate() },
-		Explain:        func(n records.Name) any { return set.Explain(n) },
+		Explain:        set.Explain,
 		Config: func(serial uint32) any {
 			return struct {
 				Domain string

@@ -46,10 +46,10 @@ type Options struct {
 	// any goroutine, and only once the zone is ready. Where it is nil, the
 	// path is unknown.
 	Enumerate func() any
-	// Explain makes the value that /v1/explain/{name} shows. It is called from
-	// any goroutine, and only once the zone is ready. Where it is nil, the path
-	// is unknown.
-	Explain func(name records.Name) any
+	// Explain says who owns the records of a name, which /v1/explain/{name}
+	// shows. It is called from any goroutine, and only once the zone is ready.
+	// Where it is nil, the path is unknown.
+	Explain func(name records.Name) records.Explanation
 	// Config makes the value that /v1/config shows, with its secrets taken
 	// out. The argument is the zone's serial, 0 before the first state. Where
 	// it is nil, the path is unknown.

@@ -40,8 +40,21 @@ type Data struct {
 	PTR []Name
 	// TTL is that of all records of the name in seconds, where labels of
 	// their owners ask for one: the shortest that is asked for. 0 is the
-	// zone's own.
+	// zone's own, and ZeroTTL a TTL of 0.
 	TTL uint32
+}
+
+// ZeroTTL stands for a TTL of 0 that labels ask for: the records are not to be
+// kept by anybody (RFC 1035, section 3.2.1). No TTL is as long (RFC 2181,
+// section 8).
+const ZeroTTL = 1 << 31
+
+// Seconds is a TTL that labels ask for.
+func Seconds(ttl uint32) uint32 {
+	if ttl == ZeroTTL {
+		return 0
+	}
+	return ttl
 }
 
 // Empty reports whether there is no record.

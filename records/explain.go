@@ -13,7 +13,7 @@ import (
 // records, and who is left out and why.
 type Explanation struct {
 	Name    string            `json:"name"`
-	TTL     uint32            `json:"ttl,omitempty"` // in seconds, where labels ask for one
+	TTL     *uint32           `json:"ttl,omitempty"` // in seconds, where labels ask for one
 	Records []ExplainedRecord `json:"records"`
 	LeftOut []ExplainedAbsent `json:"leftOut"`
 }
@@ -26,10 +26,10 @@ type ExplainedRecord struct {
 	Owners []ExplainedOwner `json:"owners"`
 }
 
-// ExplainedOwner is a task, or a framework, an agent or the masters. Source is
-// the IP source that gave an address.
+// ExplainedOwner is a task, or a framework, an agent, the masters or the name
+// server. Source is the IP source that gave an address.
 type ExplainedOwner struct {
-	Kind          string `json:"kind"` // task, framework, agent or master
+	Kind          string `json:"kind"` // task, framework, agent, master or server
 	Task          string `json:"task,omitempty"`
 	TaskName      string `json:"taskName,omitempty"`
 	Framework     string `json:"framework,omitempty"`
@@ -218,6 +218,8 @@ func (s *Set) explainOthers(m *maker, sink *explaining) {
 		sink.who = ExplainedOwner{Kind: "agent", Agent: a.ID}
 		m.agent(a)
 	}
+	sink.who = ExplainedOwner{Kind: "server"}
+	m.itself()
 	sink.who = ExplainedOwner{Kind: "master"}
 	m.masters(leader, masters)
 	sink.omitted = nil

@@ -84,7 +84,7 @@ func (e *explaining) ptr(a netip.Addr, target Name) {
 
 func (e *explaining) ttl(name []byte, seconds uint32) {
 	if Name(name) == e.name && e.reason == "" {
-		e.ttls = append(e.ttls, seconds)
+		e.ttls = append(e.ttls, Seconds(seconds))
 	}
 }
 
@@ -116,7 +116,8 @@ func (e *explaining) explanation() Explanation {
 		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Data, b.Data))
 	})
 	if len(e.ttls) > 0 {
-		x.TTL = slices.Min(e.ttls)
+		ttl := slices.Min(e.ttls)
+		x.TTL = &ttl
 	}
 	// An address that several names own has no name (see Data.PTR).
 	if len(x.Records) > 1 && x.Records[0].Type == "PTR" {

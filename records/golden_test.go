@@ -72,7 +72,7 @@ func text(s *records.Set) string {
 			lines = append(lines, fmt.Sprintf("%s PTR %s", n, d.PTR[0]))
 		}
 		if d.TTL != 0 {
-			lines = append(lines, fmt.Sprintf("%s TTL %d", n, d.TTL))
+			lines = append(lines, fmt.Sprintf("%s TTL %d", n, records.Seconds(d.TTL)))
 		}
 	}
 	slices.Sort(lines)

@@ -107,10 +107,10 @@ func (h *history) place(t *state.Task) {
 func (h *history) labels() (list []state.Label) {
 	for range h.IntN(3) {
 		list = append(list, []state.Label{
-			{Key: "DNS_TTL", Value: "5"}, {Key: "DNS_TTL", Value: "300"}, {Key: "DNS_TTL", Value: "never"},
+			{Key: "DNS_TTL", Value: "5"}, {Key: "DNS_TTL", Value: "300"}, {Key: "DNS_TTL", Value: "0"}, {Key: "DNS_TTL", Value: "never"},
 			{Key: "DNS_WEIGHT", Value: "7"}, {Key: "DNS_PRIORITY", Value: "70000"},
 			{Key: "DNS_ALIAS", Value: "web, other"}, {Key: "DNS_ALIAS", Value: "a-b,user,other,x y"},
-		}[h.IntN(7)])
+		}[h.IntN(8)])
 	}
 	return list
 }

@@ -7,16 +7,19 @@ import (
 	"toponym/state"
 )
 
-// masters makes the names of the leading master, of all masters, and of the
-// name server itself. masterN is numbered by the place in the list, so a new
-// leader does not move anybody.
+// itself makes the name of the name server.
+func (m *maker) itself() {
+	if m.o.MName.Under(m.o.Domain) {
+		m.from = origin{source: SourceHost}
+		m.addrs(m.o.Listeners, nil, m.o.MName)
+	}
+}
+
+// masters makes the names of the leading master and of all masters. masterN is
+// numbered by the place in the list, so a new leader does not move anybody.
 func (m *maker) masters(leader state.Master, all []state.Master) {
 	d := m.o.Domain
 	m.from = origin{source: SourceHost}
-	if m.o.MName.Under(d) {
-		m.addrs(m.o.Listeners, nil, m.o.MName)
-	}
-
 	for _, o := range m.o.Views {
 		m.viewMasters(o, leader, all)
 	}

@@ -19,7 +19,7 @@ type place struct {
 	isolated bool         // the task does not share the agent's network
 	closed   bool         // and only port mappings open ports of the agent to it
 	hostPort bool         // a port of the task is open on the agent
-	mappings []state.PortMapping
+	mappings []opening
 
 	agentPorts []state.PortRange // those of resources.ports that are open on the agent
 	ownPorts   []state.PortRange // those that can only be open on the task's own network
@@ -37,21 +37,24 @@ func (m *maker) look(o owner) {
 	docker, named := "", false
 	if c := t.Container; c != nil {
 		docker = c.DockerNetwork
-		p.openings(c.Mappings)
+		p.openings(c.Mappings, "")
 		for _, n := range c.Networks {
 			named = named || n.Name != ""
-			p.openings(n.Mappings)
+			p.openings(n.Mappings, n.Name)
 		}
 	}
 	for _, n := range t.Addresses.Networks {
 		named = named || n.Name != "" && len(n.Addrs) > 0
-		p.openings(n.Mappings)
+		p.openings(n.Mappings, n.Name)
 	}
 	if docker != dockerHost {
 		asked := named || docker != "" || len(p.mappings) > 0
 		p.findOwn(o.agent.Addrs, asked)
 		p.isolated = asked || len(p.own) > 0
 		p.closed = asked
+		if asked && len(p.own) == 0 && t.State == state.Starting {
+			p.reported = nil // it is not on its networks yet
+		}
 	}
 	p.splitPorts(t.Ports)
 	p.hostPort = len(p.agentPorts) > 0 || p.discovered(t.Discovery) || p.mapped(t.Discovery)
@@ -71,15 +74,6 @@ func reported(a state.Addresses) ([]netip.Addr, IPSource) {
 		return a.Docker, SourceDocker
 	}
 	return a.Mesos, SourceMesos
-}
-
-// openings keeps the mappings that open a port of the agent.
-func (p *place) openings(mappings []state.PortMapping) {
-	for _, m := range mappings {
-		if m.HostPort != 0 && m.ContainerPort != 0 && !slices.Contains(p.mappings, m) {
-			p.mappings = append(p.mappings, m)
-		}
-	}
 }
 
 // findOwn takes the agent's addresses out of the reported ones. Where the task
@@ -116,7 +110,7 @@ func (p *place) splitPorts(ports []state.PortRange) {
 	default:
 		for _, r := range ports {
 			for n := int(r.First); n <= int(r.Last); n++ {
-				if _, ok := p.byHost(uint16(n)); ok {
+				if p.byHost(uint16(n), "") != nil {
 					p.ranges = append(p.ranges, state.PortRange{First: uint16(n), Last: uint16(n)})
 				}
 			}
@@ -125,58 +119,50 @@ func (p *place) splitPorts(ports []state.PortRange) {
 	}
 }
 
-// byHost is the container's port that a port of the agent leads to.
-func (p *place) byHost(n uint16) (uint16, bool) {
-	for _, m := range p.mappings {
-		if m.HostPort == n {
-			return m.ContainerPort, true
-		}
-	}
-	return 0, false
-}
-
-// byContainer is the port of the agent that leads to a container's port.
-func (p *place) byContainer(n uint16) (uint16, bool) {
-	for _, m := range p.mappings {
-		if m.ContainerPort == n {
-			return m.HostPort, true
-		}
-	}
-	return 0, false
-}
-
 // The values of the label network-scope.
 const (
 	scopeHost      = "host"
 	scopeContainer = "container"
 )
 
-// sides are the numbers under which a port of the DiscoveryInfo is open on the
-// agent and on the task's own network, 0 where it is not, and on which side its
-// name means it. Without a label it is the agent's, as Marathon means it,
-// unless the task has addresses of its own and no mapping leads to the port.
-func (p *place) sides(d *state.DiscoveryPort) (agent, own uint16, onAgent bool) {
+// sides are where a port of the DiscoveryInfo is open: the numbers that it has
+// on the agent and on the task's own network, 0 where it is not open there, and
+// on which side its name means it.
+type sides struct {
+	agent, own uint16
+	onAgent    bool
+	mapping    *opening // between the two, if there is one
+}
+
+// sides finds them for one of the port's protocols, or for all. Without a label
+// the port is the agent's, as Marathon means it, unless the task has addresses
+// of its own and no mapping leads to the port.
+func (p *place) sides(d *state.DiscoveryPort, protocol string) sides {
 	n := d.Number
 	if !p.isolated {
-		return n, n, true
+		return sides{n, n, true, nil}
 	}
-	inside, isHost := p.byHost(n)
-	outside, isContainer := p.byContainer(n)
+	if d.Protocol == "" {
+		protocol = "" // nothing tells which one it has
+	}
+	host, container := p.byHost(n, protocol), p.byContainer(n, protocol, d.Network)
 	switch {
-	case d.Scope == scopeContainer && isContainer:
-		return outside, n, false
-	case d.Scope == scopeContainer && isHost:
-		return n, inside, false
+	case d.Scope == scopeContainer && container != nil:
+		return sides{container.HostPort, n, false, container}
+	case d.Scope == scopeContainer && host != nil && p.byContainer(n, "", "") == nil:
+		return sides{n, host.ContainerPort, false, host}
 	case d.Scope == scopeContainer:
-		return 0, n, false
-	case isHost:
-		return n, inside, true
-	case isContainer:
-		return outside, n, true
+		return sides{0, n, false, nil}
+	case host != nil:
+		return sides{n, host.ContainerPort, true, host}
+	case container != nil:
+		return sides{container.HostPort, n, true, container}
+	case p.byContainer(n, "", "") != nil:
+		return sides{0, n, false, nil} // what is mapped has another protocol
 	case d.Scope == scopeHost, len(p.own) == 0, !p.closed && inRanges(p.agentPorts, n):
-		return n, 0, true
+		return sides{n, 0, true, nil}
 	}
-	return 0, n, false
+	return sides{0, n, false, nil}
 }
 
 // mapped reports whether a port of the agent leads to a port of the task. Where
@@ -187,9 +173,8 @@ func (p *place) mapped(d *state.Discovery) bool {
 		return len(p.mappings) > 0
 	}
 	for i := range d.Ports {
-		_, host := p.byHost(d.Ports[i].Number)
-		_, container := p.byContainer(d.Ports[i].Number)
-		if host || container {
+		at := &d.Ports[i]
+		if p.byHost(at.Number, at.Protocol) != nil || p.byContainer(at.Number, at.Protocol, at.Network) != nil {
 			return true
 		}
 	}
@@ -202,7 +187,7 @@ func (p *place) discovered(d *state.Discovery) bool {
 		return false
 	}
 	for i := range d.Ports {
-		if n, _, onAgent := p.sides(&d.Ports[i]); onAgent && n != 0 && d.Ports[i].Scope != scopeContainer {
+		if at := p.sides(&d.Ports[i], d.Ports[i].Protocol); at.onAgent && at.agent != 0 && d.Ports[i].Scope != scopeContainer {
 			return true
 		}
 	}

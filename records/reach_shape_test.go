@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"toponym/state"
 )
@@ -11,7 +12,7 @@ import (
 // shape is one cell of the table.
 type shape struct {
 	container string // none, ucr, docker, pod
-	network   string // host, bridge, overlay, mapped, two
+	network   string // host, bridge, overlay, mapped, two, two-mapped
 	dual      bool
 	labels    bool // Marathon 1.5 labels ports; 1.4 does not
 	discovery bool
@@ -24,11 +25,14 @@ func (s shape) String() string {
 
 func shapes() (list []shape) {
 	for _, container := range []string{"none", "ucr", "docker", "pod"} {
-		for _, network := range []string{"host", "bridge", "overlay", "mapped", "two"} {
+		for _, network := range []string{"host", "bridge", "overlay", "mapped", "two", "two-mapped"} {
 			for bits := range 16 {
 				s := shape{container, network, bits&1 > 0, bits&2 > 0, bits&4 > 0, bits&8 > 0}
-				if !s.named && (container != "docker" || network == "two") {
+				if !s.named && (container != "docker" || strings.HasPrefix(network, "two")) {
 					continue // the Mesos containerizer names its networks
+				}
+				if network == "two-mapped" && container == "docker" {
+					continue // it would not say which network its mappings lead to
 				}
 				list = append(list, s)
 			}
@@ -148,6 +152,22 @@ func (s shape) build(n int) (*state.Task, *state.Agent, *world) {
 			port(hostPort, "http", "host", "")
 		}
 		port(adminPort, "admin", "container", "dcos")
+	case "two-mapped": // the same port on both, and the agent's leads to one of them
+		attach("dcos", addrs(9, 0), nil)
+		attach("storage", addrs(9, 1), mapping)
+		w.open(w.networks["storage"], appPort)
+		w.open(w.agent, hostPort)
+		w.onAgent = true
+		if s.container != "pod" {
+			t.Ports = []state.PortRange{{First: hostPort, Last: hostPort}}
+		}
+		port(hostPort, "http", "host", "")
+		if s.labels {
+			port(appPort, "admin", "container", "dcos")
+			if s.discovery {
+				w.open(w.networks["dcos"], appPort)
+			}
+		}
 	case "two":
 		attach("dcos", addrs(9, 0), nil)
 		attach("storage", addrs(9, 1), nil)

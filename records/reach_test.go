@@ -202,12 +202,15 @@ func (r *reach) complete() {
 	if r.view != "" {
 		for _, port := range r.ports {
 			there("_" + port + "._tcp." + r.app + ".marathon.autoip." + r.view)
+			there("_" + port + "._" + r.app + "._tcp.marathon.autoip." + r.view)
 		}
 		for _, port := range r.inside {
 			there("_" + port + "._tcp." + r.app + ".marathon.containerip." + r.view)
+			there("_" + port + "._" + r.app + "._tcp.marathon.containerip." + r.view)
 		}
 		for _, port := range r.outside {
 			there("_" + port + "._tcp." + r.app + ".marathon.agentip." + r.view)
+			there("_" + port + "._" + r.app + "._tcp.marathon.agentip." + r.view)
 		}
 	}
 	if r.onAgent && r.container != "pod" {

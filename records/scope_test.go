@@ -74,6 +74,42 @@ func TestScope(t *testing.T) {
 		{"a mapping of port 0", []func(*state.Task){http(80, "", ""), onNetworks(dcos), func(t *state.Task) {
 			t.Container.Networks[0].Mappings = []state.PortMapping{{HostPort: 0, ContainerPort: 80}}
 		}}, []string{"SRV 0 1 80 " + own}, nil},
+		{"mappings of one container port by each protocol", []func(*state.Task){
+			discovered(state.DiscoveryPort{Number: 53, Name: "http", Protocol: "tcp,udp", Scope: "container", Network: "dcos"}), onNetworks(dcos), func(t *state.Task) {
+				t.Container.Networks[0].Mappings = []state.PortMapping{{HostPort: 31000, ContainerPort: 53, Protocol: "tcp"}, {HostPort: 31001, ContainerPort: 53, Protocol: "UDP"}}
+			}}, []string{"SRV 0 1 53 web-e844k-s0.marathon.dcos.network.mesos."}, map[string][]string{
+			"_http._web._tcp.marathon.slave.mesos":         {"SRV 0 1 31000 " + onAgent},
+			"_http._web._udp.marathon.slave.mesos":         {"SRV 0 1 31001 " + onAgent},
+			"_http._udp.web.marathon.containerip." + views: {"SRV 0 1 53 web-e844k-s0.marathon.dcos.network.mesos."},
+			"web.marathon.mesos":                           {"A 10.0.0.10"},
+		}},
+		{"a mapping of the other protocol alone", []func(*state.Task){
+			discovered(state.DiscoveryPort{Number: 53, Name: "http", Protocol: "udp"}), onNetworks(dcos), func(t *state.Task) {
+				t.Container.Networks[0].Mappings = []state.PortMapping{{HostPort: 31000, ContainerPort: 53}}
+			}}, nil, map[string][]string{
+			"_http._udp.web.marathon.mesos":        {"SRV 0 1 53 " + own},
+			"_http._web._udp.marathon.slave.mesos": nil,
+			"web.marathon.autoip." + views:         {"A 9.0.0.1"},
+		}},
+		{"mappings of one port of the agent by each protocol", []func(*state.Task){
+			discovered(state.DiscoveryPort{Number: 31000, Name: "http", Protocol: "tcp,udp", Scope: "host"}), onNetworks(dcos), func(t *state.Task) {
+				t.Container.Networks[0].Mappings = []state.PortMapping{{HostPort: 31000, ContainerPort: 80, Protocol: "tcp"}, {HostPort: 31000, ContainerPort: 53, Protocol: "udp"}}
+			}}, []string{"SRV 0 1 31000 " + onAgent}, map[string][]string{
+			"_http._tcp.web.marathon.containerip." + views: {"SRV 0 1 80 web-e844k-s0.marathon.containerip.mesos."},
+			"_http._udp.web.marathon.containerip." + views: {"SRV 0 1 53 web-e844k-s0.marathon.containerip.mesos."},
+		}},
+		{"a protocol that is none of IP's", []func(*state.Task){
+			discovered(state.DiscoveryPort{Number: 80, Name: "http", Protocol: "https"}), onNetworks(dcos), func(t *state.Task) {
+				t.Container.Networks[0].Mappings = []state.PortMapping{{HostPort: 31000, ContainerPort: 80, Protocol: "tcp"}}
+			}}, nil, map[string][]string{"_http._https.web.marathon.mesos": {"SRV 0 1 31000 " + own}}},
+		{"one port on two networks, and a mapping into one", []func(*state.Task){http(80, "container", "dcos"), onNetworks(dcos, storage), func(t *state.Task) {
+			t.Addresses.Networks[1].Mappings = []state.PortMapping{{HostPort: 31000, ContainerPort: 80}}
+		}}, []string{"SRV 0 1 80 web-e844k-s0.marathon.dcos.network.mesos."},
+			map[string][]string{"_http._web._tcp.marathon.slave.mesos": nil}},
+		{"host scope that leads into one of two networks", []func(*state.Task){http(31000, "host", ""), onNetworks(dcos, storage), func(t *state.Task) {
+			t.Addresses.Networks[1].Mappings = []state.PortMapping{{HostPort: 31000, ContainerPort: 80}}
+		}}, []string{"SRV 0 1 31000 " + onAgent},
+			map[string][]string{"_http._tcp.web.marathon.containerip." + views: {"SRV 0 1 80 web-e844k-s0.marathon.storage.network.mesos."}}},
 		{"a bridge that an old master says nothing of", []func(*state.Task){http(31000, "", ""), func(t *state.Task) {
 			t.Ports = []state.PortRange{{First: 31000, Last: 31000}}
 		}}, []string{"SRV 0 1 31000 " + own}, map[string][]string{"web.marathon.mesos": {"A 10.0.0.10"}, "web.marathon.containerip." + views: {"A 192.168.0.1"}}},
@@ -145,8 +181,14 @@ func TestStatesThatArePublished(t *testing.T) {
 		c.put(app("1", "web", "192.168.0.1", in("TASK_STARTING")), app("2", "web", "192.168.0.2"), app("3", "web", "192.168.0.3", in("TASK_KILLING")))
 		c.owns("web.marathon.mesos", tc.want...)
 	}
+	// Docker's executor tells of the agent's address before there is a container.
+	o := defaults()
+	o.States = []string{"TASK_STARTING"}
+	c := newCluster(t, o)
+	c.put(app("1", "web", "10.0.0.10", in("TASK_STARTING"), func(t *state.Task) { t.Container = &state.Container{DockerNetwork: "USER"} }))
+	c.owns("web.marathon.containerip." + views)
 	// A task that is being killed leaves at once.
-	c := newCluster(t, defaults())
+	c = newCluster(t, defaults())
 	c.put(app("1", "web", "192.168.0.1"), app("2", "web", "192.168.0.2"))
 	c.put(app("1", "web", "192.168.0.1", in("TASK_KILLING")))
 	c.owns("web.marathon.mesos", "A 192.168.0.2")

@@ -1,27 +1,11 @@
 package records
 
 import (
-	"net/netip"
 	"slices"
 	"strings"
 
 	"toponym/state"
 )
-
-// spot is where a port can be connected to: a name and a number. It has no
-// target where nothing can connect.
-type spot struct {
-	target Name
-	port   uint16
-}
-
-// spots are where one port can be connected to, by who asks.
-type spots struct {
-	tasks     spot // under F.D
-	agent     spot // under F.slave.D and agentip
-	container spot // under containerip
-	auto      spot // under autoip
-}
 
 // services makes the SRV records of the prefix that is set.
 func (m *maker) services(o owner, s *suffixes, domain, views bool) {
@@ -75,9 +59,8 @@ func (m *maker) announce(t *state.Task) {
 		if !m.shows(t, p) {
 			continue
 		}
-		port, _, _ := m.at.sides(p)
 		for _, proto := range m.protocols(p.Protocol) {
-			m.announced = append(m.announced, service{port, proto})
+			m.announced = append(m.announced, service{m.at.sides(p, proto).agent, proto})
 		}
 	}
 }
@@ -157,7 +140,7 @@ func (m *maker) viewResources(o owner, s *suffixes, proto string) {
 	var inner Name
 	if !p.isolated {
 		inner = m.ownTarget(o, s, p.reported, "")
-	} else if len(p.ownPorts) > 0 || len(p.mappings) > 0 {
+	} else if len(p.ownPorts) > 0 {
 		inner = m.ownTarget(o, s, p.own, "")
 	}
 	for i := range s.views {
@@ -167,8 +150,9 @@ func (m *maker) viewResources(o owner, s *suffixes, proto string) {
 			m.plain(t, m.onAgent, r, v[viewAuto], proto)
 			if !p.isolated {
 				m.plain(t, inner, r, v[viewContainer], proto)
-			} else if n, ok := p.byHost(r.First); ok { // mapped ports are ranges of one
-				m.plain(t, inner, state.PortRange{First: n, Last: n}, v[viewContainer], proto)
+			} else if by := p.byHost(r.First, proto); by != nil { // mapped ports are ranges of one
+				addrs, network := p.inward(by, t)
+				m.plain(t, m.ownTarget(o, s, addrs, network), state.PortRange{First: by.ContainerPort, Last: by.ContainerPort}, v[viewContainer], proto)
 			}
 		}
 		for _, r := range p.ownPorts {
@@ -181,9 +165,12 @@ func (m *maker) viewResources(o owner, s *suffixes, proto string) {
 // port makes the records of one port of the DiscoveryInfo.
 func (m *maker) port(o owner, s *suffixes, p *state.DiscoveryPort, domain, views bool) {
 	t := o.task
-	at := m.spots(o, s, p, views)
+	var at spots
 	name := m.o.Rule.Label(p.Name)
-	for _, proto := range m.protocols(p.Protocol) {
+	for i, proto := range m.protocols(p.Protocol) {
+		if i == 0 || p.Protocol != "" && len(m.at.mappings) > 0 { // else it is the same for all
+			at = m.spots(o, s, p, proto, views)
+		}
 		if domain {
 			m.single(t, at.tasks, s.tasks, proto)
 			m.single(t, at.agent, s.slave, proto)
@@ -201,6 +188,7 @@ func (m *maker) port(o owner, s *suffixes, p *state.DiscoveryPort, domain, views
 			for i, where := range [allViews]spot{at.agent, at.container, at.auto} {
 				m.single(t, where, v[i], proto)
 				if name != "" {
+					m.named(t, where, v[i], name, proto)
 					m.rfc2782(t, where, v[i], name, proto)
 				}
 			}
@@ -228,75 +216,4 @@ func (m *maker) protocols(protocol string) []string {
 		return bothProtocols[:]
 	}
 	return list
-}
-
-// spots finds where a port of the DiscoveryInfo can be connected to.
-func (m *maker) spots(o owner, s *suffixes, p *state.DiscoveryPort, views bool) (at spots) {
-	agent, own, onAgent := m.at.sides(p)
-	if agent != 0 && m.onAgent != "" {
-		at.agent = spot{m.onAgent, agent}
-	}
-	compat := m.o.Scope == ScopeCompat
-	if own != 0 && (views || !onAgent && !compat) {
-		addrs, network := m.at.reported, ""
-		if m.at.isolated {
-			addrs, network = m.at.inside(o.task, p.Network)
-		}
-		if target := m.ownTarget(o, s, addrs, network); target != "" {
-			at.container = spot{target, own}
-		}
-	}
-	at.auto = at.container
-	if onAgent || at.auto.target == "" {
-		at.auto = at.agent
-	}
-	if onAgent && p.Scope == "" && at.agent.target != "" && sameAddrs(m.at.addrs, o.agent.Addrs) {
-		// Both names are as good. This is the one that Mesos-DNS gives.
-		at.auto.target = m.onTask
-	}
-	at.tasks = at.auto
-	if compat {
-		at.tasks = spot{m.onTask, p.Number}
-		if m.onAgent != "" {
-			at.agent = spot{m.onAgent, p.Number}
-		}
-	}
-	if at.tasks.target == "" && m.explain {
-		m.sink.omit(Omission{Task: o.task.Key, What: p.Name, Reason: errNowhere})
-	}
-	return at
-}
-
-// ownTarget is a name of the task alone that has exactly the given addresses of
-// its own. It is made where there is none: T-H-S.F.<network>.network.D, or
-// T-H-S.F.containerip.D.
-func (m *maker) ownTarget(o owner, s *suffixes, addrs []netip.Addr, network string) Name {
-	switch {
-	case len(addrs) == 0:
-		return ""
-	case sameAddrs(addrs, m.at.addrs):
-		return m.onTask
-	case sameAddrs(addrs, o.agent.Addrs):
-		return m.onAgent
-	}
-	var b []byte
-	var err error
-	if network != "" {
-		b, err = m.networkName(m.canonical, s, network)
-	} else if joined, ok := m.join(m.canonical, s.inside); ok && s.inside != "" {
-		b = joined
-	} else {
-		err = ErrNameLength
-	}
-	if err != nil {
-		m.sink.omit(Omission{Task: o.task.Key, What: network, Reason: err})
-		return ""
-	}
-	target := m.sink.target(b)
-	if !slices.Contains(m.made, target) {
-		m.made = append(m.made, target)
-		m.from = origin{source: m.at.source}
-		m.addrsAt([]byte(target), addrs)
-	}
-	return target
 }

@@ -161,6 +161,7 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 	oldLeader, oldMasters, hadMasters := s.leader, s.masters, s.hasMasters
 	if d.Masters {
 		s.leader, s.masters, s.hasMasters = c.Leader(), c.Masters(), true
+		s.maker.itself()
 		s.maker.masters(s.leader, s.masters)
 	}
 
@@ -175,6 +176,7 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 		s.maker.agent(a)
 	}
 	if d.Masters && hadMasters {
+		s.maker.itself()
 		s.maker.masters(oldLeader, oldMasters)
 	}
 

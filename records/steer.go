@@ -22,7 +22,7 @@ const (
 
 // What can be wrong with these labels.
 var (
-	errTTL       = fmt.Errorf("is no whole number from 1 to %d", math.MaxInt32)
+	errTTL       = fmt.Errorf("is no whole number from 0 to %d", math.MaxInt32)
 	errUint16    = fmt.Errorf("is no whole number from 0 to %d", math.MaxUint16)
 	errAlias     = errors.New("is no label of a name: letters, digits and hyphens")
 	errAliasHash = errors.New("has the form of a name that belongs to one task alone")
@@ -37,7 +37,7 @@ const maxAliases = 8
 // steering is what the labels say. Weight and priority are those of the options
 // where no label says something.
 type steering struct {
-	ttl              uint32 // in seconds; 0: no wish
+	ttl              uint32 // in seconds, or ZeroTTL; 0: no wish
 	weight, priority uint16
 }
 
@@ -50,11 +50,13 @@ func (m *maker) steer(t *state.Task, labels []state.Label, s steering, ofPort bo
 		case slices.ContainsFunc(labels[:i], func(o state.Label) bool { return o.Key == l.Key }) && known(l.Key):
 			err = errTwice
 		case l.Key == labelTTL:
-			err = number(&s.ttl, l.Value, 1, math.MaxInt32, errTTL)
+			if err = number(&s.ttl, l.Value, math.MaxInt32, errTTL); err == nil && s.ttl == 0 {
+				s.ttl = ZeroTTL
+			}
 		case l.Key == labelWeight:
-			err = number(&s.weight, l.Value, 0, math.MaxUint16, errUint16)
+			err = number(&s.weight, l.Value, math.MaxUint16, errUint16)
 		case l.Key == labelPriority:
-			err = number(&s.priority, l.Value, 0, math.MaxUint16, errUint16)
+			err = number(&s.priority, l.Value, math.MaxUint16, errUint16)
 		case l.Key == labelAlias && ofPort:
 			err = errPortAlias
 		}
@@ -69,9 +71,9 @@ func known(key string) bool {
 	return key == labelTTL || key == labelWeight || key == labelPriority || key == labelAlias
 }
 
-func number[T uint16 | uint32](to *T, value string, lowest, highest uint64, fault error) error {
+func number[T uint16 | uint32](to *T, value string, highest uint64, fault error) error {
 	n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 64)
-	if err != nil || n < lowest || n > highest {
+	if err != nil || n > highest {
 		return fault
 	}
 	*to = T(n)

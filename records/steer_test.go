@@ -35,6 +35,10 @@ func TestLabelsSteerRecords(t *testing.T) {
 		t.Errorf("changed: %v", c.changes.Names)
 	}
 	c.owns("web.marathon.mesos", "A 192.168.0.1", "A 192.168.0.2", "TTL 30")
+	// No TTL is as short as none at all.
+	c.put(app("web.2", "web", "192.168.0.2", labelled("DNS_TTL", "0")))
+	c.owns("web.marathon.mesos", "A 192.168.0.1", "A 192.168.0.2", "TTL 0")
+	c.put(app("web.2", "web", "192.168.0.2"))
 	c.drop("web.1")
 	c.apply().owns("web.marathon.mesos", "A 192.168.0.2")
 }
@@ -53,8 +57,7 @@ func TestAPortHasOneRecord(t *testing.T) {
 
 func TestBadLabelsAreToldOfAndIgnored(t *testing.T) {
 	for _, tc := range []struct{ key, value, want string }{
-		{"DNS_TTL", "soon", `label DNS_TTL: "soon" is no whole number from 1 to 2147483647`},
-		{"DNS_TTL", "0", `"0" is no whole number`},
+		{"DNS_TTL", "soon", `label DNS_TTL: "soon" is no whole number from 0 to 2147483647`},
 		{"DNS_TTL", "-1", `"-1" is no whole number`},
 		{"DNS_TTL", "99999999999999999999", "is no whole number"},
 		{"DNS_WEIGHT", "65536", "is no whole number from 0 to 65535"},

@@ -2,7 +2,7 @@ package records
 
 // wish is a TTL that labels ask for at a name, and how many times.
 type wish struct {
-	seconds uint32
+	seconds uint32 // or ZeroTTL
 	count   uint32
 }
 
@@ -46,7 +46,9 @@ func (s *Set) unwish(name Name, seconds uint32) (shortest uint32) {
 func shortestOf(list []wish) uint32 {
 	least := list[0].seconds
 	for _, w := range list[1:] {
-		least = min(least, w.seconds)
+		if Seconds(w.seconds) < Seconds(least) {
+			least = w.seconds
+		}
 	}
 	return least
 }

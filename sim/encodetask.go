@@ -106,6 +106,13 @@ func (e *encoder) addresses(addresses []netip.Prefix) {
 
 func (e *encoder) requestedNetwork(n *NetworkInfo) {
 	e.open('{')
+	if n.AsksIPv4 {
+		e.openKey("ip_addresses", '[')
+		e.open('{')
+		e.stringField("protocol", "IPv4")
+		e.close('}')
+		e.close(']')
+	}
 	e.optionalField("name", n.Name)
 	e.labelsObject(n.Labels)
 	e.portMappings(n.PortMappings)

@@ -43,6 +43,9 @@ func marathonContainer(c *marathon.TaskContainer) *Container {
 		return nil
 	}
 	out := &Container{Type: c.Type, Image: c.Image, Cached: c.Cached, Networks: marathonNetworks(c.Networks)}
+	for i := range out.Networks {
+		out.Networks[i].AsksIPv4 = c.Docker == nil
+	}
 	for _, v := range c.Volumes {
 		out.Volumes = append(out.Volumes, Volume{v.Mode, v.ContainerPath, v.HostPath})
 	}

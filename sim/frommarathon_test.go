@@ -21,7 +21,7 @@ func TestFromMarathon(t *testing.T) {
 		"bridge.1.4": `{"resources":"[31000-31000]","container":{"type":"DOCKER","network":"BRIDGE","mappings":[{"container_port":80,"host_port":31000,"protocol":"tcp"}],"networks":null},
 			"discovery":{"name":"cart.store","visibility":"FRAMEWORK","ports":[
 			{"name":"web","number":31000,"protocol":"tcp","labels":{"labels":[{"key":"network-scope","value":"host"}]}}]}}`,
-		"bridge-mesos": `{"resources":"[31000-31001]","container":{"type":"MESOS","network":"","mappings":null,"networks":[{"name":"mesos-bridge","port_mappings":[
+		"bridge-mesos": `{"resources":"[31000-31001]","container":{"type":"MESOS","network":"","mappings":null,"networks":[{"ip_addresses":[{"protocol":"IPv4"}],"name":"mesos-bridge","port_mappings":[
 			{"container_port":25,"host_port":31000,"protocol":"tcp"},{"container_port":53,"host_port":31001,"protocol":"tcp"},{"container_port":53,"host_port":31001,"protocol":"udp"}]}]},
 			"discovery":{"name":"mail.store","visibility":"FRAMEWORK","ports":[
 			{"name":"smtp","number":31000,"protocol":"tcp","labels":{"labels":[{"key":"network-scope","value":"host"}]}},

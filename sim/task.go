@@ -90,6 +90,9 @@ type NetworkInfo struct {
 	// ("fd01:b::2/64") but not for IPv4; a full length is never shown.
 	Addresses    []netip.Prefix
 	PortMappings []PortMapping
+	// AsksIPv4 is set where a framework asks for any address of IPv4, as
+	// Marathon does for the Mesos containerizer. It is not of a status.
+	AsksIPv4 bool
 }
 
 // PortMapping leads from a host port to a container port.

@@ -71,7 +71,7 @@ func (c *Cluster) update(s *Status) Delta {
 	}
 	t := *known
 	t.State, t.Health = s.State, s.Health
-	if !s.Addresses.Empty() {
+	if !s.Addresses.Empty() || known.State == Starting && s.State == Running {
 		t.Addresses = s.Addresses
 	}
 	return c.putTask(&t)

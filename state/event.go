@@ -41,8 +41,9 @@ type Status struct {
 	AgentID string // empty where the update does not say it
 	State   string // the newest, which may be newer than the status itself
 	Health  Health
-	// Addresses are those of a running task. Empty ones take nothing away: a
-	// status may report health alone.
+	// Addresses are those of a task that runs or is starting. Empty ones take
+	// nothing away, as a status may report health alone, but for those of the
+	// time before the task ran.
 	Addresses Addresses
 }
 

@@ -19,6 +19,7 @@ func TestEvents(t *testing.T) {
 		return &c
 	}
 	t1 := key("F0", "t1")
+	starting := with(func(t *Task) { t.Key, t.State = key("F0", "t7"), Starting })
 	tests := []struct {
 		what  string
 		e     Event
@@ -38,6 +39,7 @@ func TestEvents(t *testing.T) {
 		{"the same again", Event{Status: &Status{Task: t1, State: Running}}, Delta{}, known},
 		{"other addresses", Event{Status: &Status{Task: t1, State: Running, Addresses: Addresses{Docker: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}}},
 			Delta{Tasks: []TaskKey{t1}}, with(func(t *Task) { t.Addresses = Addresses{Docker: []netip.Addr{netip.MustParseAddr("10.0.0.1")}} })},
+		{"it runs, and that is all that is known of it", Event{Status: &Status{Task: key("F0", "t7"), State: Running}}, Delta{Tasks: []TaskKey{key("F0", "t7")}}, known},
 		{"it is being killed", Event{Status: &Status{Task: t1, State: "TASK_KILLING"}}, Delta{Tasks: []TaskKey{t1}}, with(func(t *Task) { t.State = "TASK_KILLING" })},
 		{"its agent is away", Event{Status: &Status{Task: t1, State: "TASK_UNREACHABLE"}}, Delta{Tasks: []TaskKey{t1}}, nil},
 		{"of a task of that id elsewhere", Event{Status: &Status{Task: t1, AgentID: "S1", State: "TASK_LOST"}}, Delta{}, known},
@@ -56,12 +58,16 @@ func TestEvents(t *testing.T) {
 	for _, tt := range tests {
 		s := base()
 		s.Tasks[0] = known
+		s.Tasks = append(s.Tasks, starting)
 		c := clusterOf(s)
 		if got := c.Apply(tt.e); !reflect.DeepEqual(got, tt.want) {
 			t.Errorf("%s: delta %+v, want %+v", tt.what, got, tt.want)
 		}
 		if got := c.Task(t1); (got == nil) != (tt.after == nil) || got != nil && !got.Equal(tt.after) {
 			t.Errorf("%s: the task is %+v, want %+v", tt.what, got, tt.after)
+		}
+		if got := c.Task(starting.Key); got == nil || got.Addresses.Empty() != (got.State == Running) {
+			t.Errorf("%s: the starting task is %+v", tt.what, got)
 		}
 	}
 }

@@ -26,8 +26,12 @@ type Task struct {
 // Running reports whether the task's state is TASK_RUNNING.
 func (t *Task) Running() bool { return t.State == Running }
 
-// Running is the state of a task that gets names.
-const Running = "TASK_RUNNING"
+// Running is the state of a task that gets names. Starting comes before it, and
+// has names where the settings ask for that.
+const (
+	Running  = "TASK_RUNNING"
+	Starting = "TASK_STARTING"
+)
 
 // Ended reports whether the task's state is one after which a master no longer
 // lists it among the tasks of its framework: it is over, or its agent is away.
@@ -95,7 +99,9 @@ type Container struct {
 // Addresses are a task's own addresses by where the task status says them,
 // each list in the order of the status and without repetitions. They come
 // from the newest TASK_RUNNING status that carries an address, so that a
-// status which only reports health does not take them away.
+// status which only reports health does not take them away. Before a task runs
+// they come from its TASK_STARTING status; what that says is not believed of one
+// that runs, as Docker's executor tells of the agent's address at first.
 type Addresses struct {
 	NetInfo []netip.Addr // container_status.network_infos, all of them
 	// Networks are the same by network, for those that have a name or port

@@ -125,7 +125,7 @@ func (z *Zone) node(name records.Name, d *records.Data, origin uint16) *Node {
 // dataTTL is the TTL of data in an origin.
 func (z *Zone) dataTTL(d *records.Data, origin uint16) uint32 {
 	if d.TTL != 0 {
-		return d.TTL
+		return records.Seconds(d.TTL)
 	}
 	return z.origins[origin].ttl
 }

@@ -248,3 +248,13 @@ func TestStore(t *testing.T) {
 		t.Error("not the second zone")
 	}
 }
+
+func TestTTLThatLabelsAskFor(t *testing.T) {
+	for _, tc := range []struct{ label, want uint32 }{{0, 60}, {5, 5}, {records.ZeroTTL, 0}} {
+		z := Compile(testSet(), testOptions(), 1)
+		n := z.node(name("web.mesos"), &records.Data{A: [][4]byte{{10, 0, 0, 1}}, TTL: tc.label}, 0)
+		if got := n.TTLOf(dns.TypeA); got != tc.want {
+			t.Errorf("%d: TTL %d, want %d", tc.label, got, tc.want)
+		}
+	}
+}

@@ -161,6 +161,15 @@ var expected = map[string]string{
 		pod-on-bridge.marathon.mesos                   A   10.0.0.1
 		pod-on-bridge.marathon.containerip.D           A   172.31.254.2
 		_http._tcp.pod-on-bridge.marathon.mesos        SRV 31000 pod-on-bridge-{0}.marathon.slave.mesos`,
+	// The protocol of an endpoint can be any name; Marathon's examples have "http".
+	"documented": `
+		simple-pod.marathon.mesos                      A   9.128.0.2
+		simple-pod.marathon.mesos                      A   10.0.0.1
+		_web._http.simple-pod.marathon.mesos           SRV 80 simple-pod-{0}.marathon.mesos
+		_web._simple-pod._http.marathon.mesos          SRV 80 simple-pod-{0}.marathon.mesos
+		_admin._http.simple-pod.marathon.mesos         SRV 31000 simple-pod-{1}.marathon.slave.mesos
+		_admin._https.simple-pod.marathon.mesos        SRV 31000 simple-pod-{1}.marathon.slave.mesos
+		_admin._https.simple-pod.marathon.containerip.D SRV 8080 simple-pod-{1}.marathon.containerip.mesos`,
 	"store": `
 		store.marathon.first.network.mesos             A   10.128.0.2
 		store.marathon.first.network.mesos             A   10.128.1.2

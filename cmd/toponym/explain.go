@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"toponym/api"
 	"toponym/records"
 )
 
@@ -43,7 +44,7 @@ func explain(ctx context.Context, args []string, env environment) int {
 	if name == "" && len(rest) > 0 {
 		name, rest = rest[0], rest[1:]
 	}
-	if name == "" || len(rest) > 0 {
+	if strings.Trim(name, ".") == "" || len(rest) > 0 {
 		fmt.Fprintln(env.stderr, "toponym explain: one name is wanted, for example: toponym explain web.marathon.mesos")
 		return statusUsage
 	}
@@ -56,20 +57,24 @@ func explain(ctx context.Context, args []string, env environment) int {
 	return statusOK
 }
 
-func fetchExplanation(ctx context.Context, server, name string) (x records.Explanation, err error) {
+func fetchExplanation(ctx context.Context, server, name string) (x api.Explanation, err error) {
 	base, err := url.Parse(server)
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
 		return x, fmt.Errorf("-server %q is not the address of a server: want for example http://127.0.0.1:8123", server)
 	}
 	ctx, cancel := context.WithTimeout(ctx, explainTimeout)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, base.JoinPath("v1", "explain", name).String(), nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, base.JoinPath("v1", "explain").String()+"/"+url.PathEscape(name), nil)
 	if err != nil {
 		return x, err
 	}
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return x, err
+		var what *url.Error
+		if errors.As(err, &what) {
+			err = what.Err
+		}
+		return x, fmt.Errorf("no server answers at %s: %w; -server says where its HTTP side is", server, err)
 	}
 	defer response.Body.Close()
 	body := io.LimitReader(response.Body, maxExplanation)
@@ -84,13 +89,26 @@ func fetchExplanation(ctx context.Context, server, name string) (x records.Expla
 	return x, nil
 }
 
-func printExplanation(w io.Writer, x records.Explanation) {
+// answerTexts say what is answered for a name without records.
+var answerTexts = map[string]string{
+	api.AnswerEmpty:   "has no records: it is there because names below it are",
+	api.AnswerNoName:  "does not exist, and is answered so (NXDOMAIN)",
+	api.AnswerNotOurs: "is in none of the server's zones, so it is forwarded or refused",
+}
+
+func printExplanation(w io.Writer, x api.Explanation) {
 	fmt.Fprintln(w, x.Name)
-	if len(x.Records) == 0 {
-		fmt.Fprintln(w, "  has no records of tasks, frameworks, agents or masters")
+	if x.AnswersAs != "" {
+		fmt.Fprintf(w, "  is answered as %s, by an alias\n", x.AnswersAs)
 	}
-	if x.TTL != 0 {
-		fmt.Fprintf(w, "  TTL %d, by a label\n", x.TTL)
+	if text := answerTexts[x.Answer]; text != "" {
+		fmt.Fprintln(w, " ", text)
+	}
+	for _, zone := range x.Zones {
+		fmt.Fprintf(w, "      zone %s\n", zone)
+	}
+	if x.TTL != nil {
+		fmt.Fprintf(w, "  TTL %d, by a label\n", *x.TTL)
 	}
 	for _, r := range x.Records {
 		fmt.Fprintf(w, "  %s %s\n", r.Type, r.Data)
@@ -127,6 +145,12 @@ func ownerText(o records.ExplainedOwner) string {
 		return fmt.Sprintf("framework %s (%s)", plain(o.FrameworkName), plain(o.Framework))
 	case "agent":
 		return "agent " + plain(o.Agent)
+	case "server":
+		return "the name server itself"
+	case api.KindFile:
+		return "a file of staticZones"
+	case api.KindZone:
+		return "the zone itself"
 	}
 	return "the masters"
 }

@@ -1,16 +1,16 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"toponym/api"
 	"toponym/config"
 	"toponym/records"
+	"toponym/zone"
 )
 
 func TestExplain(t *testing.T) {
@@ -27,11 +27,11 @@ func TestExplain(t *testing.T) {
 		case strings.HasSuffix(r.URL.Path, "gone"):
 			http.NotFound(w, r)
 		default:
-			_ = json.NewEncoder(w).Encode(records.Explanation{Name: "web.marathon.mesos.", TTL: 5,
+			_ = json.NewEncoder(w).Encode(api.Explanation{Answer: api.AnswerRecords, Explanation: records.Explanation{Name: "web.marathon.mesos.", TTL: new(uint32(5)),
 				Records: []records.ExplainedRecord{{Type: "A", Data: "10.0.0.1", Owners: []records.ExplainedOwner{web, {Kind: "agent", Agent: "a-S1"}}}},
 				LeftOut: []records.ExplainedAbsent{{ExplainedOwner: web, Type: "A", Data: "10.0.0.2", Reason: "it is unhealthy"},
 					{ExplainedOwner: web, What: "DNS_TTL=x", Reason: "is no number"}},
-			})
+			}})
 		}
 	}))
 	defer server.Close()
@@ -59,7 +59,9 @@ func TestExplain(t *testing.T) {
 		stderr string
 	}{
 		{nil, statusUsage, "one name is wanted"},
+		{[]string{"."}, statusUsage, "one name is wanted"},
 		{[]string{"a", "b"}, statusUsage, "one name is wanted"},
+		{[]string{"a", "-server", "http://127.0.0.1:1"}, statusFailed, "no server answers at http://127.0.0.1:1"},
 		{[]string{"a", "-colour"}, statusUsage, "-colour"},
 		{[]string{"-help"}, statusOK, "-server"},
 		{[]string{"bad..name", "-server", server.URL}, statusFailed, "no name"},
@@ -78,16 +80,52 @@ func TestExplain(t *testing.T) {
 func TestExplainOfAServer(t *testing.T) {
 	p, _ := testPipeline(t)
 	p.event(snapshot(task("web.1", "web", "192.168.0.1")))
-	x, ok := apiOptions(config.Defaults(), p, nil).Explain(records.MustParseName("web.marathon.mesos")).(records.Explanation)
-	if !ok || len(x.Records) != 1 || x.Records[0].Owners[0].Task != "web.1" {
+	x := apiOptions(config.Defaults(), p, nil).Explain(records.MustParseName("web.marathon.mesos"))
+	if len(x.Records) != 1 || x.Records[0].Owners[0].Task != "web.1" {
 		t.Errorf("%+v", x)
 	}
-	var b bytes.Buffer
-	printExplanation(&b, p.set.Explain(records.MustParseName("no.mesos")))
-	if !strings.Contains(b.String(), "has no records") {
-		t.Error(b.String())
+}
+
+// Whatever a name gives is explained, also where it is not the cluster's.
+func TestExplainEveryName(t *testing.T) {
+	c := config.Defaults()
+	c.StaticZones = []string{"db.zone"}
+	p, _ := testPipelineOf(t, c)
+	static, err := zone.ReadStatic([]zone.MasterFile{{Name: "db.zone", Text: []byte(`
+db.marathon.mesos.   60 A   10.20.0.5
+web.marathon.mesos.  60 A   10.20.0.6
+spartan.             60 SOA ns1.mesos. root.ns1.mesos. 1 60 600 86400 60
+spartan.             60 NS  ns1.mesos.
+`)}}, p.o)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, err := fetchExplanation(context.Background(), "http://127.0.0.1:1", "a"); err == nil {
-		t.Error("nobody answers there")
+	p.static(static)
+	p.event(snapshot(task("web.1", "web", "192.168.0.1")))
+	server := httptest.NewServer(api.New(apiOptions(c, p, nil)).Handler())
+	defer server.Close()
+
+	const owner = "      task web (web.1) of framework marathon (f) on agent x-S0; from auto, which is netinfo here\n"
+	web := "  A 192.168.0.1\n" + owner + "  A 10.20.0.6\n      a file of staticZones\n"
+	for _, tc := range []struct{ name, want string }{
+		{"WEB.marathon.mesos.", "web.marathon.mesos.\n" + web},
+		{"web.marathon.mesos.thisdcos.directory", "web.marathon.mesos.thisdcos.directory.\n  is answered as web.marathon.mesos., by an alias\n" + web},
+		{"web.marathon.autoip.dcos.thisdcos.global", "web.marathon.autoip.dcos.thisdcos.global.\n" +
+			"  is answered as web.marathon.autoip.dcos.thisdcos.directory., by an alias\n  A 192.168.0.1\n" + owner},
+		{"no.marathon.mesos.thisdcos.directory", "no.marathon.mesos.thisdcos.directory.\n" +
+			"  is answered as no.marathon.mesos., by an alias\n  does not exist, and is answered so (NXDOMAIN)\n"},
+		{"db.marathon.mesos", "db.marathon.mesos.\n  A 10.20.0.5\n      a file of staticZones\n"},
+		{"spartan", "spartan.\n  SOA ns1.mesos. root.ns1.mesos. 1700000000 60 600 86400 60\n      a file of staticZones\n  NS ns1.mesos.\n      a file of staticZones\n"},
+		{"mesos", "mesos.\n  SOA ns1.mesos. root.ns1.mesos. 1700000000 60 600 86400 60\n      the zone itself\n  NS ns1.mesos.\n      the zone itself\n"},
+		{"slave.mesos", "slave.mesos.\n  A 10.0.0.2\n      agent x-S0; from host\n"},
+		{"marathon.slave.mesos", "marathon.slave.mesos.\n  has no records: it is there because names below it are\n"},
+		{"no.mesos", "no.mesos.\n  does not exist, and is answered so (NXDOMAIN)\n"},
+		{"web.example.com", "web.example.com.\n  is in none of the server's zones, so it is forwarded or refused\n" +
+			"      zone dcos.thisdcos.directory.\n      zone mesos.\n      zone spartan.\n"},
+	} {
+		got := runWith(t, "explain", tc.name, "-server", server.URL)
+		if got.status != statusOK || got.stdout != tc.want {
+			t.Errorf("status %d: %s%s\nwant %s", got.status, got.stdout, got.stderr, tc.want)
+		}
 	}
 }

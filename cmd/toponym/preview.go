@@ -25,8 +25,8 @@ const maxDefinition = 4 << 20
 
 const previewAbout = `toponym preview FILE says which names and records the instances of a Marathon app would get.
 
-FILE is an app definition or a group of them, in the form of Marathon 1.4 or 1.5, or a pod; - reads it from the input. Addresses,
-ports and task ids are examples. What is wrong with a definition is said as Marathon says it, with exit status 1.`
+FILE is an app definition, a group or a list of them, in the form of Marathon 1.4 or 1.5, or a pod, also as Marathon gives them
+(GET /v2/apps, /v2/groups, /v2/pods); - reads it from the input. Addresses, ports and task ids are examples. What is wrong with a definition is said as Marathon says it, with exit status 1.`
 
 // previewFlags are the flags of the command.
 type previewFlags struct {
@@ -95,7 +95,10 @@ func runPreview(file string, o previewFlags, env environment) error {
 		return err
 	}
 	settings := marathon.Settings{DefaultNetworkName: o.defaultNetwork}
-	apps, err := parseDefinition(data, settings)
+	apps, typos, err := parseDefinitions(data, settings)
+	for _, t := range typos {
+		fmt.Fprintf(env.stderr, "warning: %s: %v\n", file, t)
+	}
 	if err != nil {
 		return complain(file, err, o.json, env)
 	}
@@ -112,18 +115,6 @@ func runPreview(file string, o previewFlags, env environment) error {
 		return writeJSON(env.stdout, map[string]any{"apps": shown})
 	}
 	return writePreviews(env.stdout, shown, o.names)
-}
-
-// parseDefinition reads a group, a pod or an app, by what it has.
-func parseDefinition(data []byte, s marathon.Settings) ([]*marathon.App, error) {
-	if apps, ok, err := marathon.ParseGroup(data, s); ok || err != nil {
-		return apps, err
-	}
-	a, ok, err := marathon.ParsePod(data, s)
-	if !ok && err == nil {
-		a, err = marathon.Parse(data, s)
-	}
-	return []*marathon.App{a}, err
 }
 
 // previewOptions are those of the server that the settings are for.

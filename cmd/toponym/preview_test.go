@@ -206,6 +206,61 @@ func TestPreviewWithSettings(t *testing.T) {
 	}
 }
 
+// What Marathon takes and gives in one piece are definitions, too.
+func TestPreviewOfLists(t *testing.T) {
+	const a, b, pod = `{"id": "/a", "cmd": "x", "tasksRunning": 1}`, `{"id": "/shop/b", "cmd": "x"}`,
+		`{"id": "/p", "networks": [{"mode": "host"}], "containers": [{"name": "c", "resources": {"cpus": 1, "mem": 1}}]}`
+	for _, tc := range []struct {
+		text string
+		want string // ids, or what is wrong
+	}{
+		{`[` + a + `,` + b + `,` + pod + `]`, "/a /shop/b /p"},
+		{`{"apps": [` + a + `,` + b + `]}`, "/a /shop/b"},
+		{`{"app": ` + b + `}`, "/shop/b"},
+		{`{"id": "/g", "apps": [{"id": "a", "cmd": "x"}]}`, "/g/a"},
+		{`[]`, "there is no definition in it"},
+		{`{"apps": []}`, "there is no definition in it"},
+		{`[{"id": "/a"}, 7, ` + a + `]`, "(1): error.expected.jsobject"},
+		{`{"apps": [` + a + `, {"cmd": "x"}]}`, "/apps(1)/id: error.path.missing"},
+		{`{"app": {"cmd": "x"}}`, "/id: error.path.missing"},
+		{`null`, "/id: error.path.missing"},
+	} {
+		file := filepath.Join(t.TempDir(), "list.json")
+		if err := os.WriteFile(file, []byte(tc.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		o := runWith(t, "preview", file, "-json")
+		var shown struct{ Apps []appPreview }
+		if o.status != statusOK {
+			if o = runWith(t, "preview", file); !strings.Contains(o.stderr, tc.want) {
+				t.Errorf("%s: %s", tc.text, o.stderr)
+			}
+			continue
+		}
+		if err := json.Unmarshal([]byte(o.stdout), &shown); err != nil {
+			t.Fatal(err)
+		}
+		var ids []string
+		for _, a := range shown.Apps {
+			ids = append(ids, a.ID)
+		}
+		if got := strings.Join(ids, " "); got != tc.want {
+			t.Errorf("%s: %s, want %s", tc.text, got, tc.want)
+		}
+	}
+}
+
+func TestPreviewOfWhatIsMistyped(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "list.json")
+	if err := os.WriteFile(file, []byte(`[{"id": "a", "cmd": "x"}, {"id": "b", "cmd": "x", "instancess": 7}]`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := runWith(t, "preview", file)
+	if want := "warning: " + file + `: (1)/instancess: Marathon knows no such field and ignores it; "instances"?` + "\n"; o.status != statusOK || o.stderr != want {
+		t.Errorf("status %d: %s", o.status, o.stderr)
+	}
+}
+
 func TestPreviewCommandLine(t *testing.T) {
 	web := definitions + "apps/host.1.5.json"
 	many := filepath.Join(t.TempDir(), "many.json")

@@ -264,7 +264,7 @@ func apiOptions(c *config.Config, p *pipeline, log logrus.FieldLogger) api.Optio
 		RefreshSeconds: int(c.Refresh.Seconds()),
 		EnumerationOn:  c.EnumerationOn,
 		Enumerate:      func() any { return p.enumerate() },
-		Explain:        func(n records.Name) any { return p.explain(n) },
+		Explain:        p.explain,
 		Addr:           netip.AddrPortFrom(c.HTTPListener, c.HTTPPort),
 		Log:            log,
 	}

@@ -74,14 +74,20 @@ func (a *App) mesosNetworks(ports []mapping) []TaskNetwork {
 	return out
 }
 
-// forMesos is a mapping of each protocol, where there is something to map.
+// forMesos is a mapping of each protocol of IP, where there is something to map.
+// An endpoint of a pod may name any other, which is one over TCP then.
 func (p mapping) forMesos() []TaskPortMapping {
 	if !p.has {
 		return nil
 	}
 	var out []TaskPortMapping
 	for protocol := range strings.SplitSeq(p.Protocol, ",") {
-		out = append(out, TaskPortMapping{p.host, p.ContainerPort, protocol})
+		if protocol != "udp" {
+			protocol = "tcp"
+		}
+		if m := (TaskPortMapping{p.host, p.ContainerPort, protocol}); !slices.Contains(out, m) {
+			out = append(out, m)
+		}
 	}
 	return out
 }

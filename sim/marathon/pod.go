@@ -227,9 +227,10 @@ func (p *Pod) missing() faults {
 			there(e.Name, at+"/name")
 			f.unless(e.Name == "" || validPortName(e.Name), at+"/name", "error.pattern")
 			f.unless(len(e.NetworkNames) <= maxNetworks, at+"/networkNames", "error.max")
-			f.unless(len(e.Protocol) <= 2 && unique(e.Protocol, func(s string) string { return s }), at+"/protocol", "error.max")
+			f.unless(len(e.Protocol) <= maxProtocols && unique(e.Protocol, func(s string) string { return s }), at+"/protocol", "error.max")
 			for _, protocol := range e.Protocol {
-				f.unless(protocol == "tcp" || protocol == "udp", at+"/protocol", "error.unknown.enum.literal")
+				// Any name will do: Marathon's own examples have "http".
+				f.unless(protocol != "" && only(protocol, lower+upper+digits+"-"), at+"/protocol", "error.pattern")
 			}
 		}
 	}

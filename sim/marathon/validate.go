@@ -39,8 +39,9 @@ var protocols = []string{"tcp", "udp", "tcp,udp", "udp,tcp"}
 
 // Bounds of ours. Marathon has none, but no agent has as many of them.
 const (
-	maxPorts    = 1000
-	maxNetworks = 100
+	maxPorts     = 1000
+	maxNetworks  = 100
+	maxProtocols = 8
 )
 
 // literalFaults checks single values, before any of them is given a meaning.

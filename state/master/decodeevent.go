@@ -55,9 +55,12 @@ func (d *eventDecoder) read(r io.Reader) (message, error) {
 	if m.kind == "" {
 		return message{}, errNotMessage
 	}
-	if u := m.event.Status; u != nil && (u.Task.ID == "" || u.Task.Framework == "" || u.State == "") {
-		d.doc.faults.note("an update of a task without its id, framework or state")
-		m.event.Status = nil
+	if u := m.event.Status; u != nil {
+		u.Addresses = d.statuses.addresses(u.State).clone()
+		if u.Task.ID == "" || u.Task.Framework == "" || u.State == "" {
+			d.doc.faults.note("an update of a task without its id, framework or state")
+			m.event.Status = nil
+		}
 	}
 	m.faults = d.doc.faults
 	m.known = m.known || m.kind == "HEARTBEAT"
@@ -212,9 +215,10 @@ func (d *eventDecoder) taskUpdated() func([]byte) error {
 			err := d.status()
 			d.updating = false
 			s := &d.statuses.current
-			if d.statuses.best.task != "" {
-				s = &d.statuses.best // it is of a running task and has an address
-				u.Addresses = s.addresses.clone()
+			for _, kept := range []*status{&d.statuses.best, &d.statuses.starting} {
+				if kept.task != "" {
+					s = kept // it has an address
+				}
 			}
 			u.Task.ID, u.AgentID, u.Health = s.task, s.agent, s.health
 			if newest == "" {

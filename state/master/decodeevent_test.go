@@ -72,6 +72,7 @@ func TestEventsOfTheOperatorAPI(t *testing.T) {
 		{"a framework that changed", strings.NewReplacer("ADDED", "UPDATED", "added", "updated").Replace(frameworkAdded), `framework x-0000 "marathon" "10.0.0.2" -`, true, 0},
 		{"a task", taskAdded, `task x-0000/web.1 "web" on x-S0 STAGING 31000-31001 31005-31005 container BRIDGE[{31000 80 tcp}] as "web"CLUSTER 31000/"http"/tcp(host,) [{DNS_X y}]`, true, 0},
 		{"the state is newer than the status, whose address is none of a running task", taskStarting, "status x-0000/web.1 on x-S0 TASK_RUNNING health 0 []", true, 0},
+		{"the address of a task that is starting", strings.Replace(taskStarting, "TASK_RUNNING", "TASK_STARTING", 1), "status x-0000/web.1 on x-S0 TASK_STARTING health 0 [172.17.0.9]", true, 0},
 		{"addresses, one with its prefix length", taskRunning, "status x-0000/web.1 on x-S0 TASK_RUNNING health 0 [172.17.0.2 fd99:5::2]", true, 0},
 		{"health alone", taskSick, "status x-0000/web.1 on x-S0 TASK_RUNNING health 2 []", true, 0},
 		{"an end by the master, without uuid and container_status", taskFinished, "status x-0000/web.1 on x-S0 TASK_FINISHED health 0 []", true, 0},
@@ -230,4 +231,30 @@ func FuzzEvent(f *testing.F) {
 			t.Fatalf("the same again is a change: %+v", d)
 		}
 	})
+}
+
+// Before a task runs its addresses are those of its TASK_STARTING status. Of one
+// that runs nothing that was said before is believed.
+func TestAddressesBeforeATaskRuns(t *testing.T) {
+	const (
+		starting = `{"state":"TASK_STARTING","timestamp":1,"container_status":{"network_infos":[{"ip_addresses":[{"ip_address":"9.0.0.1"}]}]}}`
+		running  = `{"state":"TASK_RUNNING","timestamp":2,"container_status":{"network_infos":[{"ip_addresses":[{"ip_address":"9.0.0.2"}]}]}}`
+		bare     = `{"state":"TASK_RUNNING","timestamp":3,"healthy":true}`
+	)
+	for _, tt := range []struct{ state, statuses, want string }{
+		{"TASK_STAGING", "", "[]"},
+		{"TASK_STARTING", starting, "[9.0.0.1]"},
+		{"TASK_RUNNING", starting, "[]"},
+		{"TASK_RUNNING", starting + "," + running, "[9.0.0.2]"},
+		{"TASK_RUNNING", starting + "," + running + "," + bare, "[9.0.0.2]"},
+		{"TASK_RUNNING", starting + "," + bare, "[]"},
+		{"TASK_KILLING", starting + "," + bare, "[]"},
+		{"TASK_KILLING", starting, "[9.0.0.1]"},
+		{"TASK_KILLING", starting + "," + running, "[9.0.0.2]"},
+	} {
+		m := mustMessage(t, fmt.Sprintf(`{"type":"TASK_ADDED","task_added":{"task":{"task_id":{"value":"t"},"framework_id":{"value":"f"},"state":%q,"statuses":[%s]}}}`, tt.state, tt.statuses))
+		if got := fmt.Sprint(m.event.Task.Addresses.NetInfo); got != tt.want {
+			t.Errorf("%s with %s: %s, want %s", tt.state, tt.statuses, got, tt.want)
+		}
+	}
 }

@@ -13,6 +13,8 @@ import (
 // masters list them oldest first.
 type statuses struct {
 	current, best, newest status // best: the newest of a running task with an address
+	starting              status // the newest of a starting one with an address
+	ran                   bool   // there is one of a running task
 }
 
 // status is what names depend on of one task status.
@@ -32,10 +34,19 @@ type addresses struct {
 }
 
 func (s *statuses) reset() {
-	for _, one := range []*status{&s.current, &s.best, &s.newest} {
+	for _, one := range []*status{&s.current, &s.best, &s.newest, &s.starting} {
 		one.reset()
+		one.timestamp = math.Inf(-1)
 	}
-	s.best.timestamp, s.newest.timestamp = math.Inf(-1), math.Inf(-1)
+	s.ran = false
+}
+
+// addresses are those of a task in a state.
+func (s *statuses) addresses(taskState string) *addresses {
+	if !s.ran && taskState != state.Running {
+		return &s.starting.addresses
+	}
+	return &s.best.addresses
 }
 
 // reset makes s empty and keeps its memory.
@@ -102,8 +113,17 @@ func (d *decoder) status() error {
 	if s.timestamp >= all.newest.timestamp {
 		all.newest.timestamp, all.newest.health = s.timestamp, s.health
 	}
-	if s.state == state.Running && s.timestamp >= all.best.timestamp && !s.addresses.empty() {
-		all.current, all.best = all.best, all.current
+	keep := &all.best
+	switch s.state {
+	case state.Running:
+		all.ran = true
+	case state.Starting:
+		keep = &all.starting
+	default:
+		return nil
+	}
+	if s.timestamp >= keep.timestamp && !s.addresses.empty() {
+		all.current, *keep = *keep, all.current
 	}
 	return nil
 }

@@ -45,7 +45,7 @@ func (d *decoder) task(t *state.Task) error {
 		}
 		return d.skip()
 	})
-	t.Addresses, t.Health = d.statuses.best.addresses.clone(), d.statuses.newest.health
+	t.Addresses, t.Health = d.statuses.addresses(t.State).clone(), d.statuses.newest.health
 	return err
 }
 
