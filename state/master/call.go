@@ -2,6 +2,7 @@ package master
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -57,6 +58,20 @@ func (f *fetcher) call(ctx context.Context, at leader.Address, call string) (*ht
 		at = next
 	}
 	return nil, at, fmt.Errorf("%s: too many redirects", at)
+}
+
+// recovered asks a master whether it has recovered, as all of its operator API
+// waits for that. Where there is none, or not for us, nothing is known.
+func (f *fetcher) recovered(ctx context.Context, at leader.Address) (recovered, known bool) {
+	ctx, cancel := context.WithTimeout(ctx, smallTimeout)
+	defer cancel()
+	resp, _, err := f.call(ctx, at, "GET_MASTER")
+	if err == nil {
+		resp.Body.Close()
+		return true, true
+	}
+	refused := (*statusError)(nil)
+	return false, errors.As(err, &refused) && refused.status == http.StatusServiceUnavailable
 }
 
 // whoLeads asks a master who it is. Where it does not say, nothing is known: a

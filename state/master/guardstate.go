@@ -37,13 +37,13 @@ func (s said) nothing() bool {
 	return len(s.Agents)+len(s.Frameworks)+len(s.Tasks)+len(s.recovered) == 0
 }
 
-// premature reports whether a state may come from a master that has not
+// unfounded reports whether a state may come from a master that has not
 // recovered. Where something is known, it takes nothing away; where nothing is,
 // it would make every name one that does not exist.
+func (g *guard) unfounded(s said) bool { return !g.started && !s.v1 && s.nothing() }
+
+// premature reports whether the master of a state may still be recovering.
 func (g *guard) premature(now time.Time, s said) bool {
-	if g.started || s.v1 || !s.nothing() {
-		return false
-	}
 	at, known := s.who.electedAt()
 	return known && now.Sub(at).Abs() < registryTime
 }
@@ -100,6 +100,14 @@ func (g *guard) learnLeader(now time.Time, s said) {
 	clear(g.back)
 }
 
+// named takes in who the leader is that has not said so: the one who has told of
+// all that is known since. Nothing begins anew with that.
+func (g *guard) named(who identity) {
+	if g.unsure && who.known() && !g.leader.same(who) {
+		g.leader, g.unsure = who, false
+	}
+}
+
 // restarted reports whether a leader that seems to be the same cannot be: it
 // has forgotten everything. Its id would have told, but not all give one.
 func (g *guard) restarted(s said) bool {
@@ -132,7 +140,8 @@ func (b *belief) agents(s *state.Snapshot) {
 		absent, waiting := b.away[a.ID]
 		switch {
 		case b.recovered[a.ID]:
-			if !waiting {
+			// The master waits for it, however long ago it was elected.
+			if !waiting || !absent.listed && !b.now.Before(absent.until) {
 				absent.until = b.now.Add(b.timeout)
 			}
 			absent.listed = true

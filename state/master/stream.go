@@ -30,6 +30,7 @@ type stream struct {
 	at    leader.Address
 	who   identity
 	first message // SUBSCRIBED
+	began time.Time
 
 	records *recordIO
 	decoder *eventDecoder
@@ -68,7 +69,7 @@ func (w *Watcher) open(ctx context.Context, at leader.Address) (*stream, error) 
 	// to begin anew than one call takes, so the answer is not of a later one.
 	who, lead := w.fetcher.whoLeads(ctx, at)
 	ctx, cancel := context.WithCancelCause(ctx)
-	s := &stream{who: who, decoder: newEventDecoder(), cancel: cancel}
+	s := &stream{who: who, decoder: newEventDecoder(), cancel: cancel, began: time.Now()}
 	patience := min(w.o.Timeout, streamPatience)
 	late := time.AfterFunc(patience, func() {
 		cancel(noStream{fmt.Errorf("%s: no event stream within %v", lead, patience)})
