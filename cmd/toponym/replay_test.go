@@ -52,6 +52,7 @@ func startOn(t *testing.T, change func(*config.Config), masters ...*player) (s *
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.pipeline.watch(t, c)
 	if err := s.listen(); err != nil {
 		t.Fatal(err)
 	}
