@@ -114,11 +114,12 @@ func (w *Watcher) believe(lead leader.Address, s said) {
 	now := time.Now()
 	before := w.guard.leader
 	failover := before.known() && s.who.known() && !before.same(s.who)
+	led := w.sink.Cluster.Leader()
 	w.sink.Apply(w.guard.state(now, s))
 	w.sink.Publish()
 	if failover {
 		w.tryAgain = time.Time{} // this one may have a stream
-		w.status.failover(now)
+		w.status.failover(now, led.Host == s.Leader.Host && led.Port == s.Leader.Port)
 		w.report.failover(lead, w.guard.keeping())
 	}
 	w.status.keeping(w.guard.keeping())

@@ -185,3 +185,28 @@ func TestEmptyStateAndTheOperatorAPI(t *testing.T) {
 		})
 	}
 }
+
+// TestMasterThatRestarts: a leader with another id at the same address is a
+// failover like any other.
+func TestMasterThatRestarts(t *testing.T) {
+	id := ""
+	at := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, `{"id": "`+id+`", "pid": "master@`+r.Host+`", "leader": "master@`+r.Host+`", "slaves": [{"id": "S0"}]}`)
+	}))
+	w := New(options(at))
+	c := state.NewCluster()
+	w.sink = Sink{Cluster: c, Apply: func(e state.Event) { c.Apply(e) }, Publish: func() {}}
+	w.guard = newGuard(c, guardTimeout)
+	for i, tt := range []struct {
+		id       string
+		restarts uint64
+	}{{"a", 0}, {"a", 0}, {"b", 1}, {"b", 1}} {
+		id = tt.id
+		if err := w.poll(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if s := w.Status(); s.Restarts != tt.restarts || s.Failover.IsZero() != (tt.restarts == 0) {
+			t.Errorf("after state %d: %+v", i, s)
+		}
+	}
+}
