@@ -37,6 +37,7 @@ func (w *Watcher) readWhole(ctx context.Context, at leader.Address) (*document, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.o.Timeout)
 	defer cancel()
+	who, at := w.fetcher.whoLeads(ctx, at)
 	resp, at, v1err := w.fetcher.call(ctx, at, "GET_STATE")
 	if v1err != nil {
 		return nil, at, err
@@ -47,5 +48,6 @@ func (w *Watcher) readWhole(ctx context.Context, at leader.Address) (*document, 
 	if v1err != nil || m.doc == nil {
 		return nil, at, errors.Join(err, v1err)
 	}
+	m.doc.who = who
 	return m.doc, at, nil
 }

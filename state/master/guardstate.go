@@ -83,6 +83,8 @@ func (g *guard) learnLeader(now time.Time, s said) {
 		g.unsure = false
 		return
 	}
+	// Who never says who leads is not another one each time.
+	unnamed := g.unsure && !s.who.known()
 	g.started, g.unsure = true, !s.who.known()
 	if !g.unsure {
 		g.leader = s.who
@@ -92,10 +94,14 @@ func (g *guard) learnLeader(now time.Time, s said) {
 		until = now
 	}
 	for a := range g.cluster.Agents() {
-		g.away[a.ID] = absence{until: until}
+		if _, waiting := g.away[a.ID]; !waiting || !unnamed {
+			g.away[a.ID] = absence{until: until}
+		}
 	}
 	for f := range g.cluster.Frameworks() {
-		g.quiet[f.ID] = until
+		if _, waiting := g.quiet[f.ID]; !waiting || !unnamed {
+			g.quiet[f.ID] = until
+		}
 	}
 	clear(g.back)
 }

@@ -210,3 +210,30 @@ func TestMasterThatRestarts(t *testing.T) {
 		}
 	}
 }
+
+// TestLeaderThatNeverSaysWhoItIs: what it leaves out goes in the end.
+func TestLeaderThatNeverSaysWhoItIs(t *testing.T) {
+	c := state.NewCluster()
+	g := newGuard(c, guardTimeout)
+	now := time.Unix(1e9, 0)
+	agents := func(ids ...string) said {
+		s := said{Snapshot: &state.Snapshot{}}
+		for _, id := range ids {
+			s.Agents = append(s.Agents, &state.Agent{ID: id})
+			s.Frameworks = append(s.Frameworks, &state.Framework{ID: "F" + id})
+		}
+		return s
+	}
+	c.Apply(g.state(now, agents("a", "b")))
+	for range 12 {
+		now = now.Add(guardTimeout / 10)
+		c.Apply(g.state(now, agents("a")))
+	}
+	if c.Agent("a") == nil || c.Agent("b") != nil || c.Framework("Fa") == nil || c.Framework("Fb") != nil {
+		t.Errorf("%q", clusterLines(c))
+	}
+	// A state that names its leader and nothing else tells enough.
+	if doc := mustDecode(t, []byte(`{"leader": "master@10.0.0.1:5050"}`)); doc.who != (identity{pid: "10.0.0.1:5050"}) {
+		t.Errorf("%+v", doc.who)
+	}
+}

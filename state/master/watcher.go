@@ -3,6 +3,7 @@ package master
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -173,11 +174,26 @@ func (w *Watcher) turn(ctx context.Context, failures *int) (wait time.Duration, 
 	if w.o.Source == Stream || !none || w.poll(ctx) != nil {
 		return 0, err
 	}
+	if w.hasStarted(ctx, err) {
+		return backoff(0, w.o.Interval), nil
+	}
 	// The master answers, so it is the stream that it does not have.
 	w.report.polling(err, w.o.Interval)
 	w.tryAgain = time.Now().Add(streamRetry)
 	*failures = 0
 	return w.o.Interval, nil
+}
+
+// hasStarted reports whether a master that did not know the operator API when it was
+// asked for a stream knows it now: one that starts knows nothing at first, for
+// some 35 ms.
+func (w *Watcher) hasStarted(ctx context.Context, err error) bool {
+	e := (*statusError)(nil)
+	if !errors.As(err, &e) || e.status != http.StatusNotFound {
+		return false
+	}
+	_, known := w.fetcher.recovered(ctx, w.Status().Leader)
+	return known
 }
 
 // expire gives up what was believed in for long enough.
