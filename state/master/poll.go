@@ -19,6 +19,9 @@ func (w *Watcher) poll(ctx context.Context) (err error) {
 		err = w.pollNow(asking)
 	})
 	done()
+	if err != nil && otherLeader(asking) {
+		return errOtherLeader
+	}
 	return err
 }
 

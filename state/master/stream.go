@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"toponym/state/leader"
@@ -60,6 +61,13 @@ func lacksStream(err error) bool {
 		return true
 	}
 	return false
+}
+
+// notReady reports whether a master answered that it will have a stream, but not
+// yet. One that knows of no leader says 503 as well.
+func notReady(err error) bool {
+	e := (*statusError)(nil)
+	return errors.As(err, &e) && e.status == http.StatusServiceUnavailable && !strings.Contains(e.text, "No leader")
 }
 
 // open subscribes to the events of whoever leads, and reads the first of them,

@@ -135,13 +135,19 @@ func (w *Watcher) Run(ctx context.Context, sink Sink) error {
 		if err != nil {
 			w.report.failed(err)
 			w.status.failed(err, time.Now())
-			wait = max(backoff(failures, w.o.Interval), retryAfter(err))
-			failures++
+			if errors.Is(err, errOtherLeader) {
+				wait, failures = 0, 0 // who failed so often was another one
+				w.tryAgain = time.Time{}
+			} else {
+				wait = max(backoff(failures, w.o.Interval), retryAfter(err))
+				failures++
+			}
 		}
 		select {
 		case <-ctx.Done():
 		case <-w.o.Leaders.Changed():
 			w.tryAgain = time.Time{}
+			failures = 0
 		case <-time.After(wait):
 		}
 		w.expire(time.Now())
