@@ -105,7 +105,7 @@ func failovers(t *testing.T, source Source, r *rand.Rand) {
 	for _, l := range w.lost {
 		t.Errorf("lost: %s", l)
 	}
-	if len(w.known) < 10 {
+	if b.now(); len(w.known) < 10 {
 		t.Errorf("%d tasks are too few to tell", len(w.known))
 	}
 }

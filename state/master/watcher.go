@@ -177,7 +177,12 @@ func (w *Watcher) turn(ctx context.Context, failures *int) (wait time.Duration, 
 		w.lacking = began
 	}
 	none := lacksStream(err) || time.Since(w.lacking) > lackTime
-	if w.o.Source == Stream || !none || w.poll(ctx) != nil {
+	if w.o.Source == Stream || !none {
+		return 0, err
+	}
+	if perr := w.poll(ctx); errors.Is(perr, errOtherLeader) {
+		return 0, perr
+	} else if perr != nil {
 		return 0, err
 	}
 	if w.hasStarted(ctx, err) {
