@@ -115,7 +115,7 @@ type player struct {
 	who     bool   // GET_MASTER is answered
 	ends    bool   // the stream ends where raw may be written to
 	conns   map[net.Conn]bool
-	streams int
+	written int // of the stream
 }
 
 func newPlayer(t *testing.T, raw []byte) *player {
@@ -204,7 +204,6 @@ func getMaster(body []byte) []byte {
 
 // play writes what may be written, piece by piece, until its connection ends.
 func (p *player) play(c net.Conn) {
-	p.set(func() { p.streams++ })
 	for at := 0; ; {
 		p.mu.Lock()
 		for at >= p.upto && p.conns[c] && !p.ends {
@@ -220,5 +219,6 @@ func (p *player) play(c net.Conn) {
 			return
 		}
 		at += n
+		p.set(func() { p.written = at })
 	}
 }

@@ -228,3 +228,28 @@ func TestRecordedLife(t *testing.T) {
 		})
 	}
 }
+
+// TestRecordedLifeInTwoParts: the stream is cut at any octet, and the next one
+// begins with what GET_STATE said at a later time and goes on from there.
+func TestRecordedLifeInTwoParts(t *testing.T) {
+	file := recordingsOf(t)
+	rec := readRecording(t, file("subscribe-lifecycle.raw"), file("subscribe-lifecycle.times.tsv"))
+	state := bytes.TrimSuffix(bytes.TrimSpace(bytes.Replace(file("v1-GET_STATE-running.json"), []byte(`"type":"GET_STATE"`), []byte(`"type":"SUBSCRIBED"`), 1)), []byte("}"))
+	state = append(bytes.Replace(state, []byte(`"get_state":`), []byte(`"subscribed":{"get_state":`), 1), "}}"...)
+	var later bytes.Buffer
+	fmt.Fprintf(&later, "%d\n%s", len(state), state)
+	raw := append(chunked(t, later.Bytes()).raw, rec.raw[rec.until(1795223871):]...)
+	r := rand.New(rand.NewPCG(2, 2))
+	for range 12 {
+		cut := rec.records[1] + r.IntN(rec.until(1795223871)-rec.records[1])
+		t.Run(fmt.Sprint("cut at ", cut), func(t *testing.T) {
+			p := newPlayer(t, rec.raw)
+			p.set(func() { p.state, p.upto = file("state-01-empty.json"), cut })
+			s, _ := startOn(t, func(c *config.Config) { c.Resync = time.Hour }, p)
+			eventually(t, func() (all bool) { p.set(func() { all = p.written == cut }); return all }, "no stream")
+			p.set(func() { p.raw, p.upto = raw, len(raw) })
+			p.hangUp()
+			p.same(t, s, file("state-08-agent-gone.json"), false)
+		})
+	}
+}

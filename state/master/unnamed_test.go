@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -92,10 +93,10 @@ func TestUnnamedMasterIsTheSame(t *testing.T) {
 				}
 				m := b.master(first, o)
 				b.master(second, o)
-				refuse := true
+				var open atomic.Bool
 				b.network.set(first.String(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					switch {
-					case r.URL.Path == "/master/state" && refuse:
+					case r.URL.Path == "/master/state" && !open.Load():
 						w.WriteHeader(http.StatusServiceUnavailable)
 					case r.URL.Path == "/master/state" && tt.moved:
 						redirecting("//"+second.String()+"/master/state")(w, r)
@@ -111,7 +112,7 @@ func TestUnnamedMasterIsTheSame(t *testing.T) {
 					t.Fatal(err)
 				}
 				time.Sleep(10 * time.Minute)
-				refuse = false
+				open.Store(true)
 				time.Sleep(5 * time.Minute)
 				if got := b.has(gone); got != tt.kept {
 					t.Errorf("kept: %v", got)
