@@ -23,7 +23,16 @@ type Status struct {
 	LastErrorAt  time.Time
 	LastFailover time.Time // when another master began to lead; zero for never
 
-	Snapshot *SnapshotStatus // nil where none is on disk
+	Snapshot  *SnapshotStatus  // nil where none is on disk
+	ZooKeeper *ZooKeeperStatus // nil where it is not used
+}
+
+// ZooKeeperStatus is how things stand with ZooKeeper.
+type ZooKeeperStatus struct {
+	State       string    // what can be seen of the election there
+	Since       time.Time // when that began
+	LastError   string    // empty for none so far
+	LastErrorAt time.Time
 }
 
 // SnapshotStatus is what is known of the snapshot on disk.
@@ -51,6 +60,13 @@ type statusJSON struct {
 	LastError     *lastErrorJSON `json:"last_error"`
 	LastFailover  *time.Time     `json:"last_failover"`
 	Snapshot      *snapshotJSON  `json:"snapshot"`
+	ZooKeeper     *zooKeeperJSON `json:"zookeeper"`
+}
+
+type zooKeeperJSON struct {
+	State     string         `json:"state"`
+	Since     time.Time      `json:"since"`
+	LastError *lastErrorJSON `json:"last_error"`
 }
 
 type recordsJSON struct {
@@ -103,9 +119,7 @@ func (s *Server) describe(st Status, z *zone.Zone) statusJSON {
 		serial := z.Serial()
 		j.Serial = &serial
 	}
-	if st.LastError != "" {
-		j.LastError = &lastErrorJSON{st.LastError, st.LastErrorAt.UTC()}
-	}
+	j.LastError = lastError(st.LastError, st.LastErrorAt)
 	if !st.LastFailover.IsZero() {
 		at := st.LastFailover.UTC()
 		j.LastFailover = &at
@@ -113,7 +127,18 @@ func (s *Server) describe(st Status, z *zone.Zone) statusJSON {
 	if st.Snapshot != nil {
 		j.Snapshot = &snapshotJSON{seconds(st.Snapshot.Age), st.Snapshot.Size}
 	}
+	if zk := st.ZooKeeper; zk != nil {
+		j.ZooKeeper = &zooKeeperJSON{zk.State, zk.Since.UTC(), lastError(zk.LastError, zk.LastErrorAt)}
+	}
 	return j
+}
+
+// lastError is nil for none.
+func lastError(text string, at time.Time) *lastErrorJSON {
+	if text == "" {
+		return nil
+	}
+	return &lastErrorJSON{text, at.UTC()}
 }
 
 // Short is the status in a few words, for a page or a log.

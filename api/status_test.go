@@ -20,6 +20,7 @@ func testStatus() Status {
 		LastError: `10.0.0.2:5050: status 503: "<busy>"`, LastErrorAt: at.Add(time.Minute),
 		LastFailover: at.Add(2 * time.Minute),
 		Snapshot:     &SnapshotStatus{Age: 12345 * time.Millisecond, Size: 6789},
+		ZooKeeper:    &ZooKeeperStatus{State: "leader", Since: at.Add(3 * time.Minute), LastError: "no <server>", LastErrorAt: at.Add(time.Minute)},
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"toponym/internal/metrics"
 	"toponym/records"
 	"toponym/resolver"
+	"toponym/state/leader"
 	"toponym/state/master"
 )
 
@@ -22,6 +23,13 @@ func (s *server) status() api.Status {
 		Tasks: k.tasks, Agents: k.agents, Frameworks: k.frameworks,
 		LastError: m.LastError, LastErrorAt: m.LastErrorAt,
 		LastFailover: k.failover,
+	}
+	if m.Failover.After(st.LastFailover) {
+		st.LastFailover = m.Failover // at the same address
+	}
+	if s.zooKeeper != nil {
+		zk := s.zooKeeper.Status()
+		st.ZooKeeper = &api.ZooKeeperStatus{State: zk.State, Since: zk.Since, LastError: zk.LastError, LastErrorAt: zk.LastErrorAt}
 	}
 	if s.keeper != nil {
 		if info := s.keeper.info.Load(); info != nil {
@@ -42,7 +50,13 @@ func (s *server) values() metrics.Values {
 		Serial: z.Serial(), Names: n.Names,
 		Records: map[string]int{"A": n.A, "AAAA": n.AAAA, "SRV": n.SRV, "PTR": n.PTR},
 		Events:  m.Events, Resyncs: uint64(m.Resyncs), KeptAgents: m.Keeping,
-		Errors: m.Errors, Reconnects: uint64(max(m.Streams-1, 0)), Failovers: k.failovers,
+		Errors: m.Errors, Reconnects: uint64(max(m.Streams-1, 0)), Failovers: k.failovers + m.Restarts,
+	}
+	if s.zooKeeper != nil {
+		v.ZooKeeper = map[string]bool{}
+		for _, state := range leader.Statuses {
+			v.ZooKeeper[state] = state == s.zooKeeper.Status().State
+		}
 	}
 	if s.keeper != nil {
 		v.Snapshot = &metrics.Snapshot{Age: -1, Errors: s.keeper.errors.Load()}

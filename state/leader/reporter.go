@@ -16,12 +16,16 @@ type reporter struct {
 
 	mu      sync.Mutex
 	state   sight
+	since   time.Time
 	why     string // nothing is in sight
 	bad     string // name of the last node that could not be read
 	waiting *time.Timer
+
+	lastError   string
+	lastErrorAt time.Time
 }
 
-// sight is what can be seen of the election.
+// sight is what can be seen of the election, in the order of Statuses.
 type sight int
 
 const (
@@ -33,7 +37,7 @@ const (
 )
 
 func newReporter(log logrus.FieldLogger, path string, timeout time.Duration) reporter {
-	return reporter{log: log, path: path, timeout: timeout, why: "no server of ZooKeeper has answered yet"}
+	return reporter{log: log, path: path, timeout: timeout, why: "no server of ZooKeeper has answered yet", since: time.Now()}
 }
 
 func (r *reporter) start() {
@@ -52,6 +56,13 @@ func (r *reporter) stop() {
 func (r *reporter) turn(to sight, why string) bool {
 	from := r.state
 	r.state, r.why = to, why
+	now := time.Now()
+	if from != to {
+		r.since = now
+	}
+	if why != "" {
+		r.lastError, r.lastErrorAt = why, now
+	}
 	if to == leaderSeen {
 		r.seen()
 	} else {

@@ -13,7 +13,7 @@ func (w *Watcher) readBeside(ctx context.Context, at, lead leader.Address, light
 	r.light = light
 	w.fetcher.light = light
 	defer func() { w.fetcher.light = false }()
-	r.doc, r.err = w.readWhole(ctx, at)
+	r.doc, r.at, r.err = w.readWhole(ctx, at)
 	if r.err == nil {
 		if own, err := leader.ParseAddress(pidOf(r.doc.leader)); err == nil {
 			lead = own
@@ -28,24 +28,26 @@ func (w *Watcher) readBeside(ctx context.Context, at, lead leader.Address, light
 }
 
 // readWhole asks for the state, of the operator API where the state itself is
-// not for us.
-func (w *Watcher) readWhole(ctx context.Context, at leader.Address) (*document, error) {
-	doc, _, err := w.fetch(ctx, at)
+// not for us. It gives where it was answered.
+func (w *Watcher) readWhole(ctx context.Context, at leader.Address) (*document, leader.Address, error) {
+	doc, at, err := w.fetch(ctx, at)
 	refused := (*statusError)(nil)
 	if err == nil || !errors.As(err, &refused) || refused.status < 400 || refused.status > 404 || w.fetcher.light {
-		return doc, err // the operator API does not know pids
+		return doc, at, err // the operator API does not know pids
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.o.Timeout)
 	defer cancel()
-	resp, _, v1err := w.fetcher.call(ctx, at, "GET_STATE")
+	who, at := w.fetcher.whoLeads(ctx, at)
+	resp, at, v1err := w.fetcher.call(ctx, at, "GET_STATE")
 	if v1err != nil {
-		return nil, err
+		return nil, at, err
 	}
 	defer resp.Body.Close()
 	w.fetcher.work.begin()
 	m, v1err := newEventDecoder().read(&limited{r: resp.Body, left: w.o.MaxBytes, max: w.o.MaxBytes})
 	if v1err != nil || m.doc == nil {
-		return nil, errors.Join(err, v1err)
+		return nil, at, errors.Join(err, v1err)
 	}
-	return m.doc, nil
+	m.doc.who = who
+	return m.doc, at, nil
 }

@@ -203,6 +203,18 @@ func (b *bed) now() []string {
 	return b.lines
 }
 
+// has reports whether an agent is believed in.
+func (b *bed) has(agent string) bool {
+	return slices.ContainsFunc(b.now(), func(l string) bool { return strings.HasPrefix(l, "agent "+agent+" ") })
+}
+
+// runs are the tasks that are believed to run.
+func (b *bed) runs() []string {
+	return slices.DeleteFunc(slices.Clone(b.now()), func(l string) bool {
+		return !strings.HasPrefix(l, "task ") || !strings.Contains(l, " RUNNING")
+	})
+}
+
 // clusterLines describe a cluster, a line for each thing in it.
 func clusterLines(c *state.Cluster) []string {
 	var l []string

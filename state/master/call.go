@@ -2,6 +2,7 @@ package master
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -20,6 +21,7 @@ const apiPath = "/api/v1"
 const (
 	smallAnswer  = 64 << 10
 	smallTimeout = 5 * time.Second
+	aliveTimeout = 300 * time.Millisecond
 )
 
 // call makes a call of the operator API to a master, or to whoever it says
@@ -57,6 +59,31 @@ func (f *fetcher) call(ctx context.Context, at leader.Address, call string) (*ht
 		at = next
 	}
 	return nil, at, fmt.Errorf("%s: too many redirects", at)
+}
+
+// recovered asks a master whether it has recovered, as all of its operator API
+// waits for that. Where there is none, or not for us, nothing is known.
+func (f *fetcher) recovered(ctx context.Context, at leader.Address) (recovered, known bool) {
+	ctx, cancel := context.WithTimeout(ctx, smallTimeout)
+	defer cancel()
+	resp, _, err := f.call(ctx, at, "GET_MASTER")
+	if err == nil {
+		resp.Body.Close()
+		return true, true
+	}
+	refused := (*statusError)(nil)
+	return false, errors.As(err, &refused) && refused.status == http.StatusServiceUnavailable
+}
+
+// alive reports whether a master answers a small call at once, whatever it says.
+func (f *fetcher) alive(ctx context.Context, at leader.Address) bool {
+	ctx, cancel := context.WithTimeout(ctx, aliveTimeout)
+	defer cancel()
+	resp, _, err := f.call(ctx, at, "GET_MASTER")
+	if err == nil {
+		resp.Body.Close()
+	}
+	return err == nil || errors.As(err, new(*statusError))
 }
 
 // whoLeads asks a master who it is. Where it does not say, nothing is known: a

@@ -33,3 +33,8 @@ func (w *Watcher) untilOtherLeader(ctx context.Context) (_ context.Context, done
 	}()
 	return ctx, func() { close(stop); <-stopped }, func() { end(nil) }
 }
+
+// otherLeader reports whether that is why asking masters came to its end.
+func otherLeader(asking context.Context) bool {
+	return errors.Is(context.Cause(asking), errOtherLeader)
+}

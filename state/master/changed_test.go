@@ -41,7 +41,7 @@ func (e *elected) Changed() <-chan struct{}  { return e.changed }
 // has died, is frozen while it is followed, or is frozen while it is asked.
 func TestElection(t *testing.T) {
 	for name, source := range map[string]Source{"stream": Stream, "poll": Poll, "auto": Auto} {
-		for _, how := range []string{"killed", "frozen", "frozen before"} {
+		for _, how := range []string{"killed", "frozen", "frozen before", "dead for long"} {
 			t.Run(name+", "+how, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					e := &elected{changed: make(chan struct{}, 1)}
@@ -55,6 +55,25 @@ func TestElection(t *testing.T) {
 					}
 					defer b.run()()
 					time.Sleep(30 * time.Second)
+					if how == "dead for long" {
+						// The next question finds it frozen, and is still
+						// being asked when another one is elected, which
+						// has to recover first.
+						b.network.set(first.String(), nil)
+						m.BreakStreams()
+						time.Sleep(20 * time.Minute)
+						m.Freeze()
+						b.network.set(first.String(), m)
+						time.Sleep(70 * time.Second)
+						b.master(second, sim.MasterOptions{Recovery: 300 * time.Millisecond})
+						e.elect(second, first)
+						time.Sleep(time.Second + 300*time.Millisecond)
+						synctest.Wait()
+						if s := b.watcher.Status(); s.Leader != second {
+							t.Errorf("status %+v: %q", s, messages(b.log, 4))
+						}
+						return
+					}
 					if how == "killed" {
 						b.network.set(first.String(), nil)
 						m.BreakStreams()

@@ -63,7 +63,9 @@ func decodeParts(body io.Reader, light bool) (*document, error) {
 	if err := d.End(); err != nil {
 		return nil, syntax(err)
 	}
-	d.doc.who.pid = pidOf(d.doc.pid)
+	if d.doc.who.pid = pidOf(d.doc.pid); d.doc.pid.IsZero() {
+		d.doc.who.pid = pidOf(d.doc.leader) // who answers without a pid counts as the leader
+	}
 	return d.doc, nil
 }
 

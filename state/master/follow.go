@@ -21,7 +21,12 @@ func (w *Watcher) follow(ctx context.Context) (followed bool, err error) {
 	var errs []error
 	asking, done, cancel := w.untilOtherLeader(ctx)
 	defer cancel()
+	recovering := false
 	for _, at := range w.o.Leaders.Candidates() {
+		// One that is frozen must not hold up the one that is about to be ready.
+		if recovering && !w.fetcher.alive(asking, at) {
+			continue
+		}
 		s, err := w.open(asking, at)
 		if err == nil {
 			done()
@@ -32,8 +37,12 @@ func (w *Watcher) follow(ctx context.Context) (followed bool, err error) {
 		if asking.Err() != nil {
 			break
 		}
+		recovering = recovering || notReady(err)
 	}
 	done()
+	if otherLeader(asking) {
+		return false, errOtherLeader
+	}
 	if len(errs) == 0 {
 		return false, errors.New("no masters to ask")
 	}
@@ -205,7 +214,7 @@ func (f *follower) apply(ctx context.Context, now time.Time, e state.Event) {
 // leadersChanged looks whether another master leads now.
 func (f *follower) leadersChanged(ctx context.Context) error {
 	if c := f.o.Leaders.Candidates(); len(c) > 0 && c[0] != f.at && c[0] != f.lead {
-		return fmt.Errorf("%s leads now, and no longer %s", c[0], f.at)
+		return fmt.Errorf("%w: %s, and no longer %s", errOtherLeader, c[0], f.at)
 	}
 	m := masters(f.lead, f.o.Leaders.Masters())
 	var hosts wants

@@ -32,6 +32,7 @@ func TestGuardOfOddIdentities(t *testing.T) {
 		{"nothing is said, and then that it is another one", []step{{a, 4, 4}, {identity{}, 2, 4}, {b, 2, 4}}},
 		{"without ids", []step{{identity{pid: "x:1", elected: 1}, 4, 4}, {identity{pid: "x:1", elected: 1}, 3, 3}, {identity{pid: "x:1", elected: 2}, 1, 3}}},
 		{"without anything but the pid, and empty", []step{{identity{pid: "x:1"}, 4, 4}, {identity{pid: "x:1"}, 3, 3}, {identity{pid: "x:1"}, 0, 3}}},
+		{"nothing is ever said", []step{{identity{}, 4, 4}, {identity{}, 3, 4}, {identity{}, 3, 4}}},
 		{"another pid without ids", []step{{identity{pid: "x:1"}, 4, 4}, {identity{pid: "y:1"}, 3, 4}}},
 	}
 	for _, tt := range tests {

@@ -37,13 +37,13 @@ func (s said) nothing() bool {
 	return len(s.Agents)+len(s.Frameworks)+len(s.Tasks)+len(s.recovered) == 0
 }
 
-// premature reports whether a state may come from a master that has not
+// unfounded reports whether a state may come from a master that has not
 // recovered. Where something is known, it takes nothing away; where nothing is,
 // it would make every name one that does not exist.
+func (g *guard) unfounded(s said) bool { return !g.started && !s.v1 && s.nothing() }
+
+// premature reports whether the master of a state may still be recovering.
 func (g *guard) premature(now time.Time, s said) bool {
-	if g.started || s.v1 || !s.nothing() {
-		return false
-	}
 	at, known := s.who.electedAt()
 	return known && now.Sub(at).Abs() < registryTime
 }
@@ -83,6 +83,8 @@ func (g *guard) learnLeader(now time.Time, s said) {
 		g.unsure = false
 		return
 	}
+	// Who never says who leads is not another one each time.
+	unnamed := g.unsure && !s.who.known()
 	g.started, g.unsure = true, !s.who.known()
 	if !g.unsure {
 		g.leader = s.who
@@ -92,12 +94,24 @@ func (g *guard) learnLeader(now time.Time, s said) {
 		until = now
 	}
 	for a := range g.cluster.Agents() {
-		g.away[a.ID] = absence{until: until}
+		if _, waiting := g.away[a.ID]; !waiting || !unnamed {
+			g.away[a.ID] = absence{until: until}
+		}
 	}
 	for f := range g.cluster.Frameworks() {
-		g.quiet[f.ID] = until
+		if _, waiting := g.quiet[f.ID]; !waiting || !unnamed {
+			g.quiet[f.ID] = until
+		}
 	}
 	clear(g.back)
+}
+
+// named takes in who the leader is that has not said so: the one who has told of
+// all that is known since. Nothing begins anew with that.
+func (g *guard) named(who identity) {
+	if g.unsure && who.known() && !g.leader.same(who) {
+		g.leader, g.unsure = who, false
+	}
 }
 
 // restarted reports whether a leader that seems to be the same cannot be: it
@@ -132,7 +146,8 @@ func (b *belief) agents(s *state.Snapshot) {
 		absent, waiting := b.away[a.ID]
 		switch {
 		case b.recovered[a.ID]:
-			if !waiting {
+			// The master waits for it, however long ago it was elected.
+			if !waiting || !absent.listed && !b.now.Before(absent.until) {
 				absent.until = b.now.Add(b.timeout)
 			}
 			absent.listed = true

@@ -10,7 +10,8 @@ import (
 
 // identity tells one leadership from another. A master that no longer leads
 // ends itself, and one that starts gives itself another id, so the id is
-// enough where it is known; old versions and proxies may leave it out.
+// enough where it is known; old versions and proxies may leave it out. Nobody is
+// elected twice, so another time of election is another leadership anyway.
 type identity struct {
 	id      string  // state: id; MasterInfo.id
 	pid     string  // host:port of the libprocess address
@@ -20,13 +21,13 @@ type identity struct {
 // same reports whether both are of the same leadership. What is not known of
 // one of them tells nothing; when nothing is known of both, they are not.
 func (i identity) same(o identity) bool {
-	if i.id != "" && o.id != "" {
-		return i.id == o.id
+	if i.id != "" && o.id != "" && i.id != o.id {
+		return false
 	}
 	if i.elected != 0 && o.elected != 0 && math.Abs(i.elected-o.elected) > 1e-3 {
 		return false
 	}
-	return i.pid != "" && i.pid == o.pid
+	return i.id != "" && i.id == o.id || i.pid != "" && i.pid == o.pid
 }
 
 // electedAt is when the leadership began, by the master's clock.

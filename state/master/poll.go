@@ -19,6 +19,9 @@ func (w *Watcher) poll(ctx context.Context) (err error) {
 		err = w.pollNow(asking)
 	})
 	done()
+	if err != nil && otherLeader(asking) {
+		return errOtherLeader
+	}
 	return err
 }
 
@@ -29,9 +32,7 @@ func (w *Watcher) pollNow(ctx context.Context) error {
 		var s said
 		if err == nil {
 			s = w.said(ctx, doc, leader.Address{Host: doc.leader.Host, Port: doc.leader.Port})
-			if w.guard.premature(time.Now(), s) {
-				err = fmt.Errorf("%s: the state is empty, and the master was elected only now: it may not have recovered yet", lead)
-			}
+			err = w.premature(ctx, lead, s)
 		}
 		if err != nil {
 			errs = append(errs, err)
@@ -53,6 +54,22 @@ func (w *Watcher) pollNow(ctx context.Context) error {
 		return errors.New("no masters to ask")
 	}
 	return errors.Join(errs...)
+}
+
+// premature gives an error for a state that may come from a master that has not
+// recovered. The operator API knows; where there is none, time tells.
+func (w *Watcher) premature(ctx context.Context, lead leader.Address, s said) error {
+	if !w.guard.unfounded(s) {
+		return nil
+	}
+	recovered, known := w.fetcher.recovered(ctx, lead)
+	switch {
+	case known && !recovered:
+		return fmt.Errorf("%s: the state is empty, and the master has not recovered yet", lead)
+	case !known && w.guard.premature(time.Now(), s):
+		return fmt.Errorf("%s: the state is empty, and the master was elected only now: it may not have recovered yet", lead)
+	}
+	return nil
 }
 
 // fetch asks one master. Each has the whole time for itself: a master that is
@@ -100,11 +117,12 @@ func (w *Watcher) believe(lead leader.Address, s said) {
 	now := time.Now()
 	before := w.guard.leader
 	failover := before.known() && s.who.known() && !before.same(s.who)
+	led := w.sink.Cluster.Leader()
 	w.sink.Apply(w.guard.state(now, s))
 	w.sink.Publish()
 	if failover {
 		w.tryAgain = time.Time{} // this one may have a stream
-		w.status.failover(now)
+		w.status.failover(now, led.Host == s.Leader.Host && led.Port == s.Leader.Port)
 		w.report.failover(lead, w.guard.keeping())
 	}
 	w.status.keeping(w.guard.keeping())

@@ -40,6 +40,7 @@ type resync struct {
 type reread struct {
 	light bool
 	doc   *document
+	at    leader.Address // who answered
 	said  said
 	err   error
 }
@@ -143,7 +144,10 @@ func (f *follower) resynced(ctx context.Context, r reread) error {
 		}
 		return nil
 	}
-	if known := f.guard.leader; r.doc.who.known() && known.known() && !known.same(r.doc.who) {
+	if f.guard.unsure && f.isNamedBy(r) {
+		f.guard.named(r.doc.who)
+	}
+	if known := f.guard.leader; !f.guard.unsure && r.doc.who.known() && known.known() && !known.same(r.doc.who) {
 		s.finish(f)
 		return fmt.Errorf("the state is that of another leader than the event stream of %s", f.at)
 	}
@@ -161,6 +165,15 @@ func (f *follower) resynced(ctx context.Context, r reread) error {
 	close(s.pieces)
 	s.piece, s.stopping = iter.Pull(compare(f.guard, s.journal, r.said, now, comparedAtOnce, f.put))
 	return nil
+}
+
+// isNamedBy reports whether a state is of the master whose stream is followed,
+// which did not say who it is: it was answered where the stream comes from, by
+// one that led before the stream began. Else it may be of another one that leads
+// since, and the stream be dead.
+func (f *follower) isNamedBy(r reread) bool {
+	at, known := r.doc.who.electedAt()
+	return r.at == f.at && known && at.Before(f.began)
 }
 
 // comparePiece takes in the next piece of a state.

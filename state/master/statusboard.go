@@ -15,6 +15,7 @@ type Status struct {
 	Heard    time.Time      // when something of the cluster was heard last: a state, an event or a heartbeat
 	Full     time.Time      // when the last full state was read
 	Failover time.Time      // when another master was found to lead; zero for never
+	Restarts uint64         // how often that was one at the same address as before
 
 	LastError   string // why there was no state, or no full one beside a stream; empty for never
 	LastErrorAt time.Time
@@ -84,5 +85,11 @@ func (b *statusBoard) failed(err error, now time.Time) {
 	b.change(func(s *Status) { s.LastError, s.LastErrorAt, s.Errors = oneLine(err), now, s.Errors+1 })
 }
 
-func (b *statusBoard) failover(now time.Time) { b.change(func(s *Status) { s.Failover = now }) }
-func (b *statusBoard) keeping(n int)          { b.change(func(s *Status) { s.Keeping = n }) }
+func (b *statusBoard) failover(now time.Time, restart bool) {
+	b.change(func(s *Status) {
+		if s.Failover = now; restart {
+			s.Restarts++
+		}
+	})
+}
+func (b *statusBoard) keeping(n int) { b.change(func(s *Status) { s.Keeping = n }) }

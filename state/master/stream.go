@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"toponym/state/leader"
@@ -30,6 +31,7 @@ type stream struct {
 	at    leader.Address
 	who   identity
 	first message // SUBSCRIBED
+	began time.Time
 
 	records *recordIO
 	decoder *eventDecoder
@@ -61,6 +63,13 @@ func lacksStream(err error) bool {
 	return false
 }
 
+// notReady reports whether a master answered that it will have a stream, but not
+// yet. One that knows of no leader says 503 as well.
+func notReady(err error) bool {
+	e := (*statusError)(nil)
+	return errors.As(err, &e) && e.status == http.StatusServiceUnavailable && !strings.Contains(e.text, "No leader")
+}
+
 // open subscribes to the events of whoever leads, and reads the first of them,
 // which is the whole state, in the background.
 func (w *Watcher) open(ctx context.Context, at leader.Address) (*stream, error) {
@@ -68,7 +77,7 @@ func (w *Watcher) open(ctx context.Context, at leader.Address) (*stream, error) 
 	// to begin anew than one call takes, so the answer is not of a later one.
 	who, lead := w.fetcher.whoLeads(ctx, at)
 	ctx, cancel := context.WithCancelCause(ctx)
-	s := &stream{who: who, decoder: newEventDecoder(), cancel: cancel}
+	s := &stream{who: who, decoder: newEventDecoder(), cancel: cancel, began: time.Now()}
 	patience := min(w.o.Timeout, streamPatience)
 	late := time.AfterFunc(patience, func() {
 		cancel(noStream{fmt.Errorf("%s: no event stream within %v", lead, patience)})

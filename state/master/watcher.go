@@ -3,6 +3,7 @@ package master
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -134,13 +135,19 @@ func (w *Watcher) Run(ctx context.Context, sink Sink) error {
 		if err != nil {
 			w.report.failed(err)
 			w.status.failed(err, time.Now())
-			wait = max(backoff(failures, w.o.Interval), retryAfter(err))
-			failures++
+			if errors.Is(err, errOtherLeader) {
+				wait, failures = 0, 0 // who failed so often was another one
+				w.tryAgain = time.Time{}
+			} else {
+				wait = max(backoff(failures, w.o.Interval), retryAfter(err))
+				failures++
+			}
 		}
 		select {
 		case <-ctx.Done():
 		case <-w.o.Leaders.Changed():
 			w.tryAgain = time.Time{}
+			failures = 0
 		case <-time.After(wait):
 		}
 		w.expire(time.Now())
@@ -170,14 +177,34 @@ func (w *Watcher) turn(ctx context.Context, failures *int) (wait time.Duration, 
 		w.lacking = began
 	}
 	none := lacksStream(err) || time.Since(w.lacking) > lackTime
-	if w.o.Source == Stream || !none || w.poll(ctx) != nil {
+	if w.o.Source == Stream || !none {
 		return 0, err
+	}
+	if perr := w.poll(ctx); errors.Is(perr, errOtherLeader) {
+		return 0, perr
+	} else if perr != nil {
+		return 0, err
+	}
+	if w.hasStarted(ctx, err) {
+		return backoff(0, w.o.Interval), nil
 	}
 	// The master answers, so it is the stream that it does not have.
 	w.report.polling(err, w.o.Interval)
 	w.tryAgain = time.Now().Add(streamRetry)
 	*failures = 0
 	return w.o.Interval, nil
+}
+
+// hasStarted reports whether a master that did not know the operator API when it was
+// asked for a stream knows it now: one that starts knows nothing at first, for
+// some 35 ms.
+func (w *Watcher) hasStarted(ctx context.Context, err error) bool {
+	e := (*statusError)(nil)
+	if !errors.As(err, &e) || e.status != http.StatusNotFound {
+		return false
+	}
+	_, known := w.fetcher.recovered(ctx, w.Status().Leader)
+	return known
 }
 
 // expire gives up what was believed in for long enough.

@@ -1,0 +1,175 @@
+package master
+
+import (
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"toponym/sim"
+	"toponym/state"
+)
+
+// TestMasterThatStarts knows nothing at all for a moment. That is no reason to
+// poll it: neither while it lasts, nor where it ends between two questions.
+func TestMasterThatStarts(t *testing.T) {
+	t.Run("404 for 35 ms", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBed(t, nil)
+			b.populate(20)
+			b.master(first, sim.MasterOptions{Startup: 35 * time.Millisecond, Recovery: 8 * time.Second})
+			defer b.run()()
+			time.Sleep(time.Minute)
+			wantLines(t, "started", b.now(), b.truth(first))
+			if s := b.watcher.Status(); s.Source != Stream {
+				t.Errorf("status %+v", s)
+			}
+		})
+	})
+	t.Run("and then the state", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBed(t, nil)
+			b.populate(20)
+			m := b.master(first, sim.MasterOptions{})
+			var asked atomic.Bool // for the state
+			b.network.set(first.String(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/master/state" {
+					asked.Store(true)
+				} else if !asked.Load() {
+					w.WriteHeader(http.StatusNotFound)
+					return
+				}
+				m.ServeHTTP(w, r)
+			}))
+			defer b.run()()
+			time.Sleep(time.Second)
+			b.now()
+			if s := b.watcher.Status(); s.Source != Stream || b.logged("instead") != 0 {
+				t.Errorf("status %+v; %q", s, messages(b.log, 4))
+			}
+		})
+	})
+}
+
+// TestAgentWithAnotherID: an agent that lost its id registers beside its old
+// self, which the new leader waits for; each has its tasks.
+func TestAgentWithAnotherID(t *testing.T) {
+	for name, source := range map[string]Source{"stream": Stream, "poll": Poll} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBed(t, twoMasters(source))
+				b.populate(60)
+				defer b.run()()
+				time.Sleep(30 * time.Second)
+				before := b.runs()
+				old := b.cluster.Agents()
+				b.failover(sim.MasterOptions{})
+				for _, a := range old[1:] {
+					if err := b.cluster.Reregister(a.ID); err != nil {
+						t.Fatal(err)
+					}
+				}
+				id, err := b.cluster.AddAgent(sim.Agent{Addr: old[0].Addr, Hostname: old[0].Hostname})
+				if err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(5 * time.Minute)
+				if got := b.runs(); !slices.Equal(got, before) {
+					t.Errorf("%d tasks run, want %d", len(got), len(before))
+				}
+				if !b.has(id) || !b.has(old[0].ID) {
+					t.Error("they do not stand beside each other")
+				}
+				time.Sleep(10 * time.Minute)
+				if !b.has(id) || b.has(old[0].ID) {
+					t.Error("the old one is still there, or the new one is not")
+				}
+			})
+		})
+	}
+}
+
+// TestSilentChanges: no event tells of them, and no name depends on them, but
+// for an agent that is marked gone: its tasks go by their events, and it goes
+// with the next full state.
+func TestSilentChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t, func(o *Options) { o.Source = Stream })
+		b.populate(60)
+		defer b.run()()
+		time.Sleep(time.Second)
+		before := b.now()
+		agents, frameworks := b.cluster.Agents(), b.cluster.Frameworks()
+		must := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		must(b.cluster.SetDeactivated(agents[1].ID, true))
+		must(b.cluster.SetConnected(frameworks[0].ID, false))
+		time.Sleep(10 * time.Minute)
+		wantLines(t, "nothing that counts", b.now(), before)
+		must(b.cluster.MarkGone(agents[0].ID))
+		time.Sleep(pace)
+		if slices.ContainsFunc(b.now(), func(l string) bool { return strings.Contains(l, " on "+agents[0].ID+" ") }) {
+			t.Error("a task of the agent is still there")
+		}
+		time.Sleep(10 * time.Minute)
+		wantLines(t, "after a full reading", b.now(), b.truth(first))
+	})
+}
+
+// TestStateThatIsNotForUs: with one of the two realms alone, the operator API
+// is open; the full states beside the stream come from it then, and the log
+// says what to look at.
+func TestStateThatIsNotForUs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t, nil)
+		b.populate(60)
+		b.master(first, sim.MasterOptions{Auth: sim.Auth{ReadOnly: true, Credentials: []sim.Credential{{Principal: "p", Secret: "s"}}}})
+		defer b.run()()
+		b.now()
+		gone := b.cluster.Agents()[0].ID
+		if err := b.cluster.MarkUnreachable(gone); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Minute)
+		if b.has(gone) || b.watcher.Status().Resyncs == 0 {
+			t.Errorf("no full state was read: %+v", b.watcher.Status())
+		}
+		if n := b.logged("look at mesosAuthentication and mesosCredentials"); n != 1 {
+			t.Errorf("said %d times: %q", n, messages(b.log, 4))
+		}
+	})
+}
+
+// TestRepeatedTasks: a task may be told of again, as it was or with what came
+// since, and an unhealthy status is sent again at each check: only what differs
+// is a change.
+func TestRepeatedTasks(t *testing.T) {
+	c := state.NewCluster()
+	changed := func(text string) bool { return !c.Apply(mustMessage(t, text).event).Empty() }
+	again := strings.Replace(taskAdded, `"state":"TASK_STAGING"`, `"state":"TASK_RUNNING","statuses":[{"state":"TASK_RUNNING","timestamp":1795223868.31,"container_status":{"network_infos":[{"name":"dual","ip_addresses":[{"ip_address":"172.17.0.2"},{"ip_address":"fd99:5::2/64"}]}]}}]`, 1)
+	for i, tt := range []struct {
+		text    string
+		changes bool
+	}{
+		{taskAdded, true}, {taskAdded, false}, {taskRunning, true}, {taskRunning, false},
+		{taskSick, true}, {taskSick, false}, {taskSick, false},
+		{again, true}, {again, false}, {taskFinished, true}, {taskFinished, false}, {again, true},
+	} {
+		if got := changed(tt.text); got != tt.changes {
+			t.Errorf("event %d: changes %v", i, got)
+		}
+	}
+	for task := range c.Tasks() {
+		if want := []netip.Addr{netip.MustParseAddr("172.17.0.2"), netip.MustParseAddr("fd99:5::2")}; !slices.Equal(task.Addresses.NetInfo, want) || task.AgentID != "x-S0" {
+			t.Errorf("%s", describe(task))
+		}
+	}
+}

@@ -1,0 +1,201 @@
+package master
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"toponym/state"
+)
+
+// recorded reads recordings of a real master, which are not part of the
+// project: TOPONYM_CAPTURES names their folder.
+func recorded(t *testing.T, name string) []byte {
+	t.Helper()
+	dir := os.Getenv("TOPONYM_CAPTURES")
+	if dir == "" {
+		t.Skip("TOPONYM_CAPTURES does not name a folder with recordings of a master")
+	}
+	b, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// recordedEvents are the records of a stream, with their lengths.
+func recordedEvents(t *testing.T, name string) (records []string) {
+	t.Helper()
+	for rest := recorded(t, name); len(rest) > 0; {
+		length, _, _ := bytes.Cut(rest, []byte("\n"))
+		n, err := strconv.Atoi(string(length))
+		if n += len(length) + 1; err != nil || n > len(rest) {
+			t.Fatalf("no record: %.60q", rest)
+		}
+		records = append(records, string(rest[:n]))
+		rest = rest[n:]
+	}
+	return records
+}
+
+func mustRecord(t *testing.T, record string) message {
+	t.Helper()
+	_, text, _ := strings.Cut(record, "\n")
+	return mustMessage(t, text)
+}
+
+// recordedStates are in the order in which they were taken, of one master.
+var recordedStates = []string{
+	"state-01-empty.json", "state-02-running.json", "state-03-unhealthy.json", "state-04-after-endings.json",
+	"state-05-agent-unreachable.json", "state-06-agent-back.json", "state-07-framework-disconnected.json", "state-08-agent-gone.json",
+}
+
+func recordedState(t *testing.T, name string) said {
+	t.Helper()
+	doc := mustDecode(t, recorded(t, name))
+	return said{Snapshot: &state.Snapshot{Agents: doc.agents, Frameworks: doc.frameworks, Tasks: doc.tasks}, recovered: doc.recovered, who: doc.who}
+}
+
+func (s said) lines() []string {
+	c := state.NewCluster()
+	c.Apply(state.Event{Snapshot: s.Snapshot})
+	return clusterLines(c)
+}
+
+// TestRecordedCuts: wherever a recorded stream is cut, the cut is seen and
+// nothing of the record that is cut is taken; and the next full state puts all
+// right.
+func TestRecordedCuts(t *testing.T) {
+	for _, name := range []string{"subscribe-lifecycle.recordio", "subscribe-failover.recordio"} {
+		c := state.NewCluster()
+		g := newGuard(c, guardTimeout)
+		now := time.Unix(1e9, 0)
+		for i, record := range recordedEvents(t, name) {
+			for cut := range len(record) {
+				rec := newRecordIO(strings.NewReader(record[:cut]), 1<<20)
+				err := rec.next()
+				if err == nil {
+					_, err = newEventDecoder().read(rec)
+				}
+				if err == nil || errors.Is(err, io.EOF) != (cut == 0) {
+					t.Fatalf("record %d of %s, cut at %d: %v", i, name, cut, err)
+				}
+			}
+			m := mustRecord(t, record)
+			if !m.known || m.faults.count > 0 {
+				t.Errorf("record %d of %s: %q, %v", i, name, m.kind, m.faults)
+			}
+			s := said{Snapshot: &state.Snapshot{Agents: m.doc0().agents, Frameworks: m.doc0().frameworks, Tasks: m.doc0().tasks}, who: identity{id: "a"}, v1: true, recovered: m.doc0().recovered}
+			if m.doc != nil {
+				c.Apply(g.state(now, s))
+			} else {
+				c.Apply(g.event(now, m.event))
+			}
+			for _, next := range recordedStates[:2] {
+				again := state.NewCluster()
+				again.Apply(state.Event{Snapshot: snapshotOf(c)})
+				ag := newGuard(again, guardTimeout)
+				ag.started, ag.leader, ag.heard = true, identity{id: "a"}, now
+				s := recordedState(t, next)
+				s.who = identity{id: "a"}
+				again.Apply(ag.state(now, s))
+				wantLines(t, fmt.Sprintf("%s after record %d of %s", next, i, name), clusterLines(again), s.lines())
+			}
+			if t.Failed() {
+				return
+			}
+		}
+	}
+}
+
+// doc0 is the full state of a message, or an empty one.
+func (m message) doc0() *document {
+	if m.doc == nil {
+		return &document{}
+	}
+	return m.doc
+}
+
+func snapshotOf(c *state.Cluster) *state.Snapshot {
+	s := &state.Snapshot{}
+	for a := range c.Agents() {
+		s.Agents = append(s.Agents, a)
+	}
+	for f := range c.Frameworks() {
+		s.Frameworks = append(s.Frameworks, f)
+	}
+	for task := range c.Tasks() {
+		s.Tasks = append(s.Tasks, task)
+	}
+	return s
+}
+
+// TestRecordedDisorder: recorded events that are doubled, missing and out of
+// order do no lasting harm: a state that is read beside puts all right.
+func TestRecordedDisorder(t *testing.T) {
+	records := recordedEvents(t, "subscribe-lifecycle.recordio")
+	var events []state.Event
+	for _, r := range records[1:] {
+		events = append(events, mustRecord(t, r).event)
+	}
+	for seed := range uint64(300) {
+		r := rand.New(rand.NewPCG(seed, 9))
+		c := state.NewCluster()
+		g := newGuard(c, guardTimeout)
+		now := time.Unix(1e9, 0)
+		who := identity{id: "a"}
+		c.Apply(g.state(now, said{Snapshot: &state.Snapshot{}, who: who, v1: true}))
+		near := 1 + r.IntN(len(events))
+		for i := range events {
+			for range r.IntN(3) {
+				c.Apply(g.event(now, copied(events[min(len(events)-1, i+r.IntN(near))])))
+			}
+		}
+		s := recordedState(t, recordedStates[r.IntN(len(recordedStates))])
+		s.who = who
+		want := s.lines()
+		if r.IntN(2) == 0 {
+			c.Apply(g.state(now, s))
+		} else {
+			for range compare(g, newJournal(), s, now, 3, func(e state.Event) { c.Apply(e) }) {
+			}
+			c.Apply(state.Event{Masters: &state.Masters{}})
+		}
+		wantLines(t, fmt.Sprint("seed ", seed), clusterLines(c), want)
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+// copied is an event whose parts may be kept.
+func copied(e state.Event) state.Event {
+	if e.Task != nil {
+		t := *e.Task
+		e.Task = &t
+	}
+	return e
+}
+
+// TestRecordedAPIsSayTheSame, whatever pieces they come in.
+func TestRecordedAPIsSayTheSame(t *testing.T) {
+	m, err := newEventDecoder().read(iotest.OneByteReader(bytes.NewReader(recorded(t, "v1-GET_STATE-running.json"))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := mustDecode(t, recorded(t, "state-02-running.json"))
+	wantLines(t, "v1", lines(&document{agents: m.doc.agents, frameworks: m.doc.frameworks, tasks: m.doc.tasks}),
+		lines(&document{agents: doc.agents, frameworks: doc.frameworks, tasks: doc.tasks}))
+	if m.faults.count+doc.faults.count > 0 {
+		t.Errorf("%v, %v", m.faults, doc.faults)
+	}
+}

@@ -1,0 +1,238 @@
+package master
+
+import (
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"toponym/sim"
+	"toponym/state"
+)
+
+// unnamed answers all but the question who it is.
+func unnamed(m http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var body []byte
+		if r.Body != nil {
+			body, _ = io.ReadAll(r.Body)
+		}
+		if strings.Contains(string(body), "GET_MASTER") {
+			w.WriteHeader(http.StatusNotImplemented)
+			return
+		}
+		r.Body = io.NopCloser(strings.NewReader(string(body)))
+		m.ServeHTTP(w, r)
+	})
+}
+
+// TestFailoverToAnUnnamedMaster: where masters do not say who they are at the
+// beginning of a stream, the state beside it does, also after another one took
+// over: the stream goes on, and what the new one does not have goes in its time.
+func TestFailoverToAnUnnamedMaster(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t, twoMasters(Stream))
+		b.populate(60)
+		b.network.set(first.String(), unnamed(b.master(first, sim.MasterOptions{})))
+		defer b.run()()
+		time.Sleep(30 * time.Second)
+		wantLines(t, "at first", b.now(), b.truth(first))
+		before := b.runs()
+		ahead := func() time.Time { return time.Now().Add(time.Hour) } // so its election tells nothing
+		m := b.failover(sim.MasterOptions{Now: ahead})
+		b.network.set(second.String(), unnamed(m))
+		time.Sleep(30 * time.Second)
+		if got := b.runs(); !slices.Equal(got, before) {
+			t.Errorf("%d tasks run, want %d", len(got), len(before))
+		}
+		agents := b.cluster.Agents()
+		for _, a := range agents[1:] {
+			if err := b.cluster.Reregister(a.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, f := range b.cluster.Frameworks() {
+			if err := b.cluster.SetConnected(f.ID, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(12 * time.Minute)
+		wantLines(t, "after its time", b.now(), b.truth(second))
+		if s := b.watcher.Status(); s.Streams != 2 || s.Source != Stream {
+			t.Errorf("status %+v", s)
+		}
+	})
+}
+
+// TestUnnamedMasterIsTheSame: a state that comes late beside the stream of a
+// master which did not say who it is gives up what left in between. It waits
+// where the state may be of another one, which was elected after the stream
+// began or answered elsewhere.
+func TestUnnamedMasterIsTheSame(t *testing.T) {
+	for _, tt := range []struct {
+		what  string
+		later bool // elected after the stream began
+		moved bool // the state is answered by another one
+		kept  bool
+	}{
+		{"the same", false, false, false},
+		{"elected later", true, false, true},
+		{"elsewhere", false, true, true},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBed(t, func(o *Options) { o.Source = Stream })
+				b.populate(60)
+				var o sim.MasterOptions
+				if tt.later {
+					o.Now = func() time.Time { return time.Now().Add(time.Hour) }
+				}
+				m := b.master(first, o)
+				b.master(second, o)
+				var open atomic.Bool
+				b.network.set(first.String(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					switch {
+					case r.URL.Path == "/master/state" && !open.Load():
+						w.WriteHeader(http.StatusServiceUnavailable)
+					case r.URL.Path == "/master/state" && tt.moved:
+						redirecting("//"+second.String()+"/master/state")(w, r)
+					default:
+						unnamed(m).ServeHTTP(w, r)
+					}
+				}))
+				time.Sleep(time.Minute)
+				defer b.run()()
+				b.now()
+				gone := b.cluster.Agents()[0].ID
+				if err := b.cluster.MarkUnreachable(gone); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(10 * time.Minute)
+				open.Store(true)
+				time.Sleep(5 * time.Minute)
+				if got := b.has(gone); got != tt.kept {
+					t.Errorf("kept: %v", got)
+				}
+			})
+		})
+	}
+}
+
+// TestListedIsWaitedFor: what is known from a snapshot of agents that the master
+// lists as recovered stays, also when that was elected long ago.
+func TestListedIsWaitedFor(t *testing.T) {
+	c := state.NewCluster()
+	c.Apply(state.Event{Snapshot: &state.Snapshot{
+		Agents:     []*state.Agent{{ID: "listed"}, {ID: "other"}},
+		Frameworks: []*state.Framework{{ID: "F"}},
+		Tasks:      []*state.Task{{Key: state.TaskKey{Framework: "F", ID: "t"}, AgentID: "listed", State: state.Running}},
+	}})
+	g := newGuard(c, guardTimeout)
+	now := time.Unix(1e9, 0)
+	long := identity{id: "a", elected: 1e9 - 86400}
+	s := said{Snapshot: &state.Snapshot{}, recovered: []string{"listed"}, who: long}
+	for range 3 {
+		c.Apply(g.state(now, s))
+		now = now.Add(guardTimeout / 4)
+	}
+	if c.Agent("listed") == nil || c.Agent("other") != nil || c.Task(state.TaskKey{Framework: "F", ID: "t"}) == nil || c.Framework("F") == nil {
+		t.Errorf("%v", clusterLines(c))
+	}
+	c.Apply(g.state(now.Add(guardTimeout/4), s))
+	if tasks, agents, _ := c.Counts(); tasks+agents != 0 {
+		t.Errorf("after its time: %v", clusterLines(c))
+	}
+}
+
+// TestEmptyStateAndTheOperatorAPI: that a master has not recovered is known from
+// its operator API, whatever the clocks say; and that it has.
+func TestEmptyStateAndTheOperatorAPI(t *testing.T) {
+	for _, tt := range []struct {
+		what   string
+		status int // of the API; 0: that of a master which has recovered
+		since  time.Duration
+		want   bool // believed
+	}{
+		{"not recovered", 503, 24 * time.Hour, false},
+		{"recovered just now", 0, time.Second, true},
+		{"no API, elected now", 404, time.Second, false},
+		{"no API, elected long ago", 404, time.Hour, true},
+		{"API not for us, elected now", 403, time.Second, false},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBed(t, func(o *Options) { o.Source = Poll })
+				m := b.master(first, sim.MasterOptions{})
+				b.network.set(first.String(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if r.URL.Path == "/api/v1" && tt.status != 0 {
+						w.WriteHeader(tt.status)
+						return
+					}
+					m.ServeHTTP(w, r)
+				}))
+				time.Sleep(tt.since)
+				defer b.run()()
+				time.Sleep(time.Second)
+				if got := b.now() != nil; got != tt.want {
+					t.Errorf("believed: %v; %q", got, messages(b.log, 4))
+				}
+			})
+		})
+	}
+}
+
+// TestMasterThatRestarts: a leader with another id at the same address is a
+// failover like any other.
+func TestMasterThatRestarts(t *testing.T) {
+	id := ""
+	at := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, `{"id": "`+id+`", "pid": "master@`+r.Host+`", "leader": "master@`+r.Host+`", "slaves": [{"id": "S0"}]}`)
+	}))
+	w := New(options(at))
+	c := state.NewCluster()
+	w.sink = Sink{Cluster: c, Apply: func(e state.Event) { c.Apply(e) }, Publish: func() {}}
+	w.guard = newGuard(c, guardTimeout)
+	for i, tt := range []struct {
+		id       string
+		restarts uint64
+	}{{"a", 0}, {"a", 0}, {"b", 1}, {"b", 1}} {
+		id = tt.id
+		if err := w.poll(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if s := w.Status(); s.Restarts != tt.restarts || s.Failover.IsZero() != (tt.restarts == 0) {
+			t.Errorf("after state %d: %+v", i, s)
+		}
+	}
+}
+
+// TestLeaderThatNeverSaysWhoItIs: what it leaves out goes in the end.
+func TestLeaderThatNeverSaysWhoItIs(t *testing.T) {
+	c := state.NewCluster()
+	g := newGuard(c, guardTimeout)
+	now := time.Unix(1e9, 0)
+	agents := func(ids ...string) said {
+		s := said{Snapshot: &state.Snapshot{}}
+		for _, id := range ids {
+			s.Agents = append(s.Agents, &state.Agent{ID: id})
+			s.Frameworks = append(s.Frameworks, &state.Framework{ID: "F" + id})
+		}
+		return s
+	}
+	c.Apply(g.state(now, agents("a", "b")))
+	for range 12 {
+		now = now.Add(guardTimeout / 10)
+		c.Apply(g.state(now, agents("a")))
+	}
+	if c.Agent("a") == nil || c.Agent("b") != nil || c.Framework("Fa") == nil || c.Framework("Fb") != nil {
+		t.Errorf("%q", clusterLines(c))
+	}
+	// A state that names its leader and nothing else tells enough.
+	if doc := mustDecode(t, []byte(`{"leader": "master@10.0.0.1:5050"}`)); doc.who != (identity{pid: "10.0.0.1:5050"}) {
+		t.Errorf("%+v", doc.who)
+	}
+}
