@@ -70,7 +70,7 @@ func serveEvents(t *testing.T, file string, change func(*config.Config)) *server
 	c.Listener, c.Port, c.HTTPOn = netip.MustParseAddr("127.0.0.1"), 0, false
 	change(c)
 	log, _ := test.NewNullLogger()
-	s, err := newServer(c, log, tuning{cores: 1})
+	s, err := newServer(c, log, &tuning{cores: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

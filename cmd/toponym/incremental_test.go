@@ -253,7 +253,7 @@ func TestIncrementalOnALife(t *testing.T) {
 	c.Refresh, c.Resync, c.ReverseDNSOn = 100*time.Millisecond, 50*time.Millisecond, true
 	c.DNSOn, c.HTTPOn = false, false
 	log, _ := test.NewNullLogger()
-	s, err := newServer(c, log, 1)
+	s, err := newServer(c, log, &tuning{cores: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func startOn(t *testing.T, change func(*config.Config), masters ...*player) (s *
 		change(c)
 	}
 	log, hook := test.NewNullLogger()
-	s, err := newServer(c, log, 1)
+	s, err := newServer(c, log, &tuning{cores: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -90,9 +90,9 @@ func (w *Watcher) followStream(ctx context.Context, s *stream) error {
 	f.resync.first(f, !s.who.known(), pids)
 	s.first.doc = nil // the cluster has it now
 
-	batches, ended := make(chan []message), make(chan error, 1)
-	go func() { ended <- s.read(ctx, batches) }()
-	err := f.loop(ctx, batches, ended)
+	messages, ended := make(chan message, mostWaiting), make(chan error, 1)
+	go func() { ended <- s.read(ctx, messages) }()
+	err := f.loop(ctx, messages, ended)
 	// Nothing of this stream may go on while the next one begins.
 	cancel()
 	s.close()
@@ -102,7 +102,7 @@ func (w *Watcher) followStream(ctx context.Context, s *stream) error {
 }
 
 // loop takes in what comes until the stream ends.
-func (f *follower) loop(ctx context.Context, batches <-chan []message, ended <-chan error) error {
+func (f *follower) loop(ctx context.Context, messages <-chan message, ended <-chan error) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -110,9 +110,11 @@ func (f *follower) loop(ctx context.Context, batches <-chan []message, ended <-c
 		select {
 		case <-ctx.Done():
 			return nil
-		case batch := <-batches:
-			f.take(ctx, batch)
+		case m := <-messages:
+			f.take(ctx, m)
+			f.drain(ctx, messages)
 		case err := <-ended:
+			f.drain(ctx, messages)
 			return err
 		case r := <-f.resync.done:
 			if err := f.resynced(ctx, r); err != nil {
@@ -172,21 +174,31 @@ func (f *follower) publish() {
 	}
 }
 
-// take takes in events that came together.
-func (f *follower) take(ctx context.Context, batch []message) {
+// drain takes in all that has been read.
+func (f *follower) drain(ctx context.Context, messages <-chan message) {
+	for {
+		select {
+		case m := <-messages:
+			f.take(ctx, m)
+		default:
+			return
+		}
+	}
+}
+
+// take takes in what was read.
+func (f *follower) take(ctx context.Context, m message) {
 	now := time.Now()
 	f.guard.heard = now
-	for _, m := range batch {
-		f.status.event(m, now)
-		if m.faults.count > 0 {
-			f.report.faults(m.faults)
-		}
-		if !m.known {
-			f.report.unknown(m.kind)
-		}
-		if m.event != (state.Event{}) {
-			f.apply(ctx, now, m.event)
-		}
+	f.status.event(m, now)
+	if m.faults.count > 0 {
+		f.report.faults(m.faults)
+	}
+	if !m.known {
+		f.report.unknown(m.kind)
+	}
+	if m.event != (state.Event{}) {
+		f.apply(ctx, now, m.event)
 	}
 }
 

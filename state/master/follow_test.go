@@ -1,6 +1,9 @@
 package master
 
 import (
+	"context"
+	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -9,6 +12,7 @@ import (
 	"time"
 
 	"toponym/sim"
+	"toponym/state"
 	"toponym/state/leader"
 )
 
@@ -276,4 +280,42 @@ func TestPace(t *testing.T) {
 		}
 		wantLines(t, "after", b.now(), b.truth(first))
 	})
+}
+
+// TestHalfAnEvent: what has arrived whole is not held back by what has not.
+func TestHalfAnEvent(t *testing.T) {
+	at := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if !strings.Contains(string(body), "SUBSCRIBE") {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		whole := ""
+		for _, text := range []string{subscribed, beat, agentAdded} {
+			record := framed(text)
+			whole += fmt.Sprintf("%x\r\n%s\r\n", len(record), record)
+		}
+		next := framed(taskAdded)
+		fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%s%x\r\n%s", whole, len(next), next[:100])
+		<-r.Context().Done()
+	}))
+	o := options(at)
+	o.Source = Stream
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	c := state.NewCluster()
+	New(o).Run(ctx, Sink{Cluster: c, Apply: func(e state.Event) { c.Apply(e) }, Publish: func() {
+		if c.Agent("x-S0") != nil {
+			cancel()
+		}
+	}})
+	if c.Agent("x-S0") == nil {
+		t.Error("the agent was not told of")
+	}
 }

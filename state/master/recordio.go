@@ -20,7 +20,22 @@ type recordIO struct {
 }
 
 func newRecordIO(r io.Reader, max int64) *recordIO {
-	return &recordIO{r: bufio.NewReaderSize(r, 64<<10), max: max}
+	s := &recordIO{max: max}
+	s.r = bufio.NewReaderSize(&within{r, s}, 64<<10)
+	return s
+}
+
+// within reads no further than the record goes. The reader of chunks of net/http
+// has a buffer of its own, and holds back what has arrived where it is asked for
+// more and a further chunk has begun: an event would wait for the next one.
+type within struct {
+	r io.Reader
+	s *recordIO
+}
+
+func (w *within) Read(p []byte) (int, error) {
+	most := max(w.s.left, 1)
+	return w.r.Read(p[:min(int64(len(p)), most)])
 }
 
 // next goes to the next record, which Read gives then. Between two records, the
@@ -71,26 +86,6 @@ func (s *recordIO) Read(p []byte) (int, error) {
 		return n, inside(err)
 	}
 	return n, nil
-}
-
-// arrived reports whether a whole record has arrived already, so that reading
-// it will not wait.
-func (s *recordIO) arrived() bool {
-	if s.left > 0 {
-		return false
-	}
-	b, _ := s.r.Peek(min(s.r.Buffered(), maxLengthDigits+1))
-	length := 0
-	for i, c := range b {
-		if c == '\n' {
-			return s.r.Buffered()-i-1 >= length
-		}
-		if !isDigit(c) || length > s.r.Size() {
-			break // next says what is wrong, at once
-		}
-		length = length*10 + int(c-'0')
-	}
-	return false
 }
 
 // inside is the error of a stream that ends inside of a record.

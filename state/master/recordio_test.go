@@ -90,18 +90,6 @@ func TestRecordsThatAreNotReadToTheirEnd(t *testing.T) {
 	}
 }
 
-// TestArrived: only what is there as a whole can be read without waiting.
-func TestArrived(t *testing.T) {
-	stream := framed(`{"a":1}`, `{"b":2}`)
-	for cut := range len(stream) + 1 {
-		s := newRecordIO(strings.NewReader(stream[:cut]), 100)
-		s.r.Peek(1) // as much as has arrived
-		if got, want := s.arrived(), cut >= len(framed(`{"a":1}`)); got != want {
-			t.Errorf("with %d octets: %v", cut, got)
-		}
-	}
-}
-
 func FuzzRecordIO(f *testing.F) {
 	f.Add([]byte(framed("ab", "")), int64(10))
 	f.Add([]byte("19\n{\"type\":\"HEARTBEAT\"}"), int64(100))

@@ -23,8 +23,8 @@ const (
 	streamPatience = time.Minute
 )
 
-// batchSize bounds how many events are handed on at once.
-const batchSize = 64
+// mostWaiting bounds how many events have been read and not taken in.
+const mostWaiting = 256
 
 // stream is an event stream whose first state has been read.
 type stream struct {
@@ -144,28 +144,20 @@ func (s *stream) close() {
 	}
 }
 
-// read hands events on as they come, all that have arrived at once, until the
-// stream ends, and says why it did.
-func (s *stream) read(ctx context.Context, out chan<- []message) error {
-	var batch []message
+// read hands events on as they come until the stream ends, and says why it did.
+func (s *stream) read(ctx context.Context, out chan<- message) error {
 	for {
-		err := s.records.next()
-		if err == nil {
-			var m message
-			if m, err = s.decoder.read(s.records); err == nil {
-				batch = append(batch, m)
-			}
+		if err := s.records.next(); err != nil {
+			return s.end(err)
 		}
-		if len(batch) > 0 && (err != nil || len(batch) == batchSize || !s.records.arrived()) {
-			select {
-			case out <- batch:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-			batch = nil
-		}
+		m, err := s.decoder.read(s.records)
 		if err != nil {
 			return s.end(err)
+		}
+		select {
+		case out <- m:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }
