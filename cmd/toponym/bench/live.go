@@ -19,7 +19,8 @@ type liveRun struct {
 	Late         lateness
 	Changes      float64 // per second, while CPU was measured
 	CPU          float64 // µs for each change
-	Before       Memory
+	Ready        Memory // a few seconds after the first state
+	Half         Memory // after half of the time
 	After        Memory
 	Foreign      float64
 	Disturbed    bool
@@ -77,7 +78,7 @@ func (l *lab) liveOnce(tasks int) (r liveRun, err error) {
 	if err != nil {
 		return r, err
 	}
-	if r.Before, err = resident(from, s.proc); err != nil {
+	if r.Ready, err = resident(from, s.proc); err != nil {
 		return r, err
 	}
 	first, err := steps()
@@ -92,6 +93,9 @@ func (l *lab) liveOnce(tasks int) (r liveRun, err error) {
 	}
 	to, err := now()
 	if err != nil {
+		return r, err
+	}
+	if r.Half, err = resident(to, s.proc); err != nil {
 		return r, err
 	}
 	cpu := used(from, to, s.proc)
@@ -159,9 +163,10 @@ func (r *report) printLive(w io.Writer) {
 			number(of(func(x liveRun) float64 { return x.Late.P50 }), 0),
 			number(of(func(x liveRun) float64 { return x.Late.P99 }), 0),
 			number(longest, 0),
-			number(of(func(x liveRun) float64 { return x.Before.PSS }), 0),
+			number(of(func(x liveRun) float64 { return x.Ready.PSS }), 0),
+			number(of(func(x liveRun) float64 { return x.Half.PSS }), 0),
 			number(of(func(x liveRun) float64 { return x.After.PSS }), 0)})
 	}
-	table(w, 0, []string{"tasks", "changes/s", "CPU µs/change", "p50 µs", "p99 µs", "max µs", "PSS MB before", "after"}, rows)
+	table(w, 0, []string{"tasks", "changes/s", "CPU µs/change", "p50 µs", "p99 µs", "max µs", "PSS MB ready", "half-way", "end"}, rows)
 	fmt.Fprintf(w, "Late is the time from when the master has a change to when the answer over UDP shows it, looked at every %v. CPU is user and system time of the whole process. A run in which others used more than %.0f %% of both cores is marked *.\n", between, 100*disturbedAbove)
 }
