@@ -55,7 +55,7 @@ func TestFailoversWithoutEnd(t *testing.T) {
 func failovers(t *testing.T, source Source, r *rand.Rand) {
 	b := newBed(t, twoMasters(source))
 	b.watcher.o.Interval, b.watcher.o.Resync = 5*time.Second, 30*time.Second
-	b.watcher.o.Reregister = time.Hour // longer than all of this
+	b.watcher.o.Reregister = 20 * time.Minute // longer than all of this
 	apps := b.populate(40)
 	w := &witness{cluster: b.cluster, known: map[state.TaskKey]string{}}
 	b.each = w.look

@@ -19,8 +19,8 @@ type liveRun struct {
 	Late         lateness
 	Changes      float64 // per second, while CPU was measured
 	CPU          float64 // µs for each change
-	Ready        Memory // a few seconds after the first state
-	Half         Memory // after half of the time
+	Ready        Memory  // a few seconds after the first state
+	Half         Memory  // after half of the time
 	After        Memory
 	Foreign      float64
 	Disturbed    bool
