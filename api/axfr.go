@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 
+	"toponym/records"
 	"toponym/zone"
 )
 
@@ -47,8 +48,8 @@ func (t *transfer) zone(z *zone.Zone, refreshSeconds int, domain string) error {
 	b = strconv.AppendUint(b, uint64(z.Serial()), 10)
 	b = append(b, ",\n \"RefreshSeconds\": "...)
 	b = strconv.AppendInt(b, int64(refreshSeconds), 10)
-	b = appendQuoted(append(b, ",\n \"Mname\": "...), o.MName.String())
-	b = appendQuoted(append(b, ",\n \"Rname\": "...), o.RName.String())
+	b = appendName(append(b, ",\n \"Mname\": "...), o.MName)
+	b = appendName(append(b, ",\n \"Rname\": "...), o.RName)
 	b = append(append(b, ",\n \"Domain\": "...), quotedDomain...)
 	b = append(b, ",\n \"Records\": {\n  "...)
 	if err := t.write(b); err != nil {
@@ -92,7 +93,7 @@ func (t *transfer) list(nodes []*zone.Node, l list) error {
 		if !n.Has(l.rrtype) {
 			continue
 		}
-		b = appendQuoted(append(b, separator...), n.Name.String())
+		b = appendName(append(b, separator...), n.Name)
 		b = l.values(append(b, ": ["...), n)
 		b[len(b)-1] = '\n' // instead of the last value's comma
 		b = append(b, "   ]"...)
@@ -135,7 +136,7 @@ func appendAddr(b []byte, a netip.Addr) []byte {
 
 func appendSRV(b []byte, n *zone.Node) []byte {
 	for _, srv := range n.SRV {
-		b = appendQuoted(append(b, valueIndent...), srv.Target.String())
+		b = appendName(append(b, valueIndent...), srv.Target)
 		b[len(b)-1] = ':' // instead of the closing quote
 		b = append(strconv.AppendUint(b, uint64(srv.Port), 10), `",`...)
 	}
@@ -144,7 +145,7 @@ func appendSRV(b []byte, n *zone.Node) []byte {
 
 // appendQuoted appends a JSON string. Names in presentation form are printable
 // ASCII, in which only two characters need an escape.
-func appendQuoted(b []byte, s string) []byte {
+func appendQuoted[T string | []byte](b []byte, s T) []byte {
 	b = append(b, '"')
 	for i := range len(s) {
 		if s[i] == '"' || s[i] == '\\' {
@@ -153,6 +154,13 @@ func appendQuoted(b []byte, s string) []byte {
 		b = append(b, s[i])
 	}
 	return append(b, '"')
+}
+
+// appendName appends a name as a JSON string. It leaves nothing behind, of which
+// a large zone would be much.
+func appendName(b []byte, n records.Name) []byte {
+	var text [1024]byte // the longest name with every octet escaped
+	return appendQuoted(b, n.AppendTo(text[:0]))
 }
 
 // sortedNodes are the nodes that /v1/axfr shows, in the order in which

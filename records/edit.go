@@ -127,3 +127,46 @@ func (s *Set) after(ed *edits, made *lately) *Data {
 	made.next++
 	return d
 }
+
+// mostEdits is of how many names the edits keep their room for the next update.
+const mostEdits = 4096
+
+// finish ends an update: what edits make is given out, and names without records
+// go.
+func (s *Set) finish(first bool) Changes {
+	ch := Changes{Omitted: s.omitted}
+	order := s.order
+	s.omitted, s.order, s.filling, s.scratch = nil, nil, nil, nil
+	clear(s.recent[:])
+	var made lately
+	ch.Names = make([]Name, 0, len(s.edits))
+	for i := range s.edits {
+		ed := &s.edits[i]
+		e := ed.entry
+		e.edit = 0
+		if before := e.data; ed.records() || ed.ttl != before.TTL {
+			e.data = s.after(ed, &made)
+			if ed.a.any() || ed.aaaa.any() || ed.srv.any() || !e.data.Equal(before) {
+				ch.Names = append(ch.Names, e.name)
+			}
+		}
+		if d := e.data; len(d.A)+len(d.AAAA)+len(d.SRV)+len(d.PTR) == 0 {
+			delete(s.names, e.name)
+		}
+	}
+	if first {
+		ch.Names = make([]Name, 0, len(s.names))
+		for _, e := range order {
+			if !e.data.Empty() {
+				ch.Names = append(ch.Names, e.name)
+			}
+		}
+	}
+	for i := range s.edits {
+		s.edits[i].clear()
+	}
+	if s.edits = s.edits[:0]; cap(s.edits) > mostEdits {
+		s.edits = nil
+	}
+	return ch
+}

@@ -106,10 +106,14 @@ func (n Name) Under(origin Name) bool {
 // String is the name in presentation form (RFC 1035, section 5.1), with the
 // dot at the end. Octets that have a meaning there are escaped.
 func (n Name) String() string {
+	return string(n.AppendTo(make([]byte, 0, 256)))
+}
+
+// AppendTo appends the name in presentation form, as String gives it.
+func (n Name) AppendTo(b []byte) []byte {
 	if n == Root || n == "" {
-		return "."
+		return append(b, '.')
 	}
-	b := make([]byte, 0, len(n)+8)
 	for i := 0; i < len(n) && n[i] != 0; {
 		end := i + 1 + int(n[i])
 		for _, c := range []byte(n[i+1 : end]) {
@@ -125,7 +129,7 @@ func (n Name) String() string {
 		b = append(b, '.')
 		i = end
 	}
-	return string(b)
+	return b
 }
 
 // typeable reports whether an octet stands for itself in presentation form.
