@@ -56,7 +56,7 @@ func (l *lab) forward() (*zoneFacts, []run, error) {
 		return facts, nil, err
 	}
 	top, err := l.startToponymWith(toponymName, []int{l.o.ServerCore}, c.addr, time.Hour, map[string]any{
-		"externalon": true, "resolvers": []string{up.String()}, "forwardMax": 100_000, "forwardMaxClient": 100_000,
+		"externalon": true, "resolvers": []string{up.String()}, "forwardMax": 100_000, "forwardMaxClient": 100_000, "cacheEntries": 2_000_000, "cacheBytes": 1 << 30,
 	})
 	if err != nil {
 		return facts, nil, err
