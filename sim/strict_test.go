@@ -105,7 +105,7 @@ func TestStrictDecoder(t *testing.T) {
 		}()
 
 		l := NewLife(c, apps, LifeOptions{Seed: 3, Rate: 100, AgentRate: 1})
-		ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
 		defer cancel()
 		noError(t, l.Run(ctx))
 		// All that Marathon can start, and a pod.

@@ -200,7 +200,7 @@ func TestIncrementalEqualsRebuilt(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for seed := range uint64(6) {
+			for seed := range uint64(3) {
 				c := config.Defaults()
 				change(c)
 				p, _ := testPipelineOf(t, c)
