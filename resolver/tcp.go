@@ -137,11 +137,11 @@ func (s *Server) answerTCP(in *bufio.Reader, c *connection, addr netip.Addr) err
 	if err != nil {
 		return err
 	}
-	packet, done, err := readMessage(in, size)
+	packet, large, err := readMessage(in, size)
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer doneWith(in, size, large)
 	start := time.Now()
 	buf := largeBuffers.Get().(*[bufferSize]byte)
 	defer largeBuffers.Put(buf)
@@ -172,19 +172,26 @@ func readSize(in *bufio.Reader) (int, error) {
 	return int(binary.BigEndian.Uint16(b)), nil
 }
 
-// readMessage reads a message. Small ones stay in the reader's buffer; done
-// gives back what it took.
-func readMessage(in *bufio.Reader, size int) (msg []byte, done func(), err error) {
+// readMessage reads a message. A small one stays in the reader's buffer, another
+// one is in a large buffer; doneWith gives either back.
+func readMessage(in *bufio.Reader, size int) (msg []byte, large *[bufferSize]byte, err error) {
 	if size <= in.Size() {
 		msg, err = in.Peek(size)
-		return msg, func() { in.Discard(size) }, err
+		return msg, nil, err
 	}
-	buf := largeBuffers.Get().(*[bufferSize]byte)
-	done = func() { largeBuffers.Put(buf) }
-	if _, err = io.ReadFull(in, buf[:size]); err != nil {
-		done()
+	large = largeBuffers.Get().(*[bufferSize]byte)
+	if _, err = io.ReadFull(in, large[:size]); err != nil {
+		largeBuffers.Put(large)
 	}
-	return buf[:size], done, err
+	return large[:size], large, err
+}
+
+func doneWith(in *bufio.Reader, size int, large *[bufferSize]byte) {
+	if large != nil {
+		largeBuffers.Put(large)
+	} else {
+		in.Discard(size)
+	}
 }
 
 // holdsMessage reports whether the next message has been read already, so that
