@@ -117,6 +117,7 @@ func newServer(c *config.Config, log logrus.FieldLogger, tuned *tuning) (*server
 		log: log, zooKeeper: zooKeeper, watcher: master.New(m), static: static,
 		pipeline: newPipeline(r, z, log), started: time.Now(),
 	}
+	tuned.following = func() bool { return s.watcher.Status().Source == master.Stream }
 	s.config.Store(c)
 	s.metrics = metrics.New(version(), s.values)
 	s.pipeline.heard, s.pipeline.shown, s.pipeline.leftOut = s.heard, s.metrics.Lag, s.leftOut

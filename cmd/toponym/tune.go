@@ -15,6 +15,8 @@ type tuning struct {
 	collector bool // ours to tune
 	threads   bool
 	given     sync.Once // what the first state left behind, back to the system
+	// following tells whether changes come one by one; nil for never.
+	following func() bool
 }
 
 // How much garbage there may be beside what is in use before the collector runs,
@@ -78,7 +80,7 @@ func (t *tuning) busy() (done func()) {
 		// The first state is read and made a zone of with nothing there before. The
 		// room that took is not needed again while changes come one by one.
 		t.given.Do(debug.FreeOSMemory)
-		if inUse() >= largeHeap {
+		if t.following != nil && t.following() && inUse() >= largeHeap {
 			debug.SetGCPercent(gcPercentFollowing)
 		}
 	}

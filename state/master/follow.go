@@ -79,13 +79,13 @@ func (w *Watcher) followStream(ctx context.Context, s *stream) error {
 		state := w.said(ctx, s.first.doc, f.lead)
 		if ctx.Err() == nil {
 			w.believe(s.at, state)
+			w.status.following(s.at, time.Now())
 		}
 	})
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	w.report.following(s.at, s.first.doc)
-	w.status.following(s.at, time.Now())
 	f.published = time.Now()
 	f.resync.first(f, !s.who.known(), pids)
 	s.first.doc = nil // the cluster has it now
