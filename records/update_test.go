@@ -40,7 +40,7 @@ func everything() map[string]records.Options {
 func TestUpdateEqualsBuild(t *testing.T) {
 	for name, o := range everything() {
 		t.Run(name, func(t *testing.T) {
-			for seed := range uint64(10) {
+			for seed := range uint64(6) {
 				testHistory(t, o, seed)
 			}
 		})

@@ -85,7 +85,7 @@ func TestAnyNameCanBeAskedFor(t *testing.T) {
 		for i := range 5 {
 			e.Snapshot.Agents = append(e.Snapshot.Agents, &state.Agent{ID: fmt.Sprintf("a-S%d", i), Addrs: []netip.Addr{netip.AddrFrom4([4]byte{10, 0, 1, byte(i)})}})
 		}
-		for i := range 1500 {
+		for i := range 800 {
 			e.Snapshot.Tasks = append(e.Snapshot.Tasks, oddTask(r, i))
 		}
 		p.event(e)

@@ -63,7 +63,7 @@ func failovers(t *testing.T, source Source, r *rand.Rand) {
 	time.Sleep(10 * time.Second)
 	life := sim.NewLife(b.cluster, apps, sim.LifeOptions{Seed: r.Uint64()})
 	lead, next := first, second
-	for range 40 {
+	for range 30 {
 		agents, frameworks := b.cluster.Agents(), b.cluster.Frameworks()
 		a, f := agents[r.IntN(len(agents))], frameworks[r.IntN(len(frameworks))]
 		switch r.IntN(9) { // what cannot be done now is not
