@@ -89,7 +89,7 @@ func (z *ZooKeeper) Run(ctx context.Context) error {
 		z.knowledge.looked()
 		select {
 		case <-ctx.Done():
-		case <-time.After(backoff(failures/len(servers) - 1)):
+		case <-time.After(Backoff(failures/len(servers)-1, firstBackoff, maxBackoff)):
 		}
 	}
 	return nil
@@ -105,11 +105,4 @@ func (z *ZooKeeper) join(reasons map[Address]error) string {
 		}
 	}
 	return strings.Join(parts, "; ")
-}
-
-// backoff is how long to wait after the whole ensemble failed so many times
-// before: twice as long after each, with a random part.
-func backoff(failures int) time.Duration {
-	d := min(firstBackoff<<min(failures, 10), maxBackoff)
-	return d/2 + rand.N(d/2+1)
 }

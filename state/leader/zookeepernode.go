@@ -78,7 +78,7 @@ func (n *node) decode(data []byte) error {
 	}
 	n.addr = addr
 	for _, host := range []string{info.Address.Hostname, info.Hostname} {
-		if a := (Address{Host: host, Port: addr.Port}); a != addr && hostName(host) {
+		if a := (Address{Host: host, Port: addr.Port}); a != addr && HostName(host) {
 			n.byName = a
 			break
 		}
@@ -111,15 +111,17 @@ func (m *masterInfo) address() (Address, error) {
 		}
 	}
 	for _, h := range []string{m.Address.Hostname, m.Hostname} {
-		if hostName(h) {
+		if HostName(h) {
 			return Address{Host: h, Port: port}, nil
 		}
 	}
 	return Address{}, errors.New("it names no address")
 }
 
-// hostName tells whether a text may be a host name that can be looked up.
-func hostName(s string) bool {
+// HostName reports whether a text may be the name of a host, so that nothing else
+// is asked of a resolver: neither pages in HTML nor addresses, which are of no use
+// where a name is wanted.
+func HostName(s string) bool {
 	if s == "" || len(s) > 253 {
 		return false
 	}

@@ -4,15 +4,13 @@ import (
 	"errors"
 	"math/rand/v2"
 	"time"
+
+	"toponym/state/leader"
 )
 
-// backoff is how long to wait after a number of failures: twice as long after
-// each, with a random part, so that all servers of a cluster do not ask a
-// master that comes back at the same time.
+// backoff is how long to wait after a number of failures.
 func backoff(failures int, interval time.Duration) time.Duration {
-	most := min(maxBackoff, interval)
-	d := min(firstBackoff<<min(failures, 10), most)
-	return d/2 + rand.N(d/2+1)
+	return leader.Backoff(failures, firstBackoff, min(maxBackoff, interval))
 }
 
 // retryAfter is for how long masters that are overloaded asked us to wait: the

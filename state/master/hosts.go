@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"toponym/state"
+	"toponym/state/leader"
 )
 
 // Bounds of looking up host names: a cluster has few of them, and a resolver
@@ -64,7 +65,7 @@ func (w *wants) add(addrs *[]netip.Addr, names ...string) {
 			return
 		}
 	}
-	names = slices.DeleteFunc(names, func(n string) bool { return !hostName(n) })
+	names = slices.DeleteFunc(names, func(n string) bool { return !leader.HostName(n) })
 	if len(names) > 0 {
 		*w = append(*w, want{addrs, names})
 	}
@@ -191,23 +192,4 @@ func (h *hosts) lookup(ctx context.Context, name string) {
 		return
 	}
 	h.found[name] = &lookup{addrs: addrs, until: h.now().Add(keepFound)}
-}
-
-// hostName reports whether a string may be a host name, so that nothing else
-// is asked of a resolver: neither pages in HTML nor addresses, which are of no
-// use here when [state.ParseAddr] refuses them.
-func hostName(s string) bool {
-	if len(s) == 0 || len(s) > 253 {
-		return false
-	}
-	if _, err := netip.ParseAddr(s); err == nil {
-		return false
-	}
-	for i := range len(s) {
-		c := s[i]
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '.' && c != '_' {
-			return false
-		}
-	}
-	return true
 }
