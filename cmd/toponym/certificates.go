@@ -2,7 +2,7 @@ package main
 
 import (
 	"crypto/tls"
-	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -20,9 +20,9 @@ type certificates struct {
 	log   logrus.FieldLogger
 
 	mu     sync.Mutex
-	seen   []os.FileInfo // of files, when they were read last; nil: not there
-	conf   *tls.Config   // the last that was good
-	broken string        // why what was read last is not
+	seen   []stamp     // of files, when they were read last
+	conf   *tls.Config // the last that was good
+	broken string      // why what was read last is not
 }
 
 func newCertificates(c *config.Config, log logrus.FieldLogger) (*certificates, error) {
@@ -39,27 +39,12 @@ func newCertificates(c *config.Config, log logrus.FieldLogger) (*certificates, e
 }
 
 // look tells apart files that were changed, by what it costs little to know.
-func (t *certificates) look() []os.FileInfo {
-	seen := make([]os.FileInfo, len(t.files))
+func (t *certificates) look() []stamp {
+	seen := make([]stamp, len(t.files))
 	for i, f := range t.files {
-		if info, err := os.Stat(f); err == nil {
-			seen[i] = info
-		}
+		seen[i] = stampOf(f)
 	}
 	return seen
-}
-
-func (t *certificates) changed(now []os.FileInfo) bool {
-	for i, was := range t.seen {
-		is := now[i]
-		if (was == nil) != (is == nil) {
-			return true
-		}
-		if was != nil && (!os.SameFile(was, is) || was.Size() != is.Size() || !was.ModTime().Equal(is.ModTime())) {
-			return true
-		}
-	}
-	return false
 }
 
 // current is for each new connection. Files that cannot be used leave what was
@@ -69,7 +54,7 @@ func (t *certificates) current() *tls.Config {
 	defer t.mu.Unlock()
 	// Looked at before they are read: what changes meanwhile is seen next time.
 	now := t.look()
-	if !t.changed(now) {
+	if slices.EqualFunc(t.seen, now, stamp.equal) {
 		return t.conf
 	}
 	t.seen = now
