@@ -19,11 +19,7 @@ import (
 func BenchmarkChange(b *testing.B) {
 	for _, tasks := range []int{1_000, 100_000} {
 		b.Run(fmt.Sprint(tasks), func(b *testing.B) {
-			ro, err := recordsOptions(config.Defaults())
-			if err != nil {
-				b.Fatal(err)
-			}
-			zo, err := zoneOptions(config.Defaults(), ro)
+			ro, zo, err := recordsAndZone(config.Defaults())
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -34,11 +34,7 @@ func check(_ context.Context, args []string, env environment) int {
 
 // checkStatic says what is wrong in the files of staticZones.
 func checkStatic(c *config.Config) error {
-	r, err := recordsOptions(c)
-	if err != nil {
-		return err
-	}
-	z, err := zoneOptions(c, r)
+	_, z, err := recordsAndZone(c)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -70,22 +69,7 @@ func serveEvents(t *testing.T, file string, change func(*config.Config)) *server
 	c.Listener, c.Port, c.HTTPOn = netip.MustParseAddr("127.0.0.1"), 0, false
 	change(c)
 	log, _ := test.NewNullLogger()
-	s, err := newServer(c, log, &tuning{cores: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.listen(); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- s.run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("run: %v", err)
-		}
-	})
+	s := serving(t, c, log)
 	eventually(t, func() bool { return len(ask(t, s, "late.marathon.mesos.", dns.TypeA)) > 0 }, "the last event is not in the answers")
 	return s
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	stdlog "log"
@@ -77,16 +76,7 @@ func TestFailoverSeenFromOutside(t *testing.T) {
 			}
 			c.Listener, c.Port, c.HTTPOn = netip.MustParseAddr("127.0.0.1"), 0, false
 			log, _ := test.NewNullLogger()
-			s, err := newServer(c, log, &tuning{cores: 1})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := s.listen(); err != nil {
-				t.Fatal(err)
-			}
-			ctx, cancel := context.WithCancel(t.Context())
-			done := make(chan error)
-			go func() { done <- s.run(ctx) }()
+			s, cancel, done := startServer(t, c, log)
 			name := func(i int) string { return fmt.Sprintf("app-%d.marathon.mesos.", i) }
 			for i := range agents {
 				eventually(t, func() bool { return len(ask(t, s, name(i), dns.TypeA)) == 1 }, "%s has no address", name(i))

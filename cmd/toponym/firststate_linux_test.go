@@ -52,11 +52,7 @@ func TestMain(m *testing.M) {
 // readStates does what the program does with a master's answer, four times.
 func readStates(file string) (r reading, err error) {
 	tuneRuntime()
-	ro, err := recordsOptions(config.Defaults())
-	if err != nil {
-		return r, err
-	}
-	zo, err := zoneOptions(config.Defaults(), ro)
+	ro, zo, err := recordsAndZone(config.Defaults())
 	if err != nil {
 		return r, err
 	}

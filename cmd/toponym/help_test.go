@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"log"
 	"slices"
@@ -8,6 +9,9 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"github.com/sirupsen/logrus"
+
+	"toponym/config"
 )
 
 // eventually waits until a condition holds, and fails with a message otherwise.
@@ -23,6 +27,36 @@ func eventually(t *testing.T, holds func() bool, format string, args ...any) {
 			t.Fatalf(format, args...)
 		}
 	}
+}
+
+// startServer runs a server with some settings. It ends with cancel, and done
+// says how.
+func startServer(t *testing.T, c *config.Config, logger logrus.FieldLogger) (s *server, cancel context.CancelFunc, done <-chan error) {
+	t.Helper()
+	s, err := newServer(c, logger, &tuning{cores: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.listen(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.run(ctx) }()
+	return s, cancel, ended
+}
+
+// serving runs a server until the test is over.
+func serving(t *testing.T, c *config.Config, logger logrus.FieldLogger) *server {
+	t.Helper()
+	s, cancel, done := startServer(t, c, logger)
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+	return s
 }
 
 // answers is the data of the answer section, sorted.

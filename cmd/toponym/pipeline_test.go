@@ -47,11 +47,7 @@ func testPipeline(t *testing.T) (*pipeline, *test.Hook) {
 func testPipelineOf(t *testing.T, c *config.Config) (*pipeline, *test.Hook) {
 	t.Helper()
 	log, hook := test.NewNullLogger()
-	r, err := recordsOptions(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	z, err := zoneOptions(c, r)
+	r, z, err := recordsAndZone(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,11 +106,7 @@ func TestLeftOutNamesAreLoggedOnce(t *testing.T) {
 func TestReverseOriginsFollowTheSetting(t *testing.T) {
 	c := config.Defaults()
 	c.ReverseDNSOn = true
-	r, err := recordsOptions(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	z, err := zoneOptions(c, r)
+	_, z, err := recordsAndZone(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,11 +123,7 @@ func TestReverseOriginsFollowTheSetting(t *testing.T) {
 func TestOriginsOfViews(t *testing.T) {
 	c := config.Defaults()
 	c.ViewDomains = append(c.ViewDomains, "mesos")
-	r, err := recordsOptions(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o, err := zoneOptions(c, r)
+	r, o, err := recordsAndZone(c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -95,11 +95,7 @@ func (s *server) reload(from source) (good bool) {
 // apply puts settings in force that differ from the present ones only where
 // that is possible now.
 func (s *server) apply(c *config.Config) error {
-	r, err := recordsOptions(c)
-	if err != nil {
-		return err
-	}
-	z, err := zoneOptions(c, r)
+	r, z, err := recordsAndZone(c)
 	if err != nil {
 		return err
 	}

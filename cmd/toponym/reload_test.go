@@ -227,11 +227,7 @@ func TestReloadBeforeTheFirstState(t *testing.T) {
 	p, _ := testPipeline(t)
 	c := config.Defaults()
 	c.TTL, c.SRVRecordDefaultWeight = 9, 4
-	r, err := recordsOptions(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	z, err := zoneOptions(c, r)
+	r, z, err := recordsAndZone(c)
 	if err != nil {
 		t.Fatal(err)
 	}

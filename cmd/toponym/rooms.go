@@ -150,6 +150,16 @@ func listeners(a netip.Addr) ([]netip.Addr, error) {
 	return addrs, nil
 }
 
+// recordsAndZone are the options of both rooms, which follow from each other.
+func recordsAndZone(c *config.Config) (records.Options, zone.Options, error) {
+	r, err := recordsOptions(c)
+	if err != nil {
+		return r, zone.Options{}, err
+	}
+	z, err := zoneOptions(c, r)
+	return r, z, err
+}
+
 func zoneOptions(c *config.Config, r records.Options) (zone.Options, error) {
 	rname, err := records.ParseName(c.SOA.RName)
 	if err != nil {

@@ -111,16 +111,7 @@ func TestServe(t *testing.T) {
 	c.Listener, c.Port = netip.MustParseAddr("127.0.0.1"), 0
 	c.HTTPListener, c.HTTPPort = netip.MustParseAddr("127.0.0.1"), 0
 	log, _ := test.NewNullLogger()
-	s, err := newServer(c, log, &tuning{cores: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.listen(); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error)
-	go func() { done <- s.run(ctx) }()
+	s, cancel, done := startServer(t, c, log)
 
 	for _, tc := range []struct {
 		name  string

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -78,16 +77,7 @@ func TestServeBehindIAM(t *testing.T) {
 		t.Fatal(err)
 	}
 	var logged lockedBuffer
-	s, err := newServer(c, newLog(&logged, 2), &tuning{cores: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.listen(); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error)
-	go func() { done <- s.run(ctx) }()
+	s, cancel, done := startServer(t, c, newLog(&logged, 2))
 	eventually(t, func() bool { return len(ask(t, s, "nginx.marathon.mesos.", dns.TypeA)) == 3 }, "no state was read")
 
 	resp, err := http.Get("http://" + s.http.Addr().String() + "/v1/config")

@@ -94,11 +94,7 @@ type server struct {
 // newServer builds the rooms, for a number of cores. Nothing runs or listens
 // yet.
 func newServer(c *config.Config, log logrus.FieldLogger, tuned *tuning) (*server, error) {
-	r, err := recordsOptions(c)
-	if err != nil {
-		return nil, err
-	}
-	z, err := zoneOptions(c, r)
+	r, z, err := recordsAndZone(c)
 	if err != nil {
 		return nil, err
 	}

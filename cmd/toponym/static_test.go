@@ -27,11 +27,7 @@ func writeText(t *testing.T, file, text string) {
 func staticOptions(t *testing.T) zone.Options {
 	t.Helper()
 	c := config.Defaults()
-	r, err := recordsOptions(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o, err := zoneOptions(c, r)
+	_, o, err := recordsAndZone(c)
 	if err != nil {
 		t.Fatal(err)
 	}

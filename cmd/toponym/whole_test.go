@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha1"
 	"encoding/base32"
 	"encoding/json"
@@ -74,21 +73,7 @@ func startWhole(t *testing.T, agents int) *whole {
 	c.Listener, c.Port = netip.MustParseAddr("127.0.0.1"), 0
 	c.HTTPOn = false
 	log, _ := test.NewNullLogger()
-	if w.server, err = newServer(c, log, &tuning{cores: 1}); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.listen(); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- w.run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("run: %v", err)
-		}
-	})
+	w.server = serving(t, c, log)
 	eventually(t, func() bool { return w.pipeline.zones.Current().Ready() }, "no state is read")
 	w.before = w.names()
 	return w
