@@ -155,6 +155,7 @@ func TestSlowSubscriber(t *testing.T) {
 		for i := range 100 {
 			s.start("web", i%2)
 			quick.rest(t, 3)
+			synctest.Wait() // the slow one has begun to be told
 		}
 		if n := m.Subscribers(); n != 1 {
 			t.Errorf("%d subscribers", n)
