@@ -142,16 +142,24 @@ func (d *decoder) upid(p *state.UPID, whose string) error {
 
 // agents reads one agent of a list.
 func (d *decoder) agents() error {
+	a, err := d.wholeAgent()
+	if a != nil {
+		d.doc.agents = append(d.doc.agents, a)
+	}
+	return err
+}
+
+// wholeAgent reads an agent; it is nil where it has no id.
+func (d *decoder) wholeAgent() (*state.Agent, error) {
 	a := &state.Agent{}
 	if err := d.agent(a); err != nil {
-		return err
+		return nil, err
 	}
 	if a.ID == "" {
 		d.doc.faults.note("an agent without an id")
-		return nil
+		return nil, nil
 	}
-	d.doc.agents = append(d.doc.agents, a)
-	return nil
+	return a, nil
 }
 
 // agent reads an agent of either API: the operator API has most of it inside
@@ -184,13 +192,12 @@ func (d *decoder) recovered() error {
 
 // frameworks reads one framework of a list.
 func (d *decoder) frameworks() error {
-	f := &state.Framework{}
 	first := len(d.doc.tasks)
-	if err := d.framework(f); err != nil {
+	f, err := d.wholeFramework()
+	if err != nil {
 		return err
 	}
-	if f.ID == "" {
-		d.doc.faults.note("a framework without an id")
+	if f == nil {
 		d.doc.tasks = d.doc.tasks[:first]
 		return nil
 	}
@@ -200,6 +207,19 @@ func (d *decoder) frameworks() error {
 	}
 	d.doc.frameworks = append(d.doc.frameworks, f)
 	return nil
+}
+
+// wholeFramework reads a framework; it is nil where it has no id.
+func (d *decoder) wholeFramework() (*state.Framework, error) {
+	f := &state.Framework{}
+	if err := d.framework(f); err != nil {
+		return nil, err
+	}
+	if f.ID == "" {
+		d.doc.faults.note("a framework without an id")
+		return nil, nil
+	}
+	return f, nil
 }
 
 // framework reads a framework of either API.

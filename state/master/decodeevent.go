@@ -231,29 +231,15 @@ func (d *eventDecoder) taskUpdated() func([]byte) error {
 }
 
 func (d *eventDecoder) agentAdded() error {
-	a := &state.Agent{}
-	if err := d.agent(a); err != nil {
-		return err
-	}
-	if a.ID == "" {
-		d.doc.faults.note("an agent without an id")
-		return nil
-	}
+	a, err := d.wholeAgent()
 	d.message.event.Agent = a
-	return nil
+	return err
 }
 
 func (d *eventDecoder) frameworkAdded() error {
-	f := &state.Framework{}
-	if err := d.framework(f); err != nil {
-		return err
-	}
-	if f.ID == "" {
-		d.doc.faults.note("a framework without an id")
-		return nil
-	}
+	f, err := d.wholeFramework()
 	d.message.event.Framework = f
-	return nil
+	return err
 }
 
 func (d *eventDecoder) frameworkRemoved() error {
