@@ -5,7 +5,6 @@ package main
 import (
 	"fmt"
 	"net/netip"
-	"os"
 	"time"
 
 	"github.com/miekg/dns"
@@ -119,18 +118,8 @@ func (l *lab) startForwarder(p forwarder, up netip.AddrPort) (*server, error) {
 		return nil, err
 	}
 	s := &server{name: p.name, cases: p.cases}
-	if s.addr, err = freePort(); err != nil {
-		return nil, err
-	}
-	dir := l.path(p.name)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
-	}
-	file := l.path(p.name + ".conf")
-	if err := os.WriteFile(file, []byte(p.settings(s, dir, up)), 0o644); err != nil {
-		return nil, err
-	}
-	if s.proc, err = l.start(p.name, []int{l.o.ServerCore}, program, p.args(file)...); err != nil {
+	settings := func(dir string) string { return p.settings(s, dir, up) }
+	if err := l.launch(s, l.o.ServerCore, program, settings, p.args); err != nil {
 		return nil, err
 	}
 	return s, s.proc.await(time.Minute, func() error {

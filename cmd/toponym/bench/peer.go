@@ -52,18 +52,8 @@ func (l *lab) startPeerOn(p peer, core int, zone, domain string) (*server, error
 		return nil, err
 	}
 	s := &server{name: p.name}
-	if s.addr, err = freePort(); err != nil {
-		return nil, err
-	}
-	dir := l.path(p.name)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
-	}
-	file := l.path(p.name + ".conf")
-	if err := os.WriteFile(file, []byte(p.settings(s, dir, zone, domain)), 0o644); err != nil {
-		return nil, err
-	}
-	if s.proc, err = l.start(p.name, []int{core}, program, p.args(file)...); err != nil {
+	settings := func(dir string) string { return p.settings(s, dir, zone, domain) }
+	if err := l.launch(s, core, program, settings, p.args); err != nil {
 		return nil, err
 	}
 	return s, s.proc.await(2*time.Minute, func() error {
@@ -100,4 +90,22 @@ func (l *lab) ensure(program, pkg string) (string, error) {
 		}
 	}
 	return find(program)
+}
+
+// launch starts the program of a server on a port and with a directory and a
+// file of settings of its own.
+func (l *lab) launch(s *server, core int, program string, settings func(dir string) string, args func(file string) []string) (err error) {
+	if s.addr, err = freePort(); err != nil {
+		return err
+	}
+	dir := l.path(s.name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	file := l.path(s.name + ".conf")
+	if err := os.WriteFile(file, []byte(settings(dir)), 0o644); err != nil {
+		return err
+	}
+	s.proc, err = l.start(s.name, []int{core}, program, args(file)...)
+	return err
 }
