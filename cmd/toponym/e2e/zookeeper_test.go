@@ -22,6 +22,17 @@ const promptly = time.Second
 
 var open = zk.WorldACL(zk.PermAll)
 
+// twoMasters are registered in an ensemble. The session of the first can be
+// closed, and with it goes its node.
+func twoMasters(t *testing.T, size int) (servers []*zkServer, ms *masters, first *zk.Conn) {
+	t.Helper()
+	servers, ms = newZooKeeper(t, size), newMasters(t, 2)
+	first = zkClient(t, servers)
+	register(t, first, "/mesos", ms.all[0], open)
+	register(t, zkClient(t, servers), "/mesos", ms.all[1], open)
+	return servers, ms, first
+}
+
 // TestZooKeeperLeader: the leader dies, and the next one is followed within a
 // second of its election.
 func TestZooKeeperLeader(t *testing.T) {
@@ -78,11 +89,7 @@ func TestZooKeeperPathMissing(t *testing.T) {
 // changes meanwhile.
 func TestZooKeeperSessionExpires(t *testing.T) {
 	t.Parallel()
-	servers := newZooKeeper(t, 1)
-	ms := newMasters(t, 2)
-	first := zkClient(t, servers)
-	register(t, first, "/mesos", ms.all[0], open)
-	register(t, zkClient(t, servers), "/mesos", ms.all[1], open)
+	servers, ms, first := twoMasters(t, 1)
 	s := serve(t, ms.all[0], behindZooKeeper(zkURL(servers, "", "/mesos")), "-v=2")
 
 	s.freeze(t)
@@ -101,11 +108,7 @@ func TestZooKeeperSessionExpires(t *testing.T) {
 // is seen after.
 func TestZooKeeperGoesAndReturns(t *testing.T) {
 	t.Parallel()
-	servers := newZooKeeper(t, 1)
-	ms := newMasters(t, 2)
-	first := zkClient(t, servers)
-	register(t, first, "/mesos", ms.all[0], open)
-	register(t, zkClient(t, servers), "/mesos", ms.all[1], open)
+	servers, ms, first := twoMasters(t, 1)
 	with := behindZooKeeper(zkURL(servers, "", "/mesos"))
 	with["refreshSeconds"], with["zkDetectionTimeout"] = 1, 1
 	s := serve(t, ms.all[0], with)
@@ -142,11 +145,7 @@ func TestZooKeeperGoesAndReturns(t *testing.T) {
 // sessions.
 func TestZooKeeperWithoutQuorum(t *testing.T) {
 	t.Parallel()
-	servers := newZooKeeper(t, 3)
-	ms := newMasters(t, 2)
-	first := zkClient(t, servers)
-	register(t, first, "/mesos", ms.all[0], open)
-	register(t, zkClient(t, servers), "/mesos", ms.all[1], open)
+	servers, ms, first := twoMasters(t, 3)
 	with := behindZooKeeper(zkURL(servers, "", "/mesos"))
 	with["refreshSeconds"], with["zkDetectionTimeout"] = 1, 5
 	s := serve(t, ms.all[0], with)
