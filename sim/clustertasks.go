@@ -10,11 +10,8 @@ import (
 func (c *Cluster) EndTask(frameworkID, taskID, state string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	f, t, err := c.find(frameworkID, taskID)
+	f, t, err := c.ending(frameworkID, taskID, state)
 	if err != nil {
-		return err
-	}
-	if err := ends(state); err != nil {
 		return err
 	}
 	c.end(f, t, terminalStatus(t, state))
@@ -27,22 +24,21 @@ func (c *Cluster) EndTask(frameworkID, taskID, state string) error {
 func (c *Cluster) FinishTask(frameworkID, taskID, state string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	f, t, err := c.find(frameworkID, taskID)
+	f, t, err := c.ending(frameworkID, taskID, state)
 	if err != nil {
-		return err
-	}
-	if err := ends(state); err != nil {
 		return err
 	}
 	c.update(f, t, terminalStatus(t, state))
 	return nil
 }
 
-func ends(state string) error {
-	if !terminal(state) || state == TaskError {
-		return fmt.Errorf("sim: no task that was seen ends in %q", state)
+// ending finds a task that shall end with a state.
+func (c *Cluster) ending(frameworkID, taskID, state string) (*framework, *Task, error) {
+	f, t, err := c.find(frameworkID, taskID)
+	if err == nil && (!terminal(state) || state == TaskError) {
+		err = fmt.Errorf("sim: no task that was seen ends in %q", state)
 	}
-	return nil
+	return f, t, err
 }
 
 // KillTask asks for a task's end: its state becomes TASK_KILLING, where its

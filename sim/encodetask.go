@@ -31,6 +31,11 @@ func (e *encoder) task(t *Task) {
 	if len(t.Labels) > 0 {
 		e.labels("labels", t.Labels)
 	}
+	e.endTask(t)
+}
+
+// endTask writes what both APIs have last of a task, in the same form.
+func (e *encoder) endTask(t *Task) {
 	if t.Discovery != nil {
 		e.discovery(t.Discovery)
 	}

@@ -31,16 +31,7 @@ func (e *encoder) taskV1(t *Task) {
 		}
 	}
 	e.labelsObject(t.Labels)
-	if t.Discovery != nil {
-		e.discovery(t.Discovery)
-	}
-	if t.Container != nil {
-		e.container(t.Container)
-	}
-	if t.HealthCheck != nil {
-		e.healthCheck(t.HealthCheck)
-	}
-	e.close('}')
+	e.endTask(t)
 }
 
 // statusV1 writes a status update. What the master says itself has no uuid,

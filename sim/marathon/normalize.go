@@ -11,13 +11,7 @@ func (d definition) app(s Settings, base pathID) (*App, error) {
 		f.add("/id", "error.path.missing")
 		return nil, f.err(invalidJSON)
 	}
-	if err := d.literalFaults().err(invalidJSON); err != nil {
-		return nil, err
-	}
-	if err := d.legacyFaults().err(notValid); err != nil {
-		return nil, err
-	}
-	if err := d.translate(); err != nil {
+	if err := d.modernize(); err != nil {
 		return nil, err
 	}
 	a := d.App
@@ -33,6 +27,18 @@ func (d definition) app(s Settings, base pathID) (*App, error) {
 	}
 	a.finish(s)
 	return &a, nil
+}
+
+// modernize checks what is written and moves what is in the form of 1.4 to where
+// that of 1.5 has it.
+func (d *definition) modernize() error {
+	if err := d.literalFaults().err(invalidJSON); err != nil {
+		return err
+	}
+	if err := d.legacyFaults().err(notValid); err != nil {
+		return err
+	}
+	return d.translate()
 }
 
 // onHost reports whether the app shares the network of its agent, which is

@@ -20,13 +20,7 @@ func updated(a *App, update object, s Settings) (*App, error) {
 	if err := decode(written, &d); err != nil {
 		return nil, err
 	}
-	if err := d.literalFaults().err(invalidJSON); err != nil {
-		return nil, err
-	}
-	if err := d.legacyFaults().err(notValid); err != nil {
-		return nil, err
-	}
-	if err := d.translate(); err != nil {
+	if err := d.modernize(); err != nil {
 		return nil, err
 	}
 	next, err := membersOf(a)
