@@ -1,4 +1,4 @@
-package rooms
+package importrules
 
 import (
 	"encoding/json"
@@ -8,8 +8,10 @@ import (
 	"testing"
 )
 
-// mayImport is the order of the rooms: data goes one way, so each knows only
-// the ones before it. Test files may know more.
+// mayImport lists, for each package, the packages of this module that it may
+// import. Data flows one way, so a package imports only those before it on the
+// way. Test files are not bound by the table, nor are imports of
+// internal/… helpers.
 var mayImport = map[string][]string{
 	"config":            {},
 	"state":             {},
@@ -36,32 +38,32 @@ func TestImportsGoOneWay(t *testing.T) {
 		t.Fatalf("go list: %v", err)
 	}
 	for d := json.NewDecoder(strings.NewReader(string(out))); d.More(); {
-		var p struct {
+		var listed struct {
 			ImportPath string
 			Imports    []string
 		}
-		if err := d.Decode(&p); err != nil {
+		if err := d.Decode(&listed); err != nil {
 			t.Fatal(err)
 		}
-		room := strings.TrimPrefix(p.ImportPath, module)
-		if strings.HasPrefix(room, "internal/") {
-			continue // helpers may be known to all, and know no room
+		pkg := strings.TrimPrefix(listed.ImportPath, module)
+		if strings.HasPrefix(pkg, "internal/") {
+			continue // TestHelpersImportOnlyHelpers checks these
 		}
-		allowed, ok := mayImport[room]
+		allowed, ok := mayImport[pkg]
 		if !ok {
-			t.Errorf("package %s has no place in the order of the rooms", room)
+			t.Errorf("package %s is missing from mayImport", pkg)
 			continue
 		}
-		for _, i := range p.Imports {
-			known, ours := strings.CutPrefix(i, module)
-			if ours && !strings.HasPrefix(known, "internal/") && !slices.Contains(allowed, known) {
-				t.Errorf("%s imports %s, which it must not know", room, known)
+		for _, i := range listed.Imports {
+			imported, ours := strings.CutPrefix(i, module)
+			if ours && !strings.HasPrefix(imported, "internal/") && !slices.Contains(allowed, imported) {
+				t.Errorf("%s imports %s, which mayImport does not allow", pkg, imported)
 			}
 		}
 	}
 }
 
-func TestHelpersKnowNoRoom(t *testing.T) {
+func TestHelpersImportOnlyHelpers(t *testing.T) {
 	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{.Imports}}", module+"internal/...").Output()
 	if err != nil {
 		t.Fatalf("go list: %v", err)
@@ -70,7 +72,7 @@ func TestHelpersKnowNoRoom(t *testing.T) {
 		pkg, imports, _ := strings.Cut(strings.TrimSpace(line), " ")
 		for _, i := range strings.Fields(strings.Trim(imports, "[]")) {
 			if strings.HasPrefix(i, module) && !strings.HasPrefix(i, module+"internal/") {
-				t.Errorf("%s imports %s", pkg, i)
+				t.Errorf("%s imports %s; packages below internal/ may import only each other", pkg, i)
 			}
 		}
 	}

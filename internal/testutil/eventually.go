@@ -1,0 +1,57 @@
+// Package testutil has what the tests of several packages need: waiting for a
+// condition, and certificates.
+package testutil
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// Eventually waits until holds returns true, and ends the test otherwise. It
+// gives up shortly before the test binary's own deadline (go test -timeout), so
+// a slow machine is never the reason for a failure. The format and args say
+// what was wanted.
+func Eventually(t testing.TB, holds func() bool, format string, args ...any) {
+	t.Helper()
+	EventuallyEqual(t, true, holds, format, args...)
+}
+
+// EventuallyEqual waits until get returns want, and ends the test otherwise,
+// with the value that get returned last. It gives up when Eventually does.
+func EventuallyEqual[T comparable](t testing.TB, want T, get func() T, format string, args ...any) {
+	t.Helper()
+	limit := time.After(untilDeadline(t))
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		got := get()
+		if got == want {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatalf("%s: got %v, want %v until the test's deadline", fmt.Sprintf(format, args...), got, want)
+		}
+	}
+}
+
+const (
+	// withoutDeadline limits the waiting of tests that have no deadline:
+	// benchmarks, and go test -timeout 0.
+	withoutDeadline = 10 * time.Minute
+
+	// reportTime is left for the failed test to report and clean up before the
+	// test binary is killed.
+	reportTime = 10 * time.Second
+)
+
+func untilDeadline(t testing.TB) time.Duration {
+	if d, ok := t.(interface{ Deadline() (time.Time, bool) }); ok {
+		if at, ok := d.Deadline(); ok {
+			return max(time.Until(at)-reportTime, time.Second)
+		}
+	}
+	return withoutDeadline
+}
