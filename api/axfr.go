@@ -43,7 +43,7 @@ func (t *transfer) zone(z *zone.Zone, refreshSeconds int, domain string) error {
 	}
 	o := z.Options()
 	b := append(t.buf[:0], "{\n \"TTL\": "...)
-	b = strconv.AppendUint(b, uint64(o.TTL()), 10)
+	b = strconv.AppendUint(b, uint64(o.DefaultTTL()), 10)
 	b = append(b, ",\n \"Serial\": "...)
 	b = strconv.AppendUint(b, uint64(z.Serial()), 10)
 	b = append(b, ",\n \"RefreshSeconds\": "...)

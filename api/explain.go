@@ -51,8 +51,8 @@ func (s *Server) explain(w http.ResponseWriter, r *http.Request, z *zone.Zone) {
 	a, result := z.Lookup([]byte(name), typeANY)
 	x := Explanation{}
 	of := name
-	if m := z.Mirror(a); a.Mirrored() {
-		of = name[:len(name)-m.To] + m.From
+	if m := z.AliasMatch(a); a.ViaAlias() {
+		of = name[:len(name)-m.AliasLen] + m.Target
 		x.AnswersAs = of.String()
 	}
 	x.Explanation = s.o.Explain(of)
@@ -61,7 +61,7 @@ func (s *Server) explain(w http.ResponseWriter, r *http.Request, z *zone.Zone) {
 		x.addOthers(z, a.Node, of)
 	}
 	switch {
-	case result == zone.NotOurs:
+	case result == zone.OutOfZone:
 		x.Answer = AnswerNotOurs
 		for _, origin := range z.Origins() {
 			x.Zones = append(x.Zones, origin.String())

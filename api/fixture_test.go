@@ -103,7 +103,7 @@ func testServer() *Server { return New(testOptions(testSnapshot())) }
 // pendingServer knows nothing of the cluster yet.
 func pendingServer() *Server {
 	o := testOptions(testSnapshot())
-	o.Store = zone.NewStore(zone.Pending(zoneOptions()))
+	o.Store = zone.NewStore(zone.NewEmpty(zoneOptions()))
 	return New(o)
 }
 

@@ -37,7 +37,7 @@ func statusServer(s Status, store *zone.Store) *Server {
 func TestStatusGolden(t *testing.T) {
 	for file, s := range map[string]*Server{
 		"status.json":       statusServer(testStatus(), nil),
-		"status-first.json": statusServer(Status{Source: "none", StateAge: -1, StartedAt: testStatus().StartedAt}, zone.NewStore(zone.Pending(zoneOptions()))),
+		"status-first.json": statusServer(Status{Source: "none", StateAge: -1, StartedAt: testStatus().StartedAt}, zone.NewStore(zone.NewEmpty(zoneOptions()))),
 	} {
 		w := get(s, "/v1/status")
 		if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "application/json" {

@@ -15,7 +15,7 @@ func additional(z *zone.Zone, n *zone.Node, qtype uint16, o order, called names)
 	if qtype != dns.TypeSRV && qtype != dns.TypeANY {
 		srv = nil
 	}
-	leads := z.Leads(n, qtype)
+	leads := z.AdditionalNames(n, qtype)
 	if len(srv) == 0 && len(leads) == 0 {
 		return nil
 	}

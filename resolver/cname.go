@@ -22,11 +22,11 @@ func chase(q *query, z *zone.Zone, n *zone.Node, o order) reply {
 	for len(seen) < maxChain && !slices.Contains(seen, n) {
 		seen = append(seen, n)
 		m.answer = append(m.answer, z.RRs(n, owner, dns.TypeCNAME)...)
-		name := n.CName()
+		name := n.CNAME()
 		owner = name.String()
 		found, result := z.Lookup([]byte(name), q.qtype)
 		switch result {
-		case zone.NotOurs:
+		case zone.OutOfZone:
 			return m
 		case zone.NotReady:
 			return reply{rcode: dns.RcodeServerFailure}
@@ -35,18 +35,18 @@ func chase(q *query, z *zone.Zone, n *zone.Node, o order) reply {
 				m.rcode = dns.RcodeNameError
 			}
 			soa := z.SOA(found)
-			soa.Hdr.Name = name[len(name)-z.Apex(found):].String()
+			soa.Hdr.Name = name[len(name)-z.ApexLen(found):].String()
 			m.authority = []dns.RR{soa}
 			return m
 		}
-		if n = found.Node; n.CName() != "" {
+		if n = found.Node; n.CNAME() != "" {
 			continue
 		}
 		n = o.node(n, q.qtype)
 		called := names{}
-		if found.Mirrored() {
-			mirror := z.Mirror(found)
-			called = names{mirror, name[len(name)-mirror.To:].String()}
+		if found.ViaAlias() {
+			mirror := z.AliasMatch(found)
+			called = names{mirror, name[len(name)-mirror.AliasLen:].String()}
 		}
 		rrs := z.RRs(n, owner, q.qtype)
 		called.targets(rrs, n)

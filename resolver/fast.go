@@ -120,7 +120,7 @@ func (r *responder) fast(buf []byte, z *zone.Zone, c client, packet []byte) ([]b
 		return nil, nil
 	}
 	found, result := z.Lookup(key[:len(q.name)], q.qtype)
-	if r.forward != nil && (result == zone.NotOurs || result == zone.NXDomain && reverse(key[:len(q.name)])) {
+	if r.forward != nil && (result == zone.OutOfZone || result == zone.NXDomain && reverse(key[:len(q.name)])) {
 		return r.fastOutside(buf, c, packet, &q, key[:len(q.name)])
 	}
 	if r.slow {
@@ -139,7 +139,7 @@ func (r *responder) fast(buf []byte, z *zone.Zone, c client, packet []byte) ([]b
 		ok = w.negative(z, q.name, found)
 	case zone.NoData:
 		ok = w.negative(z, q.name, found)
-	case zone.Hit:
+	case zone.Success:
 		switch q.qtype {
 		case dns.TypeA:
 			n := found.Node

@@ -126,7 +126,7 @@ func newForwarder(o Forward, store *zone.Store, log logrus.FieldLogger) *forward
 // anything of ours has that address.
 func ours(z *zone.Zone, name []byte) bool {
 	_, result := z.Lookup(name, 0)
-	return result != zone.NotOurs && !(result == zone.NXDomain && reverse(name))
+	return result != zone.OutOfZone && !(result == zone.NXDomain && reverse(name))
 }
 
 // reverse reports whether a name is one of those that addresses have.

@@ -87,7 +87,7 @@ func TestForward(t *testing.T) {
 // Forwarding does not wait for the cluster.
 func TestForwardBeforeTheFirstState(t *testing.T) {
 	s, _ := start(t, "127.0.0.1", forwarding(fakedns.Start(t, outsideRecords)))
-	s.store.Swap(zone.Pending(testZoneOptions))
+	s.store.Swap(zone.NewEmpty(testZoneOptions))
 	if got := askOver(t, dial(t, s, "udp", "127.0.0.1"), askWWW); got != wantWWW {
 		t.Error(got)
 	}

@@ -12,18 +12,18 @@ import (
 // by an alias. Such a client may know no other way to us, so the targets of SRV
 // records that have a name below the alias get that.
 type names struct {
-	mirror zone.Mirror
+	mirror zone.AliasMatch
 	end    string // of the name that was asked, where the mirror begins, in lower case
 }
 
 // names is for a name that was found by way of a mirror, or without one.
-func (q *query) names(m zone.Mirror) names {
-	if m.From == "" {
+func (q *query) names(m zone.AliasMatch) names {
+	if m.Target == "" {
 		return names{}
 	}
 	// The letters of a question may be upper case at random (0x20), and data
 	// stays in caches as it is.
-	return names{m, strings.ToLower(q.suffix(m.To))}
+	return names{m, strings.ToLower(q.suffix(m.AliasLen))}
 }
 
 // target is the target of an SRV record in presentation form.
@@ -31,7 +31,7 @@ func (n names) target(s *zone.SRV) string {
 	if n.end == "" {
 		return s.Target.String()
 	}
-	return n.mirror.Text(s.Target, n.end)
+	return n.mirror.Rewrite(s.Target, n.end)
 }
 
 // targets names the targets of the SRV records among a node's records, which

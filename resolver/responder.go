@@ -147,7 +147,7 @@ func (r *responder) answer(q *query, c client, z *zone.Zone, l limits) reply {
 		o.near = s.near(c.addr)
 	}
 	m, result := lookUp(q, c.transport, z, o)
-	if result == zone.NotOurs && m.rcode == dns.RcodeRefused && r.forward != nil && q.class == dns.ClassINET && r.allow.contains(c.addr) {
+	if result == zone.OutOfZone && m.rcode == dns.RcodeRefused && r.forward != nil && q.class == dns.ClassINET && r.allow.contains(c.addr) {
 		var key [maxName]byte
 		name := q.key(&key)
 		if special := r.forward.special.find(name); special != nil && r.forward.zone(name) == nil {
@@ -155,7 +155,7 @@ func (r *responder) answer(q *query, c client, z *zone.Zone, l limits) reply {
 		}
 	}
 	if s.option != nil {
-		options = appendOption(options, dns.EDNS0SUBNET, s.echo(result == zone.Hit))
+		options = appendOption(options, dns.EDNS0SUBNET, s.echo(result == zone.Success))
 	}
 	if result == zone.NotReady {
 		options = appendOption(options, dns.EDNS0EDE, []byte{0, byte(dns.ExtendedErrorCodeNotReady)})
@@ -177,7 +177,7 @@ func lookUp(q *query, t Transport, z *zone.Zone, o order) (m reply, result zone.
 	}
 	var key [maxName]byte
 	found, result := z.Lookup(q.key(&key), q.qtype)
-	if result == zone.NotOurs {
+	if result == zone.OutOfZone {
 		// Names of others that nobody else is asked for, or not for this
 		// client.
 		return reply{rcode: dns.RcodeRefused}, result
@@ -196,9 +196,9 @@ func lookUp(q *query, t Transport, z *zone.Zone, o order) (m reply, result zone.
 			m.rcode = dns.RcodeNameError
 		}
 		soa := z.SOA(found)
-		soa.Hdr.Name = q.suffix(z.Apex(found))
+		soa.Hdr.Name = q.suffix(z.ApexLen(found))
 		m.aa, m.authority = true, []dns.RR{soa}
-	case zone.Hit:
+	case zone.Success:
 		m = positive(q, t, z, found, o)
 	}
 	m.origin = string(z.Origin(found))
@@ -215,11 +215,11 @@ func positive(q *query, t Transport, z *zone.Zone, found zone.Answer, o order) r
 		// asks so most often wants addresses.
 		qtype = found.Node.Types()[0]
 	}
-	if found.Node.CName() != "" && qtype != dns.TypeCNAME && qtype != dns.TypeANY {
+	if found.Node.CNAME() != "" && qtype != dns.TypeCNAME && qtype != dns.TypeANY {
 		return chase(q, z, found.Node, o)
 	}
 	n := o.node(found.Node, qtype)
-	called := q.names(z.Mirror(found))
+	called := q.names(z.AliasMatch(found))
 	m := reply{aa: true, answer: z.RRs(n, q.suffix(len(q.name)), qtype)}
 	called.targets(m.answer, n)
 	if !minimal {

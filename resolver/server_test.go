@@ -124,7 +124,7 @@ func TestIPv4ClientsOfAnIPv6Listener(t *testing.T) {
 func TestTheZoneThatIsStoredAnswers(t *testing.T) {
 	s, _ := start(t, "127.0.0.1", testOptions())
 	conn := dial(t, s, "udp", "127.0.0.1")
-	s.store.Swap(zone.Pending(testZoneOptions))
+	s.store.Swap(zone.NewEmpty(testZoneOptions))
 	if got := askOver(t, conn, askOne); got != "SERVFAIL qr" {
 		t.Error(got)
 	}

@@ -34,7 +34,7 @@ alias.marathon CNAME one.marathon
 
 func staticZone(t testing.TB, o zone.Options, more ...instances) *zone.Zone {
 	t.Helper()
-	s, err := zone.ReadStatic([]zone.MasterFile{{Name: "static", Text: []byte(staticText)}}, o)
+	s, err := zone.ReadZoneFiles([]zone.ZoneFile{{Name: "static", Text: []byte(staticText)}}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestStaticAnswers(t *testing.T) {
 // ours nobody knows.
 func TestStaticBeforeTheFirstState(t *testing.T) {
 	o := staticZone(t, testZoneOptions).Options()
-	runExchanges(t, newResponder(testOptions().withDefaults()), zone.Pending(o), []exchange{
+	runExchanges(t, newResponder(testOptions().withDefaults()), zone.NewEmpty(o), []exchange{
 		{"a name", "www.inner.example. A", `
 			NOERROR qr aa
 			answer www.inner.example. 300 CNAME db.inner.example.

@@ -73,19 +73,19 @@ const maxTargets = 256
 // in lower case.
 func (w *writer) services(z *zone.Zone, found zone.Answer, key []byte, r *responder) bool {
 	n := found.Node
-	if n.Targets() > maxTargets || len(n.SRV) == 0 {
+	if n.TargetCount() > maxTargets || len(n.SRV) == 0 {
 		return false
 	}
 	var at [maxTargets]uint16 // where the name of each target stands; 0: nowhere
-	ttl, mirror := n.TTLOf(dns.TypeSRV), z.Mirror(found)
+	ttl, mirror := n.TTLOf(dns.TypeSRV), z.AliasMatch(found)
 	p := r.pick(len(n.SRV))
 	for i := range n.SRV {
 		k := p.at(i)
 		s := &n.SRV[k]
 		front, size := len(s.Target), len(s.Target)
-		if mirror.To > 0 {
-			if f, ok := mirror.Front(s.Target); ok {
-				front, size = f, f+mirror.To
+		if mirror.AliasLen > 0 {
+			if f, ok := mirror.Prefix(s.Target); ok {
+				front, size = f, f+mirror.AliasLen
 			}
 		}
 		next := w.off + sizeSRV + size
@@ -95,9 +95,9 @@ func (w *writer) services(z *zone.Zone, found zone.Answer, key []byte, r *respon
 		}
 		w.srv(s, ttl, front, size)
 		if front < size {
-			copy(w.buf[next-mirror.To:], key[len(key)-mirror.To:])
+			copy(w.buf[next-mirror.AliasLen:], key[len(key)-mirror.AliasLen:])
 		}
-		if target := n.Target(k); at[target] == 0 {
+		if target := n.TargetIndex(k); at[target] == 0 {
 			if next-size > maxPointer {
 				return false
 			}
@@ -110,7 +110,7 @@ func (w *writer) services(z *zone.Zone, found zone.Answer, key []byte, r *respon
 		if w.size-w.off < minRR {
 			return true
 		}
-		target := n.Target(p.at(i))
+		target := n.TargetIndex(p.at(i))
 		owner := at[target]
 		if owner == 0 {
 			continue // its addresses are there
@@ -168,7 +168,7 @@ func (w *writer) negative(z *zone.Zone, name []byte, found zone.Answer) bool {
 	if w.off+2+len(soa) > w.size {
 		return false // it may fit when its names are compressed
 	}
-	owner := toQuestion + len(name) - z.Apex(found)
+	owner := toQuestion + len(name) - z.ApexLen(found)
 	binary.BigEndian.PutUint16(w.buf[w.off:], uint16(owner))
 	w.off += 2 + copy(w.buf[w.off+2:], soa)
 	w.authority = 1

@@ -14,16 +14,16 @@ import (
 )
 
 // MasterFile is a file of records (RFC 1035, section 5).
-type MasterFile struct {
+type ZoneFile struct {
 	Name string // for messages
 	Text []byte
 }
 
 // Limits of what is read of master files.
 const (
-	MaxMasterFile = 16 << 20 // octets of a file
-	maxStatic     = 200_000  // records of all files
-	maxFaults     = 20       // of a file, then it is given up
+	MaxZoneFileSize = 16 << 20 // octets of a file
+	maxStatic       = 200_000  // records of all files
+	maxFaults       = 20       // of a file, then it is given up
 
 	// maxRecord is the size of a record in octets. More than this is room
 	// that those who pack replies do not keep.
@@ -31,14 +31,14 @@ const (
 )
 
 // MasterFault is one thing that is wrong in a master file.
-type MasterFault struct {
+type ZoneFileError struct {
 	File    string
 	Line    int // where the record begins, from 1; 0 for the whole file
 	Problem string
 }
 
 // Error gives file:line: problem, as compilers do.
-func (f MasterFault) Error() string {
+func (f ZoneFileError) Error() string {
 	if f.Line == 0 {
 		return f.File + ": " + f.Problem
 	}
@@ -46,10 +46,10 @@ func (f MasterFault) Error() string {
 }
 
 // MasterFaults are all that is wrong in master files.
-type MasterFaults []MasterFault
+type ZoneFileErrors []ZoneFileError
 
 // Error gives a line for each fault.
-func (fs MasterFaults) Error() string {
+func (fs ZoneFileErrors) Error() string {
 	lines := make([]string, len(fs))
 	for i, f := range fs {
 		lines[i] = f.Error()
@@ -65,17 +65,17 @@ type entry struct {
 	line int
 }
 
-func (e *entry) fault(format string, args ...any) MasterFault {
-	return MasterFault{e.file, e.line, e.name.String() + " " + dns.Type(e.rr.Header().Rrtype).String() + ": " + fmt.Sprintf(format, args...)}
+func (e *entry) fault(format string, args ...any) ZoneFileError {
+	return ZoneFileError{e.file, e.line, e.name.String() + " " + dns.Type(e.rr.Header().Rrtype).String() + ": " + fmt.Sprintf(format, args...)}
 }
 
 // readFile reads the records of a file, as many as may be.
 //
 // The library's parser stops at the first error. So what it stopped at is made
 // a comment, and it begins again: all that is wrong is known at once.
-func readFile(f MasterFile, ttl uint32, most int) (entries []entry, faults MasterFaults) {
-	if len(f.Text) > MaxMasterFile {
-		return nil, MasterFaults{{File: f.Name, Problem: fmt.Sprintf("is larger than %d octets", MaxMasterFile)}}
+func readFile(f ZoneFile, ttl uint32, most int) (entries []entry, faults ZoneFileErrors) {
+	if len(f.Text) > MaxZoneFileSize {
+		return nil, ZoneFileErrors{{File: f.Name, Problem: fmt.Sprintf("is larger than %d octets", MaxZoneFileSize)}}
 	}
 	r := &lineReader{text: bytes.Clone(f.Text)}
 	r.split()
@@ -87,7 +87,7 @@ func readFile(f MasterFile, ttl uint32, most int) (entries []entry, faults Maste
 		for rr, ok := p.Next(); ok; rr, ok = p.Next() {
 			e := entry{rr: rr, file: f.Name, line: r.line(r.entry())}
 			if len(entries) == most {
-				return entries, append(faults, MasterFault{f.Name, e.line, fmt.Sprintf("there are more than %d records in all files", maxStatic)})
+				return entries, append(faults, ZoneFileError{f.Name, e.line, fmt.Sprintf("there are more than %d records in all files", maxStatic)})
 			}
 			entries = append(entries, e)
 		}
@@ -96,7 +96,7 @@ func readFile(f MasterFile, ttl uint32, most int) (entries []entry, faults Maste
 		}
 		text, line := problem(p.Err())
 		i := r.culprit(line)
-		faults = append(faults, MasterFault{f.Name, r.line(i), text})
+		faults = append(faults, ZoneFileError{f.Name, r.line(i), text})
 		r.skip(i)
 	}
 	return entries, faults

@@ -38,7 +38,7 @@ func TestMasterFileFaults(t *testing.T) {
 		{"given up at last", strings.Repeat("x\n", 100), "%20"},
 	} {
 		t.Run(tc.title, func(t *testing.T) {
-			s, err := ReadStatic([]MasterFile{{Name: "0", Text: []byte(tc.text)}}, o)
+			s, err := ReadZoneFiles([]ZoneFile{{Name: "0", Text: []byte(tc.text)}}, o)
 			if err == nil {
 				t.Fatalf("no fault; %d names", len(s.names))
 			}
@@ -60,11 +60,11 @@ func TestMasterFileFaults(t *testing.T) {
 			}
 		})
 	}
-	entries, faults := readFile(MasterFile{"0", []byte("\n$GENERATE 0-65535 a$.mesos. A 1.2.3.4\n")}, 60, 5)
+	entries, faults := readFile(ZoneFile{"0", []byte("\n$GENERATE 0-65535 a$.mesos. A 1.2.3.4\n")}, 60, 5)
 	if len(entries) != 5 || faults.Error() != "0:2: there are more than 200000 records in all files" {
 		t.Errorf("%d records, %v", len(entries), faults)
 	}
-	if _, err := ReadStatic([]MasterFile{{"big", make([]byte, MaxMasterFile+1)}}, o); err == nil || !strings.Contains(err.Error(), "big: is larger") {
+	if _, err := ReadZoneFiles([]ZoneFile{{"big", make([]byte, MaxZoneFileSize+1)}}, o); err == nil || !strings.Contains(err.Error(), "big: is larger") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -79,9 +79,9 @@ func FuzzReadStatic(f *testing.F) {
 			return // may be 100,000 records
 		}
 		o := testOptions()
-		s, err := ReadStatic([]MasterFile{{"f", text}}, o)
+		s, err := ReadZoneFiles([]ZoneFile{{"f", text}}, o)
 		if err != nil {
-			for _, f := range err.(MasterFaults) {
+			for _, f := range err.(ZoneFileErrors) {
 				if f.Line < 1 || f.Line > 1+strings.Count(string(text), "\n") {
 					t.Errorf("%v of %q", f, text)
 				}

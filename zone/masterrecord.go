@@ -24,13 +24,13 @@ func unsupported(rtype uint16) string {
 }
 
 // check finds the name of a record, and what is wrong with it by itself.
-func (e *entry) check() (MasterFault, bool) {
+func (e *entry) check() (ZoneFileError, bool) {
 	h := e.rr.Header()
 	name, ok := wire(h.Name)
 	e.name = name
 	switch {
 	case !ok:
-		return MasterFault{e.file, e.line, "the name is longer than 255 octets"}, false
+		return ZoneFileError{e.file, e.line, "the name is longer than 255 octets"}, false
 	case name[0] == 1 && name[1] == '*':
 		return e.fault("wildcards are not supported"), false
 	case unsupported(h.Rrtype) != "":
@@ -54,7 +54,7 @@ func (e *entry) check() (MasterFault, bool) {
 			return e.fault("has no data"), false
 		}
 	}
-	return MasterFault{}, true
+	return ZoneFileError{}, true
 }
 
 // emptyText reports whether a record is a text of no characters, which is data.

@@ -5,17 +5,17 @@ import "toponym/records"
 // Mirror says that a name was found by an alias: what ends in From in the zone
 // ends in the last To octets of the name that was asked instead. It is zero
 // where a name was found as it was asked.
-type Mirror struct {
-	From records.Name
-	To   int
+type AliasMatch struct {
+	Target   records.Name
+	AliasLen int
 }
 
 // Front tells how a name of the zone is called in the mirror: so many octets of
 // it, and behind them the end of the name that was asked. It is not ok when the
 // name is not in what is mirrored, or too long there.
-func (m Mirror) Front(n records.Name) (octets int, ok bool) {
-	front := len(n) - len(m.From)
-	if m.From == "" || front < 0 || front+m.To > maxName || n[front:] != m.From || !n.Under(m.From) {
+func (m AliasMatch) Prefix(n records.Name) (octets int, ok bool) {
+	front := len(n) - len(m.Target)
+	if m.Target == "" || front < 0 || front+m.AliasLen > maxName || n[front:] != m.Target || !n.Under(m.Target) {
 		return 0, false
 	}
 	return front, true
@@ -23,8 +23,8 @@ func (m Mirror) Front(n records.Name) (octets int, ok bool) {
 
 // Text is what a name of the zone is called in the mirror, in presentation
 // form, where end is that of the name that was asked, of To octets.
-func (m Mirror) Text(n records.Name, end string) string {
-	front, ok := m.Front(n)
+func (m AliasMatch) Rewrite(n records.Name, end string) string {
+	front, ok := m.Prefix(n)
 	switch {
 	case !ok:
 		return n.String()
@@ -35,14 +35,14 @@ func (m Mirror) Text(n records.Name, end string) string {
 }
 
 // Mirrored reports whether a name was found by an alias.
-func (a Answer) Mirrored() bool { return a.where.to() > 0 }
+func (a Answer) ViaAlias() bool { return a.where.to() > 0 }
 
 // Mirror is the alias that a name was found by.
-func (z *Zone) Mirror(a Answer) Mirror {
-	if !a.Mirrored() {
-		return Mirror{}
+func (z *Zone) AliasMatch(a Answer) AliasMatch {
+	if !a.ViaAlias() {
+		return AliasMatch{}
 	}
-	return Mirror{From: z.cuts[a.where.alias()].target, To: a.where.to()}
+	return AliasMatch{Target: z.cuts[a.where.alias()].target, AliasLen: a.where.to()}
 }
 
 // below looks up a name that has no node of its own: it is below an alias, or
@@ -50,7 +50,7 @@ func (z *Zone) Mirror(a Answer) Mirror {
 func (z *Zone) below(asked []byte, qtype uint16) (Answer, Result) {
 	i := closest(z.cuts, asked)
 	if i < 0 {
-		return Answer{}, NotOurs
+		return Answer{}, OutOfZone
 	}
 	if z.cuts[i].target != "" {
 		return z.mirrored(asked, qtype, i)
@@ -77,7 +77,7 @@ func (z *Zone) mirrored(asked []byte, qtype uint16, i int) (Answer, Result) {
 		front = len(name) - len(z.cuts[i].name)
 		name = buf[:front+copy(buf[front:], z.cuts[i].target)]
 		if i = closest(z.cuts, name); i < 0 {
-			return Answer{}, NotOurs
+			return Answer{}, OutOfZone
 		}
 	}
 	// What is above the target in its zone is not above the alias: there the

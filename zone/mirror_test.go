@@ -41,58 +41,58 @@ func TestAliases(t *testing.T) {
 		apex  string // of the zone, where the name was asked
 		node  string
 	}{
-		{"web.marathon.mesos.thisdcos.directory", dns.TypeA, Hit, "mesos.thisdcos.directory", "web.marathon.mesos"},
+		{"web.marathon.mesos.thisdcos.directory", dns.TypeA, Success, "mesos.thisdcos.directory", "web.marathon.mesos"},
 		{"web.marathon.mesos.thisdcos.directory", dns.TypeTXT, NoData, "mesos.thisdcos.directory", "web.marathon.mesos"},
 		{"nope.marathon.mesos.thisdcos.directory", dns.TypeA, NXDomain, "mesos.thisdcos.directory", ""},
 		{"_tcp.marathon.mesos.thisdcos.directory", dns.TypeA, NoData, "mesos.thisdcos.directory", "_tcp.marathon.mesos"},
-		{"mesos.thisdcos.directory", dns.TypeSOA, Hit, "mesos.thisdcos.directory", "mesos"},
-		{"mesos.thisdcos.directory", dns.TypeNS, Hit, "mesos.thisdcos.directory", "mesos"},
+		{"mesos.thisdcos.directory", dns.TypeSOA, Success, "mesos.thisdcos.directory", "mesos"},
+		{"mesos.thisdcos.directory", dns.TypeNS, Success, "mesos.thisdcos.directory", "mesos"},
 		{"mesos.thisdcos.directory", dns.TypeA, NoData, "mesos.thisdcos.directory", "mesos"},
-		{"web.marathon.mesos.thisdcos.global", dns.TypeA, Hit, "mesos.thisdcos.global", "web.marathon.mesos"},
-		{"mesos.thisdcos.global", dns.TypeSOA, Hit, "mesos.thisdcos.global", "mesos"},
-		{"dcos.thisdcos.directory", dns.TypeSOA, Hit, "dcos.thisdcos.directory", "dcos.thisdcos.directory"},
-		{"dcos.thisdcos.global", dns.TypeSOA, Hit, "dcos.thisdcos.global", "dcos.thisdcos.directory"},
+		{"web.marathon.mesos.thisdcos.global", dns.TypeA, Success, "mesos.thisdcos.global", "web.marathon.mesos"},
+		{"mesos.thisdcos.global", dns.TypeSOA, Success, "mesos.thisdcos.global", "mesos"},
+		{"dcos.thisdcos.directory", dns.TypeSOA, Success, "dcos.thisdcos.directory", "dcos.thisdcos.directory"},
+		{"dcos.thisdcos.global", dns.TypeSOA, Success, "dcos.thisdcos.global", "dcos.thisdcos.directory"},
 		{"x.dcos.thisdcos.global", dns.TypeA, NXDomain, "dcos.thisdcos.global", ""},
 
 		// What no zone is at or above is not ours, nor is its alias.
-		{"thisdcos.directory", dns.TypeSOA, NotOurs, "", ""},
-		{"thisdcos.global", dns.TypeSOA, NotOurs, "", ""},
-		{"other.thisdcos.global", dns.TypeA, NotOurs, "", ""},
-		{"x.nowhere.example", dns.TypeA, NotOurs, "", ""},
-		{"x.loop.example", dns.TypeA, NotOurs, "", ""},
+		{"thisdcos.directory", dns.TypeSOA, OutOfZone, "", ""},
+		{"thisdcos.global", dns.TypeSOA, OutOfZone, "", ""},
+		{"other.thisdcos.global", dns.TypeA, OutOfZone, "", ""},
+		{"x.nowhere.example", dns.TypeA, OutOfZone, "", ""},
+		{"x.loop.example", dns.TypeA, OutOfZone, "", ""},
 
 		// An alias of a name within a zone is an apex where it stands.
-		{"shop.example", dns.TypeA, Hit, "shop.example", "web.marathon.mesos"},
-		{"shop.example", dns.TypeSOA, Hit, "shop.example", "web.marathon.mesos"},
-		{"shop.example", dns.TypeNS, Hit, "shop.example", "web.marathon.mesos"},
+		{"shop.example", dns.TypeA, Success, "shop.example", "web.marathon.mesos"},
+		{"shop.example", dns.TypeSOA, Success, "shop.example", "web.marathon.mesos"},
+		{"shop.example", dns.TypeNS, Success, "shop.example", "web.marathon.mesos"},
 		{"shop.example", dns.TypeTXT, NoData, "shop.example", "web.marathon.mesos"},
-		{"_http._tcp.shop.example", dns.TypeSRV, Hit, "shop.example", "_http._tcp.web.marathon.mesos"},
+		{"_http._tcp.shop.example", dns.TypeSRV, Success, "shop.example", "_http._tcp.web.marathon.mesos"},
 		{"nope.shop.example", dns.TypeA, NXDomain, "shop.example", ""},
 		{"web.marathon.mesos", dns.TypeSOA, NoData, "mesos", "web.marathon.mesos"},
-		{"gone.example", dns.TypeSOA, Hit, "gone.example", "mesos"},
+		{"gone.example", dns.TypeSOA, Success, "gone.example", "mesos"},
 		{"gone.example", dns.TypeA, NoData, "gone.example", "mesos"},
 		{"x.gone.example", dns.TypeA, NXDomain, "gone.example", ""},
 
 		// Aliases of aliases, and in aliases, with what is above them.
-		{"web.marathon.twice.example", dns.TypeA, Hit, "twice.example", "web.marathon.mesos"},
-		{"web.a.b.twice.example", dns.TypeA, Hit, "a.b.twice.example", "web.marathon.mesos"},
-		{"a.b.twice.example", dns.TypeSOA, Hit, "a.b.twice.example", "marathon.mesos"},
+		{"web.marathon.twice.example", dns.TypeA, Success, "twice.example", "web.marathon.mesos"},
+		{"web.a.b.twice.example", dns.TypeA, Success, "a.b.twice.example", "web.marathon.mesos"},
+		{"a.b.twice.example", dns.TypeSOA, Success, "a.b.twice.example", "marathon.mesos"},
 		{"b.twice.example", dns.TypeA, NoData, "twice.example", "b.twice.example"},
 		{"c.twice.example", dns.TypeA, NXDomain, "twice.example", ""},
 
 		// In a zone, an alias has a name above it that exists for its sake,
 		// and so has an origin.
-		{"web.x.y.mesos", dns.TypeA, Hit, "x.y.mesos", "web.marathon.mesos"},
-		{"x.y.mesos", dns.TypeSOA, Hit, "x.y.mesos", "marathon.mesos"},
+		{"web.x.y.mesos", dns.TypeA, Success, "x.y.mesos", "web.marathon.mesos"},
+		{"x.y.mesos", dns.TypeSOA, Success, "x.y.mesos", "marathon.mesos"},
 		{"y.mesos", dns.TypeA, NoData, "mesos", "y.mesos"},
 		{"the.mesos", dns.TypeA, NoData, "mesos", "the.mesos"},
-		{"in.the.mesos", dns.TypeSOA, Hit, "in.the.mesos", "in.the.mesos"},
+		{"in.the.mesos", dns.TypeSOA, Success, "in.the.mesos", "in.the.mesos"},
 		{"q.in.the.mesos", dns.TypeA, NXDomain, "in.the.mesos", ""},
 		{"q.the.mesos", dns.TypeA, NXDomain, "mesos", ""},
-		{"web.marathon.self.mesos", dns.TypeA, Hit, "self.mesos", "web.marathon.mesos"},
-		{"web.marathon.self.self.mesos", dns.TypeA, Hit, "self.self.mesos", "web.marathon.mesos"},
-		{"in.the.mesos.thisdcos.global", dns.TypeSOA, Hit, "in.the.mesos.thisdcos.global", "in.the.mesos"},
-		{"web.x.y.mesos.thisdcos.global", dns.TypeA, Hit, "x.y.mesos.thisdcos.global", "web.marathon.mesos"},
+		{"web.marathon.self.mesos", dns.TypeA, Success, "self.mesos", "web.marathon.mesos"},
+		{"web.marathon.self.self.mesos", dns.TypeA, Success, "self.self.mesos", "web.marathon.mesos"},
+		{"in.the.mesos.thisdcos.global", dns.TypeSOA, Success, "in.the.mesos.thisdcos.global", "in.the.mesos"},
+		{"web.x.y.mesos.thisdcos.global", dns.TypeA, Success, "x.y.mesos.thisdcos.global", "web.marathon.mesos"},
 
 		// Too long for a name at the target.
 		{strings.Repeat("0123456789.", 9) + "l.l.l.l.l.short", dns.TypeA, NXDomain, "l.l.l.l.l.short", ""},
@@ -104,13 +104,13 @@ func TestAliases(t *testing.T) {
 			if got != tc.want {
 				t.Fatalf("got %v, want %v", got, tc.want)
 			}
-			if ours := z.Origin(a) != ""; ours != (got != NotOurs) {
+			if ours := z.Origin(a) != ""; ours != (got != OutOfZone) {
 				t.Errorf("in the origin %v", z.Origin(a))
 			}
-			if got == NotOurs {
+			if got == OutOfZone {
 				return
 			}
-			if apex := asked[len(asked)-z.Apex(a):]; apex != name(tc.apex) {
+			if apex := asked[len(asked)-z.ApexLen(a):]; apex != name(tc.apex) {
 				t.Errorf("apex %v, want %v", apex, tc.apex)
 			}
 			switch {
@@ -120,9 +120,9 @@ func TestAliases(t *testing.T) {
 				t.Errorf("node %v, want %v", a.Node, tc.node)
 			}
 			// Before the first state the same names are ours.
-			pending := Pending(aliasOptions())
-			if p, got := pending.Lookup([]byte(asked), tc.qtype); got != NotReady || pending.Apex(p) != z.Apex(a) {
-				t.Errorf("before the first state: %v, apex of %d octets", got, pending.Apex(p))
+			pending := NewEmpty(aliasOptions())
+			if p, got := pending.Lookup([]byte(asked), tc.qtype); got != NotReady || pending.ApexLen(p) != z.ApexLen(a) {
+				t.Errorf("before the first state: %v, apex of %d octets", got, pending.ApexLen(p))
 			}
 		})
 	}
@@ -149,7 +149,7 @@ func TestAliasHidesNames(t *testing.T) {
 			t.Errorf("%s: %v in %v", n, r, z.Origin(a))
 		}
 	}
-	if _, r := z.Lookup([]byte(name("leader.mesos")), dns.TypeA); r != Hit {
+	if _, r := z.Lookup([]byte(name("leader.mesos")), dns.TypeA); r != Success {
 		t.Errorf("leader.mesos: %v", r)
 	}
 }
@@ -168,17 +168,17 @@ func TestMirrorNames(t *testing.T) {
 		{"x.mesos.thisdcos.global", "mesos.thisdcos.global.", long, long + "."},
 	} {
 		a, _ := z.Lookup([]byte(name(tc.asked)), dns.TypeA)
-		m := z.Mirror(a)
-		if tc.end != "" && m.To != len(name(tc.end)) {
-			t.Errorf("%s: the mirror is of %d octets, want those of %s", tc.asked, m.To, tc.end)
+		m := z.AliasMatch(a)
+		if tc.end != "" && m.AliasLen != len(name(tc.end)) {
+			t.Errorf("%s: the mirror is of %d octets, want those of %s", tc.asked, m.AliasLen, tc.end)
 		}
-		if got := m.Text(name(tc.target), tc.end); got != tc.want {
+		if got := m.Rewrite(name(tc.target), tc.end); got != tc.want {
 			t.Errorf("%s for who asked %s is %s, want %s", tc.target, tc.asked, got, tc.want)
 		}
 	}
 	// The octets may be those of an original by chance.
-	m := Mirror{From: name("mesos"), To: 9}
-	if _, ok := m.Front(records.Name("\x07a\x05mesos\x00")); ok {
+	m := AliasMatch{Target: name("mesos"), AliasLen: 9}
+	if _, ok := m.Prefix(records.Name("\x07a\x05mesos\x00")); ok {
 		t.Error("a label counts as an origin")
 	}
 }
@@ -210,13 +210,13 @@ func FuzzLookup(f *testing.F) {
 			return
 		}
 		a, r := z.Lookup([]byte(n), dns.TypeA)
-		if r == NotOurs {
+		if r == OutOfZone {
 			return
 		}
-		if apex := z.Apex(a); apex < 1 || apex > len(n) || !n.Under(n[len(n)-apex:]) {
+		if apex := z.ApexLen(a); apex < 1 || apex > len(n) || !n.Under(n[len(n)-apex:]) {
 			t.Errorf("%v: an apex of %d octets", n, apex)
 		}
-		if (r == Hit || r == NoData) != (a.Node != nil) {
+		if (r == Success || r == NoData) != (a.Node != nil) {
 			t.Errorf("%v: %v with the node %v", n, r, a.Node)
 		}
 	})

@@ -59,7 +59,7 @@ func (n *Node) Has(qtype uint16) bool {
 // answers is the result for a type of a name that exists.
 func (n *Node) answers(qtype uint16) Result {
 	if n.Has(qtype) {
-		return Hit
+		return Success
 	}
 	return NoData
 }
@@ -69,7 +69,7 @@ func (n *Node) answers(qtype uint16) Result {
 func (n *Node) Types() []uint16 {
 	var types []uint16
 	for _, t := range [...]uint16{dns.TypeA, dns.TypeAAAA, dns.TypeSRV, dns.TypePTR, typeSOA, typeNS} {
-		if n.CName() == "" && n.Has(t) {
+		if n.CNAME() == "" && n.Has(t) {
 			types = append(types, t)
 		}
 	}
@@ -80,7 +80,7 @@ func (n *Node) Types() []uint16 {
 }
 
 // CName is the name that the node's CNAME record leads to, "" without one.
-func (n *Node) CName() records.Name {
+func (n *Node) CNAME() records.Name {
 	if n.extra == nil {
 		return ""
 	}
@@ -88,7 +88,7 @@ func (n *Node) CName() records.Name {
 }
 
 // Targets is the number of names that the node's SRV records point to.
-func (n *Node) Targets() int {
+func (n *Node) TargetCount() int {
 	if n.targets == nil {
 		return 0
 	}
@@ -96,7 +96,7 @@ func (n *Node) Targets() int {
 }
 
 // Target is the place among the targets of that of SRV record i.
-func (n *Node) Target(i int) int {
+func (n *Node) TargetIndex(i int) int {
 	if n.targets.of == nil {
 		return i
 	}

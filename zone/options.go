@@ -16,7 +16,7 @@ type Options struct {
 
 	// Static are the records of master files, nil for none. The zones that
 	// have their SOA there are origins as well.
-	Static *Static
+	Static *StaticRecords
 
 	MName records.Name // SOA MNAME, and the target of the NS record
 	RName records.Name // SOA RNAME: the mailbox of who is responsible
@@ -42,7 +42,7 @@ type Alias struct {
 }
 
 // TTL is that of the first origin, which is the domain.
-func (o Options) TTL() uint32 {
+func (o Options) DefaultTTL() uint32 {
 	if len(o.Origins) == 0 {
 		return 0
 	}

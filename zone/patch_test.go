@@ -68,7 +68,7 @@ func text(z *Zone) string {
 		line := fmt.Sprint(n.Name, n.Apex, z.origins[n.origin].name, n.TTLOf(dns.TypeA), n.A, n.AAAA, n.SRV, n.PTR, z.RRs(n, "x.", dns.TypeANY))
 		for i, s := range n.SRV {
 			// By number or by name, the target is the same.
-			byNumber, byName := z.TargetNode(n, n.Target(i)), z.Node(s.Target)
+			byNumber, byName := z.TargetNode(n, n.TargetIndex(i)), z.Node(s.Target)
 			if byNumber != byName {
 				line += fmt.Sprintf(" target %d is %v and %v", i, byNumber, byName)
 			}
@@ -142,9 +142,9 @@ func TestReadersBesidePatches(t *testing.T) {
 				}
 				z := store.Current()
 				a, r := z.Lookup([]byte(name("_web._tcp.marathon.mesos")), dns.TypeSRV)
-				if r == Hit {
+				if r == Success {
 					for i, s := range a.Node.SRV {
-						if n := z.TargetNode(a.Node, a.Node.Target(i)); n != nil && n.Name != s.Target {
+						if n := z.TargetNode(a.Node, a.Node.TargetIndex(i)); n != nil && n.Name != s.Target {
 							t.Errorf("target %v is %v", s.Target, n.Name)
 						}
 					}

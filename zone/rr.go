@@ -63,7 +63,7 @@ func (z *Zone) RRs(n *Node, owner string, qtype uint16) []dns.RR {
 // Leads are the names, beside the targets of SRV records, that a node's records
 // of a type lead to and that clients want the addresses of: those of name
 // servers and of mail servers. Type ANY gives all.
-func (z *Zone) Leads(n *Node, qtype uint16) []records.Name {
+func (z *Zone) AdditionalNames(n *Node, qtype uint16) []records.Name {
 	var names []records.Name
 	if from := &z.origins[n.origin]; n.Apex && !from.ownNS && (qtype == dns.TypeNS || qtype == dns.TypeANY) {
 		names = append(names, from.soa.mname)

@@ -15,7 +15,7 @@ import (
 
 // Static are the records of master files (RFC 1035, section 5). It does not
 // change. A nil one has none.
-type Static struct {
+type StaticRecords struct {
 	zones []staticZone
 	names map[records.Name]*extra
 }
@@ -27,17 +27,17 @@ type staticZone struct {
 }
 
 // Has reports whether there are records of a name.
-func (s *Static) Has(n records.Name) bool { return s.of(n) != nil }
+func (s *StaticRecords) Has(n records.Name) bool { return s.of(n) != nil }
 
 // HasCName reports whether there is a CNAME record of a name, which gives way
 // to records of the cluster. Others stand beside them.
-func (s *Static) HasCName(n records.Name) bool {
+func (s *StaticRecords) HasCNAME(n records.Name) bool {
 	x := s.of(n)
 	return x != nil && x.cname != ""
 }
 
 // of is what there is of a name, or nil.
-func (s *Static) of(n records.Name) *extra {
+func (s *StaticRecords) of(n records.Name) *extra {
 	if s == nil {
 		return nil
 	}
@@ -45,7 +45,7 @@ func (s *Static) of(n records.Name) *extra {
 }
 
 // Names are the names that there are records of, in no order.
-func (s *Static) Names() iter.Seq[records.Name] {
+func (s *StaticRecords) Names() iter.Seq[records.Name] {
 	if s == nil {
 		return func(func(records.Name) bool) {}
 	}
@@ -53,7 +53,7 @@ func (s *Static) Names() iter.Seq[records.Name] {
 }
 
 // Len is the number of names that there are records of.
-func (s *Static) Len() int {
+func (s *StaticRecords) Len() int {
 	if s == nil {
 		return 0
 	}
@@ -61,7 +61,7 @@ func (s *Static) Len() int {
 }
 
 // Equal reports whether both are the same records.
-func (s *Static) Equal(o *Static) bool { return reflect.DeepEqual(s, o) }
+func (s *StaticRecords) Equal(o *StaticRecords) bool { return reflect.DeepEqual(s, o) }
 
 // ReadStatic reads master files for a zone with the given origins and aliases.
 // The error is MasterFaults with all that is wrong; what is wrong in one record
@@ -71,11 +71,11 @@ func (s *Static) Equal(o *Static) bool { return reflect.DeepEqual(s, o) }
 // which makes an origin of its own. Names are to be absolute or below an
 // $ORIGIN. $INCLUDE, wildcards, DNAME, delegations and the records of signed
 // zones are refused: none would be answered as it means.
-func ReadStatic(files []MasterFile, o Options) (*Static, error) {
+func ReadZoneFiles(files []ZoneFile, o Options) (*StaticRecords, error) {
 	var entries []entry
-	var faults MasterFaults
+	var faults ZoneFileErrors
 	for _, f := range files {
-		more, wrong := readFile(f, o.TTL(), maxStatic-len(entries))
+		more, wrong := readFile(f, o.DefaultTTL(), maxStatic-len(entries))
 		faults = append(faults, wrong...)
 		for _, e := range more {
 			if f, ok := e.check(); !ok {
@@ -85,12 +85,12 @@ func ReadStatic(files []MasterFile, o Options) (*Static, error) {
 			entries = append(entries, e)
 		}
 	}
-	s := &Static{names: map[records.Name]*extra{}}
+	s := &StaticRecords{names: map[records.Name]*extra{}}
 	faults = append(faults, s.readZones(entries, o)...)
 	o.Static = s
 	faults = append(faults, s.readRecords(entries, o)...)
 	if len(faults) > 0 {
-		slices.SortStableFunc(faults, func(a, b MasterFault) int {
+		slices.SortStableFunc(faults, func(a, b ZoneFileError) int {
 			if a.File != b.File {
 				return 0 // in the order of the files
 			}
@@ -105,7 +105,7 @@ func ReadStatic(files []MasterFile, o Options) (*Static, error) {
 }
 
 // readZones takes over the SOA records.
-func (s *Static) readZones(entries []entry, o Options) (faults MasterFaults) {
+func (s *StaticRecords) readZones(entries []entry, o Options) (faults ZoneFileErrors) {
 	servers := map[records.Name]bool{}
 	for _, e := range entries {
 		if e.rr.Header().Rrtype == dns.TypeNS {
@@ -139,7 +139,7 @@ func (s *Static) readZones(entries []entry, o Options) (faults MasterFaults) {
 }
 
 // readRecords takes over all other records.
-func (s *Static) readRecords(entries []entry, o Options) (faults MasterFaults) {
+func (s *StaticRecords) readRecords(entries []entry, o Options) (faults ZoneFileErrors) {
 	origins := originsOf(o)
 	cuts := cutsOf(origins, o.Aliases)
 	for _, e := range entries {

@@ -43,11 +43,11 @@ mesos.               5 IN NS ns2.example.internal.
 
 func static(t testing.TB, o Options, texts ...string) Options {
 	t.Helper()
-	var files []MasterFile
+	var files []ZoneFile
 	for i, text := range texts {
-		files = append(files, MasterFile{Name: fmt.Sprint(i), Text: []byte(text)})
+		files = append(files, ZoneFile{Name: fmt.Sprint(i), Text: []byte(text)})
 	}
-	s, err := ReadStatic(files, o)
+	s, err := ReadZoneFiles(files, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,40 +63,40 @@ func TestStatic(t *testing.T) {
 		want  Result
 		rrs   []string
 	}{
-		{"example.internal", dns.TypeSOA, Hit, []string{"X. 300 IN SOA ns.example.internal. ops.example.internal. 7 3600 600 86400 20"}},
-		{"example.internal", dns.TypeNS, Hit, []string{"X. 300 IN NS ns.example.internal."}},
-		{"example.internal", dns.TypeMX, Hit, []string{"X. 300 IN MX 10 mail.example.internal."}},
-		{"example.internal", dns.TypeCAA, Hit, []string{`X. 300 IN CAA 0 issue "ca.example.org"`}},
+		{"example.internal", dns.TypeSOA, Success, []string{"X. 300 IN SOA ns.example.internal. ops.example.internal. 7 3600 600 86400 20"}},
+		{"example.internal", dns.TypeNS, Success, []string{"X. 300 IN NS ns.example.internal."}},
+		{"example.internal", dns.TypeMX, Success, []string{"X. 300 IN MX 10 mail.example.internal."}},
+		{"example.internal", dns.TypeCAA, Success, []string{`X. 300 IN CAA 0 issue "ca.example.org"`}},
 		{"example.internal", dns.TypeA, NoData, nil},
-		{"mail.example.internal", dns.TypeA, Hit, []string{"X. 60 IN A 10.9.0.25"}},
-		{"mail.example.internal", dns.TypeAAAA, Hit, []string{"X. 30 IN AAAA fd00:9::25"}},
-		{"db.example.internal", dns.TypeA, Hit, []string{"X. 300 IN A 10.9.0.1", "X. 300 IN A 10.9.0.2"}},
-		{"db.example.internal", dns.TypeTXT, Hit, []string{`X. 300 IN TXT "two" "texts; and ( more"`}},
-		{"www.example.internal", dns.TypeCNAME, Hit, []string{"X. 300 IN CNAME db.example.internal."}},
-		{"www.example.internal", dns.TypeA, Hit, nil},
-		{"_pg._tcp.example.internal", dns.TypeSRV, Hit, []string{"X. 30 IN SRV 1 2 5432 db.example.internal."}},
+		{"mail.example.internal", dns.TypeA, Success, []string{"X. 60 IN A 10.9.0.25"}},
+		{"mail.example.internal", dns.TypeAAAA, Success, []string{"X. 30 IN AAAA fd00:9::25"}},
+		{"db.example.internal", dns.TypeA, Success, []string{"X. 300 IN A 10.9.0.1", "X. 300 IN A 10.9.0.2"}},
+		{"db.example.internal", dns.TypeTXT, Success, []string{`X. 300 IN TXT "two" "texts; and ( more"`}},
+		{"www.example.internal", dns.TypeCNAME, Success, []string{"X. 300 IN CNAME db.example.internal."}},
+		{"www.example.internal", dns.TypeA, Success, nil},
+		{"_pg._tcp.example.internal", dns.TypeSRV, Success, []string{"X. 30 IN SRV 1 2 5432 db.example.internal."}},
 		{"_tcp.example.internal", dns.TypeA, NoData, nil},
 		{"b.c.example.internal", dns.TypeA, NoData, nil},
 		{"x.example.internal", dns.TypeA, NXDomain, nil},
-		{"db.mesos", dns.TypeA, Hit, []string{"X. 60 IN A 10.8.0.1"}},
+		{"db.mesos", dns.TypeA, Success, []string{"X. 60 IN A 10.8.0.1"}},
 		// The cluster's and the file's, with the lower TTL.
-		{"web.marathon.mesos", dns.TypeA, Hit, []string{"X. 5 IN A 192.168.0.7", "X. 5 IN A 192.168.0.9"}},
-		{"web.marathon.mesos", dns.TypeAAAA, Hit, []string{"X. 60 IN AAAA fd00::7"}},
-		{"web.marathon.mesos", dns.TypeTXT, Hit, []string{`X. 60 IN TXT "of a file"`}},
+		{"web.marathon.mesos", dns.TypeA, Success, []string{"X. 5 IN A 192.168.0.7", "X. 5 IN A 192.168.0.9"}},
+		{"web.marathon.mesos", dns.TypeAAAA, Success, []string{"X. 60 IN AAAA fd00::7"}},
+		{"web.marathon.mesos", dns.TypeTXT, Success, []string{`X. 60 IN TXT "of a file"`}},
 		{"web.marathon.mesos", dns.TypeMX, NoData, nil},
 		// A CNAME record gives way.
-		{"web.marathon.slave.mesos", dns.TypeA, Hit, []string{"X. 60 IN A 10.0.0.2"}},
+		{"web.marathon.slave.mesos", dns.TypeA, Success, []string{"X. 60 IN A 10.0.0.2"}},
 		{"web.marathon.slave.mesos", dns.TypeCNAME, NoData, nil},
-		{"mesos", dns.TypeTXT, Hit, []string{`X. 60 IN TXT "at the top"`}},
-		{"mesos", dns.TypeNS, Hit, []string{"X. 5 IN NS ns1.mesos.", "X. 5 IN NS ns2.example.internal."}},
-		{"1.0.8.10.in-addr.arpa", dns.TypePTR, Hit, []string{"X. 60 IN PTR db.mesos."}},
+		{"mesos", dns.TypeTXT, Success, []string{`X. 60 IN TXT "at the top"`}},
+		{"mesos", dns.TypeNS, Success, []string{"X. 5 IN NS ns1.mesos.", "X. 5 IN NS ns2.example.internal."}},
+		{"1.0.8.10.in-addr.arpa", dns.TypePTR, Success, []string{"X. 60 IN PTR db.mesos."}},
 	} {
 		t.Run(tc.name+"/"+dns.Type(tc.qtype).String(), func(t *testing.T) {
 			a, got := z.Lookup([]byte(name(tc.name)), tc.qtype)
 			if got != tc.want {
 				t.Fatalf("got %v, want %v", got, tc.want)
 			}
-			if got != Hit {
+			if got != Success {
 				return
 			}
 			var rrs []string
@@ -117,13 +117,13 @@ func TestStatic(t *testing.T) {
 func TestStaticBeforeTheFirstState(t *testing.T) {
 	o := testOptions()
 	o.Aliases = []Alias{{name("mirror.example"), name("example.internal")}, {name("mirror.mesos"), name("mesos")}}
-	z := Pending(static(t, o, externalZone, ownNames))
+	z := NewEmpty(static(t, o, externalZone, ownNames))
 	for _, tc := range []struct {
 		name string
 		want Result
 	}{
-		{"db.example.internal", Hit}, {"x.example.internal", NXDomain}, {"_tcp.example.internal", NoData},
-		{"db.mirror.example", Hit}, {"x.mirror.example", NXDomain}, {"mirror.example", NoData}, {"db.mirror.mesos", NotReady},
+		{"db.example.internal", Success}, {"x.example.internal", NXDomain}, {"_tcp.example.internal", NoData},
+		{"db.mirror.example", Success}, {"x.mirror.example", NXDomain}, {"mirror.example", NoData}, {"db.mirror.mesos", NotReady},
 		{"db.mesos", NotReady}, {"mesos", NotReady}, {"x.mesos", NotReady},
 	} {
 		a, r := z.Lookup([]byte(name(tc.name)), dns.TypeA)
@@ -153,7 +153,7 @@ func TestStaticTypes(t *testing.T) {
 		"mesos":            {"ns1.mesos.", "ns2.example.internal."},
 	} {
 		var got []string
-		for _, lead := range z.Leads(z.Node(name(n)), dns.TypeANY) {
+		for _, lead := range z.AdditionalNames(z.Node(name(n)), dns.TypeANY) {
 			got = append(got, lead.String())
 		}
 		slices.Sort(got)
@@ -173,7 +173,7 @@ func TestStaticEqual(t *testing.T) {
 	if c := static(t, o, strings.Replace(externalZone, "two", "three", 1), ownNames).Static; a.Equal(c) {
 		t.Error("another text makes none")
 	}
-	if a.Equal(nil) || !(*Static)(nil).Equal(nil) {
+	if a.Equal(nil) || !(*StaticRecords)(nil).Equal(nil) {
 		t.Error("none is not equal to none only")
 	}
 }
@@ -198,7 +198,7 @@ func TestStaticZoneInOurs(t *testing.T) {
 		origin string
 		ttl    uint32
 	}{
-		{"web.marathon.mesos", Hit, "marathon.mesos", 8},
+		{"web.marathon.mesos", Success, "marathon.mesos", 8},
 		{"nope.marathon.mesos", NXDomain, "marathon.mesos", 8},
 		{"nope.mesos", NXDomain, "mesos", 30},
 	} {

@@ -84,7 +84,7 @@ func (w *writer) following(z *Zone, srvs []records.SRV, before *Node) *targets {
 		}
 		was, id := -1, uint32(0)
 		if i < len(old) && old[i] == s {
-			was = before.Target(i)
+			was = before.TargetIndex(i)
 			id = numbers[was]
 			i++
 		} else {

@@ -33,11 +33,11 @@ type Result uint8
 
 // What a look-up can find.
 const (
-	NotOurs  Result = iota // the name is outside of the zone's origins
-	NotReady               // inside, but nothing is known of the cluster yet
-	NXDomain               // no such name
-	NoData                 // the name exists, but not the type
-	Hit                    // there are records
+	OutOfZone Result = iota // the name is outside of the zone's origins
+	NotReady                // inside, but nothing is known of the cluster yet
+	NXDomain                // no such name
+	NoData                  // the name exists, but not the type
+	Success                 // there are records
 )
 
 func (r Result) String() string {
@@ -93,7 +93,7 @@ func (z *Zone) Origins() []records.Name {
 
 // Apex is how many octets at the end of the name that was asked are the top of
 // the zone, as the client sees it: those of the origin, or of its alias.
-func (z *Zone) Apex(a Answer) int {
+func (z *Zone) ApexLen(a Answer) int {
 	if apex := a.where.apex(); apex != 0 {
 		return apex
 	}
@@ -103,7 +103,7 @@ func (z *Zone) Apex(a Answer) int {
 // Pending is the zone before the first state has arrived: it knows which names
 // it will answer for, and of their data only that of the zones that master
 // files have for themselves.
-func Pending(o Options) *Zone {
+func NewEmpty(o Options) *Zone {
 	z := newZone(o, 0, 0)
 	z.setStatic(nil)
 	return z

@@ -62,15 +62,15 @@ func TestLookup(t *testing.T) {
 		want   Result
 		origin string
 	}{
-		{"web.marathon.mesos", dns.TypeA, Hit, "mesos"},
-		{"web.marathon.mesos", dns.TypeAAAA, Hit, "mesos"},
-		{"web.marathon.mesos", dns.TypeANY, Hit, "mesos"},
+		{"web.marathon.mesos", dns.TypeA, Success, "mesos"},
+		{"web.marathon.mesos", dns.TypeAAAA, Success, "mesos"},
+		{"web.marathon.mesos", dns.TypeANY, Success, "mesos"},
 		{"web.marathon.mesos", dns.TypeSRV, NoData, "mesos"},
 		{"web.marathon.mesos", dns.TypeTXT, NoData, "mesos"},
 		{"web.marathon.mesos", 65280, NoData, "mesos"},
 		{"web.marathon.mesos", dns.TypeSOA, NoData, "mesos"},
-		{"_web._tcp.marathon.mesos", dns.TypeSRV, Hit, "mesos"},
-		{"_http._tcp.web.marathon.mesos", dns.TypeSRV, Hit, "mesos"},
+		{"_web._tcp.marathon.mesos", dns.TypeSRV, Success, "mesos"},
+		{"_http._tcp.web.marathon.mesos", dns.TypeSRV, Success, "mesos"},
 		{"_tcp.web.marathon.mesos", dns.TypeSRV, NoData, "mesos"}, // empty non-terminals exist
 		{"_tcp.web.marathon.mesos", dns.TypeANY, NoData, "mesos"},
 		{"_tcp.marathon.mesos", dns.TypeA, NoData, "mesos"},
@@ -78,17 +78,17 @@ func TestLookup(t *testing.T) {
 		{"_udp.marathon.mesos", dns.TypeA, NXDomain, "mesos"},
 		{"x.web.marathon.mesos", dns.TypeA, NXDomain, "mesos"},
 		{"nope.mesos", dns.TypeSRV, NXDomain, "mesos"},
-		{"mesos", dns.TypeSOA, Hit, "mesos"},
-		{"mesos", dns.TypeNS, Hit, "mesos"},
-		{"mesos", dns.TypeANY, Hit, "mesos"},
+		{"mesos", dns.TypeSOA, Success, "mesos"},
+		{"mesos", dns.TypeNS, Success, "mesos"},
+		{"mesos", dns.TypeANY, Success, "mesos"},
 		{"mesos", dns.TypeA, NoData, "mesos"},
-		{"7.0.168.192.in-addr.arpa", dns.TypePTR, Hit, "in-addr.arpa"},
+		{"7.0.168.192.in-addr.arpa", dns.TypePTR, Success, "in-addr.arpa"},
 		{"168.192.in-addr.arpa", dns.TypePTR, NoData, "in-addr.arpa"},
 		{"8.0.168.192.in-addr.arpa", dns.TypePTR, NXDomain, "in-addr.arpa"},
-		{"ip6.arpa", dns.TypeSOA, Hit, "ip6.arpa"},
-		{"example.com", dns.TypeA, NotOurs, ""},
-		{"amesos", dns.TypeA, NotOurs, ""},
-		{".", dns.TypeNS, NotOurs, ""},
+		{"ip6.arpa", dns.TypeSOA, Success, "ip6.arpa"},
+		{"example.com", dns.TypeA, OutOfZone, ""},
+		{"amesos", dns.TypeA, OutOfZone, ""},
+		{".", dns.TypeNS, OutOfZone, ""},
 	} {
 		t.Run(tc.name+"/"+dns.Type(tc.qtype).String(), func(t *testing.T) {
 			a, got := z.Lookup([]byte(name(tc.name)), tc.qtype)
@@ -98,7 +98,7 @@ func TestLookup(t *testing.T) {
 			if tc.origin != "" && z.Origin(a) != name(tc.origin) {
 				t.Errorf("origin %v, want %v", z.Origin(a), tc.origin)
 			}
-			if exists := got == Hit || got == NoData; exists != (a.Node != nil) {
+			if exists := got == Success || got == NoData; exists != (a.Node != nil) {
 				t.Errorf("node %v", a.Node)
 			}
 		})
@@ -110,7 +110,7 @@ func TestLookup(t *testing.T) {
 func TestOriginAtLabelBoundary(t *testing.T) {
 	o := testOptions()
 	o.Origins = origins(60, name("mesos"), name("b.mesos"))
-	z := Pending(o)
+	z := NewEmpty(o)
 	for in, want := range map[string]string{"a.b.mesos": "b.mesos", "ab.mesos": "mesos", "b.mesos": "b.mesos"} {
 		if a, _ := z.Lookup([]byte(name(in)), dns.TypeA); z.Origin(a) != name(want) {
 			t.Errorf("%s: origin %v, want %s", in, z.Origin(a), want)
@@ -118,17 +118,17 @@ func TestOriginAtLabelBoundary(t *testing.T) {
 	}
 	// A label may hold octets that look like the lengths of an origin's.
 	tricky := []byte("\x07a\x05mesos\x00")
-	if _, r := z.Lookup(tricky, dns.TypeA); r != NotOurs {
+	if _, r := z.Lookup(tricky, dns.TypeA); r != OutOfZone {
 		t.Errorf("got %v", r)
 	}
 }
 
 func TestPending(t *testing.T) {
-	z := Pending(testOptions())
+	z := NewEmpty(testOptions())
 	if _, r := z.Lookup([]byte(name("web.marathon.mesos")), dns.TypeA); r != NotReady {
 		t.Errorf("got %v", r)
 	}
-	if _, r := z.Lookup([]byte(name("example.com")), dns.TypeA); r != NotOurs {
+	if _, r := z.Lookup([]byte(name("example.com")), dns.TypeA); r != OutOfZone {
 		t.Errorf("got %v", r)
 	}
 	if z.Ready() || z.Serial() != 0 {
@@ -237,7 +237,7 @@ func TestNextSerial(t *testing.T) {
 }
 
 func TestStore(t *testing.T) {
-	first := Pending(testOptions())
+	first := NewEmpty(testOptions())
 	s := NewStore(first)
 	if s.Current() != first {
 		t.Error("not the first zone")

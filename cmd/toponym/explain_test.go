@@ -91,7 +91,7 @@ func TestExplainEveryName(t *testing.T) {
 	c := config.Defaults()
 	c.StaticZones = []string{"db.zone"}
 	p, _ := testPipelineOf(t, c)
-	static, err := zone.ReadStatic([]zone.MasterFile{{Name: "db.zone", Text: []byte(`
+	static, err := zone.ReadZoneFiles([]zone.ZoneFile{{Name: "db.zone", Text: []byte(`
 db.marathon.mesos.   60 A   10.20.0.5
 web.marathon.mesos.  60 A   10.20.0.6
 spartan.             60 SOA ns1.mesos. root.ns1.mesos. 1 60 600 86400 60

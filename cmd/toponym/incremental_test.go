@@ -28,7 +28,7 @@ func zoneLines(z *zone.Zone) map[records.Name]string {
 		line := fmt.Sprint(n.Apex, n.TTLOf(dns.TypeA), n.TTLOf(dns.TypeSRV), n.A, n.AAAA, n.SRV, n.PTR, z.RRs(n, "x.", dns.TypeANY))
 		for i, s := range n.SRV {
 			// By number or by name, the target is the same.
-			if z.TargetNode(n, n.Target(i)) != z.Node(s.Target) {
+			if z.TargetNode(n, n.TargetIndex(i)) != z.Node(s.Target) {
 				line += fmt.Sprintf(" target %d is another one", i)
 			}
 		}

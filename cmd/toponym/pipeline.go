@@ -48,7 +48,7 @@ func newPipeline(r records.Options, z zone.Options, log logrus.FieldLogger) *pip
 	p := &pipeline{
 		cluster: state.NewCluster(),
 		set:     records.NewSet(r),
-		zones:   zone.NewStore(zone.Pending(z)),
+		zones:   zone.NewStore(zone.NewEmpty(z)),
 		o:       z,
 		now:     time.Now,
 		log:     log,
@@ -128,7 +128,7 @@ func (p *pipeline) swap(z *zone.Zone, changed int) {
 
 // static takes other records of master files. They may bring other origins, so
 // the zone is made anew, which is as much work as after the first state.
-func (p *pipeline) static(s *zone.Static) {
+func (p *pipeline) static(s *zone.StaticRecords) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if s.Equal(p.o.Static) {
@@ -138,7 +138,7 @@ func (p *pipeline) static(s *zone.Static) {
 	p.logBoth(s.Names())
 	current := p.zones.Current()
 	if !current.Ready() {
-		p.zones.Swap(zone.Pending(p.o))
+		p.zones.Swap(zone.NewEmpty(p.o))
 		return
 	}
 	p.swap(zone.Compile(p.set, p.o, zone.NextSerial(max(current.Serial(), p.lowest), p.now())), s.Len())
@@ -155,7 +155,7 @@ func (p *pipeline) logBoth(names iter.Seq[records.Name]) {
 			continue
 		}
 		p.both[n] = struct{}{}
-		if p.o.Static.HasCName(n) {
+		if p.o.Static.HasCNAME(n) {
 			p.log.Warnf("%v: the CNAME record of staticZones is not answered while the cluster has records of the name", n)
 		} else {
 			p.log.Warnf("%v: there are records of the cluster and of staticZones; both are answered", n)

@@ -135,7 +135,7 @@ func TestOriginsOfViews(t *testing.T) {
 	if !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if o.Origins[0].Name != r.Domain || o.TTL() != c.TTL {
+	if o.Origins[0].Name != r.Domain || o.DefaultTTL() != c.TTL {
 		t.Errorf("the first origin is %v", o.Origins[0])
 	}
 }

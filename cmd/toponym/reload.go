@@ -117,7 +117,7 @@ func (p *pipeline) remake(r records.Options, z zone.Options) {
 	current := p.zones.Current()
 	if !current.Ready() {
 		p.set = records.NewSet(r)
-		p.zones.Swap(zone.Pending(z))
+		p.zones.Swap(zone.NewEmpty(z))
 		return
 	}
 	set, changes := records.Build(p.cluster, r)

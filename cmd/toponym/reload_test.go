@@ -236,8 +236,8 @@ func TestReloadBeforeTheFirstState(t *testing.T) {
 		t.Error("ready without a state")
 	}
 	p.event(snapshot(task("1", "web", "10.1.0.1")))
-	if z := p.zones.Current(); !z.Ready() || z.Options().TTL() != 9 {
-		t.Errorf("ready %v, TTL %d", z.Ready(), z.Options().TTL())
+	if z := p.zones.Current(); !z.Ready() || z.Options().DefaultTTL() != 9 {
+		t.Errorf("ready %v, TTL %d", z.Ready(), z.Options().DefaultTTL())
 	}
 }
 

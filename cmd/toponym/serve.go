@@ -54,7 +54,7 @@ func serve(ctx context.Context, args []string, env environment) int {
 	if err == nil {
 		s, err = newServer(c, log, tuneRuntime())
 	}
-	if faults := (zone.MasterFaults)(nil); errors.As(err, &faults) {
+	if faults := (zone.ZoneFileErrors)(nil); errors.As(err, &faults) {
 		reportFaults(env, err)
 		return statusFailed
 	}

@@ -37,23 +37,23 @@ const (
 	freshness = 2 * time.Second
 )
 
-// load reads all files. The error is zone.MasterFaults, or that of reading.
-func (f *staticFiles) load() (*zone.Static, error) {
+// load reads all files. The error is zone.ZoneFileErrors, or that of reading.
+func (f *staticFiles) load() (*zone.StaticRecords, error) {
 	if len(f.paths) == 0 {
 		return nil, nil
 	}
 	f.stamps = f.look()
-	var files []zone.MasterFile
-	var faults zone.MasterFaults
+	var files []zone.ZoneFile
+	var faults zone.ZoneFileErrors
 	for _, path := range f.paths {
-		text, err := readBounded(path, zone.MaxMasterFile+1)
+		text, err := readBounded(path, zone.MaxZoneFileSize+1)
 		if err != nil {
-			faults = append(faults, zone.MasterFault{File: path, Problem: reason(err)})
+			faults = append(faults, zone.ZoneFileError{File: path, Problem: reason(err)})
 			continue
 		}
-		files = append(files, zone.MasterFile{Name: path, Text: text})
+		files = append(files, zone.ZoneFile{Name: path, Text: text})
 	}
-	static, err := zone.ReadStatic(files, f.o)
+	static, err := zone.ReadZoneFiles(files, f.o)
 	if len(faults) > 0 {
 		// What lacks a file is half a truth: its names are in no zone.
 		return nil, faults
@@ -104,7 +104,7 @@ func (f *staticFiles) changed() bool {
 // Run reads the files again when they change, and gives their records to out,
 // until ctx ends. What is wrong in a file is logged once, and what was read
 // before stays.
-func (f *staticFiles) Run(ctx context.Context, out func(*zone.Static)) error {
+func (f *staticFiles) Run(ctx context.Context, out func(*zone.StaticRecords)) error {
 	if len(f.paths) == 0 {
 		return nil
 	}
@@ -122,7 +122,7 @@ func (f *staticFiles) Run(ctx context.Context, out func(*zone.Static)) error {
 	}
 }
 
-func (f *staticFiles) reload(out func(*zone.Static)) {
+func (f *staticFiles) reload(out func(*zone.StaticRecords)) {
 	static, err := f.load()
 	if err == nil {
 		f.failed = ""
@@ -137,7 +137,7 @@ func (f *staticFiles) reload(out func(*zone.Static)) {
 
 // firstFault is an error on one line.
 func firstFault(err error) string {
-	faults := (zone.MasterFaults)(nil)
+	faults := (zone.ZoneFileErrors)(nil)
 	if !errors.As(err, &faults) {
 		return err.Error()
 	}

@@ -87,10 +87,10 @@ func TestStaticZonesAreReadAgain(t *testing.T) {
 		if s, err := f.load(); err != nil || s.Len() != 1 {
 			t.Fatalf("%d names, %v", s.Len(), err)
 		}
-		var got []*zone.Static
+		var got []*zone.StaticRecords
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
-		go func() { done <- f.Run(ctx, func(s *zone.Static) { got = append(got, s) }) }()
+		go func() { done <- f.Run(ctx, func(s *zone.StaticRecords) { got = append(got, s) }) }()
 		last := func(after time.Duration) (calls, names int) {
 			time.Sleep(after)
 			synctest.Wait()
@@ -146,8 +146,8 @@ func TestNoStaticZones(t *testing.T) {
 
 func TestStaticZonesInThePipeline(t *testing.T) {
 	p, hook := testPipeline(t)
-	read := func(text string) *zone.Static {
-		s, err := zone.ReadStatic([]zone.MasterFile{{Name: "f", Text: []byte(text)}}, p.o)
+	read := func(text string) *zone.StaticRecords {
+		s, err := zone.ReadZoneFiles([]zone.ZoneFile{{Name: "f", Text: []byte(text)}}, p.o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,12 +160,12 @@ func TestStaticZonesInThePipeline(t *testing.T) {
 	const own = "ready.spartan. A 127.0.0.1\nspartan. SOA ns1.mesos. root.mesos. 1 2 3 4 5\nspartan. NS ns1.mesos.\n"
 
 	p.static(read(own))
-	if p.zones.Current().Ready() || result("ready.spartan") != zone.Hit || result("web.marathon.mesos") != zone.NotReady {
+	if p.zones.Current().Ready() || result("ready.spartan") != zone.Success || result("web.marathon.mesos") != zone.NotReady {
 		t.Errorf("before the first state: %v, %v", result("ready.spartan"), result("web.marathon.mesos"))
 	}
 	p.event(snapshot(task("1", "web", "192.168.0.1")))
 	first := p.zones.Current()
-	if result("ready.spartan") != zone.Hit || result("web.marathon.mesos") != zone.Hit {
+	if result("ready.spartan") != zone.Success || result("web.marathon.mesos") != zone.Success {
 		t.Errorf("after the first state: %v, %v", result("ready.spartan"), result("web.marathon.mesos"))
 	}
 	p.static(read("; the same\n" + own))
@@ -191,7 +191,7 @@ func TestStaticZonesInThePipeline(t *testing.T) {
 		t.Errorf("web.marathon.mesos has %v", n.A)
 	}
 	p.static(nil)
-	if result("ready.spartan") != zone.NotOurs || len(p.zones.Current().Node(records.MustParseName("web.marathon.mesos")).A) != 1 {
+	if result("ready.spartan") != zone.OutOfZone || len(p.zones.Current().Node(records.MustParseName("web.marathon.mesos")).A) != 1 {
 		t.Error("records stay that are in no file")
 	}
 }
