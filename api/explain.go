@@ -12,7 +12,7 @@ import (
 )
 
 // Explanation is what /v1/explain/{name} gives: what is answered for a name, who
-// owns each record of it, and who is left out and why.
+// owns each record of it, and what is omitted and why.
 type Explanation struct {
 	records.Explanation
 	Answer string `json:"answer"` // one of those below

@@ -12,10 +12,10 @@ import (
 // Explanation says why a name gives what it gives: who owns each of its
 // records, and who is left out and why.
 type Explanation struct {
-	Name    string            `json:"name"`
-	TTL     *uint32           `json:"ttl,omitempty"` // in seconds, where labels ask for one
-	Records []ExplainedRecord `json:"records"`
-	LeftOut []ExplainedAbsent `json:"leftOut"`
+	Name    string              `json:"name"`
+	TTL     *uint32             `json:"ttl,omitempty"` // in seconds, where labels ask for one
+	Records []ExplainedRecord   `json:"records"`
+	Omitted []ExplainedOmission `json:"omitted"`
 }
 
 // ExplainedRecord is a record with its owners. Data is an address, a name, or
@@ -40,11 +40,11 @@ type ExplainedOwner struct {
 
 // ExplainedAbsent is what a task would own, and why it does not. Type and Data
 // are empty where it is a part of its name, or a label, that was left out.
-type ExplainedAbsent struct {
+type ExplainedOmission struct {
 	ExplainedOwner
 	Type   string `json:"type,omitempty"`
 	Data   string `json:"data,omitempty"`
-	What   string `json:"what,omitempty"` // as the framework wrote it
+	Value  string `json:"value,omitempty"` // as the framework wrote it
 	Reason string `json:"reason"`
 }
 
@@ -76,7 +76,7 @@ func (s *Set) Explain(name Name) Explanation {
 		if c.why != nil {
 			sink.absent(c.why.Error(), func() { m.task(c.owner) })
 			if c.framework.Name == "" && name.hasLabel(m, c.owner) {
-				sink.leftOut = append(sink.leftOut, ExplainedAbsent{ExplainedOwner: sink.who, Reason: c.why.Error()})
+				sink.leftOut = append(sink.leftOut, ExplainedOmission{ExplainedOwner: sink.who, Reason: c.why.Error()})
 			}
 			continue
 		}

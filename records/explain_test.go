@@ -20,8 +20,8 @@ func explained(x records.Explanation) []string {
 			lines = append(lines, strings.TrimSpace(fmt.Sprint(r.Type, " ", r.Data, " of ", o.Kind, " ", o.Task, o.Agent, " ", o.Source)))
 		}
 	}
-	for _, a := range x.LeftOut {
-		lines = append(lines, fmt.Sprint("no ", strings.TrimSpace(fmt.Sprint(a.Type, " ", a.Data, a.What)), " of ", a.Task, ": ", a.Reason))
+	for _, a := range x.Omitted {
+		lines = append(lines, fmt.Sprint("no ", strings.TrimSpace(fmt.Sprint(a.Type, " ", a.Data, a.Value)), " of ", a.Task, ": ", a.Reason))
 	}
 	slices.Sort(lines)
 	return lines

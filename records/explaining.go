@@ -20,7 +20,7 @@ type explaining struct {
 	found   int
 	ttls    []uint32
 	omitted []Omission
-	leftOut []ExplainedAbsent
+	leftOut []ExplainedOmission
 
 	reason string // what comes is left out because of this; empty otherwise
 }
@@ -44,7 +44,7 @@ func (e *explaining) add(kind, data, source string) {
 		if source == SourceHost.String() && data == madeUp[0].String() {
 			data = ""
 		}
-		if one := (ExplainedAbsent{ExplainedOwner: who, Type: kind, Data: data, Reason: e.reason}); !slices.Contains(e.leftOut, one) {
+		if one := (ExplainedOmission{ExplainedOwner: who, Type: kind, Data: data, Reason: e.reason}); !slices.Contains(e.leftOut, one) {
 			e.leftOut = append(e.leftOut, one)
 		}
 		return
@@ -94,20 +94,20 @@ func (e *explaining) omit(o Omission)         { e.omitted = append(e.omitted, o)
 // tell adds what a task's names could not have.
 func (e *explaining) tell(omitted []Omission) {
 	for _, o := range omitted {
-		what := o.What
+		what := o.Value
 		if o.Label != "" {
 			what = o.Label + "=" + what
 		}
-		if one := (ExplainedAbsent{ExplainedOwner: e.who, What: what, Reason: o.Reason.Error()}); !slices.Contains(e.leftOut, one) {
+		if one := (ExplainedOmission{ExplainedOwner: e.who, Value: what, Reason: o.Reason.Error()}); !slices.Contains(e.leftOut, one) {
 			e.leftOut = append(e.leftOut, one)
 		}
 	}
 }
 
 func (e *explaining) explanation() Explanation {
-	x := Explanation{Name: e.name.String(), Records: []ExplainedRecord{}, LeftOut: e.leftOut}
-	if x.LeftOut == nil {
-		x.LeftOut = []ExplainedAbsent{}
+	x := Explanation{Name: e.name.String(), Records: []ExplainedRecord{}, Omitted: e.leftOut}
+	if x.Omitted == nil {
+		x.Omitted = []ExplainedOmission{}
 	}
 	for _, r := range e.records {
 		x.Records = append(x.Records, *r)
@@ -123,7 +123,7 @@ func (e *explaining) explanation() Explanation {
 	if len(x.Records) > 1 && x.Records[0].Type == "PTR" {
 		for _, r := range x.Records {
 			for _, o := range r.Owners {
-				x.LeftOut = append(x.LeftOut, ExplainedAbsent{ExplainedOwner: o, Type: r.Type, Data: r.Data, Reason: "several names own the address"})
+				x.Omitted = append(x.Omitted, ExplainedOmission{ExplainedOwner: o, Type: r.Type, Data: r.Data, Reason: "several names own the address"})
 			}
 		}
 		x.Records = []ExplainedRecord{}

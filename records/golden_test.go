@@ -137,7 +137,7 @@ func TestStates(t *testing.T) {
 func defaults() records.Options {
 	o := options("auto,netinfo,mesos,host")
 	o.Scope, o.IncludeUnhealthy, o.Reverse = records.ScopeLabels, false, false
-	o.Views = []records.Name{records.MustParseName("dcos.thisdcos.directory")}
+	o.AddressDomains = []records.Name{records.MustParseName("dcos.thisdcos.directory")}
 	return o
 }
 

@@ -99,7 +99,7 @@ func (m *maker) framework(f *state.Framework) {
 	}
 	s := m.suffixes(f.Name)
 	if s.err != nil {
-		m.sink.omit(Omission{Framework: f.ID, What: f.Name, Reason: s.err})
+		m.sink.omit(Omission{Framework: f.ID, Value: f.Name, Reason: s.err})
 		return
 	}
 	m.from = origin{source: SourceHost}

@@ -20,7 +20,7 @@ func (m *maker) itself() {
 func (m *maker) masters(leader state.Master, all []state.Master) {
 	d := m.o.Domain
 	m.from = origin{source: SourceHost}
-	for _, o := range m.o.Views {
+	for _, o := range m.o.AddressDomains {
 		m.viewMasters(o, leader, all)
 	}
 	if len(leader.Addrs) > 0 {

@@ -20,7 +20,7 @@ const (
 var (
 	ErrLabelLength = errors.New("a label is empty or longer than 63 octets")
 	ErrNameLength  = errors.New("the name is longer than 255 octets")
-	ErrLabelOctets = errors.New("a label holds octets that a name cannot be typed with")
+	ErrLabelBytes  = errors.New("a label holds octets that a name cannot be typed with")
 )
 
 // Root is the name of the root.
@@ -41,7 +41,7 @@ func ParseName(s string) (Name, error) {
 		b = append(b, byte(len(label)))
 		for i := range len(label) {
 			if !typeable(label[i]) {
-				return "", ErrLabelOctets
+				return "", ErrLabelBytes
 			}
 			b = append(b, lower(label[i]))
 		}

@@ -25,9 +25,9 @@ func TestParseName(t *testing.T) {
 		{"a..b", "", ErrLabelLength},
 		{".a", "", ErrLabelLength},
 		{label + "x.mesos", "", ErrLabelLength},
-		{"a b.mesos", "", ErrLabelOctets},
-		{`a\.b.mesos`, "", ErrLabelOctets},
-		{"é.mesos", "", ErrLabelOctets},
+		{"a b.mesos", "", ErrLabelBytes},
+		{`a\.b.mesos`, "", ErrLabelBytes},
+		{"é.mesos", "", ErrLabelBytes},
 		{strings.Join([]string{label, label, label, label[:61]}, "."), Name("\x3f" + label + "\x3f" + label + "\x3f" + label + "\x3d" + label[:61] + "\x00"), nil},
 		{strings.Join([]string{label, label, label, label[:62]}, "."), "", ErrNameLength},
 	} {

@@ -16,8 +16,8 @@ type Options struct {
 	SRVWeight uint16       // the weight of an SRV record that says nothing else (RFC 2782)
 	Reverse   bool         // whether PTR records are made
 
-	Views []Name   // the origins of agentip, containerip and autoip
-	Scope SRVScope // which side of a port mapping SRV records point to
+	AddressDomains []Name   // the origins of agentip, containerip and autoip
+	Scope          SRVScope // which side of a port mapping SRV records point to
 
 	// IncludeUnhealthy answers with unhealthy tasks while healthy ones of the
 	// same name run.

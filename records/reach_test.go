@@ -51,7 +51,7 @@ func TestEveryAnswerIsReachable(t *testing.T) {
 				o := options(sources)
 				o.Scope, o.IncludeUnhealthy = records.ScopeLabels, false
 				if views != "" {
-					o.Views = []records.Name{records.MustParseName(views)}
+					o.AddressDomains = []records.Name{records.MustParseName(views)}
 				}
 				set, changes := records.Build(c, o)
 				if len(changes.Omitted) > 0 {

@@ -209,7 +209,7 @@ func TestFrameworksOfOneName(t *testing.T) {
 // origin that the domain is may be one of them.
 func TestViews(t *testing.T) {
 	o := defaults()
-	o.Views = append(o.Views, records.MustParseName("mesos"))
+	o.AddressDomains = append(o.AddressDomains, records.MustParseName("mesos"))
 	c := newCluster(t, o)
 	c.snapshot.Frameworks[0].Name = "marathon.user"
 	c.snapshot.Leader = state.Master{Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}

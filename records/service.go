@@ -14,7 +14,7 @@ func (m *maker) services(o owner, s *suffixes, domain, views bool) {
 		return
 	}
 	if len(m.service) == 0 {
-		m.sink.omit(Omission{Task: t.Key, What: "_" + t.Name, Reason: ErrLabelLength})
+		m.sink.omit(Omission{Task: t.Key, Value: "_" + t.Name, Reason: ErrLabelLength})
 		return
 	}
 	m.announce(t)

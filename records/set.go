@@ -59,18 +59,18 @@ type Omission struct {
 	Task      state.TaskKey // zero when a framework's own name was left out
 	Framework string
 	Label     string // the key of the label; empty for a name
-	What      string // the part at fault, as the framework wrote it
+	Value     string // the part at fault, as the framework wrote it
 	Reason    error
 }
 
 func (o Omission) String() string {
 	if o.Task == (state.TaskKey{}) {
-		return fmt.Sprintf("framework %q: name %q: %v", o.Framework, o.What, o.Reason)
+		return fmt.Sprintf("framework %q: name %q: %v", o.Framework, o.Value, o.Reason)
 	}
 	if o.Label != "" {
-		return fmt.Sprintf("task %q of framework %q: label %s: %q %v", o.Task.ID, o.Task.Framework, o.Label, o.What, o.Reason)
+		return fmt.Sprintf("task %q of framework %q: label %s: %q %v", o.Task.ID, o.Task.Framework, o.Label, o.Value, o.Reason)
 	}
-	return fmt.Sprintf("task %q of framework %q: name %q: %v", o.Task.ID, o.Task.Framework, o.What, o.Reason)
+	return fmt.Sprintf("task %q of framework %q: name %q: %v", o.Task.ID, o.Task.Framework, o.Value, o.Reason)
 }
 
 // Changes is what an update did.

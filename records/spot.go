@@ -59,7 +59,7 @@ func (m *maker) spots(o owner, s *suffixes, p *state.DiscoveryPort, protocol str
 		}
 	}
 	if at.tasks.target == "" && m.explain {
-		m.sink.omit(Omission{Task: o.task.Key, What: p.Name, Reason: errNowhere})
+		m.sink.omit(Omission{Task: o.task.Key, Value: p.Name, Reason: errNowhere})
 	}
 	return at
 }
@@ -86,7 +86,7 @@ func (m *maker) ownTarget(o owner, s *suffixes, addrs []netip.Addr, network stri
 		err = ErrNameLength
 	}
 	if err != nil {
-		m.sink.omit(Omission{Task: o.task.Key, What: network, Reason: err})
+		m.sink.omit(Omission{Task: o.task.Key, Value: network, Reason: err})
 		return ""
 	}
 	target := m.sink.target(b)

@@ -26,7 +26,7 @@ func (m *maker) named(t *state.Task, at spot, suffix Name, name, proto string) {
 	}
 	b, err := appendLabels(m.buf[:0], "_"+name)
 	if err != nil {
-		m.sink.omit(Omission{Task: t.Key, What: "_" + name, Reason: err})
+		m.sink.omit(Omission{Task: t.Key, Value: "_" + name, Reason: err})
 		return
 	}
 	m.emit(t, append(b, m.service...), at.target, state.PortRange{First: at.port, Last: at.port}, suffix, proto)
@@ -49,7 +49,7 @@ func (m *maker) rfc2782(t *state.Task, at spot, suffix Name, name, proto string)
 func (m *maker) emit(t *state.Task, prefix []byte, target Name, r state.PortRange, suffix Name, proto string) {
 	b, err := appendLabels(prefix, "_"+proto)
 	if err != nil {
-		m.sink.omit(Omission{Task: t.Key, What: "_" + proto, Reason: err})
+		m.sink.omit(Omission{Task: t.Key, Value: "_" + proto, Reason: err})
 		return
 	}
 	m.emitName(t, append(b, suffix...), target, r)
@@ -57,7 +57,7 @@ func (m *maker) emit(t *state.Task, prefix []byte, target Name, r state.PortRang
 
 func (m *maker) emitName(t *state.Task, name []byte, target Name, r state.PortRange) {
 	if len(name) > maxName {
-		m.sink.omit(Omission{Task: t.Key, What: Name(name).String(), Reason: ErrNameLength})
+		m.sink.omit(Omission{Task: t.Key, Value: Name(name).String(), Reason: ErrNameLength})
 		return
 	}
 	for port := int(r.First); port <= int(r.Last); port++ {

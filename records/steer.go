@@ -88,7 +88,7 @@ func (m *maker) remark(t *state.Task, l state.Label, err error) {
 	if len(value) > maxShown {
 		value = value[:maxShown] + "…"
 	}
-	m.sink.omit(Omission{Task: t.Key, Label: l.Key, What: value, Reason: err})
+	m.sink.omit(Omission{Task: t.Key, Label: l.Key, Value: value, Reason: err})
 }
 
 // aliases are the further names that a task asks for, each once, without that

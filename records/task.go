@@ -12,7 +12,7 @@ func (m *maker) task(o owner) {
 	t := o.task
 	s := m.suffixes(o.framework.Name)
 	if s.err != nil {
-		m.sink.omit(Omission{Task: t.Key, What: o.framework.Name, Reason: s.err})
+		m.sink.omit(Omission{Task: t.Key, Value: o.framework.Name, Reason: s.err})
 		return
 	}
 	m.look(o)
@@ -23,7 +23,7 @@ func (m *maker) task(o owner) {
 
 	name, label := m.label(t)
 	if label == "" {
-		m.sink.omit(Omission{Task: t.Key, What: name, Reason: ErrLabelLength})
+		m.sink.omit(Omission{Task: t.Key, Value: name, Reason: ErrLabelLength})
 	} else if m.prefixes(o, tail, label) {
 		m.allNames(o, s, !o.hide.has(hideLabel), !o.hide.has(hideView), true)
 		m.reverse(s)
@@ -85,7 +85,7 @@ func (m *maker) prefixes(o owner, tail string, labels ...string) bool {
 	}
 	last := labels[len(labels)-1]
 	if !labelOctets(tail) || len(tail) >= maxLabel {
-		m.sink.omit(Omission{Task: o.task.Key, What: o.agent.ID, Reason: ErrLabelOctets})
+		m.sink.omit(Omission{Task: o.task.Key, Value: o.agent.ID, Reason: ErrLabelBytes})
 		return false
 	}
 	last = last[:min(len(last), maxLabel-len(tail))] + tail
@@ -99,7 +99,7 @@ func (m *maker) prefixes(o owner, tail string, labels ...string) bool {
 func (m *maker) prefix(o owner, labels ...string) bool {
 	var err error
 	if m.host, err = appendLabels(m.host[:0], labels...); err != nil {
-		m.sink.omit(Omission{Task: o.task.Key, What: strings.Join(labels, "."), Reason: err})
+		m.sink.omit(Omission{Task: o.task.Key, Value: strings.Join(labels, "."), Reason: err})
 		return false
 	}
 	m.service, err = appendLabels(m.service[:0], "_"+labels[0])
@@ -198,7 +198,7 @@ func (m *maker) networks(o owner, s *suffixes) {
 	for network, addrs := range m.at.networks(t) {
 		name, err := m.networkName(m.host, s, network)
 		if err != nil {
-			m.sink.omit(Omission{Task: t.Key, What: network, Reason: err})
+			m.sink.omit(Omission{Task: t.Key, Value: network, Reason: err})
 			continue
 		}
 		m.addrsAt(name, addrs)
@@ -219,7 +219,7 @@ func (m *maker) networkName(prefix []byte, s *suffixes, network string) ([]byte,
 }
 
 func (m *maker) tooLong(t *state.Task) {
-	m.sink.omit(Omission{Task: t.Key, What: t.Name, Reason: ErrNameLength})
+	m.sink.omit(Omission{Task: t.Key, Value: t.Name, Reason: ErrNameLength})
 }
 
 // reverse makes the PTR records of the task's addresses.

@@ -29,7 +29,7 @@ func everything() map[string]records.Options {
 	narrow.MinVisibility, narrow.States = records.VisibleCluster, []string{state.Running, "TASK_KILLING"}
 	included := defaults()
 	included.Reverse, included.IncludeUnhealthy = true, true
-	included.Views = []records.Name{records.MustParseName("mesos"), records.MustParseName("x.mesos")}
+	included.AddressDomains = []records.Name{records.MustParseName("mesos"), records.MustParseName("x.mesos")}
 	return map[string]records.Options{
 		"compat": options("netinfo,docker,host"), "default": defaults(), "narrow": narrow, "included": included,
 	}

@@ -30,7 +30,7 @@ func (m *maker) joinViews(s *suffixes, labels []string) {
 	if inside, err := m.o.Domain.Join(s.view, insideLabel); err == nil {
 		s.inside = inside
 	}
-	for _, o := range m.o.Views {
+	for _, o := range m.o.AddressDomains {
 		var v viewSuffixes
 		for i, label := range viewLabels {
 			v[i], _ = o.Join(s.view, label)

@@ -120,17 +120,17 @@ func printExplanation(w io.Writer, x api.Explanation) {
 			fmt.Fprintln(w)
 		}
 	}
-	if len(x.LeftOut) > 0 {
-		fmt.Fprintln(w, "  left out:")
+	if len(x.Omitted) > 0 {
+		fmt.Fprintln(w, "  omitted:")
 	}
-	for _, a := range x.LeftOut {
+	for _, a := range x.Omitted {
 		fmt.Fprintf(w, "      ")
 		if a.Type != "" {
 			fmt.Fprintf(w, "%s of ", strings.TrimSpace(a.Type+" "+a.Data))
 		}
 		fmt.Fprint(w, ownerText(a.ExplainedOwner), ": ")
-		if a.What != "" {
-			fmt.Fprintf(w, "%q: ", a.What)
+		if a.Value != "" {
+			fmt.Fprintf(w, "%q: ", a.Value)
 		}
 		fmt.Fprintln(w, a.Reason)
 	}

@@ -29,8 +29,8 @@ func TestExplain(t *testing.T) {
 		default:
 			_ = json.NewEncoder(w).Encode(api.Explanation{Answer: api.AnswerRecords, Explanation: records.Explanation{Name: "web.marathon.mesos.", TTL: new(uint32(5)),
 				Records: []records.ExplainedRecord{{Type: "A", Data: "10.0.0.1", Owners: []records.ExplainedOwner{web, {Kind: "agent", Agent: "a-S1"}}}},
-				LeftOut: []records.ExplainedAbsent{{ExplainedOwner: web, Type: "A", Data: "10.0.0.2", Reason: "it is unhealthy"},
-					{ExplainedOwner: web, What: "DNS_TTL=x", Reason: "is no number"}},
+				Omitted: []records.ExplainedOmission{{ExplainedOwner: web, Type: "A", Data: "10.0.0.2", Reason: "it is unhealthy"},
+					{ExplainedOwner: web, Value: "DNS_TTL=x", Reason: "is no number"}},
 			}})
 		}
 	}))
@@ -45,7 +45,7 @@ func TestExplain(t *testing.T) {
   A 10.0.0.1
       task web (web.1) of framework "mara\x1b[31mthon" (f-0) on agent a-S0; from netinfo
       agent a-S1
-  left out:
+  omitted:
       A 10.0.0.2 of task web (web.1) of framework "mara\x1b[31mthon" (f-0) on agent a-S0: it is unhealthy
       task web (web.1) of framework "mara\x1b[31mthon" (f-0) on agent a-S0: "DNS_TTL=x": is no number
 `

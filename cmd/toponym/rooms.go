@@ -118,7 +118,7 @@ func recordsOptions(c *config.Config) (records.Options, error) {
 		if err != nil {
 			return o, fmt.Errorf("viewDomains: %q: %w", d, err)
 		}
-		o.Views = append(o.Views, n)
+		o.AddressDomains = append(o.AddressDomains, n)
 	}
 	if o.Scope, err = records.ParseSRVScope(string(c.SRVScope)); err != nil {
 		return o, fmt.Errorf("srvScope: %w", err)

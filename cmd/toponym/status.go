@@ -119,7 +119,7 @@ func (s *server) leftOut(reason error) {
 		label = "label_length"
 	case errors.Is(reason, records.ErrNameLength):
 		label = "name_length"
-	case errors.Is(reason, records.ErrLabelOctets):
+	case errors.Is(reason, records.ErrLabelBytes):
 		label = "label_octets"
 	}
 	s.metrics.LeftOut(label)
