@@ -63,7 +63,7 @@ func TestAxfrIsPlainJSON(t *testing.T) {
 	for _, task := range four.Tasks {
 		task.Addresses = state.Addresses{}
 	}
-	for name, snapshot := range map[string]*state.Snapshot{
+	for name, snapshot := range map[string]*state.FullState{
 		"some": testSnapshot(), "none": {}, "odd names": odd, "IPv4 only": four, "many": manyTasks(300),
 	} {
 		o := testOptions(snapshot)
@@ -153,7 +153,7 @@ func TestCompareText(t *testing.T) {
 }
 
 // manyTasks is a cluster with n tasks of one port each.
-func manyTasks(n int) *state.Snapshot {
+func manyTasks(n int) *state.FullState {
 	s := testSnapshot()
 	for i := range n {
 		id := strconv.Itoa(i)

@@ -29,10 +29,10 @@ func zoneOptions() zone.Options {
 
 // testSnapshot has a task on two families of addresses, one without
 // DiscoveryInfo, and one that has only an IPv6 address.
-func testSnapshot() *state.Snapshot {
+func testSnapshot() *state.FullState {
 	addr := netip.MustParseAddr
 	leader := state.Master{Host: "10.0.0.1", Port: 5050, Addrs: []netip.Addr{addr("10.0.0.1")}}
-	return &state.Snapshot{
+	return &state.FullState{
 		Leader:  leader,
 		Masters: []state.Master{leader},
 		Agents: []*state.Agent{{
@@ -61,9 +61,9 @@ func testSnapshot() *state.Snapshot {
 	}
 }
 
-func testSet(s *state.Snapshot) *records.Set {
+func testSet(s *state.FullState) *records.Set {
 	c := state.NewCluster()
-	c.Apply(state.Event{Snapshot: s})
+	c.Apply(state.Event{FullState: s})
 	set, _ := records.Build(c, records.Options{
 		Domain:    records.MustParseName("mesos"),
 		MName:     records.MustParseName("ns1.mesos"),
@@ -77,7 +77,7 @@ func testSet(s *state.Snapshot) *records.Set {
 	return set
 }
 
-func testOptions(s *state.Snapshot) Options {
+func testOptions(s *state.FullState) Options {
 	set := testSet(s)
 	return Options{
 		Store:          zone.NewStore(zone.Compile(set, zoneOptions(), testSerial)),

@@ -16,14 +16,14 @@ type cluster struct {
 	*testing.T
 	set      *records.Set
 	state    *state.Cluster
-	snapshot state.Snapshot
+	snapshot state.FullState
 	changes  records.Changes
 }
 
 // newCluster has the agents a-S0 and a-S1 and the framework "f", marathon.
 func newCluster(t *testing.T, o records.Options) *cluster {
 	o.Reverse = false
-	return &cluster{T: t, set: records.NewSet(o), state: state.NewCluster(), snapshot: state.Snapshot{
+	return &cluster{T: t, set: records.NewSet(o), state: state.NewCluster(), snapshot: state.FullState{
 		Agents: []*state.Agent{
 			{ID: "a-S0", Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.10")}},
 			{ID: "a-S1", Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.11")}},
@@ -47,7 +47,7 @@ func (c *cluster) drop(id string) {
 
 func (c *cluster) apply() *cluster {
 	s := c.snapshot
-	c.changes = c.set.Update(c.state, c.state.Apply(state.Event{Snapshot: &s}))
+	c.changes = c.set.Update(c.state, c.state.Apply(state.Event{FullState: &s}))
 	return c
 }
 
@@ -82,8 +82,8 @@ func (c *cluster) leads(name, want string) {
 }
 
 // recordsOf is the set of a snapshot with the default settings.
-func recordsOf(c *state.Cluster, s *state.Snapshot) *records.Set {
-	c.Apply(state.Event{Snapshot: s})
+func recordsOf(c *state.Cluster, s *state.FullState) *records.Set {
+	c.Apply(state.Event{FullState: s})
 	set, _ := records.Build(c, defaults())
 	return set
 }

@@ -112,7 +112,7 @@ func TestExplainTellsAllRecords(t *testing.T) {
 			set := records.NewSet(o)
 			for range 30 {
 				h.step()
-				set.Update(c, c.Apply(state.Event{Snapshot: h.snapshot()}))
+				set.Update(c, c.Apply(state.Event{FullState: h.snapshot()}))
 			}
 			for n, d := range set.All() {
 				want := map[string]bool{}
@@ -166,7 +166,7 @@ func TestExplainBesideUpdates(t *testing.T) {
 	}
 	for range 100 {
 		h.step()
-		set.Update(c, c.Apply(state.Event{Snapshot: h.snapshot()}))
+		set.Update(c, c.Apply(state.Event{FullState: h.snapshot()}))
 	}
 	close(stop)
 	done.Wait()

@@ -45,19 +45,19 @@ func FuzzTask(f *testing.F) {
 			o.Rule = records.RFC952
 		}
 		c := state.NewCluster()
-		s := state.Snapshot{
+		s := state.FullState{
 			Agents:     []*state.Agent{{ID: "a-S0", Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}},
 			Frameworks: []*state.Framework{{ID: "f", Name: discovery}, {ID: "g", Name: "marathon"}},
 		}
 		set := records.NewSet(o)
-		set.Update(c, c.Apply(state.Event{Snapshot: &s}))
+		set.Update(c, c.Apply(state.Event{FullState: &s}))
 		empty := text(set)
 
 		second := *task
 		second.Key.Framework = "g"
 		with := s
 		with.Tasks = []*state.Task{task, &second}
-		set.Update(c, c.Apply(state.Event{Snapshot: &with}))
+		set.Update(c, c.Apply(state.Event{FullState: &with}))
 		for n, d := range set.All() {
 			if again, err := records.ParseName(n.String()); err != nil || again != n || len(n) > 255 {
 				t.Errorf("%q is read as %q, %v", n, again, err)
@@ -68,7 +68,7 @@ func FuzzTask(f *testing.F) {
 				}
 			}
 		}
-		set.Update(c, c.Apply(state.Event{Snapshot: &s}))
+		set.Update(c, c.Apply(state.Event{FullState: &s}))
 		if got := text(set); got != empty {
 			t.Errorf("stays behind: %s", firstDifference(empty, got))
 		}

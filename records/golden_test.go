@@ -20,7 +20,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // loadState reads a fixture as the program does.
-func loadState(t testing.TB, file string) *state.Snapshot {
+func loadState(t testing.TB, file string) *state.FullState {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join("..", "testdata", "states", file))
 	if err != nil {
@@ -118,7 +118,7 @@ func TestStates(t *testing.T) {
 		for _, sources := range []string{"netinfo,mesos,host", "host", "docker,netinfo", "mesos,docker"} {
 			t.Run(file+"/"+sources, func(t *testing.T) {
 				c := state.NewCluster()
-				c.Apply(state.Event{Snapshot: loadState(t, file)})
+				c.Apply(state.Event{FullState: loadState(t, file)})
 				set, changes := records.Build(c, options(sources))
 				got := text(set)
 				omitted := make([]string, len(changes.Omitted))
@@ -150,7 +150,7 @@ func TestStatesByDefault(t *testing.T) {
 		file := filepath.Base(f)
 		t.Run(file, func(t *testing.T) {
 			c := state.NewCluster()
-			c.Apply(state.Event{Snapshot: loadState(t, file)})
+			c.Apply(state.Event{FullState: loadState(t, file)})
 			set, _ := records.Build(c, defaults())
 			golden(t, strings.TrimSuffix(file, ".json")+".default.txt", text(set))
 		})
@@ -159,7 +159,7 @@ func TestStatesByDefault(t *testing.T) {
 
 func TestStatesWithRFC952(t *testing.T) {
 	c := state.NewCluster()
-	c.Apply(state.Event{Snapshot: loadState(t, "mesos-1.5.json")})
+	c.Apply(state.Event{FullState: loadState(t, "mesos-1.5.json")})
 	o := options("netinfo,host")
 	o.Rule, o.Reverse = records.RFC952, false
 	set, _ := records.Build(c, o)
@@ -170,7 +170,7 @@ func TestEnumerate(t *testing.T) {
 	for _, file := range []string{"mesos-0.28.json", "mesos-1.11.json"} {
 		t.Run(file, func(t *testing.T) {
 			c := state.NewCluster()
-			c.Apply(state.Event{Snapshot: loadState(t, file)})
+			c.Apply(state.Event{FullState: loadState(t, file)})
 			set, _ := records.Build(c, options("netinfo,host"))
 			b, err := json.MarshalIndent(set.Enumerate(), "", " ")
 			if err != nil {

@@ -106,7 +106,7 @@ func BenchmarkHealth(b *testing.B) {
 	for _, n := range []int{1_000, 100_000} {
 		b.Run(fmt.Sprintf("%d-tasks", n), func(b *testing.B) {
 			c := state.NewCluster()
-			s := &state.Snapshot{
+			s := &state.FullState{
 				Agents:     []*state.Agent{{ID: "a-S0"}},
 				Frameworks: []*state.Framework{{ID: "f", Name: "marathon"}},
 			}
@@ -114,14 +114,14 @@ func BenchmarkHealth(b *testing.B) {
 				s.Tasks = append(s.Tasks, app(fmt.Sprint("t.", i), fmt.Sprint("app", i/10), "192.168.0.1"))
 			}
 			set := records.NewSet(defaults())
-			set.Update(c, c.Apply(state.Event{Snapshot: s}))
+			set.Update(c, c.Apply(state.Event{FullState: s}))
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
 				b.StopTimer()
 				next := *s
 				next.Tasks = append([]*state.Task(nil), s.Tasks...)
 				next.Tasks[5] = app("t.5", "app0", "192.168.0.1", healthy([]state.Health{state.Unhealthy, state.Healthy}[i%2]))
-				d := c.Apply(state.Event{Snapshot: &next})
+				d := c.Apply(state.Event{FullState: &next})
 				b.StartTimer()
 				set.Update(c, d)
 			}

@@ -163,8 +163,8 @@ func (h *history) step() (events []state.Event) {
 	return events
 }
 
-func (h *history) snapshot() *state.Snapshot {
-	s := &state.Snapshot{
+func (h *history) snapshot() *state.FullState {
+	s := &state.FullState{
 		Agents:     slices.Collect(maps.Values(h.agents)),
 		Frameworks: slices.Collect(maps.Values(h.frameworks)),
 		Tasks:      slices.Collect(maps.Values(h.tasks)),

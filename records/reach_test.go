@@ -34,7 +34,7 @@ func (w *world) open(addrs []netip.Addr, port uint16) {
 // Whatever stands in an answer can be connected to, in the domain and in the
 // views, whichever IP sources are set.
 func TestEveryAnswerIsReachable(t *testing.T) {
-	snapshot := &state.Snapshot{Frameworks: []*state.Framework{{ID: "f", Name: "marathon"}}}
+	snapshot := &state.FullState{Frameworks: []*state.Framework{{ID: "f", Name: "marathon"}}}
 	var worlds []*world
 	all := shapes()
 	for n, s := range all {
@@ -47,7 +47,7 @@ func TestEveryAnswerIsReachable(t *testing.T) {
 		for _, views := range []string{"dcos.thisdcos.directory", "mesos", ""} {
 			t.Run(sources+"/"+views, func(t *testing.T) {
 				c := state.NewCluster()
-				c.Apply(state.Event{Snapshot: snapshot})
+				c.Apply(state.Event{FullState: snapshot})
 				o := options(sources)
 				o.Scope, o.IncludeUnhealthy = records.ScopeLabels, false
 				if views != "" {

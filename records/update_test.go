@@ -56,7 +56,7 @@ func testHistory(t *testing.T, o records.Options, seed uint64) {
 		events := h.step()
 		snapshot := h.snapshot()
 		if step == 0 || h.IntN(4) == 0 {
-			events = []state.Event{{Snapshot: snapshot}}
+			events = []state.Event{{FullState: snapshot}}
 		}
 		var delta state.Delta
 		for _, e := range events {
@@ -66,7 +66,7 @@ func testHistory(t *testing.T, o records.Options, seed uint64) {
 		changes := set.Update(c, delta)
 
 		fresh := state.NewCluster()
-		fresh.Apply(state.Event{Snapshot: snapshot})
+		fresh.Apply(state.Event{FullState: snapshot})
 		built, _ := records.Build(fresh, o)
 		if got, want := text(set), text(built); got != want {
 			t.Fatalf("seed %d, step %d: %s", seed, step, firstDifference(want, got))
@@ -118,15 +118,15 @@ func TestLongFirstUpdate(t *testing.T) {
 	o.Reverse = true
 	snapshot := h.snapshot()
 	c := state.NewCluster()
-	c.Apply(state.Event{Snapshot: snapshot})
+	c.Apply(state.Event{FullState: snapshot})
 	built, _ := records.Build(c, o)
 
 	few := *snapshot
 	few.Tasks = snapshot.Tasks[:5]
 	c = state.NewCluster()
 	set := records.NewSet(o)
-	set.Update(c, c.Apply(state.Event{Snapshot: &few}))
-	set.Update(c, c.Apply(state.Event{Snapshot: snapshot}))
+	set.Update(c, c.Apply(state.Event{FullState: &few}))
+	set.Update(c, c.Apply(state.Event{FullState: snapshot}))
 	if got, want := text(set), text(built); got != want {
 		t.Errorf("%s", firstDifference(want, got))
 	}
@@ -137,10 +137,10 @@ func TestLongFirstUpdate(t *testing.T) {
 	// And both count owners alike: what goes, goes with the last of them.
 	c = state.NewCluster()
 	set, _ = records.Build(c, o)
-	set.Update(c, c.Apply(state.Event{Snapshot: snapshot}))
-	set.Update(c, c.Apply(state.Event{Snapshot: &few}))
+	set.Update(c, c.Apply(state.Event{FullState: snapshot}))
+	set.Update(c, c.Apply(state.Event{FullState: &few}))
 	c = state.NewCluster()
-	c.Apply(state.Event{Snapshot: &few})
+	c.Apply(state.Event{FullState: &few})
 	built, _ = records.Build(c, o)
 	if got, want := text(set), text(built); got != want {
 		t.Errorf("%s", firstDifference(want, got))
@@ -155,7 +155,7 @@ func TestUpdateLeavesGivenDataAlone(t *testing.T) {
 	given := map[*records.Data]string{}
 	for range 200 {
 		h.step()
-		set.Update(c, c.Apply(state.Event{Snapshot: h.snapshot()}))
+		set.Update(c, c.Apply(state.Event{FullState: h.snapshot()}))
 		for d, want := range given {
 			if got := fmt.Sprint(*d); got != want {
 				t.Fatalf("was %s, is %s", want, got)
@@ -178,8 +178,8 @@ func TestUpdateWithoutChange(t *testing.T) {
 	}
 	c := state.NewCluster()
 	set := records.NewSet(options("netinfo,host"))
-	set.Update(c, c.Apply(state.Event{Snapshot: h.snapshot()}))
-	if d := c.Apply(state.Event{Snapshot: h.snapshot()}); !d.Empty() {
+	set.Update(c, c.Apply(state.Event{FullState: h.snapshot()}))
+	if d := c.Apply(state.Event{FullState: h.snapshot()}); !d.Empty() {
 		t.Errorf("the same state gives %+v", d)
 	}
 }
@@ -188,7 +188,7 @@ func TestUpdateWithoutChange(t *testing.T) {
 // others went at the same time.
 func TestTasksThatStayOnAChangedAgent(t *testing.T) {
 	snapshot := func(tasks int, agent string) state.Event {
-		s := &state.Snapshot{
+		s := &state.FullState{
 			Leader:     state.Master{Host: "m", Port: 5050},
 			Agents:     []*state.Agent{{ID: "x-S0", Addrs: []netip.Addr{netip.MustParseAddr(agent)}}},
 			Frameworks: []*state.Framework{{ID: "f", Name: "marathon"}},
@@ -196,7 +196,7 @@ func TestTasksThatStayOnAChangedAgent(t *testing.T) {
 		for i := range tasks {
 			s.Tasks = append(s.Tasks, &state.Task{Key: state.TaskKey{Framework: "f", ID: fmt.Sprint(i)}, Name: "web", AgentID: "x-S0", State: state.Running})
 		}
-		return state.Event{Snapshot: s}
+		return state.Event{FullState: s}
 	}
 	c := state.NewCluster()
 	set := records.NewSet(options("host"))

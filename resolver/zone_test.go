@@ -66,7 +66,7 @@ func testZoneOf(t testing.TB, o zone.Options, more ...instances) *zone.Zone {
 		ID: "x-S0", Hostname: "agent", PID: state.UPID{ID: "slave(1)", Host: "192.0.2.1", Port: 5051},
 		Addrs: addrs("192.0.2.1", "fd00:a::1"),
 	}
-	s := &state.Snapshot{
+	s := &state.FullState{
 		Agents:     []*state.Agent{agent},
 		Frameworks: []*state.Framework{{ID: "f", Name: "marathon"}},
 	}
@@ -85,7 +85,7 @@ func testZoneOf(t testing.TB, o zone.Options, more ...instances) *zone.Zone {
 		}
 	}
 	c := state.NewCluster()
-	c.Apply(state.Event{Snapshot: s})
+	c.Apply(state.Event{FullState: s})
 	set, _ := records.Build(c, records.Options{
 		Domain:    testOrigins[0].Name,
 		MName:     testZoneOptions.MName,

@@ -55,8 +55,8 @@ func (c *Cluster) Apply(e Event) Delta {
 		return d
 	case e.Masters != nil:
 		return Delta{Masters: c.setMasters(e.Masters.Leader, e.Masters.All)}
-	case e.Snapshot != nil:
-		return c.replace(e.Snapshot)
+	case e.FullState != nil:
+		return c.replace(e.FullState)
 	}
 	return Delta{}
 }

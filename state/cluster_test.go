@@ -14,8 +14,8 @@ func task(framework, id, name string) *Task {
 func key(framework, id string) TaskKey { return TaskKey{framework, id} }
 
 // base is what the cluster of the table below knows before each change.
-func base() *Snapshot {
-	return &Snapshot{
+func base() *FullState {
+	return &FullState{
 		Leader:     Master{Host: "10.0.0.1", Port: 5050},
 		Masters:    []Master{{Host: "10.0.0.1", Port: 5050}, {Host: "10.0.0.2", Port: 5050}},
 		Agents:     []*Agent{{ID: "S0", Hostname: "a0"}, {ID: "S1", Hostname: "a1"}},
@@ -27,43 +27,43 @@ func base() *Snapshot {
 func TestDelta(t *testing.T) {
 	tests := []struct {
 		what   string
-		change func(s *Snapshot)
+		change func(s *FullState)
 		want   Delta
 	}{
-		{"the same again", func(*Snapshot) {}, Delta{}},
-		{"another order", func(s *Snapshot) {
+		{"the same again", func(*FullState) {}, Delta{}},
+		{"another order", func(s *FullState) {
 			slices.Reverse(s.Tasks)
 			slices.Reverse(s.Agents)
 			slices.Reverse(s.Frameworks)
 		}, Delta{}},
-		{"a task changed", func(s *Snapshot) { s.Tasks[1].State = "TASK_FAILED" }, Delta{Tasks: []TaskKey{key("F0", "t2")}}},
-		{"a task came", func(s *Snapshot) { s.Tasks = append(s.Tasks, task("F1", "t2", "job")) }, Delta{Tasks: []TaskKey{key("F1", "t2")}}},
-		{"a task went", func(s *Snapshot) { s.Tasks = s.Tasks[1:] }, Delta{Tasks: []TaskKey{key("F0", "t1")}}},
-		{"a task of the same id in another framework", func(s *Snapshot) { s.Tasks[2].Name = "nightly" }, Delta{Tasks: []TaskKey{key("F1", "t1")}}},
-		{"an agent changed", func(s *Snapshot) { s.Agents[1].Addrs = []netip.Addr{netip.MustParseAddr("10.0.0.9")} }, Delta{Agents: []string{"S1"}}},
-		{"an agent came", func(s *Snapshot) { s.Agents = append(s.Agents, &Agent{ID: "S2"}) }, Delta{Agents: []string{"S2"}}},
-		{"an agent went", func(s *Snapshot) { s.Agents = s.Agents[:1] }, Delta{Agents: []string{"S1"}}},
-		{"a framework changed", func(s *Snapshot) { s.Frameworks[0].Name = "m2" }, Delta{Frameworks: []string{"F0"}}},
-		{"a framework came", func(s *Snapshot) { s.Frameworks = append(s.Frameworks, &Framework{ID: "F2"}) }, Delta{Frameworks: []string{"F2"}}},
-		{"a framework went", func(s *Snapshot) { s.Frameworks = s.Frameworks[1:] }, Delta{Frameworks: []string{"F0"}}},
-		{"another leader", func(s *Snapshot) { s.Leader = s.Masters[1] }, Delta{Masters: true}},
-		{"the leader at another address", func(s *Snapshot) { s.Leader.Addrs = []netip.Addr{netip.MustParseAddr("10.0.0.9")} }, Delta{Masters: true}},
-		{"a master came", func(s *Snapshot) { s.Masters = append(s.Masters, Master{Host: "10.0.0.3", Port: 5050}) }, Delta{Masters: true}},
-		{"a master went", func(s *Snapshot) { s.Masters = s.Masters[:1] }, Delta{Masters: true}},
-		{"masters in another order, by which they are numbered", func(s *Snapshot) { slices.Reverse(s.Masters) }, Delta{Masters: true}},
-		{"tasks in the order of the snapshot", func(s *Snapshot) {
+		{"a task changed", func(s *FullState) { s.Tasks[1].State = "TASK_FAILED" }, Delta{Tasks: []TaskKey{key("F0", "t2")}}},
+		{"a task came", func(s *FullState) { s.Tasks = append(s.Tasks, task("F1", "t2", "job")) }, Delta{Tasks: []TaskKey{key("F1", "t2")}}},
+		{"a task went", func(s *FullState) { s.Tasks = s.Tasks[1:] }, Delta{Tasks: []TaskKey{key("F0", "t1")}}},
+		{"a task of the same id in another framework", func(s *FullState) { s.Tasks[2].Name = "nightly" }, Delta{Tasks: []TaskKey{key("F1", "t1")}}},
+		{"an agent changed", func(s *FullState) { s.Agents[1].Addrs = []netip.Addr{netip.MustParseAddr("10.0.0.9")} }, Delta{Agents: []string{"S1"}}},
+		{"an agent came", func(s *FullState) { s.Agents = append(s.Agents, &Agent{ID: "S2"}) }, Delta{Agents: []string{"S2"}}},
+		{"an agent went", func(s *FullState) { s.Agents = s.Agents[:1] }, Delta{Agents: []string{"S1"}}},
+		{"a framework changed", func(s *FullState) { s.Frameworks[0].Name = "m2" }, Delta{Frameworks: []string{"F0"}}},
+		{"a framework came", func(s *FullState) { s.Frameworks = append(s.Frameworks, &Framework{ID: "F2"}) }, Delta{Frameworks: []string{"F2"}}},
+		{"a framework went", func(s *FullState) { s.Frameworks = s.Frameworks[1:] }, Delta{Frameworks: []string{"F0"}}},
+		{"another leader", func(s *FullState) { s.Leader = s.Masters[1] }, Delta{Masters: true}},
+		{"the leader at another address", func(s *FullState) { s.Leader.Addrs = []netip.Addr{netip.MustParseAddr("10.0.0.9")} }, Delta{Masters: true}},
+		{"a master came", func(s *FullState) { s.Masters = append(s.Masters, Master{Host: "10.0.0.3", Port: 5050}) }, Delta{Masters: true}},
+		{"a master went", func(s *FullState) { s.Masters = s.Masters[:1] }, Delta{Masters: true}},
+		{"masters in another order, by which they are numbered", func(s *FullState) { slices.Reverse(s.Masters) }, Delta{Masters: true}},
+		{"tasks in the order of the snapshot", func(s *FullState) {
 			s.Tasks = []*Task{task("F1", "t9", "new"), task("F0", "t2", "db2"), task("F1", "t1", "job"), task("F0", "t1", "web2"), task("F0", "t0", "new")}
 		}, Delta{Tasks: []TaskKey{key("F1", "t9"), key("F0", "t2"), key("F0", "t1"), key("F0", "t0")}}},
-		{"a doubled task: the later counts", func(s *Snapshot) {
+		{"a doubled task: the later counts", func(s *FullState) {
 			s.Tasks = append(s.Tasks, task("F0", "t1", "web3"))
 		}, Delta{Tasks: []TaskKey{key("F0", "t1")}}},
-		{"a doubled task: the later is the one known", func(s *Snapshot) {
+		{"a doubled task: the later is the one known", func(s *FullState) {
 			s.Tasks = append([]*Task{task("F0", "t1", "other")}, s.Tasks...)
 		}, Delta{}},
-		{"a new task, doubled", func(s *Snapshot) {
+		{"a new task, doubled", func(s *FullState) {
 			s.Tasks = append(s.Tasks, task("F1", "t2", "job"), task("F1", "t2", "job"))
 		}, Delta{Tasks: []TaskKey{key("F1", "t2")}}},
-		{"a doubled agent: the later counts", func(s *Snapshot) {
+		{"a doubled agent: the later counts", func(s *FullState) {
 			s.Agents = append(s.Agents, &Agent{ID: "S0", Hostname: "again"})
 		}, Delta{Agents: []string{"S0"}}},
 	}
@@ -72,7 +72,7 @@ func TestDelta(t *testing.T) {
 			c := clusterOf(base())
 			s := base()
 			tt.change(s)
-			got := c.Apply(Event{Snapshot: s})
+			got := c.Apply(Event{FullState: s})
 			if !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("delta %+v, want %+v", got, tt.want)
 			}
@@ -95,7 +95,7 @@ func TestFirstSnapshotChangesEverything(t *testing.T) {
 		Frameworks: []string{"F0", "F1"},
 		Masters:    true,
 	}
-	if got := c.Apply(Event{Snapshot: base()}); !reflect.DeepEqual(got, want) {
+	if got := c.Apply(Event{FullState: base()}); !reflect.DeepEqual(got, want) {
 		t.Errorf("delta %+v, want %+v", got, want)
 	}
 	if tasks, agents, frameworks := c.Counts(); tasks != 3 || agents != 2 || frameworks != 2 {
@@ -119,7 +119,7 @@ func TestEventWithoutAnythingChangesNothing(t *testing.T) {
 
 func TestEmptySnapshotEmptiesTheCluster(t *testing.T) {
 	c := clusterOf(base())
-	d := c.Apply(Event{Snapshot: &Snapshot{}})
+	d := c.Apply(Event{FullState: &FullState{}})
 	if len(d.Tasks) != 3 || len(d.Agents) != 2 || len(d.Frameworks) != 2 || !d.Masters {
 		t.Errorf("delta %+v", d)
 	}
@@ -132,7 +132,7 @@ func TestUnchangedValuesKeepTheirPointers(t *testing.T) {
 	first, second := base(), base()
 	second.Tasks[1].Name = "db2"
 	c := clusterOf(first)
-	c.Apply(Event{Snapshot: second})
+	c.Apply(Event{FullState: second})
 	if got := c.Task(key("F0", "t1")); got != first.Tasks[0] {
 		t.Error("a task that did not change was replaced")
 	}

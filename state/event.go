@@ -2,8 +2,8 @@ package state
 
 import "slices"
 
-// Snapshot is a full state of the cluster, as `/master/state` gives it.
-type Snapshot struct {
+// FullState is a full state of the cluster, as `/master/state` gives it.
+type FullState struct {
 	Leader     Master
 	Masters    []Master // every known one, the leader among them, in a stable order
 	Agents     []*Agent
@@ -14,7 +14,7 @@ type Snapshot struct {
 // Event is something that the leading master told us. Exactly one field is
 // set.
 type Event struct {
-	Snapshot *Snapshot
+	FullState *FullState
 
 	// The task, agent or framework takes the place of the one known by its
 	// key. A task may come before its agent and framework.

@@ -140,20 +140,20 @@ func (c *Cluster) plainly(e Event) {
 		maps.DeleteFunc(c.tasks, func(_ TaskKey, t *Task) bool { return out(t) })
 	}
 	switch {
-	case e.Snapshot != nil:
+	case e.FullState != nil:
 		clear(c.tasks)
 		clear(c.agents)
 		clear(c.frameworks)
-		for _, t := range e.Snapshot.Tasks {
+		for _, t := range e.FullState.Tasks {
 			c.tasks[t.Key] = t
 		}
-		for _, a := range e.Snapshot.Agents {
+		for _, a := range e.FullState.Agents {
 			c.agents[a.ID] = a
 		}
-		for _, f := range e.Snapshot.Frameworks {
+		for _, f := range e.FullState.Frameworks {
 			c.frameworks[f.ID] = f
 		}
-		c.leader, c.masters = e.Snapshot.Leader, e.Snapshot.Masters
+		c.leader, c.masters = e.FullState.Leader, e.FullState.Masters
 	case e.Task != nil:
 		c.tasks[e.Task.Key] = e.Task
 	case e.Status != nil:
@@ -193,7 +193,7 @@ func randomEvent(r *rand.Rand) Event {
 	}
 	switch r.IntN(14) {
 	case 0:
-		return Event{Snapshot: randomSnapshot(r)}
+		return Event{FullState: randomSnapshot(r)}
 	case 1:
 		return Event{TaskGone: &k}
 	case 2:

@@ -19,7 +19,7 @@ func TestOnlyTheLastSnapshotCounts(t *testing.T) {
 		c, before := NewCluster(), NewCluster()
 		for step := range 20 {
 			s := randomSnapshot(r)
-			d := c.Apply(Event{Snapshot: s})
+			d := c.Apply(Event{FullState: s})
 			after := clusterOf(s)
 			sameCluster(t, c, after)
 			sameKeys(t, "tasks", d.Tasks, differing(before.tasks, after.tasks))
@@ -35,8 +35,8 @@ func TestOnlyTheLastSnapshotCounts(t *testing.T) {
 
 // randomSnapshot has few names and values, so that histories repeat, change
 // and double them all the time.
-func randomSnapshot(r *rand.Rand) *Snapshot {
-	s := &Snapshot{Leader: Master{Host: fmt.Sprint(r.IntN(2)), Port: 5050}}
+func randomSnapshot(r *rand.Rand) *FullState {
+	s := &FullState{Leader: Master{Host: fmt.Sprint(r.IntN(2)), Port: 5050}}
 	for range r.IntN(3) {
 		s.Masters = append(s.Masters, Master{Host: fmt.Sprint(r.IntN(2))})
 	}
@@ -56,9 +56,9 @@ func randomSnapshot(r *rand.Rand) *Snapshot {
 	return s
 }
 
-func clusterOf(s *Snapshot) *Cluster {
+func clusterOf(s *FullState) *Cluster {
 	c := NewCluster()
-	c.Apply(Event{Snapshot: s})
+	c.Apply(Event{FullState: s})
 	return c
 }
 

@@ -4,7 +4,7 @@ import "slices"
 
 // replace makes the cluster that of a snapshot. The indexes change with what
 // differs: mostly that is little.
-func (c *Cluster) replace(s *Snapshot) Delta {
+func (c *Cluster) replace(s *FullState) Delta {
 	before := c.tasks
 	var d Delta
 	c.tasks, d.Tasks = replace(before, without(s.Tasks, (*Task).Ended), func(t *Task) TaskKey { return t.Key }, (*Task).Equal)

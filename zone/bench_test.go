@@ -13,8 +13,8 @@ import (
 
 // bigSnapshot is a cluster of n tasks, in apps of 50 instances, of which one
 // has moved i times.
-func bigSnapshot(n, i int) *state.Snapshot {
-	s := &state.Snapshot{Frameworks: []*state.Framework{{ID: "f", Name: "marathon"}}}
+func bigSnapshot(n, i int) *state.FullState {
+	s := &state.FullState{Frameworks: []*state.Framework{{ID: "f", Name: "marathon"}}}
 	for a := range n/20 + 1 {
 		s.Agents = append(s.Agents, &state.Agent{ID: fmt.Sprintf("a-S%d", a), Addrs: []netip.Addr{netip.AddrFrom4([4]byte{10, byte(a >> 16), byte(a >> 8), byte(a)})}})
 	}
@@ -39,14 +39,14 @@ func BenchmarkPatch(b *testing.B) {
 			ro, zo := patchOptions()
 			ro.Reverse, ro.IPSources = false, []records.IPSource{records.SourceHost}
 			c, set := state.NewCluster(), records.NewSet(ro)
-			set.Update(c, c.Apply(state.Event{Snapshot: bigSnapshot(tasks, 0)}))
+			set.Update(c, c.Apply(state.Event{FullState: bigSnapshot(tasks, 0)}))
 			z := Compile(set, zo, 1)
 			var names [2][]records.Name
-			states := [2]*state.Snapshot{bigSnapshot(tasks, 1), bigSnapshot(tasks, 2)}
+			states := [2]*state.FullState{bigSnapshot(tasks, 1), bigSnapshot(tasks, 2)}
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
 				b.StopTimer()
-				names[i%2] = set.Update(c, c.Apply(state.Event{Snapshot: states[i%2]})).Names
+				names[i%2] = set.Update(c, c.Apply(state.Event{FullState: states[i%2]})).Names
 				b.StartTimer()
 				z = z.Patch(set, names[i%2], uint32(i))
 			}
@@ -60,7 +60,7 @@ func BenchmarkLookup(b *testing.B) {
 	ro, zo := patchOptions()
 	ro.Reverse, ro.IPSources = false, []records.IPSource{records.SourceHost}
 	c, set := state.NewCluster(), records.NewSet(ro)
-	set.Update(c, c.Apply(state.Event{Snapshot: bigSnapshot(10_000, 0)}))
+	set.Update(c, c.Apply(state.Event{FullState: bigSnapshot(10_000, 0)}))
 	z := Compile(set, zo, 1)
 	var keys [][]byte
 	for n := range z.All() {

@@ -18,7 +18,7 @@ func BenchmarkMemory(b *testing.B) {
 			ro.Reverse, ro.IPSources = false, []records.IPSource{records.SourceHost}
 			for b.Loop() {
 				c := state.NewCluster()
-				d := c.Apply(state.Event{Snapshot: bigSnapshot(tasks, 0)})
+				d := c.Apply(state.Event{FullState: bigSnapshot(tasks, 0)})
 				cluster := heap()
 				set := records.NewSet(ro)
 				set.Update(c, d)

@@ -17,9 +17,9 @@ import (
 
 // randomCluster is a small cluster whose tasks come and go, and share names
 // and targets all the time.
-func randomCluster(r *rand.Rand) *state.Snapshot {
+func randomCluster(r *rand.Rand) *state.FullState {
 	addr := func() netip.Addr { return netip.AddrFrom4([4]byte{10, 0, 0, byte(r.IntN(8))}) }
-	s := &state.Snapshot{}
+	s := &state.FullState{}
 	for i := range r.IntN(4) {
 		a := &state.Agent{ID: fmt.Sprintf("a-S%d", i), PID: state.UPID{ID: "slave(1)", Host: "x", Port: 5051}}
 		if r.IntN(4) > 0 {
@@ -96,7 +96,7 @@ func TestPatchEqualsCompile(t *testing.T) {
 		var older []*Zone
 		var was []string
 		for step := range 40 {
-			changes := set.Update(c, c.Apply(state.Event{Snapshot: randomCluster(r)}))
+			changes := set.Update(c, c.Apply(state.Event{FullState: randomCluster(r)}))
 			older, was = append(older, z), append(was, text(z))
 			z = z.Patch(set, changes.Names, uint32(step+2))
 			if got, want := text(z), text(Compile(set, zo, uint32(step+2))); got != want {
@@ -154,7 +154,7 @@ func TestReadersBesidePatches(t *testing.T) {
 	}
 	r := rand.New(rand.NewPCG(5, 5))
 	for step := range 300 {
-		changes := set.Update(c, c.Apply(state.Event{Snapshot: randomCluster(r)}))
+		changes := set.Update(c, c.Apply(state.Event{FullState: randomCluster(r)}))
 		store.Swap(store.Current().Patch(set, changes.Names, uint32(step)))
 	}
 	close(stop)

@@ -55,11 +55,11 @@ func TestTargetsOfLargeServices(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		ro, zo := patchOptions()
 		c, set := state.NewCluster(), records.NewSet(ro)
-		s := &state.Snapshot{
+		s := &state.FullState{
 			Agents:     []*state.Agent{{ID: "a-S1", PID: state.UPID{ID: "slave(1)", Host: "x", Port: 5051}, Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}},
 			Frameworks: []*state.Framework{{ID: "f", Name: "marathon"}},
 		}
-		set.Update(c, c.Apply(state.Event{Snapshot: s}))
+		set.Update(c, c.Apply(state.Event{FullState: s}))
 		z := Compile(set, zo, 1)
 		running := map[string]*state.Task{}
 		start := func(i int) {

@@ -36,7 +36,7 @@ func testSet() *records.Set {
 	addr := netip.MustParseAddr
 	c := state.NewCluster()
 	leader := state.Master{Host: "10.0.0.1", Port: 5050, Addrs: []netip.Addr{addr("10.0.0.1")}}
-	c.Apply(state.Event{Snapshot: &state.Snapshot{
+	c.Apply(state.Event{FullState: &state.FullState{
 		Leader:     leader,
 		Masters:    []state.Master{leader},
 		Agents:     []*state.Agent{{ID: "x-S0", PID: state.UPID{ID: "slave(1)", Host: "10.0.0.2", Port: 5051}, Addrs: []netip.Addr{addr("10.0.0.2")}}},

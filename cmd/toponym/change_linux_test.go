@@ -35,7 +35,7 @@ func BenchmarkChange(b *testing.B) {
 				b.Fatal(err)
 			}
 			body = bytes.Buffer{}
-			p.event(state.Event{Snapshot: s})
+			p.event(state.Event{FullState: s})
 			running := slices.DeleteFunc(s.Tasks, func(t *state.Task) bool { return !t.Running() })
 			b.ReportAllocs()
 			before, changes := cpuSeconds(), 0

@@ -100,7 +100,7 @@ func TestFailoverSeenFromOutside(t *testing.T) {
 			first.kill()
 			time.Sleep(100 * time.Millisecond)
 			second.lead(cluster, sim.MasterOptions{Recovery: 300 * time.Millisecond})
-			eventually(t, func() bool { return s.watcher.Status().Keeping == len(agents) }, "nobody noticed: %+v", s.watcher.Status())
+			eventually(t, func() bool { return s.watcher.Status().Retained == len(agents) }, "nobody noticed: %+v", s.watcher.Status())
 			for _, id := range agents {
 				time.Sleep(100 * time.Millisecond)
 				if err := cluster.Reregister(id); err != nil {
@@ -110,7 +110,7 @@ func TestFailoverSeenFromOutside(t *testing.T) {
 			if err := cluster.SetConnected(framework, true); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, func() bool { return s.watcher.Status().Keeping == 0 }, "agents are still waited for: %+v", s.watcher.Status())
+			eventually(t, func() bool { return s.watcher.Status().Retained == 0 }, "agents are still waited for: %+v", s.watcher.Status())
 			over.Store(true)
 			if n := <-asked; n < 100 {
 				t.Errorf("%d queries are too few to tell", n)

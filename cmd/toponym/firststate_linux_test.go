@@ -70,7 +70,7 @@ func readStates(file string) (r reading, err error) {
 		if err != nil {
 			return r, err
 		}
-		p.event(state.Event{Snapshot: s})
+		p.event(state.Event{FullState: s})
 		if i == 0 {
 			r.FirstCPU, r.FirstMB = cpuSeconds()-before, peakMB()
 		} else {

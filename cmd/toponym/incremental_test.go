@@ -69,13 +69,13 @@ func (p *pipeline) rebuilt(c *config.Config) error {
 }
 
 // copied is the cluster as one snapshot makes it.
-func (p *pipeline) copied() (*state.Cluster, *state.Snapshot) {
-	s := &state.Snapshot{
+func (p *pipeline) copied() (*state.Cluster, *state.FullState) {
+	s := &state.FullState{
 		Leader: p.cluster.Leader(), Masters: p.cluster.Masters(),
 		Agents: slices.Collect(p.cluster.Agents()), Frameworks: slices.Collect(p.cluster.Frameworks()), Tasks: slices.Collect(p.cluster.Tasks()),
 	}
 	c := state.NewCluster()
-	c.Apply(state.Event{Snapshot: s})
+	c.Apply(state.Event{FullState: s})
 	return c, s
 }
 
@@ -171,7 +171,7 @@ func (i *incident) event(p *pipeline) (e state.Event) {
 		for range i.IntN(4) {
 			s.Tasks = append(s.Tasks, i.task())
 		}
-		e.Snapshot = s
+		e.FullState = s
 	case 6:
 		k := i.key()
 		e.TaskGone = &k
@@ -273,7 +273,7 @@ func TestIncrementalOnALife(t *testing.T) {
 	cluster.Failover()
 	first.kill()
 	second.lead(cluster, sim.MasterOptions{})
-	eventually(t, func() bool { return s.watcher.Status().Keeping == 4 }, "nobody noticed: %+v", s.watcher.Status())
+	eventually(t, func() bool { return s.watcher.Status().Retained == 4 }, "nobody noticed: %+v", s.watcher.Status())
 	for _, a := range cluster.Agents() {
 		if err := cluster.Reregister(a.ID); err != nil {
 			t.Fatal(err)
@@ -284,7 +284,7 @@ func TestIncrementalOnALife(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, func() bool { return s.watcher.Status().Keeping == 0 }, "agents are still waited for: %+v", s.watcher.Status())
+	eventually(t, func() bool { return s.watcher.Status().Retained == 0 }, "agents are still waited for: %+v", s.watcher.Status())
 	live()
 	cancel()
 	if err := <-done; err != nil {

@@ -197,7 +197,7 @@ func TestMasterIsQuickerThanTheDisk(t *testing.T) {
 	p, _ := testPipeline(t)
 	p.event(snapshot(task("1", "web", "10.1.0.1")))
 	z := p.zones.Current()
-	p.restore(&disk.Contents{State: snapshot().Snapshot})
+	p.restore(&disk.Contents{State: snapshot().FullState})
 	if p.zones.Current() != z || p.tell().source != fromPoll {
 		t.Error("the snapshot replaced a newer state")
 	}
@@ -247,7 +247,7 @@ func TestFailoverIsNoted(t *testing.T) {
 		t.Error("the first leader is a failover")
 	}
 	e := snapshot()
-	e.Snapshot.Leader = state.Master{Host: "10.0.0.9", Port: 5050}
+	e.FullState.Leader = state.Master{Host: "10.0.0.9", Port: 5050}
 	p.event(e)
 	if k := p.known.Load(); k.failover.IsZero() || k.leader != "10.0.0.9:5050" {
 		t.Errorf("known: %+v", k)

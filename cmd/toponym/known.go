@@ -92,7 +92,7 @@ func (p *pipeline) restore(c *disk.Contents) {
 		return
 	}
 	p.opened, p.lowest = true, c.Serial
-	p.pending.Join(p.cluster.Apply(state.Event{Snapshot: c.State}))
+	p.pending.Join(p.cluster.Apply(state.Event{FullState: c.State}))
 	p.show(fromSnapshot, c.Confirmed)
 }
 
@@ -110,7 +110,7 @@ func (p *pipeline) contents() (c *disk.Contents, changes uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	tasks, agents, frameworks := p.cluster.Counts()
-	s := &state.Snapshot{
+	s := &state.FullState{
 		Leader:     p.cluster.Leader(),
 		Masters:    p.cluster.Masters(),
 		Agents:     make([]*state.Agent, 0, agents),

@@ -80,13 +80,13 @@ func TestAnyNameCanBeAskedFor(t *testing.T) {
 		p, _ := testPipelineOf(t, c)
 		e := snapshot()
 		for i := range 20 {
-			e.Snapshot.Frameworks = append(e.Snapshot.Frameworks, &state.Framework{ID: fmt.Sprint("f", i), Name: anyName(r), Addrs: []netip.Addr{netip.MustParseAddr("10.9.0.1")}})
+			e.FullState.Frameworks = append(e.FullState.Frameworks, &state.Framework{ID: fmt.Sprint("f", i), Name: anyName(r), Addrs: []netip.Addr{netip.MustParseAddr("10.9.0.1")}})
 		}
 		for i := range 5 {
-			e.Snapshot.Agents = append(e.Snapshot.Agents, &state.Agent{ID: fmt.Sprintf("a-S%d", i), Addrs: []netip.Addr{netip.AddrFrom4([4]byte{10, 0, 1, byte(i)})}})
+			e.FullState.Agents = append(e.FullState.Agents, &state.Agent{ID: fmt.Sprintf("a-S%d", i), Addrs: []netip.Addr{netip.AddrFrom4([4]byte{10, 0, 1, byte(i)})}})
 		}
 		for i := range 800 {
-			e.Snapshot.Tasks = append(e.Snapshot.Tasks, oddTask(r, i))
+			e.FullState.Tasks = append(e.FullState.Tasks, oddTask(r, i))
 		}
 		p.event(e)
 		checkAxfr(t, p, c)

@@ -17,7 +17,7 @@ import (
 
 func snapshot(tasks ...*state.Task) state.Event {
 	leader := state.Master{Host: "10.0.0.1", Port: 5050, Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}
-	return state.Event{Snapshot: &state.Snapshot{
+	return state.Event{FullState: &state.FullState{
 		Leader:     leader,
 		Masters:    []state.Master{leader},
 		Agents:     []*state.Agent{{ID: "x-S0", Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.2")}}},
@@ -82,7 +82,7 @@ func TestSerialGrowsExactlyWithTheContent(t *testing.T) {
 
 func TestFirstStateWithoutTasksIsAZone(t *testing.T) {
 	p, _ := testPipeline(t)
-	p.event(state.Event{Snapshot: &state.Snapshot{}})
+	p.event(state.Event{FullState: &state.FullState{}})
 	if !p.zones.Current().Ready() {
 		t.Error("not ready")
 	}

@@ -108,7 +108,7 @@ func hostPortsOf(t *marathon.Task, all []uint16) []uint16 {
 
 // start runs instances of an app on a cluster of their own, each on another
 // agent, and gives what its master says.
-func (p *previewer) start(a *marathon.App, ids []string) (*state.Snapshot, []previewTask, error) {
+func (p *previewer) start(a *marathon.App, ids []string) (*state.FullState, []previewTask, error) {
 	c := sim.NewCluster(sim.Options{Name: "preview", Now: func() time.Time { return time.Unix(1767225600, 0) }})
 	p.addNetworks(c, a)
 	framework, err := c.AddFramework(sim.Framework{ID: "preview-0000", Name: p.flags.framework, Hostname: "10.0.0.253"})
@@ -173,7 +173,7 @@ func inOrder(list, asked []sim.NetworkInfo) []sim.NetworkInfo {
 }
 
 // stateOf asks a simulated master for its state and reads it.
-func stateOf(c *sim.Cluster) (*state.Snapshot, error) {
+func stateOf(c *sim.Cluster) (*state.FullState, error) {
 	var answer memory
 	sim.NewMaster(c, sim.MasterOptions{Addr: previewMaster}).ServeHTTP(&answer, &http.Request{
 		Method: http.MethodGet, URL: &url.URL{Path: "/master/state"}, Header: http.Header{}, Host: previewMaster.String(),

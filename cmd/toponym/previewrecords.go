@@ -123,7 +123,7 @@ func (p *previewer) taskIDs(a *marathon.App, n int) []string {
 }
 
 // clusterOf is the cluster as it would be with some of its tasks only.
-func clusterOf(s *state.Snapshot, ids []string) *state.Cluster {
+func clusterOf(s *state.FullState, ids []string) *state.Cluster {
 	some := *s
 	some.Tasks = nil
 	for _, t := range s.Tasks {
@@ -132,13 +132,13 @@ func clusterOf(s *state.Snapshot, ids []string) *state.Cluster {
 		}
 	}
 	c := state.NewCluster()
-	c.Apply(state.Event{Snapshot: &some})
+	c.Apply(state.Event{FullState: &some})
 	return c
 }
 
 // build gives the records of some tasks by name, without the names that are
 // there anyway.
-func (p *previewer) build(s *state.Snapshot, ids []string, anyway map[string][]record) map[string][]record {
+func (p *previewer) build(s *state.FullState, ids []string, anyway map[string][]record) map[string][]record {
 	set, _ := records.Build(clusterOf(s, ids), p.options)
 	out := map[string][]record{}
 	for name, d := range set.All() {
@@ -150,7 +150,7 @@ func (p *previewer) build(s *state.Snapshot, ids []string, anyway map[string][]r
 }
 
 // omitted says which names cannot be, and why.
-func (p *previewer) omitted(s *state.Snapshot, ids []string) []string {
+func (p *previewer) omitted(s *state.FullState, ids []string) []string {
 	_, changes := records.Build(clusterOf(s, ids), p.options)
 	var out []string
 	for _, o := range changes.Omitted {

@@ -108,7 +108,7 @@ func wanted(t *testing.T, s *server, body []byte) (*state.Cluster, []string) {
 	}
 	snap.Leader, snap.Masters = s.pipeline.cluster.Leader(), s.pipeline.cluster.Masters()
 	c := state.NewCluster()
-	d := c.Apply(state.Event{Snapshot: snap})
+	d := c.Apply(state.Event{FullState: snap})
 	o, err := recordsOptions(s.config.Load())
 	if err != nil {
 		t.Fatal(err)

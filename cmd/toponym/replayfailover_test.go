@@ -70,13 +70,13 @@ func newFailover(t *testing.T, who bool, change func(*config.Config)) *failover 
 
 // namesOf are the names that a task has.
 func (f *failover) namesOf(c *state.Cluster, task *state.Task) (names []string) {
-	alone := &state.Snapshot{Tasks: []*state.Task{task}, Agents: []*state.Agent{c.Agent(task.AgentID)}, Frameworks: []*state.Framework{c.Framework(task.Key.Framework)}}
+	alone := &state.FullState{Tasks: []*state.Task{task}, Agents: []*state.Agent{c.Agent(task.AgentID)}, Frameworks: []*state.Framework{c.Framework(task.Key.Framework)}}
 	o, err := recordsOptions(f.s.config.Load())
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	set, cluster := records.NewSet(o), state.NewCluster()
-	set.Update(cluster, cluster.Apply(state.Event{Snapshot: alone}))
+	set.Update(cluster, cluster.Apply(state.Event{FullState: alone}))
 	for n, d := range set.All() {
 		if strings.Contains(n.String(), ".marathon.") && len(d.A)+len(d.AAAA)+len(d.SRV) > 0 {
 			names = append(names, n.String())
@@ -143,7 +143,7 @@ func TestRecordedFailover(t *testing.T) {
 					f.all("before the recovery", backAgent, awayAgent, lateAgent)
 				}
 				f.recover()
-				eventually(t, func() bool { return f.s.watcher.Status().Keeping == 3 }, "nobody noticed: %v", f.s.watcher)
+				eventually(t, func() bool { return f.s.watcher.Status().Retained == 3 }, "nobody noticed: %v", f.s.watcher)
 				recovered := time.Now()
 				for time.Since(recovered) < time.Second {
 					f.all("recovered", backAgent, awayAgent, lateAgent)
@@ -167,7 +167,7 @@ func TestRecordedFailover(t *testing.T) {
 				}
 				eventually(t, settled, "the tasks of the agent that is back are not those of the state: %+v", f.s.watcher.Status())
 				f.all("one is back", awayAgent, lateAgent)
-				eventually(t, func() bool { return f.s.watcher.Status().Keeping == 0 && len(f.missing(awayAgent, lateAgent)) > 0 }, "they stay for ever: %+v", f.s.watcher.Status())
+				eventually(t, func() bool { return f.s.watcher.Status().Retained == 0 && len(f.missing(awayAgent, lateAgent)) > 0 }, "they stay for ever: %+v", f.s.watcher.Status())
 				if d := time.Since(began); d < 3500*time.Millisecond {
 					t.Errorf("they went after %v", d)
 				}
@@ -196,7 +196,7 @@ func TestRecordedRestart(t *testing.T) {
 				f.all("before the recovery", backAgent, awayAgent, lateAgent)
 			}
 			f.recover()
-			eventually(t, func() bool { return f.s.watcher.Status().Keeping > 0 }, "nobody noticed")
+			eventually(t, func() bool { return f.s.watcher.Status().Retained > 0 }, "nobody noticed")
 			for began := time.Now(); time.Since(began) < 2*time.Second; {
 				f.all("recovered", backAgent, awayAgent)
 			}

@@ -49,7 +49,7 @@ func (s *server) values() metrics.Values {
 		Tasks: k.tasks, Agents: k.agents, Frameworks: k.frameworks,
 		Serial: z.Serial(), Names: n.Names,
 		Records: map[string]int{"A": n.A, "AAAA": n.AAAA, "SRV": n.SRV, "PTR": n.PTR},
-		Events:  m.Events, Resyncs: uint64(m.Resyncs), KeptAgents: m.Keeping,
+		Events:  m.Events, Resyncs: uint64(m.Resyncs), KeptAgents: m.Retained,
 		Errors: m.Errors, Reconnects: uint64(max(m.Streams-1, 0)), Failovers: k.failovers + m.Restarts,
 	}
 	if s.zooKeeper != nil {

@@ -242,7 +242,7 @@ func (b *bed) truth(at leader.Address) []string {
 	}
 	lead := leader.Address{Host: doc.leader.Host, Port: doc.leader.Port}
 	c := state.NewCluster()
-	c.Apply(state.Event{Snapshot: w.said(b.t.Context(), doc, lead).Snapshot})
+	c.Apply(state.Event{FullState: w.said(b.t.Context(), doc, lead).FullState})
 	return clusterLines(c)
 }
 

@@ -79,13 +79,13 @@ func syntax(err error) error {
 
 // Decode reads the body of an answer of `/master/state`. Addresses are filled
 // in where the state has them; host names are left alone.
-func Decode(body io.Reader) (*state.Snapshot, error) {
+func Decode(body io.Reader) (*state.FullState, error) {
 	doc, err := decode(body)
 	if err != nil {
 		return nil, err
 	}
 	lead := masters(leader.Address{Host: doc.leader.Host, Port: doc.leader.Port}, nil)
-	s := &state.Snapshot{Leader: lead.Leader, Masters: lead.All, Agents: doc.agents, Frameworks: doc.frameworks, Tasks: doc.tasks}
+	s := &state.FullState{Leader: lead.Leader, Masters: lead.All, Agents: doc.agents, Frameworks: doc.frameworks, Tasks: doc.tasks}
 	literal(s)
 	return s, nil
 }

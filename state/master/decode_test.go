@@ -230,7 +230,7 @@ func TestDecodeFillsInAddresses(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := state.NewCluster()
-	c.Apply(state.Event{Snapshot: s})
+	c.Apply(state.Event{FullState: s})
 	const ids = "11111111-150e-4550-b2ad-000000000001-"
 	for _, tt := range []struct {
 		what string

@@ -139,7 +139,7 @@ func applied(texts ...string) *state.Cluster {
 func TestCutStream(t *testing.T) {
 	stream := framed(cleanRun...)
 	whole := applied(cleanRun...)
-	var all state.Snapshot
+	var all state.FullState
 	for a := range whole.Agents() {
 		all.Agents = append(all.Agents, a)
 	}
@@ -170,7 +170,7 @@ func TestCutStream(t *testing.T) {
 			t.Fatalf("cut at %d, after %d events: %v", cut, n, err)
 		}
 		wantLines(t, "before the cut", clusterLines(c), clusterLines(applied(cleanRun[:n]...)))
-		c.Apply(state.Event{Snapshot: &all})
+		c.Apply(state.Event{FullState: &all})
 		wantLines(t, "after the next state", clusterLines(c), clusterLines(whole))
 		if t.Failed() {
 			t.Fatalf("cut at %d", cut)
@@ -196,7 +196,7 @@ func TestDoubledAndReorderedEvents(t *testing.T) {
 			c.Apply(g.event(now, m.event))
 		}
 		want := applied(cleanRun...)
-		s := said{Snapshot: &state.Snapshot{Tasks: []*state.Task{}}, who: identity{id: "a"}}
+		s := said{FullState: &state.FullState{Tasks: []*state.Task{}}, who: identity{id: "a"}}
 		for a := range want.Agents() {
 			s.Agents = append(s.Agents, a)
 		}

@@ -69,7 +69,7 @@ func TestNothingIsMissingDuringAFailover(t *testing.T) {
 				}
 				b.failover(sim.MasterOptions{Recovery: 8 * time.Second})
 				time.Sleep(20 * time.Second)
-				if s := b.watcher.Status(); s.Keeping != 5 || s.Failover.IsZero() || s.Leader != second {
+				if s := b.watcher.Status(); s.Retained != 5 || s.Failover.IsZero() || s.Leader != second {
 					t.Errorf("status %+v", s)
 				}
 				for _, a := range b.cluster.Agents() {
@@ -85,8 +85,8 @@ func TestNothingIsMissingDuringAFailover(t *testing.T) {
 				}
 				time.Sleep(time.Minute)
 				wantLines(t, "after all came back", b.now(), b.truth(second))
-				if s := b.watcher.Status(); s.Keeping != 0 {
-					t.Errorf("still keeping %d agents", s.Keeping)
+				if s := b.watcher.Status(); s.Retained != 0 {
+					t.Errorf("still keeping %d agents", s.Retained)
 				}
 				stop()
 			})
@@ -199,7 +199,7 @@ func TestRestored(t *testing.T) {
 				b.populate(20)
 				b.master(first, sim.MasterOptions{})
 				time.Sleep(tt.elected)
-				b.believed.Apply(state.Event{Snapshot: &state.Snapshot{
+				b.believed.Apply(state.Event{FullState: &state.FullState{
 					Agents:     []*state.Agent{{ID: "old", Hostname: "old"}},
 					Frameworks: []*state.Framework{{ID: "f", Name: "old"}},
 					Tasks:      []*state.Task{{Key: state.TaskKey{Framework: "f", ID: "t"}, AgentID: "old", State: state.Running}},

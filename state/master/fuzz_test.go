@@ -44,8 +44,8 @@ func FuzzDecode(f *testing.F) {
 			checkAddrs(t, a.Addrs)
 		}
 		c := state.NewCluster()
-		c.Apply(state.Event{Snapshot: s})
-		if d := c.Apply(state.Event{Snapshot: s}); !d.Empty() {
+		c.Apply(state.Event{FullState: s})
+		if d := c.Apply(state.Event{FullState: s}); !d.Empty() {
 			t.Fatalf("the same again is a change: %+v", d)
 		}
 	})

@@ -56,7 +56,7 @@ func (w *world) start() *state.Task {
 // said is what the master says of everything. Of the frameworks it knows those
 // of the tasks that it knows.
 func (w *world) said() said {
-	s := said{Snapshot: &state.Snapshot{}, who: identity{id: fmt.Sprint("m", w.leader), elected: float64(w.elected.Unix())}}
+	s := said{FullState: &state.FullState{}, who: identity{id: fmt.Sprint("m", w.leader), elected: float64(w.elected.Unix())}}
 	for id, there := range w.agents {
 		if there {
 			s.Agents = append(s.Agents, &state.Agent{ID: id})
@@ -200,7 +200,7 @@ func TestGuardKeepsWhatRuns(t *testing.T) {
 
 func (w *world) saidNames() map[string]bool {
 	c := state.NewCluster()
-	c.Apply(state.Event{Snapshot: w.said().Snapshot})
+	c.Apply(state.Event{FullState: w.said().FullState})
 	return namesOf(c)
 }
 

@@ -9,8 +9,8 @@ import (
 )
 
 func TestGuardOfOddIdentities(t *testing.T) {
-	agents := func(n int) *state.Snapshot {
-		s := &state.Snapshot{}
+	agents := func(n int) *state.FullState {
+		s := &state.FullState{}
 		for i := range n {
 			s.Agents = append(s.Agents, &state.Agent{ID: fmt.Sprint("S", i)})
 		}
@@ -41,7 +41,7 @@ func TestGuardOfOddIdentities(t *testing.T) {
 		now := time.Unix(1e9, 0)
 		for i, s := range tt.steps {
 			now = now.Add(time.Second)
-			c.Apply(g.state(now, said{Snapshot: agents(s.agents), who: s.who}))
+			c.Apply(g.state(now, said{FullState: agents(s.agents), who: s.who}))
 			if _, n, _ := c.Counts(); n != s.want {
 				t.Errorf("%s: after step %d %d agents, want %d", tt.what, i, n, s.want)
 			}
@@ -55,8 +55,8 @@ func TestGuardKeepsFrameworks(t *testing.T) {
 	c := state.NewCluster()
 	g := newGuard(c, guardTimeout)
 	now := time.Unix(1e9, 0)
-	c.Apply(g.state(now, said{Snapshot: &state.Snapshot{Frameworks: []*state.Framework{{ID: "F"}}}, who: identity{id: "a"}}))
-	c.Apply(g.state(now, said{Snapshot: &state.Snapshot{}, who: identity{id: "b"}}))
+	c.Apply(g.state(now, said{FullState: &state.FullState{Frameworks: []*state.Framework{{ID: "F"}}}, who: identity{id: "a"}}))
+	c.Apply(g.state(now, said{FullState: &state.FullState{}, who: identity{id: "b"}}))
 	if c.Framework("F") == nil {
 		t.Error("it is gone at once")
 	}
@@ -75,15 +75,15 @@ func TestGuardSettles(t *testing.T) {
 		return &state.Task{Key: state.TaskKey{Framework: "F", ID: id}, AgentID: "S", State: state.Running}
 	}
 	agent, framework := &state.Agent{ID: "S"}, &state.Framework{ID: "F"}
-	known := func(tasks ...*state.Task) *state.Snapshot {
-		return &state.Snapshot{Agents: []*state.Agent{agent}, Frameworks: []*state.Framework{framework}, Tasks: tasks}
+	known := func(tasks ...*state.Task) *state.FullState {
+		return &state.FullState{Agents: []*state.Agent{agent}, Frameworks: []*state.Framework{framework}, Tasks: tasks}
 	}
 	now := time.Unix(1e9, 0)
 	set := func() (*guard, *state.Cluster) {
 		c := state.NewCluster()
 		g := newGuard(c, guardTimeout)
-		c.Apply(g.state(now, said{Snapshot: known(task("1"), task("2")), who: identity{id: "a"}}))
-		c.Apply(g.state(now, said{Snapshot: &state.Snapshot{}, recovered: []string{"S"}, who: identity{id: "b"}}))
+		c.Apply(g.state(now, said{FullState: known(task("1"), task("2")), who: identity{id: "a"}}))
+		c.Apply(g.state(now, said{FullState: &state.FullState{}, recovered: []string{"S"}, who: identity{id: "b"}}))
 		c.Apply(g.event(now, state.Event{Task: task("1")}))
 		c.Apply(g.event(now, state.Event{Agent: agent}))
 		return g, c
@@ -98,11 +98,11 @@ func TestGuardSettles(t *testing.T) {
 	}
 
 	g, c = set()
-	c.Apply(g.state(now, said{Snapshot: known(task("1"), task("2")), who: identity{id: "b"}, later: map[string]bool{"S": true}}))
+	c.Apply(g.state(now, said{FullState: known(task("1"), task("2")), who: identity{id: "b"}, later: map[string]bool{"S": true}}))
 	if !g.unsettled() {
 		t.Error("a state from before the agent came back settles nothing")
 	}
-	c.Apply(g.state(now, said{Snapshot: known(task("1")), who: identity{id: "b"}}))
+	c.Apply(g.state(now, said{FullState: known(task("1")), who: identity{id: "b"}}))
 	if n, _, _ := c.Counts(); n != 1 || g.unsettled() {
 		t.Errorf("%d tasks; unsettled %v", n, g.unsettled())
 	}

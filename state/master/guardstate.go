@@ -14,7 +14,7 @@ const registryTime = time.Minute
 
 // said is a full state as a master gave it.
 type said struct {
-	*state.Snapshot
+	*state.FullState
 	recovered []string // agents that have not come back
 	who       identity
 	v1        bool                       // from the operator API, which waits for the recovery
@@ -54,16 +54,16 @@ func (g *guard) premature(now time.Time, s said) bool {
 // The tasks of s come to be the cluster's: nobody else may change them.
 func (g *guard) state(now time.Time, s said) state.Event {
 	b := g.believe(now, s)
-	return state.Event{Snapshot: &b.out}
+	return state.Event{FullState: &b.out}
 }
 
 // believe takes a full state into the guard's account.
 func (g *guard) believe(now time.Time, s said) *belief {
 	g.learnLeader(now, s)
-	b := &belief{guard: g, now: now, recovered: setOf(s.recovered), out: *s.Snapshot}
-	b.agents(s.Snapshot)
+	b := &belief{guard: g, now: now, recovered: setOf(s.recovered), out: *s.FullState}
+	b.agents(s.FullState)
 	b.tasks(s)
-	b.frameworks(s.Snapshot)
+	b.frameworks(s.FullState)
 	maps.DeleteFunc(g.back, func(id string, _ *unconfirmed) bool { return !s.later[id] }) // shown what runs on them
 	return b
 }
@@ -126,13 +126,13 @@ type belief struct {
 	*guard
 	now       time.Time
 	recovered map[string]bool
-	out       state.Snapshot
+	out       state.FullState
 	kept      map[string]bool      // agents that are believed in beside those that the master has
 	missed    map[string]time.Time // frameworks of tasks that are kept, and until when these are
 }
 
 // agents keeps those that have not come back yet.
-func (b *belief) agents(s *state.Snapshot) {
+func (b *belief) agents(s *state.FullState) {
 	b.kept = map[string]bool{}
 	there := make(map[string]bool, len(s.Agents))
 	for _, a := range s.Agents {
@@ -188,7 +188,7 @@ func (b *belief) tasks(s said) {
 
 // frameworks keeps those that have not come back yet, and those of tasks that
 // are kept.
-func (b *belief) frameworks(s *state.Snapshot) {
+func (b *belief) frameworks(s *state.FullState) {
 	there := make(map[string]bool, len(s.Frameworks))
 	for _, f := range s.Frameworks {
 		there[f.ID] = true

@@ -83,7 +83,7 @@ func (w *wants) framework(f *state.Framework) { w.add(&f.Addrs, f.PID.Host, f.Ho
 
 // literal fills in the addresses that stand in a state, and gives what is left
 // to look up.
-func literal(s *state.Snapshot) wants {
+func literal(s *state.FullState) wants {
 	var w wants
 	w.masters(&s.Leader, s.Masters)
 	for _, a := range s.Agents {
@@ -96,7 +96,7 @@ func literal(s *state.Snapshot) wants {
 }
 
 // fill resolves all names of a state.
-func (h *hosts) fill(ctx context.Context, s *state.Snapshot) {
+func (h *hosts) fill(ctx context.Context, s *state.FullState) {
 	if w := literal(s); len(w) > 0 {
 		h.look(ctx, w)
 		h.forget()

@@ -61,8 +61,8 @@ func (r *resolver) questions() string {
 }
 
 // agents makes a snapshot of agents without pids.
-func agents(hostnames ...string) *state.Snapshot {
-	s := &state.Snapshot{}
+func agents(hostnames ...string) *state.FullState {
+	s := &state.FullState{}
 	for i, h := range hostnames {
 		s.Agents = append(s.Agents, &state.Agent{ID: fmt.Sprint("S", i), Hostname: h})
 	}
@@ -121,7 +121,7 @@ func TestWhoseAddress(t *testing.T) {
 
 func TestMastersAreLookedUp(t *testing.T) {
 	r := &resolver{table: map[string]string{"m1.example": "10.0.0.1", "m2.example": "10.0.0.2 fd00::2"}}
-	s := &state.Snapshot{
+	s := &state.FullState{
 		Leader:  state.Master{Host: "m2.example", Port: 5050},
 		Masters: []state.Master{{Host: "m1.example", Port: 5050}, {Host: "m2.example", Port: 5050}, {Host: "10.0.0.3", Port: 5050}, {Host: "m4.example"}},
 	}

@@ -68,7 +68,7 @@ func (j *journal) told(t *state.Task) bool {
 // correct gives a state with what the journal has of agents and frameworks in
 // the place of what the state says of them, as the cluster knows them by now.
 func (j *journal) correct(s said, c *state.Cluster) said {
-	out := *s.Snapshot
+	out := *s.FullState
 	out.Agents, out.Frameworks = nil, nil
 	s.later = maps.Clone(j.agents)
 	for _, a := range s.Agents {
@@ -92,6 +92,6 @@ func (j *journal) correct(s said, c *state.Cluster) said {
 			out.Frameworks = append(out.Frameworks, f)
 		}
 	}
-	s.Snapshot = &out
+	s.FullState = &out
 	return s
 }

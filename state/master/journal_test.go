@@ -35,7 +35,7 @@ func TestStateBesideAStream(t *testing.T) {
 		g := newGuard(c, guardTimeout)
 		now := time.Unix(1e9, 0)
 		who := identity{id: "a"}
-		c.Apply(g.state(now, said{Snapshot: &state.Snapshot{}, who: who}))
+		c.Apply(g.state(now, said{FullState: &state.FullState{}, who: who}))
 		if r.IntN(2) == 0 && asked > 3 { // something of the stream was missed
 			lost := r.IntN(asked)
 			for i, e := range events[:asked] {
@@ -54,7 +54,7 @@ func TestStateBesideAStream(t *testing.T) {
 			c.Apply(g.event(now, e))
 		}
 		rest := events[got:]
-		for range compare(g, j, said{Snapshot: after[made], who: who}, now, 1, func(e state.Event) { c.Apply(e) }) {
+		for range compare(g, j, said{FullState: after[made], who: who}, now, 1, func(e state.Event) { c.Apply(e) }) {
 			if len(rest) > 0 && r.IntN(4) == 0 { // the stream goes on meanwhile
 				j.note(rest[0], c)
 				c.Apply(g.event(now, rest[0]))
@@ -65,7 +65,7 @@ func TestStateBesideAStream(t *testing.T) {
 			c.Apply(g.event(now, e))
 		}
 		want := state.NewCluster()
-		want.Apply(state.Event{Snapshot: after[len(events)-1]})
+		want.Apply(state.Event{FullState: after[len(events)-1]})
 		wantLines(t, fmt.Sprintf("seed %d: asked at %d, made at %d, got at %d", seed, asked, made, got), clusterLines(c), clusterLines(want))
 		if t.Failed() {
 			return
@@ -75,7 +75,7 @@ func TestStateBesideAStream(t *testing.T) {
 
 // masterHistory is a random life of a cluster, as events and as the state after
 // each.
-func masterHistory(r *rand.Rand, n int) (events []state.Event, after []*state.Snapshot) {
+func masterHistory(r *rand.Rand, n int) (events []state.Event, after []*state.FullState) {
 	c := state.NewCluster()
 	for range n {
 		agent, framework := fmt.Sprint("S", r.IntN(3)), fmt.Sprint("F", r.IntN(2))
@@ -105,7 +105,7 @@ func masterHistory(r *rand.Rand, n int) (events []state.Event, after []*state.Sn
 		}
 		c.Apply(e)
 		events = append(events, e)
-		s := &state.Snapshot{}
+		s := &state.FullState{}
 		for a := range c.Agents() {
 			s.Agents = append(s.Agents, a)
 		}

@@ -85,14 +85,14 @@ func (w *Watcher) fetch(ctx context.Context, at leader.Address) (*document, lead
 // host names up.
 func (w *Watcher) said(ctx context.Context, doc *document, lead leader.Address) said {
 	s := said{
-		Snapshot:  &state.Snapshot{Agents: doc.agents, Frameworks: doc.frameworks, Tasks: doc.tasks},
+		FullState: &state.FullState{Agents: doc.agents, Frameworks: doc.frameworks, Tasks: doc.tasks},
 		recovered: doc.recovered,
 		who:       doc.who,
 		v1:        doc.v1,
 	}
 	m := masters(lead, w.o.Leaders.Masters())
 	s.Leader, s.Masters = m.Leader, m.All
-	w.hosts.fill(ctx, s.Snapshot)
+	w.hosts.fill(ctx, s.FullState)
 	return s
 }
 

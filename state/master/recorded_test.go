@@ -62,12 +62,12 @@ var recordedStates = []string{
 func recordedState(t *testing.T, name string) said {
 	t.Helper()
 	doc := mustDecode(t, recorded(t, name))
-	return said{Snapshot: &state.Snapshot{Agents: doc.agents, Frameworks: doc.frameworks, Tasks: doc.tasks}, recovered: doc.recovered, who: doc.who}
+	return said{FullState: &state.FullState{Agents: doc.agents, Frameworks: doc.frameworks, Tasks: doc.tasks}, recovered: doc.recovered, who: doc.who}
 }
 
 func (s said) lines() []string {
 	c := state.NewCluster()
-	c.Apply(state.Event{Snapshot: s.Snapshot})
+	c.Apply(state.Event{FullState: s.FullState})
 	return clusterLines(c)
 }
 
@@ -94,7 +94,7 @@ func TestRecordedCuts(t *testing.T) {
 			if !m.known || m.faults.count > 0 {
 				t.Errorf("record %d of %s: %q, %v", i, name, m.kind, m.faults)
 			}
-			s := said{Snapshot: &state.Snapshot{Agents: m.doc0().agents, Frameworks: m.doc0().frameworks, Tasks: m.doc0().tasks}, who: identity{id: "a"}, v1: true, recovered: m.doc0().recovered}
+			s := said{FullState: &state.FullState{Agents: m.doc0().agents, Frameworks: m.doc0().frameworks, Tasks: m.doc0().tasks}, who: identity{id: "a"}, v1: true, recovered: m.doc0().recovered}
 			if m.doc != nil {
 				c.Apply(g.state(now, s))
 			} else {
@@ -102,7 +102,7 @@ func TestRecordedCuts(t *testing.T) {
 			}
 			for _, next := range recordedStates[:2] {
 				again := state.NewCluster()
-				again.Apply(state.Event{Snapshot: snapshotOf(c)})
+				again.Apply(state.Event{FullState: snapshotOf(c)})
 				ag := newGuard(again, guardTimeout)
 				ag.started, ag.leader, ag.heard = true, identity{id: "a"}, now
 				s := recordedState(t, next)
@@ -125,8 +125,8 @@ func (m message) doc0() *document {
 	return m.doc
 }
 
-func snapshotOf(c *state.Cluster) *state.Snapshot {
-	s := &state.Snapshot{}
+func snapshotOf(c *state.Cluster) *state.FullState {
+	s := &state.FullState{}
 	for a := range c.Agents() {
 		s.Agents = append(s.Agents, a)
 	}
@@ -153,7 +153,7 @@ func TestRecordedDisorder(t *testing.T) {
 		g := newGuard(c, guardTimeout)
 		now := time.Unix(1e9, 0)
 		who := identity{id: "a"}
-		c.Apply(g.state(now, said{Snapshot: &state.Snapshot{}, who: who, v1: true}))
+		c.Apply(g.state(now, said{FullState: &state.FullState{}, who: who, v1: true}))
 		near := 1 + r.IntN(len(events))
 		for i := range events {
 			for range r.IntN(3) {

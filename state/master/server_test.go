@@ -129,14 +129,14 @@ func sinkOf(out func(state.Event)) Sink {
 }
 
 // readOnce polls once. Nothing may be handed out beside an error.
-func readOnce(t testing.TB, w *Watcher) (*state.Snapshot, error) {
+func readOnce(t testing.TB, w *Watcher) (*state.FullState, error) {
 	t.Helper()
-	var s *state.Snapshot
+	var s *state.FullState
 	w.into(func(e state.Event) {
 		if s != nil {
 			t.Error("two events of one reading")
 		}
-		s = e.Snapshot
+		s = e.FullState
 	})
 	err := w.poll(t.Context())
 	if (s == nil) != (err != nil) {

@@ -21,10 +21,10 @@ type Status struct {
 	LastErrorAt time.Time
 	Errors      uint64 // how often that was so
 
-	Streams int               // streams that have begun
-	Resyncs int               // full states read beside them
-	Events  map[string]uint64 // events by type, heartbeats among them; the unknown under "UNKNOWN"
-	Keeping int               // agents that a new leader does not have yet and that are believed in
+	Streams  int               // streams that have begun
+	Resyncs  int               // full states read beside them
+	Events   map[string]uint64 // events by type, heartbeats among them; the unknown under "UNKNOWN"
+	Retained int               // agents that a new leader does not have yet and that are believed in
 }
 
 // statusBoard holds a status for others to read.
@@ -92,4 +92,4 @@ func (b *statusBoard) failover(now time.Time, restart bool) {
 		}
 	})
 }
-func (b *statusBoard) keeping(n int) { b.change(func(s *Status) { s.Keeping = n }) }
+func (b *statusBoard) keeping(n int) { b.change(func(s *Status) { s.Retained = n }) }

@@ -126,7 +126,7 @@ func TestUnnamedMasterIsTheSame(t *testing.T) {
 // lists as recovered stays, also when that was elected long ago.
 func TestListedIsWaitedFor(t *testing.T) {
 	c := state.NewCluster()
-	c.Apply(state.Event{Snapshot: &state.Snapshot{
+	c.Apply(state.Event{FullState: &state.FullState{
 		Agents:     []*state.Agent{{ID: "listed"}, {ID: "other"}},
 		Frameworks: []*state.Framework{{ID: "F"}},
 		Tasks:      []*state.Task{{Key: state.TaskKey{Framework: "F", ID: "t"}, AgentID: "listed", State: state.Running}},
@@ -134,7 +134,7 @@ func TestListedIsWaitedFor(t *testing.T) {
 	g := newGuard(c, guardTimeout)
 	now := time.Unix(1e9, 0)
 	long := identity{id: "a", elected: 1e9 - 86400}
-	s := said{Snapshot: &state.Snapshot{}, recovered: []string{"listed"}, who: long}
+	s := said{FullState: &state.FullState{}, recovered: []string{"listed"}, who: long}
 	for range 3 {
 		c.Apply(g.state(now, s))
 		now = now.Add(guardTimeout / 4)
@@ -216,7 +216,7 @@ func TestLeaderThatNeverSaysWhoItIs(t *testing.T) {
 	g := newGuard(c, guardTimeout)
 	now := time.Unix(1e9, 0)
 	agents := func(ids ...string) said {
-		s := said{Snapshot: &state.Snapshot{}}
+		s := said{FullState: &state.FullState{}}
 		for _, id := range ids {
 			s.Agents = append(s.Agents, &state.Agent{ID: id})
 			s.Frameworks = append(s.Frameworks, &state.Framework{ID: "F" + id})

@@ -106,7 +106,7 @@ func TestSaveThatFails(t *testing.T) {
 	if _, _, err := d.Load(now); err == nil || errors.Is(err, ErrDamaged) || errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("loading a directory: error %v", err)
 	}
-	if _, err := NewDir(filepath.Join(dir, "file", "below")).Save(&Contents{State: &state.Snapshot{}}); err != nil {
+	if _, err := NewDir(filepath.Join(dir, "file", "below")).Save(&Contents{State: &state.FullState{}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := NewDir(filepath.Join(dir, "file", "below", fileName)).Save(full()); err == nil {

@@ -55,7 +55,7 @@ func (f *filler) fill(v reflect.Value) {
 
 // full has a value in every field that there is.
 func full() *Contents {
-	s := &Contents{State: &state.Snapshot{}, Confirmed: time.Unix(1_700_000_000, 123_456_789), Serial: 1_700_000_042}
+	s := &Contents{State: &state.FullState{}, Confirmed: time.Unix(1_700_000_000, 123_456_789), Serial: 1_700_000_042}
 	new(filler).fill(reflect.ValueOf(s.State).Elem())
 	return s
 }
@@ -71,7 +71,7 @@ func encode(t testing.TB, s *Contents) []byte {
 
 // many is a cluster of n tasks as Marathon runs them.
 func many(n int) *Contents {
-	s := &state.Snapshot{Leader: state.Master{Host: "10.0.0.1", Port: 5050}}
+	s := &state.FullState{Leader: state.Master{Host: "10.0.0.1", Port: 5050}}
 	const framework = "7c4c0c0e-4e4f-4b1c-9a39-2c9b9a6b9a01-0000"
 	s.Masters = []state.Master{s.Leader}
 	s.Frameworks = []*state.Framework{{ID: framework, Name: "marathon", Hostname: "10.0.9.1"}}

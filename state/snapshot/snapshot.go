@@ -27,7 +27,7 @@ var ErrVersion = errors.New("the snapshot is of another version")
 
 // Contents are what a file holds.
 type Contents struct {
-	State *state.Snapshot
+	State *state.FullState
 
 	// Confirmed is when a master last said that the state is so, to the
 	// nanosecond.
@@ -56,7 +56,7 @@ func Decode(from io.Reader) (*Contents, error) {
 		return nil, err
 	}
 	r := newBlockReader(b)
-	s := &Contents{State: &state.Snapshot{}}
+	s := &Contents{State: &state.FullState{}}
 	contents(reading(r), s)
 	if err := r.close(); err != nil {
 		return nil, err

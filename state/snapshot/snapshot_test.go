@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "write the golden files in testdata")
 func TestEveryFieldComesBack(t *testing.T) {
 	for name, s := range map[string]*Contents{
 		"full":  full(),
-		"empty": {State: &state.Snapshot{}, Confirmed: time.Unix(0, 0)},
+		"empty": {State: &state.FullState{}, Confirmed: time.Unix(0, 0)},
 		"many":  many(3000), // more than one block
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -57,7 +57,7 @@ func TestAddresses(t *testing.T) {
 		{}, netip.MustParseAddr("0.0.0.0"), netip.MustParseAddr("10.1.2.3"), netip.MustParseAddr("::"),
 		netip.MustParseAddr("fd00::1"), netip.MustParseAddr("::ffff:10.1.2.3"), netip.MustParseAddr("fe80::1%eth0"),
 	}
-	s := &Contents{State: &state.Snapshot{Leader: state.Master{Addrs: want}}}
+	s := &Contents{State: &state.FullState{Leader: state.Master{Addrs: want}}}
 	got, err := Decode(bytes.NewReader(encode(t, s)))
 	if err != nil || !reflect.DeepEqual(got.State.Leader.Addrs, want) {
 		t.Errorf("got %v, %v", got, err)
@@ -66,7 +66,7 @@ func TestAddresses(t *testing.T) {
 
 func TestLongStrings(t *testing.T) {
 	long := strings.Repeat("0123456789abcdef", 3*blockSize/16)
-	s := &Contents{State: &state.Snapshot{Leader: state.Master{Host: long}, Agents: []*state.Agent{{ID: long}, {ID: long}}}}
+	s := &Contents{State: &state.FullState{Leader: state.Master{Host: long}, Agents: []*state.Agent{{ID: long}, {ID: long}}}}
 	got, err := Decode(bytes.NewReader(encode(t, s)))
 	if err != nil || !reflect.DeepEqual(got.State, s.State) {
 		t.Errorf("it did not come back: %v", err)

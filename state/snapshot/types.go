@@ -10,7 +10,7 @@ import (
 // What follows describes the types of package state, each field once. A change
 // here is a new version of the format: see version.
 
-func cluster(c *codec, s *state.Snapshot) {
+func cluster(c *codec, s *state.FullState) {
 	master(c, &s.Leader)
 	list(c, &s.Masters, master)
 	list(c, &s.Agents, present(agent))
