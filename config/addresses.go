@@ -62,21 +62,21 @@ func unbracket(s string) string {
 }
 
 // masterAddress is an item of masters.
-func masterAddress(raw any, at place) (HostPort, bool) {
+func masterAddress(raw any, at position) (HostPort, bool) {
 	s, ok := text(raw, at)
 	if !ok {
 		return HostPort{}, false
 	}
 	hp, problem := parseHostPort(s, 0)
 	if problem != "" {
-		return hp, at.fault(raw, problem, `for example "10.0.0.1:5050"`)
+		return hp, at.reject(raw, problem, `for example "10.0.0.1:5050"`)
 	}
 	return hp, true
 }
 
 // listenAddress is where we listen. As in Mesos-DNS, an empty text means
 // every IPv4 address.
-func listenAddress(raw any, at place) (netip.Addr, bool) {
+func listenAddress(raw any, at position) (netip.Addr, bool) {
 	s, ok := text(raw, at)
 	if !ok {
 		return netip.Addr{}, false
@@ -86,13 +86,13 @@ func listenAddress(raw any, at place) (netip.Addr, bool) {
 	}
 	addr, err := netip.ParseAddr(s)
 	if err != nil {
-		return addr, at.fault(raw, "is not an IP address", `for example "0.0.0.0" or "::"`)
+		return addr, at.reject(raw, "is not an IP address", `for example "0.0.0.0" or "::"`)
 	}
 	return addr.Unmap(), true
 }
 
 // network is an item of recursionAllow: a prefix, or an address for itself.
-func network(raw any, at place) (netip.Prefix, bool) {
+func network(raw any, at position) (netip.Prefix, bool) {
 	s, ok := text(raw, at)
 	if !ok {
 		return netip.Prefix{}, false
@@ -103,7 +103,7 @@ func network(raw any, at place) (netip.Prefix, bool) {
 	}
 	p, err := netip.ParsePrefix(s)
 	if err != nil || p.Addr().Is4In6() {
-		return p, at.fault(raw, "is not a network", `for example "10.0.0.0/8" or "fd00::/8"`)
+		return p, at.reject(raw, "is not a network", `for example "10.0.0.0/8" or "fd00::/8"`)
 	}
 	return p.Masked(), true
 }

@@ -12,51 +12,51 @@ import (
 func (l *loader) check() {
 	c := l.cfg
 	if !c.DNSOn && !c.HTTPOn {
-		l.fault("dnson", "dnson and httpon are both off", "at least one of them on")
+		l.reject("dnson", "dnson and httpon are both off", "at least one of them on")
 	}
-	if len(c.Masters) == 0 && c.ZooKeeper.IsZero() && l.sound("masters", "zk") {
-		l.fault("masters", "neither masters nor zk says where the masters are", `for example ["10.0.0.1:5050"]`)
+	if len(c.Masters) == 0 && c.ZooKeeper.IsZero() && l.valid("masters", "zk") {
+		l.reject("masters", "neither masters nor zk says where the masters are", `for example ["10.0.0.1:5050"]`)
 	}
-	if len(c.IPSources) == 0 && l.sound("IPSources") {
-		l.fault("IPSources", "is empty", `for example ["netinfo", "host"]`)
+	if len(c.IPSources) == 0 && l.valid("IPSources") {
+		l.reject("IPSources", "is empty", `for example ["netinfo", "host"]`)
 	}
-	if len(c.PublishStates) == 0 && l.sound("publishStates") {
-		l.fault("publishStates", "is empty", `for example ["TASK_RUNNING"]`)
+	if len(c.PublishStates) == 0 && l.valid("publishStates") {
+		l.reject("publishStates", "is empty", `for example ["TASK_RUNNING"]`)
 	}
-	if l.sound("zoneResolvers", "domain") {
+	if l.valid("zoneResolvers", "domain") {
 		l.checkZones()
 	}
-	if l.sound("aliases") {
+	if l.valid("aliases") {
 		l.checkAliases()
 	}
-	if c.CacheMinTTL > c.CacheMaxTTL && l.sound("cacheMinTTL", "cacheMaxTTL") {
-		l.fault("cacheMinTTL", "is more than cacheMaxTTL", "a smaller number of seconds")
+	if c.CacheMinTTL > c.CacheMaxTTL && l.valid("cacheMinTTL", "cacheMaxTTL") {
+		l.reject("cacheMinTTL", "is more than cacheMaxTTL", "a smaller number of seconds")
 	}
 	l.checkCredentials()
-	if l.sound("CACertFile", "CertFile", "KeyFile") {
+	if l.valid("CACertFile", "CertFile", "KeyFile") {
 		_, faults := c.tls()
-		l.faults = append(l.faults, faults...)
+		l.errs = append(l.errs, faults...)
 	}
-	if c.MesosHTTPSOn && c.CACertFile == "" && l.sound("CACertFile") {
+	if c.MesosHTTPSOn && c.CACertFile == "" && l.valid("CACertFile") {
 		l.warn("MesosHTTPSOn", "without CACertFile the masters are checked against the system's CAs; Mesos-DNS did not check them at all")
 	}
 }
 
 func (l *loader) checkCredentials() {
 	const principal, secret = "mesosCredentials.principal", "mesosCredentials.secret"
-	if !l.sound("mesosAuthentication", principal, secret, "IAMConfigFile") {
+	if !l.valid("mesosAuthentication", principal, secret, "IAMConfigFile") {
 		return
 	}
 	mode, c := l.cfg.MesosAuthentication, l.cfg.MesosCredentials
 	if mode == AuthBasic {
 		switch {
 		case c.Principal == "":
-			l.fault(principal, "is missing: mesosAuthentication is basic", "")
+			l.reject(principal, "is missing: mesosAuthentication is basic", "")
 		case strings.Contains(c.Principal, ":"):
-			l.fault(principal, "holds a colon, which ends a name in Basic authentication", "a principal without one")
+			l.reject(principal, "holds a colon, which ends a name in Basic authentication", "a principal without one")
 		}
 		if c.Secret == "" {
-			l.fault(secret, "is missing: mesosAuthentication is basic", "")
+			l.reject(secret, "is missing: mesosAuthentication is basic", "")
 		} else if strings.Contains(c.Secret.Reveal(), ":") {
 			l.warn(l.label(secret), "holds a colon: masters were seen to refuse such secrets")
 		}
@@ -65,7 +65,7 @@ func (l *loader) checkCredentials() {
 	}
 	if mode == AuthIAM {
 		_, faults := l.cfg.serviceAccount()
-		l.faults = append(l.faults, faults...)
+		l.errs = append(l.errs, faults...)
 	} else if l.cfg.IAMConfigFile != "" {
 		l.warn(l.label("IAMConfigFile"), fmt.Sprintf(`not used: mesosAuthentication is %q; "iam" uses it`, cmp.Or(mode, "none")))
 	}

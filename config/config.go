@@ -55,8 +55,8 @@ type Config struct {
 	MinVisibility          string    // minVisibility: framework, cluster or external
 	PublishStates          []string  // publishStates: as Mesos names them, such as TASK_RUNNING
 	SOA                    SOA
-	ViewDomains            []string          // viewDomains: origins of agentip, containerip and autoip
-	ViewTTL                uint32            // viewTTL, in seconds
+	AddressDomains         []string          // viewDomains: origins of agentip, containerip and autoip
+	AddressTTL             uint32            // viewTTL, in seconds
 	Aliases                map[string]string // aliases: mirrored name to the name it mirrors
 	StaticZones            []string          // staticZones: master files, absolute paths where the file's path is known
 
@@ -89,7 +89,7 @@ type Config struct {
 	HTTPPort          uint16                // httpport; 0: any free one
 	EnumerationOn     bool                  // EnumerationOn: answer /v1/enumerate
 
-	origin map[string]origin // by key as in the table; absent: the default
+	origin map[string]settingSource // by key as in the table; absent: the default
 }
 
 // SOA is what the operator decides of the SOA record (RFC 1035 section 3.3.13).
@@ -158,21 +158,21 @@ const (
 )
 
 // origin says who decided a setting.
-type origin string
+type settingSource string
 
 const (
-	fromFile        origin = "file"
-	fromEnvironment origin = "environment"
+	fromFile        settingSource = "file"
+	fromEnvironment settingSource = "environment"
 )
 
 // Defaults returns the settings of an empty file. They do not pass validation:
 // where the masters are has no default.
 func Defaults() *Config {
-	c := &Config{origin: map[string]origin{}}
-	var none Faults // the table's own defaults are right: a test says so
+	c := &Config{origin: map[string]settingSource{}}
+	var none Errors // the table's own defaults are right: a test says so
 	for _, s := range c.settings() {
 		if s.def != nil {
-			s.value.read(s.def, place{key: s.key, faults: &none})
+			s.value.read(s.def, position{key: s.key, errs: &none})
 		}
 	}
 	c.derive(&none)
@@ -180,10 +180,10 @@ func Defaults() *Config {
 }
 
 // derive fills in the defaults that follow from other settings.
-func (c *Config) derive(faults *Faults) {
+func (c *Config) derive(faults *Errors) {
 	for _, s := range c.settings() {
 		if s.derive != nil && c.origin[s.key] == "" {
-			s.value.read(s.derive(), place{key: s.key, faults: faults})
+			s.value.read(s.derive(), position{key: s.key, errs: faults})
 		}
 	}
 }

@@ -50,7 +50,7 @@ func formatOf(file string) string {
 // decode reads a file with the decoders of viper. Keys stay as they were
 // written; keys that are the same but for case are faults, because which one
 // counts would be a matter of luck.
-func decode(file string, data []byte, faults *Faults) (map[string]any, error) {
+func decode(file string, data []byte, faults *Errors) (map[string]any, error) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff")) // editors on Windows leave it
 	format := formatOf(file)
 	decoder, err := viper.NewCodecRegistry().Decoder(format)
@@ -62,9 +62,9 @@ func decode(file string, data []byte, faults *Faults) (map[string]any, error) {
 		return nil, syntaxError(file, format, data, err)
 	}
 	if format == "json" {
-		jsonTwice(json.NewDecoder(bytes.NewReader(data)), "", faults)
+		jsonDuplicates(json.NewDecoder(bytes.NewReader(data)), "", faults)
 	} else {
-		mapTwice(doc, "", faults)
+		mapDuplicates(doc, "", faults)
 	}
 	return doc, nil
 }
@@ -120,7 +120,7 @@ func lineColumn(data []byte, n int64) (line, column int) {
 
 // jsonTwice reports keys that stand twice in an object, which the decoder
 // passes over in silence. It reads one value, known to be well-formed.
-func jsonTwice(dec *json.Decoder, prefix string, faults *Faults) {
+func jsonDuplicates(dec *json.Decoder, prefix string, faults *Errors) {
 	token, err := dec.Token()
 	if err != nil {
 		return
@@ -128,7 +128,7 @@ func jsonTwice(dec *json.Decoder, prefix string, faults *Faults) {
 	switch token {
 	case json.Delim('['):
 		for dec.More() {
-			jsonTwice(dec, prefix, faults)
+			jsonDuplicates(dec, prefix, faults)
 		}
 	case json.Delim('{'):
 		seen := map[string]bool{}
@@ -138,8 +138,8 @@ func jsonTwice(dec *json.Decoder, prefix string, faults *Faults) {
 				return
 			}
 			key, _ := name.(string)
-			noteTwice(seen, prefix, key, faults)
-			jsonTwice(dec, prefix+key+".", faults)
+			checkDuplicate(seen, prefix, key, faults)
+			jsonDuplicates(dec, prefix+key+".", faults)
 		}
 	default:
 		return
@@ -148,19 +148,19 @@ func jsonTwice(dec *json.Decoder, prefix string, faults *Faults) {
 }
 
 // mapTwice does the same for decoders that refuse keys that are identical.
-func mapTwice(doc map[string]any, prefix string, faults *Faults) {
+func mapDuplicates(doc map[string]any, prefix string, faults *Errors) {
 	seen := map[string]bool{}
 	for _, key := range sortedKeys(doc) {
-		noteTwice(seen, prefix, key, faults)
+		checkDuplicate(seen, prefix, key, faults)
 		if inner, ok := doc[key].(map[string]any); ok {
-			mapTwice(inner, prefix+key+".", faults)
+			mapDuplicates(inner, prefix+key+".", faults)
 		}
 	}
 }
 
-func noteTwice(seen map[string]bool, prefix, key string, faults *Faults) {
+func checkDuplicate(seen map[string]bool, prefix, key string, faults *Errors) {
 	if folded := strings.ToLower(key); seen[folded] {
-		*faults = append(*faults, Fault{Key: prefix + key, Problem: "is given twice", Want: "each key once; case does not count"})
+		*faults = append(*faults, Error{Key: prefix + key, Problem: "is given twice", Want: "each key once; case does not count"})
 	} else {
 		seen[folded] = true
 	}

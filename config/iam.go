@@ -37,7 +37,7 @@ const (
 	aServiceAccount = "the JSON of a service account: uid, private_key, login_endpoint"
 )
 
-// ServiceAccount reads IAMConfigFile anew. The error is a Faults. It never
+// ServiceAccount reads IAMConfigFile anew. The error is an Errors. It never
 // holds what stands in the file, for nobody can say which part of a malformed
 // file is the key.
 func (c *Config) ServiceAccount() (*ServiceAccount, error) {
@@ -48,13 +48,13 @@ func (c *Config) ServiceAccount() (*ServiceAccount, error) {
 	return a, nil
 }
 
-func (c *Config) serviceAccount() (*ServiceAccount, Faults) {
-	var faults Faults
+func (c *Config) serviceAccount() (*ServiceAccount, Errors) {
+	var faults Errors
 	fault := func(problem string) { // names the file, not what is in it
-		place{key: "IAMConfigFile", faults: &faults}.fault(c.IAMConfigFile, problem, aServiceAccount)
+		position{key: "IAMConfigFile", errs: &faults}.reject(c.IAMConfigFile, problem, aServiceAccount)
 	}
 	if c.IAMConfigFile == "" {
-		return nil, Faults{{Key: "IAMConfigFile", Problem: "is missing: mesosAuthentication is iam", Want: "a file with " + aServiceAccount}}
+		return nil, Errors{{Key: "IAMConfigFile", Problem: "is missing: mesosAuthentication is iam", Want: "a file with " + aServiceAccount}}
 	}
 	data, err := readAccount(c.IAMConfigFile)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 // the records and the zone are made of, which are made anew then, the one of the
 // snapshot, and the servers that names are forwarded to. No rule of check is about one of them and another that is
 // not here.
-var live = []string{
+var reloadable = []string{
 	"ttl",
 	"SOAMname", "SOARname", "SOARefresh", "SOARetry", "SOAExpire", "SOAMinttl",
 	"IPSources", "EnforceRFC952", "srvRecordDefaultWeight", "srvScope", "unhealthy", "minVisibility", "publishStates", "viewTTL",
@@ -39,14 +39,14 @@ func (c *Config) Follow(next *Config) (*Config, []Change) {
 		if s.derive != nil && c.origin[s.key] == "" && next.origin[s.key] == "" {
 			continue // it follows from another setting, which is listed itself
 		}
-		change := Change{Key: s.key, From: toJSON(s.value.show()), To: toJSON(n.value.show()), Live: slices.Contains(live, s.key)}
+		change := Change{Key: s.key, From: toJSON(s.value.show()), To: toJSON(n.value.show()), Live: slices.Contains(reloadable, s.key)}
 		changes = append(changes, change)
 		if change.Live {
 			s.value.take(n.value)
 			merged.origin[s.key] = next.origin[s.key]
 		}
 	}
-	var none Faults // each default follows from a value that is right
+	var none Errors // each default follows from a value that is right
 	merged.derive(&none)
 	return &merged, changes
 }

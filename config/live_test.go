@@ -92,7 +92,7 @@ func describe(t *testing.T, c *Config) string {
 }
 
 func TestLiveSettingsExist(t *testing.T) {
-	for _, key := range live {
+	for _, key := range reloadable {
 		if !slices.ContainsFunc(Settings(), func(s Setting) bool { return s.Key == key }) {
 			t.Errorf("there is no setting %s", key)
 		}

@@ -29,7 +29,7 @@ const (
 // The format follows from the ending: .yaml, .yml, .toml, and JSON for all
 // others. A path that begins with ~/ is below HOME.
 //
-// The error is that of reading the file, a *SyntaxError, or Faults with all
+// The error is that of reading the file, a *SyntaxError, or Errors with all
 // that is wrong. The warnings are valid also then.
 func Load(path string, environ []string) (*Config, []Warning, error) {
 	file, err := absolute(path, environ)
@@ -41,19 +41,19 @@ func Load(path string, environ []string) (*Config, []Warning, error) {
 		return nil, nil, fmt.Errorf("settings: %w", err)
 	}
 	l := newLoader(file)
-	doc, err := decode(file, data, &l.faults)
+	doc, err := decode(file, data, &l.errs)
 	if err != nil {
 		return nil, nil, err
 	}
-	l.known(doc)
+	l.findUnknownKeys(doc)
 	if err := l.values.MergeConfigMap(doc); err != nil {
 		return nil, nil, fmt.Errorf("settings: %w", err)
 	}
 	l.environment(environ)
 	l.read()
 	l.check()
-	if len(l.faults) > 0 {
-		return nil, l.warnings, l.faults
+	if len(l.errs) > 0 {
+		return nil, l.warnings, l.errs
 	}
 	return l.cfg, l.warnings, nil
 }
@@ -81,7 +81,7 @@ type loader struct {
 	rows     []setting
 	values   *viper.Viper // environment over file
 	failed   map[string]bool
-	faults   Faults
+	errs     Errors
 	warnings []Warning
 }
 
@@ -96,8 +96,8 @@ func newLoader(file string) *loader {
 	return l
 }
 
-func (l *loader) fault(key, problem, want string) {
-	l.faults = append(l.faults, Fault{Key: l.label(key), Problem: problem, Want: want})
+func (l *loader) reject(key, problem, want string) {
+	l.errs = append(l.errs, Error{Key: l.label(key), Problem: problem, Want: want})
 }
 
 func (l *loader) warn(key, text string) {
@@ -105,7 +105,7 @@ func (l *loader) warn(key, text string) {
 }
 
 // sound tells that none of the settings was faulty by itself.
-func (l *loader) sound(keys ...string) bool {
+func (l *loader) valid(keys ...string) bool {
 	return !slices.ContainsFunc(keys, func(key string) bool { return l.failed[key] })
 }
 
@@ -129,7 +129,7 @@ func sameKey(a, b string) bool { return strings.ToLower(a) == strings.ToLower(b)
 func viperKey(key string) string { return strings.ReplaceAll(key, ".", delimiter) }
 
 // known looks for keys of the file that no setting has.
-func (l *loader) known(doc map[string]any) {
+func (l *loader) findUnknownKeys(doc map[string]any) {
 	members := map[string][]string{} // of objects; those of "" are the top keys
 	for _, s := range l.rows {
 		object, member, nested := strings.Cut(s.key, ".")
@@ -140,22 +140,22 @@ func (l *loader) known(doc map[string]any) {
 		}
 		members[object] = append(members[object], member)
 	}
-	l.knownIn(doc, "", members[""])
+	l.findUnknownIn(doc, "", members[""])
 	for _, object := range slices.Sorted(maps.Keys(members)) {
 		for _, key := range sortedKeys(doc) {
 			if object == "" || !sameKey(key, object) {
 				continue
 			}
 			if inner, ok := doc[key].(map[string]any); ok {
-				l.knownIn(inner, object+".", members[object])
+				l.findUnknownIn(inner, object+".", members[object])
 			} else if doc[key] != nil {
-				l.fault(object, "is not an object", "one with "+strings.Join(members[object], " and "))
+				l.reject(object, "is not an object", "one with "+strings.Join(members[object], " and "))
 			}
 		}
 	}
 }
 
-func (l *loader) knownIn(doc map[string]any, prefix string, known []string) {
+func (l *loader) findUnknownIn(doc map[string]any, prefix string, known []string) {
 	for _, key := range sortedKeys(doc) {
 		if !slices.ContainsFunc(known, func(k string) bool { return sameKey(k, key) }) {
 			l.unknown("key", prefix, key, known)
@@ -211,9 +211,9 @@ func (l *loader) read() {
 			l.warn(l.label(s.key), s.doc)
 			continue
 		}
-		before := len(l.faults)
-		s.value.read(raw, place{key: l.label(s.key), env: env, faults: &l.faults})
-		l.failed[s.key] = len(l.faults) > before
+		before := len(l.errs)
+		s.value.read(raw, position{key: l.label(s.key), env: env, errs: &l.errs})
+		l.failed[s.key] = len(l.errs) > before
 	}
-	l.cfg.derive(&l.faults)
+	l.cfg.derive(&l.errs)
 }

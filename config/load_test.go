@@ -85,7 +85,7 @@ func TestDefaults(t *testing.T) {
 		{"srvScope", c.SRVScope, SRVScopeLabels},
 		{"minVisibility", c.MinVisibility, "framework"},
 		{"publishStates", c.PublishStates, []string{"TASK_RUNNING"}},
-		{"viewDomains", c.ViewDomains, []string{"dcos.thisdcos.directory"}},
+		{"viewDomains", c.AddressDomains, []string{"dcos.thisdcos.directory"}},
 		{"recursionAllow", len(c.RecursionAllow), 8},
 		{"stateSource", c.StateSource, StateAuto},
 		{"unhealthy", c.Unhealthy, UnhealthyExclude},
@@ -109,9 +109,9 @@ func TestDefaultsAreFaultless(t *testing.T) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
 	}
 	for _, s := range c.settings() {
-		var faults Faults
+		var faults Errors
 		if s.def != nil {
-			s.value.read(s.def, place{key: s.key, faults: &faults})
+			s.value.read(s.def, position{key: s.key, errs: &faults})
 		}
 		if len(faults) > 0 {
 			t.Error(faults)
@@ -138,7 +138,7 @@ func TestValues(t *testing.T) {
 		{"an alias does not hide domain", `"domain": "mesos.thisdcos.directory"`, func(c *Config) any { return len(c.Aliases) }, 1},
 		{"nor views", `"viewDomains": ["thisdcos.global"]`, func(c *Config) any { return toJSON(c.Aliases) }, `{"mesos.thisdcos.directory":"mesos"}`},
 		{"nor what is asked elsewhere", `"zoneResolvers": {"thisdcos.directory": ["10.0.0.1"]}`,
-			func(c *Config) any { return toJSON([]any{len(c.ViewDomains), c.Aliases}) }, `[0,{"thisdcos.global":"thisdcos.directory"}]`},
+			func(c *Config) any { return toJSON([]any{len(c.AddressDomains), c.Aliases}) }, `[0,{"thisdcos.global":"thisdcos.directory"}]`},
 		{"staticZones are beside the file", `"staticZones": ["a.zone", "sub/b.zone", "/etc/c.zone"]`, func(c *Config) any {
 			dir := filepath.Dir(c.File)
 			return toJSON([]any{c.StaticZones[0] == filepath.Join(dir, "a.zone"), c.StaticZones[1] == filepath.Join(dir, "sub/b.zone"), c.StaticZones[2]})

@@ -17,35 +17,35 @@ const (
 // domainName is a DNS name of letters, digits and hyphens, and of underscores
 // where they are allowed: zones and hosts of other people may have them.
 func domainName(limit int, underscore bool) parser[string] {
-	return func(raw any, at place) (string, bool) {
+	return func(raw any, at position) (string, bool) {
 		s, ok := text(raw, at)
 		if !ok {
 			return "", false
 		}
 		name, problem := normalName(s, limit, underscore)
 		if problem != "" {
-			return "", at.fault(raw, "is not a domain name: "+problem, "for example mesos or dcos.example.com")
+			return "", at.reject(raw, "is not a domain name: "+problem, "for example mesos or dcos.example.com")
 		}
 		return name, true
 	}
 }
 
 // absoluteName is the name of the primary server in the SOA record.
-func absoluteName(raw any, at place) (string, bool) {
+func absoluteName(raw any, at position) (string, bool) {
 	name, ok := domainName(maxName, true)(raw, at)
 	return name + ".", ok
 }
 
 // mailboxName is the mailbox of the SOA record: RFC 1035 section 8 puts a dot
 // where the @ was.
-func mailboxName(raw any, at place) (string, bool) {
+func mailboxName(raw any, at position) (string, bool) {
 	s, ok := text(raw, at)
 	if !ok {
 		return "", false
 	}
 	name, problem := normalName(strings.ReplaceAll(s, "@", "."), maxName, true)
 	if problem != "" {
-		return "", at.fault(raw, "is not a mailbox: "+problem, "for example root.ns1.mesos")
+		return "", at.reject(raw, "is not a mailbox: "+problem, "for example root.ns1.mesos")
 	}
 	return name + ".", true
 }

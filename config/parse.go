@@ -13,47 +13,47 @@ import (
 
 // parser makes a typed value of what a file or a variable holds. It notes what
 // is wrong at the place given and returns false then.
-type parser[T any] func(raw any, at place) (T, bool)
+type parser[T any] func(raw any, at position) (T, bool)
 
 // kind is a parser bound to the field that it fills.
-type kind interface {
-	read(raw any, at place)
+type field interface {
+	read(raw any, at position)
 	show() any // for json.Marshal, in the shape in which a file would hold it
 
 	// The other is of the same setting.
-	equal(other kind) bool
-	take(other kind)
+	equal(other field) bool
+	take(other field)
 }
 
-type bound[T any] struct {
+type boundField[T any] struct {
 	field *T
 	parse parser[T]
 	print func(T) any
 }
 
-func (b bound[T]) read(raw any, at place) {
+func (b boundField[T]) read(raw any, at position) {
 	if v, ok := b.parse(raw, at); ok {
 		*b.field = v
 	}
 }
 
-func (b bound[T]) show() any { return b.print(*b.field) }
+func (b boundField[T]) show() any { return b.print(*b.field) }
 
-func (b bound[T]) equal(other kind) bool {
-	return reflect.DeepEqual(*b.field, *other.(bound[T]).field)
+func (b boundField[T]) equal(other field) bool {
+	return reflect.DeepEqual(*b.field, *other.(boundField[T]).field)
 }
 
-func (b bound[T]) take(other kind) { *b.field = *other.(bound[T]).field }
+func (b boundField[T]) take(other field) { *b.field = *other.(boundField[T]).field }
 
 // to binds a parser to a field.
-func to[T any](field *T, parse parser[T]) kind {
-	return bound[T]{field, parse, func(v T) any { return v }}
+func bind[T any](field *T, parse parser[T]) field {
+	return boundField[T]{field, parse, func(v T) any { return v }}
 }
 
 // toListField binds a parser to a field that holds a list, of which none is shown as
 // an empty one.
-func toListField[T any](field *[]T, parse parser[[]T]) kind {
-	return bound[[]T]{field, parse, func(list []T) any {
+func bindList[T any](field *[]T, parse parser[[]T]) field {
+	return boundField[[]T]{field, parse, func(list []T) any {
 		if list == nil {
 			return []T{}
 		}
@@ -62,34 +62,34 @@ func toListField[T any](field *[]T, parse parser[[]T]) kind {
 }
 
 // seconds is a length of time: a whole number of seconds in a file.
-func seconds(field *time.Duration, lowest int64) kind {
-	parse := func(raw any, at place) (time.Duration, bool) {
-		n, ok := whole[int64](lowest, math.MaxInt32)(raw, at)
+func seconds(field *time.Duration, lowest int64) field {
+	parse := func(raw any, at position) (time.Duration, bool) {
+		n, ok := integer[int64](lowest, math.MaxInt32)(raw, at)
 		return time.Duration(n) * time.Second, ok
 	}
-	return bound[time.Duration]{field, parse, func(d time.Duration) any { return int64(d / time.Second) }}
+	return boundField[time.Duration]{field, parse, func(d time.Duration) any { return int64(d / time.Second) }}
 }
 
-func text(raw any, at place) (string, bool) {
+func text(raw any, at position) (string, bool) {
 	s, ok := raw.(string)
 	if !ok {
-		return "", at.fault(raw, "is not a text", "a text in quotes")
+		return "", at.reject(raw, "is not a text", "a text in quotes")
 	}
 	return strings.TrimSpace(s), true
 }
 
 // secret takes the text as it is: blanks may belong to it.
-func secret(raw any, at place) (Secret, bool) {
+func secret(raw any, at position) (Secret, bool) {
 	s, ok := raw.(string)
 	if !ok {
 		at.secret = true
-		return "", at.fault(raw, "is not a text", "a text in quotes")
+		return "", at.reject(raw, "is not a text", "a text in quotes")
 	}
 	return Secret(s), true
 }
 
 // boolean takes the words that people use in variables and YAML as well.
-func boolean(raw any, at place) (bool, bool) {
+func boolean(raw any, at position) (bool, bool) {
 	switch v := raw.(type) {
 	case bool:
 		return v, true
@@ -101,20 +101,20 @@ func boolean(raw any, at place) (bool, bool) {
 			return false, true
 		}
 	}
-	return false, at.fault(raw, "is neither true nor false", "true or false")
+	return false, at.reject(raw, "is neither true nor false", "true or false")
 }
 
 // whole is a whole number within bounds. Numbers in quotes are taken too:
 // templates that write these files often quote everything.
-func whole[T ~int | ~int64 | ~uint16 | ~uint32](lowest, highest int64) parser[T] {
+func integer[T ~int | ~int64 | ~uint16 | ~uint32](lowest, highest int64) parser[T] {
 	want := fmt.Sprintf("a whole number from %d to %d", lowest, highest)
-	return func(raw any, at place) (T, bool) {
+	return func(raw any, at position) (T, bool) {
 		n, problem := toInt(raw)
 		if problem == "" && (n < lowest || n > highest) {
 			problem = "is out of range"
 		}
 		if problem != "" {
-			return 0, at.fault(raw, problem, want)
+			return 0, at.reject(raw, problem, want)
 		}
 		return T(n), true
 	}
@@ -154,13 +154,13 @@ func toInt(raw any) (n int64, problem string) {
 }
 
 // choice is one of a few words, in any case.
-func choice[T ~string](values ...T) parser[T] {
+func oneOf[T ~string](values ...T) parser[T] {
 	quoted := make([]string, len(values))
 	for i, v := range values {
 		quoted[i] = strconv.Quote(string(v))
 	}
 	want := "one of " + strings.Join(quoted, ", ")
-	return func(raw any, at place) (T, bool) {
+	return func(raw any, at position) (T, bool) {
 		s, ok := text(raw, at)
 		if !ok {
 			return "", false
@@ -168,13 +168,13 @@ func choice[T ~string](values ...T) parser[T] {
 		if i := slices.Index(values, T(strings.ToLower(s))); i >= 0 {
 			return values[i], true
 		}
-		return "", at.fault(raw, "is not known", want)
+		return "", at.reject(raw, "is not known", want)
 	}
 }
 
 // authentication is a choice in which "none" and "" are the same.
-func authentication(raw any, at place) (Authentication, bool) {
-	a, ok := choice(AuthNone, "none", AuthBasic, AuthIAM)(raw, at)
+func authentication(raw any, at position) (Authentication, bool) {
+	a, ok := oneOf(AuthNone, "none", AuthBasic, AuthIAM)(raw, at)
 	if a == "none" {
 		a = AuthNone
 	}
@@ -184,22 +184,22 @@ func authentication(raw any, at place) (Authentication, bool) {
 // listOf is a list of what parse takes. All faulty items are reported, and the
 // ones that were given before.
 func listOf[T comparable](parse parser[T], example string) parser[[]T] {
-	return func(raw any, at place) ([]T, bool) {
+	return func(raw any, at position) ([]T, bool) {
 		items, ok := toList(raw, at.env)
 		if !ok {
-			return nil, at.fault(raw, "is not a list", "for example "+example)
+			return nil, at.reject(raw, "is not a list", "for example "+example)
 		}
 		var list []T
-		before := len(*at.faults)
+		before := len(*at.errs)
 		for i, item := range items {
 			v, ok := parse(item, at.item(i))
 			if ok && slices.Contains(list, v) {
-				at.item(i).fault(item, "is given twice", "each once")
+				at.item(i).reject(item, "is given twice", "each once")
 			} else if ok {
 				list = append(list, v)
 			}
 		}
-		return list, len(*at.faults) == before
+		return list, len(*at.errs) == before
 	}
 }
 
@@ -222,24 +222,24 @@ func toList(raw any, env bool) ([]any, bool) {
 
 // mapOf is a map from domain names to what parse takes.
 func mapOf[T any](parse parser[T], example string) parser[map[string]T] {
-	return func(raw any, at place) (map[string]T, bool) {
+	return func(raw any, at position) (map[string]T, bool) {
 		members, ok := toMap(raw, at.env)
 		if !ok {
-			return nil, at.fault(raw, "is not a map", "for example "+example)
+			return nil, at.reject(raw, "is not a map", "for example "+example)
 		}
 		at.env = false // a variable holds JSON: its lists are lists
 		result := make(map[string]T, len(members))
-		before := len(*at.faults)
+		before := len(*at.errs)
 		for _, key := range sortedKeys(members) {
 			name, nameOK := domainName(maxName, true)(key, at.member(key))
 			v, ok := parse(members[key], at.member(key))
 			if _, twice := result[name]; nameOK && twice {
-				at.member(key).fault(nil, "is given twice", "each name once")
+				at.member(key).reject(nil, "is given twice", "each name once")
 			} else if ok && nameOK {
 				result[name] = v
 			}
 		}
-		return result, len(*at.faults) == before
+		return result, len(*at.errs) == before
 	}
 }
 

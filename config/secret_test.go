@@ -30,7 +30,7 @@ func printed(c *Config, warnings []Warning, err error) string {
 			fmt.Fprintf(&b, "%s %v\n", text, err)
 		}
 	}
-	var faults Faults
+	var faults Errors
 	if errors.As(err, &faults) {
 		for _, f := range faults {
 			fmt.Fprintf(&b, "%v %+v %#v\n", f, f, f)

@@ -10,7 +10,7 @@ import (
 
 // TLS returns how to speak TLS with the masters: CACertFile, CertFile and
 // KeyFile, read anew. Without CACertFile the CAs of the system count. The
-// error is a Faults.
+// error is an Errors.
 func (c *Config) TLS() (*tls.Config, error) {
 	conf, faults := c.tls()
 	if len(faults) > 0 {
@@ -19,8 +19,8 @@ func (c *Config) TLS() (*tls.Config, error) {
 	return conf, nil
 }
 
-func (c *Config) tls() (*tls.Config, Faults) {
-	var faults Faults
+func (c *Config) tls() (*tls.Config, Errors) {
+	var faults Errors
 	conf := &tls.Config{MinVersion: tls.VersionTLS12}
 	read := func(key, file string) []byte {
 		pem, err := os.ReadFile(file)
@@ -29,7 +29,7 @@ func (c *Config) tls() (*tls.Config, Faults) {
 			if errors.As(err, &e) {
 				err = e.Err
 			}
-			place{key: key, faults: &faults}.fault(file, "cannot be read: "+err.Error(), "a PEM file")
+			position{key: key, errs: &faults}.reject(file, "cannot be read: "+err.Error(), "a PEM file")
 		}
 		return pem
 	}
@@ -38,16 +38,16 @@ func (c *Config) tls() (*tls.Config, Faults) {
 		if pem := read("CACertFile", c.CACertFile); len(faults) == 0 {
 			conf.RootCAs = x509.NewCertPool()
 			if !conf.RootCAs.AppendCertsFromPEM(pem) {
-				place{key: "CACertFile", faults: &faults}.fault(c.CACertFile, "holds no certificate", "a PEM file of certificates")
+				position{key: "CACertFile", errs: &faults}.reject(c.CACertFile, "holds no certificate", "a PEM file of certificates")
 			}
 		}
 	}
 	switch {
 	case c.CertFile == "" && c.KeyFile == "":
 	case c.CertFile == "":
-		faults = append(faults, Fault{Key: "CertFile", Problem: "is missing while KeyFile is given", Want: "both or none"})
+		faults = append(faults, Error{Key: "CertFile", Problem: "is missing while KeyFile is given", Want: "both or none"})
 	case c.KeyFile == "":
-		faults = append(faults, Fault{Key: "KeyFile", Problem: "is missing while CertFile is given", Want: "both or none"})
+		faults = append(faults, Error{Key: "KeyFile", Problem: "is missing while CertFile is given", Want: "both or none"})
 	default:
 		before := len(faults)
 		cert, key := read("CertFile", c.CertFile), read("KeyFile", c.KeyFile)
@@ -56,7 +56,7 @@ func (c *Config) tls() (*tls.Config, Faults) {
 		}
 		pair, err := tls.X509KeyPair(cert, key)
 		if err != nil {
-			place{key: "CertFile", faults: &faults}.fault(c.CertFile, "does not go with KeyFile: "+err.Error(), "a certificate and its key, both PEM")
+			position{key: "CertFile", errs: &faults}.reject(c.CertFile, "does not go with KeyFile: "+err.Error(), "a certificate and its key, both PEM")
 			break
 		}
 		conf.Certificates = []tls.Certificate{pair}

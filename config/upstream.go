@@ -44,7 +44,7 @@ func (u Upstream) short() string {
 
 // upstream is an item of resolvers: an address, with a port or without, and
 // with how to reach it safely.
-func upstream(raw any, at place) (u Upstream, ok bool) {
+func upstream(raw any, at position) (u Upstream, ok bool) {
 	s, ok := text(raw, at)
 	if !ok {
 		return u, false
@@ -57,7 +57,7 @@ func upstream(raw any, at place) (u Upstream, ok bool) {
 		if i := strings.LastIndexByte(rest, '@'); i >= 0 {
 			name, problem := normalName(rest[:i], maxName, true)
 			if problem != "" {
-				return u, at.fault(raw, "names its server by what is no host name: "+problem, example)
+				return u, at.reject(raw, "names its server by what is no host name: "+problem, example)
 			}
 			u.Name, rest = name, rest[i+1:]
 		}
@@ -68,7 +68,7 @@ func upstream(raw any, at place) (u Upstream, ok bool) {
 		ap, err = netip.ParseAddrPort(rest)
 	}
 	if err != nil || ap.Port() == 0 {
-		return u, at.fault(raw, "is neither an IP address nor IP:port", example)
+		return u, at.reject(raw, "is neither an IP address nor IP:port", example)
 	}
 	u.AddrPort, u.TLS = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), isTLS
 	return u, true

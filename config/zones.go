@@ -13,7 +13,7 @@ import (
 // defaultViewDomains is that of DC/OS, unless the user has it asked elsewhere.
 func (c *Config) defaultViewDomains() any {
 	const domain = "dcos.thisdcos.directory"
-	if c.elsewhere(domain) {
+	if c.hasZoneResolver(domain) {
 		return []any{}
 	}
 	return []any{domain}
@@ -24,13 +24,13 @@ func (c *Config) defaultViewDomains() any {
 func (c *Config) defaultAliases() any {
 	aliases := map[string]any{"mesos.thisdcos.directory": c.Domain, "thisdcos.global": "thisdcos.directory"}
 	maps.DeleteFunc(aliases, func(name string, _ any) bool {
-		return within(c.Domain, name) || slices.Contains(c.ViewDomains, name) || c.elsewhere(name)
+		return within(c.Domain, name) || slices.Contains(c.AddressDomains, name) || c.hasZoneResolver(name)
 	})
 	return aliases
 }
 
 // elsewhere tells that zoneResolvers has servers for a name.
-func (c *Config) elsewhere(name string) bool {
+func (c *Config) hasZoneResolver(name string) bool {
 	for zone := range c.ZoneResolvers {
 		if within(name, zone) {
 			return true
@@ -41,13 +41,13 @@ func (c *Config) elsewhere(name string) bool {
 
 // besideFile is the path of a file, which is relative to the folder that the
 // file of settings is in.
-func (c *Config) besideFile(raw any, at place) (string, bool) {
+func (c *Config) besideConfigFile(raw any, at position) (string, bool) {
 	path, ok := text(raw, at)
 	if !ok {
 		return "", false
 	}
 	if path == "" {
-		return "", at.fault(raw, "is no path", `for example "external.zone"`)
+		return "", at.reject(raw, "is no path", `for example "external.zone"`)
 	}
 	if !filepath.IsAbs(path) && c.File != "" {
 		path = filepath.Join(filepath.Dir(c.File), path)
@@ -57,12 +57,12 @@ func (c *Config) besideFile(raw any, at place) (string, bool) {
 
 // ours is the setting that makes a name ours, and the zone that it is in; "" for
 // a name that is not.
-func (l *loader) ours(name string) (key, zone string) {
+func (l *loader) ownZone(name string) (key, zone string) {
 	if within(name, l.cfg.Domain) {
 		return "domain", l.cfg.Domain
 	}
-	if l.sound("viewDomains") {
-		for _, zone := range l.cfg.ViewDomains {
+	if l.valid("viewDomains") {
+		for _, zone := range l.cfg.AddressDomains {
 			if within(name, zone) {
 				return "viewDomains", zone
 			}
@@ -73,21 +73,21 @@ func (l *loader) ours(name string) (key, zone string) {
 
 func (l *loader) checkZones() {
 	zones := slices.Sorted(maps.Keys(l.cfg.ZoneResolvers))
-	at := place{key: "zoneResolvers", faults: &l.faults}
+	at := position{key: "zoneResolvers", errs: &l.errs}
 	for _, zone := range zones {
 		meant := zone
-		if end, ok := followAliases(l.cfg.Aliases, zone); ok && l.sound("aliases") {
+		if end, ok := followAliases(l.cfg.Aliases, zone); ok && l.valid("aliases") {
 			meant = end
 		}
-		if key, ours := l.ours(meant); key != "" {
+		if key, ours := l.ownZone(meant); key != "" {
 			problem := "is within " + key + ", which is answered here"
 			if meant != zone {
 				problem = "is " + meant + " by aliases, which is answered here"
 			}
-			at.member(zone).fault(nil, problem, "a zone outside "+ours)
+			at.member(zone).reject(nil, problem, "a zone outside "+ours)
 		}
 		if len(l.cfg.ZoneResolvers[zone]) == 0 {
-			at.member(zone).fault(nil, "names no server", `for example ["10.0.0.1"]`)
+			at.member(zone).reject(nil, "names no server", `for example ["10.0.0.1"]`)
 		}
 	}
 }
@@ -95,18 +95,18 @@ func (l *loader) checkZones() {
 // checkAliases makes sure that following aliases comes to an end.
 func (l *loader) checkAliases() {
 	aliases := l.cfg.Aliases
-	at := place{key: "aliases", faults: &l.faults}
+	at := position{key: "aliases", errs: &l.errs}
 	for _, alias := range slices.Sorted(maps.Keys(aliases)) {
-		if within(l.cfg.Domain, alias) && l.sound("domain") {
-			at.member(alias).fault(nil, "hides domain", "an alias that "+l.cfg.Domain+" is not within")
+		if within(l.cfg.Domain, alias) && l.valid("domain") {
+			at.member(alias).reject(nil, "hides domain", "an alias that "+l.cfg.Domain+" is not within")
 			continue
 		}
-		if slices.Contains(l.cfg.ViewDomains, alias) && l.sound("viewDomains") {
-			at.member(alias).fault(nil, "is one of viewDomains", "a name that has no names of its own")
+		if slices.Contains(l.cfg.AddressDomains, alias) && l.valid("viewDomains") {
+			at.member(alias).reject(nil, "is one of viewDomains", "a name that has no names of its own")
 			continue
 		}
 		if _, ok := followAliases(aliases, alias); !ok {
-			at.member(alias).fault(nil, "leads back to an alias for ever", "a name that is no alias in the end")
+			at.member(alias).reject(nil, "leads back to an alias for ever", "a name that is no alias in the end")
 		}
 	}
 }

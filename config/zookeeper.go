@@ -46,7 +46,7 @@ func (z ZooKeeper) MarshalText() ([]byte, error) { return []byte(z.String()), ni
 
 // zkAddress parses zk. Its faults never echo what was written: where the text
 // is malformed, nobody can say which part of it is the password.
-func zkAddress(raw any, at place) (ZooKeeper, bool) {
+func zkAddress(raw any, at position) (ZooKeeper, bool) {
 	at.secret = true
 	s, ok := text(raw, at)
 	if !ok || s == "" {
@@ -55,30 +55,30 @@ func zkAddress(raw any, at place) (ZooKeeper, bool) {
 	const want = "for example zk://10.0.0.1:2181,10.0.0.2:2181/mesos"
 	rest, ok := strings.CutPrefix(s, "zk://")
 	if !ok {
-		return ZooKeeper{}, at.fault(raw, "does not begin with zk://", want)
+		return ZooKeeper{}, at.reject(raw, "does not begin with zk://", want)
 	}
 	var z ZooKeeper
 	// The last @ ends the credentials, for a password may hold one.
 	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
 		user, password, ok := strings.Cut(rest[:i], ":")
 		if !ok {
-			return ZooKeeper{}, at.fault(raw, "has credentials that are not user:password", want)
+			return ZooKeeper{}, at.reject(raw, "has credentials that are not user:password", want)
 		}
 		z.User, z.Password, rest = user, Secret(password), rest[i+1:]
 	}
 	hosts, path, _ := strings.Cut(rest, "/")
 	if z.Path = "/" + strings.Trim(path, "/"); z.Path == "/" {
-		return ZooKeeper{}, at.fault(raw, "names no path", want)
+		return ZooKeeper{}, at.reject(raw, "names no path", want)
 	}
 	for part := range strings.SplitSeq(z.Path[1:], "/") {
 		if part == "" || part == "." || part == ".." || strings.ContainsFunc(part, unicode.IsControl) {
-			return ZooKeeper{}, at.fault(raw, "names a path that ZooKeeper does not allow", want)
+			return ZooKeeper{}, at.reject(raw, "names a path that ZooKeeper does not allow", want)
 		}
 	}
 	for host := range strings.SplitSeq(hosts, ",") {
 		server, problem := parseHostPort(strings.TrimSpace(host), zkPort)
 		if problem != "" {
-			return ZooKeeper{}, at.fault(raw, "names a server that is not host:port", want)
+			return ZooKeeper{}, at.reject(raw, "names a server that is not host:port", want)
 		}
 		z.Servers = append(z.Servers, server)
 	}

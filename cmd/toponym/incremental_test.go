@@ -193,7 +193,7 @@ func TestIncrementalEqualsRebuilt(t *testing.T) {
 	for name, change := range map[string]func(*config.Config){
 		"default": func(*config.Config) {},
 		"reverse": func(c *config.Config) {
-			c.ReverseDNSOn, c.ViewDomains = true, []string{"mesos", "dcos.thisdcos.directory"}
+			c.ReverseDNSOn, c.AddressDomains = true, []string{"mesos", "dcos.thisdcos.directory"}
 		},
 		"compat": func(c *config.Config) {
 			c.SRVScope, c.Unhealthy, c.IPSources = config.SRVScopeCompat, config.UnhealthyInclude, []string{"netinfo", "docker", "host"}

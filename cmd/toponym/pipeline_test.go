@@ -122,7 +122,7 @@ func TestReverseOriginsFollowTheSetting(t *testing.T) {
 // Views have their TTL also where they lie in the domain.
 func TestOriginsOfViews(t *testing.T) {
 	c := config.Defaults()
-	c.ViewDomains = append(c.ViewDomains, "mesos")
+	c.AddressDomains = append(c.AddressDomains, "mesos")
 	r, o, err := recordsAndZone(c)
 	if err != nil {
 		t.Fatal(err)

@@ -113,7 +113,7 @@ func recordsOptions(c *config.Config) (records.Options, error) {
 		}
 		o.IPSources = append(o.IPSources, s)
 	}
-	for _, d := range c.ViewDomains {
+	for _, d := range c.AddressDomains {
 		n, err := records.ParseName(d)
 		if err != nil {
 			return o, fmt.Errorf("viewDomains: %q: %w", d, err)
@@ -174,13 +174,13 @@ func zoneOptions(c *config.Config, r records.Options) (zone.Options, error) {
 		Expire:  c.SOA.Expire,
 		Minimum: c.SOA.MinTTL,
 	}
-	for _, text := range c.ViewDomains {
+	for _, text := range c.AddressDomains {
 		name, err := records.ParseName(text)
 		if err != nil {
 			return o, fmt.Errorf("viewDomains: %q: %w", text, err)
 		}
 		if name != r.Domain {
-			o.Origins = append(o.Origins, zone.Origin{Name: name, TTL: c.ViewTTL})
+			o.Origins = append(o.Origins, zone.Origin{Name: name, TTL: c.AddressTTL})
 			continue
 		}
 		// The domain keeps its TTL, and each view has its own.
@@ -189,7 +189,7 @@ func zoneOptions(c *config.Config, r records.Options) (zone.Options, error) {
 			if err != nil {
 				return o, fmt.Errorf("viewDomains: %q: %w", text, err)
 			}
-			o.Origins = append(o.Origins, zone.Origin{Name: below, TTL: c.ViewTTL})
+			o.Origins = append(o.Origins, zone.Origin{Name: below, TTL: c.AddressTTL})
 		}
 	}
 	if r.Reverse {

@@ -205,7 +205,7 @@ func (s *server) firstLook(ctx context.Context) {
 	timeout := time.NewTimer(firstLookTimeout)
 	defer timeout.Stop()
 	select {
-	case <-s.zooKeeper.FirstLook():
+	case <-s.zooKeeper.Synced():
 	case <-timeout.C:
 	case <-ctx.Done():
 	}

@@ -9,7 +9,7 @@ import (
 
 // knowledge is what ZooKeeper has told. It stays when ZooKeeper falls silent,
 // and is safe for concurrent use.
-type knowledge struct {
+type electionState struct {
 	settings []Address
 	changed  chan struct{}
 	first    chan struct{}
@@ -23,21 +23,21 @@ type knowledge struct {
 	sorted []Address // of nodes, as Masters gives them
 }
 
-func newKnowledge(masters []Address) knowledge {
-	return knowledge{settings: masters, changed: make(chan struct{}, 1), first: make(chan struct{})}
+func newElectionState(masters []Address) electionState {
+	return electionState{settings: masters, changed: make(chan struct{}, 1), first: make(chan struct{})}
 }
 
 // Changed gives something when another master leads, or others stand for
 // election.
-func (k *knowledge) Changed() <-chan struct{} { return k.changed }
+func (k *electionState) Changed() <-chan struct{} { return k.changed }
 
 // FirstLook is closed when ZooKeeper has been looked at: it has said who leads
 // or that nobody does, or no server gave a session. Before, there may be
 // nobody to ask.
-func (k *knowledge) FirstLook() <-chan struct{} { return k.first }
+func (k *electionState) Synced() <-chan struct{} { return k.first }
 
 // Led notes that a master answered as the leader.
-func (k *knowledge) Led(a Address) {
+func (k *electionState) SetLeading(a Address) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.led = a
@@ -46,7 +46,7 @@ func (k *knowledge) Led(a Address) {
 // Candidates are the elected leader, the master that led last, the others that
 // stand for election, and the masters of the settings. While ZooKeeper is
 // away, the one that led last is likelier to lead than the one elected last.
-func (k *knowledge) Candidates() []Address {
+func (k *electionState) Candidates() []Address {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	c := []Address{k.lead.addr, k.lead.byName}
@@ -79,7 +79,7 @@ func distinct(all []Address) []Address {
 // Masters are those that stand for election, by address: all servers of a
 // cluster number them alike, before and after a restart. As long as none was
 // seen they are those of the settings.
-func (k *knowledge) Masters() []Address {
+func (k *electionState) Masters() []Address {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if len(k.sorted) == 0 {
@@ -90,7 +90,7 @@ func (k *knowledge) Masters() []Address {
 
 // elected takes in who stands for election, lowest sequence first. It gives
 // the leader, if one is in sight, and tells whether it is another one.
-func (k *knowledge) elected(nodes []node) (lead Address, moved bool) {
+func (k *electionState) elected(nodes []node) (lead Address, moved bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.live = true
@@ -125,14 +125,14 @@ func (k *knowledge) elected(nodes []node) (lead Address, moved bool) {
 }
 
 // blind notes that the election is out of sight.
-func (k *knowledge) blind() {
+func (k *electionState) markStale() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.live = false
 }
 
 // looked notes that ZooKeeper has been looked at.
-func (k *knowledge) looked() {
+func (k *electionState) markSynced() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if !k.looks {

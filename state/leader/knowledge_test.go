@@ -6,7 +6,7 @@ import (
 )
 
 func TestMastersAreSortedByAddress(t *testing.T) {
-	k := newKnowledge([]Address{addr("10.9.9.9:5050"), addr("10.9.9.8:5050")})
+	k := newElectionState([]Address{addr("10.9.9.9:5050"), addr("10.9.9.8:5050")})
 	if got := k.Masters(); !slices.Equal(got, []Address{addr("10.9.9.9:5050"), addr("10.9.9.8:5050")}) {
 		t.Errorf("before any was seen: %v", got)
 	}
@@ -46,13 +46,13 @@ func TestOrderOfCandidates(t *testing.T) {
 		{"ZooKeeper is away", m1, true, []Address{m1, lead.byName, m2, set}},
 	}
 	for _, tt := range tests {
-		k := newKnowledge([]Address{set, m2})
+		k := newElectionState([]Address{set, m2})
 		k.elected([]node{lead, next})
 		if tt.led != (Address{}) {
-			k.Led(tt.led)
+			k.SetLeading(tt.led)
 		}
 		if tt.blind {
-			k.blind()
+			k.markStale()
 		}
 		if got := k.Candidates(); !slices.Equal(got, tt.want) {
 			t.Errorf("%s: %v, want %v", tt.what, got, tt.want)

@@ -50,7 +50,7 @@ type Detector interface {
 	// as they do.
 	Masters() []Address
 	// Led notes that a master answered as the leader.
-	Led(Address)
+	SetLeading(Address)
 	// Changed gives something when another master leads, or Masters are others,
 	// as far as can be seen from outside of the masters: then it is time to ask
 	// Candidates. It may be nil.

@@ -64,7 +64,7 @@ func TestCandidates(t *testing.T) {
 		masters := []Address{a, b, c}
 		s := NewStatic(masters)
 		for _, l := range tt.led {
-			s.Led(l)
+			s.SetLeading(l)
 		}
 		if got := s.Candidates(); !slices.Equal(got, tt.want) {
 			t.Errorf("%s: %v, want %v", tt.what, got, tt.want)

@@ -15,7 +15,7 @@ type reporter struct {
 	timeout time.Duration
 
 	mu      sync.Mutex
-	state   sight
+	state   phase
 	since   time.Time
 	why     string // nothing is in sight
 	bad     string // name of the last node that could not be read
@@ -26,10 +26,10 @@ type reporter struct {
 }
 
 // sight is what can be seen of the election, in the order of Statuses.
-type sight int
+type phase int
 
 const (
-	starting sight = iota
+	starting phase = iota
 	leaderSeen
 	nobodyLeads
 	pathMissing
@@ -53,7 +53,7 @@ func (r *reporter) stop() {
 }
 
 // turn goes to another state of things and tells whether it is one.
-func (r *reporter) turn(to sight, why string) bool {
+func (r *reporter) turn(to phase, why string) bool {
 	from := r.state
 	r.state, r.why = to, why
 	now := time.Now()

@@ -28,7 +28,7 @@ func (s *Static) Candidates() []Address {
 }
 
 // Led notes that a master answered as the leader.
-func (s *Static) Led(a Address) { s.last = a }
+func (s *Static) SetLeading(a Address) { s.last = a }
 
 // Changed is never: a list does not see who leads.
 func (s *Static) Changed() <-chan struct{} { return nil }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"toponym/internal/backoff"
 )
 
 // ZooKeeperOptions say where the masters elect their leader.
@@ -28,7 +30,7 @@ type ZooKeeperOptions struct {
 type ZooKeeper struct {
 	o    ZooKeeperOptions
 	dial func(ctx context.Context, network, address string) (net.Conn, error)
-	knowledge
+	electionState
 	report reporter
 }
 
@@ -51,10 +53,10 @@ const (
 // NewZooKeeper returns a detector. It does nothing before Run.
 func NewZooKeeper(o ZooKeeperOptions) *ZooKeeper {
 	return &ZooKeeper{
-		o:         o,
-		dial:      new(net.Dialer).DialContext,
-		knowledge: newKnowledge(o.Masters),
-		report:    newReporter(o.Log, o.Path, o.Timeout),
+		o:             o,
+		dial:          new(net.Dialer).DialContext,
+		electionState: newElectionState(o.Masters),
+		report:        newReporter(o.Log, o.Path, o.Timeout),
 	}
 }
 
@@ -73,7 +75,7 @@ func (z *ZooKeeper) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			break
 		}
-		z.knowledge.blind()
+		z.electionState.markStale()
 		z.o.Log.Debugf("ZooKeeper at %s: %v", server, err)
 		if good {
 			// It took a while to end, so this does not turn in circles.
@@ -86,10 +88,10 @@ func (z *ZooKeeper) Run(ctx context.Context) error {
 			continue
 		}
 		z.report.away(z.join(reasons))
-		z.knowledge.looked()
+		z.electionState.markSynced()
 		select {
 		case <-ctx.Done():
-		case <-time.After(Backoff(failures/len(servers)-1, firstBackoff, maxBackoff)):
+		case <-time.After(backoff.Delay(failures/len(servers)-1, firstBackoff, maxBackoff)):
 		}
 	}
 	return nil

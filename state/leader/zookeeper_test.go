@@ -17,7 +17,7 @@ func TestLowestSequenceLeads(t *testing.T) {
 func TestANewLeaderIsFollowedAtOnce(t *testing.T) {
 	bubble(t, elected(), ZooKeeperOptions{}, func(r *running) {
 		r.wantChanged(true)
-		r.Led(m3)
+		r.SetLeading(m3)
 		begin := time.Now()
 		r.zk.remove("/mesos/json.info_0000000007")
 		r.settle()

@@ -23,7 +23,7 @@ func TestAllServersAway(t *testing.T) {
 		r.wantMasters(m1, m2, m3)
 		r.wantChanged(false)
 		// Who answered last is likelier to lead than who was elected last.
-		r.Led(m2)
+		r.SetLeading(m2)
 		r.wantCandidates(m2, m3, m1)
 		if n := e.count(zk1); n > 150 {
 			t.Errorf("asked %d times in five minutes", n)
@@ -44,7 +44,7 @@ func TestAwayFromTheBeginning(t *testing.T) {
 	bubble(t, e, o, func(r *running) {
 		r.wantCandidates(m1)
 		select {
-		case <-r.FirstLook():
+		case <-r.Synced():
 		default:
 			t.Error("nobody would be asked")
 		}

@@ -78,7 +78,7 @@ func (n *node) decode(data []byte) error {
 	}
 	n.addr = addr
 	for _, host := range []string{info.Address.Hostname, info.Hostname} {
-		if a := (Address{Host: host, Port: addr.Port}); a != addr && HostName(host) {
+		if a := (Address{Host: host, Port: addr.Port}); a != addr && IsHostName(host) {
 			n.byName = a
 			break
 		}
@@ -111,7 +111,7 @@ func (m *masterInfo) address() (Address, error) {
 		}
 	}
 	for _, h := range []string{m.Address.Hostname, m.Hostname} {
-		if HostName(h) {
+		if IsHostName(h) {
 			return Address{Host: h, Port: port}, nil
 		}
 	}
@@ -121,7 +121,7 @@ func (m *masterInfo) address() (Address, error) {
 // HostName reports whether a text may be the name of a host, so that nothing else
 // is asked of a resolver: neither pages in HTML nor addresses, which are of no use
 // where a name is wanted.
-func HostName(s string) bool {
+func IsHostName(s string) bool {
 	if s == "" || len(s) > 253 {
 		return false
 	}

@@ -71,11 +71,11 @@ func (z *ZooKeeper) follow(ctx context.Context, c *zkConn, server Address) (seen
 		case err != nil:
 			return seen, z.refused(err)
 		default:
-			lead, moved := z.knowledge.elected(nodes)
+			lead, moved := z.electionState.elected(nodes)
 			z.report.elected(server, len(nodes) > 0, lead, moved)
 		}
 		seen = true
-		z.knowledge.looked()
+		z.electionState.markSynced()
 		select {
 		case <-ctx.Done():
 			return seen, ctx.Err()

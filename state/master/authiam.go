@@ -163,7 +163,7 @@ func (t *iam) done(token string, err error) {
 	now := time.Now()
 	if err != nil {
 		t.token, t.lastError = "", err
-		t.notBefore = now.Add(backoff(t.failures, maxBackoff))
+		t.notBefore = now.Add(retryDelay(t.failures, maxBackoff))
 		t.failures++
 		return
 	}

@@ -5,12 +5,12 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"toponym/state/leader"
+	"toponym/internal/backoff"
 )
 
-// backoff is how long to wait after a number of failures.
-func backoff(failures int, interval time.Duration) time.Duration {
-	return leader.Backoff(failures, firstBackoff, min(maxBackoff, interval))
+// retryDelay is how long to wait after a number of failures.
+func retryDelay(failures int, interval time.Duration) time.Duration {
+	return backoff.Delay(failures, firstBackoff, min(maxBackoff, interval))
 }
 
 // retryAfter is for how long masters that are overloaded asked us to wait: the

@@ -34,7 +34,7 @@ func (e *elected) Candidates() []leader.Address {
 	return slices.Clone(e.masters)
 }
 func (e *elected) Masters() []leader.Address { return e.Candidates() }
-func (e *elected) Led(leader.Address)        {}
+func (e *elected) SetLeading(leader.Address) {}
 func (e *elected) Changed() <-chan struct{}  { return e.changed }
 
 // TestElection: a new leader is followed within a second, whether the old one

@@ -70,7 +70,7 @@ func (w *Watcher) followStream(ctx context.Context, s *stream) error {
 	if own, err := leader.ParseAddress(s.who.pid); err == nil {
 		f.lead = own
 	}
-	w.o.Leaders.Led(s.at)
+	w.o.Leaders.SetLeading(s.at)
 	pids := false
 	w.background(func() {
 		defer w.fetcher.work.end()

@@ -65,7 +65,7 @@ func (w *wants) add(addrs *[]netip.Addr, names ...string) {
 			return
 		}
 	}
-	names = slices.DeleteFunc(names, func(n string) bool { return !leader.HostName(n) })
+	names = slices.DeleteFunc(names, func(n string) bool { return !leader.IsHostName(n) })
 	if len(names) > 0 {
 		*w = append(*w, want{addrs, names})
 	}

@@ -44,7 +44,7 @@ func (w *Watcher) pollNow(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err // the look-ups may have been broken off
 		}
-		w.o.Leaders.Led(lead)
+		w.o.Leaders.SetLeading(lead)
 		w.report.read(lead, doc)
 		w.believe(lead, s)
 		w.status.polled(lead, time.Now())

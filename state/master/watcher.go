@@ -139,7 +139,7 @@ func (w *Watcher) Run(ctx context.Context, sink Sink) error {
 				wait, failures = 0, 0 // who failed so often was another one
 				w.tryAgain = time.Time{}
 			} else {
-				wait = max(backoff(failures, w.o.Interval), retryAfter(err))
+				wait = max(retryDelay(failures, w.o.Interval), retryAfter(err))
 				failures++
 			}
 		}
@@ -186,7 +186,7 @@ func (w *Watcher) turn(ctx context.Context, failures *int) (wait time.Duration, 
 		return 0, err
 	}
 	if w.hasStarted(ctx, err) {
-		return backoff(0, w.o.Interval), nil
+		return retryDelay(0, w.o.Interval), nil
 	}
 	// The master answers, so it is the stream that it does not have.
 	w.report.polling(err, w.o.Interval)

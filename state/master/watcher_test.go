@@ -154,7 +154,7 @@ func TestBackoff(t *testing.T) {
 	for _, tt := range tests {
 		least, most := time.Duration(1<<62), time.Duration(0)
 		for range 1000 {
-			d := backoff(tt.failures, tt.interval)
+			d := retryDelay(tt.failures, tt.interval)
 			least, most = min(least, d), max(most, d)
 		}
 		if least < tt.most/2 || most > tt.most {

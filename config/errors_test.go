@@ -10,7 +10,7 @@ import (
 func faultsOf(t *testing.T, name, content string, environ ...string) []string {
 	t.Helper()
 	c, _, err := Load(write(t, name, content), environ)
-	var faults Faults
+	var faults Errors
 	if !errors.As(err, &faults) || c != nil {
 		t.Fatalf("got %v and the error %v, want faults", c, err)
 	}

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// Fault is one thing that is wrong with the settings. No field holds a secret.
-type Fault struct {
+// Error is one thing that is wrong with the settings. No field holds a secret.
+type Error struct {
 	Key     string // the setting as users write it, or its variable: masters[1], TOPONYM_TTL
 	Value   string // what was written, quoted; "" where there is nothing to show
 	Problem string // what is wrong with it
@@ -17,7 +17,7 @@ type Fault struct {
 
 // Error returns one line, such as
 // masters[1]: "10.0.0.1" is not host:port: want for example "10.0.0.1:5050".
-func (f Fault) Error() string {
+func (f Error) Error() string {
 	s := f.Key + ": "
 	if f.Value != "" {
 		s += f.Value + " "
@@ -29,11 +29,11 @@ func (f Fault) Error() string {
 	return s
 }
 
-// Faults are all that is wrong, in the order of the table of settings.
-type Faults []Fault
+// Errors are all that is wrong, in the order of the table of settings.
+type Errors []Error
 
 // Error returns one line for each fault.
-func (fs Faults) Error() string {
+func (fs Errors) Error() string {
 	lines := make([]string, len(fs))
 	for i, f := range fs {
 		lines[i] = f.Error()
@@ -41,8 +41,8 @@ func (fs Faults) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Unwrap lets errors.As find a single Fault.
-func (fs Faults) Unwrap() []error {
+// Unwrap lets errors.As find a single Error.
+func (fs Errors) Unwrap() []error {
 	errs := make([]error, len(fs))
 	for i, f := range fs {
 		errs[i] = f
@@ -61,32 +61,32 @@ type Warning struct {
 func (w Warning) String() string { return w.Key + ": " + w.Text }
 
 // place is where a value stands: what a parser needs to name it in a fault.
-type place struct {
+type position struct {
 	key    string
 	env    bool // an environment variable: lists are comma separated, maps are JSON
 	secret bool // never echo the value
-	faults *Faults
+	errs   *Errors
 }
 
 // fault notes a fault and returns false, so that a parser can end with it.
-func (p place) fault(raw any, problem, want string) bool {
+func (p position) reject(raw any, problem, want string) bool {
 	value := ""
 	if !p.secret {
 		value = quote(raw)
 	}
-	*p.faults = append(*p.faults, Fault{p.key, value, problem, want})
+	*p.errs = append(*p.errs, Error{p.key, value, problem, want})
 	return false
 }
 
 // item is the place of an item of a list.
-func (p place) item(i int) place {
+func (p position) item(i int) position {
 	p.key += "[" + strconv.Itoa(i) + "]"
 	return p
 }
 
 // member is the place of a member of a map. Its name is quoted because names
 // of zones have dots.
-func (p place) member(name string) place {
+func (p position) member(name string) position {
 	p.key += "[" + strconv.Quote(name) + "]"
 	return p
 }

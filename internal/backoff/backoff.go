@@ -1,0 +1,25 @@
+// Package backoff computes how long to wait before the next attempt at
+// something that has failed.
+package backoff
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// Delay returns the wait after that many earlier failures in a row: first,
+// doubled with every failure, at most limit. Between half of it and all of it
+// is chosen at random, so that the servers of a cluster do not all return to a
+// recovered peer at the same moment. Both durations must be positive.
+func Delay(failures int, first, limit time.Duration) time.Duration {
+	d := first
+	for range failures {
+		if d >= limit/2 {
+			d = limit
+			break
+		}
+		d *= 2
+	}
+	d = min(d, limit)
+	return d/2 + rand.N(d/2+1)
+}
