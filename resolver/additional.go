@@ -10,7 +10,7 @@ import (
 
 // additional gives the addresses of the names that an answer leads to, each
 // once, in the order of the answer (RFC 1035, section 3.3.11; RFC 2782).
-func additional(z *zone.Zone, n *zone.Node, qtype uint16, o order, called names) iter.Seq[[]dns.RR] {
+func additional(z *zone.Zone, n *zone.Node, qtype uint16, o order, called aliasNames) iter.Seq[[]dns.RR] {
 	srv := n.SRV
 	if qtype != dns.TypeSRV && qtype != dns.TypeANY {
 		srv = nil

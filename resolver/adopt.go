@@ -19,7 +19,7 @@ func (s *Server) Adopt(udp []*net.UDPConn, tcp []*net.TCPListener) error {
 		return errors.New("no socket for DNS over TCP was handed over")
 	}
 	for _, u := range udp {
-		if err := prepare(u); err != nil {
+		if err := configureUDP(u); err != nil {
 			return err
 		}
 	}
@@ -34,10 +34,10 @@ func (s *Server) Adopt(udp []*net.UDPConn, tcp []*net.TCPListener) error {
 // share gives sockets for that many workers: those that were adopted, and more
 // descriptors of the same ones, as only who opened a socket can open another at
 // the same place.
-func share(adopted []*net.UDPConn, workers int) (sockets []*net.UDPConn, err error) {
+func dupSockets(adopted []*net.UDPConn, workers int) (sockets []*net.UDPConn, err error) {
 	sockets = append(sockets, adopted...)
 	for i := 0; len(sockets) < workers; i++ {
-		again, err := duplicate(adopted[i%len(adopted)])
+		again, err := dupSocket(adopted[i%len(adopted)])
 		if err != nil {
 			return sockets, err
 		}
@@ -46,7 +46,7 @@ func share(adopted []*net.UDPConn, workers int) (sockets []*net.UDPConn, err err
 	return sockets, nil
 }
 
-func duplicate(udp *net.UDPConn) (*net.UDPConn, error) {
+func dupSocket(udp *net.UDPConn) (*net.UDPConn, error) {
 	f, err := udp.File()
 	if err != nil {
 		return nil, err

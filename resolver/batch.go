@@ -21,15 +21,15 @@ import (
 // One goroutine uses it. Pointers in messages lead to its own arrays, so it must
 // not be copied.
 type batch struct {
-	socket  socket
-	raw     syscall.RawConn
-	store   *zone.Store
-	respond respond
-	server  *Server // for what is answered later
-	counts  *counts
+	socket   socket
+	raw      syscall.RawConn
+	store    *zone.Store
+	respond  respond
+	server   *Server // for what is answered later
+	counters *workerCounters
 
-	queries queries
-	replies replies
+	queries queryBatch
+	replies responseBatch
 
 	answered bool          // whether anything was read since serve began
 	errno    syscall.Errno // why reading ended
@@ -43,7 +43,7 @@ type socket interface {
 }
 
 // respond makes the reply to a packet, or says that it follows later.
-type respond func(buf []byte, z *zone.Zone, c client, packet []byte) ([]byte, *late)
+type respond func(buf []byte, z *zone.Zone, c client, packet []byte) ([]byte, *pendingQuery)
 
 // yieldAfter is how many full batches are answered before other goroutines get
 // their turn.
@@ -57,13 +57,13 @@ const yieldAfter = 32
 
 // answerBatches answers what comes to a socket until ctx ends.
 func (s *Server) answerBatches(ctx context.Context, udp *net.UDPConn) {
-	counts := s.tally.worker()
+	counts := s.counters.newWorker()
 	b, err := newBatch(udp, s.store, s.worker(counts).respond)
 	if err != nil {
 		s.log.WithError(err).Error("cannot answer queries over UDP")
 		return
 	}
-	b.server, b.counts = s, counts
+	b.server, b.counters = s, counts
 	pause := backoff{max: time.Second}
 	for {
 		err := b.serve(ctx)
@@ -81,7 +81,7 @@ func newBatch(on socket, store *zone.Store, respond respond) (*batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &batch{socket: on, raw: raw, store: store, respond: respond, counts: newCounts(nil)}
+	b := &batch{socket: on, raw: raw, store: store, respond: respond, counters: newWorkerCounters(nil)}
 	b.queries.init(isWildcard(on.LocalAddr()))
 	b.replies.init()
 	return b, nil
@@ -139,7 +139,7 @@ func (b *batch) drain(ctx context.Context, fd uintptr) (stop bool) {
 // answer replies to the first n queries, all from one version of the zone.
 func (b *batch) answer(fd uintptr, n int) {
 	b.answered = true
-	start := b.counts.begin()
+	start := b.counters.sampleStart()
 	z := b.store.Current()
 	for i := range n {
 		client, ok := b.queries.client(i)
@@ -152,7 +152,7 @@ func (b *batch) answer(fd uintptr, n int) {
 		msg, l := b.respond(b.replies.buffer(), z, client, b.queries.packet(i))
 		if l != nil {
 			if msg == nil {
-				l.way = newWayBatch(b, i)
+				l.replyTo = newBatchResponseWriter(b, i)
 			}
 			b.server.forward.ask(l)
 		}
@@ -162,19 +162,19 @@ func (b *batch) answer(fd uintptr, n int) {
 	}
 	b.queries.reset(n)
 	b.send(fd)
-	b.counts.end(start, n)
+	b.counters.sampleEnd(start, n)
 }
 
 // sendPatience is how long replies may wait for room in the socket's queue. It
 // is for a burst that the network takes a moment for; if it takes longer,
 // clients will have asked again.
-const sendPatience = 100 * time.Millisecond
+const sendTimeout = 100 * time.Millisecond
 
 // send sends the replies, and forgets them in any case: a reply that cannot be
 // sent is lost, as any packet may be.
 func (b *batch) send(fd uintptr) {
 	if !b.replies.send(fd) {
-		_ = b.socket.SetWriteDeadline(time.Now().Add(sendPatience))
+		_ = b.socket.SetWriteDeadline(time.Now().Add(sendTimeout))
 		_ = b.raw.Write(b.replies.send)
 	}
 	b.replies.reset()

@@ -56,7 +56,7 @@ func benchmarkUDP(b *testing.B, sockets, window int, serve func(context.Context,
 	all.Go(func() { serve(ctx, udp) })
 	defer func() {
 		cancel()
-		udp.SetReadDeadline(longAgo)
+		udp.SetReadDeadline(aLongTimeAgo)
 		all.Wait()
 		udp.Close()
 	}()
@@ -74,7 +74,7 @@ func benchmarkUDP(b *testing.B, sockets, window int, serve func(context.Context,
 }
 
 // echo is a reply of the size of the query.
-func echo(buf []byte, _ *zone.Zone, _ client, packet []byte) ([]byte, *late) {
+func echo(buf []byte, _ *zone.Zone, _ client, packet []byte) ([]byte, *pendingQuery) {
 	return buf[:copy(buf, packet)], nil
 }
 

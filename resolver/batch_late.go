@@ -13,7 +13,7 @@ import (
 
 // wayBatch is the way back to a client of a batch that has been answered long
 // ago: a copy of where the query came from, and of where it was sent to.
-type wayBatch struct {
+type batchResponseWriter struct {
 	b          *batch
 	source     sockaddr
 	sourceLen  uint32
@@ -21,9 +21,9 @@ type wayBatch struct {
 	controlLen uint64
 }
 
-func newWayBatch(b *batch, i int) *wayBatch {
+func newBatchResponseWriter(b *batch, i int) *batchResponseWriter {
 	p := b.queries.peer(i)
-	return &wayBatch{
+	return &batchResponseWriter{
 		b:          b,
 		source:     b.queries.sources[i],
 		sourceLen:  p.addrLen,
@@ -33,7 +33,7 @@ func newWayBatch(b *batch, i int) *wayBatch {
 }
 
 // lateReply is one reply as sendmmsg(2) takes it.
-type lateReply struct {
+type pendingSend struct {
 	message [1]message
 	vector  unix.Iovec
 	try     func(fd uintptr)
@@ -42,8 +42,8 @@ type lateReply struct {
 	buf     [bufferSize]byte
 }
 
-var lateReplies = sync.Pool{New: func() any {
-	r := new(lateReply)
+var pendingSends = sync.Pool{New: func() any {
+	r := new(pendingSend)
 	h := &r.message[0].header
 	h.Iov, h.Iovlen = &r.vector, 1
 	r.again = func(fd uintptr) bool {
@@ -57,10 +57,10 @@ var lateReplies = sync.Pool{New: func() any {
 }}
 
 // send sends a reply from the socket of the batch, whatever that does meanwhile.
-func (w *wayBatch) send(l *late, e *cache.Entry, age cache.Age) {
-	r := lateReplies.Get().(*lateReply)
-	defer lateReplies.Put(r)
-	msg := w.b.server.fromEntry(r.buf[:], &l.wanted, e, age)
+func (w *batchResponseWriter) writeResponse(l *pendingQuery, e *cache.Entry, age cache.Age) {
+	r := pendingSends.Get().(*pendingSend)
+	defer pendingSends.Put(r)
+	msg := w.b.server.writeEntry(r.buf[:], &l.forwardQuery, e, age)
 	r.vector.Base = &msg[0]
 	r.vector.SetLen(len(msg))
 	h := &r.message[0].header
@@ -70,7 +70,7 @@ func (w *wayBatch) send(l *late, e *cache.Entry, age cache.Age) {
 		h.Control = &w.control[0]
 	}
 	if err := w.b.raw.Control(r.try); err == nil && !r.sent {
-		_ = w.b.socket.SetWriteDeadline(time.Now().Add(sendPatience))
+		_ = w.b.socket.SetWriteDeadline(time.Now().Add(sendTimeout))
 		_ = w.b.raw.Write(r.again)
 	}
 	h.Name, h.Control = nil, nil

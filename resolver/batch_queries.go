@@ -11,7 +11,7 @@ import (
 )
 
 // queries are the packets of one batch as recvmmsg(2) gives them.
-type queries struct {
+type queryBatch struct {
 	messages [batchSize]message
 	vectors  [batchSize]unix.Iovec
 	sources  [batchSize]sockaddr
@@ -26,7 +26,7 @@ type queries struct {
 // then compete for the same few lines of the processor's cache.
 const querySize = 4096 + 64
 
-func (q *queries) init(wildcard bool) {
+func (q *queryBatch) init(wildcard bool) {
 	q.wildcard = wildcard
 	for i := range q.messages {
 		q.vectors[i].Base = &q.packets[i][0]
@@ -43,7 +43,7 @@ func (q *queries) init(wildcard bool) {
 
 // reset makes the first n messages ready to be received into: the system
 // changes the lengths.
-func (q *queries) reset(n int) {
+func (q *queryBatch) reset(n int) {
 	for i := range n {
 		h := &q.messages[i].header
 		h.Namelen = uint32(len(sockaddr{}))
@@ -55,7 +55,7 @@ func (q *queries) reset(n int) {
 
 // receive takes what has come, without waiting, and returns how many messages
 // there are.
-func (q *queries) receive(fd uintptr) (int, syscall.Errno) {
+func (q *queryBatch) receive(fd uintptr) (int, syscall.Errno) {
 	return callMessages(unix.SYS_RECVMMSG, fd, q.messages[:])
 }
 
@@ -63,7 +63,7 @@ func (q *queries) receive(fd uintptr) (int, syscall.Errno) {
 //
 // Of one that is too long only the header is left, which gets the answer that
 // the whole would: no query is that long.
-func (q *queries) packet(i int) []byte {
+func (q *queryBatch) packet(i int) []byte {
 	m := &q.messages[i]
 	if m.header.Flags&unix.MSG_TRUNC != 0 {
 		return q.packets[i][:headerSize]
@@ -72,13 +72,13 @@ func (q *queries) packet(i int) []byte {
 }
 
 // client is who sent the i-th packet, if a reply can be wanted.
-func (q *queries) client(i int) (client, bool) {
+func (q *queryBatch) client(i int) (client, bool) {
 	return clientOverUDP(q.sources[i].addrPort())
 }
 
 // peer is how to reach who sent the i-th packet, from the address that it was
 // sent to. It is valid until reset.
-func (q *queries) peer(i int) peer {
+func (q *queryBatch) peer(i int) peer {
 	h := &q.messages[i].header
 	p := peer{addr: h.Name, addrLen: h.Namelen}
 	if q.wildcard {

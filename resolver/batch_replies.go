@@ -11,7 +11,7 @@ import (
 // They stand one behind the other, each as long as it is, since most are short:
 // 64 buffers for the longest would take 4 MiB and miss the processor's cache
 // each time.
-type replies struct {
+type responseBatch struct {
 	messages [batchSize]message
 	vectors  [batchSize]unix.Iovec
 	made     int // messages
@@ -30,27 +30,27 @@ type peer struct {
 	controlLen uint64
 }
 
-func (r *replies) init() {
+func (r *responseBatch) init() {
 	for i := range r.messages {
 		h := &r.messages[i].header
 		h.Iov, h.Iovlen = &r.vectors[i], 1
 	}
 }
 
-func (r *replies) reset() { r.made, r.sent, r.used = 0, 0, 0 }
+func (r *responseBatch) reset() { r.made, r.sent, r.used = 0, 0, 0 }
 
 // full reports whether there is no room for another reply of any size.
-func (r *replies) full() bool {
+func (r *responseBatch) full() bool {
 	return r.made == batchSize || len(r.octets)-r.used < bufferSize
 }
 
 // buffer is where to make the next reply, when they are not full.
-func (r *replies) buffer() []byte {
+func (r *responseBatch) buffer() []byte {
 	return r.octets[r.used:][:bufferSize:bufferSize]
 }
 
 // add takes a reply that was made in the buffer.
-func (r *replies) add(msg []byte, to peer) {
+func (r *responseBatch) add(msg []byte, to peer) {
 	v := &r.vectors[r.made]
 	v.Base = &msg[0]
 	v.SetLen(len(msg))
@@ -67,7 +67,7 @@ func (r *replies) add(msg []byte, to peer) {
 // The system stops at the first reply that it does not take: one that is too
 // large, that the firewall forbids, or to where no route leads. That one is left
 // out, and costs the others nothing.
-func (r *replies) send(fd uintptr) bool {
+func (r *responseBatch) send(fd uintptr) bool {
 	for r.sent < r.made {
 		n, errno := callMessages(unix.SYS_SENDMMSG, fd, r.messages[r.sent:r.made])
 		switch errno {

@@ -28,7 +28,7 @@ func canBatch(udp *net.UDPConn) (can bool) {
 // The first socket has been bound for itself alone, so nobody else listens
 // there, not even another server of ours, and from now on others need the same
 // option to do so, which one does not set by accident.
-func join(first *net.UDPConn, count int) (sockets []*net.UDPConn, err error) {
+func listenReusePort(first *net.UDPConn, count int) (sockets []*net.UDPConn, err error) {
 	if count == 0 {
 		return nil, nil
 	}
@@ -47,7 +47,7 @@ func join(first *net.UDPConn, count int) (sockets []*net.UDPConn, err error) {
 			return sockets, err
 		}
 		udp := conn.(*net.UDPConn)
-		if err := prepare(udp); err != nil {
+		if err := configureUDP(udp); err != nil {
 			udp.Close()
 			return sockets, err
 		}
@@ -62,7 +62,7 @@ func reusePort(fd int) error {
 
 // exceedBuffers makes the socket's queues as large as we want them where the
 // process may exceed the system's limits.
-func exceedBuffers(udp *net.UDPConn) {
+func forceBufferSizes(udp *net.UDPConn) {
 	_ = onSocket(udp, func(fd int) error {
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, socketBuffer)
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, socketBuffer)

@@ -22,7 +22,7 @@ func TestJoinedSocketsShareThePort(t *testing.T) {
 			}
 			defer first.Close()
 			defer tcp.Close()
-			more, err := join(first, 3)
+			more, err := listenReusePort(first, 3)
 			if err != nil || len(more) != 3 {
 				t.Fatal(len(more), err)
 			}

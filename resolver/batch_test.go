@@ -36,7 +36,7 @@ func batchOn(t *testing.T, addr string, respond respond) (*net.UDPConn, func()) 
 	var all sync.WaitGroup
 	t.Cleanup(func() {
 		cancel()
-		udp.SetReadDeadline(longAgo)
+		udp.SetReadDeadline(aLongTimeAgo)
 		all.Wait()
 		udp.Close()
 	})
@@ -59,7 +59,7 @@ func dialBatch(t *testing.T, udp *net.UDPConn, addr string) *net.UDPConn {
 
 func TestBatchesAllocateNothing(t *testing.T) {
 	r, z := newResponder(Options{}.withDefaults()), testZone(t)
-	answer := func(buf []byte, _ *zone.Zone, c client, packet []byte) ([]byte, *late) {
+	answer := func(buf []byte, _ *zone.Zone, c client, packet []byte) ([]byte, *pendingQuery) {
 		return r.respond(buf, z, c, packet)
 	}
 	for _, x := range []struct{ listen, ask string }{
@@ -90,7 +90,7 @@ func TestBatchesAllocateNothing(t *testing.T) {
 
 // What cannot be sent is left out; the replies before and behind it are sent.
 func TestOneReplyThatCannotBeSentCostsNoOther(t *testing.T) {
-	udp, serve := batchOn(t, "127.0.0.1", func(buf []byte, _ *zone.Zone, _ client, packet []byte) ([]byte, *late) {
+	udp, serve := batchOn(t, "127.0.0.1", func(buf []byte, _ *zone.Zone, _ client, packet []byte) ([]byte, *pendingQuery) {
 		if string(packet) == "too large" {
 			return buf[:66000], nil
 		}
@@ -112,7 +112,7 @@ func TestOneReplyThatCannotBeSentCostsNoOther(t *testing.T) {
 func TestRepliesOfAnySizeGoOut(t *testing.T) {
 	for _, size := range []int{1, 1232, 4096, 65000} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
-			udp, serve := batchOn(t, "127.0.0.1", func(buf []byte, _ *zone.Zone, _ client, packet []byte) ([]byte, *late) {
+			udp, serve := batchOn(t, "127.0.0.1", func(buf []byte, _ *zone.Zone, _ client, packet []byte) ([]byte, *pendingQuery) {
 				copy(buf, bytes.Repeat(packet, size))
 				return buf[:size], nil
 			})
@@ -183,7 +183,7 @@ func TestRepliesWaitForRoom(t *testing.T) {
 		b, _ := pair(t)
 		begin := time.Now()
 		send(b)
-		if d := time.Since(begin); d < sendPatience || d > sendPatience+5*time.Second {
+		if d := time.Since(begin); d < sendTimeout || d > sendTimeout+5*time.Second {
 			t.Errorf("given up after %v", d)
 		}
 		if b.replies.made != 0 || b.replies.used != 0 {
@@ -255,7 +255,7 @@ func TestTheEndUnderLoad(t *testing.T) {
 	time.Sleep(50 * time.Millisecond)
 	begin := time.Now()
 	stop()
-	if d := time.Since(begin); d >= grace {
+	if d := time.Since(begin); d >= shutdownTimeout {
 		t.Errorf("ended after %v", d)
 	}
 }

@@ -15,8 +15,8 @@ const maxChain = 8
 // chase is the reply for a name with a CNAME record (RFC 1034, section 4.3.2,
 // 3.a): it, and what the zone has at its end. Where that is a name of others,
 // the client goes on. What is missing is missing at the end (RFC 6604).
-func chase(q *query, z *zone.Zone, n *zone.Node, o order) reply {
-	m := reply{aa: true}
+func followCNAME(q *query, z *zone.Zone, n *zone.Node, o order) response {
+	m := response{aa: true}
 	owner := q.suffix(len(q.name))
 	var seen []*zone.Node
 	for len(seen) < maxChain && !slices.Contains(seen, n) {
@@ -29,7 +29,7 @@ func chase(q *query, z *zone.Zone, n *zone.Node, o order) reply {
 		case zone.OutOfZone:
 			return m
 		case zone.NotReady:
-			return reply{rcode: dns.RcodeServerFailure}
+			return response{rcode: dns.RcodeServerFailure}
 		case zone.NXDomain, zone.NoData:
 			if result == zone.NXDomain {
 				m.rcode = dns.RcodeNameError
@@ -43,10 +43,10 @@ func chase(q *query, z *zone.Zone, n *zone.Node, o order) reply {
 			continue
 		}
 		n = o.node(n, q.qtype)
-		called := names{}
+		called := aliasNames{}
 		if found.ViaAlias() {
 			mirror := z.AliasMatch(found)
-			called = names{mirror, name[len(name)-mirror.AliasLen:].String()}
+			called = aliasNames{mirror, name[len(name)-mirror.AliasLen:].String()}
 		}
 		rrs := z.RRs(n, owner, q.qtype)
 		called.targets(rrs, n)

@@ -44,7 +44,7 @@ const (
 // answer is the cookie option for a reply: the client cookie and a server
 // cookie as RFC 9018, section 4 makes them. It reports false when the option
 // is malformed.
-func (c *cookies) answer(option []byte, client netip.Addr) ([]byte, bool) {
+func (c *cookies) respond(option []byte, client netip.Addr) ([]byte, bool) {
 	server := len(option) - clientCookieSize
 	if server != 0 && (server < minServerCookieSize || server > maxServerCookieSize) {
 		return nil, false
@@ -69,7 +69,7 @@ const (
 
 // ours reports whether a cookie option holds a server cookie that we gave to the
 // client not long ago.
-func (c *cookies) ours(option []byte, client netip.Addr) bool {
+func (c *cookies) valid(option []byte, client netip.Addr) bool {
 	if len(option) != clientCookieSize+16 || option[8] != 1 {
 		return false
 	}
@@ -89,7 +89,7 @@ func (c *cookies) cookie(q *query, client netip.Addr, options []byte) ([]byte, b
 	if !ok {
 		return options, true
 	}
-	if data, ok = c.answer(data, client); !ok {
+	if data, ok = c.respond(data, client); !ok {
 		return options, false
 	}
 	return appendOption(options, dns.EDNS0COOKIE, data), true

@@ -15,11 +15,11 @@ import (
 // core touches: 5 ns, and it allocates nothing.
 
 // counts is the table of one worker.
-type counts struct {
+type workerCounters struct {
 	zones []string // in wire form; what is in none of them counts as another
 	cells []atomic.Uint64
-	times [2]times // by transport
-	turn  uint32   // of sampling; for the worker alone
+	times [2]durations // by transport
+	turn  uint32       // of sampling; for the worker alone
 }
 
 // countedTypes have cells of their own. Anything else counts as other.
@@ -59,13 +59,13 @@ var (
 	rcodeCell = newCellOf(countedRcodes[:])
 )
 
-func newCounts(zones []string) *counts {
-	return &counts{zones: zones, cells: make([]atomic.Uint64, (len(zones)+1)*zoneCells)}
+func newWorkerCounters(zones []string) *workerCounters {
+	return &workerCounters{zones: zones, cells: make([]atomic.Uint64, (len(zones)+1)*zoneCells)}
 }
 
 // add counts a reply. The origin is that of the zone which the name is in, in
 // wire form, and empty where it is in none.
-func (c *counts) add(t Transport, qtype, rcode uint16, origin string) {
+func (c *workerCounters) add(t Transport, qtype, rcode uint16, origin string) {
 	at := 0
 	for at < len(c.zones) && c.zones[at] != origin {
 		at++
@@ -81,17 +81,17 @@ func (c *counts) add(t Transport, qtype, rcode uint16, origin string) {
 }
 
 // tally hands out tables and adds them up.
-type tally struct {
+type counters struct {
 	zones []string // in wire form
 	names []string // the same as people read them
 
 	mu  sync.Mutex
-	all []*counts
+	all []*workerCounters
 }
 
 // newTally counts by the origins that a store's zone has now.
-func newTally(store *zone.Store) *tally {
-	t := &tally{}
+func newCounters(store *zone.Store) *counters {
+	t := &counters{}
 	for _, o := range store.Current().Origins() {
 		t.zones = append(t.zones, string(o))
 		t.names = append(t.names, o.String())
@@ -100,15 +100,15 @@ func newTally(store *zone.Store) *tally {
 }
 
 // worker is the table for one more worker.
-func (t *tally) worker() *counts {
-	c := newCounts(t.zones)
+func (t *counters) newWorker() *workerCounters {
+	c := newWorkerCounters(t.zones)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.all = append(t.all, c)
 	return c
 }
 
-func (t *tally) workers() []*counts {
+func (t *counters) workers() []*workerCounters {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.all[:len(t.all):len(t.all)]

@@ -24,7 +24,7 @@ func TestCounts(t *testing.T) {
 	}()} {
 		t.Run(name, func(t *testing.T) {
 			s := New(zone.NewStore(z), o)
-			worker := s.worker(s.tally.worker())
+			worker := s.worker(s.counters.newWorker())
 			c := client{addr: netip.MustParseAddr("127.0.0.1")}
 			buf := make([]byte, bufferSize)
 			for _, q := range []struct {
@@ -92,8 +92,8 @@ func TestCounts(t *testing.T) {
 // Each zone has its own cells, and so has each type with each rcode.
 func TestCellsAreApart(t *testing.T) {
 	zones := []string{string(records.MustParseName("mesos")), string(records.ReverseIPv4)}
-	ta := &tally{zones: zones, names: []string{"mesos.", "in-addr.arpa."}}
-	c := ta.worker()
+	ta := &counters{zones: zones, names: []string{"mesos.", "in-addr.arpa."}}
+	c := ta.newWorker()
 	n := 0
 	for _, origin := range append(zones, "") {
 		for _, qtype := range append(countedTypes[:], 9999) {
@@ -122,7 +122,7 @@ func TestCellsAreApart(t *testing.T) {
 }
 
 func TestTimes(t *testing.T) {
-	var w times
+	var w durations
 	for _, d := range []time.Duration{-1, 0, shortestTime - 1, shortestTime, 2 * shortestTime, 50 * time.Millisecond, time.Hour} {
 		w.add(d, 2)
 	}
@@ -139,9 +139,9 @@ func TestTimes(t *testing.T) {
 }
 
 func TestOneInManyIsTimed(t *testing.T) {
-	c := newCounts(nil)
+	c := newWorkerCounters(nil)
 	for range 10 * sampleEvery {
-		c.end(c.begin(), 3)
+		c.sampleEnd(c.sampleStart(), 3)
 	}
 	n := uint64(0)
 	for i := range c.times[UDP].buckets {
@@ -159,10 +159,10 @@ func TestStatsWhileCounting(t *testing.T) {
 	const each = 1000
 	for range 4 {
 		all.Go(func() {
-			c := s.tally.worker()
+			c := s.counters.newWorker()
 			for range each {
 				c.add(UDP, dns.TypeA, 0, "")
-				c.end(c.begin(), 1)
+				c.sampleEnd(c.sampleStart(), 1)
 			}
 		})
 	}
@@ -177,13 +177,13 @@ func TestStatsWhileCounting(t *testing.T) {
 
 func BenchmarkCount(b *testing.B) {
 	origin := string(records.MustParseName("mesos"))
-	c := newCounts([]string{origin, string(records.ReverseIPv4)})
+	c := newWorkerCounters([]string{origin, string(records.ReverseIPv4)})
 	other := string([]byte(origin)) // what a zone gives may be another copy
 	b.ReportAllocs()
 	for b.Loop() {
-		start := c.begin()
+		start := c.sampleStart()
 		c.add(UDP, dns.TypeA, 0, other)
-		c.end(start, 1)
+		c.sampleEnd(start, 1)
 	}
 }
 

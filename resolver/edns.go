@@ -25,7 +25,7 @@ const (
 //
 // Options of a version that we do not know may look different, so they are
 // not looked at.
-func (e *edns) take(r record) bool {
+func (e *edns) parse(r record) bool {
 	if e.present || !r.root {
 		return false
 	}

@@ -90,7 +90,7 @@ func TestServerCookiesAreThoseOfTheRFC(t *testing.T) {
 		client, _ := hex.DecodeString(x.client)
 		c := cookiesOf([16]byte(secret))
 		c.now = func() time.Time { return time.Unix(x.time, 0) }
-		got, ok := c.answer(client, netip.MustParseAddr(x.addr))
+		got, ok := c.respond(client, netip.MustParseAddr(x.addr))
 		if want := x.client + x.want; !ok || hex.EncodeToString(got) != want {
 			t.Errorf("%s: %x, want %s", x.title, got, want)
 		}

@@ -26,7 +26,7 @@ type question struct {
 
 // ordinary reads a request. It reports false for all that the plain path
 // should look at: what is malformed, and what is rare.
-func ordinary(packet []byte, key *[keySize]byte) (q question, ok bool) {
+func parseOrdinary(packet []byte, key *[keySize]byte) (q question, ok bool) {
 	const min = headerSize + 1 + 4
 	if len(packet) < min || len(packet) > maxOrdinary {
 		return q, false
@@ -110,20 +110,20 @@ func lowerCase(key *[keySize]byte, name []byte) {
 
 // fast answers an ordinary request in buf, or says that the answer follows
 // later. It gives neither when the plain path should.
-func (r *responder) fast(buf []byte, z *zone.Zone, c client, packet []byte) ([]byte, *late) {
-	if r.slow && r.forward == nil {
+func (r *responder) fastPath(buf []byte, z *zone.Zone, c client, packet []byte) ([]byte, *pendingQuery) {
+	if r.customOrder && r.forward == nil {
 		return nil, nil
 	}
 	var key [keySize]byte
-	q, ok := ordinary(packet, &key)
+	q, ok := parseOrdinary(packet, &key)
 	if !ok || q.qtype >= 128 || q.qtype == dns.TypeOPT {
 		return nil, nil
 	}
 	found, result := z.Lookup(key[:len(q.name)], q.qtype)
-	if r.forward != nil && (result == zone.OutOfZone || result == zone.NXDomain && reverse(key[:len(q.name)])) {
-		return r.fastOutside(buf, c, packet, &q, key[:len(q.name)])
+	if r.forward != nil && (result == zone.OutOfZone || result == zone.NXDomain && isReverseName(key[:len(q.name)])) {
+		return r.fastForward(buf, c, packet, &q, key[:len(q.name)])
 	}
-	if r.slow {
+	if r.customOrder {
 		return nil, nil
 	}
 
@@ -143,14 +143,14 @@ func (r *responder) fast(buf []byte, z *zone.Zone, c client, packet []byte) ([]b
 		switch q.qtype {
 		case dns.TypeA:
 			n := found.Node
-			writeAddrs4(&w, n.A, n.TTLOf(dns.TypeA), r.pick(len(n.A)))
+			writeAddrs4(&w, n.A, n.TTLOf(dns.TypeA), r.rotation(len(n.A)))
 			ok = len(n.A) > 0 // or there is a CNAME record
 		case dns.TypeAAAA:
 			n := found.Node
-			writeAddrs6(&w, n.AAAA, n.TTLOf(dns.TypeAAAA), r.pick(len(n.AAAA)))
+			writeAddrs6(&w, n.AAAA, n.TTLOf(dns.TypeAAAA), r.rotation(len(n.AAAA)))
 			ok = len(n.AAAA) > 0
 		case dns.TypeSRV:
-			ok = w.services(z, found, key[:len(q.name)], r)
+			ok = w.srvRecords(z, found, key[:len(q.name)], r)
 		default:
 			ok = false
 		}
@@ -166,7 +166,7 @@ func (r *responder) fast(buf []byte, z *zone.Zone, c client, packet []byte) ([]b
 		msg = appendOPT(msg, r.maxUDPSize, rcode, q.do, nil)
 		w.additional++
 	}
-	flags := binary.BigEndian.Uint16(packet[2:])&(flagRD|flagCD) | flagQR | flagAA | r.raFor(c) | rcode
+	flags := binary.BigEndian.Uint16(packet[2:])&(flagRD|flagCD) | flagQR | flagAA | r.recursionAvailable(c) | rcode
 	if w.cut && r.setTC {
 		flags |= flagTC
 	}
@@ -174,18 +174,18 @@ func (r *responder) fast(buf []byte, z *zone.Zone, c client, packet []byte) ([]b
 	binary.BigEndian.PutUint16(msg[6:], uint16(w.answers))
 	binary.BigEndian.PutUint16(msg[8:], uint16(w.authority))
 	binary.BigEndian.PutUint16(msg[10:], uint16(w.additional))
-	r.counts.add(c.transport, q.qtype, rcode, string(z.Origin(found)))
+	r.counters.add(c.transport, q.qtype, rcode, string(z.Origin(found)))
 	return msg, nil
 }
 
 // fastOutside answers an ordinary request for a name that is not ours, or says
 // that the answer follows later. It gives neither when the plain path should.
-func (r *responder) fastOutside(buf []byte, c client, packet []byte, q *question, name []byte) ([]byte, *late) {
+func (r *responder) fastForward(buf []byte, c client, packet []byte, q *question, name []byte) ([]byte, *pendingQuery) {
 	flags := binary.BigEndian.Uint16(packet[2:])
-	if flags&flagRD == 0 || q.qtype == dns.TypeHINFO || !r.allow.contains(c.addr) {
+	if flags&flagRD == 0 || q.qtype == dns.TypeHINFO || !r.allowed.contains(c.addr) {
 		return nil, nil
 	}
-	a := wanted{
+	a := forwardQuery{
 		client:   c,
 		id:       binary.BigEndian.Uint16(packet),
 		flags:    flags,
@@ -197,12 +197,12 @@ func (r *responder) fastOutside(buf []byte, c client, packet []byte, q *question
 		size: q.size,
 	}
 	if found := r.cache.Get(a.key); found.Entry != nil {
-		return r.found(buf, &a, found)
+		return r.respondFromCache(buf, &a, found)
 	}
-	if specialTLD(name) {
+	if maybeSpecial(name) {
 		return nil, nil // answered here, as a rule
 	}
-	return nil, a.copied(c)
+	return nil, a.clone(c)
 }
 
 // size is what a reply may have (RFC 6891, section 6.2.5). Nothing fragments

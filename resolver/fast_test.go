@@ -17,11 +17,11 @@ import (
 // whether the fast one answered.
 func compare(t *testing.T, r *responder, z *zone.Zone, c client, packet []byte) bool {
 	t.Helper()
-	quick, _ := r.fast(make([]byte, bufferSize), z, c, packet)
+	quick, _ := r.fastPath(make([]byte, bufferSize), z, c, packet)
 	if quick == nil {
 		return false
 	}
-	plain, _ := r.plain(make([]byte, bufferSize), z, c, packet)
+	plain, _ := r.messagePath(make([]byte, bufferSize), z, c, packet)
 	var a, b dns.Msg
 	if err := a.Unpack(quick); err != nil {
 		t.Fatalf("query %x: fast reply %x: %v", packet, quick, err)
@@ -195,7 +195,7 @@ func TestFastAllocatesNothing(t *testing.T) {
 func TestPickGivesEachOnce(t *testing.T) {
 	r := newResponder(Options{}.withDefaults())
 	for n := 1; n < 600; n++ {
-		p := r.pick(n)
+		p := r.rotation(n)
 		seen := make([]bool, n)
 		for i := range n {
 			at := p.at(i)
@@ -214,7 +214,7 @@ func TestPickIsFair(t *testing.T) {
 		const each = 2000
 		count := make([]int, n)
 		for range n * each {
-			p := r.pick(n)
+			p := r.rotation(n)
 			count[p.at(0)]++
 		}
 		for i, c := range count {
@@ -269,8 +269,8 @@ func BenchmarkRespond(b *testing.B) {
 		}
 		packet, _ := m.Pack()
 		for name, path := range map[string]func(){
-			"fast":  func() { r.fast(buf, z, c, packet) },
-			"plain": func() { r.plain(buf, z, c, packet) },
+			"fast":  func() { r.fastPath(buf, z, c, packet) },
+			"plain": func() { r.messagePath(buf, z, c, packet) },
 		} {
 			b.Run(fmt.Sprintf("%s/%s%s-%d", name, q.name, dns.Type(q.qtype), q.size), func(b *testing.B) {
 				b.ReportAllocs()

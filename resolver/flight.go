@@ -15,85 +15,85 @@ import (
 // flight is one question on its way upstream, with all the queries that wait for
 // the answer.
 type flight struct {
-	f       *forwarder
-	part    *flights
-	key     cache.Key
-	patient *time.Timer // ends the patience of clients that a stale answer is there for
+	f          *forwarder
+	shard      *flightShard
+	key        cache.Key
+	staleTimer *time.Timer // ends the patience of clients that a stale answer is there for
 
-	waiting []*late // the part's lock guards it
+	waiters []*pendingQuery // the part's lock guards it
 }
 
 // flights are those of a part of the questions.
-type flights struct {
+type flightShard struct {
 	mu sync.Mutex
 	m  map[string]*flight
 
 	_ [64]byte
 }
 
-const flightParts = 16
+const flightShards = 16
 
 // stalePatience is how long clients wait for servers when what was known before
 // can be used (RFC 8767, section 5: client response timer).
-const stalePatience = 1800 * time.Millisecond
+const staleResponseTimeout = 1800 * time.Millisecond
 
 // ask takes a query that could not be answered at once. What becomes of it is
 // sent to the client later, at the latest when the timeout is over.
-func (f *forwarder) ask(l *late) {
-	if l.way == nil && f.flying.Load() >= int64(f.o.MaxWaiting) {
+func (f *forwarder) ask(l *pendingQuery) {
+	if l.replyTo == nil && f.inflight.Load() >= int64(f.o.MaxPending) {
 		return // who waits goes first
 	}
-	if l.way != nil && !f.bounds.enter(l.addr) {
+	if l.replyTo != nil && !f.pending.acquire(l.addr) {
 		f.counts.refused.Add(1)
-		l.way.send(l, cache.Failure(dns.RcodeServerFailure), cache.Age{})
+		l.replyTo.writeResponse(l, cache.Failure(dns.RcodeServerFailure), cache.Age{})
 		return
 	}
-	p := &f.parts[maphash.Bytes(f.seed, l.key)%flightParts]
+	p := &f.shards[maphash.Bytes(f.seed, l.key)%flightShards]
 	p.mu.Lock()
 	if fl := p.m[string(l.key)]; fl != nil {
-		if l.way == nil {
+		if l.replyTo == nil {
 			p.mu.Unlock()
 			return
 		}
-		fl.waiting = append(fl.waiting, l)
+		fl.waiters = append(fl.waiters, l)
 		p.mu.Unlock()
 		f.counts.shared.Add(1)
 		return
 	}
-	fl := &flight{f: f, part: p, key: l.key}
+	fl := &flight{f: f, shard: p, key: l.key}
 	group := f.group(l.key.Name())
-	if l.way != nil {
-		fl.waiting = append(fl.waiting, l)
+	if l.replyTo != nil {
+		fl.waiters = append(fl.waiters, l)
 		if e := f.cache.Stale(l.key); e != nil {
-			wait := stalePatience
+			wait := staleResponseTimeout
 			if group.Down() {
 				wait = 0
 			}
-			fl.patient = time.AfterFunc(wait, fl.impatient)
+			fl.staleTimer = time.AfterFunc(wait, fl.answerStale)
 		}
 	}
 	p.m[string(l.key)] = fl
-	f.flying.Add(1)
+	f.inflight.Add(1)
 	p.mu.Unlock()
 	group.Ask(upstream.Question{Name: fl.key.Name(), Type: fl.key.Type(), Class: fl.key.Class(), DO: fl.key.DO(), CD: fl.key.CD()}, fl)
 }
 
 // impatient answers those who have waited long enough with what was known
 // before. The question goes on.
-func (fl *flight) impatient() {
+func (fl *flight) answerStale() {
 	e := fl.f.cache.Stale(fl.key)
 	if e == nil {
 		return
 	}
-	fl.part.mu.Lock()
-	waiting := fl.waiting
-	fl.waiting = nil
-	fl.part.mu.Unlock()
-	fl.f.stale(e, waiting)
+	fl.shard.mu.Lock()
+	waiting := fl.waiters
+	fl.waiters = nil
+	fl.shard.mu.Unlock()
+	fl.f.deliverStale(e, waiting)
 }
 
 // stale answers queries with an entry that is past its life.
-func (f *forwarder) stale(e *cache.Entry, waiting []*late) {
+func (f *forwarder) deliverStale(e *cache.Entry, waiting []*pendingQuery) {
 	f.cache.Extend(e)
 	if len(waiting) == 0 {
 		return
@@ -102,10 +102,10 @@ func (f *forwarder) stale(e *cache.Entry, waiting []*late) {
 	f.deliver(waiting, e, cache.Age{Stale: true})
 }
 
-func (f *forwarder) deliver(waiting []*late, e *cache.Entry, age cache.Age) {
+func (f *forwarder) deliver(waiting []*pendingQuery, e *cache.Entry, age cache.Age) {
 	for _, l := range waiting {
-		l.way.send(l, e, age)
-		f.bounds.leave(l.addr)
+		l.replyTo.writeResponse(l, e, age)
+		f.pending.release(l.addr)
 	}
 }
 
@@ -121,8 +121,8 @@ func (fl *flight) Read(msg []byte) (upstream.Reply, error) {
 // Answered takes in what came of the question.
 func (fl *flight) Answered(reply upstream.Reply, err error) {
 	f := fl.f
-	if fl.patient != nil {
-		fl.patient.Stop()
+	if fl.staleTimer != nil {
+		fl.staleTimer.Stop()
 	}
 	e, ok := reply.(*cache.Entry)
 	if err != nil || !ok {
@@ -136,53 +136,53 @@ func (fl *flight) Answered(reply upstream.Reply, err error) {
 	if old == nil {
 		f.cache.Put(fl.key, e)
 	}
-	fl.part.mu.Lock()
-	delete(fl.part.m, string(fl.key))
-	waiting := fl.waiting
-	fl.waiting = nil
-	fl.part.mu.Unlock()
+	fl.shard.mu.Lock()
+	delete(fl.shard.m, string(fl.key))
+	waiting := fl.waiters
+	fl.waiters = nil
+	fl.shard.mu.Unlock()
 	if old != nil {
-		f.stale(old, waiting)
+		f.deliverStale(old, waiting)
 	} else {
 		f.deliver(waiting, e, cache.Age{})
 	}
-	f.flying.Add(-1)
+	f.inflight.Add(-1)
 }
 
 // bounds are on the queries that wait for servers upstream: of each client, and
 // in all.
-type bounds struct {
-	each, all int
+type pendingLimits struct {
+	maxPerClient, max int
 
-	mu    sync.Mutex
-	count int
-	of    map[netip.Addr]int
+	mu        sync.Mutex
+	count     int
+	perClient map[netip.Addr]int
 }
 
-func (b *bounds) enter(a netip.Addr) bool {
+func (b *pendingLimits) acquire(a netip.Addr) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	n := b.of[a]
-	if b.count >= b.all || n >= b.each {
+	n := b.perClient[a]
+	if b.count >= b.max || n >= b.maxPerClient {
 		return false
 	}
 	b.count++
-	b.of[a] = n + 1
+	b.perClient[a] = n + 1
 	return true
 }
 
-func (b *bounds) leave(a netip.Addr) {
+func (b *pendingLimits) release(a netip.Addr) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.count--
-	if n := b.of[a] - 1; n > 0 {
-		b.of[a] = n
+	if n := b.perClient[a] - 1; n > 0 {
+		b.perClient[a] = n
 	} else {
-		delete(b.of, a)
+		delete(b.perClient, a)
 	}
 }
 
-func (b *bounds) waiting() int {
+func (b *pendingLimits) total() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.count

@@ -74,7 +74,7 @@ func TestStaleAnswers(t *testing.T) {
 func TestBoundsOnWhatWaits(t *testing.T) {
 	up := fakedns.Start(t, fakedns.Silent)
 	o := forwarding(up)
-	o.Forward.MaxWaiting, o.Forward.MaxWaitingOne, o.Forward.Timeout = 10, 5, 2*time.Second
+	o.Forward.MaxPending, o.Forward.MaxPendingPerClient, o.Forward.Timeout = 10, 5, 2*time.Second
 	s, _ := start(t, "127.0.0.1", o)
 	conn := dial(t, s, "udp", "127.0.0.1")
 	for i := range 20 {
@@ -142,7 +142,7 @@ func TestTheEndWhileOthersAreSilent(t *testing.T) {
 			}
 			begin := time.Now()
 			stop()
-			if took := time.Since(begin); took < graceOutside/2 || took > grace {
+			if took := time.Since(begin); took < forwardShutdownTimeout/2 || took > shutdownTimeout {
 				t.Errorf("it took %v", took)
 			}
 			if got := readReply(t, conn, packet); got != "SERVFAIL qr rd ra" {
@@ -158,13 +158,13 @@ func TestTheEndWithoutClients(t *testing.T) {
 	s, stop := start(t, "127.0.0.1", forwarding(up))
 	askOver(t, dial(t, s, "udp", "127.0.0.1"), askOne) // it runs
 	packet, _ := packQuery(t, askWWW)
-	s.forward.ask(&late{wanted: wanted{key: s.forward.keyOf(t, packet)}})
-	if n := s.forward.flying.Load(); n != 1 {
+	s.forward.ask(&pendingQuery{forwardQuery: forwardQuery{key: s.forward.keyOf(t, packet)}})
+	if n := s.forward.inflight.Load(); n != 1 {
 		t.Errorf("%d flights", n)
 	}
 	begin := time.Now()
 	stop()
-	if took := time.Since(begin); took > graceOutside/2 {
+	if took := time.Since(begin); took > forwardShutdownTimeout/2 {
 		t.Errorf("it took %v", took)
 	}
 }

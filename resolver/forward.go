@@ -28,7 +28,7 @@ type CacheStats = cache.Stats
 
 // Forward says what becomes of names that are not in our zones. The zero value
 // of a number means its default.
-type Forward struct {
+type ForwardOptions struct {
 	// Upstreams are the servers that are asked. Without any, those of ResolvConf
 	// are, as that file is at the time.
 	Upstreams  []Upstream
@@ -36,22 +36,22 @@ type Forward struct {
 
 	// Zones are servers for the names of a part of the tree, by its name. The
 	// longest zone counts.
-	Zones map[string][]Upstream
+	ZoneUpstreams map[string][]Upstream
 
-	Allow     []netip.Prefix // clients that this is done for
-	Recursion bool           // tell them so: RA (RFC 1035, section 4.1.1)
-	Timeout   time.Duration  // for one question; 5 s
+	AllowedClients     []netip.Prefix // clients that this is done for
+	RecursionAvailable bool           // tell them so: RA (RFC 1035, section 4.1.1)
+	Timeout            time.Duration  // for one question; 5 s
 
 	MinTTL, MaxTTL time.Duration // bounds on how long answers are kept; 0 and 24 h
-	Stale          time.Duration // for how long they serve in need when that is over (RFC 8767); below 0: never; 24 h
+	MaxStale       time.Duration // for how long they serve in need when that is over (RFC 8767); below 0: never; 24 h
 	CacheEntries   int           // 200,000
 	CacheBytes     int           // 64 MiB
 
-	MaxWaiting    int // queries that wait for servers upstream at a time; 20,000
-	MaxWaitingOne int // of those, the ones of one client; 5,000
+	MaxPending          int // queries that wait for servers upstream at a time; 20,000
+	MaxPendingPerClient int // of those, the ones of one client; 5,000
 }
 
-func (o Forward) withDefaults() Forward {
+func (o ForwardOptions) withDefaults() ForwardOptions {
 	def := func(n *int, to int) {
 		if *n <= 0 {
 			*n = to
@@ -59,13 +59,13 @@ func (o Forward) withDefaults() Forward {
 	}
 	def(&o.CacheEntries, 200_000)
 	def(&o.CacheBytes, 64<<20)
-	def(&o.MaxWaiting, 20_000)
-	def(&o.MaxWaitingOne, 5_000)
+	def(&o.MaxPending, 20_000)
+	def(&o.MaxPendingPerClient, 5_000)
 	if o.MaxTTL <= 0 {
 		o.MaxTTL = 24 * time.Hour
 	}
-	if o.Stale == 0 {
-		o.Stale = 24 * time.Hour
+	if o.MaxStale == 0 {
+		o.MaxStale = 24 * time.Hour
 	}
 	if o.ResolvConf == "" {
 		o.ResolvConf = "/etc/resolv.conf"
@@ -75,62 +75,62 @@ func (o Forward) withDefaults() Forward {
 
 // forwarder answers for names that are not ours with what other servers say.
 type forwarder struct {
-	o       Forward
+	o       ForwardOptions
 	log     logrus.FieldLogger
 	cache   *cache.Cache
 	reader  cache.Reader
 	client  *upstream.Client
 	special specialZones
 
-	zones  map[string]*upstream.Group // by name in wire form
-	rest   atomic.Pointer[upstream.Group]
-	given  atomic.Pointer[[]Upstream] // for the rest
-	regive chan struct{}              // they have changed
+	zones            map[string]*upstream.Group // by name in wire form
+	defaultGroup     atomic.Pointer[upstream.Group]
+	configured       atomic.Pointer[[]Upstream] // for the rest
+	upstreamsChanged chan struct{}              // they have changed
 
-	seed   maphash.Seed
-	parts  [flightParts]flights
-	bounds bounds
-	counts struct{ shared, failed, refused atomic.Uint64 }
+	seed    maphash.Seed
+	shards  [flightShards]flightShard
+	pending pendingLimits
+	counts  struct{ shared, failed, refused atomic.Uint64 }
 
-	flying atomic.Int64 // flights
+	inflight atomic.Int64 // flights
 }
 
-func newForwarder(o Forward, store *zone.Store, log logrus.FieldLogger) *forwarder {
+func newForwarder(o ForwardOptions, store *zone.Store, log logrus.FieldLogger) *forwarder {
 	o = o.withDefaults()
 	f := &forwarder{
-		o:       o,
-		log:     log,
-		cache:   cache.New(cache.Options{Entries: o.CacheEntries, Bytes: o.CacheBytes, Stale: max(o.Stale, 0)}),
-		client:  upstream.New(upstream.Options{Timeout: o.Timeout, Log: log}),
-		special: newSpecialZones(),
-		zones:   map[string]*upstream.Group{},
-		regive:  make(chan struct{}, 1),
-		seed:    maphash.MakeSeed(),
-		bounds:  bounds{each: o.MaxWaitingOne, all: o.MaxWaiting, of: map[netip.Addr]int{}},
+		o:                o,
+		log:              log,
+		cache:            cache.New(cache.Options{Entries: o.CacheEntries, Bytes: o.CacheBytes, Stale: max(o.MaxStale, 0)}),
+		client:           upstream.New(upstream.Options{Timeout: o.Timeout, Log: log}),
+		special:          newSpecialZones(),
+		zones:            map[string]*upstream.Group{},
+		upstreamsChanged: make(chan struct{}, 1),
+		seed:             maphash.MakeSeed(),
+		pending:          pendingLimits{maxPerClient: o.MaxPendingPerClient, max: o.MaxPending, perClient: map[netip.Addr]int{}},
 	}
-	for i := range f.parts {
-		f.parts[i].m = map[string]*flight{}
+	for i := range f.shards {
+		f.shards[i].m = map[string]*flight{}
 	}
 	f.reader = cache.Reader{MinTTL: o.MinTTL, MaxTTL: o.MaxTTL, Foreign: func(name []byte) bool {
-		return !ours(store.Current(), name)
+		return !inOurZones(store.Current(), name)
 	}}
-	for name, servers := range o.Zones {
+	for name, servers := range o.ZoneUpstreams {
 		f.zones[wireName(name)] = f.client.Group(servers)
 	}
-	f.rest.Store(f.client.Group(nil)) // until the start
-	f.given.Store(&o.Upstreams)
+	f.defaultGroup.Store(f.client.Group(nil)) // until the start
+	f.configured.Store(&o.Upstreams)
 	return f
 }
 
 // ours reports whether a name is within a zone of ours. Reverse names are, if
 // anything of ours has that address.
-func ours(z *zone.Zone, name []byte) bool {
+func inOurZones(z *zone.Zone, name []byte) bool {
 	_, result := z.Lookup(name, 0)
-	return result != zone.OutOfZone && !(result == zone.NXDomain && reverse(name))
+	return result != zone.OutOfZone && !(result == zone.NXDomain && isReverseName(name))
 }
 
 // reverse reports whether a name is one of those that addresses have.
-func reverse(name []byte) bool {
+func isReverseName(name []byte) bool {
 	return hasSuffix(name, "\x07in-addr\x04arpa\x00") || hasSuffix(name, "\x03ip6\x04arpa\x00")
 }
 
@@ -153,7 +153,7 @@ func (f *forwarder) group(name []byte) *upstream.Group {
 	if g := f.zone(name); g != nil {
 		return g
 	}
-	return f.rest.Load()
+	return f.defaultGroup.Load()
 }
 
 // zone is the servers that were named for the names of a zone, or nil.
@@ -172,13 +172,13 @@ func (f *forwarder) zone(name []byte) *upstream.Group {
 }
 
 // landed waits until no client waits any more, or final ends.
-func (f *forwarder) landed(final context.Context) {
+func (f *forwarder) drain(final context.Context) {
 	if f == nil {
 		return
 	}
-	ticker := time.NewTicker(landedEvery)
+	ticker := time.NewTicker(drainInterval)
 	defer ticker.Stop()
-	for f.bounds.waiting() > 0 {
+	for f.pending.total() > 0 {
 		select {
 		case <-ticker.C:
 		case <-final.Done():
@@ -187,25 +187,25 @@ func (f *forwarder) landed(final context.Context) {
 	}
 }
 
-const landedEvery = 5 * time.Millisecond
+const drainInterval = 5 * time.Millisecond
 
 // start looks after the servers upstream until the context ends. own tells our
 // addresses, which are never asked.
 func (f *forwarder) start(ctx context.Context, own func(netip.AddrPort) bool, all *sync.WaitGroup) {
-	for name, servers := range f.o.Zones {
-		if others := f.others(servers, own); len(others) < len(servers) {
+	for name, servers := range f.o.ZoneUpstreams {
+		if others := f.withoutOwnAddresses(servers, own); len(others) < len(servers) {
 			f.client.Release(f.zones[wireName(name)])
 			f.zones[wireName(name)] = f.client.Group(others)
 		}
 	}
 	all.Go(func() { f.client.Run(ctx) })
-	r := rest{f: f, own: own}
-	r.look()
-	all.Go(func() { r.follow(ctx) })
+	r := defaultUpstreams{f: f, isOwn: own}
+	r.refresh()
+	all.Go(func() { r.run(ctx) })
 }
 
 // others are the servers but for our own addresses.
-func (f *forwarder) others(servers []Upstream, own func(netip.AddrPort) bool) []Upstream {
+func (f *forwarder) withoutOwnAddresses(servers []Upstream, own func(netip.AddrPort) bool) []Upstream {
 	others := slices.DeleteFunc(slices.Clone(servers), func(u Upstream) bool { return own(u.AddrPort) })
 	if len(others) < len(servers) {
 		f.log.Warnf("of the upstream servers %v those are left out that are this server itself", servers)
@@ -219,9 +219,9 @@ func (s *Server) SetUpstreams(servers []Upstream) {
 	if s.forward == nil {
 		return
 	}
-	s.forward.given.Store(&servers)
+	s.forward.configured.Store(&servers)
 	select {
-	case s.forward.regive <- struct{}{}:
+	case s.forward.upstreamsChanged <- struct{}{}:
 	default:
 	}
 }
@@ -249,7 +249,7 @@ func (s *Server) ForwardStats() ForwardStats {
 	return ForwardStats{
 		Upstreams: f.client.Stats(),
 		Cache:     f.cache.Stats(),
-		Waiting:   f.bounds.waiting(),
+		Waiting:   f.pending.total(),
 		Shared:    f.counts.shared.Load(),
 		Failed:    f.counts.failed.Load(),
 		Refused:   f.counts.refused.Load(),
@@ -265,8 +265,8 @@ type RateStats struct {
 
 // RateStats are counts since the start.
 func (s *Server) RateStats() RateStats {
-	if s.rates == nil {
+	if s.rateLimiter == nil {
 		return RateStats{}
 	}
-	return RateStats{Dropped: s.rates.dropped.Load(), Slipped: s.rates.slipped.Load()}
+	return RateStats{Dropped: s.rateLimiter.dropped.Load(), Slipped: s.rateLimiter.slipped.Load()}
 }

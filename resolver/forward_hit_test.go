@@ -24,7 +24,7 @@ func filled(t testing.TB, packet []byte, lines ...string) *responder {
 	t.Helper()
 	o := forwarding()
 	r := newResponder(o.withDefaults())
-	r.offer(newForwarder(*o.Forward, zone.NewStore(testZone(t)), o.withDefaults().Log))
+	r.enableForwarding(newForwarder(*o.Forward, zone.NewStore(testZone(t)), o.withDefaults().Log))
 	_, l := r.respond(make([]byte, bufferSize), testZone(t), client{addr: netip.MustParseAddr("127.0.0.1")}, packet)
 	if l == nil {
 		t.Fatal("it is not to be answered later")
@@ -84,8 +84,8 @@ func TestFastHitsEqualPlainOnes(t *testing.T) {
 		for _, addr := range []string{"127.0.0.1", "127.9.9.9", "::1"} {
 			for _, transport := range []Transport{UDP, TCP} {
 				c := client{addr: netip.MustParseAddr(addr), transport: transport}
-				fast, _ := r.fast(make([]byte, bufferSize), z, c, packet)
-				plain, _ := r.plain(make([]byte, bufferSize), z, c, packet)
+				fast, _ := r.fastPath(make([]byte, bufferSize), z, c, packet)
+				plain, _ := r.messagePath(make([]byte, bufferSize), z, c, packet)
 				if fast == nil || string(fast) != string(plain) {
 					t.Errorf("%s\nfast  %x\nplain %x", text, fast, plain)
 				}
@@ -113,10 +113,10 @@ func FuzzCachedReply(f *testing.F) {
 	f.Add(edns, reply, true)
 	z := testZone(f)
 	o := forwarding()
-	o.Forward.Allow = append(o.Forward.Allow, netip.MustParsePrefix("198.51.100.0/24"))
+	o.Forward.AllowedClients = append(o.Forward.AllowedClients, netip.MustParsePrefix("198.51.100.0/24"))
 	f.Fuzz(func(t *testing.T, packet, reply []byte, tcp bool) {
 		r := newResponder(o.withDefaults())
-		r.offer(newForwarder(*o.Forward, zone.NewStore(z), o.withDefaults().Log))
+		r.enableForwarding(newForwarder(*o.Forward, zone.NewStore(z), o.withDefaults().Log))
 		c := client{addr: netip.MustParseAddr("198.51.100.1")}
 		if tcp {
 			c.transport = TCP
@@ -129,7 +129,7 @@ func FuzzCachedReply(f *testing.F) {
 		if err != nil {
 			return
 		}
-		later := r.fromEntry(make([]byte, bufferSize), &l.wanted, e, cache.Age{})
+		later := r.writeEntry(make([]byte, bufferSize), &l.forwardQuery, e, cache.Age{})
 		if e.Life > 0 {
 			r.cache.Put(l.key, e)
 			msg, _ := r.respond(make([]byte, bufferSize), z, c, packet)
@@ -187,7 +187,7 @@ func TestPopularNamesAreRenewed(t *testing.T) {
 		if got := render(t, packet, msg); got != "NOERROR qr rd ra\nanswer www.example.com. 5 A 192.0.2.1" {
 			t.Error(got)
 		}
-		if l == nil || l.way != nil || string(l.key) != string(r.forward.keyOf(t, packet)) {
+		if l == nil || l.replyTo != nil || string(l.key) != string(r.forward.keyOf(t, packet)) {
 			t.Errorf("%+v", l)
 		}
 		if _, l := r.respond(buf, z, c, packet); l != nil {
@@ -202,5 +202,5 @@ func (f *forwarder) keyOf(t testing.TB, packet []byte) cache.Key {
 		t.Fatal("not a query")
 	}
 	var name [maxName]byte
-	return cache.AppendKey(append([]byte(nil), q.key(&name)...), q.qtype, q.class, q.edns.do, false)
+	return cache.AppendKey(append([]byte(nil), q.lowerName(&name)...), q.qtype, q.class, q.edns.do, false)
 }

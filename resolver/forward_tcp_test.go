@@ -51,7 +51,7 @@ func TestManyQueriesOnOneConnection(t *testing.T) {
 	up := fakedns.Start(t, func(w dns.ResponseWriter, q *dns.Msg) { w.WriteMsg(new(dns.Msg).SetReply(q)) })
 	s, _ := start(t, "127.0.0.1", forwarding(up))
 	conn := dial(t, s, "tcp", "127.0.0.1")
-	const queries = 5 * maxConnWaiting
+	const queries = 5 * maxConnPending
 	go func() {
 		c := dns.Conn{Conn: conn}
 		for i := range queries {

@@ -23,9 +23,9 @@ var outsideRecords = fakedns.Records(
 // everybody.
 func forwarding(servers ...*fakedns.Server) Options {
 	o := testOptions()
-	o.Forward = &Forward{
-		Allow:     []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
-		Recursion: true,
+	o.Forward = &ForwardOptions{
+		AllowedClients:     []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
+		RecursionAvailable: true,
 	}
 	for _, s := range servers {
 		o.Forward.Upstreams = append(o.Forward.Upstreams, Upstream{AddrPort: s.Addr})
@@ -133,7 +133,7 @@ func TestLateRepliesOfSingleQueries(t *testing.T) {
 
 func TestForwardIsNotForEverybody(t *testing.T) {
 	o := forwarding(fakedns.Start(t, outsideRecords))
-	o.Forward.Allow = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+	o.Forward.AllowedClients = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
 	s, _ := start(t, "0.0.0.0", o)
 	if got := askOver(t, dial(t, s, "udp", "127.0.0.1"), askWWW); got != wantWWW {
 		t.Error(got)
@@ -160,7 +160,7 @@ func TestZonesOfOthers(t *testing.T) {
 	corp := fakedns.Start(t, fakedns.Records("a.corp.example. 60 IN A 192.0.2.1", "1.0.0.10.in-addr.arpa. 60 IN PTR a.corp.example."))
 	lab := fakedns.Start(t, fakedns.Records("a.lab.corp.example. 60 IN A 192.0.2.2"))
 	o := forwarding(rest)
-	o.Forward.Zones = map[string][]Upstream{
+	o.Forward.ZoneUpstreams = map[string][]Upstream{
 		"corp.example": {{AddrPort: corp.Addr}}, "lab.corp.example": {{AddrPort: lab.Addr}}, "8.b.d.0.1.0.0.2.ip6.arpa": {{AddrPort: corp.Addr}},
 	}
 	s, _ := start(t, "127.0.0.1", o)

@@ -47,7 +47,7 @@ func bind(addr netip.Addr, port uint16) (*net.UDPConn, *net.TCPListener, error) 
 			}
 			return nil, nil, bindError(at, err)
 		}
-		if err := prepare(udp); err != nil {
+		if err := configureUDP(udp); err != nil {
 			udp.Close()
 			tcp.Close()
 			return nil, nil, err
@@ -57,15 +57,15 @@ func bind(addr netip.Addr, port uint16) (*net.UDPConn, *net.TCPListener, error) 
 }
 
 // prepare sets what every socket for UDP needs.
-func prepare(udp *net.UDPConn) error {
+func configureUDP(udp *net.UDPConn) error {
 	// Best effort: the server works with the system's default too.
 	_ = udp.SetReadBuffer(socketBuffer)
 	_ = udp.SetWriteBuffer(socketBuffer)
-	exceedBuffers(udp)
+	forceBufferSizes(udp)
 	if !isWildcard(udp.LocalAddr()) {
 		return nil
 	}
-	if err := tellDestination(udp); err != nil {
+	if err := requestDestination(udp); err != nil {
 		return fmt.Errorf("cannot ask the system for the addresses of queries: %w", err)
 	}
 	return nil
@@ -83,7 +83,7 @@ func isWildcard(local net.Addr) bool {
 //
 // A socket for both families wants both settings, others refuse one of them. On
 // Linux the one for IPv6 is enough, and tells of IPv4 packets too.
-func tellDestination(udp *net.UDPConn) error {
+func requestDestination(udp *net.UDPConn) error {
 	err6 := ipv6.NewPacketConn(udp).SetControlMessage(ipv6.FlagDst|ipv6.FlagInterface, true)
 	if err6 == nil && runtime.GOOS == "linux" {
 		return nil

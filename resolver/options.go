@@ -45,7 +45,7 @@ type Options struct {
 
 	// Forward says what becomes of names that are not in our zones. They are
 	// refused when it is nil.
-	Forward *Forward
+	Forward *ForwardOptions
 
 	// RateLimit is how many replies over UDP a network of clients, /24 or /56,
 	// gets each second at most. A client in RateExempt or on this machine gets

@@ -8,19 +8,19 @@ import (
 )
 
 // offer has names that are not ours forwarded.
-func (r *responder) offer(f *forwarder) {
-	r.forward, r.cache, r.allow = f, f.cache, newNetworkList(f.o.Allow)
-	if f.o.Recursion {
-		r.ra = flagRA
+func (r *responder) enableForwarding(f *forwarder) {
+	r.forward, r.cache, r.allowed = f, f.cache, newPrefixList(f.o.AllowedClients)
+	if f.o.RecursionAvailable {
+		r.raFlag = flagRA
 	}
 }
 
 // raFor is flagRA for clients that others are asked for.
-func (r *responder) raFor(c client) uint16 {
-	if r.ra == 0 || !r.allow.contains(c.addr) {
+func (r *responder) recursionAvailable(c client) uint16 {
+	if r.raFlag == 0 || !r.allowed.contains(c.addr) {
 		return 0
 	}
-	return r.ra
+	return r.raFlag
 }
 
 // asksOutside reports whether a query is one that others are asked, for a client
@@ -28,8 +28,8 @@ func (r *responder) raFor(c client) uint16 {
 //
 // A query without RD wants what we know by ourselves, and what others have asked
 // before is nobody's business: it is refused.
-func (r *responder) asksOutside(q *query, c client, z *zone.Zone, key []byte) (a wanted, ok bool) {
-	if r.forward == nil || !q.asked || q.class != dns.ClassINET || q.flags&flagRD == 0 || !r.allow.contains(c.addr) {
+func (r *responder) forwardable(q *query, c client, z *zone.Zone, key []byte) (a forwardQuery, ok bool) {
+	if r.forward == nil || !q.hasQuestion || q.class != dns.ClassINET || q.flags&flagRD == 0 || !r.allowed.contains(c.addr) {
 		return a, false
 	}
 	switch q.qtype {
@@ -37,8 +37,8 @@ func (r *responder) asksOutside(q *query, c client, z *zone.Zone, key []byte) (a
 		return a, false
 	}
 	var name [maxName]byte
-	key = append(key, q.key(&name)...)
-	if ours(z, key) {
+	key = append(key, q.lowerName(&name)...)
+	if inOurZones(z, key) {
 		return a, false
 	}
 	if r.forward.zone(key) == nil && r.forward.special.find(key) != nil {
@@ -51,7 +51,7 @@ func (r *responder) asksOutside(q *query, c client, z *zone.Zone, key []byte) (a
 	if !ok {
 		return a, false
 	}
-	return wanted{
+	return forwardQuery{
 		client:   c,
 		id:       q.id,
 		flags:    q.flags,

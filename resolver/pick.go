@@ -8,7 +8,7 @@ import "math/rand/v2"
 // A few things are shuffled. Many are walked through from a random one in
 // random steps of one length: each is as likely the first, and which one
 // follows which differs from reply to reply.
-type picker struct {
+type rotation struct {
 	n, start, step uint32
 	few            bool
 	order          [fewThings]uint8
@@ -17,9 +17,9 @@ type picker struct {
 const fewThings = 32
 
 // pick makes the order for n things of one reply.
-func (r *responder) pick(n int) (p picker) {
+func (r *responder) rotation(n int) (p rotation) {
 	p.n, p.step = uint32(n), 1
-	if n < 2 || r.unshuffled {
+	if n < 2 || r.keepOrder {
 		return p
 	}
 	random := rand.Uint64()
@@ -48,7 +48,7 @@ func (r *responder) pick(n int) (p picker) {
 }
 
 // at is the place of the i-th thing.
-func (p *picker) at(i int) int {
+func (p *rotation) at(i int) int {
 	if p.few {
 		return int(p.order[i])
 	}

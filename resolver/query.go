@@ -31,11 +31,11 @@ type query struct {
 	id    uint16
 	flags uint16
 
-	asked  bool   // whether there is a question
-	packet []byte // the message from its first octet, for names in it
-	name   []byte // QNAME in wire form, as typed
-	qtype  uint16
-	class  uint16
+	hasQuestion bool   // whether there is a question
+	packet      []byte // the message from its first octet, for names in it
+	name        []byte // QNAME in wire form, as typed
+	qtype       uint16
+	class       uint16
 
 	edns edns
 }
@@ -93,7 +93,7 @@ func (q *query) parseBody(packet []byte) bool {
 		if next < 0 {
 			return false
 		}
-		if r.rtype == dns.TypeOPT && !q.edns.take(r) {
+		if r.rtype == dns.TypeOPT && !q.edns.parse(r) {
 			return false
 		}
 		off = next
@@ -122,7 +122,7 @@ func (q *query) parseQuestion(packet []byte, off int) int {
 	if end+4 > len(packet) {
 		return -1
 	}
-	q.asked = true
+	q.hasQuestion = true
 	q.name = packet[off:end]
 	q.qtype = binary.BigEndian.Uint16(packet[end:])
 	q.class = binary.BigEndian.Uint16(packet[end+2:])
@@ -131,7 +131,7 @@ func (q *query) parseQuestion(packet []byte, off int) int {
 
 // key is the name as the zone knows it, in lower case (RFC 4343), in a buffer
 // of the caller. Length octets are below 'A', so they stay as they are.
-func (q *query) key(buf *[maxName]byte) []byte {
+func (q *query) lowerName(buf *[maxName]byte) []byte {
 	key := buf[:copy(buf[:], q.name)]
 	for i, c := range key {
 		if 'A' <= c && c <= 'Z' {

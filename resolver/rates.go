@@ -17,11 +17,11 @@ import (
 // it says it is.
 //
 // Networks share a table of a fixed size. Two that meet in it share a limit.
-type rates struct {
-	exempt networkList
-	each   int64 // nanoseconds that a reply costs
+type rateLimiter struct {
+	exempt prefixList
+	cost   int64 // nanoseconds that a reply costs
 	k0, k1 uint64
-	born   time.Time
+	start  time.Time
 	slots  [rateSlots]atomic.Int64 // when what was sent will have been paid for
 	slip   atomic.Uint32
 
@@ -42,11 +42,11 @@ const (
 )
 
 // newRates is nil when there is no limit.
-func newRates(perSecond int, exempt []netip.Prefix) *rates {
+func newRateLimiter(perSecond int, exempt []netip.Prefix) *rateLimiter {
 	if perSecond <= 0 {
 		return nil
 	}
-	r := &rates{exempt: newNetworkList(exempt), each: int64(time.Second) / int64(perSecond), born: time.Now()}
+	r := &rateLimiter{exempt: newPrefixList(exempt), cost: int64(time.Second) / int64(perSecond), start: time.Now()}
 	var secret [16]byte
 	rand.Read(secret[:])
 	r.k0, r.k1 = binary.LittleEndian.Uint64(secret[:]), binary.LittleEndian.Uint64(secret[8:])
@@ -54,15 +54,15 @@ func newRates(perSecond int, exempt []netip.Prefix) *rates {
 }
 
 // over counts a reply to a client, and reports whether it is one too many.
-func (r *rates) over(c client) bool {
+func (r *rateLimiter) exceeded(c client) bool {
 	if r == nil || c.transport != UDP || c.addr.IsLoopback() || r.exempt.contains(c.addr) {
 		return false
 	}
 	slot := &r.slots[r.network(c.addr)%rateSlots]
-	now := int64(time.Since(r.born))
+	now := int64(time.Since(r.start))
 	for {
 		paid := slot.Load()
-		next := max(paid, now) + r.each
+		next := max(paid, now) + r.cost
 		if next-now > rateBurst {
 			return true
 		}
@@ -72,18 +72,18 @@ func (r *rates) over(c client) bool {
 	}
 }
 
-func (r *rates) network(a netip.Addr) uint64 {
+func (r *rateLimiter) network(a netip.Addr) uint64 {
 	var b [8]byte
 	if a.Is4() {
-		binary.BigEndian.PutUint32(b[:], octets4(a)>>(32-rateIPv4))
+		binary.BigEndian.PutUint32(b[:], bits4(a)>>(32-rateIPv4))
 	} else {
-		binary.BigEndian.PutUint64(b[:], octets6(a)[0]>>(64-rateIPv6)|1<<63)
+		binary.BigEndian.PutUint64(b[:], bits6(a)[0]>>(64-rateIPv6)|1<<63)
 	}
 	return siphash.Hash(r.k0, r.k1, b[:])
 }
 
 // slips reports whether a reply beyond the limit is one that slips through, cut.
-func (r *rates) slips() bool {
+func (r *rateLimiter) slips() bool {
 	if r.slip.Add(1)%slipEvery == 0 {
 		r.slipped.Add(1)
 		return true
@@ -95,18 +95,18 @@ func (r *rates) slips() bool {
 // overLimit is the reply to a query when the client's network has had its share:
 // the usual one when a cookie shows who asks, else none, or one that has nothing
 // but TC set and a cookie for who wants one, to come back with.
-func (r *responder) overLimit(buf []byte, packet []byte, c client) (msg []byte, known bool) {
+func (r *responder) respondOverLimit(buf []byte, packet []byte, c client) (msg []byte, known bool) {
 	q, rcode, ok := parse(packet)
 	if !ok {
 		return nil, false
 	}
-	if data, ok := q.edns.option(dnsCookie); ok && rcode == 0 && r.cookies.ours(data, c.addr) {
+	if data, ok := q.edns.option(dnsCookie); ok && rcode == 0 && r.cookies.valid(data, c.addr) {
 		return nil, true
 	}
-	if !r.rates.slips() {
+	if !r.rateLimiter.slips() {
 		return nil, false
 	}
-	m := reply{rcode: rcode}
+	m := response{rcode: rcode}
 	if options, ok := r.cookies.cookie(&q, c.addr, nil); ok && rcode == dns.RcodeSuccess {
 		m.options = options
 	}

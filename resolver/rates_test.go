@@ -12,11 +12,11 @@ import (
 
 func TestRates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRates(10, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fc00::/7")})
+		r := newRateLimiter(10, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fc00::/7")})
 		time.Sleep(time.Second)
 		count := func(addr string, transport Transport) (sent int) {
 			for range 100 {
-				if !r.over(client{addr: netip.MustParseAddr(addr), transport: transport}) {
+				if !r.exceeded(client{addr: netip.MustParseAddr(addr), transport: transport}) {
 					sent++
 				}
 			}
@@ -44,7 +44,7 @@ func TestRates(t *testing.T) {
 			t.Errorf("%d replies, want those of half a second", n)
 		}
 	})
-	if newRates(0, nil).over(client{}) {
+	if newRateLimiter(0, nil).exceeded(client{}) {
 		t.Error("there is a limit without one")
 	}
 }
@@ -85,7 +85,7 @@ func TestRepliesBeyondTheLimit(t *testing.T) {
 	}
 	// Who has our cookie is who it says it is.
 	packet, c := packQuery(t, question)
-	option, _ := r.cookies.answer([]byte("client!!"), c.addr)
+	option, _ := r.cookies.respond([]byte("client!!"), c.addr)
 	with := func(option []byte) bool {
 		m := new(dns.Msg)
 		m.Unpack(packet)
@@ -114,7 +114,7 @@ func TestRepliesBeyondTheLimit(t *testing.T) {
 func TestNetworkList(t *testing.T) {
 	for _, p := range []string{"10.0.0.0/8", "0.0.0.0/0", "192.0.2.1/32", "::/0", "fe80::/10", "2001:db8::/65", "2001:db8::1/128", "2001:db8::/64"} {
 		prefix := netip.MustParsePrefix(p)
-		l := newNetworkList([]netip.Prefix{prefix})
+		l := newPrefixList([]netip.Prefix{prefix})
 		for _, a := range []string{"10.0.0.1", "11.0.0.1", "192.0.2.1", "192.0.2.2", "::1", "fe80::1", "fec0::1", "2001:db8::1", "2001:db8::2", "2001:db8:0:0:8000::1", "2001:db8:0:1::1"} {
 			addr := netip.MustParseAddr(a)
 			if got, want := l.contains(addr), prefix.Contains(addr); got != want {

@@ -8,7 +8,7 @@ import (
 )
 
 // reply is an answer before it is packed.
-type reply struct {
+type response struct {
 	rcode     uint16
 	aa        bool
 	answer    []dns.RR
@@ -54,25 +54,25 @@ const minRR = 2 + 2 + 2 + 4 + 2 + 4
 // (RFC 6891, section 7).
 //
 // Each record is packed once, so cutting costs no more than not cutting.
-func (r *reply) pack(buf []byte, q *query, l limits) []byte {
+func (r *response) pack(buf []byte, q *query, l limits) []byte {
 	size := l.size
 	if q.edns.present {
 		size -= optSize + len(r.options)
 	}
 	p := packer{buf: buf[:cap(buf)], off: headerSize, size: size}
 	var questions uint16
-	if q.asked {
+	if q.hasQuestion {
 		p.question(q)
 		questions = 1
 	}
 	var cut bool
 	var answers, authorities, additionals int
-	if answers = p.some(r.answer); answers < len(r.answer) {
+	if answers = p.records(r.answer); answers < len(r.answer) {
 		cut = true
-	} else if authorities = p.some(r.authority); authorities < len(r.authority) {
+	} else if authorities = p.records(r.authority); authorities < len(r.authority) {
 		cut = true
 	} else if r.additional != nil {
-		additionals = p.sets(r.additional)
+		additionals = p.rrsets(r.additional)
 	}
 
 	msg := p.buf[:p.off]
@@ -115,7 +115,7 @@ func (p *packer) question(q *query) {
 }
 
 // one writes a record if it fits.
-func (p *packer) one(rr dns.RR) bool {
+func (p *packer) record(rr dns.RR) bool {
 	off, err := dns.PackRR(rr, p.buf, p.off, p.names, true)
 	if err != nil || off > p.size {
 		return false
@@ -127,9 +127,9 @@ func (p *packer) one(rr dns.RR) bool {
 // some writes records until one does not fit, and returns how many it wrote.
 // It does not try the ones after it: short names would get into cut answers
 // more often than long ones.
-func (p *packer) some(rrs []dns.RR) int {
+func (p *packer) records(rrs []dns.RR) int {
 	for i, rr := range rrs {
-		if !p.one(rr) {
+		if !p.record(rr) {
 			return i
 		}
 	}
@@ -139,11 +139,11 @@ func (p *packer) some(rrs []dns.RR) int {
 // sets writes the RRsets that fit whole (RFC 2181, section 9), and returns the
 // number of records that it wrote. One that does not fit leaves no names
 // behind that could be pointed to, as its owner stands in the answer.
-func (p *packer) sets(sets iter.Seq[[]dns.RR]) int {
+func (p *packer) rrsets(sets iter.Seq[[]dns.RR]) int {
 	count := 0
 	for set := range sets {
 		before := p.off
-		if p.some(set) == len(set) {
+		if p.records(set) == len(set) {
 			count += len(set)
 		} else {
 			p.off = before

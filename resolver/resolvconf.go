@@ -24,57 +24,57 @@ const maxResolvConf = 64 << 10
 // rest keeps the servers for all names but those of zones: the ones that are
 // given, or else that resolv.conf names. While it cannot be read, or names
 // nobody, what was known before stays.
-type rest struct {
-	f       *forwarder
-	own     func(netip.AddrPort) bool
-	given   []Upstream // that known follows from; nil: it follows from resolv.conf
-	known   []Upstream
-	problem string
+type defaultUpstreams struct {
+	f          *forwarder
+	isOwn      func(netip.AddrPort) bool
+	configured []Upstream // that known follows from; nil: it follows from resolv.conf
+	current    []Upstream
+	problem    string
 }
 
-func (r *rest) follow(ctx context.Context) {
+func (r *defaultUpstreams) run(ctx context.Context) {
 	ticker := time.NewTicker(followEvery)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
-			r.look()
-		case <-r.f.regive:
-			r.look()
+			r.refresh()
+		case <-r.f.upstreamsChanged:
+			r.refresh()
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-func (r *rest) look() {
+func (r *defaultUpstreams) refresh() {
 	f := r.f
-	if given := *f.given.Load(); len(given) > 0 {
-		if !slices.Equal(given, r.given) {
-			r.given, r.known, r.problem = given, f.others(given, r.own), ""
-			f.client.Release(f.rest.Swap(f.client.Group(r.known)))
+	if given := *f.configured.Load(); len(given) > 0 {
+		if !slices.Equal(given, r.configured) {
+			r.configured, r.current, r.problem = given, f.withoutOwnAddresses(given, r.isOwn), ""
+			f.client.Release(f.defaultGroup.Swap(f.client.Group(r.current)))
 		}
 		return
 	}
-	r.given = nil
-	servers, err := readResolvConf(f.o.ResolvConf, r.own)
+	r.configured = nil
+	servers, err := readResolvConf(f.o.ResolvConf, r.isOwn)
 	problem := ""
 	switch {
 	case err != nil:
 		problem = "cannot be read: " + err.Error()
 	case len(servers) == 0:
 		problem = "names no server but this one"
-	case !slices.Equal(servers, r.known):
-		f.client.Release(f.rest.Swap(f.client.Group(servers)))
+	case !slices.Equal(servers, r.current):
+		f.client.Release(f.defaultGroup.Swap(f.client.Group(servers)))
 		f.log.Infof("names outside of our zones are forwarded to %v, as %s says", servers, f.o.ResolvConf)
-		r.known = servers
+		r.current = servers
 	}
 	switch {
 	case problem == "" || problem == r.problem:
-	case len(r.known) == 0:
+	case len(r.current) == 0:
 		f.log.Warnf("%s %s: nobody can be asked for names outside of our zones", f.o.ResolvConf, problem)
 	default:
-		f.log.Warnf("%s %s: names outside of our zones are still forwarded to %v", f.o.ResolvConf, problem, r.known)
+		f.log.Warnf("%s %s: names outside of our zones are still forwarded to %v", f.o.ResolvConf, problem, r.current)
 	}
 	r.problem = problem
 }

@@ -32,11 +32,11 @@ func TestResolvConf(t *testing.T) {
 	if _, err := readResolvConf(file+"x", own); err == nil {
 		t.Error("a file that is gone is no error")
 	}
-	f := newForwarder(Forward{ResolvConf: file}, zone.NewStore(testZone(t)), Options{}.withDefaults().Log)
-	r := rest{f: f, own: own}
+	f := newForwarder(ForwardOptions{ResolvConf: file}, zone.NewStore(testZone(t)), Options{}.withDefaults().Log)
+	r := defaultUpstreams{f: f, isOwn: own}
 	servers := func() string {
-		r.look()
-		return fmt.Sprint(r.known, f.rest.Load().Len(), len(f.client.Stats()))
+		r.refresh()
+		return fmt.Sprint(r.current, f.defaultGroup.Load().Len(), len(f.client.Stats()))
 	}
 	if got := servers(); got != "[192.0.2.1 fe80::1%lo 192.0.2.2] 3 3" {
 		t.Error(got)
@@ -110,20 +110,20 @@ func TestForwardingLoop(t *testing.T) {
 func TestOwnAddressIsLeftOut(t *testing.T) {
 	o := forwarding(fakedns.Start(t, outsideRecords))
 	o.Addr = netip.MustParseAddr("127.0.0.1")
-	o.Forward.Zones = map[string][]Upstream{"corp.example": nil}
+	o.Forward.ZoneUpstreams = map[string][]Upstream{"corp.example": nil}
 	s := New(zone.NewStore(testZone(t)), o)
 	if err := s.Listen(); err != nil {
 		t.Fatal(err)
 	}
 	self := Upstream{AddrPort: s.Addr()}
 	s.SetUpstreams(append(s.forward.o.Upstreams, self))
-	s.forward.o.Zones["corp.example"] = []Upstream{self}
+	s.forward.o.ZoneUpstreams["corp.example"] = []Upstream{self}
 	ended, cancel := newContext(t)
 	cancel()
 	if err := s.Run(ended); err != nil {
 		t.Error(err)
 	}
-	if n := s.forward.rest.Load().Len(); n != 1 || s.forward.zones[wireName("corp.example")].Len() != 0 {
+	if n := s.forward.defaultGroup.Load().Len(); n != 1 || s.forward.zones[wireName("corp.example")].Len() != 0 {
 		t.Errorf("%d servers", n)
 	}
 }

@@ -16,10 +16,10 @@ import (
 // Server answers DNS queries over UDP and TCP (RFC 1035, section 4.2; RFC
 // 7766).
 type Server struct {
-	store *zone.Store
-	o     Options
-	log   logrus.FieldLogger
-	tally *tally
+	store    *zone.Store
+	o        Options
+	log      logrus.FieldLogger
+	counters *counters
 	*responder
 
 	udp  *net.UDPConn
@@ -35,10 +35,10 @@ type Server struct {
 // query comes. It starts nothing.
 func New(store *zone.Store, o Options) *Server {
 	o = o.withDefaults()
-	s := &Server{store: store, o: o, log: o.Log, tally: newTally(store), responder: newResponder(o)}
-	s.responder.counts = s.tally.worker() // for all connections, and for what comes later
+	s := &Server{store: store, o: o, log: o.Log, counters: newCounters(store), responder: newResponder(o)}
+	s.responder.counters = s.counters.newWorker() // for all connections, and for what comes later
 	if o.Forward != nil {
-		s.offer(newForwarder(*o.Forward, store, o.Log))
+		s.enableForwarding(newForwarder(*o.Forward, store, o.Log))
 	}
 	return s
 }
@@ -65,12 +65,12 @@ func (s *Server) Addr() netip.AddrPort { return s.addr }
 
 const (
 	// grace is how long replies on their way may take when the server ends.
-	grace = 2 * time.Second
+	shutdownTimeout = 2 * time.Second
 
 	// graceOutside is how long others may take then to answer what they were
 	// asked before. After that clients get what was known, or SERVFAIL, and
 	// have time to ask somebody else.
-	graceOutside = time.Second
+	forwardShutdownTimeout = time.Second
 )
 
 // Run answers queries until the context ends, after calling [Server.Listen] if
@@ -87,7 +87,7 @@ func (s *Server) Run(ctx context.Context) error {
 	final, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	stop := context.AfterFunc(ctx, func() {
-		timer := time.AfterFunc(grace, end)
+		timer := time.AfterFunc(shutdownTimeout, end)
 		context.AfterFunc(final, func() { timer.Stop() })
 	})
 	defer stop()
@@ -97,7 +97,7 @@ func (s *Server) Run(ctx context.Context) error {
 	asking, endAsking := context.WithCancel(context.WithoutCancel(ctx))
 	defer endAsking()
 	stopAsking := context.AfterFunc(ctx, func() {
-		timer := time.AfterFunc(graceOutside, endAsking)
+		timer := time.AfterFunc(forwardShutdownTimeout, endAsking)
 		context.AfterFunc(final, func() { timer.Stop() })
 	})
 	defer stopAsking()

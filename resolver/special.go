@@ -13,12 +13,12 @@ import (
 
 // specialZone is a zone of special-use names.
 type specialZone struct {
-	apex string // in presentation form
-	wire string // in wire form
-	have map[string][]dns.RR
+	apex    string // in presentation form
+	wire    string // in wire form
+	records map[string][]dns.RR
 	// all has records for every name in the zone; without it names that are not
 	// in have do not exist.
-	all []dns.RR
+	everyName []dns.RR
 }
 
 // specialZones are the zones, by the length of their names in octets.
@@ -30,7 +30,7 @@ type specialZones map[string]*specialZone
 func newSpecialZones() specialZones {
 	zones := specialZones{}
 	add := func(apex string) *specialZone {
-		z := &specialZone{apex: apex, wire: wireName(apex), have: map[string][]dns.RR{}}
+		z := &specialZone{apex: apex, wire: wireName(apex), records: map[string][]dns.RR{}}
 		zones[z.wire] = z
 		return z
 	}
@@ -39,7 +39,7 @@ func newSpecialZones() specialZones {
 		return data
 	}
 	localhost := add("localhost.")
-	localhost.all = []dns.RR{
+	localhost.everyName = []dns.RR{
 		rr("localhost.", &dns.A{A: net.IPv4(127, 0, 0, 1)}, dns.TypeA),
 		rr("localhost.", &dns.AAAA{AAAA: net.IPv6loopback}, dns.TypeAAAA),
 	}
@@ -47,7 +47,7 @@ func newSpecialZones() specialZones {
 		add(name)
 	}
 	back := func(zone, owner string) {
-		add(zone).have[wireName(owner)] = []dns.RR{rr(owner, &dns.PTR{Ptr: "localhost."}, dns.TypePTR)}
+		add(zone).records[wireName(owner)] = []dns.RR{rr(owner, &dns.PTR{Ptr: "localhost."}, dns.TypePTR)}
 	}
 	back("127.in-addr.arpa.", "1.0.0.127.in-addr.arpa.")
 	const loopback6 = "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa."
@@ -74,7 +74,7 @@ const specialTTL = 10800
 
 // find gives the zone that a name in lower-case wire form is in, or nil.
 func (zones specialZones) find(name []byte) *specialZone {
-	if !specialTLD(name) {
+	if !maybeSpecial(name) {
 		return nil
 	}
 	for i := 0; name[i] != 0; i += 1 + int(name[i]) {
@@ -86,7 +86,7 @@ func (zones specialZones) find(name []byte) *specialZone {
 }
 
 // specialTLD reports whether a name can be in one of the zones, quickly.
-func specialTLD(name []byte) bool {
+func maybeSpecial(name []byte) bool {
 	last := 0
 	for i := 0; name[i] != 0; i += 1 + int(name[i]) {
 		last = i
@@ -99,13 +99,13 @@ func specialTLD(name []byte) bool {
 }
 
 // reply answers a question for a name in the zone.
-func (z *specialZone) reply(q *query, key []byte) reply {
-	m := reply{aa: true}
-	have, ok := z.have[string(key)]
-	if z.all != nil {
-		have, ok = z.all, true
+func (z *specialZone) reply(q *query, key []byte) response {
+	m := response{aa: true}
+	have, ok := z.records[string(key)]
+	if z.everyName != nil {
+		have, ok = z.everyName, true
 	}
-	if !ok && string(key) != z.wire && !z.within(key) {
+	if !ok && string(key) != z.wire && !z.hasDescendant(key) {
 		m.rcode = dns.RcodeNameError
 	}
 	owner := q.suffix(len(q.name))
@@ -136,8 +136,8 @@ func (z *specialZone) reply(q *query, key []byte) reply {
 
 // within reports whether something in the zone is below a name, which exists
 // then (RFC 8020).
-func (z *specialZone) within(key []byte) bool {
-	for name := range z.have {
+func (z *specialZone) hasDescendant(key []byte) bool {
+	for name := range z.records {
 		if strings.HasSuffix(name, string(key)) {
 			return true
 		}

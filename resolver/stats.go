@@ -36,9 +36,9 @@ const other = "other"
 // Stats gives the numbers of now. It may be called from any goroutine, and
 // disturbs nobody.
 func (s *Server) Stats() Stats {
-	workers := s.tally.workers()
+	workers := s.counters.workers()
 	var st Stats
-	sums := make([]uint64, (len(s.tally.zones)+1)*zoneCells)
+	sums := make([]uint64, (len(s.counters.zones)+1)*zoneCells)
 	for t := range st.Times {
 		st.Times[t] = newTimes()
 	}
@@ -52,7 +52,7 @@ func (s *Server) Stats() Stats {
 	}
 	for i, n := range sums {
 		if n > 0 {
-			st.Queries = append(st.Queries, s.tally.describe(i, n))
+			st.Queries = append(st.Queries, s.counters.describe(i, n))
 		}
 	}
 	return st
@@ -60,7 +60,7 @@ func (s *Server) Stats() Stats {
 
 // Answered is the number of all replies.
 func (s *Server) Answered() (n uint64) {
-	for _, w := range s.tally.workers() {
+	for _, w := range s.counters.workers() {
 		for i := range w.cells {
 			n += w.cells[i].Load()
 		}
@@ -69,7 +69,7 @@ func (s *Server) Answered() (n uint64) {
 }
 
 // describe says what the cell of a number counts.
-func (t *tally) describe(cell int, n uint64) QueryCount {
+func (t *counters) describe(cell int, n uint64) QueryCount {
 	q := QueryCount{Zone: other, Type: other, Rcode: other, Transport: Transport(cell & 1), Count: n}
 	cell /= 2
 	if c := cell % rcodeCells; c < len(countedRcodes) {
@@ -110,7 +110,7 @@ func newTimes() Times {
 	return t
 }
 
-func (t *Times) add(w *times) {
+func (t *Times) add(w *durations) {
 	for i := range w.buckets {
 		t.Counts[i] += w.buckets[i].Load()
 	}

@@ -75,7 +75,7 @@ func (s subnet) echo(ordered bool) []byte {
 
 // near is the network whose addresses come first for a client. It is not valid
 // when the client does not want to be known.
-func (s subnet) near(client netip.Addr) netip.Prefix {
+func (s subnet) nearPrefix(client netip.Addr) netip.Prefix {
 	if s.option == nil {
 		p, _ := client.WithZone("").Prefix(nearBits(client))
 		return p

@@ -77,7 +77,7 @@ var largeBuffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 // connection ends with the idle timeout.
 func (s *Server) serveConn(ctx, final context.Context, conn net.Conn, addr netip.Addr) {
 	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.SetReadDeadline(longAgo) })()
+	defer context.AfterFunc(ctx, func() { conn.SetReadDeadline(aLongTimeAgo) })()
 	defer context.AfterFunc(final, func() { conn.Close() })()
 
 	in := bufio.NewReaderSize(conn, connReadBuffer)
@@ -86,17 +86,17 @@ func (s *Server) serveConn(ctx, final context.Context, conn net.Conn, addr netip
 		conn.SetReadDeadline(time.Now().Add(s.o.TCPIdleTimeout))
 		if ctx.Err() != nil {
 			// The end may have come before the deadline was set.
-			conn.SetReadDeadline(longAgo)
+			conn.SetReadDeadline(aLongTimeAgo)
 		}
 		err := s.answerTCP(in, c, addr)
-		if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil && in.Buffered() == 0 && c.waits() {
+		if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil && in.Buffered() == 0 && c.hasPending() {
 			continue // it is not idle: it waits for us
 		}
 		if err == nil && !holdsMessage(in) {
 			err = c.flush()
 		}
 		if err != nil {
-			c.finish()
+			c.drain()
 			if ctx.Err() != nil {
 				linger(conn)
 			}
@@ -148,8 +148,8 @@ func (s *Server) answerTCP(in *bufio.Reader, c *connection, addr netip.Addr) err
 	msg, l := s.respond(buf[:], s.store.Current(), client{addr: addr, transport: TCP}, packet)
 	if l != nil {
 		if msg == nil {
-			c.expect()
-			l.way = c
+			c.addPending()
+			l.replyTo = c
 		}
 		s.forward.ask(l)
 	}
@@ -157,7 +157,7 @@ func (s *Server) answerTCP(in *bufio.Reader, c *connection, addr netip.Addr) err
 		return nil
 	}
 	err = c.write(msg)
-	s.counts.times[TCP].add(time.Since(start), 1)
+	s.responder.counters.times[TCP].add(time.Since(start), 1)
 	return err
 }
 

@@ -20,14 +20,14 @@ type connection struct {
 	out     *bufio.Writer
 
 	mu      sync.Mutex
-	change  sync.Cond   // waiting or queue have become less
-	waiting int         // queries that have no reply yet
-	queue   []lateEntry // replies that are there
-	sending bool        // a goroutine takes from the queue
+	changed sync.Cond        // waiting or queue have become less
+	pending int              // queries that have no reply yet
+	queue   []queuedResponse // replies that are there
+	sending bool             // a goroutine takes from the queue
 }
 
-type lateEntry struct {
-	l   *late
+type queuedResponse struct {
+	l   *pendingQuery
 	e   *cache.Entry
 	age cache.Age
 }
@@ -35,11 +35,11 @@ type lateEntry struct {
 // maxConnWaiting bounds the queries of one connection that wait for others.
 // Until there are fewer no more are read, so that a client that does not take
 // its replies does not pile them up here.
-const maxConnWaiting = 128
+const maxConnPending = 128
 
 func newConnection(s *Server, conn net.Conn) *connection {
 	c := &connection{s: s, conn: conn, out: bufio.NewWriterSize(conn, connWriteBuffer)}
-	c.change.L = &c.mu
+	c.changed.L = &c.mu
 	return c
 }
 
@@ -60,34 +60,34 @@ func (c *connection) flush() error {
 }
 
 // expect notes a query whose reply comes later, when there are not too many.
-func (c *connection) expect() {
+func (c *connection) addPending() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.waiting >= maxConnWaiting {
+	if c.pending >= maxConnPending {
 		// The client shall have what is there before it is kept waiting.
 		c.mu.Unlock()
 		c.flush()
 		c.mu.Lock()
 	}
-	for c.waiting >= maxConnWaiting {
-		c.change.Wait()
+	for c.pending >= maxConnPending {
+		c.changed.Wait()
 	}
-	c.waiting++
+	c.pending++
 }
 
 // waits reports whether the client waits for replies.
-func (c *connection) waits() bool {
+func (c *connection) hasPending() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.waiting > 0
+	return c.pending > 0
 }
 
 // send takes a reply that has come. Writing it may have to wait for the client,
 // so a goroutine does that, of which there is one while there are replies.
-func (c *connection) send(l *late, e *cache.Entry, age cache.Age) {
+func (c *connection) writeResponse(l *pendingQuery, e *cache.Entry, age cache.Age) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.queue = append(c.queue, lateEntry{l, e, age})
+	c.queue = append(c.queue, queuedResponse{l, e, age})
 	if !c.sending {
 		c.sending = true
 		go c.sendQueue()
@@ -103,30 +103,30 @@ func (c *connection) sendQueue() {
 		c.queue = nil
 		if len(queue) == 0 {
 			c.sending = false
-			c.change.Broadcast()
+			c.changed.Broadcast()
 			c.mu.Unlock()
 			return
 		}
 		c.mu.Unlock()
 		for _, r := range queue {
-			if c.write(c.s.fromEntry(buf[:], &r.l.wanted, r.e, r.age)) != nil {
+			if c.write(c.s.writeEntry(buf[:], &r.l.forwardQuery, r.e, r.age)) != nil {
 				break // the client is gone
 			}
 		}
 		c.flush()
 		c.mu.Lock()
-		c.waiting -= len(queue)
-		c.change.Broadcast()
+		c.pending -= len(queue)
+		c.changed.Broadcast()
 		c.mu.Unlock()
 	}
 }
 
 // finish waits until all replies have been written, or cannot be any more.
-func (c *connection) finish() {
+func (c *connection) drain() {
 	c.flush()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.waiting > 0 || c.sending {
-		c.change.Wait()
+	for c.pending > 0 || c.sending {
+		c.changed.Wait()
 	}
 }

@@ -11,7 +11,7 @@ import (
 const sampleEvery = 64
 
 // times counts how long queries took, in steps of twice the time.
-type times struct {
+type durations struct {
 	buckets [timeBuckets]atomic.Uint64
 	sum     atomic.Int64 // nanoseconds
 }
@@ -23,7 +23,7 @@ const (
 )
 
 // add counts n queries that took so long.
-func (t *times) add(d time.Duration, n int) {
+func (t *durations) add(d time.Duration, n int) {
 	i := bits.Len64(uint64(max(d, 0)) / uint64(shortestTime))
 	t.buckets[min(i, timeBuckets-1)].Add(uint64(n))
 	t.sum.Add(int64(d) * int64(n))
@@ -31,7 +31,7 @@ func (t *times) add(d time.Duration, n int) {
 
 // begin is the time now for one in sampleEvery calls, and no time for others.
 // It is for one goroutine, which answers over UDP.
-func (c *counts) begin() (start time.Time) {
+func (c *workerCounters) sampleStart() (start time.Time) {
 	if c.turn++; c.turn%sampleEvery == 0 {
 		start = time.Now()
 	}
@@ -39,7 +39,7 @@ func (c *counts) begin() (start time.Time) {
 }
 
 // end counts n queries that were answered since begin.
-func (c *counts) end(start time.Time, n int) {
+func (c *workerCounters) sampleEnd(start time.Time, n int) {
 	if !start.IsZero() {
 		c.times[UDP].add(time.Since(start), n)
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // longAgo as a deadline ends what waits, at once.
-var longAgo = time.Unix(1, 0)
+var aLongTimeAgo = time.Unix(1, 0)
 
 // serveUDP starts the goroutines that answer over UDP until ctx ends, and
 // returns. What has not been sent when final ends is lost.
@@ -31,7 +31,7 @@ func (s *Server) serveUDP(ctx, final context.Context, all *sync.WaitGroup) {
 	sockets, each, answer := append([]*net.UDPConn{s.udp}, s.moreUDP...), 2*cores, s.answerSingly
 	if canBatch(s.udp) {
 		var err error
-		if sockets, err = s.oneForEach(sockets, cores); err != nil {
+		if sockets, err = s.socketPerCore(sockets, cores); err != nil {
 			s.log.WithError(err).Warnf("%d of %d sockets for UDP could be opened", len(sockets), cores)
 		}
 		each, answer = 1, s.answerBatches
@@ -43,27 +43,27 @@ func (s *Server) serveUDP(ctx, final context.Context, all *sync.WaitGroup) {
 		}
 		all.Go(func() {
 			defer udp.Close()
-			defer context.AfterFunc(ctx, func() { udp.SetReadDeadline(longAgo) })()
+			defer context.AfterFunc(ctx, func() { udp.SetReadDeadline(aLongTimeAgo) })()
 			defer context.AfterFunc(final, func() { udp.Close() })()
 			workers.Wait()
-			s.forward.landed(final)
+			s.forward.drain(final)
 		})
 	}
 }
 
 // oneForEach gives a socket for each core at least.
-func (s *Server) oneForEach(sockets []*net.UDPConn, cores int) ([]*net.UDPConn, error) {
+func (s *Server) socketPerCore(sockets []*net.UDPConn, cores int) ([]*net.UDPConn, error) {
 	if s.adopted {
-		return share(sockets, cores)
+		return dupSockets(sockets, cores)
 	}
-	more, err := join(s.udp, cores-1)
+	more, err := listenReusePort(s.udp, cores-1)
 	return append(sockets, more...), err
 }
 
 // answerSingly answers one query after the other.
 func (s *Server) answerSingly(ctx context.Context, udp *net.UDPConn) {
 	in, out := make([]byte, dns.MaxMsgSize), make([]byte, bufferSize)
-	worker := s.worker(s.tally.worker())
+	worker := s.worker(s.counters.newWorker())
 	pause := backoff{max: time.Second}
 	for {
 		n, from, err := dns.ReadFromSessionUDP(udp, in)
@@ -78,11 +78,11 @@ func (s *Server) answerSingly(ctx context.Context, udp *net.UDPConn) {
 		if !ok {
 			continue
 		}
-		start := worker.counts.begin()
+		start := worker.counters.sampleStart()
 		msg, l := worker.respond(out, s.store.Current(), client, in[:n])
 		if l != nil {
 			if msg == nil {
-				l.way = &wayUDP{s: s, udp: udp, to: from}
+				l.replyTo = &udpResponseWriter{s: s, udp: udp, to: from}
 			}
 			s.forward.ask(l)
 		}
@@ -92,21 +92,21 @@ func (s *Server) answerSingly(ctx context.Context, udp *net.UDPConn) {
 		// A reply that cannot be sent is lost, as any packet may be: the
 		// client asks again.
 		_, _ = dns.WriteToSessionUDP(udp, msg, from)
-		worker.counts.end(start, 1)
+		worker.counters.sampleEnd(start, 1)
 	}
 }
 
 // wayUDP is the way back to a client whose query was read singly.
-type wayUDP struct {
+type udpResponseWriter struct {
 	s   *Server
 	udp *net.UDPConn
 	to  *dns.SessionUDP
 }
 
-func (w *wayUDP) send(l *late, e *cache.Entry, age cache.Age) {
+func (w *udpResponseWriter) writeResponse(l *pendingQuery, e *cache.Entry, age cache.Age) {
 	buf := largeBuffers.Get().(*[bufferSize]byte)
 	defer largeBuffers.Put(buf)
-	_, _ = dns.WriteToSessionUDP(w.udp, w.s.fromEntry(buf[:], &l.wanted, e, age), w.to)
+	_, _ = dns.WriteToSessionUDP(w.udp, w.s.writeEntry(buf[:], &l.forwardQuery, e, age), w.to)
 }
 
 // readAgain decides after an error of reading whether to go on, after a pause.

@@ -73,7 +73,7 @@ func TestAnsweringSingly(t *testing.T) {
 				t.Error(got)
 			}
 			cancel()
-			s.udp.SetReadDeadline(longAgo)
+			s.udp.SetReadDeadline(aLongTimeAgo)
 			all.Wait()
 			s.udp.Close()
 			s.tcp.Close()

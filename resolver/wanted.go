@@ -10,7 +10,7 @@ import (
 
 // wanted is a query for a name that is not ours, with all that the reply takes. Its
 // slices point into the packet, or into memory of whoever made it.
-type wanted struct {
+type forwardQuery struct {
 	client
 	id       uint16
 	flags    uint16
@@ -24,23 +24,23 @@ type wanted struct {
 
 // late is a query that is answered later: a wanted that was copied, with the way
 // back to the client. Way is nil when nobody waits: the answer is for the cache.
-type late struct {
-	wanted
-	way way
+type pendingQuery struct {
+	forwardQuery
+	replyTo responseWriter
 }
 
 // way is the way back to a client.
-type way interface {
+type responseWriter interface {
 	// send sends the reply to a query, made of an entry. It must not wait for
 	// the client.
-	send(l *late, e *cache.Entry, age cache.Age)
+	writeResponse(l *pendingQuery, e *cache.Entry, age cache.Age)
 }
 
 // copied is the query in memory of its own, of a client. That is not taken from
 // it: the compiler would think that all else in it lives on too, and put the
 // buffers of queries that are answered at once on the heap.
-func (a *wanted) copied(c client) *late {
-	l := &late{wanted: wanted{client: c, id: a.id, flags: a.flags, edns: a.edns, do: a.do, size: a.size}}
+func (a *forwardQuery) clone(c client) *pendingQuery {
+	l := &pendingQuery{forwardQuery: forwardQuery{client: c, id: a.id, flags: a.flags, edns: a.edns, do: a.do, size: a.size}}
 	b := make([]byte, 0, len(a.question)+len(a.key)+len(a.options))
 	b = append(b, a.question...)
 	b = append(b, a.key...)
@@ -53,23 +53,23 @@ func (a *wanted) copied(c client) *late {
 // outside answers a query for a name that is not ours: from the cache when it
 // can, in buf. Else it gives the query to be answered later. Both come when the
 // entry is to be renewed.
-func (r *responder) outside(buf []byte, a *wanted, c client) (msg []byte, l *late) {
+func (r *responder) answerForwarded(buf []byte, a *forwardQuery, c client) (msg []byte, l *pendingQuery) {
 	if found := r.cache.Get(a.key); found.Entry != nil {
-		return r.found(buf, a, found)
+		return r.respondFromCache(buf, a, found)
 	}
-	return nil, a.copied(c)
+	return nil, a.clone(c)
 }
 
-func (r *responder) found(buf []byte, a *wanted, found cache.Found) (msg []byte, l *late) {
+func (r *responder) respondFromCache(buf []byte, a *forwardQuery, found cache.Found) (msg []byte, l *pendingQuery) {
 	if found.Renew {
-		l = a.copied(client{})
+		l = a.clone(client{})
 	}
-	return r.fromEntry(buf, a, found.Entry, found.Age), l
+	return r.writeEntry(buf, a, found.Entry, found.Age), l
 }
 
 // fromEntry makes the reply to a query of an entry, in buf, which has bufferSize
 // octets.
-func (r *responder) fromEntry(buf []byte, a *wanted, e *cache.Entry, age cache.Age) []byte {
+func (r *responder) writeEntry(buf []byte, a *forwardQuery, e *cache.Entry, age cache.Age) []byte {
 	options := a.options
 	var stale [6]byte
 	if age.Stale && a.edns {
@@ -94,7 +94,7 @@ func (r *responder) fromEntry(buf []byte, a *wanted, e *cache.Entry, age cache.A
 		msg = appendOPT(msg, r.maxUDPSize, rcode, a.do, options)
 		w.Counts[2]++
 	}
-	flags := a.flags&(flagRD|flagCD) | flagQR | r.ra | rcode
+	flags := a.flags&(flagRD|flagCD) | flagQR | r.raFlag | rcode
 	if e.AD && (a.do || a.flags&flagAD != 0) { // RFC 6840, section 5.8
 		flags |= flagAD
 	}
@@ -107,6 +107,6 @@ func (r *responder) fromEntry(buf []byte, a *wanted, e *cache.Entry, age cache.A
 	binary.BigEndian.PutUint16(msg[6:], w.Counts[0])
 	binary.BigEndian.PutUint16(msg[8:], w.Counts[1])
 	binary.BigEndian.PutUint16(msg[10:], w.Counts[2])
-	r.counts.add(a.transport, a.key.Type(), rcode, "")
+	r.counters.add(a.transport, a.key.Type(), rcode, "")
 	return msg
 }

@@ -41,7 +41,7 @@ func header(b []byte, owner, rtype uint16, ttl uint32, length uint16) {
 }
 
 // writeAddrs4 writes as many A records as fit.
-func writeAddrs4(w *writer, addrs [][4]byte, ttl uint32, p picker) {
+func writeAddrs4(w *writer, addrs [][4]byte, ttl uint32, p rotation) {
 	fit := max(0, (w.size-w.off)/sizeA)
 	w.answers, w.cut = min(fit, len(addrs)), fit < len(addrs)
 	for i := range w.answers {
@@ -53,7 +53,7 @@ func writeAddrs4(w *writer, addrs [][4]byte, ttl uint32, p picker) {
 }
 
 // writeAddrs6 writes as many AAAA records as fit.
-func writeAddrs6(w *writer, addrs [][16]byte, ttl uint32, p picker) {
+func writeAddrs6(w *writer, addrs [][16]byte, ttl uint32, p rotation) {
 	fit := max(0, (w.size-w.off)/sizeAAAA)
 	w.answers, w.cut = min(fit, len(addrs)), fit < len(addrs)
 	for i := range w.answers {
@@ -71,14 +71,14 @@ const maxTargets = 256
 // services writes as many SRV records as fit, and when all do, the addresses
 // of their targets that fit, RRset by RRset. The key is the name of the question
 // in lower case.
-func (w *writer) services(z *zone.Zone, found zone.Answer, key []byte, r *responder) bool {
+func (w *writer) srvRecords(z *zone.Zone, found zone.Answer, key []byte, r *responder) bool {
 	n := found.Node
 	if n.TargetCount() > maxTargets || len(n.SRV) == 0 {
 		return false
 	}
 	var at [maxTargets]uint16 // where the name of each target stands; 0: nowhere
 	ttl, mirror := n.TTLOf(dns.TypeSRV), z.AliasMatch(found)
-	p := r.pick(len(n.SRV))
+	p := r.rotation(len(n.SRV))
 	for i := range n.SRV {
 		k := p.at(i)
 		s := &n.SRV[k]
@@ -93,7 +93,7 @@ func (w *writer) services(z *zone.Zone, found zone.Answer, key []byte, r *respon
 			w.cut = true
 			return true
 		}
-		w.srv(s, ttl, front, size)
+		w.srvRecord(s, ttl, front, size)
 		if front < size {
 			copy(w.buf[next-mirror.AliasLen:], key[len(key)-mirror.AliasLen:])
 		}
@@ -125,7 +125,7 @@ func (w *writer) services(z *zone.Zone, found zone.Answer, key []byte, r *respon
 
 // srv writes an SRV record with so many octets of its target, which has a size
 // and is not compressed (RFC 2782).
-func (w *writer) srv(s *zone.SRV, ttl uint32, front, size int) {
+func (w *writer) srvRecord(s *zone.SRV, ttl uint32, front, size int) {
 	w.answers++
 	b := w.buf[w.off : w.off+sizeSRV+size]
 	header(b, toQuestion, dns.TypeSRV, ttl, uint16(6+size))
@@ -138,7 +138,7 @@ func (w *writer) srv(s *zone.SRV, ttl uint32, front, size int) {
 // addresses writes the A and the AAAA records of a target, each where all fit.
 func (w *writer) addresses(n *zone.Node, owner uint16, r *responder) {
 	if w.off+len(n.A)*sizeA <= w.size {
-		p := r.pick(len(n.A))
+		p := r.rotation(len(n.A))
 		ttl := n.TTLOf(dns.TypeA)
 		for i := range n.A {
 			b := w.buf[w.off : w.off+sizeA]
@@ -149,7 +149,7 @@ func (w *writer) addresses(n *zone.Node, owner uint16, r *responder) {
 		w.additional += len(n.A)
 	}
 	if w.off+len(n.AAAA)*sizeAAAA <= w.size {
-		p := r.pick(len(n.AAAA))
+		p := r.rotation(len(n.AAAA))
 		ttl := n.TTLOf(dns.TypeAAAA)
 		for i := range n.AAAA {
 			b := w.buf[w.off : w.off+sizeAAAA]

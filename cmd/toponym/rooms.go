@@ -230,29 +230,29 @@ func resolverOptions(c *config.Config, log logrus.FieldLogger, cores int) resolv
 }
 
 // forwardOptions is nil when names outside of our zones are not forwarded.
-func forwardOptions(c *config.Config) *resolver.Forward {
+func forwardOptions(c *config.Config) *resolver.ForwardOptions {
 	if !c.ExternalOn {
 		return nil
 	}
-	o := &resolver.Forward{
-		Upstreams:     upstreams(c.Resolvers),
-		Zones:         map[string][]resolver.Upstream{},
-		Allow:         c.RecursionAllow,
-		Recursion:     c.RecurseOn,
-		Timeout:       c.Timeout,
-		MinTTL:        c.CacheMinTTL,
-		MaxTTL:        c.CacheMaxTTL,
-		Stale:         c.CacheStale,
-		CacheEntries:  c.CacheEntries,
-		CacheBytes:    c.CacheBytes,
-		MaxWaiting:    c.ForwardMax,
-		MaxWaitingOne: c.ForwardMaxClient,
+	o := &resolver.ForwardOptions{
+		Upstreams:           upstreams(c.Resolvers),
+		ZoneUpstreams:       map[string][]resolver.Upstream{},
+		AllowedClients:      c.RecursionAllow,
+		RecursionAvailable:  c.RecurseOn,
+		Timeout:             c.Timeout,
+		MinTTL:              c.CacheMinTTL,
+		MaxTTL:              c.CacheMaxTTL,
+		MaxStale:            c.CacheStale,
+		CacheEntries:        c.CacheEntries,
+		CacheBytes:          c.CacheBytes,
+		MaxPending:          c.ForwardMax,
+		MaxPendingPerClient: c.ForwardMaxClient,
 	}
-	if o.Stale == 0 {
-		o.Stale = -1 // never, where 0 would be the default
+	if o.MaxStale == 0 {
+		o.MaxStale = -1 // never, where 0 would be the default
 	}
 	for zone, servers := range c.ZoneResolvers {
-		o.Zones[zone] = upstreams(servers)
+		o.ZoneUpstreams[zone] = upstreams(servers)
 	}
 	return o
 }
