@@ -64,7 +64,7 @@ func (f *forwarder) ask(l *pendingQuery) {
 	group := f.group(l.key.Name())
 	if l.replyTo != nil {
 		fl.waiters = append(fl.waiters, l)
-		if e := f.cache.Stale(l.key); e != nil {
+		if e := f.cache.GetStale(l.key); e != nil {
 			wait := staleResponseTimeout
 			if group.Down() {
 				wait = 0
@@ -81,7 +81,7 @@ func (f *forwarder) ask(l *pendingQuery) {
 // impatient answers those who have waited long enough with what was known
 // before. The question goes on.
 func (fl *flight) answerStale() {
-	e := fl.f.cache.Stale(fl.key)
+	e := fl.f.cache.GetStale(fl.key)
 	if e == nil {
 		return
 	}
@@ -94,7 +94,7 @@ func (fl *flight) answerStale() {
 
 // stale answers queries with an entry that is past its life.
 func (f *forwarder) deliverStale(e *cache.Entry, waiting []*pendingQuery) {
-	f.cache.Extend(e)
+	f.cache.ExtendStale(e)
 	if len(waiting) == 0 {
 		return
 	}
@@ -109,8 +109,8 @@ func (f *forwarder) deliver(waiting []*pendingQuery, e *cache.Entry, age cache.A
 	}
 }
 
-// Read makes an entry of a reply.
-func (fl *flight) Read(msg []byte) (upstream.Reply, error) {
+// OnResponse makes an entry of a reply.
+func (fl *flight) OnResponse(msg []byte) (upstream.Result, error) {
 	e, err := fl.f.reader.Read(msg, fl.key)
 	if err != nil {
 		return nil, err
@@ -118,8 +118,8 @@ func (fl *flight) Read(msg []byte) (upstream.Reply, error) {
 	return e, nil
 }
 
-// Answered takes in what came of the question.
-func (fl *flight) Answered(reply upstream.Reply, err error) {
+// Done takes in what came of the question.
+func (fl *flight) Done(reply upstream.Result, err error) {
 	f := fl.f
 	if fl.staleTimer != nil {
 		fl.staleTimer.Stop()
@@ -131,7 +131,7 @@ func (fl *flight) Answered(reply upstream.Reply, err error) {
 	var old *cache.Entry
 	if e.Failed() {
 		f.counts.failed.Add(1)
-		old = f.cache.Stale(fl.key)
+		old = f.cache.GetStale(fl.key)
 	}
 	if old == nil {
 		f.cache.Put(fl.key, e)

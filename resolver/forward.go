@@ -111,7 +111,7 @@ func newForwarder(o ForwardOptions, store *zone.Store, log logrus.FieldLogger) *
 	for i := range f.shards {
 		f.shards[i].m = map[string]*flight{}
 	}
-	f.reader = cache.Reader{MinTTL: o.MinTTL, MaxTTL: o.MaxTTL, Foreign: func(name []byte) bool {
+	f.reader = cache.Reader{MinTTL: o.MinTTL, MaxTTL: o.MaxTTL, InBailiwick: func(name []byte) bool {
 		return !inOurZones(store.Current(), name)
 	}}
 	for name, servers := range o.ZoneUpstreams {

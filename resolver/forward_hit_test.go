@@ -130,7 +130,7 @@ func FuzzCachedReply(f *testing.F) {
 			return
 		}
 		later := r.writeEntry(make([]byte, bufferSize), &l.forwardQuery, e, cache.Age{})
-		if e.Life > 0 {
+		if e.TTL > 0 {
 			r.cache.Put(l.key, e)
 			msg, _ := r.respond(make([]byte, bufferSize), z, c, packet)
 			if len(msg) != len(later) {

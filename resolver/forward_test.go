@@ -79,7 +79,7 @@ func TestForward(t *testing.T) {
 	if n := up.Asked.Load() - before; n != 0 {
 		t.Errorf("%d questions for what is in the cache", n)
 	}
-	if st := s.ForwardStats(); st.Cache.Hits < 10 || st.Cache.Misses == 0 || st.Waiting != 0 || len(st.Upstreams) != 1 || st.Upstreams[0].Replies == 0 {
+	if st := s.ForwardStats(); st.Cache.Hits < 10 || st.Cache.Misses == 0 || st.Waiting != 0 || len(st.Upstreams) != 1 || st.Upstreams[0].Responses == 0 {
 		t.Errorf("%+v", st)
 	}
 }

@@ -44,7 +44,7 @@ func (r *responder) forwardable(q *query, c client, z *zone.Zone, key []byte) (a
 	if r.forward.zone(key) == nil && r.forward.special.find(key) != nil {
 		return a, false
 	}
-	if q.qtype == dns.TypeHINFO && r.forward.client.LoopProbe(key) {
+	if q.qtype == dns.TypeHINFO && r.forward.client.IsLoopProbe(key) {
 		return a, false
 	}
 	options, ok := r.cookies.cookie(q, c.addr, nil)

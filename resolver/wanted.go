@@ -61,7 +61,7 @@ func (r *responder) answerForwarded(buf []byte, a *forwardQuery, c client) (msg 
 }
 
 func (r *responder) respondFromCache(buf []byte, a *forwardQuery, found cache.Found) (msg []byte, l *pendingQuery) {
-	if found.Renew {
+	if found.Prefetch {
 		l = a.clone(client{})
 	}
 	return r.writeEntry(buf, a, found.Entry, found.Age), l
@@ -98,7 +98,7 @@ func (r *responder) writeEntry(buf []byte, a *forwardQuery, e *cache.Entry, age 
 	if e.AD && (a.do || a.flags&flagAD != 0) { // RFC 6840, section 5.8
 		flags |= flagAD
 	}
-	if w.Cut && r.setTC {
+	if w.Truncated && r.setTC {
 		flags |= flagTC
 	}
 	binary.BigEndian.PutUint16(msg, a.id)

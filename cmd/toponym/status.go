@@ -95,8 +95,8 @@ func forwardValues(st resolver.ForwardStats) *metrics.Forward {
 	}
 	for _, u := range st.Upstreams {
 		f.Upstreams = append(f.Upstreams, metrics.Upstream{
-			Address: u.Address, Queries: u.Queries, Replies: u.Replies, Failures: u.Failures,
-			Hedges: u.Hedges, Truncated: u.Truncated, Strange: u.Strange, Latency: u.Latency, State: u.State.String(),
+			Address: u.Address, Queries: u.Queries, Replies: u.Responses, Failures: u.Failures,
+			Hedges: u.Hedges, Truncated: u.Truncated, Strange: u.Mismatched, Latency: u.SRTT, State: u.State.String(),
 		})
 	}
 	return f

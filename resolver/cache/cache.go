@@ -21,15 +21,15 @@ type Options struct {
 // It is made of parts, so that they seldom wait for each other. Each holds its
 // share of entries and octets, and forgets what was not used for longest.
 type Cache struct {
-	seed  maphash.Seed
-	born  time.Time
-	stale time.Duration
-	parts []part
+	seed   maphash.Seed
+	epoch  time.Time
+	stale  time.Duration
+	shards []shard
 }
 
 // part finds entries by the hash of their key, and compares the key then. Of two
 // keys with the same hash, which come once in a blue moon, the later stays.
-type part struct {
+type shard struct {
 	mu       sync.Mutex
 	lru      *simplelru.LRU[uint64, *Entry]
 	bytes    int
@@ -50,21 +50,21 @@ type Stats struct {
 }
 
 const (
-	maxParts = 64
+	maxShards = 64
 	// perPart is what a part must hold at least, so that the shares of a small
 	// cache do not get too small.
-	perPart = 256
+	entriesPerShard = 256
 )
 
 // New returns an empty cache.
 func New(o Options) *Cache {
 	count := 1
-	for count < maxParts && 2*count*perPart <= o.Entries {
+	for count < maxShards && 2*count*entriesPerShard <= o.Entries {
 		count *= 2
 	}
-	c := &Cache{seed: maphash.MakeSeed(), born: time.Now(), stale: o.Stale, parts: make([]part, count)}
-	for i := range c.parts {
-		p := &c.parts[i]
+	c := &Cache{seed: maphash.MakeSeed(), epoch: time.Now(), stale: o.Stale, shards: make([]shard, count)}
+	for i := range c.shards {
+		p := &c.shards[i]
 		p.maxBytes = max(o.Bytes/count, 1)
 		p.lru, _ = simplelru.NewLRU(max(o.Entries/count, 1), func(_ uint64, e *Entry) {
 			p.bytes -= e.size()
@@ -75,30 +75,30 @@ func New(o Options) *Cache {
 }
 
 // now is the time since the cache was made. Steps of the wall clock do not count.
-func (c *Cache) now() time.Duration { return time.Since(c.born) }
+func (c *Cache) now() time.Duration { return time.Since(c.epoch) }
 
-func (c *Cache) part(k Key) (*part, uint64) {
+func (c *Cache) shardOf(k Key) (*shard, uint64) {
 	h := maphash.Bytes(c.seed, k)
-	return &c.parts[h>>32&uint64(len(c.parts)-1)], h
+	return &c.shards[h>>32&uint64(len(c.shards)-1)], h
 }
 
 // Found is what a look-up has found.
 type Found struct {
-	Entry *Entry // nil: nothing that may be used
-	Age   Age
-	Renew bool // the entry is popular and will end soon: the caller shall ask anew
+	Entry    *Entry // nil: nothing that may be used
+	Age      Age
+	Prefetch bool // the entry is popular and will end soon: the caller shall ask anew
 }
 
 // Entries are renewed that were used so often, when that part of their life is
 // left.
 const (
-	popular   = 4
-	renewPart = 10
+	prefetchHits     = 4
+	prefetchFraction = 10
 )
 
 // Get finds what may be used for a question.
 func (c *Cache) Get(k Key) (f Found) {
-	p, h := c.part(k)
+	p, h := c.shardOf(k)
 	now := c.now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -108,14 +108,14 @@ func (c *Cache) Get(k Key) (f Found) {
 		return f
 	}
 	f.Age.Elapsed = now - e.stored
-	left := e.Life - f.Age.Elapsed
+	left := e.TTL - f.Age.Elapsed
 	switch {
 	case left > 0:
 		p.stats.Hits++
 		f.Entry = e
 		hits := e.hits.Add(1)
-		f.Renew = left < e.Life/renewPart && hits >= popular && !e.Failed() && e.renewing.CompareAndSwap(false, true)
-	case int64(now) < e.staleTo.Load():
+		f.Prefetch = left < e.TTL/prefetchFraction && hits >= prefetchHits && !e.Failed() && e.prefetching.CompareAndSwap(false, true)
+	case int64(now) < e.staleUntil.Load():
 		p.stats.Stale++
 		f.Entry, f.Age.Stale = e, true
 	default:
@@ -128,33 +128,33 @@ func (c *Cache) Get(k Key) (f Found) {
 // nil when that is too old. The entry serves for everybody until a while from
 // now, so that not each of them has to wait for servers that fail (RFC 8767,
 // section 5: failure recheck timer).
-func (c *Cache) Stale(k Key) *Entry {
-	p, h := c.part(k)
+func (c *Cache) GetStale(k Key) *Entry {
+	p, h := c.shardOf(k)
 	now := c.now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e, ok := p.lru.Get(h)
-	if !ok || !bytes.Equal(e.key, k) || !c.keeps(e, now) {
+	if !ok || !bytes.Equal(e.key, k) || !c.servesStale(e, now) {
 		return nil
 	}
 	return e
 }
 
 // keeps reports whether an entry that is past its life may still be used.
-func (c *Cache) keeps(e *Entry, now time.Duration) bool {
-	return !e.Failed() && now-e.stored < e.Life+c.stale
+func (c *Cache) servesStale(e *Entry, now time.Duration) bool {
+	return !e.Failed() && now-e.stored < e.TTL+c.stale
 }
 
 // Extend lets an entry serve past its life for a while.
-func (c *Cache) Extend(e *Entry) {
-	e.staleTo.Store(int64(c.now() + StaleTTL))
-	e.renewing.Store(false)
+func (c *Cache) ExtendStale(e *Entry) {
+	e.staleUntil.Store(int64(c.now() + StaleTTL))
+	e.prefetching.Store(false)
 }
 
 // CountStale notes that an entry was used past its life by somebody who had
 // waited.
 func (c *Cache) CountStale(k Key, n int) {
-	p, _ := c.part(k)
+	p, _ := c.shardOf(k)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stats.Stale += uint64(n)
@@ -163,15 +163,15 @@ func (c *Cache) CountStale(k Key, n int) {
 // Put stores the answer to a question. A failure does not take the place of
 // what may still be of use.
 func (c *Cache) Put(k Key, e *Entry) {
-	if e.Life <= 0 {
+	if e.TTL <= 0 {
 		return
 	}
-	p, h := c.part(k)
+	p, h := c.shardOf(k)
 	now := c.now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	old, ok := p.lru.Peek(h)
-	if ok && bytes.Equal(old.key, k) && e.Failed() && c.keeps(old, now) {
+	if ok && bytes.Equal(old.key, k) && e.Failed() && c.servesStale(old, now) {
 		return
 	}
 	if e.key == nil {
@@ -192,8 +192,8 @@ func (c *Cache) Put(k Key, e *Entry) {
 
 // Stats are those of all parts.
 func (c *Cache) Stats() (s Stats) {
-	for i := range c.parts {
-		p := &c.parts[i]
+	for i := range c.shards {
+		p := &c.shards[i]
 		p.mu.Lock()
 		s.Hits += p.stats.Hits
 		s.Misses += p.stats.Misses

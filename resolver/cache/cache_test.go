@@ -9,13 +9,13 @@ import (
 	"github.com/miekg/dns"
 )
 
-func entry(life time.Duration) *Entry { return &Entry{Life: life, body: make([]byte, 50), start: 24} }
+func entry(life time.Duration) *Entry { return &Entry{TTL: life, body: make([]byte, 50), start: 24} }
 
 func TestLifeOfAnEntry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := New(Options{Entries: 10, Bytes: 1 << 20, Stale: time.Hour})
 		k := key("a.test", dns.TypeA)
-		if c.Get(k).Entry != nil || c.Stale(k) != nil {
+		if c.Get(k).Entry != nil || c.GetStale(k) != nil {
 			t.Error("something is in an empty cache")
 		}
 		e := entry(time.Minute)
@@ -33,10 +33,10 @@ func TestLifeOfAnEntry(t *testing.T) {
 		}
 		// A failure does not take its place.
 		c.Put(k, Failure(2))
-		if c.Stale(k) != e {
+		if c.GetStale(k) != e {
 			t.Fatal("it is not there to be used when nothing else can be had")
 		}
-		c.Extend(e)
+		c.ExtendStale(e)
 		if f := c.Get(k); f.Entry != e || !f.Age.Stale {
 			t.Errorf("%+v", f)
 		}
@@ -45,17 +45,17 @@ func TestLifeOfAnEntry(t *testing.T) {
 			t.Error("it is used without looking for better")
 		}
 		time.Sleep(time.Hour)
-		if c.Stale(k) != nil {
+		if c.GetStale(k) != nil {
 			t.Error("it is used although it is too old")
 		}
 		c.Put(k, Failure(2))
 		if f := c.Get(k); f.Entry == nil || !f.Entry.Failed() {
 			t.Error("a failure is not remembered")
 		}
-		if c.Stale(k) != nil {
+		if c.GetStale(k) != nil {
 			t.Error("a failure is used past its life")
 		}
-		time.Sleep(FailureLife)
+		time.Sleep(FailureTTL)
 		if c.Get(k).Entry != nil {
 			t.Error("a failure is remembered for too long")
 		}
@@ -73,18 +73,18 @@ func TestPopularEntriesAreRenewed(t *testing.T) {
 		c.Put(k, entry(100*time.Second))
 		c.Put(rare, entry(100*time.Second))
 		for range 20 {
-			if c.Get(k).Renew {
+			if c.Get(k).Prefetch {
 				t.Error("too early")
 			}
 		}
 		time.Sleep(95 * time.Second)
-		if c.Get(rare).Renew {
+		if c.Get(rare).Prefetch {
 			t.Error("nobody asks for this one")
 		}
-		if !c.Get(k).Renew {
+		if !c.Get(k).Prefetch {
 			t.Error("it is not renewed")
 		}
-		if c.Get(k).Renew {
+		if c.Get(k).Prefetch {
 			t.Error("it is renewed twice")
 		}
 	})
@@ -109,8 +109,8 @@ func TestBounds(t *testing.T) {
 	}
 	s = c.Stats()
 	sum := 0
-	for i := range c.parts {
-		for _, e := range c.parts[i].lru.Values() {
+	for i := range c.shards {
+		for _, e := range c.shards[i].lru.Values() {
 			sum += e.size()
 		}
 	}

@@ -13,10 +13,10 @@ import (
 // asked the same name. Its slices share one piece of memory without pointers, so
 // that a large cache gives the collector little to do.
 type Entry struct {
-	Rcode uint8         // RFC 1035, section 4.1.1
-	AD    bool          // the server upstream has verified the data (RFC 4035, section 3.2.3)
-	Cut   bool          // records are missing that could not be had (TC)
-	Life  time.Duration // how long it may be used; 0: only for those who wait for it
+	Rcode     uint8         // RFC 1035, section 4.1.1
+	AD        bool          // the server upstream has verified the data (RFC 4035, section 3.2.3)
+	Truncated bool          // records are missing that could not be had (TC)
+	TTL       time.Duration // how long it may be used; 0: only for those who wait for it
 
 	start  int       // of the body in a message
 	body   []byte    // records, without an OPT record
@@ -24,11 +24,11 @@ type Entry struct {
 	counts [3]uint16 // records by section
 
 	// What the cache keeps with it.
-	key      []byte
-	stored   time.Duration // since the cache was made
-	hits     atomic.Uint32
-	renewing atomic.Bool
-	staleTo  atomic.Int64 // until when it may be used though it is past its life
+	key         []byte
+	stored      time.Duration // since the cache was made
+	hits        atomic.Uint32
+	prefetching atomic.Bool
+	staleUntil  atomic.Int64 // until when it may be used though it is past its life
 }
 
 // StaleTTL is what records get that are past their life (RFC 8767, section 4).
@@ -36,10 +36,10 @@ const StaleTTL = 30 * time.Second
 
 // FailureLife is for how long a failure is remembered (RFC 9520, section 3.2: at
 // least a second, at most five minutes).
-const FailureLife = 5 * time.Second
+const FailureTTL = 5 * time.Second
 
 // Failure is the answer that there is none.
-func Failure(rcode uint8) *Entry { return &Entry{Rcode: rcode, Life: FailureLife} }
+func Failure(rcode uint8) *Entry { return &Entry{Rcode: rcode, TTL: FailureTTL} }
 
 // Failed reports whether the entry says that the server could not answer, rather
 // than what the answer is (RFC 2308, section 7).
@@ -55,19 +55,19 @@ type Age struct {
 
 // Written is what [Entry.Write] has written.
 type Written struct {
-	End    int // offset behind the last record
-	Counts [3]uint16
-	Cut    bool // of the answer a part was left out, or was never there
+	End       int // offset behind the last record
+	Counts    [3]uint16
+	Truncated bool // of the answer a part was left out, or was never there
 }
 
 // Write writes the records behind the question, which ends at off in buf, and
 // counts their TTLs down. They end at size at the latest: of what does not fit
 // whole records are left out, from the end. buf must reach beyond size.
 func (e *Entry) Write(buf []byte, off, size int, age Age) Written {
-	w := Written{End: off + len(e.body), Counts: e.counts, Cut: e.Cut}
+	w := Written{End: off + len(e.body), Counts: e.counts, Truncated: e.Truncated}
 	records := len(e.ttls) / 2
 	if off != e.start && len(e.body) > 0 {
-		return Written{End: off, Cut: true} // not the question that this answers
+		return Written{End: off, Truncated: true} // not the question that this answers
 	}
 	if w.End > size {
 		w, records = e.fit(off, size)
@@ -91,12 +91,12 @@ func (e *Entry) Write(buf []byte, off, size int, age Age) Written {
 // answer, or of what makes a negative answer one, says so; other records are
 // left out without a word (RFC 2181, section 9).
 func (e *Entry) fit(off, size int) (w Written, records int) {
-	w = Written{End: off, Cut: e.Cut}
+	w = Written{End: off, Truncated: e.Truncated}
 	for section, count := range e.counts {
 		for range count {
 			end := e.recordEnd(records)
 			if end > size {
-				w.Cut = w.Cut || section == 0 || section == 1 && e.counts[0] == 0
+				w.Truncated = w.Truncated || section == 0 || section == 1 && e.counts[0] == 0
 				return w, records
 			}
 			w.End = end

@@ -74,7 +74,7 @@ func text(t testing.TB, e *Entry, name string, qtype uint16, size int, age Age) 
 		t.Fatalf("the message cannot be read: %v", err)
 	}
 	s := dns.RcodeToString[int(e.Rcode)]
-	if w.Cut {
+	if w.Truncated {
 		s += " cut"
 	}
 	for _, x := range []struct {
@@ -125,14 +125,14 @@ func TestEntries(t *testing.T) {
 		{"nothing without a time", dns.TypeA, dns.RcodeNameError, reader, nil, Age{}, 0, "NXDOMAIN"},
 		{"a referral", dns.TypeA, 0, reader, []string{"authority", "test. 60 IN NS ns.test."}, Age{}, 0,
 			"NOERROR\nauthority test. 60 NS ns.test."},
-		{"a failure", dns.TypeA, dns.RcodeServerFailure, reader, nil, Age{}, FailureLife, "SERVFAIL"},
+		{"a failure", dns.TypeA, dns.RcodeServerFailure, reader, nil, Age{}, FailureTTL, "SERVFAIL"},
 		{"negative for three hours at most", dns.TypeA, dns.RcodeNameError, reader, []string{"authority", "test. 86400 IN SOA ns.test. root.test. 1 2 3 4 86400"}, Age{}, 3 * time.Hour,
 			"NXDOMAIN\nauthority test. 10800 SOA ns.test. root.test. 1 2 3 4 86400"},
 		{"OPT goes", dns.TypeA, 0, reader, []string{"a.test. 60 IN A 192.0.2.1", "additional", "b.test. 70 IN A 192.0.2.2", "opt"}, Age{}, time.Minute,
 			"NOERROR\na.test. 60 A 192.0.2.1\nadditional b.test. 70 A 192.0.2.2"},
 		{"OPT in the middle", dns.TypeA, 0, reader, []string{"a.test. 60 IN A 192.0.2.1", "additional", "opt", "b.test. 70 IN A 192.0.2.2", "c.b.test. 70 IN MX 1 b.test."}, Age{}, time.Minute,
 			"NOERROR\na.test. 60 A 192.0.2.1\nadditional b.test. 70 A 192.0.2.2\nadditional c.b.test. 70 MX 1 b.test."},
-		{"what is not theirs", dns.TypeA, 0, Reader{MaxTTL: time.Hour, Foreign: notOf("\x05mesos\x00")},
+		{"what is not theirs", dns.TypeA, 0, Reader{MaxTTL: time.Hour, InBailiwick: notOf("\x05mesos\x00")},
 			[]string{"a.test. 60 IN CNAME web.mesos.", "WEB.mesos. 60 IN A 192.0.2.66", "authority", "mesos. 60 IN NS evil.test.", "additional", "evil.test. 60 IN A 192.0.2.67"}, Age{}, time.Minute,
 			"NOERROR\na.test. 60 CNAME web.mesos.\nadditional evil.test. 60 A 192.0.2.67"},
 	} {
@@ -141,8 +141,8 @@ func TestEntries(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if e.Life != x.life {
-				t.Errorf("its life is %v, want %v", e.Life, x.life)
+			if e.TTL != x.life {
+				t.Errorf("its life is %v, want %v", e.TTL, x.life)
 			}
 			if got := text(t, e, "A.tesT", x.qtype, 1<<16-1, x.age); !strings.EqualFold(got, x.want) {
 				t.Errorf("got\n%s\nwant\n%s", got, x.want)
@@ -221,7 +221,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(message(f, "a.test", dns.TypeA, 0, "a.test. 60 IN CNAME b.a.test.", "b.a.test. 60 IN A 192.0.2.1", "authority", "test. 300 IN SOA ns.test. root.test. 1 2 3 4 60", "additional", "opt"), uint16(100))
 	f.Add(message(f, "a.test", dns.TypeA, 0, "a.test. 60 IN A 192.0.2.1", "additional", "opt", "web.mesos. 60 IN A 192.0.2.1", "x.test. 60 IN SRV 1 2 3 web.mesos."), uint16(60))
 	f.Add(message(f, "a.test", dns.TypeA, 3, "authority", "test. 300 IN SOA ns.test. root.test. 1 2 3 4 60"), uint16(512))
-	r := Reader{MaxTTL: time.Hour, MinTTL: time.Second, Foreign: notOf("\x05mesos\x00")}
+	r := Reader{MaxTTL: time.Hour, MinTTL: time.Second, InBailiwick: notOf("\x05mesos\x00")}
 	f.Fuzz(func(t *testing.T, msg []byte, size uint16) {
 		sent := bytes.Clone(msg)
 		e, err := r.Read(msg, k)

@@ -17,7 +17,7 @@ type Reader struct {
 	// Foreign reports whether a name in lower-case wire form is one that
 	// servers upstream have a say in. Records of other names are left out. Nil
 	// means that all are.
-	Foreign func(name []byte) bool
+	InBailiwick func(name []byte) bool
 }
 
 // Errors of Read.
@@ -167,17 +167,17 @@ func (s *scanned) note(msg []byte, k Key, section int, rtype uint16, ttlAt, end 
 
 // keeps reports whether a record with the owner at off is one to keep.
 func (r *Reader) keeps(msg []byte, off int) bool {
-	if r.Foreign == nil || msg[off] == 0xC0 && msg[off+1] == headerSize {
+	if r.InBailiwick == nil || msg[off] == 0xC0 && msg[off+1] == headerSize {
 		return true // what was asked is
 	}
 	var name [maxName]byte
-	return r.Foreign(appendName(name[:0], msg, off))
+	return r.InBailiwick(appendName(name[:0], msg, off))
 }
 
 // entry makes the entry of a message that scan found tidy.
 func (r *Reader) entry(msg []byte, k Key, s *scanned) (*Entry, error) {
 	flags := binary.BigEndian.Uint16(msg[2:])
-	e := &Entry{Rcode: uint8(s.rcode & 0xF), AD: flags&flagAD != 0, Cut: flags&flagTC != 0, start: s.start}
+	e := &Entry{Rcode: uint8(s.rcode & 0xF), AD: flags&flagAD != 0, Truncated: flags&flagTC != 0, start: s.start}
 	if s.rcode > 0xF { // about the exchange between the server and us
 		return Failure(dns.RcodeServerFailure), nil
 	}
@@ -225,10 +225,10 @@ func (r *Reader) limit(e *Entry, s *scanned, msg []byte) {
 		binary.BigEndian.PutUint32(b, ttl)
 	}
 	switch {
-	case e.Cut, negative && s.soa == 0:
+	case e.Truncated, negative && s.soa == 0:
 		// Nothing says for how long (RFC 2308, section 5), or there is more.
 	default:
-		e.Life = max(min(time.Duration(lowest)*time.Second, most), least)
+		e.TTL = max(min(time.Duration(lowest)*time.Second, most), least)
 	}
 }
 
@@ -245,7 +245,7 @@ func (r *Reader) rewrite(msg []byte) ([]byte, error) {
 			case dns.TypeOPT, dns.TypeTSIG:
 				continue
 			}
-			if r.Foreign != nil && !r.foreign(rr.Header().Name) {
+			if r.InBailiwick != nil && !r.foreign(rr.Header().Name) {
 				continue
 			}
 			kept = append(kept, rr)
@@ -267,5 +267,5 @@ func (r *Reader) foreign(name string) bool {
 	if err != nil {
 		return false
 	}
-	return r.Foreign(appendName(nil, b[:n], 0))
+	return r.InBailiwick(appendName(nil, b[:n], 0))
 }

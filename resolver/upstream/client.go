@@ -28,15 +28,15 @@ type Client struct {
 	sessions tls.ClientSessionCache
 	token    [16]byte // in the names of loop probes, as hexadecimal digits
 
-	mu      sync.Mutex
-	servers map[Address]*server
-	gone    []gone // in the order in which they went
-	ended   bool
-	running sync.WaitGroup
+	mu       sync.Mutex
+	servers  map[Address]*server
+	released []releasedServer // in the order in which they went
+	ended    bool
+	running  sync.WaitGroup
 }
 
 // gone is a server that no group names any more.
-type gone struct {
+type releasedServer struct {
 	server *server
 	since  time.Time
 }
@@ -76,7 +76,7 @@ func (c *Client) Group(addrs []Address) *Group {
 			s = &server{addr: a, client: c}
 			c.servers[a] = s
 		}
-		s.wanted++
+		s.groups++
 		g.servers = append(g.servers, s)
 	}
 	return g
@@ -87,31 +87,31 @@ func (c *Client) Release(g *Group) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range g.servers {
-		if s.wanted--; s.wanted == 0 {
+		if s.groups--; s.groups == 0 {
 			delete(c.servers, s.addr)
-			c.gone = append(c.gone, gone{s, time.Now()})
+			c.released = append(c.released, releasedServer{s, time.Now()})
 		}
 	}
 }
 
 // forget closes what is left of the servers that went before a moment.
-func (c *Client) forget(before time.Time) {
+func (c *Client) closeReleased(before time.Time) {
 	for {
 		c.mu.Lock()
-		if len(c.gone) == 0 || !c.gone[0].since.Before(before) {
+		if len(c.released) == 0 || !c.released[0].since.Before(before) {
 			c.mu.Unlock()
 			return
 		}
-		s := c.gone[0].server
-		c.gone = c.gone[1:]
+		s := c.released[0].server
+		c.released = c.released[1:]
 		c.mu.Unlock()
-		s.end()
+		s.close()
 	}
 }
 
 // do runs f in a goroutine that Run waits for. It reports false when Run has
 // ended.
-func (c *Client) do(f func()) bool {
+func (c *Client) spawn(f func()) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ended {
@@ -131,15 +131,15 @@ func (c *Client) Run(ctx context.Context) {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	for next := (probes{}); ; {
-		list := c.list()
+		list := c.serverList()
 		next.keep(list)
 		for _, s := range list {
-			next.look(s)
-			s.tidy()
-			s.flush()
+			next.check(s)
+			s.closeIdle()
+			s.flushLog()
 		}
 		// No question lasts longer; one may be about to be asked.
-		c.forget(time.Now().Add(-2 * c.o.Timeout))
+		c.closeReleased(time.Now().Add(-2 * c.o.Timeout))
 		select {
 		case <-ticker.C:
 			continue
@@ -151,15 +151,15 @@ func (c *Client) Run(ctx context.Context) {
 	c.ended = true
 	c.mu.Unlock()
 	c.cancel()
-	for _, s := range c.list() {
-		s.flush()
-		s.end()
+	for _, s := range c.serverList() {
+		s.flushLog()
+		s.close()
 	}
-	c.forget(time.Now().Add(time.Hour))
+	c.closeReleased(time.Now().Add(time.Hour))
 	c.running.Wait()
 }
 
-func (c *Client) list() []*server {
+func (c *Client) serverList() []*server {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	list := make([]*server, 0, len(c.servers))

@@ -47,12 +47,12 @@ type answer struct {
 
 type asker chan answer
 
-func (a asker) Read(msg []byte) (Reply, error) {
+func (a asker) OnResponse(msg []byte) (Result, error) {
 	m := new(dns.Msg)
 	return m, m.Unpack(msg)
 }
 
-func (a asker) Answered(reply Reply, err error) {
+func (a asker) Done(reply Result, err error) {
 	m, _ := reply.(*dns.Msg)
 	a <- answer{m, err}
 }
@@ -237,7 +237,7 @@ func TestLoop(t *testing.T) {
 	logger.SetOutput(&log)
 	c := New(Options{Log: logger})
 	s := fakedns.Start(t, func(w dns.ResponseWriter, q *dns.Msg) {
-		c.LoopProbe(question(q.Question[0].Name, 0).Name) // it leads back to us
+		c.IsLoopProbe(question(q.Question[0].Name, 0).Name) // it leads back to us
 		fakedns.Rcode(dns.RcodeRefused)(w, q)
 	})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -257,7 +257,7 @@ func TestLoop(t *testing.T) {
 	if n := strings.Count(log.String(), "\n"); n != 1 || !strings.Contains(log.String(), "leads back to us") {
 		t.Errorf("%d lines:\n%s", n, &log)
 	}
-	if c.LoopProbe(question("a.test", 0).Name) {
+	if c.IsLoopProbe(question("a.test", 0).Name) {
 		t.Error("any name is a probe")
 	}
 }

@@ -57,7 +57,7 @@ func TestLies(t *testing.T) {
 			if name == "id" || name == "address" {
 				return // the system drops what comes from elsewhere
 			}
-			if n := g.servers[0].counts.strange.Load(); name != "empty" && name != "garbage" && n == 0 {
+			if n := g.servers[0].counters.mismatched.Load(); name != "empty" && name != "garbage" && n == 0 {
 				t.Error("nothing strange was counted")
 			}
 		})
@@ -88,8 +88,8 @@ func TestLiesBeforeTheTruth(t *testing.T) {
 			t.Error(got)
 		}
 	}
-	n := &g.servers[0].counts
-	if strange, queries := n.strange.Load(), n.queries.Load(); strange < 10 || queries > 6 { // with the loop probe
+	n := &g.servers[0].counters
+	if strange, queries := n.mismatched.Load(), n.queries.Load(); strange < 10 || queries > 6 { // with the loop probe
 		t.Errorf("%d strange replies to %d queries", strange, queries)
 	}
 }
@@ -153,7 +153,7 @@ func TestProbes(t *testing.T) {
 	t.Parallel()
 	s := fakedns.Start(t, good)
 	g := run(t, Options{}).Group(udpOf(s))
-	g.servers[0].health.broke()
+	g.servers[0].health.onUnreachable()
 	if !g.Down() {
 		t.Fatal("it does not rest")
 	}
@@ -169,7 +169,7 @@ func TestNobodyAnswers(t *testing.T) {
 	g := run(t, Options{Timeout: time.Second}).Group(udpOf(dead))
 	begin := time.Now()
 	var all sync.WaitGroup
-	for range restAfter {
+	for range downAfter {
 		all.Go(func() {
 			if got := ask(t, g, "a.test"); got != errSilent.Error() {
 				t.Error(got)
@@ -183,7 +183,7 @@ func TestNobodyAnswers(t *testing.T) {
 	if took := time.Since(begin); took < 900*time.Millisecond || took > 3*time.Second {
 		t.Errorf("it took %v", took)
 	}
-	if n := dead.Asked.Load(); n < 2*restAfter {
+	if n := dead.Asked.Load(); n < 2*downAfter {
 		t.Errorf("%d queries: a lost packet would not have been made good", n)
 	}
 	if got := ask(t, run(t, Options{}).Group(nil), "a.test"); got != errNobody.Error() {

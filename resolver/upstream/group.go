@@ -26,10 +26,10 @@ var errNobody = errors.New("no server can be asked")
 
 // Ask asks the servers. It does not wait: what comes of it is said to the asker,
 // maybe before Ask returns.
-func (g *Group) Ask(q Question, asker Asker) { g.ask(q, asker, g.client.o.Timeout) }
+func (g *Group) Ask(q Question, asker Handler) { g.ask(q, asker, g.client.o.Timeout) }
 
-func (g *Group) ask(q Question, asker Asker, timeout time.Duration) {
-	x := &exchange{group: g, q: q, asker: asker, end: time.Now().Add(timeout)}
+func (g *Group) ask(q Question, asker Handler, timeout time.Duration) {
+	x := &exchange{group: g, q: q, handler: asker, deadline: time.Now().Add(timeout)}
 	x.mu.Lock()
 	x.advance(false)
 	if g.asked.Add(1)%exploreEvery == 0 && !x.done && g.pick(x.tried) >= 0 {
@@ -41,22 +41,22 @@ func (g *Group) ask(q Question, asker Asker, timeout time.Duration) {
 // pick chooses the fastest of the servers that were not tried, or gives -1.
 // Those that rest are asked only when none is up.
 func (g *Group) pick(tried uint64) int {
-	best, bestScore, wanted := -1, int64(0), Resting
+	best, bestScore, wanted := -1, int64(0), Down
 	for i, s := range g.servers {
-		state := s.health.current()
+		state := s.health.State()
 		if g.probe {
 			state = Up
 		}
-		if state == Looping || state == Resting && wanted == Up {
+		if state == Looping || state == Down && wanted == Up {
 			continue
 		}
-		if state == Up && wanted == Resting {
+		if state == Up && wanted == Down {
 			best, wanted = -1, Up
 		}
 		if tried&(1<<i) != 0 {
 			continue
 		}
-		if score := s.health.latency.Load(); best < 0 || score < bestScore {
+		if score := s.health.srtt.Load(); best < 0 || score < bestScore {
 			best, bestScore = i, score
 		}
 	}
@@ -66,7 +66,7 @@ func (g *Group) pick(tried uint64) int {
 // Down reports whether none of the servers is up.
 func (g *Group) Down() bool {
 	for _, s := range g.servers {
-		if s.health.current() == Up {
+		if s.health.State() == Up {
 			return false
 		}
 	}

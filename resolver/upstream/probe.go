@@ -12,21 +12,21 @@ import (
 )
 
 // probes are when which server is to be probed next.
-type probes map[*server]*probing
+type probes map[*server]*probeState
 
-type probing struct {
-	due   time.Time
-	pause time.Duration // doubles while the server stays silent
+type probeState struct {
+	next     time.Time
+	interval time.Duration // doubles while the server stays silent
 
-	loopDue time.Time
-	busy    atomic.Bool
+	nextLoop time.Time
+	busy     atomic.Bool
 }
 
 // Times of probes.
 const (
 	probeTimeout = 2 * time.Second
 	probeMax     = 10 * time.Second
-	loopAgain    = 30 * time.Second // while queries come back
+	loopRetry    = 30 * time.Second // while queries come back
 	loopRecheck  = 10 * time.Minute
 )
 
@@ -44,52 +44,52 @@ func (p probes) keep(list []*server) {
 // A server that leaves questions without an answer is asked something that each
 // server knows. Any reply will do. And each that is used is asked at times for
 // a name that nobody else can know: if that comes to us, it leads back to us.
-func (p probes) look(s *server) {
+func (p probes) check(s *server) {
 	now := time.Now()
 	at := p[s]
 	if at == nil {
-		at = &probing{}
+		at = &probeState{}
 		p[s] = at
 	}
 	if !s.health.suspect() {
-		at.pause = tick
+		at.interval = tick
 	}
 	if at.busy.Load() {
 		return
 	}
 	switch {
-	case now.After(at.loopDue) && s.counts.queries.Load() > 0:
-		at.loopDue = now.Add(loopRecheck)
-		if s.health.current() == Looping {
-			at.loopDue = now.Add(loopAgain)
+	case now.After(at.nextLoop) && s.counters.queries.Load() > 0:
+		at.nextLoop = now.Add(loopRecheck)
+		if s.health.State() == Looping {
+			at.nextLoop = now.Add(loopRetry)
 		}
-		s.back.Store(false)
+		s.loopProbeSeen.Store(false)
 		s.probe(Question{Name: s.loopName(), Type: dns.TypeHINFO, Class: dns.ClassINET}, at, func() {
-			if !s.back.Load() && s.health.state.CompareAndSwap(int32(Looping), int32(Up)) {
-				s.say("does not lead back to us any more")
+			if !s.loopProbeSeen.Load() && s.health.state.CompareAndSwap(int32(Looping), int32(Up)) {
+				s.logf("does not lead back to us any more")
 			}
 		})
-		if s.health.current() == Looping {
+		if s.health.State() == Looping {
 			return
 		}
-	case s.health.suspect() && now.After(at.due):
-		at.due = now.Add(at.pause)
-		at.pause = min(2*at.pause, probeMax)
+	case s.health.suspect() && now.After(at.next):
+		at.next = now.Add(at.interval)
+		at.interval = min(2*at.interval, probeMax)
 		s.probe(Question{Name: []byte{0}, Type: dns.TypeNS, Class: dns.ClassINET}, at, func() {})
 	}
 }
 
 // probe asks this server alone, whatever its state is.
-func (s *server) probe(q Question, p *probing, then func()) {
+func (s *server) probe(q Question, p *probeState, then func()) {
 	p.busy.Store(true)
 	g := &Group{client: s.client, servers: []*server{s}, probe: true}
-	g.ask(q, probeEnd(func() { then(); p.busy.Store(false) }), probeTimeout)
+	g.ask(q, probeHandler(func() { then(); p.busy.Store(false) }), probeTimeout)
 }
 
-type probeEnd func()
+type probeHandler func()
 
-func (f probeEnd) Read([]byte) (Reply, error) { return true, nil } // any will do
-func (f probeEnd) Answered(Reply, error)      { f() }
+func (f probeHandler) OnResponse([]byte) (Result, error) { return true, nil } // any will do
+func (f probeHandler) Done(Result, error)                { f() }
 
 // loopName is the name of a loop probe: the client's token and a random label.
 func (s *server) loopName() []byte {
@@ -99,21 +99,21 @@ func (s *server) loopName() []byte {
 	name = append(name, 16)
 	name = hex.AppendEncode(name, nonce[:])
 	name = append(name, 0)
-	s.loop.Store(&name)
+	s.loopProbeName.Store(&name)
 	return name
 }
 
 // LoopProbe reports whether a name in lower-case wire form is that of a loop
 // probe of this client. The server that it was sent to is not asked any more.
-func (c *Client) LoopProbe(name []byte) bool {
+func (c *Client) IsLoopProbe(name []byte) bool {
 	if len(name) != 35 || name[0] != 16 || !bytes.Equal(name[1:17], c.token[:]) {
 		return false
 	}
-	for _, s := range c.list() {
-		if sent := s.loop.Load(); sent != nil && bytes.Equal(*sent, name) {
-			s.back.Store(true)
+	for _, s := range c.serverList() {
+		if sent := s.loopProbeName.Load(); sent != nil && bytes.Equal(*sent, name) {
+			s.loopProbeSeen.Store(true)
 			if s.health.state.Swap(int32(Looping)) != int32(Looping) {
-				s.say("leads back to us, and is not asked")
+				s.logf("leads back to us, and is not asked")
 			}
 		}
 	}

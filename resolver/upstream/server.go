@@ -10,16 +10,16 @@ import (
 
 // server is one server upstream, with the sockets to it.
 type server struct {
-	addr   Address
-	client *Client
-	health health
-	counts counts
-	lines  lines
+	addr     Address
+	client   *Client
+	health   health
+	counters counters
+	log      rateLimitedLog
 
-	wanted int // groups that name it; the client's lock guards it
+	groups int // groups that name it; the client's lock guards it
 
-	loop atomic.Pointer[[]byte] // name of the last loop probe
-	back atomic.Bool            // it has come back
+	loopProbeName atomic.Pointer[[]byte] // name of the last loop probe
+	loopProbeSeen atomic.Bool            // it has come back
 
 	mu      sync.Mutex
 	sockets []*socket            // that questions are sent from
@@ -28,14 +28,14 @@ type server struct {
 }
 
 // counts are of the questions to a server.
-type counts struct {
-	queries, replies, failures, hedges, cut, strange atomic.Uint64
+type counters struct {
+	queries, responses, failures, hedges, truncated, mismatched atomic.Uint64
 }
 
 const (
 	// ports is how many sockets a server is asked from, at random: who wants to
 	// forge a reply must guess the port besides the id.
-	ports = 4
+	portsPerServer = 4
 
 	// maxSockets bounds the sockets to a server, with those that wait for their
 	// last replies.
@@ -52,9 +52,9 @@ const (
 // send sends the question of an attempt, over UDP if it may. An error means that
 // it was not sent, and that nothing comes of it.
 func (s *server) send(a *attempt) error {
-	s.counts.queries.Add(1)
-	if a.stream || s.addr.TLS {
-		a.stream = true
+	s.counters.queries.Add(1)
+	if a.overStream || s.addr.TLS {
+		a.overStream = true
 		return s.sendStream(a)
 	}
 	for {
@@ -70,7 +70,7 @@ func (s *server) send(a *attempt) error {
 
 // socket is one of the sockets, opened when it is needed.
 func (s *server) socket() (*socket, error) {
-	i := rand.IntN(ports)
+	i := rand.IntN(portsPerServer)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if i < len(s.sockets) {
@@ -103,7 +103,7 @@ func (s *server) openSocket() (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !s.client.do(k.read) {
+	if !s.client.spawn(k.read) {
 		k.conn.Close()
 		return nil, errClosed
 	}
@@ -129,14 +129,14 @@ func (s *server) closed(k *socket) {
 
 // idleSockets is after what time without questions a socket is closed, so that
 // the next question comes from another port.
-const idleSockets = 30 * time.Second
+const socketIdle = 30 * time.Second
 
 // tidy closes sockets that were not used for long.
-func (s *server) tidy() {
+func (s *server) closeIdle() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sockets = slices.DeleteFunc(s.sockets, func(k *socket) bool {
-		idle := k.idle(idleSockets)
+		idle := k.idle(socketIdle)
 		if idle {
 			k.retire()
 		}
@@ -145,7 +145,7 @@ func (s *server) tidy() {
 }
 
 // end closes all sockets and connections.
-func (s *server) end() {
+func (s *server) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for k := range s.open {

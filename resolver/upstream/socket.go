@@ -31,7 +31,7 @@ type socket struct {
 	used   atomic.Int32 // questions that were sent
 
 	mu      sync.Mutex
-	waiting waiting
+	pending pending
 	last    time.Time // of the last question
 	retired bool
 	ended   bool
@@ -39,14 +39,14 @@ type socket struct {
 
 // maxWaiting bounds the questions that wait on one socket, so that an id that is
 // free is found at once.
-const maxWaiting = 16 << 10
+const maxPending = 16 << 10
 
 // waiting are the attempts by the id of their query.
-type waiting map[uint16]*attempt
+type pending map[uint16]*attempt
 
 // add gives an attempt a random id that no other has.
-func (w waiting) add(a *attempt) bool {
-	if len(w) >= maxWaiting {
+func (w pending) add(a *attempt) bool {
+	if len(w) >= maxPending {
 		return false
 	}
 	for {
@@ -60,7 +60,7 @@ func (w waiting) add(a *attempt) bool {
 }
 
 // take removes an attempt if it is there.
-func (w waiting) take(a *attempt) bool {
+func (w pending) remove(a *attempt) bool {
 	if w[a.id] != a {
 		return false
 	}
@@ -74,7 +74,7 @@ func newSocket(s *server) (*socket, error) {
 		return nil, err
 	}
 	_ = conn.SetReadBuffer(1 << 20) // best effort: for bursts
-	k := &socket{server: s, conn: conn, waiting: waiting{}, last: time.Now()}
+	k := &socket{server: s, conn: conn, pending: pending{}, last: time.Now()}
 	if err := k.out.init(conn); err != nil {
 		conn.Close()
 		return nil, err
@@ -94,18 +94,18 @@ func (k *socket) send(a *attempt) error {
 		k.mu.Unlock()
 		return errClosed
 	}
-	if !k.waiting.add(a) {
+	if !k.pending.add(a) {
 		k.mu.Unlock()
 		return errFull
 	}
-	a.on = k
+	a.transport = k
 	k.last = a.sent
 	k.mu.Unlock()
 	var buf [maxQuery]byte
-	if err := k.out.send(a.question().appendQuery(buf[:0], a.id, !a.plain)); err != nil && refused(err) {
+	if err := k.out.send(a.question().appendQuery(buf[:0], a.id, !a.noEDNS)); err != nil && refused(err) {
 		// A reply to an earlier query that nobody listens; this one was sent
 		// or not, and its own fate follows.
-		_ = k.out.send(a.question().appendQuery(buf[:0], a.id, !a.plain))
+		_ = k.out.send(a.question().appendQuery(buf[:0], a.id, !a.noEDNS))
 	}
 	return nil
 }
@@ -116,8 +116,8 @@ func refused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
 // drop forgets an attempt, whose reply is not wanted any more.
 func (k *socket) drop(a *attempt) {
 	k.mu.Lock()
-	found := k.waiting.take(a)
-	end := k.retired && len(k.waiting) == 0
+	found := k.pending.remove(a)
+	end := k.retired && len(k.pending) == 0
 	k.mu.Unlock()
 	if found && end {
 		k.conn.Close()
@@ -128,7 +128,7 @@ func (k *socket) drop(a *attempt) {
 func (k *socket) retire() {
 	k.mu.Lock()
 	k.retired = true
-	end := len(k.waiting) == 0
+	end := len(k.pending) == 0
 	k.mu.Unlock()
 	if end {
 		k.conn.Close()
@@ -138,7 +138,7 @@ func (k *socket) retire() {
 func (k *socket) idle(after time.Duration) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return len(k.waiting) == 0 && time.Since(k.last) > after
+	return len(k.pending) == 0 && time.Since(k.last) > after
 }
 
 // readSize is more than servers may send, so that what is longer is known to be
@@ -156,7 +156,7 @@ func (k *socket) read() {
 			if n == readSize {
 				buf[2] |= flagTC >> 8 // the rest did not fit
 			}
-			k.take(buf[:n])
+			k.handle(buf[:n])
 		case refused(err):
 			k.failAll(err)
 		case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
@@ -169,33 +169,33 @@ func (k *socket) read() {
 }
 
 // take hands a reply to who waits for it.
-func (k *socket) take(msg []byte) {
+func (k *socket) handle(msg []byte) {
 	if len(msg) < headerSize {
 		return
 	}
 	id := binary.BigEndian.Uint16(msg)
 	k.mu.Lock()
-	a := k.waiting[id]
+	a := k.pending[id]
 	ok := a != nil && a.question().answers(msg)
 	k.mu.Unlock()
 	if !ok {
-		k.strange(a != nil)
+		k.onMismatch(a != nil)
 		return
 	}
-	h, ok := a.hear(msg)
+	h, ok := a.parse(msg)
 	if !ok {
-		k.server.health.replied(0)
-		k.strange(true)
+		k.server.health.onResponse(0)
+		k.onMismatch(true)
 		return
 	}
 	k.mu.Lock()
-	ok = k.waiting.take(a)
-	end := k.retired && len(k.waiting) == 0
+	ok = k.pending.remove(a)
+	end := k.retired && len(k.pending) == 0
 	k.mu.Unlock()
 	if !ok {
 		return // it was not wanted any more
 	}
-	a.replied(h)
+	a.onResponse(h)
 	if end {
 		k.conn.Close()
 	}
@@ -204,25 +204,25 @@ func (k *socket) take(msg []byte) {
 // strange notes a reply that answers no question. One that has the id of a
 // question, but another question or nonsense in it, may be the guess of somebody
 // who forges replies: many such make us change the port.
-func (k *socket) strange(guess bool) {
-	k.server.counts.strange.Add(1)
+func (k *socket) onMismatch(guess bool) {
+	k.server.counters.mismatched.Add(1)
 	if guess {
 		k.used.Add(rotateAfter / 16)
-		k.server.say("sends replies to what was not asked or that make no sense, or somebody does in its name")
+		k.server.logf("sends replies to what was not asked or that make no sense, or somebody does in its name")
 	}
 }
 
 // failAll ends all attempts.
 func (k *socket) failAll(err error) {
 	k.mu.Lock()
-	failed := make([]*attempt, 0, len(k.waiting))
-	for _, a := range k.waiting {
+	failed := make([]*attempt, 0, len(k.pending))
+	for _, a := range k.pending {
 		failed = append(failed, a)
 	}
-	clear(k.waiting)
+	clear(k.pending)
 	k.mu.Unlock()
 	for _, a := range failed {
-		a.failed(err)
+		a.onFailure(err)
 	}
 }
 

@@ -19,7 +19,7 @@ type stream struct {
 	wake   chan struct{} // there is something to write, or it has ended
 
 	mu      sync.Mutex
-	waiting waiting
+	pending pending
 	out     []byte // queries that have not been written
 	conn    net.Conn
 	replies int // since it was opened
@@ -28,7 +28,7 @@ type stream struct {
 }
 
 const (
-	streamWaiting = 2000             // questions that wait on one connection
+	streamPending = 2000             // questions that wait on one connection
 	streamIdle    = 20 * time.Second // without a reply until it is closed
 	streamSilent  = 5                // questions in a row without a reply until it is closed
 )
@@ -46,8 +46,8 @@ func (s *server) sendStream(a *attempt) error {
 	for i := range s.streams {
 		t := s.streams[i]
 		if t == nil || t.isEnded() {
-			t = &stream{server: s, wake: make(chan struct{}, 1), waiting: waiting{}}
-			if !s.client.do(t.run) {
+			t = &stream{server: s, wake: make(chan struct{}, 1), pending: pending{}}
+			if !s.client.spawn(t.run) {
 				return errClosed
 			}
 			s.streams[i] = t
@@ -71,12 +71,12 @@ func (t *stream) send(a *attempt) error {
 	if t.ended {
 		return errClosed
 	}
-	if len(t.waiting) >= streamWaiting || !t.waiting.add(a) {
+	if len(t.pending) >= streamPending || !t.pending.add(a) {
 		return errFull
 	}
-	a.on = t
+	a.transport = t
 	at := len(t.out)
-	t.out = a.question().appendQuery(append(t.out, 0, 0), a.id, !a.plain)
+	t.out = a.question().appendQuery(append(t.out, 0, 0), a.id, !a.noEDNS)
 	binary.BigEndian.PutUint16(t.out[at:], uint16(len(t.out)-at-2))
 	t.signal()
 	return nil
@@ -93,7 +93,7 @@ func (t *stream) signal() {
 // connection leads nowhere any more.
 func (t *stream) drop(a *attempt) {
 	t.mu.Lock()
-	found := t.waiting.take(a)
+	found := t.pending.remove(a)
 	if found {
 		t.silent++
 	}
@@ -101,7 +101,7 @@ func (t *stream) drop(a *attempt) {
 	t.mu.Unlock()
 	if end {
 		// Not here, where the lock of an exchange is held.
-		t.server.client.do(func() { t.close(errSilent) })
+		t.server.client.spawn(func() { t.close(errSilent) })
 	}
 }
 
@@ -116,7 +116,7 @@ func (t *stream) run() {
 	t.conn = conn
 	ended := t.ended
 	t.mu.Unlock()
-	if ended || !t.server.client.do(func() { t.read(conn) }) {
+	if ended || !t.server.client.spawn(func() { t.read(conn) }) {
 		conn.Close()
 		t.close(errClosed)
 		return
@@ -169,34 +169,34 @@ func (t *stream) read(conn net.Conn) {
 			t.close(err)
 			return
 		}
-		t.take(buf[:n])
+		t.handle(buf[:n])
 	}
 }
 
-func (t *stream) take(msg []byte) {
+func (t *stream) handle(msg []byte) {
 	if len(msg) < headerSize {
 		return
 	}
 	id := binary.BigEndian.Uint16(msg)
 	t.mu.Lock()
-	a := t.waiting[id]
+	a := t.pending[id]
 	ok := a != nil && a.question().answers(msg)
 	t.mu.Unlock()
-	var h heard
+	var h parsedResponse
 	if ok {
-		h, ok = a.hear(msg)
+		h, ok = a.parse(msg)
 	}
 	if !ok {
-		t.server.counts.strange.Add(1)
+		t.server.counters.mismatched.Add(1)
 		return
 	}
 	t.mu.Lock()
 	t.replies++
 	t.silent = 0
-	ok = t.waiting.take(a)
+	ok = t.pending.remove(a)
 	t.mu.Unlock()
 	if ok {
-		a.replied(h)
+		a.onResponse(h)
 	}
 }
 
@@ -214,11 +214,11 @@ func (t *stream) close(err error) {
 	if t.server.client.ctx.Err() != nil {
 		err = errClosed
 	}
-	failed := make([]*attempt, 0, len(t.waiting))
-	for _, a := range t.waiting {
+	failed := make([]*attempt, 0, len(t.pending))
+	for _, a := range t.pending {
 		failed = append(failed, a)
 	}
-	clear(t.waiting)
+	clear(t.pending)
 	conn := t.conn
 	t.signal()
 	t.mu.Unlock()
@@ -226,6 +226,6 @@ func (t *stream) close(err error) {
 		conn.Close()
 	}
 	for _, a := range failed {
-		a.failed(err)
+		a.onFailure(err)
 	}
 }
