@@ -37,7 +37,7 @@ e2e-deps:
 	fi
 
 bench: ## measure reading a state, and serving beside NSD and Knot (20 minutes, two quiet cores)
-	$(GO) test -run '^$$' -bench . -benchmem -count 5 -timeout 30m ./internal/jsonscan/ ./state/master/ ./zone/ ./resolver/ ./cmd/toponym/
+	$(GO) test -run '^$$' -bench . -benchmem -count 5 -timeout 30m ./internal/jsonscan/ ./state/master/ ./zone/ ./resolver/ ./internal/server/
 	$(GO) run -tags bench ./cmd/toponym/bench -o serving.bench.json
 
 bench-flat: ## measure latency while a state of 100,000 tasks is read over and over

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"toponym/config"
+	"toponym/internal/server"
 )
 
 // check is the command that reads a file of settings and says what it means.
@@ -19,7 +20,7 @@ func check(_ context.Context, args []string, env environment) int {
 		fmt.Fprintln(env.stderr, "warning:", w)
 	}
 	if err == nil {
-		err = checkStatic(c)
+		err = server.CheckZoneFiles(c)
 	}
 	if err != nil {
 		reportFaults(env, err)
@@ -30,16 +31,6 @@ func check(_ context.Context, args []string, env environment) int {
 		return statusFailed
 	}
 	return statusOK
-}
-
-// checkStatic says what is wrong in the files of staticZones.
-func checkStatic(c *config.Config) error {
-	_, z, err := recordsAndZone(c)
-	if err != nil {
-		return err
-	}
-	_, err = newStaticFiles(c, z, nil).load()
-	return err
 }
 
 // reportFaults prints what is wrong with the settings, a line each.

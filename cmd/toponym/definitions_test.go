@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"toponym/internal/testutil"
 	"toponym/sim"
 )
 
@@ -258,7 +259,7 @@ func testDefinition(t *testing.T, file, name string) {
 	for _, key := range slices.Sorted(maps.Keys(shown)) {
 		name, _, _ := strings.Cut(key, " ")
 		known[name] = true
-		eventually(t, func() bool { return equalSets(whole.ask(t, key), shown[key]) }, "the server does not say of %s what preview says: %q", key, shown[key])
+		testutil.Eventually(t, func() bool { return equalSets(whole.ask(t, key), shown[key]) }, "the server does not say of %s what preview says: %q", key, shown[key])
 	}
 	for name := range whole.names() {
 		if !known[name] {

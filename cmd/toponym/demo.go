@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"toponym/config"
+	"toponym/internal/server"
 	"toponym/sim"
 )
 
@@ -102,11 +103,11 @@ func runDemo(ctx context.Context, o demoOptions, env environment, log logrus.Fie
 	c.TTL = 1 // nothing on the way shall hide a change
 	c.Listener, c.Port = dnsAt.Addr(), dnsAt.Port()
 	c.HTTPListener, c.HTTPPort = httpAt.Addr(), httpAt.Port()
-	s, err := newServer(c, log, tuneRuntime())
+	s, err := server.New(serverOptions(c, log))
 	if err != nil {
 		return err
 	}
-	if err := s.listen(); err != nil {
+	if err := s.Listen(); err != nil {
 		return err
 	}
 
@@ -119,13 +120,13 @@ func runDemo(ctx context.Context, o demoOptions, env environment, log logrus.Fie
 	if m != nil {
 		serveHandler(ctx, g, m, cluster.Marathon())
 	}
-	g.Go(func() error { return s.run(ctx) })
+	g.Go(func() error { return s.Run(ctx) })
 	return g.Wait()
 }
 
 // announce says what runs and what to try.
-func announce(env environment, s *server, masterAt netip.AddrPort, marathonAt net.Listener, every time.Duration) {
-	dns := s.dnsAddr()
+func announce(env environment, s *server.Server, masterAt netip.AddrPort, marathonAt net.Listener, every time.Duration) {
+	dns := s.DNSAddr()
 	ask := fmt.Sprintf("dig @%s -p %d", dns.Addr(), dns.Port())
 	w := env.stdout
 	fmt.Fprintf(w, `A simulated Mesos cluster runs in this process.
@@ -133,7 +134,7 @@ func announce(env environment, s *server, masterAt netip.AddrPort, marathonAt ne
   master    http://%s/master/state
   DNS       %s, UDP and TCP
   HTTP      http://%s/
-`, masterAt, dns, s.http.Addr())
+`, masterAt, dns, s.HTTPAddr())
 	if marathonAt != nil {
 		fmt.Fprintf(w, "  Marathon  http://%s/v2/apps\n", marathonAt.Addr())
 	}

@@ -2,15 +2,20 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/sirupsen/logrus/hooks/test"
+
 	"toponym/api"
 	"toponym/config"
+	"toponym/internal/testutil"
 	"toponym/records"
-	"toponym/zone"
 )
 
 func TestExplain(t *testing.T) {
@@ -76,34 +81,41 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-// A running server explains its own answers.
-func TestExplainOfAServer(t *testing.T) {
-	p, _ := testPipeline(t)
-	p.event(snapshot(task("web.1", "web", "192.168.0.1")))
-	x := apiOptions(config.Defaults(), p, nil).Explain(records.MustParseName("web.marathon.mesos"))
-	if len(x.Records) != 1 || x.Records[0].Owners[0].Task != "web.1" {
-		t.Errorf("%+v", x)
-	}
-}
-
 // Whatever a name gives is explained, also where it is not the cluster's.
 func TestExplainEveryName(t *testing.T) {
-	c := config.Defaults()
-	c.StaticZones = []string{"db.zone"}
-	p, _ := testPipelineOf(t, c)
-	static, err := zone.ReadZoneFiles([]zone.ZoneFile{{Name: "db.zone", Text: []byte(`
+	file := filepath.Join(t.TempDir(), "db.zone")
+	write(t, file, `
 db.marathon.mesos.   60 A   10.20.0.5
 web.marathon.mesos.  60 A   10.20.0.6
 spartan.             60 SOA ns1.mesos. root.ns1.mesos. 1 60 600 86400 60
 spartan.             60 NS  ns1.mesos.
-`)}}, p.o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.static(static)
-	p.event(snapshot(task("web.1", "web", "192.168.0.1")))
-	server := httptest.NewServer(api.New(apiOptions(c, p, nil)).Handler())
-	defer server.Close()
+`)
+	master := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/master/state" {
+			http.NotFound(w, r)
+			return
+		}
+		fmt.Fprintf(w, `{
+			"id": "m", "pid": "master@%[1]s", "leader": "master@%[1]s", "elected_time": 1700000000,
+			"slaves": [{"id": "x-S0", "pid": "slave(1)@10.0.0.2:5051", "hostname": "10.0.0.2"}],
+			"frameworks": [{"id": "f", "name": "marathon", "active": true, "tasks": [{
+				"id": "web.1", "name": "web", "framework_id": "f", "slave_id": "x-S0", "state": "TASK_RUNNING",
+				"statuses": [{"state": "TASK_RUNNING", "timestamp": 1700000000,
+					"container_status": {"network_infos": [{"ip_addresses": [{"ip_address": "192.168.0.1"}]}]}}]
+			}]}]
+		}`, r.Host)
+	}))
+	defer master.Close()
+	at := netip.MustParseAddrPort(master.Listener.Addr().String())
+	c := config.Defaults()
+	c.Masters = []config.HostPort{{Host: at.Addr().String(), Port: at.Port()}}
+	c.StateSource, c.StaticZones = config.StatePoll, []string{file}
+	c.DNSOn = false
+	c.HTTPListener, c.HTTPPort = netip.MustParseAddr("127.0.0.1"), 0
+	log, _ := test.NewNullLogger()
+	server := serving(t, c, log)
+	testutil.Eventually(t, func() bool { return server.Zone().Ready() }, "no state was read")
+	serial := fmt.Sprint(server.Zone().Serial())
 
 	const owner = "      task web (web.1) of framework marathon (f) on agent x-S0; from auto, which is netinfo here\n"
 	web := "  A 192.168.0.1\n" + owner + "  A 10.20.0.6\n      a file of staticZones\n"
@@ -115,17 +127,17 @@ spartan.             60 NS  ns1.mesos.
 		{"no.marathon.mesos.thisdcos.directory", "no.marathon.mesos.thisdcos.directory.\n" +
 			"  is answered as no.marathon.mesos., by an alias\n  does not exist, and is answered so (NXDOMAIN)\n"},
 		{"db.marathon.mesos", "db.marathon.mesos.\n  A 10.20.0.5\n      a file of staticZones\n"},
-		{"spartan", "spartan.\n  SOA ns1.mesos. root.ns1.mesos. 1700000000 60 600 86400 60\n      a file of staticZones\n  NS ns1.mesos.\n      a file of staticZones\n"},
-		{"mesos", "mesos.\n  SOA ns1.mesos. root.ns1.mesos. 1700000000 60 600 86400 60\n      the zone itself\n  NS ns1.mesos.\n      the zone itself\n"},
+		{"spartan", "spartan.\n  SOA ns1.mesos. root.ns1.mesos. SERIAL 60 600 86400 60\n      a file of staticZones\n  NS ns1.mesos.\n      a file of staticZones\n"},
+		{"mesos", "mesos.\n  SOA ns1.mesos. root.ns1.mesos. SERIAL 60 600 86400 60\n      the zone itself\n  NS ns1.mesos.\n      the zone itself\n"},
 		{"slave.mesos", "slave.mesos.\n  A 10.0.0.2\n      agent x-S0; from host\n"},
 		{"marathon.slave.mesos", "marathon.slave.mesos.\n  has no records: it is there because names below it are\n"},
 		{"no.mesos", "no.mesos.\n  does not exist, and is answered so (NXDOMAIN)\n"},
 		{"web.example.com", "web.example.com.\n  is in none of the server's zones, so it is forwarded or refused\n" +
 			"      zone dcos.thisdcos.directory.\n      zone mesos.\n      zone spartan.\n"},
 	} {
-		got := runWith(t, "explain", tc.name, "-server", server.URL)
-		if got.status != statusOK || got.stdout != tc.want {
-			t.Errorf("status %d: %s%s\nwant %s", got.status, got.stdout, got.stderr, tc.want)
+		got := runWith(t, "explain", tc.name, "-server", "http://"+server.HTTPAddr().String())
+		if want := strings.ReplaceAll(tc.want, "SERIAL", serial); got.status != statusOK || got.stdout != want {
+			t.Errorf("%s: got status %d and\n%s%s\nwant status %d and\n%s", tc.name, got.status, got.stdout, got.stderr, statusOK, want)
 		}
 	}
 }

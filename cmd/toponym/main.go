@@ -1,8 +1,7 @@
 // Command toponym is a DNS server that names the tasks of a Mesos cluster.
 //
-// This package is the only one that knows all the others: it reads the command
-// line, turns settings into the options of the rooms, and starts and stops
-// them together.
+// This package reads the command line and starts what it asks for. The server
+// itself is package internal/server.
 package main
 
 import (

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"toponym/config"
+	"toponym/internal/server"
 	"toponym/records"
 	"toponym/sim/marathon"
 )
@@ -136,7 +137,7 @@ func previewOptions(o previewFlags, env environment) (records.Options, error) {
 		}
 		c = loaded
 	}
-	return recordsOptions(c)
+	return server.RecordsOptions(c)
 }
 
 func readDefinition(file string) ([]byte, error) {

@@ -3,19 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
-	"net/http/httptest"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/miekg/dns"
-	"github.com/sirupsen/logrus/hooks/test"
-
-	"toponym/config"
-	"toponym/sim"
 )
 
 // outcome is what a run of the program gives.
@@ -88,99 +80,5 @@ func TestCommandLine(t *testing.T) {
 				t.Error("a secret is printed")
 			}
 		})
-	}
-}
-
-// The whole program, from a master's state to an answer.
-func TestServe(t *testing.T) {
-	cluster := sim.NewDemo(sim.DemoOptions{Seed: 1})
-	web := httptest.NewUnstartedServer(nil)
-	at := netip.MustParseAddrPort(web.Listener.Addr().String())
-	web.Config.Handler = sim.NewMaster(cluster.Cluster, sim.MasterOptions{Addr: at})
-	web.Start()
-	away := func() {
-		web.Listener.Close() // nobody comes back
-		web.CloseClientConnections()
-		web.Close()
-	}
-	defer away()
-
-	c := config.Defaults()
-	c.Masters = []config.HostPort{{Host: at.Addr().String(), Port: at.Port()}}
-	c.Refresh = 10 * time.Millisecond
-	c.Listener, c.Port = netip.MustParseAddr("127.0.0.1"), 0
-	c.HTTPListener, c.HTTPPort = netip.MustParseAddr("127.0.0.1"), 0
-	log, _ := test.NewNullLogger()
-	s, cancel, done := startServer(t, c, log)
-
-	for _, tc := range []struct {
-		name  string
-		qtype uint16
-		want  []string
-	}{
-		{"nginx.marathon.mesos.", dns.TypeA, []string{"192.168.50.65", "192.168.50.66", "192.168.84.192"}},
-		{"dual.marathon.mesos.", dns.TypeAAAA, []string{"fd01:b::2:8000:2"}},
-		{"leader.mesos.", dns.TypeA, []string{"127.0.0.1"}},
-		{"marathon.mesos.", dns.TypeA, []string{"10.0.1.11"}},
-	} {
-		eventually(t, func() bool { return strings.Join(ask(t, s, tc.name, tc.qtype), " ") == strings.Join(tc.want, " ") },
-			"%s %s is not %v", tc.name, dns.Type(tc.qtype), tc.want)
-	}
-
-	before := strings.Join(ask(t, s, "cart-shop.marathon.mesos.", dns.TypeA), " ")
-	if err := cluster.Move(); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, func() bool {
-		now := strings.Join(ask(t, s, "cart-shop.marathon.mesos.", dns.TypeA), " ")
-		return now != before && now != ""
-	}, "cart-shop still is at %v", before)
-
-	// A master that is away takes nothing with it.
-	away()
-	if got := ask(t, s, "nginx.marathon.mesos.", dns.TypeA); len(got) != 3 {
-		t.Errorf("without a master: %v", got)
-	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Errorf("run: %v", err)
-	}
-}
-
-// ask gives the data of an answer, sorted.
-func ask(t *testing.T, s *server, name string, qtype uint16) []string {
-	t.Helper()
-	m := new(dns.Msg).SetQuestion(name, qtype)
-	r, err := dns.Exchange(m, s.dnsAddr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answers(r)
-}
-
-func TestTakenPort(t *testing.T) {
-	log, _ := test.NewNullLogger()
-	c := config.Defaults()
-	c.Masters = []config.HostPort{{Host: "127.0.0.1", Port: 1}}
-	c.Listener, c.Port, c.HTTPOn = netip.MustParseAddr("127.0.0.1"), 0, false
-	first, err := newServer(c, log, &tuning{cores: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := first.listen(); err != nil {
-		t.Fatal(err)
-	}
-	c.Port = first.dnsAddr().Port()
-	second, err := newServer(c, log, &tuning{cores: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := second.listen(); err == nil || !strings.Contains(err.Error(), "in use") {
-		t.Errorf("error %v", err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := first.run(ctx); err != nil {
-		t.Error(err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"toponym/internal/testutil"
 	"toponym/sim"
 )
 
@@ -92,7 +93,7 @@ func TestSimulate(t *testing.T) {
 	go func() {
 		done <- run(ctx, []string{"simulate", "--listen", "127.0.0.1:0", "--masters", "2", "--tasks", "40", "--churn", "200/s", "--agent-churn", "1/h", "--marathon", "127.0.0.1:0"}, nil, &out, &log)
 	}()
-	eventually(t, func() bool { return strings.Contains(out.String(), "Ctrl-C") }, "it does not say what runs: %v", &log)
+	testutil.Eventually(t, func() bool { return strings.Contains(out.String(), "Ctrl-C") }, "it does not say what runs: %v", &log)
 	text := out.String()
 	for _, want := range []string{"2 agents, 3 frameworks, 40 tasks", "(leads)", "master 1", "SUBSCRIBE"} {
 		if !strings.Contains(text, want) {
@@ -111,7 +112,7 @@ func TestSimulate(t *testing.T) {
 		}
 		return o
 	}
-	eventually(t, func() bool { return status().Steps > 20 }, "nothing happens")
+	testutil.Eventually(t, func() bool { return status().Steps > 20 }, "nothing happens")
 	before := status().Tasks
 	api := regexp.MustCompile(`http://\S+/v2/apps`).FindString(text)
 	resp, err := http.Post(api, "application/json", strings.NewReader(`{"id": "hello", "cmd": "x", "instances": 200}`))
@@ -122,7 +123,7 @@ func TestSimulate(t *testing.T) {
 	if resp.StatusCode != http.StatusCreated {
 		t.Errorf("%s: %s", api, resp.Status)
 	}
-	eventually(t, func() bool { return status().Tasks > before+100 }, "the app does not run")
+	testutil.Eventually(t, func() bool { return status().Tasks > before+100 }, "the app does not run")
 	cancel()
 	select {
 	case code := <-done:

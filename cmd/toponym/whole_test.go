@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha1"
 	"encoding/base32"
 	"encoding/json"
@@ -17,9 +18,12 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"github.com/sirupsen/logrus"
 	"github.com/sirupsen/logrus/hooks/test"
 
 	"toponym/config"
+	"toponym/internal/server"
+	"toponym/internal/testutil"
 	"toponym/sim"
 	"toponym/sim/marathon"
 )
@@ -27,7 +31,7 @@ import (
 // whole is all that there is: a simulated cluster, a Marathon on it, and a
 // server that reads the one and answers for what the other runs.
 type whole struct {
-	*server
+	*server.Server
 	cluster  *sim.Cluster
 	marathon string // URL
 	before   map[string]bool
@@ -73,20 +77,43 @@ func startWhole(t *testing.T, agents int) *whole {
 	c.Listener, c.Port = netip.MustParseAddr("127.0.0.1"), 0
 	c.HTTPOn = false
 	log, _ := test.NewNullLogger()
-	w.server = serving(t, c, log)
-	eventually(t, func() bool { return w.pipeline.zones.Current().Ready() }, "no state is read")
+	w.Server = serving(t, c, log)
+	testutil.Eventually(t, func() bool { return w.Zone().Ready() }, "no state is read")
 	w.before = w.names()
 	return w
+}
+
+// serving runs a server until the test is over.
+func serving(t *testing.T, c *config.Config, log logrus.FieldLogger) *server.Server {
+	t.Helper()
+	s, err := server.New(server.Options{Config: c, Version: version(), URL: projectURL, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+	return s
 }
 
 // names are all that the server has records for, but for those that were there
 // before anything was posted.
 func (w *whole) names() map[string]bool {
-	w.pipeline.mu.Lock()
-	defer w.pipeline.mu.Unlock()
 	out := map[string]bool{}
-	for n := range w.pipeline.set.All() {
-		if name := n.String(); !w.before[name] {
+	for n := range w.Zone().All() {
+		if len(n.A)+len(n.AAAA)+len(n.SRV)+len(n.PTR) == 0 {
+			continue // there only because of names below it
+		}
+		if name := n.Name.String(); !w.before[name] {
 			out[name] = true
 		}
 	}
@@ -99,7 +126,7 @@ func (w *whole) ask(t *testing.T, key string) []string {
 	name, kind, _ := strings.Cut(key, " ")
 	m := new(dns.Msg).SetQuestion(name, dns.StringToType[kind])
 	m.SetEdns0(4096, false)
-	r, err := dns.Exchange(m, w.dnsAddr().String())
+	r, err := dns.Exchange(m, w.DNSAddr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,7 @@
 // Package metrics shows what a process does to Prometheus.
 //
-// It knows no room: cmd/toponym counts what happens in it, and gives what the
-// rooms have counted themselves when somebody asks. Names and units follow the
+// It knows no other package: internal/server passes in what the others have
+// counted when a scrape asks for it. Names and units follow the
 // conventions of Prometheus; all of ours begin with toponym_.
 //
 // What always holds: the registry is the process's own, a label has few values

@@ -1,6 +1,0 @@
-//go:build !linux
-
-package main
-
-// inBackground runs f. Threads have no niceness of their own here.
-func inBackground(f func()) { f() }

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Both toponym check and the server itself name all faults of all files, by line.
+func TestStaticZonesAreChecked(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "good.zone"), "db.mesos. A 10.0.0.1\n")
+	write(t, filepath.Join(dir, "bad.zone"), "db.mesos. A 10.0.0.1\nx.mesos. A nonsense\n\ny.elsewhere. A 10.0.0.2\n")
+	file := filepath.Join(dir, "config.json")
+	for _, tc := range []struct {
+		list   string
+		status int
+		stderr []string
+	}{
+		{`["good.zone"]`, 0, nil},
+		{`["good.zone", "bad.zone"]`, 1, []string{filepath.Join(dir, "bad.zone") + ":2: bad A A", filepath.Join(dir, "bad.zone") + ":4: y.elsewhere. A: is in no zone"}},
+		{`["none.zone"]`, 1, []string{filepath.Join(dir, "none.zone") + ": cannot be read: no such file"}},
+		{`["."]`, 1, []string{dir + ": cannot be read: is a directory"}},
+	} {
+		write(t, file, `{"masters": ["127.0.0.1:1"], "staticZones": `+tc.list+`}`)
+		got := runWith(t, "check", "-config", file)
+		if got.status != tc.status {
+			t.Errorf("%s: status %d\n%s", tc.list, got.status, got.stderr)
+		}
+		if tc.status == 1 {
+			served := runWith(t, "-config", file)
+			if served.status != 1 || !strings.HasSuffix(served.stderr, got.stderr) {
+				t.Errorf("%s: the server says\n%s\nand not\n%s", tc.list, served.stderr, got.stderr)
+			}
+		}
+		for _, want := range tc.stderr {
+			if !strings.Contains(got.stderr, want) {
+				t.Errorf("%s: %q is not in\n%s", tc.list, want, got.stderr)
+			}
+		}
+	}
+}
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,56 @@
+package server
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"toponym/config"
+	"toponym/sim"
+	"toponym/state"
+	"toponym/state/master"
+)
+
+// BenchmarkChange takes tasks away and brings them back, from the event to the
+// zone that answers: what it costs must not depend on how many tasks there are.
+func BenchmarkChange(b *testing.B) {
+	for _, tasks := range []int{1_000, 100_000} {
+		b.Run(fmt.Sprint(tasks), func(b *testing.B) {
+			p, _ := testPipelineOf(b, config.Defaults())
+			p.now = time.Now
+			var body bytes.Buffer
+			if err := sim.WriteState(&body, sim.Spec{Tasks: tasks}); err != nil {
+				b.Fatal(err)
+			}
+			s, err := master.Decode(&body)
+			if err != nil {
+				b.Fatal(err)
+			}
+			body = bytes.Buffer{}
+			p.event(state.Event{FullState: s})
+			running := slices.DeleteFunc(s.Tasks, func(t *state.Task) bool { return !t.Running() })
+			b.ReportAllocs()
+			before, changes := cpuSeconds(), 0
+			var away []*state.Task
+			for b.Loop() {
+				// As many as come within the pace of publications at a thousand
+				// changes per second. What is taken away is not brought back by the
+				// same publication.
+				for range 5 {
+					if t := running[changes/2*7919%len(running)]; changes%2 == 0 {
+						p.apply(state.Event{Status: &state.Status{Task: t.Key, State: "TASK_FINISHED"}})
+						away = append(away, t)
+					} else if len(away) > 5 {
+						p.apply(state.Event{Task: away[0]})
+						away = away[1:]
+					}
+					changes++
+				}
+				p.publish()
+			}
+			b.ReportMetric((cpuSeconds()-before)*1e6/float64(changes), "cpu-us/change")
+		})
+	}
+}

@@ -1,0 +1,145 @@
+package server
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/sirupsen/logrus"
+
+	"toponym/config"
+	"toponym/sim"
+	"toponym/state"
+	"toponym/state/master"
+)
+
+// A peak of memory belongs to a process, so the benchmark starts this test
+// binary again with this variable: the file to read.
+const envState = "TOPONYM_BENCH_STATE"
+
+// reading is what a child found out about itself: CPU time in seconds and the
+// most memory that was resident, in 10^6 bytes, after the first state and after
+// three more.
+type reading struct {
+	FirstCPU, FirstMB float64
+	AgainCPU, AgainMB float64
+	Records           int
+}
+
+func TestMain(m *testing.M) {
+	if file := os.Getenv(envState); file != "" {
+		r, err := readStates(file)
+		if err == nil {
+			err = json.NewEncoder(os.Stdout).Encode(r)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// readStates does what the program does with a master's answer, four times.
+func readStates(file string) (r reading, err error) {
+	newTuning(true, func() bool { return false })
+	log := logrus.New()
+	log.SetLevel(logrus.ErrorLevel)
+	p, err := newTestPipeline(config.Defaults(), log)
+	if err != nil {
+		return r, err
+	}
+	for i := range 4 {
+		before := cpuSeconds()
+		f, err := os.Open(file)
+		if err != nil {
+			return r, err
+		}
+		s, err := master.Decode(f)
+		f.Close()
+		if err != nil {
+			return r, err
+		}
+		p.event(state.Event{FullState: s})
+		if i == 0 {
+			r.FirstCPU, r.FirstMB = cpuSeconds()-before, peakMB()
+		} else {
+			r.AgainCPU += (cpuSeconds() - before) / 3
+		}
+	}
+	n := p.zones.Current().Counts()
+	r.AgainMB, r.Records = peakMB(), n.A+n.AAAA+n.SRV
+	return r, nil
+}
+
+func cpuSeconds() float64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
+}
+
+// peakMB reads VmHWM: the maximum that getrusage gives is inherited.
+func peakMB() float64 {
+	status, _ := os.ReadFile("/proc/self/status")
+	for line := range bytes.Lines(status) {
+		if kb, ok := bytes.CutPrefix(line, []byte("VmHWM:")); ok {
+			n, _ := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(string(kb)), " kB"), 64)
+			return n * 1024 / 1e6
+		}
+	}
+	return 0
+}
+
+// BenchmarkState takes a state of 100,000 tasks from its JSON to a zone that
+// answers, and again three times, when nothing has changed.
+func BenchmarkState(b *testing.B) {
+	file := filepath.Join(b.TempDir(), "state.json")
+	f, err := os.Create(file)
+	if err != nil {
+		b.Fatal(err)
+	}
+	w := bufio.NewWriterSize(f, 1<<20)
+	if err := sim.WriteState(w, sim.Spec{Tasks: 100_000}); err != nil {
+		b.Fatal(err)
+	}
+	if err := w.Flush(); err != nil {
+		b.Fatal(err)
+	}
+	f.Close()
+	var sum reading
+	for b.Loop() {
+		c := exec.Command(os.Args[0])
+		c.Env = append(os.Environ(), envState+"="+file)
+		c.Stderr = os.Stderr
+		out, err := c.Output()
+		if err != nil {
+			b.Fatal(err)
+		}
+		var r reading
+		if err := json.Unmarshal(out, &r); err != nil {
+			b.Fatalf("%v in %q", err, out)
+		}
+		sum.FirstCPU += r.FirstCPU
+		sum.AgainCPU += r.AgainCPU
+		sum.FirstMB = max(sum.FirstMB, r.FirstMB)
+		sum.AgainMB = max(sum.AgainMB, r.AgainMB)
+		sum.Records = r.Records
+	}
+	n := float64(b.N)
+	b.ReportMetric(sum.FirstCPU/n, "first-cpu-s")
+	b.ReportMetric(sum.AgainCPU/n, "again-cpu-s")
+	b.ReportMetric(sum.FirstMB, "first-MB")
+	b.ReportMetric(sum.AgainMB, "again-MB")
+	b.ReportMetric(float64(sum.Records), "records")
+}

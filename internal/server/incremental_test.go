@@ -1,0 +1,294 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/sirupsen/logrus/hooks/test"
+
+	"toponym/config"
+	"toponym/internal/testutil"
+	"toponym/records"
+	"toponym/sim"
+	"toponym/state"
+	"toponym/zone"
+)
+
+// zoneLines are everything that a zone answers of its names, by name.
+func zoneLines(z *zone.Zone) map[records.Name]string {
+	lines := map[records.Name]string{}
+	for n := range z.All() {
+		line := fmt.Sprint(n.Apex, n.TTLOf(dns.TypeA), n.TTLOf(dns.TypeSRV), n.A, n.AAAA, n.SRV, n.PTR, z.RRs(n, "x.", dns.TypeANY))
+		for i, s := range n.SRV {
+			// By number or by name, the target is the same.
+			if z.TargetNode(n, n.TargetIndex(i)) != z.Node(s.Target) {
+				line += fmt.Sprintf(" target %d is another one", i)
+			}
+		}
+		if z.Node(n.Name) != n {
+			line += " is not found by its name"
+		}
+		lines[n.Name] = line
+	}
+	return lines
+}
+
+// rebuilt holds the zone that answers now to the one that is made anew of the
+// cluster: records by Build, zone by Compile. Its caller has stopped the events.
+func (p *pipeline) rebuilt(c *config.Config) error {
+	r, err := RecordsOptions(c)
+	if err != nil {
+		return err
+	}
+	patched := p.zones.Current()
+	fresh, _ := p.copied()
+	set, _ := records.Build(fresh, r)
+	compiled := zone.Compile(set, p.o, patched.Serial())
+	got, want := zoneLines(patched), zoneLines(compiled)
+	for _, n := range slices.Sorted(maps.Keys(want)) {
+		if got[n] != want[n] {
+			return fmt.Errorf("%v is\n%s\nand rebuilt\n%s", n, got[n], want[n])
+		}
+	}
+	for n := range got {
+		if _, ok := want[n]; !ok {
+			return fmt.Errorf("%v is there, but not in what is rebuilt: %s", n, got[n])
+		}
+	}
+	if patched.Counts() != compiled.Counts() {
+		return fmt.Errorf("counts %+v, rebuilt %+v", patched.Counts(), compiled.Counts())
+	}
+	return nil
+}
+
+// copied is the cluster as one snapshot makes it.
+func (p *pipeline) copied() (*state.Cluster, *state.FullState) {
+	s := &state.FullState{
+		Leader: p.cluster.Leader(), Masters: p.cluster.Masters(),
+		Agents: slices.Collect(p.cluster.Agents()), Frameworks: slices.Collect(p.cluster.Frameworks()), Tasks: slices.Collect(p.cluster.Tasks()),
+	}
+	c := state.NewCluster()
+	c.Apply(state.Event{FullState: s})
+	return c, s
+}
+
+// incident makes random events of few agents, frameworks and tasks, so that
+// names are shared, and come and go, all the time.
+type incident struct {
+	*rand.Rand
+	past []state.Event
+}
+
+func (i *incident) addr() netip.Addr {
+	if i.IntN(4) == 0 {
+		return netip.AddrFrom16([16]byte{0xfd, 15: byte(i.IntN(4))})
+	}
+	return netip.AddrFrom4([4]byte{10, 0, 0, byte(1 + i.IntN(6))})
+}
+
+func (i *incident) pick(of ...string) string { return of[i.IntN(len(of))] }
+
+func (i *incident) key() state.TaskKey {
+	return state.TaskKey{Framework: i.pick("f0", "f1", "f2"), ID: fmt.Sprint("t.", i.IntN(9))}
+}
+
+func (i *incident) state() string {
+	return i.pick(state.Running, state.Running, state.Running, "TASK_STAGING", "TASK_KILLING", "TASK_FINISHED", "TASK_UNREACHABLE")
+}
+
+func (i *incident) addresses() (a state.Addresses) {
+	if i.IntN(3) > 0 {
+		a.NetInfo = []netip.Addr{i.addr()}
+		a.Networks = []state.Network{{Name: i.pick("", "overlay", "dual"), Addrs: a.NetInfo}}
+	}
+	if i.IntN(5) == 0 {
+		a.Docker = []netip.Addr{i.addr()}
+	}
+	return a
+}
+
+func (i *incident) task() *state.Task {
+	t := &state.Task{Key: i.key(), Name: i.pick("web", "web", "db", "a.b", "Odd_", "-"), AgentID: i.pick("x-S0", "x-S1", "x-S2"), State: i.state(),
+		Addresses: i.addresses(), Health: state.Health(i.IntN(3))}
+	if i.IntN(2) == 0 {
+		t.Ports = []state.PortRange{{First: 31000, Last: uint16(31000 + i.IntN(2))}}
+	}
+	if i.IntN(2) == 0 {
+		t.Discovery = &state.Discovery{Name: i.pick(t.Name, "web"), Visibility: "CLUSTER", Ports: []state.DiscoveryPort{
+			{Number: 31000, Name: i.pick("http", ""), Protocol: i.pick("tcp", "udp", "tcp,udp"), Scope: i.pick("", "host", "container")}}}
+	}
+	switch i.IntN(5) {
+	case 0:
+		t.Labels = []state.Label{{Key: "DNS_ALIAS", Value: i.pick("web", "short", "db")}}
+	case 1:
+		t.Labels = []state.Label{{Key: "DNS_TTL", Value: i.pick("1", "5", "0")}}
+	}
+	return t
+}
+
+func (i *incident) masters() *state.Masters {
+	m := &state.Masters{Leader: state.Master{Host: "10.0.1.1", Port: uint16(5050 + i.IntN(2)), Addrs: []netip.Addr{i.addr()}}}
+	m.All = []state.Master{m.Leader}
+	if i.IntN(2) == 0 {
+		m.All = append(m.All, state.Master{Host: "10.0.1.9", Port: 5050, Addrs: []netip.Addr{i.addr()}})
+	}
+	return m
+}
+
+// event is a new one, or one that was there before: doubled, or too late.
+func (i *incident) event(p *pipeline) (e state.Event) {
+	if len(i.past) > 0 && i.IntN(6) == 0 {
+		return i.past[len(i.past)-1-i.IntN(min(len(i.past), 12))]
+	}
+	switch i.IntN(24) {
+	case 0:
+		e.Agent = &state.Agent{ID: i.pick("x-S0", "x-S1", "x-S2"), PID: state.UPID{ID: "slave(1)", Host: "h", Port: 5051}}
+		if i.IntN(4) > 0 {
+			e.Agent.Addrs = []netip.Addr{i.addr()}
+		}
+	case 1:
+		e.AgentGone = i.pick("x-S0", "x-S1", "x-S2")
+	case 2:
+		e.Framework = &state.Framework{ID: i.pick("f0", "f1", "f2"), Name: i.pick("marathon", "a.b", "marathon"), Addrs: []netip.Addr{i.addr()}}
+	case 3:
+		e.FrameworkGone = i.pick("f0", "f1", "f2")
+	case 4:
+		e.Masters = i.masters()
+	case 5: // a resync: something of it is missing, something new
+		_, s := p.copied()
+		some := func(int) bool { return i.IntN(4) == 0 }
+		s.Tasks = slices.DeleteFunc(s.Tasks, func(*state.Task) bool { return some(0) })
+		s.Agents = slices.DeleteFunc(s.Agents, func(*state.Agent) bool { return some(0) })
+		s.Frameworks = slices.DeleteFunc(s.Frameworks, func(*state.Framework) bool { return some(0) })
+		i.Shuffle(len(s.Tasks), func(a, b int) { s.Tasks[a], s.Tasks[b] = s.Tasks[b], s.Tasks[a] })
+		for range i.IntN(4) {
+			s.Tasks = append(s.Tasks, i.task())
+		}
+		e.FullState = s
+	case 6:
+		k := i.key()
+		e.TaskGone = &k
+	case 7, 8, 9, 10, 11, 12, 13:
+		e.Status = &state.Status{Task: i.key(), State: i.state(), Health: state.Health(i.IntN(3)), Addresses: i.addresses()}
+		if known := p.cluster.Task(e.Status.Task); known != nil && i.IntN(5) > 0 {
+			e.Status.AgentID = known.AgentID
+		}
+	default:
+		e.Task = i.task()
+	}
+	i.past = append(i.past, e)
+	return e
+}
+
+// TestIncrementalEqualsRebuilt: after any history of events, published one by
+// one or several at once, the zone is the one that is made anew of the cluster.
+func TestIncrementalEqualsRebuilt(t *testing.T) {
+	for name, change := range map[string]func(*config.Config){
+		"default": func(*config.Config) {},
+		"reverse": func(c *config.Config) {
+			c.ReverseDNSOn, c.AddressDomains = true, []string{"mesos", "dcos.thisdcos.directory"}
+		},
+		"compat": func(c *config.Config) {
+			c.SRVScope, c.Unhealthy, c.IPSources = config.SRVScopeCompat, config.UnhealthyInclude, []string{"netinfo", "docker", "host"}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(3) {
+				c := config.Defaults()
+				change(c)
+				p, _ := testPipelineOf(t, c)
+				i := &incident{Rand: rand.New(rand.NewPCG(seed, 11))}
+				p.event(snapshot())
+				for step := range 250 {
+					for range 1 + i.IntN(3) {
+						p.apply(i.event(p))
+					}
+					p.publish()
+					if err := p.rebuilt(c); err != nil {
+						t.Fatalf("seed %d, step %d: %v", seed, step, err)
+					}
+				}
+			}
+		})
+	}
+}
+
+// watch holds the zone to the rebuilt one at each publication.
+func (p *pipeline) watch(t *testing.T, c *config.Config) (publications *atomic.Int64) {
+	publications = &atomic.Int64{}
+	count := p.observeLag
+	p.observeLag = func(lag time.Duration) {
+		count(lag)
+		if err := p.rebuilt(c); err != nil {
+			t.Error(err)
+			p.observeLag = count // once is enough
+		}
+		publications.Add(1)
+	}
+	return publications
+}
+
+// TestIncrementalOnALife: so it is on the stream of a living cluster, through
+// the end of its master and the return of its agents.
+func TestIncrementalOnALife(t *testing.T) {
+	cluster := sim.NewCluster(sim.Options{Seed: 1})
+	apps, err := sim.Populate(cluster, sim.Spec{Tasks: 40, Agents: 4, Seed: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, second := newStandIn(t), newStandIn(t)
+	first.lead(cluster, sim.MasterOptions{})
+	defer second.kill()
+	c := config.Defaults()
+	for _, m := range []*standIn{first, second} {
+		c.Masters = append(c.Masters, config.HostPort{Host: m.at.Addr().String(), Port: m.at.Port()})
+	}
+	c.Refresh, c.Resync, c.ReverseDNSOn = 100*time.Millisecond, 50*time.Millisecond, true
+	c.DNSOn, c.HTTPOn = false, false
+	log, _ := test.NewNullLogger()
+	s := newTestServer(t, c, log)
+	published := s.pipeline.watch(t, c)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- s.Run(ctx) }()
+	life := sim.NewLife(cluster, apps, sim.LifeOptions{Seed: 3})
+	live := func() {
+		for range 80 {
+			life.Step()
+			time.Sleep(2 * time.Millisecond)
+		}
+	}
+	testutil.Eventually(t, func() bool { return s.watcher.Status().Streams == 1 }, "no stream")
+	live()
+	cluster.Failover()
+	first.kill()
+	second.lead(cluster, sim.MasterOptions{})
+	testutil.Eventually(t, func() bool { return s.watcher.Status().Retained == 4 }, "nobody noticed: %+v", s.watcher.Status())
+	for _, a := range cluster.Agents() {
+		if err := cluster.Reregister(a.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, f := range cluster.Frameworks() {
+		if err := cluster.SetConnected(f.ID, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	testutil.Eventually(t, func() bool { return s.watcher.Status().Retained == 0 }, "agents are still waited for: %+v", s.watcher.Status())
+	live()
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if n := published.Load(); n < 20 {
+		t.Errorf("%d publications are too few to tell", n)
+	}
+}

@@ -1,0 +1,253 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sirupsen/logrus/hooks/test"
+
+	"toponym/config"
+	"toponym/internal/testutil"
+	"toponym/records"
+	"toponym/state"
+	"toponym/state/master"
+)
+
+// marks are when the states of a recorded life were taken.
+var marks = []struct {
+	state string
+	at    float64 // seconds since 1970
+}{
+	{"state-01-empty.json", 1795223863.0},
+	{"state-02-running.json", 1795223871.0},
+	{"state-03-unhealthy.json", 1795223877.5},
+	{"state-04-after-endings.json", 1795223892.5},
+	{"state-05-agent-unreachable.json", 1795223900.7},
+	{"state-06-agent-back.json", 1795223907.8},
+	{"state-07-framework-disconnected.json", 1795223915.5},
+	{"state-08-agent-gone.json", 1795223960.5},
+}
+
+// startOn runs a server that reads of masters.
+func startOn(t *testing.T, change func(*config.Config), masters ...*player) (s *Server, stop func()) {
+	t.Helper()
+	c := config.Defaults()
+	for _, m := range masters {
+		c.Masters = append(c.Masters, config.HostPort{Host: m.at.Addr().String(), Port: m.at.Port()})
+	}
+	c.Refresh, c.Resync, c.ReverseDNSOn = 200*time.Millisecond, time.Hour, true
+	c.Listener, c.Port, c.HTTPOn = netip.MustParseAddr("127.0.0.1"), 0, false
+	if change != nil {
+		change(c)
+	}
+	log, hook := test.NewNullLogger()
+	s = newTestServer(t, c, log)
+	s.pipeline.watch(t, c)
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	stopped := false
+	stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			for _, e := range hook.AllEntries() {
+				t.Log(e.Message)
+			}
+		}
+	}
+	t.Cleanup(stop)
+	return s, stop
+}
+
+// names are all names of a set with their data, but those of masters, which
+// are where the test has them, and of schedulers, which the answer of the
+// host's resolver decides.
+func names(set *records.Set) []string {
+	var all []string
+	for n, d := range set.All() {
+		all = append(all, fmt.Sprint(n, " ", d.A, d.AAAA, d.SRV, d.PTR))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// wanted is the cluster of a recorded state, and its names. Where its
+// schedulers are is for a resolver to say, and is taken from the server.
+func wanted(t *testing.T, s *Server, body []byte) (*state.Cluster, []string) {
+	t.Helper()
+	snap, err := master.Decode(bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.pipeline.mu.Lock()
+	defer s.pipeline.mu.Unlock()
+	for _, f := range snap.Frameworks {
+		if known := s.pipeline.cluster.Framework(f.ID); known != nil && known.Hostname == f.Hostname {
+			f.Addrs = known.Addrs
+		}
+	}
+	snap.Leader, snap.Masters = s.pipeline.cluster.Leader(), s.pipeline.cluster.Masters()
+	c := state.NewCluster()
+	d := c.Apply(state.Event{FullState: snap})
+	o, err := RecordsOptions(s.config.Load())
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := records.NewSet(o)
+	set.Update(c, d)
+	return c, names(set)
+}
+
+func clusterText(c *state.Cluster) (tasks, rest []string) {
+	for x := range c.Tasks() {
+		tasks = append(tasks, jsonOf(x))
+	}
+	for x := range c.Agents() {
+		rest = append(rest, "agent "+jsonOf(x))
+	}
+	for x := range c.Frameworks() {
+		rest = append(rest, "framework "+jsonOf(x))
+	}
+	slices.Sort(tasks)
+	slices.Sort(rest)
+	return tasks, rest
+}
+
+func jsonOf(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return strings.ReplaceAll(string(b), "[]", "null")
+}
+
+// same waits until the server believes what a recorded state says: of tasks
+// alone, or of everything.
+func (p *player) same(t *testing.T, s *Server, body []byte, all bool) {
+	t.Helper()
+	var diff []string
+	deadline := time.Now().Add(5 * time.Second)
+	for {
+		want, wantNames := wanted(t, s, body)
+		s.pipeline.mu.Lock()
+		got, gotRest := clusterText(s.pipeline.cluster)
+		gotNames := names(s.pipeline.set)
+		s.pipeline.mu.Unlock()
+		w, wantRest := clusterText(want)
+		diff = differences(got, w)
+		if all {
+			diff = append(diff, differences(gotRest, wantRest)...)
+			diff = append(diff, differences(gotNames, wantNames)...)
+		}
+		if len(diff) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			for _, d := range diff[:min(len(diff), 20)] {
+				t.Error(d)
+			}
+			t.Fatalf("%+v", s.watcher.Status())
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func differences(got, want []string) (diff []string) {
+	for _, g := range got {
+		if !slices.Contains(want, g) {
+			diff = append(diff, "too much: "+g)
+		}
+	}
+	for _, w := range want {
+		if !slices.Contains(got, w) {
+			diff = append(diff, "missing: "+w)
+		}
+	}
+	return diff
+}
+
+// TestRecordedLife: the program follows the recorded life of a cluster, however
+// its octets are cut, and has at each mark what the state of that time has:
+// the tasks at once, and everything with the state that is read beside.
+func TestRecordedLife(t *testing.T) {
+	file := recordingsOf(t)
+	rec := readRecording(t, file("subscribe-lifecycle.raw"), file("subscribe-lifecycle.times.tsv"))
+	r := rand.New(rand.NewPCG(1, 1))
+	for _, tt := range []struct {
+		what   string
+		pieces func(left int) int
+		resync time.Duration
+		who    bool // GET_MASTER is answered
+	}{
+		{"all at once", func(left int) int { return left }, 100 * time.Millisecond, true},
+		{"odd pieces", func(int) int { return 1 + r.IntN(3000) }, 100 * time.Millisecond, true},
+		{"octet by octet", func(int) int { return 1 }, 100 * time.Millisecond, true},
+		{"without states", func(left int) int { return left }, time.Hour, true},
+		{"of nobody knows whom", func(left int) int { return left }, 100 * time.Millisecond, false},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			p := newPlayer(t, rec.raw)
+			p.pieces, p.who, p.upto = tt.pieces, tt.who, rec.records[2]
+			if tt.who {
+				p.state = file("state-01-empty.json")
+			}
+			s, _ := startOn(t, func(c *config.Config) { c.Resync = tt.resync }, p)
+			testutil.Eventually(t, func() bool { return s.watcher.Status().Streams == 1 }, "no stream")
+			for _, m := range marks {
+				body := file(m.state)
+				p.set(func() { p.state, p.upto = nil, rec.until(m.at) })
+				p.same(t, s, body, false)
+				if tt.resync < time.Second && (tt.who || m.at > 1795223900) {
+					p.set(func() { p.state = body })
+					p.same(t, s, body, true)
+				}
+			}
+			if n := s.watcher.Status().Streams; n != 1 {
+				t.Errorf("%d streams", n)
+			}
+		})
+	}
+}
+
+// TestRecordedLifeInTwoParts: the stream is cut at any octet, and the next one
+// begins with what GET_STATE said at a later time and goes on from there.
+func TestRecordedLifeInTwoParts(t *testing.T) {
+	file := recordingsOf(t)
+	rec := readRecording(t, file("subscribe-lifecycle.raw"), file("subscribe-lifecycle.times.tsv"))
+	state := bytes.TrimSuffix(bytes.TrimSpace(bytes.Replace(file("v1-GET_STATE-running.json"), []byte(`"type":"GET_STATE"`), []byte(`"type":"SUBSCRIBED"`), 1)), []byte("}"))
+	state = append(bytes.Replace(state, []byte(`"get_state":`), []byte(`"subscribed":{"get_state":`), 1), "}}"...)
+	var later bytes.Buffer
+	fmt.Fprintf(&later, "%d\n%s", len(state), state)
+	raw := append(chunked(t, later.Bytes()).raw, rec.raw[rec.until(1795223871):]...)
+	r := rand.New(rand.NewPCG(2, 2))
+	for range 12 {
+		cut := rec.records[1] + r.IntN(rec.until(1795223871)-rec.records[1])
+		t.Run(fmt.Sprint("cut at ", cut), func(t *testing.T) {
+			p := newPlayer(t, rec.raw)
+			p.set(func() { p.state, p.upto = file("state-01-empty.json"), cut })
+			s, _ := startOn(t, func(c *config.Config) { c.Resync = time.Hour }, p)
+			testutil.Eventually(t, func() (all bool) { p.set(func() { all = p.written == cut }); return all }, "no stream")
+			p.set(func() { p.raw, p.upto = raw, len(raw) })
+			p.hangUp()
+			p.same(t, s, file("state-08-agent-gone.json"), false)
+		})
+	}
+}
