@@ -1,8 +1,13 @@
 package jsonscan
 
-import "strconv"
+import (
+	"math"
+	"strconv"
+)
 
-// Number reads the number that comes next, as the nearest float64.
+// Number reads the number that comes next, as the nearest float64. It is
+// infinite when the number is out of range, or written with more than
+// maxString characters.
 func (s *Scanner) Number() (float64, error) {
 	if s.Kind() != '0' {
 		return 0, s.fail("no number")
@@ -11,12 +16,15 @@ func (s *Scanner) Number() (float64, error) {
 	if err := s.number(true); err != nil {
 		return 0, err
 	}
+	if len(s.scratch) > s.maxString {
+		return math.Inf(1), nil
+	}
 	n, _ := strconv.ParseFloat(string(s.scratch), 64) // out of range is ±Inf
 	return n, nil
 }
 
-// skipNumber skips the number that comes next. Most are short and simple and
-// stand in the buffer with what follows them.
+// skipNumber skips the number that comes next. Its fast path takes numbers
+// without an exponent that stand in the buffer as a whole.
 func (s *Scanner) skipNumber() error {
 	if s.pos >= s.end-ahead {
 		return s.number(false)
@@ -39,11 +47,11 @@ func (s *Scanner) skipNumber() error {
 	return nil
 }
 
-// number reads a number by the grammar of RFC 8259, section 6, and keeps its
-// text in the scratch buffer where that is wanted.
+// number reads a number by the grammar of RFC 8259, section 6. With keep, its
+// text is in s.scratch afterwards, cut behind maxString characters.
 func (s *Scanner) number(keep bool) error {
 	take := func() {
-		if keep {
+		if keep && len(s.scratch) <= s.maxString {
 			s.scratch = append(s.scratch, s.buf[s.pos])
 		}
 		s.pos++
@@ -88,7 +96,8 @@ func (s *Scanner) number(keep bool) error {
 	return nil
 }
 
-// at is the octet that comes next, white space too; 0 at the end.
+// at returns the next byte, which may be white space, without consuming it. It
+// returns 0 at the end.
 func (s *Scanner) at() byte {
 	if s.pos < s.end || s.fill() {
 		return s.buf[s.pos]

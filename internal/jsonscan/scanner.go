@@ -1,11 +1,12 @@
-// Package jsonscan walks through a JSON document (RFC 8259) as it is read.
+// Package jsonscan reads a JSON document (RFC 8259) as a stream.
 //
-// It is for documents of which little is wanted: what is skipped is checked
-// for its syntax and costs next to nothing, and no more than a few buffers are
-// in memory, whatever the size of the document.
+// It is made for documents of which little is needed, such as the state of a
+// Mesos master: skipping a value checks its syntax and allocates nothing, and
+// memory is bounded by one buffer and the longest string that the caller
+// accepts, whatever the document holds.
 //
-// It accepts what encoding/json accepts, and nothing else. Doubled names and
-// strings that are not UTF-8 are accepted by both.
+// It accepts exactly the documents that encoding/json accepts, including
+// duplicate member names and strings that are not valid UTF-8.
 package jsonscan
 
 import (
@@ -14,56 +15,60 @@ import (
 	"io"
 )
 
-// SyntaxError says where a document is no JSON.
+// SyntaxError says where a document stops being JSON.
 type SyntaxError struct {
-	Offset  int64 // of the octet at fault, from the beginning of the document
-	Octet   byte  // what stands there; 0 at the end
+	Offset  int64 // of the offending byte, from the beginning of the document
+	Byte    byte  // the offending byte; 0 at the end of the document
 	Problem string
 }
 
 func (e *SyntaxError) Error() string {
-	return fmt.Sprintf("invalid character %q at octet %d: %s", e.Octet, e.Offset, e.Problem)
+	return fmt.Sprintf("invalid character %q at byte %d: %s", e.Byte, e.Offset, e.Problem)
 }
 
-// MaxDepth is how deep objects and arrays may stand in each other, as in
-// encoding/json.
+// MaxDepth is the deepest nesting of objects and arrays that is accepted, the
+// same as in encoding/json.
 const MaxDepth = 10000
 
 const (
-	// bufferSize is what is read at a time. It grows for longer strings that
-	// are wanted.
+	// bufferSize is the number of bytes read at a time.
 	bufferSize = 128 << 10
-	// ahead is how much is in the buffer at least before a token is looked
-	// at, unless the document ends: most tokens are shorter.
+	// ahead is the number of bytes that are buffered before a token is read,
+	// unless the document ends. Most tokens are shorter.
 	ahead = 64
 )
 
-// Scanner reads a document. The methods read the value that comes next; after
-// an error all give that error.
+// Scanner reads a document. Each method reads the value that comes next; after
+// an error all of them return that error.
 type Scanner struct {
 	src    io.Reader
 	buf    []byte
-	pos    int   // of what comes next, in buf
-	end    int   // of what was read into buf
-	offset int64 // of buf[0] in the document
+	pos    int   // of the next byte, in buf
+	end    int   // of the bytes read, in buf
+	offset int64 // of buf[0], in the document
 	eof    bool
 	err    error
 
-	scratch []byte
-	depth   int
-	objects [MaxDepth/64 + 1]uint64 // of the open objects and arrays, which are objects
+	maxString int
+	scratch   []byte // a string or number that does not stand in buf as it is; at most maxString long
+	depth     int
+	objects   [MaxDepth/64 + 1]uint64 // bit per open object or array: whether it is an object
 }
 
-// New returns a scanner of a document.
-func New(r io.Reader) *Scanner { return &Scanner{src: r, buf: make([]byte, bufferSize)} }
+// New returns a scanner of the document that r holds. Strings longer than
+// maxString bytes are skipped, see [Scanner.String].
+func New(r io.Reader, maxString int) *Scanner {
+	return &Scanner{src: r, buf: make([]byte, bufferSize), maxString: maxString, scratch: make([]byte, 0, ahead)}
+}
 
-// Reset makes s the scanner of another document, in the same memory.
+// Reset makes s read another document, with the same buffers and limit.
 func (s *Scanner) Reset(r io.Reader) {
 	s.src, s.pos, s.end, s.offset, s.eof, s.err, s.depth = r, 0, 0, 0, false, nil, 0
 }
 
-// fill reads until more octets than before, from pos on, are in the buffer. It
-// reports false at the end of the document and after an error.
+// fill reads more bytes behind those that are buffered from pos on. It returns
+// false at the end of the document and after an error. No caller keeps more
+// than [ahead] bytes in the buffer, so there is always room.
 func (s *Scanner) fill() bool {
 	if s.eof || s.err != nil {
 		return false
@@ -72,9 +77,6 @@ func (s *Scanner) fill() bool {
 		s.offset += int64(s.pos)
 		s.end = copy(s.buf, s.buf[s.pos:s.end])
 		s.pos = 0
-	}
-	if s.end == len(s.buf) {
-		s.buf = append(s.buf, make([]byte, len(s.buf))...)
 	}
 	for range 100 {
 		n, err := s.src.Read(s.buf[s.end:])
@@ -95,7 +97,7 @@ func (s *Scanner) fill() bool {
 	return false
 }
 
-// fail ends the walk. Where the document was cut off, that is the reason.
+// fail keeps and returns the error of a malformed or truncated document.
 func (s *Scanner) fail(problem string) error {
 	if s.err == nil {
 		if s.pos >= s.end && s.eof {
@@ -103,7 +105,7 @@ func (s *Scanner) fail(problem string) error {
 		} else {
 			e := &SyntaxError{Offset: s.offset + int64(s.pos), Problem: problem}
 			if s.pos < s.end {
-				e.Octet = s.buf[s.pos]
+				e.Byte = s.buf[s.pos]
 			}
 			s.err = e
 		}
@@ -111,8 +113,8 @@ func (s *Scanner) fail(problem string) error {
 	return s.err
 }
 
-// next skips white space and gives the octet that follows, without taking it.
-// It is 0 at the end and after an error.
+// next skips white space and returns the byte that follows, without consuming
+// it. It returns 0 at the end and after an error.
 func (s *Scanner) next() byte {
 	// Most tokens follow each other without white space.
 	if s.pos < s.end-ahead {
@@ -139,8 +141,8 @@ func (s *Scanner) nextBehindSpace() byte {
 	}
 }
 
-// Kind is what comes next: '{', '[', '"', 't', 'f', 'n', '0' for a number, or
-// 0 where no value begins.
+// Kind tells which value comes next: '{', '[', '"', 't', 'f', 'n', '0' for a
+// number, or 0 where no value begins.
 func (s *Scanner) Kind() byte {
 	switch c := s.next(); {
 	case c == '{', c == '[', c == '"', c == 't', c == 'f', c == 'n':
@@ -151,8 +153,9 @@ func (s *Scanner) Kind() byte {
 	return 0
 }
 
-// Object calls member for each member of the object that comes next. The name
-// is good until member reads; it must read or skip the value.
+// Object calls member for each member of the object that comes next. member
+// must read or skip the value; name is valid until it does so. A name longer
+// than the limit is passed as nil.
 func (s *Scanner) Object(member func(name []byte) error) error {
 	if s.next() != '{' {
 		return s.fail("no object")
@@ -185,8 +188,8 @@ func (s *Scanner) Object(member func(name []byte) error) error {
 	}
 }
 
-// name reads a member's name and the colon behind it. The name stays where it
-// is unless the buffer ends in between.
+// name reads a member's name and the colon behind it. Without white space in
+// between, the name is not copied.
 func (s *Scanner) name() ([]byte, error) {
 	name, err := s.String()
 	if err != nil {
@@ -196,16 +199,19 @@ func (s *Scanner) name() ([]byte, error) {
 		s.pos++
 		return name, nil
 	}
-	s.scratch = append(s.scratch[:0], name...)
+	if name != nil { // next may move what is buffered
+		s.scratch = append(s.scratch[:0], name...)
+		name = s.scratch
+	}
 	if s.next() != ':' {
 		return nil, s.fail("no ':' after a name")
 	}
 	s.pos++
-	return s.scratch, nil
+	return name, nil
 }
 
-// Array calls element before each element of the array that comes next, which
-// it must read or skip.
+// Array calls element once for each element of the array that comes next.
+// element must read or skip it.
 func (s *Scanner) Array(element func() error) error {
 	if s.next() != '[' {
 		return s.fail("no array")
@@ -245,7 +251,7 @@ func (s *Scanner) leave() error {
 	return nil
 }
 
-// End reads what may follow the value: white space and nothing else.
+// End reads to the end of the document, where only white space may follow.
 func (s *Scanner) End() error {
 	if s.next() != 0 || s.pos < s.end {
 		return s.fail("more follows after the value")

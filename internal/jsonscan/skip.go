@@ -1,6 +1,7 @@
 package jsonscan
 
-// Skip reads the value that comes next and forgets it.
+// Skip skips the value that comes next and checks its syntax. It allocates
+// nothing.
 func (s *Scanner) Skip() error {
 	base := s.depth
 	for {
@@ -48,7 +49,7 @@ func (s *Scanner) Skip() error {
 				return err
 			}
 		}
-		// A value has ended. So may what it stands in.
+		// A value has ended, and the objects and arrays around it may end too.
 		for {
 			if s.depth == base {
 				return nil

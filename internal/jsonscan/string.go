@@ -12,16 +12,16 @@ const (
 	tops = 0x8080808080808080
 )
 
-// plain is how many octets of b, which is part of a string, stand for
-// themselves: those before the first quote, backslash or control character. It
-// looks at eight at a time.
+// plain returns the number of bytes of b, part of a string, that stand before
+// the first quote, backslash or control character. It tests eight bytes at a
+// time.
 func plain(b []byte) int {
 	i := 0
 	for ; i+8 <= len(b); i += 8 {
 		w := binary.LittleEndian.Uint64(b[i:])
 		quote, backslash := w^'"'*ones, w^'\\'*ones
-		// The lowest octet that is marked is one of the three; those above
-		// it may be marked in error.
+		// The lowest marked byte is one of the three; a borrow may mark bytes
+		// above it in error.
 		mark := (quote-ones)&^quote | (backslash-ones)&^backslash | (w-' '*ones)&^w
 		if mark &= tops; mark != 0 {
 			return i + bits.TrailingZeros64(mark)/8
@@ -35,7 +35,7 @@ func plain(b []byte) int {
 	return i
 }
 
-// skipString skips the rest of a string, behind its first quote.
+// skipString skips the rest of a string, behind its opening quote.
 func (s *Scanner) skipString() error {
 	for {
 		s.pos += plain(s.buf[s.pos:s.end])
@@ -59,7 +59,9 @@ func (s *Scanner) skipString() error {
 	}
 }
 
-// String reads the string that comes next. It is good until the next read.
+// String reads the string that comes next, which is valid until the next read.
+// It returns nil, and no error, for a string of more than maxString bytes: such
+// a string is skipped, so that it costs no memory.
 func (s *Scanner) String() ([]byte, error) {
 	if s.next() != '"' {
 		return nil, s.fail("no string")
@@ -69,11 +71,17 @@ func (s *Scanner) String() ([]byte, error) {
 	if n := plain(s.buf[s.pos:s.end]); s.pos+n < s.end && s.buf[s.pos+n] == '"' {
 		b := s.buf[s.pos : s.pos+n]
 		s.pos += n + 1
+		if n > s.maxString {
+			return nil, nil
+		}
 		return b, nil
 	}
 	out := s.scratch[:0]
 	for {
 		n := plain(s.buf[s.pos:s.end])
+		if len(out)+n > s.maxString {
+			return nil, s.skipString()
+		}
 		out = append(out, s.buf[s.pos:s.pos+n]...)
 		if s.pos += n; s.pos == s.end {
 			if !s.fill() {
@@ -94,6 +102,9 @@ func (s *Scanner) String() ([]byte, error) {
 			if unit && utf16.IsSurrogate(r) {
 				r = s.pair(r)
 			}
+			if len(out)+utf8.UTFMax > s.maxString {
+				return nil, s.skipString()
+			}
 			out = utf8.AppendRune(out, r)
 		default:
 			return nil, s.fail("a control character in a string")
@@ -101,8 +112,8 @@ func (s *Scanner) String() ([]byte, error) {
 	}
 }
 
-// escape reads an escaped character. It may be half of a surrogate pair, where
-// it is written as a unit of UTF-16.
+// escape reads an escape sequence. unit tells that r was written as \uXXXX, a
+// unit of UTF-16, which may be half of a surrogate pair.
 func (s *Scanner) escape() (r rune, unit bool, err error) {
 	for s.end-s.pos < 2 {
 		if !s.fill() {
@@ -162,8 +173,8 @@ func (s *Scanner) unit() (rune, error) {
 	return r, nil
 }
 
-// pair joins half of a surrogate pair with the other half, when that is what
-// comes next. Half of one alone stands for U+FFFD.
+// pair joins the first half of a surrogate pair with the second, if that comes
+// next. A lone half becomes U+FFFD, as in encoding/json.
 func (s *Scanner) pair(first rune) rune {
 	for s.end-s.pos < 6 && s.fill() {
 	}
@@ -173,11 +184,11 @@ func (s *Scanner) pair(first rune) rune {
 	at := s.pos
 	second, err := s.unit()
 	if err != nil {
-		return utf8.RuneError // the scanner keeps the error
+		return utf8.RuneError // s.err holds the error
 	}
 	r := utf16.DecodeRune(first, second)
 	if r == utf8.RuneError {
-		s.pos = at // it may begin a pair of its own
+		s.pos = at // second may begin a pair of its own
 	}
 	return r
 }

@@ -19,8 +19,12 @@ type reader struct {
 // for months.
 const maxInterned = 1 << 18
 
+// maxText bounds, in bytes, each string of a document that is read. The longest
+// useful one lists the ports of a task: 64 KiB hold more than 4,000 ranges.
+const maxText = 64 << 10
+
 func newReader(r io.Reader) *reader {
-	return &reader{Scanner: jsonscan.New(r), intern: map[string]string{}}
+	return &reader{Scanner: jsonscan.New(r, maxText), intern: map[string]string{}}
 }
 
 // object calls field for each member of the object that comes next. The key is
