@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"toponym/internal/dnswire"
 )
 
 // SRV is the data of an SRV record (RFC 2782).
@@ -107,6 +109,6 @@ func ReverseName(a netip.Addr) Name {
 
 // The origins of reverse names.
 const (
-	ReverseIPv4 Name = "\x07in-addr\x04arpa\x00"
-	ReverseIPv6 Name = "\x03ip6\x04arpa\x00"
+	ReverseIPv4 Name = dnswire.ReverseIPv4
+	ReverseIPv6 Name = dnswire.ReverseIPv6
 )

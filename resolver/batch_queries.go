@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"toponym/internal/dnswire"
 )
 
 // queries are the packets of one batch as recvmmsg(2) gives them.
@@ -66,7 +68,7 @@ func (q *queryBatch) receive(fd uintptr) (int, syscall.Errno) {
 func (q *queryBatch) packet(i int) []byte {
 	m := &q.messages[i]
 	if m.header.Flags&unix.MSG_TRUNC != 0 {
-		return q.packets[i][:headerSize]
+		return q.packets[i][:dnswire.HeaderSize]
 	}
 	return q.packets[i][:min(m.length, querySize)]
 }

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"toponym/internal/dnswire"
 	"toponym/zone"
 )
 
@@ -271,7 +272,7 @@ func TestLongPacketsAreMalformed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := render(t, packet[:headerSize], buf[:n]); !strings.HasPrefix(got, "FORMERR qr") {
+	if got := render(t, packet[:dnswire.HeaderSize], buf[:n]); !strings.HasPrefix(got, "FORMERR qr") {
 		t.Error(got)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"toponym/internal/dnswire"
 	"toponym/records"
 	"toponym/zone"
 )
@@ -53,7 +54,7 @@ func TestCounts(t *testing.T) {
 					t.Fatalf("%v: no reply", m.Question[0])
 				}
 			}
-			worker.respond(buf, z, c, make([]byte, headerSize)) // no question
+			worker.respond(buf, z, c, make([]byte, dnswire.HeaderSize)) // no question
 			over := c
 			over.transport = TCP
 			packet, _ := new(dns.Msg).SetQuestion("web.marathon.mesos.", dns.TypeA).Pack()

@@ -14,10 +14,7 @@ type edns struct {
 	options []byte
 }
 
-const (
-	optSize   = 11 // an OPT record without options
-	optFlagDO = 1 << 15
-)
+const optFlagDO = 1 << 15
 
 // take reads an OPT record. It reports false when the record makes the request
 // malformed: it is the second one, its owner is not the root, or its options

@@ -5,6 +5,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"toponym/internal/dnswire"
 	"toponym/resolver/cache"
 	"toponym/zone"
 )
@@ -27,35 +28,21 @@ type question struct {
 // ordinary reads a request. It reports false for all that the plain path
 // should look at: what is malformed, and what is rare.
 func parseOrdinary(packet []byte, key *[keySize]byte) (q question, ok bool) {
-	const min = headerSize + 1 + 4
+	const min = dnswire.HeaderSize + 1 + 4
 	if len(packet) < min || len(packet) > maxOrdinary {
 		return q, false
 	}
 	flags := binary.BigEndian.Uint16(packet[2:])
-	if flags&(flagQR|opcodeMask) != 0 ||
+	if flags&(dnswire.FlagQR|dnswire.OpcodeMask) != 0 ||
 		binary.BigEndian.Uint32(packet[4:]) != 1<<16 || // one question, no answer
 		binary.BigEndian.Uint32(packet[8:]) > 1 { // no authority, at most one additional
 		return q, false
 	}
-	end := headerSize
-	for {
-		if end >= len(packet) {
-			return q, false
-		}
-		n := int(packet[end])
-		end++
-		if n == 0 {
-			break
-		}
-		if n > 63 {
-			return q, false
-		}
-		end += n
-	}
-	if end-headerSize > maxName || end+4 > len(packet) {
+	end := dnswire.SkipQuestionName(packet, dnswire.HeaderSize)
+	if end < 0 || end+4 > len(packet) {
 		return q, false
 	}
-	q.name = packet[headerSize:end]
+	q.name = packet[dnswire.HeaderSize:end]
 	q.qtype = binary.BigEndian.Uint16(packet[end:])
 	if binary.BigEndian.Uint16(packet[end+2:]) != dns.ClassINET {
 		return q, false
@@ -68,7 +55,7 @@ func parseOrdinary(packet []byte, key *[keySize]byte) (q question, ok bool) {
 	} else if !q.opt(packet[q.end:]) {
 		return q, false
 	}
-	lowerCase(key, q.name)
+	dnswire.ToLower(key[:copy(key[:], q.name)])
 	return q, true
 }
 
@@ -78,7 +65,7 @@ const maxOrdinary = 512
 // opt reads an OPT record without options, which is all that ordinary requests
 // have behind the question.
 func (q *question) opt(b []byte) bool {
-	if len(b) != optSize || b[0] != 0 || binary.BigEndian.Uint16(b[1:]) != dns.TypeOPT ||
+	if len(b) != dnswire.OPTSize || b[0] != 0 || binary.BigEndian.Uint16(b[1:]) != dns.TypeOPT ||
 		b[6] != 0 || b[9] != 0 || b[10] != 0 {
 		return false
 	}
@@ -86,27 +73,8 @@ func (q *question) opt(b []byte) bool {
 	return true
 }
 
-// keySize is that of a name and what the cache adds to it, rounded up to whole
-// words.
-const keySize = (cache.MaxKey + 7) &^ 7
-
-// lowerCase copies a name in lower case (RFC 4343), eight octets at a time.
-// Length octets are below 'A', so they stay as they are.
-func lowerCase(key *[keySize]byte, name []byte) {
-	n := copy(key[:], name)
-	for i := 0; i < n; i += 8 {
-		const (
-			tops = 0x8080808080808080
-			ones = 0x0101010101010101
-		)
-		w := binary.LittleEndian.Uint64(key[i:])
-		low := w &^ tops
-		fromA := low + (0x80-'A')*ones    // the top bit is set from 'A' on
-		afterZ := low + (0x80-'Z'-1)*ones // and here behind 'Z'
-		upper := fromA &^ afterZ &^ w & tops
-		binary.LittleEndian.PutUint64(key[i:], w|upper>>2)
-	}
-}
+// keySize is that of a name and what the cache adds to it.
+const keySize = cache.MaxKey
 
 // fast answers an ordinary request in buf, or says that the answer follows
 // later. It gives neither when the plain path should.
@@ -120,7 +88,7 @@ func (r *responder) fastPath(buf []byte, z *zone.Zone, c client, packet []byte) 
 		return nil, nil
 	}
 	found, result := z.Lookup(key[:len(q.name)], q.qtype)
-	if r.forward != nil && (result == zone.OutOfZone || result == zone.NXDomain && isReverseName(key[:len(q.name)])) {
+	if r.forward != nil && (result == zone.OutOfZone || result == zone.NXDomain && dnswire.IsReverse(key[:len(q.name)])) {
 		return r.fastForward(buf, c, packet, &q, key[:len(q.name)])
 	}
 	if r.customOrder {
@@ -129,7 +97,7 @@ func (r *responder) fastPath(buf []byte, z *zone.Zone, c client, packet []byte) 
 
 	w := writer{buf: buf, off: q.end, size: r.size(q.edns, q.size, c)}
 	if q.edns {
-		w.size -= optSize
+		w.size -= dnswire.OPTSize
 	}
 	copy(buf, packet[:q.end])
 	var rcode uint16
@@ -166,9 +134,9 @@ func (r *responder) fastPath(buf []byte, z *zone.Zone, c client, packet []byte) 
 		msg = appendOPT(msg, r.maxUDPSize, rcode, q.do, nil)
 		w.additional++
 	}
-	flags := binary.BigEndian.Uint16(packet[2:])&(flagRD|flagCD) | flagQR | flagAA | r.recursionAvailable(c) | rcode
+	flags := binary.BigEndian.Uint16(packet[2:])&(dnswire.FlagRD|dnswire.FlagCD) | dnswire.FlagQR | dnswire.FlagAA | r.recursionAvailable(c) | rcode
 	if w.cut && r.setTC {
-		flags |= flagTC
+		flags |= dnswire.FlagTC
 	}
 	binary.BigEndian.PutUint16(msg[2:], flags)
 	binary.BigEndian.PutUint16(msg[6:], uint16(w.answers))
@@ -182,16 +150,16 @@ func (r *responder) fastPath(buf []byte, z *zone.Zone, c client, packet []byte) 
 // that the answer follows later. It gives neither when the plain path should.
 func (r *responder) fastForward(buf []byte, c client, packet []byte, q *question, name []byte) ([]byte, *pendingQuery) {
 	flags := binary.BigEndian.Uint16(packet[2:])
-	if flags&flagRD == 0 || q.qtype == dns.TypeHINFO || !r.allowed.contains(c.addr) {
+	if flags&dnswire.FlagRD == 0 || q.qtype == dns.TypeHINFO || !r.allowed.contains(c.addr) {
 		return nil, nil
 	}
 	a := forwardQuery{
 		client:   c,
 		id:       binary.BigEndian.Uint16(packet),
 		flags:    flags,
-		question: packet[headerSize:q.end],
+		question: packet[dnswire.HeaderSize:q.end],
 		// There is room for the tail behind the longest name.
-		key:  cache.AppendKey(name, q.qtype, dns.ClassINET, q.do, flags&flagCD != 0),
+		key:  cache.AppendKey(name, q.qtype, dns.ClassINET, q.do, flags&dnswire.FlagCD != 0),
 		edns: q.edns,
 		do:   q.do,
 		size: q.size,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"toponym/internal/dnswire"
 	"toponym/zone"
 )
 
@@ -34,9 +35,9 @@ func compare(t *testing.T, r *responder, z *zone.Zone, c client, packet []byte) 
 	}
 	// What the two leave to the packing: the question byte for byte, and the
 	// size.
-	end := headerSize + len(firstName(packet)) + 4
-	if !bytes.Equal(quick[headerSize:end], plain[headerSize:end]) {
-		t.Fatalf("questions %x and %x", quick[headerSize:end], plain[headerSize:end])
+	end := dnswire.HeaderSize + len(firstName(packet)) + 4
+	if !bytes.Equal(quick[dnswire.HeaderSize:end], plain[dnswire.HeaderSize:end]) {
+		t.Fatalf("questions %x and %x", quick[dnswire.HeaderSize:end], plain[dnswire.HeaderSize:end])
 	}
 	if len(a.Ns) == 0 && len(quick) != len(plain) {
 		t.Fatalf("query %x: %d and %d octets", packet, len(quick), len(plain))
@@ -45,7 +46,7 @@ func compare(t *testing.T, r *responder, z *zone.Zone, c client, packet []byte) 
 }
 
 func firstName(packet []byte) []byte {
-	name := packet[headerSize:]
+	name := packet[dnswire.HeaderSize:]
 	return name[:bytes.IndexByte(name, 0)+1]
 }
 
@@ -221,27 +222,6 @@ func TestPickIsFair(t *testing.T) {
 			if c < each*8/10 || c > each*12/10 {
 				t.Errorf("of %d: %d is first %d times, want about %d", n, i, c, each)
 			}
-		}
-	}
-}
-
-func TestLowerCase(t *testing.T) {
-	for n := range 300 {
-		name := make([]byte, min(n, maxName))
-		for i := range name {
-			name[i] = byte(i*7 + n)
-		}
-		want := bytes.Map(func(r rune) rune { return r }, nil)
-		for _, c := range name {
-			if 'A' <= c && c <= 'Z' {
-				c += 'a' - 'A'
-			}
-			want = append(want, c)
-		}
-		var key [keySize]byte
-		lowerCase(&key, name)
-		if !bytes.Equal(key[:len(name)], want) {
-			t.Fatalf("%x became %x, want %x", name, key[:len(name)], want)
 		}
 	}
 }

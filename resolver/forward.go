@@ -12,6 +12,7 @@ import (
 	"github.com/miekg/dns"
 	"github.com/sirupsen/logrus"
 
+	"toponym/internal/dnswire"
 	"toponym/resolver/cache"
 	"toponym/resolver/upstream"
 	"toponym/zone"
@@ -126,21 +127,12 @@ func newForwarder(o ForwardOptions, store *zone.Store, log logrus.FieldLogger) *
 // anything of ours has that address.
 func inOurZones(z *zone.Zone, name []byte) bool {
 	_, result := z.Lookup(name, 0)
-	return result != zone.OutOfZone && !(result == zone.NXDomain && isReverseName(name))
-}
-
-// reverse reports whether a name is one of those that addresses have.
-func isReverseName(name []byte) bool {
-	return hasSuffix(name, "\x07in-addr\x04arpa\x00") || hasSuffix(name, "\x03ip6\x04arpa\x00")
-}
-
-func hasSuffix(name []byte, suffix string) bool {
-	return len(name) > len(suffix) && string(name[len(name)-len(suffix):]) == suffix
+	return result != zone.OutOfZone && !(result == zone.NXDomain && dnswire.IsReverse(name))
 }
 
 // wireName is a name in lower-case wire form. What is no name is that of nothing.
 func wireName(s string) string {
-	var b [maxName + 1]byte
+	var b [dnswire.MaxName + 1]byte
 	n, err := dns.PackDomainName(dns.CanonicalName(s), b[:], 0, nil, false)
 	if err != nil {
 		return ""

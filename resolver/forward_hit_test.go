@@ -9,6 +9,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"toponym/internal/dnswire"
 	"toponym/resolver/cache"
 	"toponym/zone"
 )
@@ -97,7 +98,7 @@ func TestFastHitsEqualPlainOnes(t *testing.T) {
 
 func noRA(msg []byte) []byte {
 	msg = append([]byte(nil), msg...)
-	msg[3] &^= flagRA
+	msg[3] &^= dnswire.FlagRA
 	return msg
 }
 
@@ -138,8 +139,8 @@ func FuzzCachedReply(f *testing.F) {
 			}
 		}
 		later = noRA(later)
-		later[3] &^= flagAD
-		if len(later) < headerSize || later[0] != packet[0] || later[1] != packet[1] || later[2]&0x84 != 0x80 {
+		later[3] &^= dnswire.FlagAD
+		if len(later) < dnswire.HeaderSize || later[0] != packet[0] || later[1] != packet[1] || later[2]&0x84 != 0x80 {
 			t.Fatalf("%x", later)
 		}
 		limit := 65535
@@ -201,6 +202,6 @@ func (f *forwarder) keyOf(t testing.TB, packet []byte) cache.Key {
 	if !ok {
 		t.Fatal("not a query")
 	}
-	var name [maxName]byte
+	var name [dnswire.MaxName]byte
 	return cache.AppendKey(append([]byte(nil), q.lowerName(&name)...), q.qtype, q.class, q.edns.do, false)
 }

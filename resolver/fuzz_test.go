@@ -8,6 +8,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"toponym/internal/dnswire"
 	"toponym/zone"
 )
 
@@ -53,26 +54,26 @@ func FuzzQuery(f *testing.F) {
 // checkReply holds for every packet and the reply to it.
 func checkReply(t *testing.T, packet, msg []byte, c client) {
 	t.Helper()
-	if len(packet) < headerSize || packet[2]&0x80 != 0 {
+	if len(packet) < dnswire.HeaderSize || packet[2]&0x80 != 0 {
 		if msg != nil {
 			t.Fatal("a reply to what is not a query")
 		}
 		return
 	}
-	if len(msg) < headerSize {
+	if len(msg) < dnswire.HeaderSize {
 		t.Fatal("no reply")
 	}
 	if !bytes.Equal(msg[:2], packet[:2]) {
 		t.Error("another id")
 	}
 	flags, asked := binary.BigEndian.Uint16(msg[2:]), binary.BigEndian.Uint16(packet[2:])
-	if flags&flagQR == 0 {
+	if flags&dnswire.FlagQR == 0 {
 		t.Error("QR is not set")
 	}
 	if never := uint16(1<<7 | 1<<6 | 1<<5); flags&never != 0 {
 		t.Error("RA, Z or AD is set")
 	}
-	if same := uint16(opcodeMask | flagRD | flagCD); flags&same != asked&same {
+	if same := uint16(dnswire.OpcodeMask | dnswire.FlagRD | dnswire.FlagCD); flags&same != asked&same {
 		t.Error("opcode, RD or CD differ")
 	}
 	m := new(dns.Msg)
@@ -98,7 +99,7 @@ func checkReply(t *testing.T, packet, msg []byte, c client) {
 	}
 	if len(m.Question) == 1 {
 		end := questionEnd(packet)
-		if end < 0 || len(msg) < end || !bytes.Equal(msg[headerSize:end], packet[headerSize:end]) {
+		if end < 0 || len(msg) < end || !bytes.Equal(msg[dnswire.HeaderSize:end], packet[dnswire.HeaderSize:end]) {
 			t.Error("the question came back changed")
 		}
 	}

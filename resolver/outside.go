@@ -3,6 +3,7 @@ package resolver
 import (
 	"github.com/miekg/dns"
 
+	"toponym/internal/dnswire"
 	"toponym/resolver/cache"
 	"toponym/zone"
 )
@@ -11,7 +12,7 @@ import (
 func (r *responder) enableForwarding(f *forwarder) {
 	r.forward, r.cache, r.allowed = f, f.cache, newPrefixList(f.o.AllowedClients)
 	if f.o.RecursionAvailable {
-		r.raFlag = flagRA
+		r.raFlag = dnswire.FlagRA
 	}
 }
 
@@ -29,14 +30,14 @@ func (r *responder) recursionAvailable(c client) uint16 {
 // A query without RD wants what we know by ourselves, and what others have asked
 // before is nobody's business: it is refused.
 func (r *responder) forwardable(q *query, c client, z *zone.Zone, key []byte) (a forwardQuery, ok bool) {
-	if r.forward == nil || !q.hasQuestion || q.class != dns.ClassINET || q.flags&flagRD == 0 || !r.allowed.contains(c.addr) {
+	if r.forward == nil || !q.hasQuestion || q.class != dns.ClassINET || q.flags&dnswire.FlagRD == 0 || !r.allowed.contains(c.addr) {
 		return a, false
 	}
 	switch q.qtype {
 	case dns.TypeOPT, dns.TypeTSIG, dns.TypeAXFR, dns.TypeIXFR, dns.TypeMAILA, dns.TypeMAILB, dns.TypeTKEY:
 		return a, false
 	}
-	var name [maxName]byte
+	var name [dnswire.MaxName]byte
 	key = append(key, q.lowerName(&name)...)
 	if inOurZones(z, key) {
 		return a, false
@@ -55,8 +56,8 @@ func (r *responder) forwardable(q *query, c client, z *zone.Zone, key []byte) (a
 		client:   c,
 		id:       q.id,
 		flags:    q.flags,
-		question: q.packet[headerSize : headerSize+len(q.name)+4],
-		key:      cache.AppendKey(key, q.qtype, q.class, q.edns.do, q.flags&flagCD != 0),
+		question: q.packet[dnswire.HeaderSize : dnswire.HeaderSize+len(q.name)+4],
+		key:      cache.AppendKey(key, q.qtype, q.class, q.edns.do, q.flags&dnswire.FlagCD != 0),
 		edns:     q.edns.present,
 		do:       q.edns.do,
 		size:     q.edns.udpSize,

@@ -4,22 +4,8 @@ import (
 	"encoding/binary"
 
 	"github.com/miekg/dns"
-)
 
-// Bits of the header's second word (RFC 1035, section 4.1.1; RFC 4035, section
-// 3.2).
-const (
-	flagQR     = 1 << 15
-	flagAA     = 1 << 10
-	flagTC     = 1 << 9
-	flagRD     = 1 << 8
-	flagRA     = 1 << 7
-	flagAD     = 1 << 5
-	flagCD     = 1 << 4
-	opcodeMask = 0xF << 11
-
-	headerSize = 12
-	maxName    = 255 // RFC 1035, section 2.3.4
+	"toponym/internal/dnswire"
 )
 
 // query is a request as it was read. Its slices point into the packet.
@@ -40,7 +26,7 @@ type query struct {
 	edns edns
 }
 
-func (q *query) opcode() int { return int(q.flags&opcodeMask) >> 11 }
+func (q *query) opcode() int { return int(q.flags&dnswire.OpcodeMask) >> 11 }
 
 // parse reads a packet. It reports false for what must not be answered at all:
 // a packet without a whole header, and replies, as two servers could go on
@@ -49,13 +35,13 @@ func (q *query) opcode() int { return int(q.flags&opcodeMask) >> 11 }
 // For everything else the rcode says whether the packet was well-formed. The
 // query holds what could be read until then, to be echoed.
 func parse(packet []byte) (q query, rcode uint16, ok bool) {
-	if len(packet) < headerSize {
+	if len(packet) < dnswire.HeaderSize {
 		return q, 0, false
 	}
 	q.packet = packet
 	q.id = binary.BigEndian.Uint16(packet)
 	q.flags = binary.BigEndian.Uint16(packet[2:])
-	if q.flags&flagQR != 0 {
+	if q.flags&dnswire.FlagQR != 0 {
 		return q, 0, false
 	}
 	if !q.parseBody(packet) {
@@ -69,7 +55,7 @@ func (q *query) parseBody(packet []byte) bool {
 	records := int(binary.BigEndian.Uint16(packet[6:])) + int(binary.BigEndian.Uint16(packet[8:]))
 	additional := int(binary.BigEndian.Uint16(packet[10:]))
 
-	off := headerSize
+	off := dnswire.HeaderSize
 	switch questions {
 	case 0:
 	case 1:
@@ -104,22 +90,8 @@ func (q *query) parseBody(packet []byte) bool {
 // parseQuestion reads a question and returns the offset behind it, or -1. A
 // name in a question has nothing before it to point to, so pointers are wrong.
 func (q *query) parseQuestion(packet []byte, off int) int {
-	end := off
-	for {
-		if end >= len(packet) {
-			return -1
-		}
-		n := int(packet[end])
-		end++
-		if n == 0 {
-			break
-		}
-		if n > 63 || end+n-off >= maxName {
-			return -1
-		}
-		end += n
-	}
-	if end+4 > len(packet) {
+	end := dnswire.SkipQuestionName(packet, off)
+	if end < 0 || end+4 > len(packet) {
 		return -1
 	}
 	q.hasQuestion = true
@@ -131,20 +103,16 @@ func (q *query) parseQuestion(packet []byte, off int) int {
 
 // key is the name as the zone knows it, in lower case (RFC 4343), in a buffer
 // of the caller. Length octets are below 'A', so they stay as they are.
-func (q *query) lowerName(buf *[maxName]byte) []byte {
+func (q *query) lowerName(buf *[dnswire.MaxName]byte) []byte {
 	key := buf[:copy(buf[:], q.name)]
-	for i, c := range key {
-		if 'A' <= c && c <= 'Z' {
-			key[i] = c + 'a' - 'A'
-		}
-	}
+	dnswire.ToLower(key)
 	return key
 }
 
 // suffix is the end of the name, of that many octets in wire form, in
 // presentation form and as typed.
 func (q *query) suffix(octets int) string {
-	s, _, err := dns.UnpackDomainName(q.packet, headerSize+len(q.name)-octets)
+	s, _, err := dns.UnpackDomainName(q.packet, dnswire.HeaderSize+len(q.name)-octets)
 	if err != nil {
 		return "." // not reached: the name was checked when it was read
 	}

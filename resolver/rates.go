@@ -9,6 +9,8 @@ import (
 
 	"github.com/dchest/siphash"
 	"github.com/miekg/dns"
+
+	"toponym/internal/dnswire"
 )
 
 // rates limits the replies over UDP to each network of clients, so that nobody
@@ -112,6 +114,6 @@ func (r *responder) respondOverLimit(buf []byte, packet []byte, c client) (msg [
 	}
 	l := r.limits(&q, c)
 	msg = m.pack(buf, &q, l)
-	msg[2] |= flagTC >> 8
+	msg[2] |= dnswire.FlagTC >> 8
 	return msg, false
 }

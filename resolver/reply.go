@@ -5,6 +5,8 @@ import (
 	"iter"
 
 	"github.com/miekg/dns"
+
+	"toponym/internal/dnswire"
 )
 
 // reply is an answer before it is packed.
@@ -57,9 +59,9 @@ const minRR = 2 + 2 + 2 + 4 + 2 + 4
 func (r *response) pack(buf []byte, q *query, l limits) []byte {
 	size := l.size
 	if q.edns.present {
-		size -= optSize + len(r.options)
+		size -= dnswire.OPTSize + len(r.options)
 	}
-	p := packer{buf: buf[:cap(buf)], off: headerSize, size: size}
+	p := packer{buf: buf[:cap(buf)], off: dnswire.HeaderSize, size: size}
 	var questions uint16
 	if q.hasQuestion {
 		p.question(q)
@@ -80,12 +82,12 @@ func (r *response) pack(buf []byte, q *query, l limits) []byte {
 		msg = appendOPT(msg, l.udpSize, r.rcode, q.edns.do, r.options)
 		additionals++
 	}
-	flags := q.flags&(opcodeMask|flagRD|flagCD) | flagQR | l.ra | r.rcode&0xF
+	flags := q.flags&(dnswire.OpcodeMask|dnswire.FlagRD|dnswire.FlagCD) | dnswire.FlagQR | l.ra | r.rcode&0xF
 	if r.aa {
-		flags |= flagAA
+		flags |= dnswire.FlagAA
 	}
 	if cut && l.setTC {
-		flags |= flagTC
+		flags |= dnswire.FlagTC
 	}
 	binary.BigEndian.PutUint16(msg, q.id)
 	binary.BigEndian.PutUint16(msg[2:], flags)
@@ -110,7 +112,7 @@ func (p *packer) question(q *query) {
 	p.names = map[string]int{}
 	// Packing a name that was unpacked gives the same octets.
 	p.off, _ = dns.PackDomainName(q.suffix(len(q.name)), p.buf, p.off, p.names, false)
-	p.off = headerSize + copy(p.buf[headerSize:], q.name)
+	p.off = dnswire.HeaderSize + copy(p.buf[dnswire.HeaderSize:], q.name)
 	p.off += copy(p.buf[p.off:], q.packet[p.off:p.off+4])
 }
 

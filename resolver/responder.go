@@ -6,6 +6,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"toponym/internal/dnswire"
 	"toponym/resolver/cache"
 	"toponym/zone"
 )
@@ -148,7 +149,7 @@ func (r *responder) answer(q *query, c client, z *zone.Zone, l limits) response 
 	}
 	m, result := lookUp(q, c.transport, z, o)
 	if result == zone.OutOfZone && m.rcode == dns.RcodeRefused && r.forward != nil && q.class == dns.ClassINET && r.allowed.contains(c.addr) {
-		var key [maxName]byte
+		var key [dnswire.MaxName]byte
 		name := q.lowerName(&key)
 		if special := r.forward.special.find(name); special != nil && r.forward.zone(name) == nil {
 			m = special.reply(q, name)
@@ -175,7 +176,7 @@ func lookUp(q *query, t Transport, z *zone.Zone, o order) (m response, result zo
 		// nobody but scanners asks so.
 		return response{rcode: dns.RcodeRefused}, result
 	}
-	var key [maxName]byte
+	var key [dnswire.MaxName]byte
 	found, result := z.Lookup(q.lowerName(&key), q.qtype)
 	if result == zone.OutOfZone {
 		// Names of others that nobody else is asked for, or not for this

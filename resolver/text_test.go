@@ -12,6 +12,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"toponym/internal/dnswire"
 	"toponym/zone"
 )
 
@@ -197,7 +198,7 @@ func render(t testing.TB, packet, raw []byte) string {
 	b.WriteString("\n")
 	if len(m.Question) == 0 {
 		b.WriteString("no question\n")
-	} else if end := questionEnd(packet); end < 0 || !slices.Equal(packet[headerSize:end], raw[headerSize:end]) {
+	} else if end := questionEnd(packet); end < 0 || !slices.Equal(packet[dnswire.HeaderSize:end], raw[dnswire.HeaderSize:end]) {
 		t.Errorf("the question came back as %v", m.Question[0])
 	}
 	section := func(name string, rrs []dns.RR) {
@@ -247,7 +248,7 @@ func renderOPT(opt *dns.OPT) string {
 // questionEnd is the offset behind the question of a packet.
 func questionEnd(packet []byte) int {
 	var q query
-	return q.parseQuestion(packet, headerSize)
+	return q.parseQuestion(packet, dnswire.HeaderSize)
 }
 
 func trimLines(s string) string {

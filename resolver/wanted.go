@@ -5,6 +5,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"toponym/internal/dnswire"
 	"toponym/resolver/cache"
 )
 
@@ -84,9 +85,9 @@ func (r *responder) writeEntry(buf []byte, a *forwardQuery, e *cache.Entry, age 
 	}
 	size := r.size(a.edns, a.size, a.client)
 	if a.edns {
-		size -= optSize + len(options)
+		size -= dnswire.OPTSize + len(options)
 	}
-	off := headerSize + copy(buf[headerSize:], a.question)
+	off := dnswire.HeaderSize + copy(buf[dnswire.HeaderSize:], a.question)
 	w := e.Write(buf, off, size, age)
 	msg := buf[:w.End]
 	rcode := uint16(e.Rcode)
@@ -94,12 +95,12 @@ func (r *responder) writeEntry(buf []byte, a *forwardQuery, e *cache.Entry, age 
 		msg = appendOPT(msg, r.maxUDPSize, rcode, a.do, options)
 		w.Counts[2]++
 	}
-	flags := a.flags&(flagRD|flagCD) | flagQR | r.raFlag | rcode
-	if e.AD && (a.do || a.flags&flagAD != 0) { // RFC 6840, section 5.8
-		flags |= flagAD
+	flags := a.flags&(dnswire.FlagRD|dnswire.FlagCD) | dnswire.FlagQR | r.raFlag | rcode
+	if e.AD && (a.do || a.flags&dnswire.FlagAD != 0) { // RFC 6840, section 5.8
+		flags |= dnswire.FlagAD
 	}
 	if w.Truncated && r.setTC {
-		flags |= flagTC
+		flags |= dnswire.FlagTC
 	}
 	binary.BigEndian.PutUint16(msg, a.id)
 	binary.BigEndian.PutUint16(msg[2:], flags)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"toponym/internal/dnswire"
 	"toponym/zone"
 )
 
@@ -28,7 +29,7 @@ const (
 )
 
 // toQuestion points to the name in the question.
-const toQuestion = 0xC000 | headerSize
+const toQuestion = 0xC000 | dnswire.HeaderSize
 
 // maxPointer is the last offset that a pointer reaches (RFC 1035, section
 // 4.1.4).
