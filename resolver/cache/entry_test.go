@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"toponym/internal/dnswire"
 )
 
 func key(name string, qtype uint16) Key {
@@ -243,14 +245,14 @@ func FuzzRead(f *testing.F) {
 				off := question
 				for i, n := range w.Counts {
 					for range n {
-						at := skipName(buf[:w.End], off)
+						at := dnswire.SkipName(buf[:w.End], off)
 						if at < 0 {
 							t.Fatalf("section %d: a name is broken", i)
 						}
 						if ttl := binary.BigEndian.Uint32(buf[at+4:]); ttl > 3600 {
 							t.Fatalf("a TTL of %d", ttl)
 						}
-						if bytes.HasSuffix(appendName(nil, buf, off), []byte("\x05mesos\x00")) {
+						if bytes.HasSuffix(dnswire.AppendName(nil, buf, off), []byte("\x05mesos\x00")) {
 							t.Fatal("a record of a name that is ours")
 						}
 						off = at + 10 + int(binary.BigEndian.Uint16(buf[at+8:]))

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"toponym/internal/dnswire"
 )
 
 // Reader turns replies of servers upstream into entries.
@@ -29,14 +31,6 @@ var (
 // maxNegative bounds how long it is remembered that something does not exist
 // (RFC 2308, section 5).
 const maxNegative = 3 * time.Hour
-
-// Bits of the header's second word.
-const (
-	flagQR     = 1 << 15
-	opcodeMask = 0xF << 11
-	flagTC     = 1 << 9
-	flagAD     = 1 << 5
-)
 
 // Read makes an entry of a reply to the question in the key. It keeps nothing of
 // the message.
@@ -93,20 +87,20 @@ func (s *scanned) addTTL(n, at int) {
 
 // scan looks a message through.
 func (r *Reader) scan(s *scanned, msg []byte, k Key) error {
-	if len(msg) < headerSize || len(msg) > dns.MaxMsgSize {
+	if len(msg) < dnswire.HeaderSize || len(msg) > dns.MaxMsgSize {
 		return ErrMalformed
 	}
 	flags := binary.BigEndian.Uint16(msg[2:])
-	if flags&flagQR == 0 || flags&opcodeMask != 0 {
+	if flags&dnswire.FlagQR == 0 || flags&dnswire.OpcodeMask != 0 {
 		return ErrMalformed
 	}
-	if !EqualQuestion(msg, k.Name(), k.Type(), k.Class()) {
+	if !dnswire.HasQuestion(msg, k.Name(), k.Type(), k.Class()) {
 		return ErrQuestion
 	}
 	s.rcode = flags & 0xF
-	s.start = headerSize + len(k.Name()) + 4
+	s.start = dnswire.HeaderSize + len(k.Name()) + 4
 	s.end, s.tidy, s.lowest = s.start, true, 1<<31-1
-	s.name(msg, headerSize)
+	s.name(msg, dnswire.HeaderSize)
 	off, n, opt := s.start, 0, false
 	for section := range 3 {
 		for range binary.BigEndian.Uint16(msg[6+2*section:]) {
@@ -167,17 +161,17 @@ func (s *scanned) note(msg []byte, k Key, section int, rtype uint16, ttlAt, end 
 
 // keeps reports whether a record with the owner at off is one to keep.
 func (r *Reader) keeps(msg []byte, off int) bool {
-	if r.InBailiwick == nil || msg[off] == 0xC0 && msg[off+1] == headerSize {
+	if r.InBailiwick == nil || msg[off] == 0xC0 && msg[off+1] == dnswire.HeaderSize {
 		return true // what was asked is
 	}
-	var name [maxName]byte
-	return r.InBailiwick(appendName(name[:0], msg, off))
+	var name [dnswire.MaxName]byte
+	return r.InBailiwick(dnswire.AppendName(name[:0], msg, off))
 }
 
 // entry makes the entry of a message that scan found tidy.
 func (r *Reader) entry(msg []byte, k Key, s *scanned) (*Entry, error) {
 	flags := binary.BigEndian.Uint16(msg[2:])
-	e := &Entry{Rcode: uint8(s.rcode & 0xF), AD: flags&flagAD != 0, Truncated: flags&flagTC != 0, start: s.start}
+	e := &Entry{Rcode: uint8(s.rcode & 0xF), AD: flags&dnswire.FlagAD != 0, Truncated: flags&dnswire.FlagTC != 0, start: s.start}
 	if s.rcode > 0xF { // about the exchange between the server and us
 		return Failure(dns.RcodeServerFailure), nil
 	}
@@ -262,10 +256,10 @@ func (r *Reader) rewrite(msg []byte) ([]byte, error) {
 }
 
 func (r *Reader) foreign(name string) bool {
-	var b [maxName + 1]byte
+	var b [dnswire.MaxName + 1]byte
 	n, err := dns.PackDomainName(name, b[:], 0, nil, false)
 	if err != nil {
 		return false
 	}
-	return r.InBailiwick(appendName(nil, b[:n], 0))
+	return r.InBailiwick(dnswire.AppendName(nil, b[:n], 0))
 }

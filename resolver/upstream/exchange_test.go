@@ -9,6 +9,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"toponym/internal/dnswire"
 	"toponym/internal/fakedns"
 )
 
@@ -119,7 +120,7 @@ func TestTruncatedWithinARecord(t *testing.T) {
 			return
 		}
 		b := nonsense(q)
-		b[2] |= flagTC >> 8
+		b[2] |= dnswire.FlagTC >> 8
 		w.Write(b)
 	})
 	if got := ask(t, run(t, Options{}).Group(udpOf(s)), "a.test"); got != "NOERROR 192.0.2.1" {

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/miekg/dns"
+
+	"toponym/internal/dnswire"
 )
 
 // FuzzReply holds what counts as a reply against what a library reads.
@@ -23,16 +25,16 @@ func FuzzReply(f *testing.F) {
 		}
 		// What is used of a message that counts must be there.
 		code, _ := rcode(msg), truncated(msg)
-		if len(msg) == headerSize {
+		if len(msg) == dnswire.HeaderSize {
 			if !retryable(code) {
 				t.Fatal("a header alone is an answer")
 			}
 			return
 		}
-		end := headerSize + len(q.Name) + 4
+		end := dnswire.HeaderSize + len(q.Name) + 4
 		head := append(bytes.Clone(msg[:4]), 0, 1, 0, 0, 0, 0, 0, 0)
 		var m dns.Msg
-		if err := m.Unpack(append(head, msg[headerSize:end]...)); err != nil {
+		if err := m.Unpack(append(head, msg[dnswire.HeaderSize:end]...)); err != nil {
 			t.Fatal(err)
 		}
 		if !m.Response || m.Opcode != dns.OpcodeQuery || dns.CanonicalName(m.Question[0].Name) != "www.example.test." ||

@@ -1,5 +1,7 @@
 package upstream
 
+import "toponym/internal/dnswire"
+
 // Asker is told what came of a question.
 type Handler interface {
 	// Read makes of a reply what the asker needs, or gives an error for one that
@@ -30,7 +32,7 @@ type parsedResponse struct {
 // the attempt goes on, as the message may be forged, or broken on its way.
 func (a *attempt) parse(msg []byte) (h parsedResponse, ok bool) {
 	h.rcode, h.truncated = rcode(msg), truncated(msg)
-	if len(msg) == headerSize {
+	if len(msg) == dnswire.HeaderSize {
 		return h, true // such is the reply of who could not read the query
 	}
 	reply, err := a.x.handler.OnResponse(msg)

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"toponym/internal/dnswire"
 )
 
 // Errors that end an attempt.
@@ -154,7 +156,7 @@ func (k *socket) read() {
 		switch {
 		case err == nil:
 			if n == readSize {
-				buf[2] |= flagTC >> 8 // the rest did not fit
+				buf[2] |= dnswire.FlagTC >> 8 // the rest did not fit
 			}
 			k.handle(buf[:n])
 		case refused(err):
@@ -170,7 +172,7 @@ func (k *socket) read() {
 
 // take hands a reply to who waits for it.
 func (k *socket) handle(msg []byte) {
-	if len(msg) < headerSize {
+	if len(msg) < dnswire.HeaderSize {
 		return
 	}
 	id := binary.BigEndian.Uint16(msg)

@@ -10,6 +10,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"toponym/internal/dnswire"
 )
 
 // stream is a connection over TCP or TLS that many questions share (RFC 7766,
@@ -174,7 +176,7 @@ func (t *stream) read(conn net.Conn) {
 }
 
 func (t *stream) handle(msg []byte) {
-	if len(msg) < headerSize {
+	if len(msg) < dnswire.HeaderSize {
 		return
 	}
 	id := binary.BigEndian.Uint16(msg)
