@@ -62,5 +62,5 @@ fuzz: ## run every fuzz target for FUZZTIME (1m)
 		done; \
 	done
 
-build: ## build the program into bin/
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/toponym ./cmd/toponym
+build: ## build the server and the simulation into bin/
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/toponym ./cmd/mesos-sim

@@ -76,12 +76,13 @@ var actions = map[string]func(s *Simulation, a Action) ([]string, error){
 	"framework-connect":    oneFramework(func(c *Cluster, id string) error { return c.SetConnected(id, true) }),
 	"framework-remove":     oneFramework((*Cluster).RemoveFramework),
 
-	"master-kill":   oneMaster((*Masters).Kill),
-	"master-start":  oneMaster((*Masters).Start),
-	"master-freeze": oneMaster((*Masters).Freeze),
-	"master-thaw":   oneMaster((*Masters).Thaw),
-	"streams-break": oneMaster(func(m *Masters, i int) error { m.Master(i).BreakStreams(); return nil }),
-	"streams-close": oneMaster(func(m *Masters, i int) error { m.Master(i).CloseStreams(); return nil }),
+	// Only mesos-sim has masters that can die, see SetAction.
+	"master-kill":   processAction,
+	"master-start":  processAction,
+	"master-freeze": processAction,
+	"master-thaw":   processAction,
+	"streams-break": oneMaster((*Master).BreakStreams),
+	"streams-close": oneMaster((*Master).CloseStreams),
 
 	"churn": func(s *Simulation, a Action) ([]string, error) { s.life.SetRates(a.Tasks, a.Agents); return nil, nil },
 }
@@ -139,19 +140,28 @@ func oneFramework(do func(*Cluster, string) error) func(*Simulation, Action) ([]
 	}
 }
 
-func oneMaster(do func(*Masters, int) error) func(*Simulation, Action) ([]string, error) {
+// processAction is an action on the process of a master.
+func processAction(s *Simulation, a Action) ([]string, error) {
+	s.mu.Lock()
+	do := s.actions[a.Do]
+	s.mu.Unlock()
+	if do == nil {
+		return nil, fmt.Errorf("sim: %s: this program's master is no process of its own; mesos-sim has such masters", a.Do)
+	}
+	return do(a)
+}
+
+func oneMaster(do func(*Master)) func(*Simulation, Action) ([]string, error) {
 	return func(s *Simulation, a Action) ([]string, error) {
-		if s.masters == nil {
-			return nil, errors.New("sim: there is no master")
-		}
-		i := s.masters.Leader()
+		all, i := s.listMasters()
 		if a.Master != nil {
 			i = *a.Master
 		}
-		if i < 0 || i >= s.masters.Len() {
+		if i < 0 || i >= len(all) {
 			return nil, fmt.Errorf("sim: no master %d", i)
 		}
-		return nil, do(s.masters, i)
+		do(all[i])
+		return nil, nil
 	}
 }
 

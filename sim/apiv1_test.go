@@ -161,61 +161,6 @@ func TestNotReady(t *testing.T) {
 	}
 }
 
-// TestAuth: the two APIs are in realms of their own.
-func TestAuth(t *testing.T) {
-	some := []Credential{{Principal: "p", Secret: "s"}, {"few", "s", []string{"chronos"}}, {Principal: "odd", Secret: "a:b"}}
-	for _, tt := range []struct {
-		name, header, leader string
-		auth                 Auth
-		state, v1            int
-	}{
-		{"none", "", "10.0.1.10:5050", Auth{}, 200, 200},
-		{"the first alone", "", "10.0.1.10:5050", Auth{ReadOnly: true, Credentials: some}, 401, 200},
-		{"both", "", "10.0.1.10:5050", Auth{true, true, some}, 401, 401},
-		{"a leader is not asked for", "", "", Auth{true, true, some}, 401, 401},
-		{"p:s", "Basic cDpz", "10.0.1.10:5050", Auth{true, true, some}, 200, 200},
-		{"p:s without a leader", "Basic cDpz", "", Auth{true, true, some}, 503, 503},
-		{"p:t", "Basic cDp0", "10.0.1.10:5050", Auth{true, true, some}, 401, 401},
-		{"lower case", "basic cDpz", "10.0.1.10:5050", Auth{true, true, some}, 401, 401},
-		{"a colon in the secret", "Basic b2RkOmE6Yg==", "10.0.1.10:5050", Auth{true, true, some}, 401, 401},
-		{"not base64", "Basic p:s", "10.0.1.10:5050", Auth{true, true, some}, 401, 401},
-		{"some only", "Basic ZmV3OnM=", "10.0.1.10:5050", Auth{true, true, some}, 200, 200},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			m := NewMaster(NewDemo(DemoOptions{Now: clock()}).Cluster, MasterOptions{Addr: testAddr, Now: clock(), Auth: tt.auth})
-			m.SetLeader(tt.leader)
-			for _, r := range []*http.Request{
-				httptest.NewRequest("GET", "/master/state", nil),
-				httptest.NewRequest("POST", "/api/v1", strings.NewReader(`{"type":"GET_STATE"}`)),
-			} {
-				r.Header.Set("Content-Type", "application/json")
-				if tt.header != "" {
-					r.Header.Set("Authorization", tt.header)
-				}
-				want, realm := tt.state, `Basic realm="mesos-master-readonly"`
-				if r.Method == "POST" {
-					want, realm = tt.v1, `Basic realm="mesos-master-readwrite"`
-				}
-				w := httptest.NewRecorder()
-				m.ServeHTTP(w, r)
-				if w.Code != want {
-					t.Errorf("%s: %d, want %d", r.URL, w.Code, want)
-				}
-				if got := w.Header().Get("WWW-Authenticate"); (got == realm) != (want == 401) {
-					t.Errorf("%s: WWW-Authenticate %q", r.URL, got)
-				}
-				if want != 200 {
-					continue
-				}
-				sees := tt.name != "some only"
-				if body := w.Body.String(); strings.Contains(body, "nginx") != sees || !strings.Contains(body, "ChronosTask") {
-					t.Errorf("%s shows what it should not, or not what it should", r.URL)
-				}
-			}
-		})
-	}
-}
-
 // TestNoOperatorAPI: neither before Mesos 1.0 nor for a generated state.
 func TestNoOperatorAPI(t *testing.T) {
 	for _, m := range []*Master{

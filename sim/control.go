@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // controlPath begins the paths that no Mesos has.
@@ -15,6 +16,18 @@ const controlPath = "/sim/"
 
 // maxActions is how many bytes of actions are read at a time.
 const maxActions = 1 << 20
+
+// Handler serves a master, and the control API below /sim/.
+func (s *Simulation) Handler(master http.Handler) http.Handler {
+	control := s.Control()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, controlPath) {
+			control.ServeHTTP(w, r)
+			return
+		}
+		master.ServeHTTP(w, r)
+	})
+}
 
 // Control gives the control API, for tests that are not in this process:
 //
@@ -96,12 +109,11 @@ type Overview struct {
 // Overview counts.
 func (s *Simulation) Overview() Overview {
 	out := Overview{Leader: -1, Steps: s.life.Steps(), Masters: []string{}}
-	if m := s.masters; m != nil {
-		out.Leader = m.Leader()
-		for i := range m.Len() {
-			out.Masters = append(out.Masters, m.Addr(i).String())
-			out.Subscribers += m.Master(i).Subscribers()
-		}
+	var masters []*Master
+	masters, out.Leader = s.listMasters()
+	for _, m := range masters {
+		out.Masters = append(out.Masters, m.Addr().String())
+		out.Subscribers += m.Subscribers()
 	}
 	s.Cluster.mu.Lock()
 	defer s.Cluster.mu.Unlock()

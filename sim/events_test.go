@@ -159,11 +159,11 @@ func TestEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(t)
 		p := serve(t, NewMaster(s.Cluster, MasterOptions{Addr: testAddr}))
-		in := p.subscribe(t)
-		if got := brief(t, in.next(t)); got != "SUBSCRIBED" {
+		in := p.Subscribe(t)
+		if got := brief(t, in.Next(t)); got != "SUBSCRIBED" {
 			t.Fatal(got)
 		}
-		if got := brief(t, in.next(t)); got != "HEARTBEAT" {
+		if got := brief(t, in.Next(t)); got != "HEARTBEAT" {
 			t.Fatal(got)
 		}
 		for _, step := range eventSteps {
@@ -174,7 +174,7 @@ func TestEvents(t *testing.T) {
 			s.Cluster.mu.Unlock()
 			var got []string
 			for {
-				b := brief(t, in.next(t))
+				b := brief(t, in.Next(t))
 				if b == "MARK" {
 					break
 				}
@@ -192,11 +192,11 @@ func everyEvent(t *testing.T) (records [][]byte) {
 	t.Helper()
 	s := newScene(t)
 	p := serve(t, NewMaster(s.Cluster, MasterOptions{Addr: testAddr}))
-	in := p.subscribe(t)
-	records = in.rest(t, 2)
+	in := p.Subscribe(t)
+	records = in.Skip(t, 2)
 	for _, step := range eventSteps {
 		step.do(s)
-		records = append(records, in.rest(t, len(step.want))...)
+		records = append(records, in.Skip(t, len(step.want))...)
 	}
 	return records
 }
@@ -209,23 +209,23 @@ func TestFailoverEvents(t *testing.T) {
 		s.start("web", 0)
 		s.start("api", 1)
 		p := serve(t, NewMaster(s.Cluster, MasterOptions{Addr: testAddr}))
-		old := p.subscribe(t)
-		old.rest(t, 2)
+		old := p.Subscribe(t)
+		old.Skip(t, 2)
 		s.Failover()
-		if _, err := old.chunk(); err != io.EOF && err != io.ErrUnexpectedEOF {
+		if _, err := old.Chunk(); err != io.EOF && err != io.ErrUnexpectedEOF {
 			t.Errorf("the old leader's stream: %v", err)
 		}
-		in := p.subscribe(t)
-		first := in.next(t)
+		in := p.Subscribe(t)
+		first := in.Next(t)
 		if strings.Contains(string(first), "marathon") || !strings.Contains(string(first), `"recovered_agents":[{"hostname":"10.0.0.`) {
 			t.Errorf("the first record is %s", first)
 		}
-		in.next(t)
+		in.Next(t)
 		noError(t, s.Reregister(s.agents[0]))
 		noError(t, s.SetConnected(s.marathon, true))
 		noError(t, s.Reregister(s.agents[1]))
 		var got []string
-		for _, r := range in.rest(t, 6) {
+		for _, r := range in.Skip(t, 6) {
 			got = append(got, brief(t, r))
 		}
 		want := []string{

@@ -47,7 +47,7 @@ func FuzzCall(f *testing.F) {
 			return
 		}
 		s := testSimulation(t, "agents: 2\napps: [{name: web}]")
-		m := NewMaster(s.Cluster, MasterOptions{Addr: testAddr, Now: clock(), Auth: Auth{ReadOnly: true, ReadWrite: true, Credentials: []Credential{{Principal: "p", Secret: "s"}}}})
+		m := NewMaster(s.Cluster, MasterOptions{Addr: testAddr, Now: clock()})
 		r := httptest.NewRequest("POST", "/x", strings.NewReader(body))
 		r.URL.Path = path
 		r.Header.Set("Content-Type", "application/json")

@@ -2,10 +2,13 @@ package sim
 
 import (
 	"bytes"
+	"net/http"
 	"net/netip"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"toponym/internal/testutil"
 )
 
 var (
@@ -29,6 +32,11 @@ func bodyOf(t testing.TB, c *Cluster) []byte {
 		t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+// serve runs m on pipes until the test ends.
+func serve(t testing.TB, m http.Handler) *testutil.PipeListener {
+	return testutil.ServePipes(t, testAddr, m)
 }
 
 func generate(t testing.TB, s Spec) []byte {

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"toponym/internal/testutil"
 )
 
 // TestLifeDeterminism: the seed is all that it depends on.
@@ -42,7 +44,7 @@ func TestLife(t *testing.T) {
 		noError(t, err)
 		f := c.Frameworks()[0].ID
 		p := serve(t, NewMaster(c, MasterOptions{Addr: testAddr}))
-		in := p.subscribe(t)
+		in := p.Subscribe(t)
 		follower := newFollower(t, in)
 
 		l := NewLife(c, apps, LifeOptions{Seed: 3, Rate: 100, AgentRate: 1})
@@ -102,18 +104,18 @@ type follower struct {
 	ready chan string
 }
 
-func newFollower(t *testing.T, in *streamReader) *follower {
+func newFollower(t *testing.T, in *testutil.RecordStream) *follower {
 	f := &follower{t: t, tasks: map[string]string{}, kinds: map[string]int{}, ready: make(chan string)}
 	id := func(v any) string { return v.(map[string]any)["value"].(string) }
 	add := func(task map[string]any) { f.tasks[id(task["task_id"])] = task["state"].(string) }
-	first := decode(t, in.next(t))
+	first := decode(t, in.Next(t))
 	state := first["subscribed"].(map[string]any)["get_state"].(map[string]any)
 	for _, v := range state["get_tasks"].(map[string]any)["tasks"].([]any) {
 		add(v.(map[string]any))
 	}
 	go func() {
 		for {
-			b, err := in.chunk()
+			b, err := in.Chunk()
 			if err != nil || len(b) == 0 {
 				return
 			}

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"cmp"
+	"context"
 	"io"
 	"net/http"
 	"net/netip"
@@ -47,10 +48,18 @@ type MasterOptions struct {
 	// MaxWaiting is how many bytes of events may wait for a subscriber that
 	// does not read them, before its stream ends; 64 MB when 0.
 	MaxWaiting int
-	// Auth says who may read.
-	Auth Auth
-
-	start int // the how-manieth process at this address: another one has another id
+	// Admit, if not nil, authenticates each request for the state (RealmReadOnly)
+	// or the operator API (RealmReadWrite). With ok false it has sent the
+	// response. visible limits the frameworks that the client may see; nil shows
+	// all of them.
+	Admit func(w http.ResponseWriter, r *http.Request, realm string) (visible func(framework string) bool, ok bool)
+	// Gate, if not nil, is called before each request is handled and before each
+	// record of a stream is written. It may block, and reports false if ctx ended
+	// first.
+	Gate func(ctx context.Context) bool
+	// Process numbers the master processes that were started at this address:
+	// each has an id of its own.
+	Process int
 }
 
 // Master answers HTTP as a Mesos 1.12 master does. It is safe for concurrent
@@ -64,8 +73,7 @@ type Master struct {
 
 	mu     sync.Mutex
 	id     identity
-	leader string        // "host:port", empty when nobody leads
-	frozen chan struct{} // closed when it goes on; nil when it is not frozen
+	leader string // "host:port", empty when nobody leads
 }
 
 // NewMaster makes a master that shows c.
@@ -91,8 +99,8 @@ func newMaster(src source, o MasterOptions) *Master {
 	o.MaxSubscribers = cmp.Or(o.MaxSubscribers, 1000)
 	o.MaxWaiting = cmp.Or(o.MaxWaiting, 64<<20)
 	m := &Master{source: src, options: o, now: o.Now, id: newIdentity(o.Addr, o.Hostname, o.Now())}
-	m.id.restarted(o.start)
-	m.leader = m.hostPort()
+	m.id.restarted(o.Process)
+	m.leader = m.HostPort()
 	state := readOnly(m.state)
 	m.routes = map[string]http.HandlerFunc{
 		"/master/state":    state,
@@ -111,10 +119,10 @@ func newMaster(src source, o MasterOptions) *Master {
 func (m *Master) SetLeader(hostPort string) {
 	m.mu.Lock()
 	if hostPort == m.id.addr.String() {
-		hostPort = m.hostPort()
+		hostPort = m.HostPort()
 	}
-	led := m.leader == m.hostPort()
-	leads := hostPort == m.hostPort()
+	led := m.leader == m.HostPort()
+	leads := hostPort == m.HostPort()
 	if leads && !led {
 		m.id.elected = m.now()
 	}
@@ -125,8 +133,27 @@ func (m *Master) SetLeader(hostPort string) {
 	}
 }
 
-// hostPort is what others are told to come back to.
-func (m *Master) hostPort() string {
+// The realms of Mesos's HTTP authentication.
+const (
+	RealmReadOnly  = "mesos-master-readonly"
+	RealmReadWrite = "mesos-master-readwrite"
+)
+
+func (m *Master) admit(w http.ResponseWriter, r *http.Request, realm string) (visible func(framework string) bool, ok bool) {
+	if m.options.Admit == nil {
+		return nil, true
+	}
+	return m.options.Admit(w, r, realm)
+}
+
+// open waits for the gate, if there is one.
+func (m *Master) open(ctx context.Context) bool { return m.options.Gate == nil || m.options.Gate(ctx) }
+
+// Addr returns the address of the master, as its pid has it.
+func (m *Master) Addr() netip.AddrPort { return m.id.addr }
+
+// HostPort returns the host name and port that standbys redirect clients to.
+func (m *Master) HostPort() string {
 	return joinHostPort(m.id.hostname, m.id.addr.Port())
 }
 
@@ -134,13 +161,13 @@ func (m *Master) hostPort() string {
 func (m *Master) view() (id identity, leader string, leads bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.id, m.leader, m.leader == m.hostPort()
+	return m.id, m.leader, m.leader == m.HostPort()
 }
 
 // ServeHTTP implements http.Handler. The path is compared as it was sent:
 // like Mesos, and unlike http.ServeMux, it does not clean "//master/state".
 func (m *Master) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !m.thawed(r.Context()) {
+	if !m.open(r.Context()) {
 		panic(http.ErrAbortHandler) // the client gave up
 	}
 	id, _, _ := m.view()
@@ -218,7 +245,7 @@ func (m *Master) version(w http.ResponseWriter, r *http.Request) {
 // state is /master/state. Before recovery is over it is 200 and empty, which
 // is what a client has to be wary of.
 func (m *Master) state(w http.ResponseWriter, r *http.Request) {
-	sees, ok := m.options.Auth.admit(w, r, realmReadOnly)
+	sees, ok := m.admit(w, r, RealmReadOnly)
 	if !ok || !m.leads(w, r, "/master/state") {
 		return
 	}

@@ -2,6 +2,14 @@ package sim
 
 import "encoding/binary"
 
+// Info returns the MasterInfo of the master in JSON, which is what its node in
+// ZooKeeper contains.
+func (m *Master) Info() []byte {
+	e := newEncoder(nil)
+	e.masterInfo(m.id)
+	return e.buf
+}
+
 // masterInfo writes what a master tells others of itself: in the operator API,
 // and in ZooKeeper. ip is the address's bytes read as a little-endian number,
 // which is of no use on other machines; readers take the address.

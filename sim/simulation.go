@@ -17,20 +17,21 @@ import (
 // list of steps. It is safe for concurrent use.
 type Simulation struct {
 	*Cluster
-	life    *Life
-	masters *Masters // nil where nobody serves the cluster
-	steps   []Step
-	times   ScenarioMarathon
+	life  *Life
+	steps []Step
+	times ScenarioMarathon
 
-	mu   sync.Mutex
-	apps map[string]*App // by framework and name
+	mu      sync.Mutex
+	apps    map[string]*App                           // by framework and name
+	masters func() (all []*Master, leader int)        // nil where no master serves the cluster
+	actions map[string]func(Action) ([]string, error) // see SetAction
 }
 
 // NewSimulation makes a cluster as the scenario describes it. Nothing moves
 // before Run is called.
 func NewSimulation(s *Scenario, o Options) (*Simulation, error) {
 	o.Seed = cmp.Or(o.Seed, s.Seed)
-	sim := &Simulation{Cluster: NewCluster(o), apps: make(map[string]*App), steps: s.Steps, times: s.Marathon}
+	sim := &Simulation{Cluster: NewCluster(o), apps: make(map[string]*App), actions: make(map[string]func(Action) ([]string, error)), steps: s.Steps, times: s.Marathon}
 	apps, err := s.build(sim.Cluster)
 	if err != nil {
 		return nil, err
@@ -46,14 +47,38 @@ func NewSimulation(s *Scenario, o Options) (*Simulation, error) {
 
 func appKey(frameworkID, name string) string { return frameworkID + "/" + name }
 
-// Serve makes the masters that the actions about masters mean.
-func (s *Simulation) Serve(o MastersOptions) (*Masters, error) {
-	if o.Also == nil {
-		o.Also = s.Control()
+// NewMaster makes the only master of the simulation.
+func (s *Simulation) NewMaster(o MasterOptions) *Master {
+	m := NewMaster(s.Cluster, o)
+	s.SetMasters(func() ([]*Master, int) { return []*Master{m}, 0 })
+	return m
+}
+
+// SetMasters tells which masters there are, and which of them leads; the number
+// is -1 without a leader. The control API reports them.
+func (s *Simulation) SetMasters(list func() (all []*Master, leader int)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.masters = list
+}
+
+// listMasters returns the masters and the number of the leader.
+func (s *Simulation) listMasters() ([]*Master, int) {
+	s.mu.Lock()
+	list := s.masters
+	s.mu.Unlock()
+	if list == nil {
+		return nil, -1
 	}
-	m, err := NewMasters(s.Cluster, o)
-	s.masters = m
-	return m, err
+	return list()
+}
+
+// SetAction implements an action whose name begins with "master-": package
+// sim/masters knows how to kill a master.
+func (s *Simulation) SetAction(name string, do func(Action) ([]string, error)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.actions[name] = do
 }
 
 // NewScheduler makes a Marathon for the cluster, whose API will be at addr.

@@ -74,20 +74,20 @@ func TestStrictDecoder(t *testing.T) {
 		p := serve(t, NewMaster(c, MasterOptions{Addr: testAddr}))
 		state := func() {
 			t.Helper()
-			status, _, body := p.get(t, "POST", "/api/v1", `{"type":"GET_STATE"}`)
+			status, _, body := p.Do(t, "POST", "/api/v1", `{"type":"GET_STATE"}`)
 			var r strictResponse
 			if err := strictly([]byte(body), &r); err != nil || status != 200 || *r.Type != "GET_STATE" || r.GetState == nil {
 				t.Fatalf("status %d: %v", status, err)
 			}
 		}
 		state()
-		in := p.subscribe(t)
+		in := p.Subscribe(t)
 		kinds := map[string]int{}
 		read := make(chan struct{})
 		go func() {
 			defer close(read)
 			for {
-				b, err := in.chunk()
+				b, err := in.Chunk()
 				if err != nil || len(b) == 0 {
 					return
 				}

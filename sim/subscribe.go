@@ -75,7 +75,7 @@ type stream struct {
 }
 
 func (s *stream) Write(p []byte) (int, error) {
-	if !s.m.thawed(s.ctx) {
+	if !s.m.open(s.ctx) {
 		return 0, s.ctx.Err()
 	}
 	n, err := s.w.Write(p)

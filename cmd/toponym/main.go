@@ -47,7 +47,6 @@ func commands() []command {
 		{"check", "read the settings and say what would be in force", check},
 		{"demo", "answer for a simulated cluster, with no other set-up", demo},
 		{"preview", "show which names a Marathon app would get", preview},
-		{"simulate", "run a simulated cluster alone, for other programs to read", simulate},
 		{"explain", "ask a running server why a name gives what it gives", explain},
 		{"version", "print the version", func(_ context.Context, _ []string, env environment) int {
 			fmt.Fprintln(env.stdout, version())

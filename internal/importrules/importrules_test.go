@@ -27,6 +27,8 @@ var mayImport = map[string][]string{
 	"api":               {"zone", "records"},
 	"sim/marathon":      {}, // a library of sim: speaks of Marathon only
 	"sim":               {"sim/marathon"},
+	"sim/masters":       {"sim"},
+	"cmd/mesos-sim":     {"sim", "sim/marathon", "sim/masters"},
 	"cmd/toponym/e2e":   {}, // tests from outside, they start the program
 	"internal/server":   {"config", "state", "state/leader", "state/master", "state/snapshot", "records", "zone", "resolver", "api"},
 	"cmd/toponym":       {"internal/server", "config", "records", "zone", "state", "state/master", "api", "sim", "sim/marathon"},
@@ -85,6 +87,24 @@ func TestHelpersImportOnlyHelpers(t *testing.T) {
 			if imported, ours := strings.CutPrefix(i, module); ours && !isHelper(imported) {
 				t.Errorf("%s imports %s; helpers below internal/ may import only each other", pkg, imported)
 			}
+		}
+	}
+}
+
+// TestServerHasNoTestDoubles: masters that elect, fail and authenticate are for
+// tests and for mesos-sim; the server's binary does not contain them.
+func TestServerHasNoTestDoubles(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", module+"cmd/toponym").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	deps := strings.Fields(string(out))
+	if !slices.Contains(deps, module+"sim") {
+		t.Errorf("cmd/toponym does not import sim, which this test takes for granted")
+	}
+	for _, pkg := range []string{"sim/masters", "internal/testutil", "internal/fakedns"} {
+		if slices.Contains(deps, module+pkg) {
+			t.Errorf("cmd/toponym contains %s", pkg)
 		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	logtest "github.com/sirupsen/logrus/hooks/test"
 
 	"toponym/sim"
+	simmasters "toponym/sim/masters"
 	"toponym/state"
 	"toponym/state/leader"
 )
@@ -120,6 +121,7 @@ type bed struct {
 	network *wires
 	cluster *sim.Cluster
 	watcher *Watcher
+	freezer simmasters.Freezer // of the first master
 	log     *logtest.Hook
 
 	mu        sync.Mutex
@@ -155,6 +157,9 @@ func newBed(t *testing.T, change func(*Options)) *bed {
 
 func (b *bed) master(at leader.Address, o sim.MasterOptions) *sim.Master {
 	o.Addr = addrPort(at)
+	if at == first {
+		o.Gate = b.freezer.Wait
+	}
 	m := sim.NewMaster(b.cluster, o)
 	b.network.set(at.String(), m)
 	return m

@@ -49,9 +49,9 @@ func TestElection(t *testing.T) {
 					b := newBed(t, func(o *Options) { o.Source, o.Leaders, o.Timeout = source, e, 5*time.Minute })
 					b.populate(20)
 					m := b.master(first, sim.MasterOptions{})
-					defer m.Thaw()
+					defer b.freezer.Thaw()
 					if how == "frozen before" {
-						m.Freeze()
+						b.freezer.Freeze()
 					}
 					defer b.run()()
 					time.Sleep(30 * time.Second)
@@ -62,7 +62,7 @@ func TestElection(t *testing.T) {
 						b.network.set(first.String(), nil)
 						m.BreakStreams()
 						time.Sleep(20 * time.Minute)
-						m.Freeze()
+						b.freezer.Freeze()
 						b.network.set(first.String(), m)
 						time.Sleep(70 * time.Second)
 						b.master(second, sim.MasterOptions{Recovery: 300 * time.Millisecond})
@@ -78,7 +78,7 @@ func TestElection(t *testing.T) {
 						b.network.set(first.String(), nil)
 						m.BreakStreams()
 					} else {
-						m.Freeze()
+						b.freezer.Freeze()
 					}
 					time.Sleep(time.Second)
 					b.master(second, sim.MasterOptions{})

@@ -208,9 +208,9 @@ func TestEndsOfAStream(t *testing.T) {
 	}{
 		{"evicted", "too many subscribers", func(_ *bed, m *sim.Master) { m.CloseStreams() }, time.Second},
 		{"killed", "broke off", func(_ *bed, m *sim.Master) { m.BreakStreams() }, time.Second},
-		{"frozen", "has been silent for 45s, the time of 3 heartbeats", func(b *bed, m *sim.Master) {
-			m.Freeze()
-			time.AfterFunc(50*time.Second, m.Thaw)
+		{"frozen", "has been silent for 45s, the time of 3 heartbeats", func(b *bed, _ *sim.Master) {
+			b.freezer.Freeze()
+			time.AfterFunc(50*time.Second, b.freezer.Thaw)
 		}, 80 * time.Second},
 	} {
 		t.Run(tt.what, func(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"toponym/sim"
+	simmasters "toponym/sim/masters"
 	"toponym/state"
 )
 
@@ -131,7 +132,7 @@ func TestStateThatIsNotForUs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBed(t, nil)
 		b.populate(60)
-		b.master(first, sim.MasterOptions{Auth: sim.Auth{ReadOnly: true, Credentials: []sim.Credential{{Principal: "p", Secret: "s"}}}})
+		b.master(first, sim.MasterOptions{Admit: simmasters.Auth{ReadOnly: true, Credentials: []simmasters.Credential{{Principal: "p", Secret: "s"}}}.Admit})
 		defer b.run()()
 		b.now()
 		gone := b.cluster.Agents()[0].ID

@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// toponym is the program under test, built once for all tests.
-var toponym string
+// toponym is the program under test, and mesosSim the simulated cluster before it.
+// Both are built once for all tests.
+var toponym, mesosSim string
 
 // patience bounds every wait for something that takes milliseconds on an idle
 // machine.
@@ -32,8 +33,8 @@ func buildAndRun(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	toponym = filepath.Join(dir, "toponym")
-	if out, err := exec.Command("go", "build", "-o", toponym, "toponym/cmd/toponym").CombinedOutput(); err != nil {
+	toponym, mesosSim = filepath.Join(dir, "toponym"), filepath.Join(dir, "mesos-sim")
+	if out, err := exec.Command("go", "build", "-o", dir+"/", "toponym/cmd/toponym", "toponym/cmd/mesos-sim").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
 		return 1
 	}

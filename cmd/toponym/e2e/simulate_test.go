@@ -16,7 +16,7 @@ import (
 	"toponym/sim"
 )
 
-// simulation is "toponym simulate" as a process.
+// simulation is mesos-sim as a process.
 type simulation struct {
 	*process
 	masters []netip.AddrPort
@@ -25,7 +25,7 @@ type simulation struct {
 
 func simulate(t *testing.T, flags ...string) *simulation {
 	t.Helper()
-	s := &simulation{process: start(t, toponym, append([]string{"simulate", "-listen", "127.0.0.1:0", "-control", "127.0.0.1:0"}, flags...)...)}
+	s := &simulation{process: start(t, mesosSim, append([]string{"-listen", "127.0.0.1:0", "-control", "127.0.0.1:0"}, flags...)...)}
 	eventually(t, patience, "the simulation says where it is", func() (bool, string) {
 		text := s.stdout.String()
 		return strings.Contains(text, "Stop with Ctrl-C"), text + s.stderr.String()

@@ -1,10 +1,13 @@
-package sim
+package masters
 
 import (
 	"encoding/base64"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
+
+	"toponym/sim"
 )
 
 // Auth says who may read a master. The zero value lets everybody.
@@ -24,21 +27,17 @@ type Credential struct {
 	Frameworks []string
 }
 
-const (
-	realmReadOnly  = "mesos-master-readonly"
-	realmReadWrite = "mesos-master-readwrite"
-)
-
-// admit checks who asks, and answers those who may not. It gives what may be
-// seen, nil for everything.
-func (a Auth) admit(w http.ResponseWriter, r *http.Request, realm string) (sees func(framework string) bool, ok bool) {
-	if realm == realmReadOnly && !a.ReadOnly || realm == realmReadWrite && !a.ReadWrite {
+// Admit authenticates a request and refuses those without credentials. It is the
+// Admit of a sim.MasterOptions.
+func (a Auth) Admit(w http.ResponseWriter, r *http.Request, realm string) (visible func(framework string) bool, ok bool) {
+	if realm == sim.RealmReadOnly && !a.ReadOnly || realm == sim.RealmReadWrite && !a.ReadWrite {
 		return nil, true
 	}
 	c, ok := a.find(r.Header.Get("Authorization"))
 	if !ok {
 		w.Header().Set("WWW-Authenticate", `Basic realm="`+realm+`"`)
-		refuse(w, http.StatusUnauthorized, "401 Unauthorized.")
+		w.WriteHeader(http.StatusUnauthorized)
+		io.WriteString(w, "401 Unauthorized.")
 		return nil, false
 	}
 	if c.Frameworks == nil {

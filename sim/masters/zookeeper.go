@@ -1,4 +1,4 @@
-package sim
+package masters
 
 import (
 	"cmp"
@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/go-zookeeper/zk"
+
+	"toponym/sim"
 )
 
 // ZooKeeper is an ensemble in which masters announce themselves.
@@ -29,23 +31,23 @@ type ZooKeeper struct {
 func ParseZooKeeper(s string) (*ZooKeeper, error) {
 	rest, ok := strings.CutPrefix(s, "zk://")
 	if !ok {
-		return nil, errors.New("sim: a ZooKeeper is written zk://host:port/path")
+		return nil, errors.New("a ZooKeeper is written zk://host:port/path")
 	}
 	servers, dir, ok := strings.Cut(rest, "/")
 	if !ok || strings.Trim(dir, "/") == "" {
-		return nil, errors.New("sim: a ZooKeeper needs a path, such as zk://host:port/mesos")
+		return nil, errors.New("a ZooKeeper needs a path, such as zk://host:port/mesos")
 	}
 	z := &ZooKeeper{Path: path.Clean("/" + dir)}
 	if i := strings.LastIndexByte(servers, '@'); i >= 0 {
 		var found bool
 		if z.User, z.Password, found = strings.Cut(servers[:i], ":"); !found {
-			return nil, errors.New("sim: a ZooKeeper's user comes with a password, as user:password@")
+			return nil, errors.New("a ZooKeeper's user comes with a password, as user:password@")
 		}
 		servers = servers[i+1:]
 	}
 	for s := range strings.SplitSeq(servers, ",") {
 		if s == "" {
-			return nil, errors.New("sim: a ZooKeeper's server is missing")
+			return nil, errors.New("a ZooKeeper's server is missing")
 		}
 		if _, _, err := net.SplitHostPort(s); err != nil {
 			s = net.JoinHostPort(strings.Trim(s, "[]"), "2181")
@@ -69,12 +71,10 @@ type announcement struct {
 
 // announce makes the nodes that a master makes: its own, json.info_ and a
 // number, and that of its part of the replicated log.
-func (z *ZooKeeper) announce(m *Master, session time.Duration) (*announcement, error) {
-	e := newEncoder(nil)
-	e.masterInfo(m.id)
+func (z *ZooKeeper) announce(m *sim.Master, session time.Duration) (*announcement, error) {
 	a := &announcement{
-		zk: z, info: e.buf, conns: make(map[net.Conn]struct{}),
-		replica: []byte("log-replica(1)@" + m.id.addr.String()),
+		zk: z, info: m.Info(), conns: make(map[net.Conn]struct{}),
+		replica: []byte("log-replica(1)@" + m.Addr().String()),
 	}
 	conn, events, err := zk.Connect(z.Servers, session, zk.WithDialer(a.dial), zk.WithLogger(quiet{}), zk.WithLogInfo(false))
 	if err != nil {

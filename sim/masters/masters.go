@@ -1,4 +1,8 @@
-package sim
+// Package masters runs several simulated masters of one cluster, of which one
+// leads: elections, failovers, ZooKeeper, HTTPS, authentication and processes
+// that freeze. Command mesos-sim and tests use it; the server's binary does not
+// contain it.
+package masters
 
 import (
 	"cmp"
@@ -12,23 +16,23 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"toponym/sim"
 )
 
-// MastersOptions are the settings of Masters.
-type MastersOptions struct {
+// Options are the settings of Masters.
+type Options struct {
 	// Listen are the addresses that the masters listen on, one each, such as
 	// "127.0.0.1:5050". Port 0 lets the kernel choose.
 	Listen []string
 	// Hostnames are the masters' --hostname; where there is none it is the
 	// address.
 	Hostnames []string
-	// Master is what they have in common. Addr and Hostname are not looked at.
-	Master MasterOptions
+	// Master is what they have in common. Addr, Hostname, Process and Gate are set
+	// for each master.
+	Master sim.MasterOptions
 	// TLS makes them speak HTTPS; nil is HTTP.
 	TLS *tls.Config
-	// Also serves the paths below /sim/ on each of them, if it is not nil.
-	Also http.Handler
-
 	// Session is how long a dead leader is still taken for the leader: the
 	// session timeout of ZooKeeper, 10 seconds when 0.
 	Session time.Duration
@@ -49,8 +53,9 @@ type MastersOptions struct {
 // Masters are several masters of one cluster, of which one leads. They can be
 // killed, frozen and started again one by one. It is safe for concurrent use.
 type Masters struct {
-	cluster *Cluster
-	options MastersOptions
+	cluster    *sim.Cluster
+	simulation *sim.Simulation // nil without a control API
+	options    Options
 
 	mu       sync.Mutex
 	members  []*member
@@ -72,20 +77,21 @@ type member struct {
 	addr   netip.AddrPort
 	starts int
 
-	alive  bool
-	frozen bool
-	since  time.Time // it was frozen
-	order  int       // of its announcement: the lowest leads
-	master *Master
-	server *http.Server
-	listen net.Listener
-	node   *announcement // nil without ZooKeeper
+	alive   bool
+	frozen  bool
+	since   time.Time // it was frozen
+	order   int       // of its announcement: the lowest leads
+	master  *sim.Master
+	freezer Freezer
+	server  *http.Server
+	listen  net.Listener
+	node    *announcement // nil without ZooKeeper
 }
 
-// NewMasters makes masters that do not listen yet.
-func NewMasters(c *Cluster, o MastersOptions) (*Masters, error) {
+// New makes masters that do not listen yet.
+func New(c *sim.Cluster, o Options) (*Masters, error) {
 	if len(o.Listen) == 0 {
-		return nil, errors.New("sim: no address for a master to listen on")
+		return nil, errors.New("masters: no address for a master to listen on")
 	}
 	o.Session = cmp.Or(o.Session, 10*time.Second)
 	if o.Bind == nil {
@@ -152,11 +158,11 @@ func (s *Masters) stop() {
 func (s *Masters) up(m *member, address string) error {
 	l, err := s.options.Bind(address)
 	if err != nil {
-		return fmt.Errorf("sim: master %d: %w", m.index, err)
+		return fmt.Errorf("masters: master %d: %w", m.index, err)
 	}
 	if m.addr, err = netip.ParseAddrPort(l.Addr().String()); err != nil {
 		l.Close()
-		return fmt.Errorf("sim: master %d: %w", m.index, err)
+		return fmt.Errorf("masters: master %d: %w", m.index, err)
 	}
 	o := s.options.Master
 	o.Addr, o.Hostname = m.addr, ""
@@ -164,16 +170,17 @@ func (s *Masters) up(m *member, address string) error {
 		o.Hostname = s.options.Hostnames[m.index]
 	}
 	m.starts++
-	o.start = m.starts
-	m.master = NewMaster(s.cluster, o)
+	o.Process, o.Gate = m.starts, m.freezer.Wait
+	m.master = sim.NewMaster(s.cluster, o)
 	m.master.SetLeader(s.leaderFor(m))
 	m.frozen = false
+	m.freezer.Thaw()
 	s.order++
 	m.order = s.order
 	if z := s.options.ZooKeeper; z != nil {
 		if m.node, err = z.announce(m.master, s.options.Session); err != nil {
 			l.Close()
-			return fmt.Errorf("sim: master %d: %w", m.index, err)
+			return fmt.Errorf("masters: master %d: %w", m.index, err)
 		}
 	}
 	m.alive, m.listen = true, l
@@ -191,7 +198,7 @@ func (s *Masters) up(m *member, address string) error {
 		}
 		if err := serve(); err != http.ErrServerClosed && !errors.Is(err, net.ErrClosed) {
 			select {
-			case s.failures <- fmt.Errorf("sim: master %d: %w", m.index, err):
+			case s.failures <- fmt.Errorf("masters: master %d: %w", m.index, err):
 			default:
 			}
 		}
@@ -199,24 +206,19 @@ func (s *Masters) up(m *member, address string) error {
 	return nil
 }
 
-func (s *Masters) handler(m *Master) http.Handler {
-	if s.options.Also == nil {
+// handler serves a master, with the control API beside it.
+func (s *Masters) handler(m *sim.Master) http.Handler {
+	if s.simulation == nil {
 		return m
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if len(r.URL.Path) >= len(controlPath) && r.URL.Path[:len(controlPath)] == controlPath {
-			s.options.Also.ServeHTTP(w, r)
-			return
-		}
-		m.ServeHTTP(w, r)
-	})
+	return s.simulation.Handler(m)
 }
 
 // down ends the process of a master, without a word to anybody.
 func (m *member) down() {
 	m.alive = false
 	m.master.BreakStreams()
-	m.master.Thaw() // so that what it blocked ends
+	m.freezer.Thaw() // so that the requests it blocked end
 	m.server.Close()
 	m.listen.Close() // the server has not got hold of it yet, where it was just started
 }
@@ -232,7 +234,7 @@ func (s *Masters) Addr(i int) netip.AddrPort {
 }
 
 // Master is the i-th master. After Start it is another one.
-func (s *Masters) Master(i int) *Master {
+func (s *Masters) Master(i int) *sim.Master {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.members[i].master

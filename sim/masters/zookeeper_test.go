@@ -1,4 +1,4 @@
-package sim
+package masters
 
 import (
 	"fmt"
@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"toponym/sim"
 )
 
 func TestParseZooKeeper(t *testing.T) {
@@ -45,12 +47,11 @@ func TestMasterInfo(t *testing.T) {
 		{"127.0.0.1:5050", "", `"ip":16777343,`},
 		{"[fd00::1]:5050", "", `"ip":"fd00::1"`},
 	} {
-		m := NewMaster(NewCluster(Options{}), MasterOptions{Addr: netip.MustParseAddrPort(tt.addr), Hostname: tt.hostname})
-		e := newEncoder(nil)
-		e.masterInfo(m.id)
-		decode(t, e.buf)
-		if !strings.Contains(string(e.buf), tt.want) {
-			t.Errorf("%s has no %s", e.buf, tt.want)
+		m := sim.NewMaster(sim.NewCluster(sim.Options{}), sim.MasterOptions{Addr: netip.MustParseAddrPort(tt.addr), Hostname: tt.hostname})
+		info := string(m.Info())
+		decode(t, info)
+		if !strings.Contains(info, tt.want) {
+			t.Errorf("%s has no %s", info, tt.want)
 		}
 	}
 }
@@ -60,7 +61,7 @@ func TestNoZooKeeper(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	noError(t, err)
 	defer l.Close() // it accepts, and that is all
-	m, err := NewMasters(NewCluster(Options{}), MastersOptions{
+	m, err := New(sim.NewCluster(sim.Options{}), Options{
 		Listen:    []string{"127.0.0.1:0"},
 		ZooKeeper: &ZooKeeper{Servers: []string{l.Addr().String()}, Path: "/mesos", Limit: 20 * time.Millisecond},
 	})

@@ -5,21 +5,32 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"toponym/internal/testutil"
 	"toponym/sim"
 )
 
-func TestSimulateCommandLine(t *testing.T) {
-	one := writeConfig(t, "principal hunter2\n\n")
-	odd := writeConfig(t, "principal hunter2 x\n")
-	none := writeConfig(t, "\n")
-	scenario := writeConfig(t, "apps: [{name: web, protocol: tcp}]")
+func writeFile(t *testing.T, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// TestMistakesOnTheCommandLineAreNamed: each is an error that names its flag or file.
+func TestMistakesOnTheCommandLineAreNamed(t *testing.T) {
+	one := writeFile(t, "principal hunter2\n\n")
+	odd := writeFile(t, "principal hunter2 x\n")
+	none := writeFile(t, "\n")
+	scenario := writeFile(t, "apps: [{name: web, protocol: tcp}]")
 	for _, tc := range []struct {
 		args string
 		want string // on stderr
@@ -38,7 +49,7 @@ func TestSimulateCommandLine(t *testing.T) {
 		{"-cert x.pem", "go together"},
 		{"-cert x.pem -key x.key", "-cert"},
 		{"-credentials " + odd, "line 1"},
-		{"-credentials " + none, "nobody"},
+		{"-credentials " + none, "no credentials"},
 		{"-credentials /does/not/exist", "/does/not/exist"},
 		{"-scenario /does/not/exist", "/does/not/exist"},
 		{"-scenario " + scenario, "protocol"},
@@ -47,13 +58,15 @@ func TestSimulateCommandLine(t *testing.T) {
 		{"-max-subscribers 0", "-max-subscribers"},
 		{"-listen 127.0.0.1:0 -control nowhere", "-control"},
 		{"-listen 127.0.0.1:0 -marathon nowhere", "-marathon"},
-		{"-listen 192.0.2.1:1 -credentials " + one, "192.0.2.1"},
+		{"-listen 192.0.2.1:1 -credentials " + one, "-listen: masters: master 0: listen tcp 192.0.2.1:1"},
+		{"extra", `unexpected argument "extra"`},
+		{"-colour", "-colour"},
 	} {
-		got := runWith(t, append([]string{"simulate"}, strings.Fields(tc.args)...)...)
-		if got.status == statusOK || !strings.Contains(got.stderr, tc.want) {
-			t.Errorf("%s: status %d, %s", tc.args, got.status, got.stderr)
+		var stdout, stderr screen
+		if status := run(t.Context(), strings.Fields(tc.args), &stdout, &stderr); status == statusOK || !strings.Contains(stderr.String(), tc.want) {
+			t.Errorf("%s: status %d, want a failure that says %q:\n%s", tc.args, status, tc.want, &stderr)
 		}
-		if strings.Contains(got.stderr, "hunter2") {
+		if strings.Contains(stderr.String(), "hunter2") {
 			t.Errorf("%s: a secret is printed", tc.args)
 		}
 	}
@@ -91,7 +104,7 @@ func TestSimulate(t *testing.T) {
 	var out, log screen
 	done := make(chan int)
 	go func() {
-		done <- run(ctx, []string{"simulate", "--listen", "127.0.0.1:0", "--masters", "2", "--tasks", "40", "--churn", "200/s", "--agent-churn", "1/h", "--marathon", "127.0.0.1:0"}, nil, &out, &log)
+		done <- run(ctx, []string{"--listen", "127.0.0.1:0", "--masters", "2", "--tasks", "40", "--churn", "200/s", "--agent-churn", "1/h", "--marathon", "127.0.0.1:0"}, &out, &log)
 	}()
 	testutil.Eventually(t, func() bool { return strings.Contains(out.String(), "Ctrl-C") }, "it does not say what runs: %v", &log)
 	text := out.String()
@@ -125,12 +138,7 @@ func TestSimulate(t *testing.T) {
 	}
 	testutil.Eventually(t, func() bool { return status().Tasks > before+100 }, "the app does not run")
 	cancel()
-	select {
-	case code := <-done:
-		if code != statusOK {
-			t.Errorf("status %d: %s", code, log.String())
-		}
-	case <-time.After(10 * time.Second):
-		t.Fatal("it does not stop")
+	if code := <-done; code != statusOK {
+		t.Errorf("status %d, want 0: %s", code, &log)
 	}
 }

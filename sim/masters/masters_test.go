@@ -1,7 +1,9 @@
-package sim
+package masters
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -9,28 +11,54 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"toponym/internal/testutil"
+	"toponym/sim"
 )
+
+var testAddr = netip.MustParseAddrPort("10.0.1.10:5050")
+
+func noError(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func decode(t testing.TB, body string) map[string]any {
+	t.Helper()
+	var v map[string]any
+	if err := json.Unmarshal([]byte(body), &v); err != nil {
+		t.Fatalf("%v in %.100s", err, body)
+	}
+	return v
+}
 
 // stage is three masters of a small cluster, without a network.
 type stage struct {
 	*Masters
 	t       *testing.T
-	cluster *Cluster
-	at      map[string]*pipes // by address; the newest
+	cluster *sim.Cluster
+	at      map[string]*testutil.PipeListener // by address; the newest
 }
 
-func newStage(t *testing.T, o MastersOptions) *stage {
-	s := &stage{t: t, cluster: NewCluster(Options{Seed: 1}), at: map[string]*pipes{}}
-	_, err := Populate(s.cluster, Spec{Tasks: 100, Agents: 100})
+func newStage(t *testing.T, o Options) *stage {
+	simulation, err := sim.NewSimulation(&sim.Scenario{Tasks: 100, Agents: 100}, sim.Options{Seed: 1})
 	noError(t, err)
+	return newStageOf(t, simulation, o)
+}
+
+func newStageOf(t *testing.T, simulation *sim.Simulation, o Options) *stage {
+	s := &stage{t: t, cluster: simulation.Cluster, at: map[string]*testutil.PipeListener{}}
 	o.Listen = []string{"10.0.0.1:5050", "10.0.0.2:5050", "10.0.0.3:5050"}
 	o.Hostnames = []string{"m1.test", "m2.test"}
 	o.Bind = func(address string) (net.Listener, error) {
-		p := newPipes(netip.MustParseAddrPort(address))
+		p := testutil.NewPipeListener(netip.MustParseAddrPort(address))
 		s.at[address] = p
 		return p, nil
 	}
-	s.Masters, err = NewMasters(s.cluster, o)
+	var err error
+	s.Masters, err = Serve(simulation, o)
 	noError(t, err)
 	noError(t, s.Listen())
 	ctx, cancel := context.WithCancel(context.Background())
@@ -44,10 +72,10 @@ func newStage(t *testing.T, o MastersOptions) *stage {
 func (s *stage) says(i int) string {
 	s.t.Helper()
 	p := s.at[s.options.Listen[i]]
-	status, location, body := p.get(s.t, "GET", "/state", "")
-	v1, _, _ := p.get(s.t, "POST", "/api/v1", `{"type":"GET_HEALTH"}`)
+	status, location, body := p.Do(s.t, "GET", "/state", "")
+	v1, _, _ := p.Do(s.t, "POST", "/api/v1", `{"type":"GET_HEALTH"}`)
 	if status == 200 {
-		v := decode(s.t, []byte(body))
+		v := decode(s.t, body)
 		return fmt.Sprintf("%d %d %d", v1, len(v["slaves"].([]any)), len(v["recovered_slaves"].([]any)))
 	}
 	return fmt.Sprintf("%d %s%s", status, location, map[bool]string{true: body}[status == 503])
@@ -64,8 +92,8 @@ func (s *stage) want(when string, want ...string) {
 
 func TestMastersFailover(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStage(t, MastersOptions{
-			Master:   MasterOptions{Recovery: 2 * time.Second},
+		s := newStage(t, Options{
+			Master:   sim.MasterOptions{Recovery: 2 * time.Second},
 			Election: time.Second, Reregister: time.Minute,
 		})
 		const (
@@ -76,12 +104,12 @@ func TestMastersFailover(t *testing.T) {
 		s.want("at first", "503 0 0", to1, to1)
 		time.Sleep(2 * time.Second)
 		s.want("recovered", "200 100 0", to1, to1)
-		in := s.at["10.0.0.1:5050"].subscribe(t)
-		in.next(t)
+		in := s.at["10.0.0.1:5050"].Subscribe(t)
+		in.Next(t)
 
 		noError(t, s.Kill(0))
 		for {
-			b, err := in.chunk()
+			b, err := in.Chunk()
 			if err == io.EOF || err == io.ErrUnexpectedEOF {
 				break
 			}
@@ -111,13 +139,14 @@ func TestMastersFailover(t *testing.T) {
 				t.Errorf("%s is not back", f.Name)
 			}
 		}
-		if got := len(seenTasks(s.cluster)); got != 100 {
-			t.Errorf("%d tasks", got)
+		_, _, body := s.at["10.0.0.2:5050"].Do(t, "POST", "/api/v1", `{"type":"GET_TASKS"}`)
+		if tasks := decode(t, body)["get_tasks"].(map[string]any)["tasks"].([]any); len(tasks) != 100 {
+			t.Errorf("the new leader shows %d tasks, want 100", len(tasks))
 		}
 
-		id := s.Master(0).id.uuid
+		before := s.Master(0).Info()
 		noError(t, s.Start(0))
-		if s.Master(0).id.uuid == id {
+		if bytes.Equal(s.Master(0).Info(), before) {
 			t.Error("another process has the same id")
 		}
 		s.want("the first is last in line", to2, "200 100 0", to2)
@@ -160,7 +189,7 @@ func TestMastersFailover(t *testing.T) {
 // not the leader, though the others go on saying so.
 func TestMastersQuickRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStage(t, MastersOptions{Election: time.Second})
+		s := newStage(t, Options{Election: time.Second})
 		noError(t, s.Kill(0))
 		time.Sleep(time.Second)
 		noError(t, s.Start(0))
@@ -171,11 +200,11 @@ func TestMastersQuickRestart(t *testing.T) {
 }
 
 func TestMastersMistakes(t *testing.T) {
-	if _, err := NewMasters(NewCluster(Options{}), MastersOptions{}); err == nil {
+	if _, err := New(sim.NewCluster(sim.Options{}), Options{}); err == nil {
 		t.Error("no masters at all")
 	}
 	synctest.Test(t, func(t *testing.T) {
-		s := newStage(t, MastersOptions{})
+		s := newStage(t, Options{})
 		for name, err := range map[string]error{
 			"start of the living":  s.Start(0),
 			"thaw of the awake":    s.Thaw(0),
@@ -198,7 +227,7 @@ func TestMastersTakenPort(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	noError(t, err)
 	defer l.Close()
-	s, err := NewMasters(NewCluster(Options{}), MastersOptions{Listen: []string{"127.0.0.1:0", l.Addr().String()}})
+	s, err := New(sim.NewCluster(sim.Options{}), Options{Listen: []string{"127.0.0.1:0", l.Addr().String()}})
 	noError(t, err)
 	if err := s.Listen(); err == nil {
 		t.Error("a taken port was opened")

@@ -1,8 +1,10 @@
-package sim
+package masters
 
 import (
 	"fmt"
 	"time"
+
+	"toponym/sim"
 )
 
 // Kill ends a master as SIGKILL does. If it led, the others go on sending
@@ -16,7 +18,7 @@ func (s *Masters) Kill(i int) error {
 		return err
 	}
 	if !m.alive {
-		return fmt.Errorf("sim: master %d is not alive", i)
+		return fmt.Errorf("masters: master %d is not alive", i)
 	}
 	s.kill(m)
 	return nil
@@ -57,7 +59,7 @@ func (s *Masters) Start(i int) error {
 		return err
 	}
 	if m.alive {
-		return fmt.Errorf("sim: master %d is alive", i)
+		return fmt.Errorf("masters: master %d is alive", i)
 	}
 	if err := s.up(m, m.addr.String()); err != nil {
 		return err
@@ -74,7 +76,7 @@ func (s *Masters) retry() {
 	}
 }
 
-// Freeze makes a master fall silent, see Master.Freeze. One that leads loses
+// Freeze makes a master fall silent, see Freezer. One that leads loses
 // its session with that, but does not know it yet.
 func (s *Masters) Freeze(i int) error {
 	s.mu.Lock()
@@ -84,10 +86,10 @@ func (s *Masters) Freeze(i int) error {
 		return err
 	}
 	if !m.alive || m.frozen {
-		return fmt.Errorf("sim: master %d is dead or frozen already", i)
+		return fmt.Errorf("masters: master %d is dead or frozen already", i)
 	}
 	m.frozen, m.since = true, time.Now()
-	m.master.Freeze()
+	m.freezer.Freeze()
 	if m.node != nil {
 		m.node.cut()
 	}
@@ -106,7 +108,7 @@ func (s *Masters) Thaw(i int) error {
 		return err
 	}
 	if !m.alive || !m.frozen {
-		return fmt.Errorf("sim: master %d is not frozen", i)
+		return fmt.Errorf("masters: master %d is not frozen", i)
 	}
 	m.frozen = false
 	if m.order == 0 {
@@ -117,7 +119,7 @@ func (s *Masters) Thaw(i int) error {
 		s.order++
 		m.order = s.order
 	}
-	m.master.Thaw()
+	m.freezer.Thaw()
 	if m.node != nil {
 		m.node.mend()
 	}
@@ -127,7 +129,7 @@ func (s *Masters) Thaw(i int) error {
 
 func (s *Masters) member(i int) (*member, error) {
 	if i < 0 || i >= len(s.members) {
-		return nil, fmt.Errorf("sim: no master %d", i)
+		return nil, fmt.Errorf("masters: no master %d", i)
 	}
 	return s.members[i], nil
 }
@@ -182,14 +184,14 @@ func (s *Masters) leaderFor(m *member) string {
 	if s.leader == nil || s.leader == m && !s.leads(m) {
 		return ""
 	}
-	return s.leader.master.hostPort()
+	return s.leader.master.HostPort()
 }
 
 // giveBack lets the agents and schedulers come to the new leader, bit by bit.
 func (s *Masters) giveBack(failover int) {
 	var agents, frameworks []string
 	for _, a := range s.cluster.Agents() {
-		if a.State == AgentRecovered {
+		if a.State == sim.AgentRecovered {
 			agents = append(agents, a.ID)
 		}
 	}
@@ -198,8 +200,8 @@ func (s *Masters) giveBack(failover int) {
 			frameworks = append(frameworks, f.ID)
 		}
 	}
-	shuffle(s.rng, agents)
-	shuffle(s.rng, frameworks)
+	s.rng.Shuffle(len(agents), func(i, j int) { agents[i], agents[j] = agents[j], agents[i] })
+	s.rng.Shuffle(len(frameworks), func(i, j int) { frameworks[i], frameworks[j] = frameworks[j], frameworks[i] })
 	allAgents, allFrameworks := len(agents), len(frameworks)
 	const parts = 100
 	part := 0

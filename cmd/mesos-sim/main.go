@@ -1,0 +1,195 @@
+// Command mesos-sim runs a simulated Mesos cluster for clients of Mesos: masters
+// with their HTTP APIs, elections, ZooKeeper, HTTPS and authentication, tasks
+// that come and go, and a control API that makes things fail.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"toponym/sim"
+	"toponym/sim/marathon"
+	"toponym/sim/masters"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// Exit statuses.
+const (
+	statusOK     = 0
+	statusFailed = 1
+	statusUsage  = 2
+)
+
+// run is the program without the process around it.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	fs := flag.NewFlagSet("mesos-sim", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	fs.Usage = func() {
+		fmt.Fprint(stderr, "mesos-sim runs a simulated Mesos cluster: masters with their HTTP APIs, and tasks that come and go.\n\nFlags:\n")
+		fs.PrintDefaults()
+	}
+	var o options
+	o.define(fs)
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return statusOK
+		}
+		return statusUsage
+	}
+	if fs.NArg() > 0 {
+		fmt.Fprintf(stderr, "mesos-sim: unexpected argument %q\n", fs.Arg(0))
+		return statusUsage
+	}
+	o.given = make(map[string]bool)
+	fs.Visit(func(f *flag.Flag) { o.given[f.Name] = true })
+	if err := simulate(ctx, o, stdout); err != nil {
+		fmt.Fprintln(stderr, "mesos-sim:", err)
+		return statusFailed
+	}
+	return statusOK
+}
+
+// simulate runs the cluster until ctx ends.
+func simulate(ctx context.Context, o options, stdout io.Writer) error {
+	scenario, err := o.readScenario()
+	if err != nil {
+		return err
+	}
+	mo, err := o.mastersOptions()
+	if err != nil {
+		return err
+	}
+	s, err := sim.NewSimulation(scenario, sim.Options{Seed: scenario.Seed, Name: "simulated"})
+	if err != nil {
+		return err
+	}
+	m, err := masters.Serve(s, mo)
+	if err != nil {
+		return err
+	}
+	control, err := listen("-control", o.control)
+	if err != nil {
+		return err
+	}
+	defer closeIf(control)
+	api, err := listen("-marathon", o.marathon)
+	if err != nil {
+		return err
+	}
+	defer closeIf(api)
+	var scheduler *sim.Scheduler
+	if api != nil {
+		at, err := netip.ParseAddrPort(api.Addr().String())
+		if err != nil {
+			return err
+		}
+		if scheduler, err = s.NewScheduler(at, marathon.Settings{DefaultNetworkName: o.defaultNetwork}); err != nil {
+			return err
+		}
+	}
+	if err := m.Listen(); err != nil {
+		return fmt.Errorf("-listen: %w", err)
+	}
+	describe(stdout, s, m, mo.TLS != nil, control, api)
+
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return m.Run(ctx) })
+	g.Go(func() error { return s.Run(ctx) })
+	if control != nil {
+		serve(ctx, g, control, s.Control())
+	}
+	if scheduler != nil {
+		g.Go(func() error { return scheduler.Run(ctx) })
+		serve(ctx, g, api, scheduler)
+	}
+	return g.Wait()
+}
+
+// listen opens the port that a flag names. Without an address it returns nil.
+func listen(flagName, address string) (net.Listener, error) {
+	if address == "" {
+		return nil, nil
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", flagName, err)
+	}
+	return l, nil
+}
+
+func closeIf(l net.Listener) {
+	if l != nil {
+		l.Close()
+	}
+}
+
+// serve runs an HTTP server until ctx ends.
+func serve(ctx context.Context, g *errgroup.Group, l net.Listener, h http.Handler) {
+	web := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
+	g.Go(func() error {
+		if err := web.Serve(l); err != http.ErrServerClosed {
+			return err
+		}
+		return nil
+	})
+	g.Go(func() error { <-ctx.Done(); return web.Close() })
+}
+
+// describe prints where everything is and what to try.
+func describe(w io.Writer, s *sim.Simulation, m *masters.Masters, https bool, control, marathon net.Listener) {
+	scheme := "http"
+	if https {
+		scheme = "https"
+	}
+	o := s.Overview()
+	fmt.Fprintf(w, "A simulated Mesos cluster: %s, %s, %s.\n\n", count(o.Agents, "agent"), count(o.Frameworks, "framework"), count(o.Tasks, "task"))
+	for i := range m.Len() {
+		role := ""
+		if i == m.Leader() {
+			role = "   (leads)"
+		}
+		fmt.Fprintf(w, "  master %d   %s://%s/master/state%s\n", i, scheme, m.Addr(i), role)
+	}
+	at := fmt.Sprintf("%s://%s", scheme, m.Addr(0))
+	if control != nil {
+		at = "http://" + control.Addr().String()
+	}
+	fmt.Fprintf(w, "  control    %s/sim/status\n", at)
+	if marathon != nil {
+		fmt.Fprintf(w, "  Marathon   http://%s/v2/apps\n", marathon.Addr())
+	}
+	fmt.Fprintf(w, `
+Follow what happens, and make something happen:
+
+  curl -N -H 'Content-Type: application/json' -d '{"type":"SUBSCRIBE"}' %s://%s/api/v1
+  curl -d '{"do":"churn","tasks":1}' %s/sim/do
+
+Stop with Ctrl-C.
+`, scheme, m.Addr(max(m.Leader(), 0)), at)
+}
+
+// count writes a number with its noun, such as "1 task" and "2 tasks".
+func count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
+}

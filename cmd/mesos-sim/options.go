@@ -1,0 +1,201 @@
+package main
+
+import (
+	"crypto/tls"
+	"errors"
+	"flag"
+	"fmt"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"toponym/sim"
+	"toponym/sim/masters"
+)
+
+// options are the flags as they were typed.
+type options struct {
+	scenario, listen, control, zk string
+	marathon, defaultNetwork      string
+	cert, key, credentials        string
+	tasks, agents, masters        int
+	seed                          uint64
+	churn, agentChurn             perSecond
+	startup, recovery, heartbeat  time.Duration
+	session, reregister           time.Duration
+	subscribers                   int
+	noAPI                         bool
+
+	given map[string]bool // the flags on the command line
+}
+
+func (o *options) define(fs *flag.FlagSet) {
+	fs.StringVar(&o.scenario, "scenario", "", "a YAML `FILE` with the cluster and what happens to it; flags override it")
+	fs.IntVar(&o.tasks, "tasks", 100, "number of tasks")
+	fs.IntVar(&o.agents, "agents", 0, "number of agents; a twentieth of the tasks when 0")
+	fs.Var(&o.churn, "churn", "rate at which tasks change, such as `1000/s` or 30/m")
+	fs.Var(&o.agentChurn, "agent-churn", "rate at which agents leave and return, such as `6/m`")
+	fs.Uint64Var(&o.seed, "seed", 1, "seed of all ids and of everything that happens")
+	fs.StringVar(&o.listen, "listen", "127.0.0.1:5050", "address of the first master; the others use the ports after it")
+	fs.IntVar(&o.masters, "masters", 1, "number of masters")
+	fs.StringVar(&o.control, "control", "", "address of the control API beside the masters' /sim/; it outlives the masters")
+	fs.StringVar(&o.marathon, "marathon", "", "address of a simulated Marathon, such as `127.0.0.1:8080`; its apps run on the cluster")
+	fs.StringVar(&o.defaultNetwork, "default-network", "", "Marathon's --default_network_name")
+	fs.StringVar(&o.zk, "zk", "", "a ZooKeeper in which the masters announce themselves, such as `zk://127.0.0.1:2181/mesos`")
+	fs.StringVar(&o.cert, "cert", "", "a certificate; with it the masters speak HTTPS")
+	fs.StringVar(&o.key, "key", "", "the key of the certificate")
+	fs.StringVar(&o.credentials, "credentials", "", "a `FILE` with a line \"principal secret\" for each client; without it nobody needs credentials")
+	fs.DurationVar(&o.startup, "startup", 35*time.Millisecond, "how long a new master answers 404")
+	fs.DurationVar(&o.recovery, "recovery", 0, "how long a new leader shows an empty cluster")
+	fs.DurationVar(&o.heartbeat, "heartbeat", 15*time.Second, "time between two HEARTBEAT events")
+	fs.DurationVar(&o.session, "session", 10*time.Second, "how long a dead leader keeps its ZooKeeper session")
+	fs.DurationVar(&o.reregister, "reregister", 10*time.Second, "how long the agents take to register with a new leader")
+	fs.IntVar(&o.subscribers, "max-subscribers", 1000, "number of event streams; one more ends the oldest")
+	fs.BoolVar(&o.noAPI, "no-operator-api", false, "leave out /api/v1, as Mesos before 1.0")
+}
+
+// readScenario returns the scenario of the file with the flags on top of it.
+func (o *options) readScenario() (*sim.Scenario, error) {
+	s := &sim.Scenario{}
+	if o.scenario != "" {
+		f, err := os.Open(o.scenario)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		if s, err = sim.ReadScenario(f); err != nil {
+			return nil, fmt.Errorf("%s: %w", o.scenario, err)
+		}
+	}
+	if o.scenario == "" || o.given["tasks"] {
+		s.Tasks = o.tasks
+	}
+	if o.agents != 0 {
+		s.Agents = o.agents
+	}
+	if s.Seed == 0 || o.given["seed"] {
+		s.Seed = o.seed
+	}
+	if o.churn != 0 {
+		s.Churn.Tasks = float64(o.churn)
+	}
+	if o.agentChurn != 0 {
+		s.Churn.Agents = float64(o.agentChurn)
+	}
+	return s, s.Check()
+}
+
+// perSecond is the value of a flag such as 1000/s or 30/m.
+type perSecond float64
+
+func (p *perSecond) String() string { return strconv.FormatFloat(float64(*p), 'g', -1, 64) + "/s" }
+
+func (p *perSecond) Set(s string) error {
+	number, unit, _ := strings.Cut(s, "/")
+	seconds, ok := map[string]float64{"": 1, "s": 1, "m": 60, "h": 3600}[unit]
+	n, err := strconv.ParseFloat(number, 64)
+	if err != nil || !ok || !(n >= 0 && n <= 1e6) { // not NaN either
+		return errors.New("want a rate such as 1000/s, 30/m or 5/h")
+	}
+	*p = perSecond(n / seconds)
+	return nil
+}
+
+// maxMasters is more than any quorum has.
+const maxMasters = 9
+
+// mastersOptions turns the flags into the masters' options.
+func (o *options) mastersOptions() (masters.Options, error) {
+	m := masters.Options{
+		Seed: o.seed, Session: o.session, Reregister: o.reregister,
+		Master: sim.MasterOptions{
+			Startup: o.startup, Recovery: o.recovery, Heartbeat: o.heartbeat,
+			MaxSubscribers: o.subscribers, NoOperatorAPI: o.noAPI,
+		},
+	}
+	if o.startup < 0 || o.recovery < 0 || o.heartbeat <= 0 || o.session <= 0 || o.reregister < 0 {
+		return m, errors.New("-startup, -recovery, -reregister: times cannot be negative; -heartbeat and -session cannot be 0 either")
+	}
+	if o.subscribers < 1 {
+		return m, errors.New("-max-subscribers: want at least 1")
+	}
+	var err error
+	if m.Listen, err = o.addresses(); err != nil {
+		return m, err
+	}
+	if o.zk != "" {
+		if m.ZooKeeper, err = masters.ParseZooKeeper(o.zk); err != nil {
+			return m, fmt.Errorf("-zk: %w", err)
+		}
+	}
+	if (o.cert == "") != (o.key == "") {
+		return m, errors.New("-cert and -key go together")
+	}
+	if o.cert != "" {
+		pair, err := tls.LoadX509KeyPair(o.cert, o.key)
+		if err != nil {
+			return m, fmt.Errorf("-cert: %w", err)
+		}
+		m.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
+	}
+	if o.credentials != "" {
+		auth, err := readCredentials(o.credentials)
+		if err != nil {
+			return m, fmt.Errorf("-credentials: %w", err)
+		}
+		m.Master.Admit = auth.Admit
+	}
+	return m, nil
+}
+
+// addresses returns where the masters listen: on consecutive ports, or on any
+// ports if the first is 0.
+func (o *options) addresses() ([]string, error) {
+	first, err := netip.ParseAddrPort(o.listen)
+	if err != nil {
+		return nil, fmt.Errorf("-listen: %w", err)
+	}
+	if o.masters < 1 || o.masters > maxMasters {
+		return nil, fmt.Errorf("-masters: %d is not between 1 and %d", o.masters, maxMasters)
+	}
+	var out []string
+	for i := range o.masters {
+		port := int(first.Port())
+		if port != 0 {
+			port += i
+		}
+		if port > 65535 {
+			return nil, fmt.Errorf("-listen: there are no %d ports from %d on", o.masters, first.Port())
+		}
+		out = append(out, netip.AddrPortFrom(first.Addr(), uint16(port)).String())
+	}
+	return out, nil
+}
+
+// readCredentials reads a file in the text form of Mesos's --credentials: a
+// principal and a secret in each line.
+func readCredentials(file string) (masters.Auth, error) {
+	auth := masters.Auth{ReadOnly: true, ReadWrite: true}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return auth, err
+	}
+	n := 0
+	for line := range strings.Lines(string(data)) {
+		n++
+		f := strings.Fields(line)
+		switch len(f) {
+		case 0:
+		case 2:
+			auth.Credentials = append(auth.Credentials, masters.Credential{Principal: f[0], Secret: f[1]})
+		default:
+			return auth, fmt.Errorf("%s: line %d is not a principal and a secret", file, n)
+		}
+	}
+	if len(auth.Credentials) == 0 {
+		return auth, fmt.Errorf("%s: the file has no credentials", file)
+	}
+	return auth, nil
+}
