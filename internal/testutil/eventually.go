@@ -8,31 +8,41 @@ import (
 	"time"
 )
 
-// Eventually waits until holds returns true, and ends the test otherwise. It
-// gives up shortly before the test binary's own deadline (go test -timeout), so
-// a slow machine is never the reason for a failure. The format and args say
-// what was wanted.
+// Eventually waits until holds returns true, and ends the test otherwise. The
+// format and args say what was wanted. It gives up when Poll does.
 func Eventually(t testing.TB, holds func() bool, format string, args ...any) {
 	t.Helper()
 	EventuallyEqual(t, true, holds, format, args...)
 }
 
 // EventuallyEqual waits until get returns want, and ends the test otherwise,
-// with the value that get returned last. It gives up when Eventually does.
+// with the value that get returned last. It gives up when Poll does.
 func EventuallyEqual[T comparable](t testing.TB, want T, get func() T, format string, args ...any) {
+	t.Helper()
+	Poll(t, func() (bool, string) {
+		got := get()
+		return got == want, fmt.Sprintf("%v, want %v", got, want)
+	}, format, args...)
+}
+
+// Poll calls check again and again until it reports true, and ends the test
+// otherwise, with the text of the last call, which says what there was instead.
+// It gives up shortly before the test binary's own deadline (go test -timeout),
+// so a slow machine is never the reason for a failure.
+func Poll(t testing.TB, check func() (ok bool, got string), format string, args ...any) {
 	t.Helper()
 	limit := time.After(untilDeadline(t))
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		got := get()
-		if got == want {
+		ok, got := check()
+		if ok {
 			return
 		}
 		select {
 		case <-tick.C:
 		case <-limit:
-			t.Fatalf("%s: got %v, want %v until the test's deadline", fmt.Sprintf(format, args...), got, want)
+			t.Fatalf("not until the test's deadline: %s; got %s", fmt.Sprintf(format, args...), got)
 		}
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"toponym/sim"
 )
 
-// badAnswers are answers of a master, or of what stands in its place, that no
-// name may change for. Each is told the good state that it is not.
+// badAnswers are responses of a master, or of a proxy in front of it, that must
+// not change any name. Each function gets the valid state as well.
 var badAnswers = []struct {
 	name   string
 	log    string // what the log must say
@@ -35,11 +35,11 @@ var badAnswers = []struct {
 	{"more after the state", "more follows", func(w http.ResponseWriter, _ *http.Request, good string) {
 		_, _ = io.WriteString(w, good+`{"again":1}`)
 	}},
-	{"a page for people", "", func(w http.ResponseWriter, _ *http.Request, _ string) {
+	{"an HTML page", "", func(w http.ResponseWriter, _ *http.Request, _ string) {
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = io.WriteString(w, "<!DOCTYPE html><html><body><h1>Welcome to nginx!</h1></body></html>")
 	}},
-	{"nothing", "cut off", func(w http.ResponseWriter, _ *http.Request, _ string) {}},
+	{"an empty body", "cut off", func(w http.ResponseWriter, _ *http.Request, _ string) {}},
 	{"null", "not an object", func(w http.ResponseWriter, _ *http.Request, _ string) { _, _ = io.WriteString(w, "null") }},
 	{"a list", "not an object", func(w http.ResponseWriter, _ *http.Request, _ string) { _, _ = io.WriteString(w, "[]") }},
 	{"a standby that knows no leader", "No leader", func(w http.ResponseWriter, r *http.Request, _ string) {
@@ -80,7 +80,7 @@ var badAnswers = []struct {
 	{"more than stateMaxBytes", "stateMaxBytes", func(w http.ResponseWriter, _ *http.Request, good string) {
 		_, _ = io.WriteString(w, strings.Repeat(" ", 2<<20)+good)
 	}},
-	{"what calls itself compressed and is not", "", func(w http.ResponseWriter, _ *http.Request, good string) {
+	{"Content-Encoding gzip with an uncompressed body", "", func(w http.ResponseWriter, _ *http.Request, good string) {
 		w.Header().Set("Content-Encoding", "gzip")
 		_, _ = io.WriteString(w, good)
 	}},
@@ -99,13 +99,13 @@ func TestBadAnswersChangeNothing(t *testing.T) {
 			m.answer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				bad.answer(w, r, stateOf(c.Cluster, m))
 			}))
-			// When the third reading begins, the second is over.
-			eventually(t, patience, "three readings", func() (bool, string) {
-				return m.readings() >= 3, fmt.Sprintf("%d", m.readings())
+			// When the third poll begins, the second is over.
+			eventually(t, "three polls", func() (bool, string) {
+				return m.polls() >= 3, fmt.Sprint(m.polls())
 			})
 			s.wantAddresses(t, "web.marathon.mesos", "10.1.0.1", "10.1.0.2", "10.1.0.3")
 			if n := s.serial(t); n != serial {
-				t.Errorf("the serial went from %d to %d", serial, n)
+				t.Errorf("serial: got %d, want %d", n, serial)
 			}
 			log := s.stderr.String()[known:]
 			if !strings.Contains(log, bad.log) {

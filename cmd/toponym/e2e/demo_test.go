@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // The demo prints what can be tried. A reader who copies that must see what is
@@ -78,7 +77,7 @@ func TestDemo(t *testing.T) {
 
 	before := data(dig(2).answer)
 	var after []string
-	eventually(t, 10*time.Second, "an instance of the app moves", func() (bool, string) {
+	eventually(t, "an instance of the app moves", func() (bool, string) {
 		after = data(dig(2).answer)
 		return !slices.Equal(after, before), fmt.Sprint(after)
 	})
@@ -106,14 +105,14 @@ func TestDemo(t *testing.T) {
 		t.Fatalf("%s: %s", post[0], resp.Status)
 	}
 	line := strings.Fields(commands[3][1])
-	eventually(t, 10*time.Second, "the new app has two addresses", func() (bool, string) {
+	eventually(t, "the new app has two addresses", func() (bool, string) {
 		r := run(t, line[0], line[1:]...)
 		all := parseAnswers(t, r.String())
 		return len(all) == 1 && len(data(all[0].answer)) == 2, r.String()
 	})
 
 	p.terminate(t)
-	if status := p.wait(t, prompt); status != 0 {
+	if status := p.wait(t); status != 0 {
 		t.Errorf("exit status %d, want 0", status)
 	}
 }

@@ -16,8 +16,8 @@ import (
 	"toponym/sim"
 )
 
-// master is a simulated Mesos master on loopback that can go away, come back,
-// and give other answers than a master does.
+// master is a simulated Mesos master on loopback. It can be stopped and started
+// again, and can answer with another handler.
 type master struct {
 	addr netip.AddrPort
 
@@ -37,20 +37,20 @@ func newMaster(t *testing.T, c *sim.Cluster) *master {
 	return m
 }
 
-// show has the master lead c from now on.
+// show makes the master serve c from now on.
 func (m *master) show(c *sim.Cluster) {
 	m.answer(sim.NewMaster(c, sim.MasterOptions{Addr: m.addr}))
 }
 
-// answer has h answer from now on.
+// answer makes h handle the requests from now on.
 func (m *master) answer(h http.Handler) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.handler, m.asked = h, 0
 }
 
-// readings is how often the present handler was asked for the state.
-func (m *master) readings() int {
+// polls returns how often the current handler was asked for the state.
+func (m *master) polls() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.asked
@@ -71,9 +71,9 @@ func (m *master) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (m *master) start(t *testing.T) {
 	t.Helper()
 	var l net.Listener
-	// Whoever looked whether the port is free has closed it, but a process that
-	// another test starts just then may hold a copy until it runs.
-	eventually(t, patience, "the master listens", func() (bool, string) {
+	// freePort has closed its sockets on the port, but a process that another test
+	// forked meanwhile holds copies of them until it calls exec.
+	eventually(t, "the master listens", func() (bool, string) {
 		var err error
 		l, err = net.Listen("tcp", m.addr.String())
 		if err != nil && !errors.Is(err, syscall.EADDRINUSE) {
@@ -85,5 +85,5 @@ func (m *master) start(t *testing.T) {
 	go m.web.Serve(l)
 }
 
-// stop takes the master away, with the connections that it has.
+// stop closes the master's port and its connections.
 func (m *master) stop() { _ = m.web.Close() }

@@ -72,7 +72,7 @@ func startNSD(t *testing.T) (port int, p *process) {
 
 func awaitUDP(t *testing.T, p *process, port int, name string) {
 	t.Helper()
-	eventually(t, patience, "a server upstream answers", func() (bool, string) {
+	eventually(t, "a server upstream answers", func() (bool, string) {
 		if !p.running() {
 			t.Fatal("it has ended")
 		}

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// What runs all the time, on all kinds of networks, and the canary that tells
-// whether changes are still seen.
+// The apps run all the time, on every kind of network. The app canary is scaled
+// to see whether changes still arrive.
 const (
 	outageAgents   = 20
 	outageScenario = `
@@ -28,17 +28,17 @@ apps:
 `
 )
 
-// outage is a cluster whose masters are in a ZooKeeper, with a server in front
-// that follows the events and one that polls. Both are asked all the time.
+// outage is a cluster whose masters register in ZooKeeper, with one server that
+// follows the event stream and one that polls. Both are queried all the time.
 type outage struct {
 	*simulation
 	zk        []*zkServer
-	servers   map[string]*server // by what they read
+	servers   map[string]*server // "stream" and "poll"
 	witnesses []*witness
 }
 
-// newOutage starts it all. Times are a twentieth of the usual ones and less: of
-// a session, of agents to come back, and of all that has to do with them.
+// newOutage starts the cluster and the servers. The timeouts of sessions and of
+// returning agents are a twentieth of the usual ones or less.
 func newOutage(t *testing.T, flags ...string) *outage {
 	t.Helper()
 	o := &outage{zk: newZooKeeper(t, 1), servers: map[string]*server{}}
@@ -59,7 +59,7 @@ func newOutage(t *testing.T, flags ...string) *outage {
 
 func (o *outage) first() *master { return &master{addr: o.masters[0]} }
 
-// settings of a server that finds the masters in ZooKeeper alone.
+// settings returns those of a server that finds the masters in ZooKeeper only.
 func (o *outage) settings(stateSource string) settings {
 	return settings{
 		"zk": zkURL(o.zk, "", "/mesos"), "masters": nil, "stateSource": stateSource, "refreshSeconds": 1, "resyncSeconds": 2,
@@ -67,12 +67,11 @@ func (o *outage) settings(stateSource string) settings {
 	}
 }
 
-// leads waits until both servers have read the state of this master, each in
-// its way.
+// leads waits until both servers have read the state of master i.
 func (o *outage) leads(t *testing.T, i int) {
 	t.Helper()
 	for source, s := range o.servers {
-		eventually(t, patience, fmt.Sprintf("%s from master %d", source, i), func() (bool, string) {
+		eventually(t, fmt.Sprintf("%s from master %d", source, i), func() (bool, string) {
 			st := s.status(t)
 			if st.Leader == nil {
 				return false, "no leader"
@@ -82,28 +81,29 @@ func (o *outage) leads(t *testing.T, i int) {
 	}
 }
 
-// canaries changes how many there are, which both servers have to see.
+// canaries scales the app canary and waits until both servers answer with its
+// n instances.
 func (o *outage) canaries(t *testing.T, n int) {
 	t.Helper()
 	o.do(t, fmt.Sprintf(`{"do": "scale", "app": "canary", "count": %d}`, n))
 	for source, s := range o.servers {
-		eventually(t, patience, fmt.Sprintf("%d canaries by %s", n, source), func() (bool, string) {
+		eventually(t, fmt.Sprintf("%d canaries by %s", n, source), func() (bool, string) {
 			got, err := s.addresses("canary.marathon.mesos")
 			return err == nil && len(got) == n, fmt.Sprint(got, err)
 		})
 	}
 }
 
-// back waits until all agents have found the leader.
+// back waits until all agents have registered with the leader.
 func (o *outage) back(t *testing.T, leader int) {
 	t.Helper()
-	eventually(t, patience, fmt.Sprintf("all agents are with master %d", leader), func() (bool, string) {
+	eventually(t, fmt.Sprintf("all agents are with master %d", leader), func() (bool, string) {
 		v := o.overview(t)
 		return v.Leader == leader && v.Agents == outageAgents && v.Recovered == 0, fmt.Sprintf("%+v", v)
 	})
 }
 
-// finish is the end of the asking.
+// finish ends the queries and fails the test for every wrong response.
 func (o *outage) finish(t *testing.T) {
 	t.Helper()
 	for _, w := range o.witnesses {
@@ -111,13 +111,13 @@ func (o *outage) finish(t *testing.T) {
 	}
 }
 
-// The leader is killed, the next one too while it still waits for the agents,
-// and then all agents come back bit by bit: no client notices any of it.
-func TestMastersKilledUnderZooKeeper(t *testing.T) {
+// The leader is killed, then its successor while that still waits for agents,
+// and then the agents register one by one. No client notices any of it.
+func TestNoAnswerChangesWhileMastersAreKilled(t *testing.T) {
 	t.Parallel()
 	o := newOutage(t, "-reregister", "3s")
 	o.do(t, `{"do": "master-kill"}`)
-	eventually(t, patience, "half of the agents are with the next master", func() (bool, string) {
+	eventually(t, "half of the agents are with the next master", func() (bool, string) {
 		v := o.overview(t)
 		return v.Leader == 1 && v.Agents >= outageAgents/2 && v.Recovered > 0, fmt.Sprintf("%+v", v)
 	})
@@ -129,37 +129,37 @@ func TestMastersKilledUnderZooKeeper(t *testing.T) {
 	o.finish(t)
 }
 
-// ZooKeeper is away for a while. The leader goes on at first, and changes are
-// still seen. Then it ends, as a master of Mesos does that has lost its session,
-// and so do the others. When ZooKeeper is back they are started again, and one
-// of them leads. No client notices any of it, nor does one of a server that is
-// killed meanwhile and remembers what it knew.
-func TestZooKeeperStoppedForAWhile(t *testing.T) {
+// ZooKeeper is stopped. The leader goes on at first, and changes still arrive.
+// Then the masters exit, as Mesos masters do when their session is lost. ZooKeeper
+// and the masters are started again, and one of them leads. No client notices any
+// of it, nor does a client of a server that was killed meanwhile and started from
+// its snapshot.
+func TestNoAnswerChangesWhileZooKeeperIsStopped(t *testing.T) {
 	t.Parallel()
 	o := newOutage(t, "-reregister", "2s")
 	more := o.settings("auto")
 	more["stateDir"] = t.TempDir()
-	killed := keeping(t, o.first(), more)
+	killed := serveWithSnapshot(t, o.first(), more)
 	o.zk[0].kill(t)
 	stopped := time.Now()
 	o.canaries(t, 3)
 	for source, s := range o.servers {
-		eventually(t, patience, "the log says that nobody leads", func() (bool, string) {
-			return strings.Contains(s.stderr.String(), "no leading master was seen in ZooKeeper for 1s"), source + ": it does not"
+		eventually(t, "the log says that nobody leads", func() (bool, string) {
+			return strings.Contains(s.stderr.String(), "no leading master was seen in ZooKeeper for 1s"), source + ": a log without it"
 		})
 	}
 	o.do(t, `[{"do": "master-kill", "master": 2}, {"do": "master-kill", "master": 1}, {"do": "master-kill", "master": 0}]`)
-	eventually(t, patience, "nobody leads", func() (bool, string) {
+	eventually(t, "no master leads, 5 s after ZooKeeper stopped", func() (bool, string) {
 		v := o.overview(t)
 		return v.Leader == -1 && time.Since(stopped) > 5*time.Second, fmt.Sprintf("%+v", v)
 	})
 	want := o.witnesses[0].questions
 	killed.kill(t)
-	killed = killed.again(t, o.first(), more)
-	if r, took := killed.firstReply(t, "web.marathon.mesos."); took > time.Second || !slices.ContainsFunc(want, func(q steady) bool {
+	killed = killed.restart(t, o.first(), more)
+	if r := killed.firstResponse(t, "web.marathon.mesos."); !slices.ContainsFunc(want, func(q steady) bool {
 		return q.name == "web.marathon.mesos." && slices.Equal(q.want, dataOf(r))
 	}) {
-		t.Errorf("a server that was killed answers after %v\n%v", took, r)
+		t.Errorf("first response after the restart: got\n%v\nwant that of the servers that were not killed", r)
 	}
 
 	o.zk[0].run(t)
@@ -168,7 +168,7 @@ func TestZooKeeperStoppedForAWhile(t *testing.T) {
 	o.back(t, 1)
 	o.leads(t, 1)
 	o.canaries(t, 1)
-	eventually(t, patience, "the server that was killed follows", func() (bool, string) {
+	eventually(t, "the restarted server follows the leader", func() (bool, string) {
 		got, err := killed.addresses("canary.marathon.mesos")
 		return err == nil && len(got) == 1 && killed.status(t).Source == "stream", fmt.Sprint(got, err)
 	})

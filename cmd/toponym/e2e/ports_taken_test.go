@@ -39,7 +39,7 @@ func TestPortTaken(t *testing.T) {
 				defer l.Close()
 			}
 			s := launch(t, newMaster(t, example(t).Cluster), settings{c.setting: port})
-			if status := s.wait(t, patience); status != 1 {
+			if status := s.wait(t); status != 1 {
 				t.Errorf("exit status %d, want 1", status)
 			}
 			log := s.stderr.String()

@@ -14,7 +14,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
+
+	"toponym/internal/testutil"
 )
 
 // process is a program that runs beside the test. It is killed when the test
@@ -117,17 +118,13 @@ func (p *process) kill(t *testing.T) {
 	if err := p.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	p.wait(t, patience)
+	p.wait(t)
 }
 
-// wait gives the exit status of a process that must end in time.
-func (p *process) wait(t *testing.T, limit time.Duration) int {
+// wait waits for the process to end, and returns its exit status.
+func (p *process) wait(t *testing.T) int {
 	t.Helper()
-	select {
-	case <-p.ended:
-	case <-time.After(limit):
-		t.Fatalf("%s still runs after %v", filepath.Base(p.cmd.Path), limit)
-	}
+	eventually(t, filepath.Base(p.cmd.Path)+" ends", func() (bool, string) { return !p.running(), "it still runs" })
 	return p.cmd.ProcessState.ExitCode()
 }
 
@@ -174,19 +171,9 @@ func requireTool(t *testing.T, name, debianPackage string) {
 	t.Skipf("%s is not installed: Debian package %s", name, debianPackage)
 }
 
-// eventually polls until ok says that what was waited for is there. Its text
-// says what is there instead.
-func eventually(t *testing.T, limit time.Duration, what string, ok func() (bool, string)) {
+// eventually polls until check reports true, and fails the test at its deadline.
+// The text of check says what there is instead of what is wanted.
+func eventually(t *testing.T, wanted string, check func() (ok bool, got string)) {
 	t.Helper()
-	deadline := time.Now().Add(limit)
-	for {
-		done, instead := ok()
-		if done {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %v: %s; instead %s", limit, what, instead)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	testutil.Poll(t, check, "%s", wanted)
 }

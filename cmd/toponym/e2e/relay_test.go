@@ -11,28 +11,28 @@ import (
 	"time"
 )
 
-// relay passes UDP packets on to a server and back, late, and loses every so many
-// of the queries.
+// relay forwards UDP packets to a server and back. It delays queries and loses
+// some of them.
 type relay struct {
 	to    netip.AddrPort
-	late  time.Duration
-	loses int64
+	delay time.Duration
+	loss  int64 // one of so many queries is lost
 
 	front *net.UDPConn
 	count atomic.Int64
 	mu    sync.Mutex
-	back  map[netip.AddrPort]*net.UDPConn // by who asks
+	back  map[netip.AddrPort]*net.UDPConn // to the server, by client
 }
 
-// startRelay gives the port of a relay that lives as long as the test.
-func startRelay(t *testing.T, to int, late time.Duration, loses int64) int {
+// startRelay starts a relay and returns its port. The relay ends with the test.
+func startRelay(t *testing.T, to int, delay time.Duration, loss int64) int {
 	t.Helper()
 	front, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	front.SetReadBuffer(4 << 20)
-	r := &relay{to: netip.MustParseAddrPort(local(to)), late: late, loses: loses, front: front, back: map[netip.AddrPort]*net.UDPConn{}}
+	r := &relay{to: netip.MustParseAddrPort(local(to)), delay: delay, loss: loss, front: front, back: map[netip.AddrPort]*net.UDPConn{}}
 	var all sync.WaitGroup
 	all.Go(func() { r.run(&all) })
 	t.Cleanup(func() {
@@ -55,7 +55,7 @@ func (r *relay) run(all *sync.WaitGroup) {
 		if err != nil {
 			return
 		}
-		if r.count.Add(1)%r.loses == 0 {
+		if r.count.Add(1)%r.loss == 0 {
 			continue
 		}
 		back := r.backOf(from, all)
@@ -63,11 +63,11 @@ func (r *relay) run(all *sync.WaitGroup) {
 			return
 		}
 		packet := append([]byte(nil), buf[:n]...)
-		time.AfterFunc(r.late, func() { back.Write(packet) })
+		time.AfterFunc(r.delay, func() { back.Write(packet) })
 	}
 }
 
-// backOf is the socket that stands for one who asks.
+// backOf returns the socket towards the server that stands for one client.
 func (r *relay) backOf(from netip.AddrPort, all *sync.WaitGroup) *net.UDPConn {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 // ttl is that of the addresses of the app web.
 func (s *server) ttl(t *testing.T) uint32 {
 	t.Helper()
-	r, _ := s.firstReply(t, "web.marathon.mesos.")
+	r := s.firstResponse(t, "web.marathon.mesos.")
 	if len(r.Answer) == 0 {
 		t.Fatalf("no answer:\n%v", r)
 	}
@@ -48,7 +48,7 @@ func TestReload(t *testing.T) {
 	if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, patience, "the new TTL", func() (bool, string) { n := s.ttl(t); return n == 5, fmt.Sprint(n) })
+	eventually(t, "the new TTL", func() (bool, string) { n := s.ttl(t); return n == 5, fmt.Sprint(n) })
 	for _, line := range []string{"maxUDPSize needs a restart", "ttl is 5 now, it was 60"} {
 		if !strings.Contains(s.stderr.String(), line) {
 			t.Errorf("the log does not say %q", line)
@@ -60,7 +60,7 @@ func TestReload(t *testing.T) {
 	}
 
 	change(settings{"ttl": "soon", "port": -1})
-	eventually(t, patience, "all faults are named", func() (bool, string) {
+	eventually(t, "all faults are named", func() (bool, string) {
 		log := s.stderr.String()
 		return strings.Contains(log, "ttl: ") && strings.Contains(log, "port: "), log
 	})
@@ -70,8 +70,8 @@ func TestReload(t *testing.T) {
 
 	// Without a signal.
 	change(settings{"ttl": 6})
-	eventually(t, patience, "the new TTL", func() (bool, string) { n := s.ttl(t); return n == 6, fmt.Sprint(n) })
-	if r, _ := s.firstReply(t, "web.marathon.mesos."); r.Rcode != dns.RcodeSuccess {
+	eventually(t, "the new TTL", func() (bool, string) { n := s.ttl(t); return n == 6, fmt.Sprint(n) })
+	if r := s.firstResponse(t, "web.marathon.mesos."); r.Rcode != dns.RcodeSuccess {
 		t.Errorf("%v", r)
 	}
 }

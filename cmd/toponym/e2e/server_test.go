@@ -99,7 +99,7 @@ func serveExample(t *testing.T, more settings) *server {
 
 func (s *server) waitReady(t *testing.T) {
 	t.Helper()
-	eventually(t, patience, "the server is ready", func() (bool, string) {
+	eventually(t, "the server is ready", func() (bool, string) {
 		if !s.running() {
 			t.Fatal("the server has ended")
 		}

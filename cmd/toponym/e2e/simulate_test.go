@@ -26,7 +26,7 @@ type simulation struct {
 func simulate(t *testing.T, flags ...string) *simulation {
 	t.Helper()
 	s := &simulation{process: start(t, mesosSim, append([]string{"-listen", "127.0.0.1:0", "-control", "127.0.0.1:0"}, flags...)...)}
-	eventually(t, patience, "the simulation says where it is", func() (bool, string) {
+	eventually(t, "the simulation prints its addresses", func() (bool, string) {
 		text := s.stdout.String()
 		return strings.Contains(text, "Stop with Ctrl-C"), text + s.stderr.String()
 	})
@@ -82,7 +82,7 @@ func TestSimulate(t *testing.T) {
 	server := serve(t, &master{addr: s.masters[0]}, settings{"masters": masters})
 	want := func(addresses ...string) {
 		t.Helper()
-		eventually(t, patience, "web.marathon.mesos is at "+strings.Join(addresses, " "), func() (bool, string) {
+		eventually(t, "web.marathon.mesos is at "+strings.Join(addresses, " "), func() (bool, string) {
 			got, err := server.addresses("web.marathon.mesos")
 			slices.Sort(got)
 			return slices.Equal(got, addresses), fmt.Sprint(got, err)
@@ -92,7 +92,7 @@ func TestSimulate(t *testing.T) {
 	s.do(t, `{"do": "scale", "app": "web", "count": 3}`)
 	want("9.0.0.2", "9.0.1.2", "9.0.2.2")
 	s.do(t, `{"do": "master-kill"}`)
-	eventually(t, patience, "another master leads, and the agents are back", func() (bool, string) {
+	eventually(t, "another master leads, and the agents are back", func() (bool, string) {
 		o := s.overview(t)
 		return o.Leader == 1 && o.Agents == 3, fmt.Sprintf("%+v", o)
 	})
@@ -150,7 +150,7 @@ func TestSimulateZooKeeper(t *testing.T) {
 	if now, _ := children(); !slices.Equal(now, first) {
 		t.Errorf("the node of a killed master is gone at once: %v", now)
 	}
-	eventually(t, patience, "its session is over, and the next one leads", func() (bool, string) {
+	eventually(t, "its session is over, and the next one leads", func() (bool, string) {
 		now, _ := children()
 		o := s.overview(t)
 		return slices.Equal(now, first[1:]) && o.Leader == 1, fmt.Sprint(now, o)
@@ -161,17 +161,17 @@ func TestSimulateZooKeeper(t *testing.T) {
 		t.Errorf("%v, want a third one behind %v", third, first[1:])
 	}
 	s.do(t, `{"do": "master-freeze", "master": 2}`)
-	eventually(t, patience, "the session of a frozen standby is over", func() (bool, string) {
+	eventually(t, "the session of a frozen standby is over", func() (bool, string) {
 		now, _ := children()
 		return len(now) == 2, fmt.Sprint(now)
 	})
 	s.do(t, `{"do": "master-thaw", "master": 2}`)
-	eventually(t, patience, "it announces itself anew", func() (bool, string) {
+	eventually(t, "it announces itself anew", func() (bool, string) {
 		now, _ := children()
 		return len(now) == 3 && now[2] > third[2], fmt.Sprint(now)
 	})
 	s.terminate(t)
-	eventually(t, patience, "a simulation that ends leaves no master behind", func() (bool, string) {
+	eventually(t, "a simulation that ends leaves no master behind", func() (bool, string) {
 		now, _ := children()
 		return len(now) == 0, fmt.Sprint(now)
 	})

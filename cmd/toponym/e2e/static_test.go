@@ -66,7 +66,7 @@ func TestStaticZones(t *testing.T) {
 	}
 	before := s.serial(t)
 	change(strings.Replace(staticZone, "127.0.0.1", "127.0.0.2", 1))
-	eventually(t, patience, "the new address", func() (bool, string) {
+	eventually(t, "the new address", func() (bool, string) {
 		got := ask(t, s.port, "dig ready.spartan A")
 		return slices.Equal(got.answer, []string{"ready.spartan. A 127.0.0.2"}), strings.Join(got.answer, " ")
 	})
@@ -75,7 +75,7 @@ func TestStaticZones(t *testing.T) {
 	}
 	// A broken file changes nothing, and the log says what is wrong.
 	change(staticZone + "x.spartan. A nonsense\n")
-	eventually(t, patience, "a line in the log", func() (bool, string) {
+	eventually(t, "a line in the log", func() (bool, string) {
 		log := s.stderr.String()
 		return strings.Contains(log, "spartan.zone:13: bad A A"), log
 	})

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -16,10 +17,7 @@ import (
 	"time"
 )
 
-// prompt is how long a server may take to end when nothing holds it up.
-const prompt = 3 * time.Second
-
-// SIGTERM ends the server at once, whatever connections are open.
+// SIGTERM ends the server whatever connections are open.
 func TestSIGTERM(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -50,9 +48,9 @@ func TestSIGTERM(t *testing.T) {
 			if conn := c.open(t, s); conn != nil {
 				defer conn.Close()
 			}
-			s.wantAddresses(t, "web.marathon.mesos", "10.1.0.1", "10.1.0.2", "10.1.0.3") // time to accept
+			s.wantAddresses(t, "web.marathon.mesos", "10.1.0.1", "10.1.0.2", "10.1.0.3") // by now the connection is accepted
 			s.terminate(t)
-			if status := s.wait(t, prompt); status != 0 {
+			if status := s.wait(t); status != 0 {
 				t.Errorf("exit status %d, want 0", status)
 			}
 			if !strings.Contains(s.stderr.String(), "stopped") {
@@ -62,7 +60,7 @@ func TestSIGTERM(t *testing.T) {
 	}
 }
 
-// connect opens a connection and sends something.
+// connect opens a TCP connection and sends b.
 func connect(t *testing.T, at string, b []byte) net.Conn {
 	t.Helper()
 	c, err := net.Dial("tcp", at)
@@ -76,45 +74,46 @@ func connect(t *testing.T, at string, b []byte) net.Conn {
 	return c
 }
 
-// Nor does a query hold it up that a server upstream never answers: the client is
-// told so.
-func TestSIGTERMWhileOthersAreSilent(t *testing.T) {
+// A query that waits for an upstream server does not delay the end: its client
+// gets SERVFAIL.
+func TestSIGTERMAnswersQueriesThatWaitForUpstream(t *testing.T) {
 	t.Parallel()
 	s := serveExample(t, forwarding(local(deafPort(t))))
 	conn := connect(t, s.addr(), frame(nameQuery(1, "www."+outsideName)))
 	defer conn.Close()
-	eventually(t, patience, "the query waits", func() (bool, string) {
-		return s.metrics(t).sum("toponym_forward_waiting") == 1, "it does not"
+	eventually(t, "one query waits", func() (bool, string) {
+		n := s.metrics(t).sum("toponym_forward_waiting")
+		return n == 1, fmt.Sprintf("%v", n)
 	})
 	s.terminate(t)
-	if reply, err := readFrame(conn); err != nil || reply[3]&0xF != 2 {
-		t.Errorf("%x, error %v", reply, err)
+	if response, err := readFrame(conn); err != nil || response[3]&0xF != 2 {
+		t.Errorf("got response %x, error %v; want SERVFAIL", response, err)
 	}
-	if status := s.wait(t, prompt); status != 0 {
+	if status := s.wait(t); status != 0 {
 		t.Errorf("exit status %d, want 0", status)
 	}
 }
 
-// SIGINT, which is Ctrl-C, does the same, also before there is a state.
+// SIGINT (Ctrl-C) ends the server, also before it has read a state.
 func TestSIGINT(t *testing.T) {
 	t.Parallel()
 	m := newMaster(t, example(t).Cluster)
 	m.stop()
 	s := launch(t, m, nil)
-	eventually(t, patience, "HTTP answers", func() (bool, string) {
+	eventually(t, "HTTP answers", func() (bool, string) {
 		_, _, err := s.get("/healthz")
-		return err == nil, "it does not"
+		return err == nil, fmt.Sprint(err)
 	})
 	if err := s.cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
-	if status := s.wait(t, prompt); status != 0 {
+	if status := s.wait(t); status != 0 {
 		t.Errorf("exit status %d, want 0", status)
 	}
 }
 
-// Clients that ask while the server ends get a whole answer or none.
-func TestSIGTERMWhileAsked(t *testing.T) {
+// Clients that ask while the server ends get a whole response or none.
+func TestSIGTERMUnderLoadSendsWholeResponses(t *testing.T) {
 	t.Parallel()
 	s := serveBig(t, nil)
 	var clients sync.WaitGroup
@@ -122,7 +121,7 @@ func TestSIGTERMWhileAsked(t *testing.T) {
 	for range 3 {
 		c := connect(t, s.addr(), nil)
 		defer c.Close()
-		clients.Go(func() { // asks without end, and does not wait for answers
+		clients.Go(func() { // sends queries without waiting for responses
 			for {
 				if _, err := c.Write(frame(bigQuery)); err != nil {
 					return
@@ -136,11 +135,11 @@ func TestSIGTERMWhileAsked(t *testing.T) {
 					return
 				}
 				if err != nil {
-					t.Errorf("an answer over TCP: %v", err)
+					t.Errorf("reading over TCP: got %v, want a response or the end of the connection", err)
 					return
 				}
 				if n := binary.BigEndian.Uint16(reply[6:]); n != bigApp {
-					t.Errorf("an answer over TCP has %d records, want %d", n, bigApp)
+					t.Errorf("a response over TCP has %d records, want %d", n, bigApp)
 				}
 				overTCP.Add(1)
 			}
@@ -153,10 +152,10 @@ func TestSIGTERMWhileAsked(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		clients.Go(func() { // asks and waits in turn
+		clients.Go(func() { // sends one query at a time
 			reply := make([]byte, 65536)
 			for {
-				_ = c.SetDeadline(time.Now().Add(prompt))
+				_ = c.SetDeadline(time.Now().Add(patience))
 				_, err := c.Write(bigQuery)
 				n := 0
 				if err == nil {
@@ -170,28 +169,28 @@ func TestSIGTERMWhileAsked(t *testing.T) {
 				default:
 				}
 				if err != nil || n < 12 || reply[3]&0xf != 0 || binary.BigEndian.Uint16(reply[6:]) == 0 {
-					t.Errorf("an answer over UDP: %d octets, error %v", n, err)
+					t.Errorf("over UDP: got %d bytes, error %v; want a response with records", n, err)
 					return
 				}
 				overUDP.Add(1)
 			}
 		})
 	}
-	eventually(t, patience, "the server is busy", func() (bool, string) {
-		return overTCP.Load() > 100 && overUDP.Load() > 100, "it is not"
+	eventually(t, "100 responses over TCP and over UDP", func() (bool, string) {
+		return overTCP.Load() > 100 && overUDP.Load() > 100, fmt.Sprintf("%d and %d", overTCP.Load(), overUDP.Load())
 	})
 	close(ending)
 	s.terminate(t)
-	if status := s.wait(t, prompt); status != 0 {
+	if status := s.wait(t); status != 0 {
 		t.Errorf("exit status %d, want 0", status)
 	}
 	clients.Wait()
 }
 
-// A client that is slow to read, and has asked for more than the server can
-// still answer, gets whole answers and then the end. A connection that is reset
-// instead takes answers back that are on their way.
-func TestSIGTERMSlowReader(t *testing.T) {
+// A client that reads slowly, and has sent more queries than the server can
+// still answer, gets whole responses and then the end of the connection. A reset
+// would discard responses that are on the way.
+func TestSIGTERMDoesNotResetSlowReaders(t *testing.T) {
 	t.Parallel()
 	s := serveBig(t, nil)
 	c := connect(t, s.addr(), bytes.Repeat(frame(bigQuery), 2000))
@@ -204,12 +203,12 @@ func TestSIGTERMSlowReader(t *testing.T) {
 		if _, err := readFrame(c); err == io.EOF {
 			break
 		} else if err != nil {
-			t.Errorf("after %d answers: %v", whole, err)
+			t.Errorf("after %d whole responses: got %v, want EOF", whole, err)
 			break
 		}
 		time.Sleep(5 * time.Millisecond) // a slow reader
 	}
-	if status := s.wait(t, patience); status != 0 {
+	if status := s.wait(t); status != 0 {
 		t.Errorf("exit status %d, want 0", status)
 	}
 }

@@ -15,7 +15,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// manager is a service manager that listens to what a process tells.
+// manager stands in for systemd: it receives what a process sends to
+// NOTIFY_SOCKET.
 type manager struct {
 	path string
 	conn *net.UnixConn
@@ -36,22 +37,22 @@ func newManager(t *testing.T) *manager {
 	return m
 }
 
-// wants reads until it is told something that has all these parts.
+// wants reads messages until one contains all parts.
 func (m *manager) wants(t *testing.T, parts ...string) {
 	t.Helper()
-	var heard []string
+	var received []string
 	buf := make([]byte, 4096)
 	m.conn.SetReadDeadline(time.Now().Add(patience))
 	for {
 		n, err := m.conn.Read(buf)
 		if err != nil {
-			t.Fatalf("nothing with %q was told, but %q at last", parts, heard[max(0, len(heard)-5):])
+			t.Fatalf("messages at last: got %q, want one with %q", received[max(0, len(received)-5):], parts)
 		}
-		said := string(buf[:n])
-		heard = append(heard, said)
+		message := string(buf[:n])
+		received = append(received, message)
 		missing := false
 		for _, p := range parts {
-			missing = missing || !strings.Contains(said, p)
+			missing = missing || !strings.Contains(message, p)
 		}
 		if !missing {
 			return
@@ -59,7 +60,7 @@ func (m *manager) wants(t *testing.T, parts ...string) {
 	}
 }
 
-// The life of a service, as systemd hears of it.
+// Toponym tells systemd when it is ready, reloading, alive and stopping.
 func TestNotify(t *testing.T) {
 	t.Parallel()
 	m := newMaster(t, example(t).Cluster)
@@ -70,8 +71,8 @@ func TestNotify(t *testing.T) {
 	s.process = startCommand(t, cmd)
 
 	sm.wants(t, "READY=1", "STATUS=")
-	if r, _ := s.firstReply(t, "mesos."); r.Rcode != dns.RcodeSuccess && r.Rcode != dns.RcodeServerFailure {
-		t.Errorf("ready, and the reply is\n%v", r)
+	if r := s.firstResponse(t, "mesos."); r.Rcode != dns.RcodeSuccess && r.Rcode != dns.RcodeServerFailure {
+		t.Errorf("first response after READY=1: got %s, want NOERROR or SERVFAIL", dns.RcodeToString[r.Rcode])
 	}
 	sm.wants(t, "WATCHDOG=1")
 	sm.wants(t, "STATUS=")
@@ -84,15 +85,17 @@ func TestNotify(t *testing.T) {
 	sm.wants(t, "RELOADING=1", "MONOTONIC_USEC=")
 	sm.wants(t, "READY=1")
 
-	// A process that does nothing any more is not called alive.
+	// A stopped process sends no WATCHDOG=1.
 	if err := s.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	drained := false
-	for !drained {
-		sm.conn.SetReadDeadline(time.Now().Add(time.Second))
-		_, err := sm.conn.Read(make([]byte, 4096))
-		drained = err != nil
+	// What it sent before it stopped is read here, so that what follows was sent
+	// after it went on.
+	if err := sm.conn.SetReadDeadline(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := sm.conn.Read(make([]byte, 4096)); err == nil; {
+		_, err = sm.conn.Read(make([]byte, 4096))
 	}
 	if err := s.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
@@ -101,13 +104,13 @@ func TestNotify(t *testing.T) {
 
 	s.terminate(t)
 	sm.wants(t, "STOPPING=1")
-	if code := s.wait(t, patience); code != 0 {
-		t.Errorf("exit status %d", code)
+	if code := s.wait(t); code != 0 {
+		t.Errorf("exit status: got %d, want 0", code)
 	}
 }
 
-// Sockets of the service manager outlive the process: queries that come while
-// there is none are answered by the next one.
+// Sockets of the service manager outlive the process: queries that arrive while
+// no process runs are answered by the next one.
 func TestSocketActivation(t *testing.T) {
 	t.Parallel()
 	m := newMaster(t, example(t).Cluster)
@@ -136,7 +139,7 @@ func TestSocketActivation(t *testing.T) {
 		defer f.Close()
 		files = append(files, f)
 	}
-	// The settings name ports that nobody may have.
+	// The server cannot open these addresses itself.
 	config := configFile(t, m, s, settings{"port": 1, "httpport": 1, "listener": "192.0.2.1", "HTTPListener": "192.0.2.1", "stateDir": t.TempDir()})
 	launch := func(names string) *process {
 		t.Helper()
@@ -150,10 +153,10 @@ func TestSocketActivation(t *testing.T) {
 	s.wantAddresses(t, "web.marathon.mesos", "10.1.0.1", "10.1.0.2", "10.1.0.3")
 	c := dns.Client{Net: "tcp", Timeout: patience}
 	if r, _, err := c.Exchange(new(dns.Msg).SetQuestion("web.marathon.mesos.", dns.TypeA), s.addr()); err != nil || len(addressesIn(r)) != 3 {
-		t.Errorf("over TCP: %v, error %v", r, err)
+		t.Errorf("over TCP: got %v, error %v; want 3 addresses", r, err)
 	}
 	s.terminate(t)
-	s.wait(t, patience)
+	s.wait(t)
 
 	query, err := new(dns.Msg).SetQuestion("web.marathon.mesos.", dns.TypeA).Pack()
 	if err != nil {
@@ -175,18 +178,19 @@ func TestSocketActivation(t *testing.T) {
 		err = r.Unpack(buf[:n])
 	}
 	if err != nil || len(addressesIn(r)) != 3 {
-		t.Errorf("who asked while there was no process got\n%v, error %v", r, err)
+		t.Errorf("a query sent while no process ran: got %v, error %v; want 3 addresses", r, err)
 	}
 	s.terminate(t)
-	s.wait(t, patience)
+	s.wait(t)
 
 	p := launch("dns:what:http")
-	if code := p.wait(t, patience); code != 1 || !strings.Contains(p.stderr.String(), "FileDescriptorName") {
+	if code := p.wait(t); code != 1 || !strings.Contains(p.stderr.String(), "FileDescriptorName") {
 		t.Errorf("a socket with another name: exit status %d\n%s", code, p.stderr.String())
 	}
 }
 
-// unitDir has the units as they are delivered, with the program under test.
+// unitDir returns a directory with the units of deploy/, which start the program
+// under test instead of /usr/bin/toponym.
 func unitDir(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -197,7 +201,7 @@ func unitDir(t *testing.T) string {
 		}
 		text := strings.Replace(string(b), "/usr/bin/toponym", toponym, 1)
 		if unit == "toponym.service" && text == string(b) {
-			t.Fatal("the unit starts another program")
+			t.Fatal("toponym.service does not start /usr/bin/toponym")
 		}
 		if err := os.WriteFile(filepath.Join(dir, unit), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
@@ -220,8 +224,7 @@ func TestUnits(t *testing.T) {
 	}
 }
 
-// The settings that come with the units are right.
-func TestDeliveredSettings(t *testing.T) {
+func TestDeployedSettingsAreValid(t *testing.T) {
 	t.Parallel()
 	r := run(t, toponym, "check", "-config", filepath.Join("..", "..", "..", "deploy", "config.json"))
 	if r.status != 0 || r.stderr != "" {

@@ -72,7 +72,7 @@ func startUnbound(t *testing.T, s *server, modules string, zones ...string) int 
 		t.Fatalf("unbound-checkconf:\n%s", r)
 	}
 	p := start(t, "unbound", "-d", "-c", conf)
-	eventually(t, patience, "Unbound listens", func() (bool, string) {
+	eventually(t, "Unbound listens", func() (bool, string) {
 		if !p.running() {
 			t.Fatal("Unbound has ended")
 		}

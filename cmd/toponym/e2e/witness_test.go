@@ -16,51 +16,51 @@ import (
 	"github.com/miekg/dns"
 )
 
-// witness asks a server over UDP all the time, about names whose records must
-// not change, and notes every reply that is not the one from the beginning.
+// witness queries a server over UDP all the time for names whose records must
+// not change, and records every response that differs from the first one.
 type witness struct {
 	name      string
 	conn      *net.UDPConn
 	questions []steady
 	began     time.Time
-	free      chan struct{} // bounds the queries under way, so that no buffer overflows
+	window    chan struct{} // bounds the outstanding queries, so that no socket buffer overflows
 	stopped   chan struct{}
 	stop      func() // closes it
 	done      sync.WaitGroup
 
-	mu      sync.Mutex
-	open    map[uint16]asked
-	replies int
-	slowest time.Duration
-	wrong   []string
+	mu        sync.Mutex
+	open      map[uint16]asked
+	responses int
+	slowest   time.Duration
+	wrong     []string
 }
 
-// steady is a question, and what the answer is all the time.
+// steady is a question and its expected answer.
 type steady struct {
 	name  string
 	qtype uint16
 	want  []string
 }
 
-// asked is a query that has no reply yet.
+// asked is a query that has no response yet.
 type asked struct {
 	question int
 	at       time.Time
 }
 
 const (
-	// everyAsked queries are sent at a time, one such time apart.
-	everyAsked = 2
-	askPause   = 2 * time.Millisecond
-	// givesUp is when the resolver of the C library takes a query for lost.
-	givesUp = 5 * time.Second
-	// underWay is how many replies the buffer of a socket surely holds.
-	underWay = 64
+	burst      = 2                    // queries sent at a time
+	burstPause = 2 * time.Millisecond // between two bursts
+	// maxOutstanding is a number of responses that a socket's buffer holds.
+	maxOutstanding = 64
+	// roundsAtLeast is how often each name is asked for until finish returns.
+	roundsAtLeast = 10
 )
 
-// steadyNames are all names of a server's zones that do not depend on who leads,
-// nor on the tasks called canary. At least so many of them have to be there.
-func (s *server) steadyNames(t *testing.T, atLeast int, views ...string) []steady {
+// steadyNames returns all names of a server's zones that depend neither on the
+// leading master nor on the app canary, and the given names. It fails the test
+// when there are fewer than atLeast.
+func (s *server) steadyNames(t *testing.T, atLeast int, more ...string) []steady {
 	t.Helper()
 	status, body, err := s.get("/v1/axfr")
 	var zone struct {
@@ -82,7 +82,7 @@ func (s *server) steadyNames(t *testing.T, atLeast int, views ...string) []stead
 		q := steady{name: dns.Fqdn(name), qtype: qtype}
 		r, _, err := new(dns.Client).Exchange(q.query(0), s.addr())
 		if err != nil || r.Rcode != dns.RcodeSuccess || len(r.Answer) == 0 {
-			t.Fatalf("%s before anything has failed: %v\n%v", q.name, err, r)
+			t.Fatalf("%s before any failure: got %v, %v; want an answer", q.name, r, err)
 		}
 		q.want = dataOf(r)
 		all = append(all, q)
@@ -96,11 +96,11 @@ func (s *server) steadyNames(t *testing.T, atLeast int, views ...string) []stead
 	for name := range zone.Records.SRVs {
 		add(name, dns.TypeSRV)
 	}
-	for _, name := range views {
+	for _, name := range more {
 		add(name, dns.TypeA)
 	}
 	if len(all) < atLeast {
-		t.Fatalf("only %d names to ask for", len(all))
+		t.Fatalf("names to ask for: got %d, want at least %d", len(all), atLeast)
 	}
 	return all
 }
@@ -111,7 +111,7 @@ func (q steady) query(id uint16) *dns.Msg {
 	return m
 }
 
-// dataOf is what an answer says, in an order of its own.
+// dataOf returns the data of the answer section, sorted.
 func dataOf(r *dns.Msg) (all []string) {
 	for _, rr := range r.Answer {
 		all = append(all, strings.TrimPrefix(rr.String(), rr.Header().String()))
@@ -120,7 +120,8 @@ func dataOf(r *dns.Msg) (all []string) {
 	return all
 }
 
-// watch begins to ask. The test fails when finish finds fault with the replies.
+// watch starts the queries. The method finish ends them and fails the test for
+// each wrong response.
 func (s *server) watch(t *testing.T, name string, questions []steady) *witness {
 	t.Helper()
 	c, err := net.Dial("udp", s.addr())
@@ -129,7 +130,7 @@ func (s *server) watch(t *testing.T, name string, questions []steady) *witness {
 	}
 	w := &witness{
 		name: name, conn: c.(*net.UDPConn), questions: questions, began: time.Now(),
-		free: make(chan struct{}, underWay), stopped: make(chan struct{}), open: map[uint16]asked{},
+		window: make(chan struct{}, maxOutstanding), stopped: make(chan struct{}), open: map[uint16]asked{},
 	}
 	w.stop = sync.OnceFunc(func() { close(w.stopped) })
 	t.Cleanup(func() {
@@ -143,13 +144,13 @@ func (s *server) watch(t *testing.T, name string, questions []steady) *witness {
 
 func (w *witness) send() {
 	for n := 0; ; n++ {
-		if n%everyAsked == 0 {
-			time.Sleep(askPause)
+		if n%burst == 0 {
+			time.Sleep(burstPause)
 		}
 		select {
 		case <-w.stopped:
 			return
-		case w.free <- struct{}{}:
+		case w.window <- struct{}{}:
 		}
 		id := uint16(n)
 		q := n % len(w.questions)
@@ -161,12 +162,12 @@ func (w *witness) send() {
 			_, err = w.conn.Write(b)
 		}
 		if err != nil {
-			w.note(q, err.Error())
+			w.record(q, err.Error())
 		}
 	}
 }
 
-// receive ends with the connection.
+// receive reads responses until the connection is closed.
 func (w *witness) receive() {
 	b := make([]byte, dns.MaxMsgSize)
 	for {
@@ -176,72 +177,68 @@ func (w *witness) receive() {
 		}
 		r := new(dns.Msg)
 		if err := r.Unpack(b[:n]); err != nil {
-			w.note(-1, err.Error())
+			w.record(-1, err.Error())
 			continue
 		}
 		w.mu.Lock()
 		a, ok := w.open[r.Id]
 		delete(w.open, r.Id)
-		w.replies++
+		w.responses++
 		took := time.Since(a.at)
 		if ok {
 			w.slowest = max(w.slowest, took)
 		}
 		w.mu.Unlock()
 		if !ok {
-			w.note(-1, "a reply that nobody asked for")
+			w.record(-1, "a response without a query")
 			continue
 		}
-		<-w.free
+		<-w.window
 		q := w.questions[a.question]
 		if got := dataOf(r); r.Rcode != dns.RcodeSuccess || r.Truncated || !r.Authoritative || !slices.Equal(got, q.want) {
-			w.note(a.question, fmt.Sprintf("%s %v, want %v", dns.RcodeToString[r.Rcode], got, q.want))
-		}
-		if took > givesUp {
-			w.note(a.question, fmt.Sprintf("answered after %v", took))
+			w.record(a.question, fmt.Sprintf("got %s %v, want NOERROR %v", dns.RcodeToString[r.Rcode], got, q.want))
 		}
 	}
 }
 
-// note keeps a fault with the time of it.
-func (w *witness) note(question int, fault string) {
+// record keeps what was wrong with the response to a question; -1 for none.
+func (w *witness) record(question int, problem string) {
 	name := ""
 	if question >= 0 {
 		name = w.questions[question].name + " " + dns.TypeToString[w.questions[question].qtype] + ": "
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.wrong = append(w.wrong, fmt.Sprintf("%v %s%s", time.Since(w.began).Round(time.Millisecond), name, fault))
+	w.wrong = append(w.wrong, fmt.Sprintf("%v %s%s", time.Since(w.began).Round(time.Millisecond), name, problem))
 }
 
-// finish waits for the replies that are under way, and fails the test if any
-// was wrong, late or missing, or if too few were asked for to say anything.
+// finish goes on until each name was asked for often enough, ends the queries,
+// and waits for the outstanding responses. It fails the test for each response
+// that was wrong or missing.
 func (w *witness) finish(t *testing.T) {
 	t.Helper()
+	count := func() (responses, open int) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.responses, len(w.open)
+	}
+	eventually(t, fmt.Sprintf("%s: each name is asked for %d times", w.name, roundsAtLeast), func() (bool, string) {
+		n, _ := count()
+		return n >= roundsAtLeast*len(w.questions), fmt.Sprintf("%d responses for %d names", n, len(w.questions))
+	})
 	w.stop()
 	w.done.Wait()
 	asking := time.Since(w.began)
-	left := func() int {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		return len(w.open)
-	}
-	for end := time.Now().Add(givesUp); left() > 0 && time.Now().Before(end); {
-		time.Sleep(time.Millisecond)
-	}
+	eventually(t, w.name+": every query has a response", func() (bool, string) {
+		_, open := count()
+		return open == 0, fmt.Sprintf("%d queries without one", open)
+	})
 	w.conn.Close()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, a := range w.open {
-		w.wrong = append(w.wrong, fmt.Sprintf("%v %s: no reply", a.at.Sub(w.began).Round(time.Millisecond), w.questions[a.question].name))
-	}
 	const shown = 20
 	if n := len(w.wrong); n > 0 {
-		t.Errorf("%s: %d faults in %d replies, the first of them:\n%s", w.name, n, w.replies, strings.Join(w.wrong[:min(n, shown)], "\n"))
+		t.Errorf("%s: %d of %d responses were wrong; the first of them:\n%s", w.name, n, w.responses, strings.Join(w.wrong[:min(n, shown)], "\n"))
 	}
-	// A tenth of the pace on a machine that is busy otherwise.
-	if least := int(asking/askPause) * everyAsked / 10; w.replies < least || w.replies < 10*len(w.questions) {
-		t.Errorf("%s: only %d replies in %v for %d names", w.name, w.replies, asking, len(w.questions))
-	}
-	t.Logf("%s: %d replies in %v for %d names, the slowest after %v", w.name, w.replies, asking.Round(time.Millisecond), len(w.questions), w.slowest)
+	t.Logf("%s: %d responses in %v for %d names, the slowest after %v", w.name, w.responses, asking.Round(time.Millisecond), len(w.questions), w.slowest)
 }

@@ -21,7 +21,7 @@ import (
 	"toponym/sim"
 )
 
-// zookeeperJar names all other files that it needs.
+// zookeeperJar lists the other files of its class path in its manifest.
 const zookeeperJar = "/usr/share/java/zookeeper.jar"
 
 // zkServer is a server of ZooKeeper on loopback, with a directory of its own.
@@ -69,48 +69,48 @@ func newZooKeeper(t *testing.T, servers int) []*zkServer {
 	return all
 }
 
-// run starts the server, on the data that it has.
+// run starts the server with its data directory.
 func (s *zkServer) run(t *testing.T) {
 	t.Helper()
 	s.process = start(t, "java", "-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dzookeeper.jmx.log4j.disable=true",
 		"-cp", zookeeperJar, "org.apache.zookeeper.server.quorum.QuorumPeerMain", s.config)
 }
 
-// kill ends the server at once.
+// kill ends the server with SIGKILL.
 func (s *zkServer) kill(t *testing.T) {
 	t.Helper()
 	if err := s.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	s.wait(t, patience)
+	s.wait(t)
 }
 
-// waitServing waits until the server gives sessions.
+// waitServing waits until the server accepts sessions.
 func (s *zkServer) waitServing(t *testing.T) {
 	t.Helper()
-	eventually(t, patience, "ZooKeeper serves", func() (bool, string) {
-		said := s.ask("srvr")
-		return strings.Contains(said, "Mode: "), said
+	eventually(t, "ZooKeeper serves", func() (bool, string) {
+		text := s.ask("srvr")
+		return strings.Contains(text, "Mode: "), text
 	})
 }
 
-// sessions is how many clients have a session on this server.
+// sessions returns the number of clients with a session on this server.
 func (s *zkServer) sessions() int { return strings.Count(s.ask("cons"), "sid=") }
 
-// ask asks for one of the words of four letters.
+// ask sends one of ZooKeeper's four-letter commands and returns the output.
 func (s *zkServer) ask(word string) string {
-	c, err := net.DialTimeout("tcp", local(s.port), time.Second)
+	c, err := net.DialTimeout("tcp", local(s.port), patience)
 	if err != nil {
 		return err.Error()
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(time.Second))
+	_ = c.SetDeadline(time.Now().Add(patience))
 	_, _ = io.WriteString(c, word) // then there is no answer either
 	b, _ := io.ReadAll(c)
 	return string(b)
 }
 
-// zkURL is what stands in the settings.
+// zkURL returns the value of the setting zk.
 func zkURL(servers []*zkServer, credentials, path string) string {
 	var hosts []string
 	for _, s := range servers {
@@ -119,7 +119,7 @@ func zkURL(servers []*zkServer, credentials, path string) string {
 	return "zk://" + credentials + strings.Join(hosts, ",") + path
 }
 
-// zkClient is a session of ours, as a master or an operator has one.
+// zkClient opens a session, as a master or an operator has one.
 func zkClient(t *testing.T, servers []*zkServer) *zk.Conn {
 	t.Helper()
 	var hosts []string
@@ -131,7 +131,7 @@ func zkClient(t *testing.T, servers []*zkServer) *zk.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	eventually(t, patience, "a session", func() (bool, string) { return c.State() == zk.StateHasSession, c.State().String() })
+	eventually(t, "a session", func() (bool, string) { return c.State() == zk.StateHasSession, c.State().String() })
 	return c
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/go-zookeeper/zk"
 )
@@ -16,9 +15,6 @@ import (
 func behindZooKeeper(url string) settings {
 	return settings{"zk": url, "masters": nil, "refreshSeconds": 3600}
 }
-
-// promptly is how soon a new leader has to be followed.
-const promptly = time.Second
 
 var open = zk.WorldACL(zk.PermAll)
 
@@ -51,7 +47,7 @@ func TestZooKeeperLeader(t *testing.T) {
 	ms.all[0].stop()
 	ms.lead(1)
 	first.Close() // what its session's end does
-	eventually(t, promptly, "the second master is followed", func() (bool, string) { return s.follows(t, 1) })
+	eventually(t, "the second master is followed", func() (bool, string) { return s.follows(t, 1) })
 
 	// It comes back, and leads again when the second one goes.
 	ms.all[0].start(t)
@@ -60,7 +56,7 @@ func TestZooKeeperLeader(t *testing.T) {
 	ms.all[1].stop()
 	ms.lead(0)
 	second.Close()
-	eventually(t, promptly, "the first master is followed again", func() (bool, string) { return s.follows(t, 0) })
+	eventually(t, "the first master is followed again", func() (bool, string) { return s.follows(t, 0) })
 	if log := s.stderr.String(); strings.Contains(log, "ZooKeeper cannot be used") {
 		t.Error("ZooKeeper was away, says the log")
 	}
@@ -72,11 +68,11 @@ func TestZooKeeperPathMissing(t *testing.T) {
 	servers := newZooKeeper(t, 1)
 	ms := newMasters(t, 1)
 	s := launch(t, ms.all[0], behindZooKeeper(zkURL(servers, "", "/dcos/prod/mesos")))
-	eventually(t, patience, "the log says that the path is missing", func() (bool, string) {
+	eventually(t, "the log says that the path is missing", func() (bool, string) {
 		return strings.Contains(s.stderr.String(), "has no /dcos/prod/mesos"), "it does not"
 	})
 	register(t, zkClient(t, servers), "/dcos/prod/mesos", ms.all[0], open)
-	eventually(t, promptly, "the master is followed", func() (bool, string) {
+	eventually(t, "the master is followed", func() (bool, string) {
 		status, _, err := s.get("/readyz")
 		return err == nil && status == 200, "not ready"
 	})
@@ -96,12 +92,12 @@ func TestZooKeeperSessionExpires(t *testing.T) {
 	ms.all[0].stop()
 	ms.lead(1)
 	first.Close()
-	eventually(t, patience, "ZooKeeper gives the session up", func() (bool, string) {
+	eventually(t, "ZooKeeper gives the session up", func() (bool, string) {
 		n := servers[0].sessions()
 		return n == 1, fmt.Sprintf("%d sessions, one is the second master's", n)
 	})
 	s.thaw(t)
-	eventually(t, promptly+slack, "the second master is followed", func() (bool, string) { return s.follows(t, 1) })
+	eventually(t, "the second master is followed", func() (bool, string) { return s.follows(t, 1) })
 }
 
 // TestZooKeeperGoesAndReturns: nothing is forgotten meanwhile, and what changed
@@ -115,7 +111,7 @@ func TestZooKeeperGoesAndReturns(t *testing.T) {
 
 	servers[0].kill(t)
 	for _, want := range []string{"ZooKeeper cannot be used", "no leading master was seen in ZooKeeper for 1s (zkDetectionTimeout)"} {
-		eventually(t, patience, "the log says so", func() (bool, string) {
+		eventually(t, "the log says so", func() (bool, string) {
 			if ok, instead := s.follows(t, 0); !ok {
 				t.Fatal(instead)
 			}
@@ -124,21 +120,21 @@ func TestZooKeeperGoesAndReturns(t *testing.T) {
 	}
 	// A leader that changes unseen is found by its redirect.
 	ms.lead(1)
-	eventually(t, patience, "the second master is followed", func() (bool, string) { return s.follows(t, 1) })
+	eventually(t, "the second master is followed", func() (bool, string) { return s.follows(t, 1) })
 
 	ms.lead(0)
 	servers[0].run(t)
 	servers[0].waitServing(t)
-	eventually(t, patience, "ZooKeeper is back", func() (bool, string) {
+	eventually(t, "ZooKeeper is back", func() (bool, string) {
 		return strings.Count(s.stderr.String(), "the leading master is") == 2, "it is not"
 	})
-	eventually(t, promptly+slack, "the first master is followed", func() (bool, string) { return s.follows(t, 0) })
+	eventually(t, "the first master is followed", func() (bool, string) { return s.follows(t, 0) })
 	if n := strings.Count(s.stderr.String(), "ZooKeeper cannot be used"); n != 1 {
 		t.Errorf("that ZooKeeper is away is logged %d times", n)
 	}
 	first.Close()
 	ms.lead(1)
-	eventually(t, promptly+slack, "the second master is followed", func() (bool, string) { return s.follows(t, 1) })
+	eventually(t, "the second master is followed", func() (bool, string) { return s.follows(t, 1) })
 }
 
 // TestZooKeeperWithoutQuorum: one of three servers is left, which gives no
@@ -154,11 +150,11 @@ func TestZooKeeperWithoutQuorum(t *testing.T) {
 	// other one when zkDetectionTimeout is over.
 	servers[0].kill(t)
 	servers[1].kill(t)
-	eventually(t, patience, "the log says that there is no quorum", func() (bool, string) {
+	eventually(t, "the log says that there is no quorum", func() (bool, string) {
 		return strings.Contains(s.stderr.String(), "has the ensemble a quorum?"), "it does not"
 	})
 	ms.clusters[0].start(t, 1, networkTask("late", 80, "10.9.1.1"))
-	eventually(t, patience, "the known leader is listened to", func() (bool, string) {
+	eventually(t, "the known leader is listened to", func() (bool, string) {
 		if ok, instead := s.follows(t, 0); !ok {
 			t.Fatal(instead)
 		}
@@ -167,15 +163,15 @@ func TestZooKeeperWithoutQuorum(t *testing.T) {
 	})
 
 	servers[1].run(t)
-	eventually(t, patience, "there is a quorum", func() (bool, string) {
+	eventually(t, "there is a quorum", func() (bool, string) {
 		return strings.Count(s.stderr.String(), "the leading master is") >= 2, "there is none"
 	})
 	ms.lead(1)
-	eventually(t, patience, "the first master's session ends", func() (bool, string) {
+	eventually(t, "the first master's session ends", func() (bool, string) {
 		return first.State() == zk.StateHasSession, first.State().String()
 	})
 	first.Close()
-	eventually(t, promptly+slack, "the second master is followed", func() (bool, string) { return s.follows(t, 1) })
+	eventually(t, "the second master is followed", func() (bool, string) { return s.follows(t, 1) })
 }
 
 // TestZooKeeperAuthentication: the nodes are for one user only.
@@ -206,6 +202,6 @@ func TestZooKeeperAuthentication(t *testing.T) {
 		with := behindZooKeeper(zkURL(servers, credentials, "/mesos"))
 		with["masters"] = []string{ms.all[0].addr.String()}
 		s := serve(t, ms.all[0], with, "-v=2") // by masters
-		eventually(t, patience, "the log says why", func() (bool, string) { return strings.Contains(s.stderr.String(), want), "no " + want })
+		eventually(t, "the log says why", func() (bool, string) { return strings.Contains(s.stderr.String(), want), "no " + want })
 	}
 }
