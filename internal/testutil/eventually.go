@@ -27,11 +27,11 @@ func EventuallyEqual[T comparable](t testing.TB, want T, get func() T, format st
 
 // Poll calls check again and again until it reports true, and ends the test
 // otherwise, with the text of the last call, which says what there was instead.
-// It gives up shortly before the test binary's own deadline (go test -timeout),
-// so a slow machine is never the reason for a failure.
+// It gives up after longestWait, or shortly before the test binary's own deadline
+// (go test -timeout), whichever comes first: far beyond what a slow machine takes.
 func Poll(t testing.TB, check func() (ok bool, got string), format string, args ...any) {
 	t.Helper()
-	limit := time.After(untilDeadline(t))
+	limit := time.After(min(longestWait, untilDeadline(t)))
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -42,15 +42,15 @@ func Poll(t testing.TB, check func() (ok bool, got string), format string, args 
 		select {
 		case <-tick.C:
 		case <-limit:
-			t.Fatalf("not until the test's deadline: %s; got %s", fmt.Sprintf(format, args...), got)
+			t.Fatalf("waited in vain: %s; got %s", fmt.Sprintf(format, args...), got)
 		}
 	}
 }
 
 const (
-	// withoutDeadline limits the waiting of tests that have no deadline:
-	// benchmarks, and go test -timeout 0.
-	withoutDeadline = 10 * time.Minute
+	// longestWait leaves the other tests of a package time when one waits for
+	// something that never comes.
+	longestWait = 3 * time.Minute
 
 	// reportTime is left for the failed test to report and clean up before the
 	// test binary is killed.
@@ -63,5 +63,5 @@ func untilDeadline(t testing.TB) time.Duration {
 			return max(time.Until(at)-reportTime, time.Second)
 		}
 	}
-	return withoutDeadline
+	return longestWait // a benchmark, or go test -timeout 0
 }
