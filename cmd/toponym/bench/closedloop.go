@@ -30,12 +30,13 @@ type closedLoop struct {
 	in, out *batch
 	ids     [batchSize]uint16
 
-	start time.Time
-	load  load
+	timeout time.Duration
+	start   time.Time
+	load    load
 }
 
-func newClosedLoop(addr netip.AddrPort, queries [][]byte, sockets, window int) (*closedLoop, error) {
-	g := &closedLoop{queries: queries, in: newBatch(maxAnswer), out: newBatch(maxQuery)}
+func newClosedLoop(addr netip.AddrPort, queries [][]byte, sockets, window int, timeout time.Duration) (*closedLoop, error) {
+	g := &closedLoop{timeout: timeout, queries: queries, in: newBatch(maxAnswer), out: newBatch(maxQuery)}
 	for range sockets {
 		fd, err := dialUDP(addr)
 		if err != nil {
@@ -66,19 +67,19 @@ func (g *closedLoop) run(d time.Duration) load {
 			poll(g.fds, napping)
 		}
 		now = time.Since(g.start)
-		if now-checked > lostAfter/10 {
-			g.expire(now - lostAfter)
+		if now-checked > g.timeout/10 {
+			g.expire(now - g.timeout)
 			checked = now
 		}
 	}
 	inTime, elapsed := g.load.Answered, now
-	for end := now + lostAfter; now < end && g.inFlight(); now = time.Since(g.start) {
+	for end := now + g.timeout; now < end && g.inFlight(); now = time.Since(g.start) {
 		poll(g.fds, napping)
 		for i, f := range g.flights {
 			g.receive(int(g.fds[i].fd), f, now)
 		}
 	}
-	g.expire(now + lostAfter)
+	g.expire(now + g.timeout)
 	g.load.finish(inTime, elapsed)
 	return g.load
 }

@@ -75,7 +75,7 @@ func parseDnsperf(text string) (l load, err error) {
 		l.Latency.Mean, l.Latency.Max = number(m[1])*1e6, number(m[2])*1e6
 	}
 	if m := dnsperfSizes.FindStringSubmatch(text); m != nil {
-		l.Octets = number(m[1])
+		l.Bytes = number(m[1])
 	}
 	return l, err
 }

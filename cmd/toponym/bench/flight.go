@@ -7,9 +7,6 @@ import "time"
 const (
 	maxSockets = 64
 	maxWindow  = 64
-
-	// lostAfter is when a query without an answer is given up.
-	lostAfter = 500 * time.Millisecond
 )
 
 // flight knows the queries that are on their way on one socket. An id is the

@@ -24,7 +24,7 @@ const (
 	modePaced = "paced"
 )
 
-// order is what a generator is told to do.
+// order tells a generator what to do.
 type order struct {
 	mode            string
 	server          netip.AddrPort
@@ -33,8 +33,12 @@ type order struct {
 	duration        time.Duration
 	sockets, window int
 	rate            int
-	recurse         bool // RD
+	recurse         bool          // RD
+	timeout         time.Duration // after which a query counts as lost; 0: defaultTimeout
 }
+
+// defaultTimeout is long beside any latency on loopback, and short beside a run.
+const defaultTimeout = 2 * time.Second
 
 func (o order) args() []string {
 	return []string{childGenerate, "-mode", o.mode, "-server", o.server.String(), "-queries", o.queries,
@@ -82,21 +86,24 @@ func generate(args []string, w io.Writer) error {
 }
 
 func (o order) run(queries [][]byte) (load, error) {
+	if o.timeout == 0 {
+		o.timeout = defaultTimeout
+	}
 	switch o.mode {
 	case modeUDP:
-		g, err := newClosedLoop(o.server, queries, o.sockets, o.window)
+		g, err := newClosedLoop(o.server, queries, o.sockets, o.window, o.timeout)
 		if err != nil {
 			return load{}, err
 		}
 		return g.run(o.duration), nil
 	case modeTCP:
-		g, err := newStream(o.server, queries, o.sockets, o.window)
+		g, err := newStream(o.server, queries, o.sockets, o.window, o.timeout)
 		if err != nil {
 			return load{}, err
 		}
 		return g.run(o.duration)
 	case modePaced:
-		g, err := newPaced(o.server, queries, o.sockets)
+		g, err := newPaced(o.server, queries, o.sockets, o.timeout)
 		if err != nil {
 			return load{}, err
 		}

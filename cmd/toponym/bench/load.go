@@ -14,20 +14,20 @@ type load struct {
 	NoError        uint64
 	NXDomain       uint64
 	OtherCodes     uint64
-	Octets         float64 // of an answer, on average
+	Bytes          float64 // of an answer, on average
 	Seconds        float64
 	Rate           float64 // answers per second
 	Latency        latency // closed loop: mostly waiting behind one's own queries
 	Lag            float64 `json:",omitempty"` // µs that the paced generator was late at worst
 
-	bytes uint64
+	total uint64 // bytes of all answers
 	times histogram
 }
 
-// answer counts one answer of at least 12 octets.
+// answer counts one answer of at least 12 bytes.
 func (l *load) answer(msg []byte, took time.Duration) {
 	l.Answered++
-	l.bytes += uint64(len(msg))
+	l.total += uint64(len(msg))
 	if msg[2]&0x02 != 0 {
 		l.Truncated++
 	}
@@ -50,7 +50,7 @@ func (l *load) finish(inTime uint64, elapsed time.Duration) {
 		l.Rate = float64(inTime) / l.Seconds
 	}
 	if l.Answered > 0 {
-		l.Octets = float64(l.bytes) / float64(l.Answered)
+		l.Bytes = float64(l.total) / float64(l.Answered)
 	}
 	l.Latency = l.times.latency()
 }

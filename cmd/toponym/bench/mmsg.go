@@ -27,7 +27,7 @@ type batch struct {
 	buffers [batchSize][]byte
 }
 
-// newBatch makes room for messages of up to size octets each.
+// newBatch makes room for messages of up to size bytes each.
 func newBatch(size int) *batch {
 	b := &batch{}
 	for i := range b.headers {

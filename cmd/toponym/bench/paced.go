@@ -9,14 +9,11 @@ import (
 	"unsafe"
 )
 
-// patience is how long the paced generator waits for an answer.
-const patience = 2 * time.Second
-
-// paced asks at a constant rate whatever the server does, and measures how
-// long each answer takes: from just before its query is sent to when the
-// kernel has the answer, so that what the generator itself waits for a core is
-// not in it.
+// paced sends queries at a constant rate, whatever the server does. It measures
+// the time from just before a query is sent until the kernel has the response, so
+// that the generator's own wait for a core does not count.
 type paced struct {
+	timeout time.Duration
 	queries [][]byte
 	fds     []pollFD
 	in      *batch
@@ -28,8 +25,8 @@ type paced struct {
 // controlSize has room for one timestamp (cmsg(3)).
 const controlSize = 64
 
-func newPaced(addr netip.AddrPort, queries [][]byte, sockets int) (*paced, error) {
-	g := &paced{queries: queries, in: newBatch(maxAnswer)}
+func newPaced(addr netip.AddrPort, queries [][]byte, sockets int, timeout time.Duration) (*paced, error) {
+	g := &paced{timeout: timeout, queries: queries, in: newBatch(maxAnswer)}
 	for range sockets {
 		fd, err := dialUDP(addr)
 		if err != nil {
@@ -43,9 +40,9 @@ func newPaced(addr netip.AddrPort, queries [][]byte, sockets int) (*paced, error
 	return g, nil
 }
 
-// run sends rate queries per second for as long as d, and waits for the last
-// answers. An id comes back after 65536 queries; rates are low enough for that
-// to be long after patience has ended.
+// run sends rate queries per second for the duration d, and waits for the last
+// responses. An id is used again after 65536 queries; at the rates that are
+// allowed that is after the timeout.
 func (g *paced) run(d time.Duration, rate int) load {
 	total := int(d.Seconds() * float64(rate))
 	start := time.Now()
@@ -63,8 +60,8 @@ func (g *paced) run(d time.Duration, rate int) load {
 		g.send(i)
 	}
 	end := time.Now()
-	for g.load.Answered < g.load.Sent && time.Since(end) < patience {
-		g.receive(patience / 20)
+	for g.load.Answered < g.load.Sent && time.Since(end) < g.timeout {
+		g.receive(g.timeout / 20)
 	}
 	g.load.Lost = g.load.Sent - g.load.Answered
 	g.load.finish(g.load.Answered, end.Sub(start))

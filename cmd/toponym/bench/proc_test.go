@@ -58,16 +58,14 @@ func TestTree(t *testing.T) {
 	}
 }
 
-// TestHere reads what this machine says about this process.
-func TestHere(t *testing.T) {
-	for start := time.Now(); time.Since(start) < 5*tick; {
-	}
+// The CPU time and memory of this process are read from /proc.
+func TestOwnProcess(t *testing.T) {
 	m, err := now()
+	for err == nil && m.procs.cpu(os.Getpid()) < tick {
+		m, err = now() // uses CPU time
+	}
 	if err != nil {
 		t.Fatal(err)
-	}
-	if m.procs.cpu(os.Getpid()) < tick {
-		t.Error("no CPU was used")
 	}
 	mem, err := m.procs.memory(os.Getpid())
 	if err != nil || mem.PSS < 1<<20 || mem.RSS < mem.PSS {

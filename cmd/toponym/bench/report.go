@@ -134,11 +134,11 @@ func (r *report) printRuns(w io.Writer) {
 				orDash(of(func(x run) float64 { return x.Load.Latency.P50 }), 0),
 				orDash(of(func(x run) float64 { return x.Load.Latency.P99 }), 0),
 				orDash(of(func(x run) float64 { return x.Load.Latency.P999 }), 0),
-				number(of(func(x run) float64 { return x.Load.Octets }), 0),
+				number(of(func(x run) float64 { return x.Load.Bytes }), 0),
 				tc, number(float64(lost), 0), number(float64(odd), 0)})
 		}
 	})
-	table(w, 3, []string{"case", "generator", "server", "queries/s", "CPU µs/query", "core %", "p50 µs", "p99 µs", "p99.9 µs", "octets", "TC %", "lost", "errors"}, rows)
+	table(w, 3, []string{"case", "generator", "server", "queries/s", "CPU µs/query", "core %", "p50 µs", "p99 µs", "p99.9 µs", "bytes", "TC %", "lost", "errors"}, rows)
 	fmt.Fprint(w, "CPU is user and system time over all threads and children. Latencies are those of a closed loop: mostly a query's wait behind its own kind. `core %` says how much of its core the server used: where it is far below 100, the generator was the limit (or somebody else, *), and only CPU tells. Lost and errors (codes other than NOERROR and NXDOMAIN) are sums.\n\n")
 }
 

@@ -37,7 +37,7 @@ func TestParseDnsperf(t *testing.T) {
 		t.Fatal(err)
 	}
 	if l.Sent != 10915 || l.Answered != 10403 || l.Lost != 512 || l.Reopened != 185 || l.NoError != 9902 ||
-		l.NXDomain != 496 || l.OtherCodes != 5 || l.Octets != 535 || l.Rate != 3465.684295 || l.Seconds != 3.001716 {
+		l.NXDomain != 496 || l.OtherCodes != 5 || l.Bytes != 535 || l.Rate != 3465.684295 || l.Seconds != 3.001716 {
 		t.Errorf("%+v", l)
 	}
 	if math.Round(l.Latency.Mean) != 2190 || math.Round(l.Latency.Max) != 43942 {

@@ -29,8 +29,9 @@ type stream struct {
 	fds   []pollFD
 	conns []*conn
 
-	start time.Time
-	load  load
+	timeout time.Duration
+	start   time.Time
+	load    load
 }
 
 // conn is one connection: what was read up to the last whole answer, and what
@@ -45,8 +46,8 @@ type conn struct {
 // readSize has room for the largest answer and many small ones.
 const readSize = 128 << 10
 
-func newStream(addr netip.AddrPort, queries [][]byte, sockets, window int) (*stream, error) {
-	g := &stream{addr: addr, queries: queries, window: window}
+func newStream(addr netip.AddrPort, queries [][]byte, sockets, window int, timeout time.Duration) (*stream, error) {
+	g := &stream{addr: addr, queries: queries, window: window, timeout: timeout}
 	for range sockets {
 		fd, err := dialTCP(addr)
 		if err != nil {
@@ -100,9 +101,9 @@ func (g *stream) run(d time.Duration) (load, error) {
 			g.wait()
 		}
 		now = time.Since(g.start)
-		if now-checked > lostAfter/10 {
+		if now-checked > g.timeout/10 {
 			for _, c := range g.conns {
-				g.load.Lost += c.flight.expire(now - patience)
+				g.load.Lost += c.flight.expire(now - g.timeout)
 			}
 			checked = now
 		}
