@@ -19,6 +19,7 @@ const (
 // flatRun is one measurement of latency at a constant rate.
 type flatRun struct {
 	Round, Cores int
+	Server       string
 	State        string
 	Load         load
 	Reads        int     // states that were read meanwhile
@@ -38,14 +39,16 @@ func (l *lab) flat() (all []flatRun, err error) {
 	for round := 1; round <= l.o.Rounds; round++ {
 		for cores := 1; cores <= 2; cores++ {
 			for _, state := range []string{stateIdle, stateReading} {
-				r, err := l.flatOnce(l.serverCores(cores), state)
-				if err != nil {
-					return all, err
+				for _, b := range l.builds() {
+					r, err := l.flatOnce(b, l.serverCores(cores), state)
+					if err != nil {
+						return all, err
+					}
+					r.Round, r.Server = round, b.name
+					all = append(all, r)
+					l.logf("round %d of %d, %d cores, %s, %s: p99 %.0f µs, p99.9 %.0f µs, %d lost, %d reads",
+						round, l.o.Rounds, cores, state, b.name, r.Load.Latency.P99, r.Load.Latency.P999, r.Load.Lost, r.Reads)
 				}
-				r.Round = round
-				all = append(all, r)
-				l.logf("round %d of %d, %d cores, %s: p99 %.0f µs, p99.9 %.0f µs, %d lost, %d reads",
-					round, l.o.Rounds, cores, state, r.Load.Latency.P99, r.Load.Latency.P999, r.Load.Lost, r.Reads)
 			}
 		}
 	}
@@ -75,7 +78,7 @@ func (l *lab) masterCore(server []int) int {
 
 // flatOnce starts a cluster and a server of its own, so that each run begins
 // with the same memory.
-func (l *lab) flatOnce(cores []int, state string) (r flatRun, err error) {
+func (l *lab) flatOnce(b build, cores []int, state string) (r flatRun, err error) {
 	r = flatRun{Cores: len(cores), State: state}
 	masterCore := l.masterCore(cores)
 	c, err := l.startCluster("master", l.o.FlatTasks, []int{masterCore})
@@ -87,7 +90,7 @@ func (l *lab) flatOnce(cores []int, state string) (r flatRun, err error) {
 	if state == stateReading {
 		refresh = time.Second
 	}
-	s, err := l.startToponym(toponymName, cores, c.addr, refresh)
+	s, err := l.startToponym(b, cores, c.addr, refresh, nil)
 	if err != nil {
 		return r, err
 	}

@@ -13,10 +13,10 @@ func (r *report) printFlat(w io.Writer) {
 	fmt.Fprintf(w, "Latency at %s queries per second, which come whatever the server does, of the mix; a cluster of %s tasks whose state is read once (idle) or over and over, a second after each reading (reading). Medians of %d rounds of %v s; the maximum is of all rounds, lost and reads are sums. On %d cores in all.\n\n",
 		number(float64(o.Rate), 0), number(float64(o.FlatTasks), 0), o.Rounds, o.FlatSeconds, r.Machine.Cores)
 	var rows [][]string
-	for cores := 1; cores <= 2; cores++ {
-		idle := r.flatRuns(cores, stateIdle)
+	for _, group := range groups(r.Flat, func(x flatRun) flatGroup { return flatGroup{x.Cores, x.Server} }) {
+		idle := r.flatRuns(group, stateIdle)
 		for _, state := range []string{stateIdle, stateReading} {
-			runs := r.flatRuns(cores, state)
+			runs := r.flatRuns(group, state)
 			if len(runs) == 0 {
 				continue
 			}
@@ -36,7 +36,7 @@ func (r *report) printFlat(w io.Writer) {
 			if state == stateReading {
 				times = number(timesIdle(idle, runs), 2)
 			}
-			rows = append(rows, []string{fmt.Sprint(cores), state + mark,
+			rows = append(rows, []string{group.server, fmt.Sprint(group.cores), state + mark,
 				number(of(func(x flatRun) float64 { return x.Load.Latency.P50 }), 0),
 				number(of(func(x flatRun) float64 { return x.Load.Latency.P99 }), 0),
 				number(of(func(x flatRun) float64 { return x.Load.Latency.P999 }), 0),
@@ -46,13 +46,19 @@ func (r *report) printFlat(w io.Writer) {
 				number(of(func(x flatRun) float64 { return x.Peak }), 0)})
 		}
 	}
-	table(w, 2, []string{"cores", "state", "p50 µs", "p99 µs", "p99.9 µs", "× idle", "max µs", "lost", "lag µs", "reads", "core %", "PSS MB", "peak MB"}, rows)
+	table(w, 3, []string{"server", "cores", "state", "p50 µs", "p99 µs", "p99.9 µs", "× idle", "max µs", "lost", "lag µs", "reads", "core %", "PSS MB", "peak MB"}, rows)
 	fmt.Fprintf(w, "A latency is from just before a query is sent to when the kernel has its answer. `lag` is how late the generator itself was at worst. `× idle` is the median of the rounds' ratios of p99.9. A run in which others used more than %.0f %% of the cores is marked *.\n", 100*disturbedAbove)
 }
 
-func (r *report) flatRuns(cores int, state string) (out []flatRun) {
+// flatGroup is what two rows of the table, idle and reading, have in common.
+type flatGroup struct {
+	cores  int
+	server string
+}
+
+func (r *report) flatRuns(group flatGroup, state string) (out []flatRun) {
 	for _, x := range r.Flat {
-		if x.Cores == cores && x.State == state {
+		if x.Cores == group.cores && x.Server == group.server && x.State == state {
 			out = append(out, x)
 		}
 	}

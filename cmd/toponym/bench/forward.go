@@ -55,13 +55,16 @@ func (l *lab) forward() (*zoneFacts, []run, error) {
 	if err != nil {
 		return facts, nil, err
 	}
-	top, err := l.startToponymWith(toponymName, []int{l.o.ServerCore}, c.addr, time.Hour, map[string]any{
-		"externalon": true, "resolvers": []string{up.String()}, "forwardMax": 100_000, "forwardMaxClient": 100_000, "cacheEntries": 2_000_000, "cacheBytes": 1 << 30,
-	})
-	if err != nil {
-		return facts, nil, err
+	var servers []*server
+	for _, b := range l.builds() {
+		s, err := l.startToponym(b, []int{l.o.ServerCore}, c.addr, time.Hour, map[string]any{
+			"externalon": true, "resolvers": []string{up.String()}, "forwardMax": 100_000, "forwardMaxClient": 100_000, "cacheEntries": 2_000_000, "cacheBytes": 1 << 30,
+		})
+		if err != nil {
+			return facts, nil, err
+		}
+		servers = append(servers, s)
 	}
-	servers := []*server{top}
 	for _, p := range forwarders {
 		if !slices.Contains(l.o.Peers, p.name) {
 			continue

@@ -16,6 +16,7 @@ import (
 // liveRun is one measurement of a cluster that changes all the time.
 type liveRun struct {
 	Round, Tasks int
+	Server       string
 	Late         lateness
 	Changes      float64 // per second, while CPU was measured
 	CPU          float64 // µs for each change
@@ -30,14 +31,16 @@ type liveRun struct {
 func (l *lab) live() (all []liveRun, err error) {
 	for round := 1; round <= l.o.Rounds; round++ {
 		for _, tasks := range []int{l.o.LiveTasks / 100, l.o.LiveTasks} {
-			r, err := l.liveOnce(tasks)
-			if err != nil {
-				return all, err
+			for _, b := range l.builds() {
+				r, err := l.liveOnce(b, tasks)
+				if err != nil {
+					return all, err
+				}
+				r.Round, r.Server = round, b.name
+				all = append(all, r)
+				l.logf("round %d of %d, %d tasks, %s: p99 %.0f µs, %.1f µs CPU for each of %.0f changes per second",
+					round, l.o.Rounds, tasks, b.name, r.Late.P99, r.CPU, r.Changes)
 			}
-			r.Round = round
-			all = append(all, r)
-			l.logf("round %d of %d, %d tasks: p99 %.0f µs, %.1f µs CPU for each of %.0f changes per second",
-				round, l.o.Rounds, tasks, r.Late.P99, r.CPU, r.Changes)
 		}
 	}
 	return all, nil
@@ -45,7 +48,7 @@ func (l *lab) live() (all []liveRun, err error) {
 
 // liveOnce measures cost for half of the time and lateness for the other half:
 // looking whether a change is there costs the server more than the change.
-func (l *lab) liveOnce(tasks int) (r liveRun, err error) {
+func (l *lab) liveOnce(b build, tasks int) (r liveRun, err error) {
 	r.Tasks = tasks
 	addr, err := freePort()
 	if err != nil {
@@ -67,7 +70,7 @@ func (l *lab) liveOnce(tasks int) (r liveRun, err error) {
 	if err := master.await(2*time.Minute, func() error { _, err := steps(); return err }); err != nil {
 		return r, err
 	}
-	s, err := l.startToponym("live-"+toponymName, []int{l.o.ServerCore}, addr, time.Hour)
+	s, err := l.startToponym(b, []int{l.o.ServerCore}, addr, time.Hour, nil)
 	if err != nil {
 		return r, err
 	}
@@ -136,16 +139,32 @@ func resident(m moment, p *process) (Memory, error) {
 	return mem.megabytes(), err
 }
 
+// liveGroup is what the runs of one row of the table have in common.
+type liveGroup struct {
+	tasks  int
+	server string
+}
+
+// groups returns the keys of runs in the order in which they occur first.
+func groups[R any, K comparable](runs []R, key func(R) K) (keys []K) {
+	for _, x := range runs {
+		if k := key(x); !slices.Contains(keys, k) {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
 func (r *report) printLive(w io.Writer) {
 	o := r.Options
 	fmt.Fprintf(w, "A simulated cluster in which %s tasks change per second, %v s, followed by its events; medians of %d rounds, the maximum is of all. On one core, the master on another.\n\n",
 		number(float64(o.LiveRate), 0), o.LiveSeconds, o.Rounds)
 	var rows [][]string
-	for _, tasks := range []int{o.LiveTasks / 100, o.LiveTasks} {
+	for _, group := range groups(r.Live, func(x liveRun) liveGroup { return liveGroup{x.Tasks, x.Server} }) {
 		var runs []liveRun
 		longest, mark := 0.0, ""
 		for _, x := range r.Live {
-			if x.Tasks == tasks {
+			if (liveGroup{x.Tasks, x.Server}) == group {
 				runs = append(runs, x)
 				longest = max(longest, x.Late.Max)
 				if x.Disturbed {
@@ -157,7 +176,7 @@ func (r *report) printLive(w io.Writer) {
 			continue
 		}
 		of := func(figure func(liveRun) float64) float64 { return medianOf(runs, figure) }
-		rows = append(rows, []string{number(float64(tasks), 0) + mark,
+		rows = append(rows, []string{group.server + mark, number(float64(group.tasks), 0),
 			number(of(func(x liveRun) float64 { return x.Changes }), 0),
 			number(of(func(x liveRun) float64 { return x.CPU }), 1),
 			number(of(func(x liveRun) float64 { return x.Late.P50 }), 0),
@@ -167,6 +186,6 @@ func (r *report) printLive(w io.Writer) {
 			number(of(func(x liveRun) float64 { return x.Half.PSS }), 0),
 			number(of(func(x liveRun) float64 { return x.After.PSS }), 0)})
 	}
-	table(w, 0, []string{"tasks", "changes/s", "CPU µs/change", "p50 µs", "p99 µs", "max µs", "PSS MB ready", "half-way", "end"}, rows)
+	table(w, 1, []string{"server", "tasks", "changes/s", "CPU µs/change", "p50 µs", "p99 µs", "max µs", "PSS MB ready", "half-way", "end"}, rows)
 	fmt.Fprintf(w, "Late is the time from when the master has a change to when the answer over UDP shows it, looked at every %v. CPU is user and system time of the whole process. A run in which others used more than %.0f %% of both cores is marked *.\n", between, 100*disturbedAbove)
 }

@@ -33,6 +33,7 @@ type options struct {
 	LiveSeconds      float64
 	LiveRate         int
 	Toponym          string `json:"-"`
+	Before           string `json:"-"`
 	CoreDNS          string `json:"-"`
 	Output           string `json:"-"`
 	WithoutInstaller bool   `json:"-"`
@@ -66,7 +67,8 @@ func parseOptions(args []string, stderr io.Writer) (o options, err error) {
 	fs.IntVar(&o.LiveTasks, "live-tasks", 100_000, "tasks of the large cluster of -live; the small one has a hundredth")
 	fs.Float64Var(&o.LiveSeconds, "live-seconds", 60, "how long one run of -live takes")
 	fs.IntVar(&o.LiveRate, "live-rate", 1000, "changes of tasks per second of -live")
-	fs.StringVar(&o.Toponym, "toponym", "", "a program to measure instead of building one")
+	fs.StringVar(&o.Toponym, "toponym", "", "a Toponym to measure instead of building one")
+	fs.StringVar(&o.Before, "before", "", "an older Toponym to measure beside it, such as that of the commit before")
 	fs.StringVar(&o.CoreDNS, "coredns", "coredns", "the program CoreDNS for -forward, which Debian has no package of")
 	fs.StringVar(&o.Output, "o", "", "file for all rounds as JSON")
 	fs.BoolVar(&o.WithoutInstaller, "no-install", false, "do not install missing packages")

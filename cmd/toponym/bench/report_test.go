@@ -106,13 +106,13 @@ func TestPrintFlat(t *testing.T) {
 	r := report{Options: options{Flat: true, Rounds: 2}}
 	for i, p999 := range []float64{100, 150, 200, 400} {
 		state := []string{stateIdle, stateReading}[i%2]
-		r.Flat = append(r.Flat, flatRun{Round: i/2 + 1, Cores: 1, State: state, Reads: i, Load: load{Lost: uint64(i), Latency: latency{P999: p999, Max: 10 * p999}}})
+		r.Flat = append(r.Flat, flatRun{Round: i/2 + 1, Cores: 1, Server: toponymName, State: state, Reads: i, Load: load{Lost: uint64(i), Latency: latency{P999: p999, Max: 10 * p999}}})
 	}
 	var b strings.Builder
 	r.print(&b)
 	for _, want := range []string{
-		"| 1     | idle    |      0 |      0 |      150 |        |  2,000 |    2 |",
-		"| 1     | reading |      0 |      0 |      275 |   1.75 |  4,000 |    4 |",
+		"| toponym | 1     | idle    |      0 |      0 |      150 |        |  2,000 |    2 |",
+		"| toponym | 1     | reading |      0 |      0 |      275 |   1.75 |  4,000 |    4 |",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())

@@ -58,11 +58,6 @@ func (l *lab) startAll(facts *zoneFacts) ([]*server, *zoneData, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	// The state is read once: what reading it costs is another question.
-	top, err := l.startToponym(toponymName, []int{l.o.ServerCore}, c.addr, time.Hour)
-	if err != nil {
-		return nil, nil, err
-	}
 	fresh := func(s *server) error {
 		m, err := now()
 		if err != nil {
@@ -72,10 +67,19 @@ func (l *lab) startAll(facts *zoneFacts) ([]*server, *zoneData, error) {
 		facts.Servers = append(facts.Servers, serverFacts{s.name, f.megabytes()})
 		return err
 	}
-	if err := fresh(top); err != nil {
-		return nil, nil, err
+	var servers []*server
+	for _, b := range l.builds() {
+		// The state is read once: what reading it costs is another question.
+		s, err := l.startToponym(b, []int{l.o.ServerCore}, c.addr, time.Hour, nil)
+		if err != nil {
+			return nil, nil, err
+		}
+		if err := fresh(s); err != nil {
+			return nil, nil, err
+		}
+		servers = append(servers, s)
 	}
-	z, err := top.readZone()
+	z, err := servers[0].readZone()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -87,7 +91,6 @@ func (l *lab) startAll(facts *zoneFacts) ([]*server, *zoneData, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	servers := []*server{top}
 	for _, p := range peers {
 		if !slices.Contains(l.o.Peers, p.name) {
 			continue

@@ -23,18 +23,28 @@ type server struct {
 	cases []string       // that it is measured in; nil: all
 }
 
-// toponymName is also the server's name in tables.
-const toponymName = "toponym"
+// Names of servers in tables.
+const (
+	toponymName = "toponym"
+	beforeName  = "before" // the Toponym of -before
+)
 
-// startToponym starts the program before a master and waits until it has read
-// the state.
-func (l *lab) startToponym(name string, cores []int, master netip.AddrPort, refresh time.Duration) (*server, error) {
-	return l.startToponymWith(name, cores, master, refresh, nil)
+// build is a Toponym that is measured.
+type build struct{ name, program string }
+
+// builds returns the Toponym that is measured and, with -before, an older one.
+func (l *lab) builds() []build {
+	all := []build{{toponymName, l.toponym}}
+	if l.o.Before != "" {
+		all = append(all, build{beforeName, l.o.Before})
+	}
+	return all
 }
 
-// startToponymWith has more settings, or others.
-func (l *lab) startToponymWith(name string, cores []int, master netip.AddrPort, refresh time.Duration, more map[string]any) (*server, error) {
-	s := &server{name: name}
+// startToponym starts a Toponym that reads a master, and waits until it has read
+// the state. The settings more are added to the usual ones, or replace them.
+func (l *lab) startToponym(b build, cores []int, master netip.AddrPort, refresh time.Duration, more map[string]any) (*server, error) {
+	s := &server{name: b.name}
 	var err error
 	if s.addr, err = freePort(); err != nil {
 		return nil, err
@@ -60,11 +70,11 @@ func (l *lab) startToponymWith(name string, cores []int, master netip.AddrPort, 
 	if err != nil {
 		return nil, err
 	}
-	file := l.path(name + ".json")
+	file := l.path(b.name + ".json")
 	if err := os.WriteFile(file, settings, 0o644); err != nil {
 		return nil, err
 	}
-	if s.proc, err = l.start(name, cores, l.toponym, "-config", file); err != nil {
+	if s.proc, err = l.start(b.name, cores, b.program, "-config", file); err != nil {
 		return nil, err
 	}
 	err = s.proc.await(5*time.Minute, func() error {
