@@ -3,6 +3,8 @@ GO       ?= go
 FUZZTIME ?= 1m
 # The race detector needs a C compiler. Without one the tests run all the same.
 RACE     := $(shell command -v $(or $(CC),cc) >/dev/null 2>&1 && echo -race)
+# make bench BEFORE=PATH measures an older build beside the current one.
+BEFORE_FLAG = $(if $(BEFORE),-before $(BEFORE))
 PACKAGES := cmd/toponym/e2e/packages.txt
 
 .PHONY: help run test e2e e2e-deps bench bench-flat bench-forward bench-live lint fuzz build
@@ -38,16 +40,16 @@ e2e-deps:
 
 bench: ## measure reading a state, and serving beside NSD and Knot (20 minutes, two quiet cores)
 	$(GO) test -run '^$$' -bench . -benchmem -count 5 -timeout 30m ./internal/jsonscan/ ./state/master/ ./zone/ ./resolver/ ./internal/server/
-	$(GO) run -tags bench ./cmd/toponym/bench -o serving.bench.json
+	$(GO) run -tags bench ./cmd/toponym/bench $(BEFORE_FLAG) -o serving.bench.json
 
 bench-flat: ## measure latency while a state of 100,000 tasks is read over and over
-	$(GO) run -tags bench ./cmd/toponym/bench -flat -o flat.bench.json
+	$(GO) run -tags bench ./cmd/toponym/bench $(BEFORE_FLAG) -flat -o flat.bench.json
 
 bench-forward: ## measure forwarding beside Unbound, dnsmasq, dnsdist and CoreDNS (COREDNS=path)
-	$(GO) run -tags bench ./cmd/toponym/bench -forward -coredns $(or $(COREDNS),coredns) -o forward.bench.json
+	$(GO) run -tags bench ./cmd/toponym/bench $(BEFORE_FLAG) -forward -coredns $(or $(COREDNS),coredns) -o forward.bench.json
 
 bench-live: ## measure changes that events tell of, at 1,000 and at 100,000 tasks
-	$(GO) run -tags bench ./cmd/toponym/bench -live -o live.bench.json
+	$(GO) run -tags bench ./cmd/toponym/bench $(BEFORE_FLAG) -live -o live.bench.json
 
 lint: ## gofmt, go vet, staticcheck
 	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "not formatted:"; echo "$$out"; exit 1; fi
