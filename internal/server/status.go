@@ -29,7 +29,10 @@ func (s *Server) status() api.Status {
 	}
 	if s.zooKeeper != nil {
 		zk := s.zooKeeper.Status()
-		st.ZooKeeper = &api.ZooKeeperStatus{State: zk.State, Since: zk.Since, LastError: zk.LastError, LastErrorAt: zk.LastErrorAt}
+		st.ZooKeeper = &api.ZooKeeperStatus{State: zk.State, Since: zk.Since}
+		if e := zk.LastError; e != nil {
+			st.ZooKeeper.LastError, st.ZooKeeper.LastErrorAt = e.Text, e.Time
+		}
 	}
 	if s.snapshotter != nil {
 		if info := s.snapshotter.info.Load(); info != nil {

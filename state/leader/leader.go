@@ -1,10 +1,10 @@
-// Package leader says which Mesos master to ask.
+// Package leader finds the Mesos masters, and which of them is likely to lead.
 //
-// It stands before package state/master, which asks. A static list is tried
-// from the master that led last; ZooKeeper is watched where the masters elect
-// their leader; where a master redirects, the address it names is taken. What
-// is found here is a hint and no more: only the answer of a master itself says
-// that it leads. So what was found once stays, whatever becomes of ZooKeeper.
+// Package state/master asks the candidates that it names. They come from the
+// setting masters, or from ZooKeeper, where the masters elect their leader.
+// A candidate is a hint: only the answer of a master proves that it leads. So
+// masters that were found once stay candidates when ZooKeeper becomes
+// unavailable.
 package leader
 
 import (
@@ -16,13 +16,13 @@ import (
 	"strings"
 )
 
-// Address is where a master listens.
+// Address is where a master, or a server of ZooKeeper, listens.
 type Address struct {
-	Host string // an address, IPv6 without brackets, or a host name
+	Host string // an IP address, IPv6 without brackets, or a host name
 	Port uint16
 }
 
-// String is host:port, as URLs have it.
+// String returns host:port, IPv6 in brackets.
 func (a Address) String() string { return net.JoinHostPort(a.Host, strconv.Itoa(int(a.Port))) }
 
 // ParseAddress reads host:port.
@@ -41,35 +41,37 @@ func ParseAddress(s string) (Address, error) {
 	return Address{Host: host, Port: uint16(n)}, nil
 }
 
-// Detector says which masters to ask.
+// Detector names the masters to ask. The name is that of Mesos
+// (master/detector.hpp).
 type Detector interface {
-	// Candidates are the masters in the order to ask them. There may be none
-	// as long as nothing is known.
+	// Candidates returns the masters in the order in which to ask them. There
+	// may be none before anything is known.
 	Candidates() []Address
-	// Masters are all that are known, in an order that stays the same as long
-	// as they do.
+	// Masters returns all known masters, in an order that is stable as long as
+	// the masters are the same.
 	Masters() []Address
-	// Led notes that a master answered as the leader.
+	// SetLeading records that a master answered as the leader.
 	SetLeading(Address)
-	// Changed gives something when another master leads, or Masters are others,
-	// as far as can be seen from outside of the masters: then it is time to ask
-	// Candidates. It may be nil.
+	// Changed delivers an element when another master seems to lead, or Masters
+	// differ: it is time to ask Candidates. It is nil for a detector that cannot
+	// know.
 	Changed() <-chan struct{}
 }
 
-// Redirect reads the Location of a redirect that a standby gave at base. A
-// master names the leader without a scheme, "//host:port/path", and the port
-// may be missing where it is that of the scheme.
+// Redirect returns the master that the Location header of a standby's answer
+// names. base is the URL that was requested. Masters leave out the scheme,
+// "//host:port/path", and sometimes a port that is the default of the scheme.
+// Another scheme is an error, so that credentials never leave HTTPS.
 func Redirect(base *url.URL, location string) (Address, error) {
 	if strings.TrimSpace(location) == "" {
-		return Address{}, errors.New("a redirect without a Location")
+		return Address{}, errors.New("redirect without a Location header")
 	}
 	u, err := base.Parse(location)
 	if err != nil {
-		return Address{}, fmt.Errorf("a redirect to what is no URL: %w", err)
+		return Address{}, fmt.Errorf("redirect with an invalid Location: %w", err)
 	}
 	if u.Scheme != base.Scheme {
-		return Address{}, fmt.Errorf("a redirect from %s to %s is not followed", base.Scheme, u.Scheme)
+		return Address{}, fmt.Errorf("redirect from %s to %s is not allowed", base.Scheme, u.Scheme)
 	}
 	port := u.Port()
 	if port == "" {

@@ -116,10 +116,10 @@ func TestRedirect(t *testing.T) {
 		{"http://10.0.0.1:5050/master/state", "http:/master/state", Address{}, "host is empty"},
 		{"http://10.0.0.1:5050/master/state", "//10.0.0.2:0/master/state", Address{}, "port"},
 		{"http://10.0.0.1:5050/master/state", "//10.0.0.2:70000/master/state", Address{}, "port"},
-		{"http://10.0.0.1:5050/master/state", "//10.0.0.2:http/master/state", Address{}, "no URL"},
-		{"http://10.0.0.1:5050/master/state", "//[fd00::2/master/state", Address{}, "no URL"},
-		{"http://10.0.0.1:5050/master/state", "//a b/", Address{}, "no URL"},
-		{"http://10.0.0.1:5050/master/state", "//10.0.0.2:5050/\x00", Address{}, "no URL"},
+		{"http://10.0.0.1:5050/master/state", "//10.0.0.2:http/master/state", Address{}, "invalid Location"},
+		{"http://10.0.0.1:5050/master/state", "//[fd00::2/master/state", Address{}, "invalid Location"},
+		{"http://10.0.0.1:5050/master/state", "//a b/", Address{}, "invalid Location"},
+		{"http://10.0.0.1:5050/master/state", "//10.0.0.2:5050/\x00", Address{}, "invalid Location"},
 	}
 	for _, tt := range tests {
 		base, err := url.Parse(tt.base)

@@ -1,34 +1,25 @@
 package leader
 
-// Static is a fixed list of masters. It is a [Detector].
+// Static is a fixed list of masters. It is a [Detector], for use by one
+// goroutine.
 type Static struct {
 	masters []Address
-	last    Address
+	leading Address // the master that last answered as the leader
 }
 
-// NewStatic returns a list of masters that are tried in that order.
+// NewStatic returns a detector for masters that are asked in the order given.
 func NewStatic(masters []Address) *Static { return &Static{masters: masters} }
 
-// Masters is the list as it was given.
+// Masters returns the list as it was given.
 func (s *Static) Masters() []Address { return s.masters }
 
-// Candidates are the masters in the order to ask them: the one that led last
-// first.
+// Candidates returns the masters, the one that last led first.
 func (s *Static) Candidates() []Address {
-	c := make([]Address, 0, len(s.masters)+1)
-	if s.last != (Address{}) {
-		c = append(c, s.last)
-	}
-	for _, m := range s.masters {
-		if m != s.last {
-			c = append(c, m)
-		}
-	}
-	return c
+	return distinct(append([]Address{s.leading}, s.masters...))
 }
 
-// Led notes that a master answered as the leader.
-func (s *Static) SetLeading(a Address) { s.last = a }
+// SetLeading records that a master answered as the leader.
+func (s *Static) SetLeading(a Address) { s.leading = a }
 
-// Changed is never: a list does not see who leads.
+// Changed returns nil: a list cannot see who leads.
 func (s *Static) Changed() <-chan struct{} { return nil }

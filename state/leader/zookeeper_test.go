@@ -10,7 +10,7 @@ func TestLowestSequenceLeads(t *testing.T) {
 		r.wantCandidates(m3, m2, m1) // the leader, then who would be next
 		r.wantMasters(m1, m2, m3)    // by address
 		r.wantChanged(true)
-		r.wantLog("info: ZooKeeper at 10.0.1.1:2181: the leading master is 10.0.0.3:5050")
+		r.wantLog("info: ZooKeeper names the leading master master=10.0.0.3:5050 server=10.0.1.1:2181")
 	})
 }
 
@@ -25,7 +25,7 @@ func TestANewLeaderIsFollowedAtOnce(t *testing.T) {
 		r.wantCandidates(m2, m3, m1)
 		r.wantMasters(m1, m2)
 		if d := time.Since(begin); d != 0 {
-			r.t.Errorf("it took %v", d)
+			r.t.Errorf("the new leader was known after %v, want at once", d)
 		}
 		// One that comes back stands behind.
 		r.zk.put("/mesos/json.info_0000000013", masterJSON("10.0.0.3", "10.0.0.3", 5050))
@@ -36,8 +36,8 @@ func TestANewLeaderIsFollowedAtOnce(t *testing.T) {
 	})
 }
 
-// A master that is started anew has the same address and has forgotten all.
-func TestTheSameMasterAnew(t *testing.T) {
+// A restarted master has the same address, and has forgotten its agents.
+func TestARestartedMasterIsAnotherLeader(t *testing.T) {
 	e := newEnsemble(zk1)
 	e.put("/mesos/json.info_0000000001", masterJSON("10.0.0.1", "10.0.0.1", 5050))
 	bubble(t, e, ZooKeeperOptions{}, func(r *running) {
@@ -53,7 +53,7 @@ func TestTheSameMasterAnew(t *testing.T) {
 	})
 }
 
-func TestNobodyLeads(t *testing.T) {
+func TestAnEmptyElectionForgetsNobody(t *testing.T) {
 	bubble(t, elected(), ZooKeeperOptions{Masters: []Address{m1}}, func(r *running) {
 		r.wantChanged(true)
 		r.log.Reset()
@@ -63,34 +63,33 @@ func TestNobodyLeads(t *testing.T) {
 		}
 		r.wantChanged(true) // at last m3 was alone
 		r.pass(time.Minute)
-		r.wantLog("warning: ZooKeeper at 10.0.1.1:2181: no master stands for election in /mesos; the masters that are known stay")
+		r.wantLog("warning: ZooKeeper names no leading master; keeping the known masters error=no master takes part in the election in /mesos server=10.0.1.1:2181")
 		r.wantChanged(false)
 		r.wantMasters(m3)
 		r.wantCandidates(m3, m1)
 	})
 }
 
-// TestPathThatDoesNotExist is waited for, whatever is missing of it.
-func TestPathThatDoesNotExist(t *testing.T) {
+func TestAPathThatDoesNotExistIsWaitedFor(t *testing.T) {
 	bubble(t, newEnsemble(zk1), ZooKeeperOptions{Path: "/dcos/prod/mesos", Masters: []Address{m2}, Timeout: 30 * time.Second}, func(r *running) {
 		r.wantCandidates(m2)
 		r.wantMasters(m2)
-		r.wantLog("warning: ZooKeeper at 10.0.1.1:2181 has no /dcos/prod/mesos: either no master has ever registered there, or the path of zk is another one")
+		r.wantLog("waiting for it: no master has registered yet, or zk names another path path=/dcos/prod/mesos server=10.0.1.1:2181")
 		r.pass(time.Hour)
-		r.wantLog("no leading master was seen in ZooKeeper for 30s (zkDetectionTimeout): there is no /dcos/prod/mesos")
+		r.wantLog("ZooKeeper has named no leading master duration=30s error=there is no /dcos/prod/mesos setting=zkDetectionTimeout")
 		r.zk.put("/dcos/other", "")
 		r.settle()
 		begin := time.Now()
 		r.zk.put("/dcos/prod/mesos", "")
 		r.settle()
-		r.wantLog("no master stands for election in /dcos/prod/mesos")
+		r.wantLog("no master takes part in the election in /dcos/prod/mesos")
 		r.zk.put("/dcos/prod/mesos/json.info_0000000000", masterJSON("10.0.0.1", "10.0.0.1", 5050))
 		r.settle()
-		r.wantLog("the leading master is 10.0.0.1:5050")
+		r.wantLog("names the leading master master=10.0.0.1:5050")
 		r.wantCandidates(m1, m2)
 		r.wantMasters(m1)
 		if d := time.Since(begin); d != 0 {
-			r.t.Errorf("it took %v", d)
+			r.t.Errorf("the new leader was known after %v, want at once", d)
 		}
 		// It goes and comes back, as when somebody cleans up.
 		r.zk.remove("/dcos/prod/mesos/json.info_0000000000")
@@ -103,8 +102,7 @@ func TestPathThatDoesNotExist(t *testing.T) {
 	})
 }
 
-// TestNodesThatAreNone of a master do no harm.
-func TestNodesThatAreNone(t *testing.T) {
+func TestNodesThatAreNotOfMastersAreIgnored(t *testing.T) {
 	e := elected()
 	for name, data := range map[string]string{
 		"json.info_0000000001.bak": "{}", "json.info_": "{}", "json.info_-000000001x": "{}", "info": "x",
@@ -114,26 +112,26 @@ func TestNodesThatAreNone(t *testing.T) {
 	}
 	bubble(t, e, ZooKeeperOptions{}, func(r *running) {
 		r.wantCandidates(m3, m2, m1)
-		r.wantLog("the leading master is 10.0.0.3:5050")
+		r.wantLog("names the leading master master=10.0.0.3:5050")
 		r.wantChanged(true)
 
-		// What stands before the leader and cannot be read leads: who it is has
-		// to be found by asking the others.
+		// A node before the leader's that cannot be read is the leader's: the
+		// others know who it is.
 		e.put("/mesos/json.info_0000000002", "<html>")
 		r.settle()
 		r.wantChanged(false)
 		r.wantCandidates(m3, m2, m1)
-		r.wantLog("/mesos/json.info_0000000002: it is no JSON of a master",
-			"what the leader wrote into /mesos cannot be read; the masters that are known stay")
+		r.wantLog("error=not a MasterInfo in JSON node=/mesos/json.info_0000000002",
+			"keeping the known masters error=the node of the leader in /mesos cannot be read")
 		e.remove("/mesos/json.info_0000000002")
 		r.settle()
-		r.wantLog("the leading master is 10.0.0.3:5050")
+		r.wantLog("names the leading master master=10.0.0.3:5050")
 	})
 }
 
-// TestMastersOfTwoVersions stand in one election while a cluster is upgraded to
-// Mesos 0.24.
-func TestMastersOfTwoVersions(t *testing.T) {
+// While a cluster is upgraded to Mesos 0.24, masters of both kinds take part in
+// one election.
+func TestMastersOfTwoVersionsAreInOneElection(t *testing.T) {
 	e := newEnsemble(zk1)
 	e.put("/mesos/info_0000000004", message(0x0200000a, 5050, "master@10.0.0.2:5050", "10.0.0.2", nil))
 	e.put("/mesos/json.info_0000000003", masterJSON("10.0.0.3", "10.0.0.3", 5050))

@@ -57,7 +57,7 @@ func TestZooKeeperLeader(t *testing.T) {
 	ms.lead(0)
 	second.Close()
 	eventually(t, "the first master is followed again", func() (bool, string) { return s.follows(t, 0) })
-	if log := s.stderr.String(); strings.Contains(log, "ZooKeeper cannot be used") {
+	if log := s.stderr.String(); strings.Contains(log, "ZooKeeper is unavailable") {
 		t.Error("ZooKeeper was away, says the log")
 	}
 }
@@ -69,7 +69,7 @@ func TestZooKeeperPathMissing(t *testing.T) {
 	ms := newMasters(t, 1)
 	s := launch(t, ms.all[0], behindZooKeeper(zkURL(servers, "", "/dcos/prod/mesos")))
 	eventually(t, "the log says that the path is missing", func() (bool, string) {
-		return strings.Contains(s.stderr.String(), "has no /dcos/prod/mesos"), "it does not"
+		return strings.Contains(s.stderr.String(), "path of the election does not exist"), "it does not"
 	})
 	register(t, zkClient(t, servers), "/dcos/prod/mesos", ms.all[0], open)
 	eventually(t, "the master is followed", func() (bool, string) {
@@ -110,7 +110,7 @@ func TestZooKeeperGoesAndReturns(t *testing.T) {
 	s := serve(t, ms.all[0], with)
 
 	servers[0].kill(t)
-	for _, want := range []string{"ZooKeeper cannot be used", "no leading master was seen in ZooKeeper for 1s (zkDetectionTimeout)"} {
+	for _, want := range []string{"ZooKeeper is unavailable", "ZooKeeper has named no leading master"} {
 		eventually(t, "the log says so", func() (bool, string) {
 			if ok, instead := s.follows(t, 0); !ok {
 				t.Fatal(instead)
@@ -126,10 +126,10 @@ func TestZooKeeperGoesAndReturns(t *testing.T) {
 	servers[0].run(t)
 	servers[0].waitServing(t)
 	eventually(t, "ZooKeeper is back", func() (bool, string) {
-		return strings.Count(s.stderr.String(), "the leading master is") == 2, "it is not"
+		return strings.Count(s.stderr.String(), "ZooKeeper names the leading master") == 2, "it is not"
 	})
 	eventually(t, "the first master is followed", func() (bool, string) { return s.follows(t, 0) })
-	if n := strings.Count(s.stderr.String(), "ZooKeeper cannot be used"); n != 1 {
+	if n := strings.Count(s.stderr.String(), "ZooKeeper is unavailable"); n != 1 {
 		t.Errorf("that ZooKeeper is away is logged %d times", n)
 	}
 	first.Close()
@@ -151,7 +151,7 @@ func TestZooKeeperWithoutQuorum(t *testing.T) {
 	servers[0].kill(t)
 	servers[1].kill(t)
 	eventually(t, "the log says that there is no quorum", func() (bool, string) {
-		return strings.Contains(s.stderr.String(), "has the ensemble a quorum?"), "it does not"
+		return strings.Contains(s.stderr.String(), "does the ensemble have a quorum?"), "it does not"
 	})
 	ms.clusters[0].start(t, 1, networkTask("late", 80, "10.9.1.1"))
 	eventually(t, "the known leader is listened to", func() (bool, string) {
@@ -164,7 +164,7 @@ func TestZooKeeperWithoutQuorum(t *testing.T) {
 
 	servers[1].run(t)
 	eventually(t, "there is a quorum", func() (bool, string) {
-		return strings.Count(s.stderr.String(), "the leading master is") >= 2, "there is none"
+		return strings.Count(s.stderr.String(), "ZooKeeper names the leading master") >= 2, "there is none"
 	})
 	ms.lead(1)
 	eventually(t, "the first master's session ends", func() (bool, string) {
@@ -197,7 +197,7 @@ func TestZooKeeperAuthentication(t *testing.T) {
 
 	for credentials, want := range map[string]string{
 		"":                          "/mesos may not be read without authentication",
-		"mesos:" + secret[1:] + "@": "/mesos may not be read as the user of zk",
+		"mesos:" + secret[1:] + "@": "/mesos may not be read by user",
 	} {
 		with := behindZooKeeper(zkURL(servers, credentials, "/mesos"))
 		with["masters"] = []string{ms.all[0].addr.String()}

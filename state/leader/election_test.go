@@ -8,34 +8,33 @@ import (
 func TestMastersAreSortedByAddress(t *testing.T) {
 	k := newElectionState([]Address{addr("10.9.9.9:5050"), addr("10.9.9.8:5050")})
 	if got := k.Masters(); !slices.Equal(got, []Address{addr("10.9.9.9:5050"), addr("10.9.9.8:5050")}) {
-		t.Errorf("before any was seen: %v", got)
+		t.Errorf("before any was seen: got %v, want the configured masters", got)
 	}
 	var nodes []node
 	for _, a := range []string{"b.example:5050", "10.0.0.10:5050", "[fd00::1]:5050", "10.0.0.9:5051", "a.example:5050", "10.0.0.9:5050", "10.0.0.10:5050"} {
 		nodes = append(nodes, node{addr: addr(a)})
 	}
 	want := []Address{addr("10.0.0.9:5050"), addr("10.0.0.9:5051"), addr("10.0.0.10:5050"), addr("[fd00::1]:5050"), addr("a.example:5050"), addr("b.example:5050")}
-	k.elected(nodes)
+	k.update(nodes)
 	if got := k.Masters(); !slices.Equal(got, want) {
-		t.Errorf("%v, want %v", got, want)
+		t.Errorf("got %v, want %v", got, want)
 	}
 	slices.Reverse(nodes)
 	before := k.Masters()
-	k.elected(nodes)
+	k.update(nodes)
 	if !slices.Equal(k.Masters(), want) || !slices.Equal(before, want) {
-		t.Errorf("%v, want %v", k.Masters(), want)
+		t.Errorf("in another order: got %v, want %v", k.Masters(), want)
 	}
 }
 
-// TestOrderOfCandidates: of whom the leader is asked for.
-func TestOrderOfCandidates(t *testing.T) {
+func TestTheLikeliestLeaderIsTheFirstCandidate(t *testing.T) {
 	lead := node{name: "json.info_0000000001", addr: m1, byName: addr("m1.example:5050")}
 	next := node{name: "json.info_0000000002", addr: m2, byName: addr("m2.example:5050")}
 	other, set := addr("10.0.0.7:5050"), addr("10.0.0.8:5050")
 	tests := []struct {
 		what  string
 		led   Address
-		blind bool
+		stale bool
 		want  []Address
 	}{
 		{"nobody answered yet", Address{}, false, []Address{m1, lead.byName, m2, set}},
@@ -47,15 +46,15 @@ func TestOrderOfCandidates(t *testing.T) {
 	}
 	for _, tt := range tests {
 		k := newElectionState([]Address{set, m2})
-		k.elected([]node{lead, next})
+		k.update([]node{lead, next})
 		if tt.led != (Address{}) {
 			k.SetLeading(tt.led)
 		}
-		if tt.blind {
+		if tt.stale {
 			k.markStale()
 		}
 		if got := k.Candidates(); !slices.Equal(got, tt.want) {
-			t.Errorf("%s: %v, want %v", tt.what, got, tt.want)
+			t.Errorf("%s: got %v, want %v", tt.what, got, tt.want)
 		}
 	}
 }

@@ -11,26 +11,26 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Prefixes of the nodes of masters: protobuf before Mesos 0.24, JSON since.
-// Both are numbered by one counter, that of their parent.
+// Prefixes of the names of masters' nodes: Mesos 0.24 and later write JSON,
+// earlier versions protobuf. The counter of their parent numbers both.
 const (
 	jsonPrefix     = "json.info_"
 	protobufPrefix = "info_"
 )
 
-// maxNodeBytes bounds what a master says of itself. It is less than 1 KiB.
+// maxNodeBytes bounds the content of a node, which is less than 1 KiB.
 const maxNodeBytes = 64 << 10
 
-// node is a master that stands for election.
+// node is a master that takes part in the election.
 type node struct {
 	name     string
-	sequence int32   // the lowest leads
-	addr     Address // zero: it could not be read
-	byName   Address // the master's --hostname; zero when it is no other
+	sequence int32   // the master with the lowest one leads
+	addr     Address // zero: the content could not be read
+	byName   Address // addr with the master's --hostname; zero where that is the same
 }
 
-// parseNodeName reads the name of a child. Others, such as log_replicas, are
-// none of masters.
+// parseNodeName reads the name of a master's node. It rejects the other nodes
+// beside them, such as log_replicas.
 func parseNodeName(name string) (node, bool) {
 	digits, ok := strings.CutPrefix(name, jsonPrefix)
 	if !ok {
@@ -38,7 +38,7 @@ func parseNodeName(name string) (node, bool) {
 			return node{}, false
 		}
 	}
-	// ZooKeeper numbers with ten digits, and with a sign after 2^31.
+	// ZooKeeper writes ten digits, behind a minus sign after 2^31 nodes.
 	if unsigned := strings.TrimPrefix(digits, "-"); len(unsigned) != 10 || unsigned[0] == '+' {
 		return node{}, false
 	}
@@ -46,9 +46,9 @@ func parseNodeName(name string) (node, bool) {
 	return node{name: name, sequence: int32(n)}, err == nil
 }
 
-// masterInfo is what is read of Mesos' MasterInfo (mesos.proto).
+// masterInfo holds the fields of MasterInfo (mesos.proto) that are read.
 type masterInfo struct {
-	IP       uint32 `json:"ip"` // in the memory order of a little-endian machine
+	IP       uint32 `json:"ip"` // in the byte order of a little-endian machine
 	Port     uint32 `json:"port"`
 	PID      string `json:"pid"`
 	Hostname string `json:"hostname"`
@@ -59,15 +59,15 @@ type masterInfo struct {
 	} `json:"address"`
 }
 
-// decode reads what the node holds.
+// decode reads the content of the node.
 func (n *node) decode(data []byte) error {
 	if len(data) > maxNodeBytes {
-		return fmt.Errorf("%d octets are too many", len(data))
+		return fmt.Errorf("content has %d bytes, more than %d", len(data), maxNodeBytes)
 	}
 	var info masterInfo
 	if strings.HasPrefix(n.name, jsonPrefix) {
 		if err := json.Unmarshal(data, &info); err != nil {
-			return errors.New("it is no JSON of a master")
+			return errors.New("not a MasterInfo in JSON")
 		}
 	} else if err := info.protobuf(data); err != nil {
 		return err
@@ -86,17 +86,17 @@ func (n *node) decode(data []byte) error {
 	return nil
 }
 
-// address is where the master listens: the address is used as long as there is
-// one, since a host name may not resolve here.
+// address returns where the master listens. An IP address is preferred, since
+// the host name may not resolve here.
 func (m *masterInfo) address() (Address, error) {
 	port := uint16(m.Address.Port)
 	if m.Address.Port < 1 || m.Address.Port > 65535 {
 		if port = uint16(m.Port); m.Port < 1 || m.Port > 65535 {
-			return Address{}, errors.New("its port is none")
+			return Address{}, fmt.Errorf("MasterInfo with an invalid port: %d", m.Port)
 		}
 	}
 	hosts := []string{m.Address.IP}
-	// Before 0.24 there is no address.
+	// Mesos before 0.24 does not write address.
 	if _, at, ok := strings.Cut(m.PID, "@"); ok {
 		if a, err := ParseAddress(at); err == nil {
 			hosts = append(hosts, a.Host)
@@ -115,12 +115,12 @@ func (m *masterInfo) address() (Address, error) {
 			return Address{Host: h, Port: port}, nil
 		}
 	}
-	return Address{}, errors.New("it names no address")
+	return Address{}, errors.New("MasterInfo without a usable address")
 }
 
-// HostName reports whether a text may be the name of a host, so that nothing else
-// is asked of a resolver: neither pages in HTML nor addresses, which are of no use
-// where a name is wanted.
+// IsHostName reports whether s may be looked up as a host name. IP addresses are
+// not host names, nor is anything with characters that no host name has, such as
+// the HTML pages that some agents have for a name.
 func IsHostName(s string) bool {
 	if s == "" || len(s) > 253 {
 		return false
@@ -137,7 +137,7 @@ func IsHostName(s string) bool {
 	return true
 }
 
-var errProtobuf = errors.New("it is no protobuf of a master")
+var errProtobuf = errors.New("not a MasterInfo in protobuf")
 
 // protobuf reads a MasterInfo: ip 2, port 3, pid 4, hostname 5, address 7.
 func (m *masterInfo) protobuf(b []byte) error {
@@ -169,8 +169,9 @@ func (m *masterInfo) protobuf(b []byte) error {
 	})
 }
 
-// fields hands out the fields of a message: a number or a text each. Those of
-// other types are skipped.
+// fields calls field for each field of a protobuf message, with the value of a
+// varint or the bytes of a length-delimited field. Fields of other types are
+// skipped.
 func fields(b []byte, field func(protowire.Number, uint64, []byte) error) error {
 	for len(b) > 0 {
 		number, kind, n := protowire.ConsumeTag(b)

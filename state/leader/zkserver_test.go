@@ -184,7 +184,7 @@ func (e *ensemble) answer(c *fakeConn, b []byte) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch op {
-	case 11: // ping
+	case opPing:
 		c.send(packer{}.int32(-2).int64(1).int32(0))
 		return true
 	case opClose:

@@ -2,6 +2,8 @@ package leader
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -27,8 +29,8 @@ type running struct {
 	cancel context.CancelFunc
 }
 
-// bubble runs a test with a detector in front of an ensemble. All that the
-// detector began must have ended when it is over, or the bubble says so.
+// bubble runs a test with a detector in front of an ensemble, with a fake clock.
+// It fails when a goroutine of the detector is left over.
 func bubble(t *testing.T, e *ensemble, o ZooKeeperOptions, test func(*running)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -55,14 +57,13 @@ func bubble(t *testing.T, e *ensemble, o ZooKeeperOptions, test func(*running)) 
 		for s := range e.servers {
 			e.set(addr(s), func(*fakeServer) {})
 		}
-		time.Sleep(5 * time.Second) // in which the client gives up to say goodbye to servers that are away
 	})
 }
 
-// settle lets all happen that needs no time.
+// settle waits until all that needs no time has happened.
 func (r *running) settle() { synctest.Wait() }
 
-// pass lets time pass, and what it brings happen.
+// pass waits until all has happened that does within a time.
 func (r *running) pass(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
@@ -87,23 +88,27 @@ func (r *running) wantChanged(want bool) {
 	select {
 	case <-r.Changed():
 		if !want {
-			r.t.Error("another leader is told of")
+			r.t.Error("got a change, want none")
 		}
 	default:
 		if want {
-			r.t.Error("another leader is not told of")
+			r.t.Error("got no change, want one")
 		}
 	}
 }
 
-// wantLog wants the lines that an operator sees, each with its text in it, and
-// forgets them.
+// wantLog checks the lines that an operator sees, message and fields: each must
+// contain the text given for it. It clears the log.
 func (r *running) wantLog(want ...string) {
 	r.t.Helper()
 	var got []string
 	for _, e := range r.log.AllEntries() {
 		if e.Level <= logrus.InfoLevel {
-			got = append(got, e.Level.String()+": "+e.Message)
+			line := e.Level.String() + ": " + e.Message
+			for _, key := range slices.Sorted(maps.Keys(e.Data)) {
+				line += fmt.Sprintf(" %s=%v", key, e.Data[key])
+			}
+			got = append(got, line)
 		}
 	}
 	r.log.Reset()
@@ -116,8 +121,8 @@ func (r *running) wantLog(want ...string) {
 	}
 }
 
-// elected is an ensemble with three masters, of which the last in the order of
-// addresses leads.
+// elected returns an ensemble with three masters, of which the one with the
+// highest address leads.
 func elected(servers ...Address) *ensemble {
 	if servers == nil {
 		servers = []Address{zk1}

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-func TestAllServersAway(t *testing.T) {
+func TestKnownMastersStayWhileZooKeeperIsUnavailable(t *testing.T) {
 	e := elected(zk1, zk2, zk3)
 	bubble(t, e, ZooKeeperOptions{Servers: []Address{zk1, zk2, zk3}, Timeout: 30 * time.Second}, func(r *running) {
-		r.wantLog("the leading master is 10.0.0.3:5050")
+		r.wantLog("names the leading master master=10.0.0.3:5050")
 		r.wantChanged(true)
 		r.pass(time.Minute)
 		for _, s := range []Address{zk1, zk2, zk3} {
@@ -17,28 +17,28 @@ func TestAllServersAway(t *testing.T) {
 		r.pass(5 * time.Minute)
 		const each = "dial: connection refused"
 		r.wantLog(
-			"warning: ZooKeeper cannot be used: 10.0.1.1:2181: "+each+"; 10.0.1.2:2181: "+each+"; 10.0.1.3:2181: "+each+"; the masters that are known stay",
-			"warning: no leading master was seen in ZooKeeper for 30s (zkDetectionTimeout): 10.0.1.1:2181: "+each)
+			"warning: ZooKeeper is unavailable; keeping the known masters and trying again error=10.0.1.1:2181: "+each+"; 10.0.1.2:2181: "+each+"; 10.0.1.3:2181: "+each,
+			"warning: ZooKeeper has named no leading master duration=30s error=10.0.1.1:2181: "+each)
 		r.wantCandidates(m3, m2, m1)
 		r.wantMasters(m1, m2, m3)
 		r.wantChanged(false)
-		// Who answered last is likelier to lead than who was elected last.
+		// The master that answered last is likelier to lead than the one elected last.
 		r.SetLeading(m2)
 		r.wantCandidates(m2, m3, m1)
 		if n := e.count(zk1); n > 150 {
-			t.Errorf("asked %d times in five minutes", n)
+			t.Errorf("a server was dialed %d times in five minutes, want at most 150", n)
 		}
 
 		e.remove("/mesos/json.info_0000000007")
 		e.set(zk2, func(s *fakeServer) { s.away = false })
 		r.pass(maxBackoff)
-		r.wantLog("info: ZooKeeper at 10.0.1.2:2181: the leading master is 10.0.0.2:5050")
+		r.wantLog("names the leading master master=10.0.0.2:5050 server=10.0.1.2:2181")
 		r.wantChanged(true)
 		r.wantCandidates(m2, m1)
 	})
 }
 
-func TestAwayFromTheBeginning(t *testing.T) {
+func TestConfiguredMastersAreAskedWhenZooKeeperNeverAnswers(t *testing.T) {
 	e := newEnsemble()
 	o := ZooKeeperOptions{Masters: []Address{m1}, Timeout: 0}
 	bubble(t, e, o, func(r *running) {
@@ -46,16 +46,15 @@ func TestAwayFromTheBeginning(t *testing.T) {
 		select {
 		case <-r.Synced():
 		default:
-			t.Error("nobody would be asked")
+			t.Error("Synced is not closed, so that nobody would be asked")
 		}
 		r.pass(time.Hour)
-		r.wantLog("ZooKeeper cannot be used: 10.0.1.1:2181: dial: connection refused") // and no timeout
+		r.wantLog("ZooKeeper is unavailable; keeping the known masters and trying again error=10.0.1.1:2181: dial: connection refused") // and no timeout
 	})
 }
 
-// TestOneOfThree: what is left of an ensemble without a quorum gives no
-// sessions.
-func TestOneOfThree(t *testing.T) {
+// What is left of an ensemble without a quorum gives no sessions.
+func TestAnEnsembleWithoutAQuorumIsReported(t *testing.T) {
 	e := elected(zk1, zk2, zk3)
 	bubble(t, e, ZooKeeperOptions{Servers: []Address{zk1, zk2, zk3}}, func(r *running) {
 		r.wantChanged(true)
@@ -65,19 +64,17 @@ func TestOneOfThree(t *testing.T) {
 		e.set(zk3, func(s *fakeServer) { s.away = true })
 		e.set(zk2, func(s *fakeServer) { s.noQuorum = true })
 		r.pass(time.Minute)
-		r.wantLog("10.0.1.2:2181: it closed the connection without giving a session: has the ensemble a quorum?")
+		r.wantLog("10.0.1.2:2181: it closed the connection without giving a session: does the ensemble have a quorum?")
 		r.wantCandidates(m3, m2, m1)
 		e.set(zk1, func(s *fakeServer) { s.away = false })
 		e.set(zk2, func(s *fakeServer) { s.noQuorum = false })
 		r.pass(maxBackoff)
-		r.wantLog("the leading master is 10.0.0.3:5050")
+		r.wantLog("names the leading master master=10.0.0.3:5050")
 		r.wantChanged(false)
 	})
 }
 
-// TestAnotherServerAtOnce: a server that ends is replaced by the next, and
-// nobody need know.
-func TestAnotherServerAtOnce(t *testing.T) {
+func TestAServerThatStopsIsReplacedSilently(t *testing.T) {
 	e := elected(zk1, zk2)
 	bubble(t, e, ZooKeeperOptions{Servers: []Address{zk1, zk2}}, func(r *running) {
 		r.wantChanged(true)
@@ -97,8 +94,7 @@ func TestAnotherServerAtOnce(t *testing.T) {
 	})
 }
 
-// TestFrozenServer: one that falls silent is given up.
-func TestFrozenServer(t *testing.T) {
+func TestASilentServerIsGivenUpWithinASession(t *testing.T) {
 	e := elected(zk1)
 	bubble(t, e, ZooKeeperOptions{Servers: []Address{zk1, zk2}}, func(r *running) {
 		r.wantChanged(true)
@@ -111,11 +107,11 @@ func TestFrozenServer(t *testing.T) {
 		e.remove("/mesos/json.info_0000000007")
 		r.pass(sessionTimeout)
 		r.wantChanged(true)
-		r.wantLog("ZooKeeper at 10.0.1.2:2181: the leading master is 10.0.0.2:5050")
+		r.wantLog("names the leading master master=10.0.0.2:5050 server=10.0.1.2:2181")
 	})
 }
 
-func TestFrozenFromTheBeginning(t *testing.T) {
+func TestAServerThatNeverAnswersIsReported(t *testing.T) {
 	e := elected(zk1)
 	e.freeze(zk1)
 	bubble(t, e, ZooKeeperOptions{}, func(r *running) {
@@ -124,8 +120,7 @@ func TestFrozenFromTheBeginning(t *testing.T) {
 	})
 }
 
-// TestEndOfRun is soon and leaves nothing behind, whatever it is doing.
-func TestEndOfRun(t *testing.T) {
+func TestRunEndsAtOnceWhateverItIsDoing(t *testing.T) {
 	server := func(change func(*fakeServer)) func(*ensemble) {
 		return func(e *ensemble) { change(e.servers[zk1.String()]) }
 	}
@@ -139,7 +134,7 @@ func TestEndOfRun(t *testing.T) {
 		{"waiting to try again", server(func(s *fakeServer) { s.away = true }), 0},
 		{"waiting for a session", server(func(s *fakeServer) { s.frozen = true }), 0},
 		{"waiting for a path", func(e *ensemble) { clear(e.nodes) }, 0},
-		// It tries to take its leave, for a second.
+		// It tries to say goodbye, for a second.
 		{"waiting for an answer", server(func(s *fakeServer) { s.raw = greeting }), time.Second},
 	}
 	for _, tt := range tests {
@@ -158,9 +153,9 @@ func TestEndOfRun(t *testing.T) {
 	}
 }
 
-// TestOneServerIsLeft, and loses its sessions now and then: that is no reason
-// to say that all are away.
-func TestOneServerIsLeft(t *testing.T) {
+// One server is left, and loses its sessions now and then: that is no reason to
+// report that all are unavailable.
+func TestLostSessionsOfTheOnlyServerAreNotReported(t *testing.T) {
 	e := elected(zk1, zk2)
 	e.set(zk1, func(s *fakeServer) { s.away = true })
 	bubble(t, e, ZooKeeperOptions{Servers: []Address{zk1, zk2}}, func(r *running) {
