@@ -57,6 +57,9 @@ func New(version string, read func() Values) *Metrics {
 	return m
 }
 
+// Register adds the metrics of a package, which are collected beside those of m.
+func (m *Metrics) Register(packages ...prometheus.Collector) { m.registry.MustRegister(packages...) }
+
 // Lag counts how long events took to be in the answers.
 func (m *Metrics) Lag(lag time.Duration) { m.lag.Observe(lag.Seconds()) }
 

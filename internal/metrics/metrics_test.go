@@ -13,8 +13,7 @@ import (
 
 func values() Values {
 	return Values{
-		ZooKeeper: map[string]bool{"leader": true, "away": false},
-		Ready:     true, Source: "poll", StateAge: 1500 * time.Millisecond,
+		Ready: true, Source: "poll", StateAge: 1500 * time.Millisecond,
 		Tasks: 3, Agents: 2, Frameworks: 1,
 		Serial: 1700000000, Names: 12, Records: map[string]int{"A": 7, "SRV": 5},
 		Errors: 4, Reconnects: 5, Failovers: 6,
@@ -60,8 +59,6 @@ func TestEverythingIsShown(t *testing.T) {
 		`toponym_ready 1`,
 		`toponym_state_source{source="poll"} 1`,
 		`toponym_state_source{source="stream"} 0`,
-		`toponym_zookeeper_state{state="away"} 0`,
-		`toponym_zookeeper_state{state="leader"} 1`,
 		`toponym_state_age_seconds 1.5`,
 		`toponym_tasks 3`,
 		`toponym_agents 2`,

@@ -16,7 +16,6 @@ type reader struct {
 	errors, reconnects, failovers                 *prometheus.Desc
 	events, resyncs, kept                         *prometheus.Desc
 	snapshotAge, snapshotSize, snapshotErrors     *prometheus.Desc
-	zooKeeper                                     *prometheus.Desc
 	queries, queryTime                            *prometheus.Desc
 	forward                                       forwardDescs
 }
@@ -46,7 +45,6 @@ func newReader(read func() Values) *reader {
 	r.snapshotAge = desc("snapshot_age_seconds", "Time since what the snapshot on disk says was so. Absent without one.")
 	r.snapshotSize = desc("snapshot_size_bytes", "Size of the snapshot on disk. Absent without one.")
 	r.snapshotErrors = desc("snapshot_errors_total", "Failures to write the snapshot.")
-	r.zooKeeper = desc("zookeeper_state", "1 for what can be seen of the election in ZooKeeper. Absent where it is not used.", "state")
 	r.queries = desc("queries_total", "Queries that were answered, by zone of the name, type, rcode and protocol.",
 		"zone", "type", "rcode", "protocol")
 	r.queryTime = desc("query_duration_seconds",
@@ -74,9 +72,6 @@ func (r *reader) Collect(ch chan<- prometheus.Metric) {
 	gauge(r.ready, truth(v.Ready))
 	for _, s := range Sources {
 		gauge(r.source, truth(s == v.Source), s)
-	}
-	for s, is := range v.ZooKeeper {
-		gauge(r.zooKeeper, truth(is), s)
 	}
 	if v.StateAge >= 0 {
 		gauge(r.age, v.StateAge.Seconds())

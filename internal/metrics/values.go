@@ -25,8 +25,6 @@ type Values struct {
 
 	Snapshot *Snapshot // nil where none is kept
 
-	ZooKeeper map[string]bool // whether that is how things stand with it, for each way; nil where it is not used
-
 	Forward *Forward // nil where nothing is forwarded
 	Rates   Rates
 

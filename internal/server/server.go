@@ -90,6 +90,9 @@ func New(o Options) (*Server, error) {
 	s := &Server{o: o, log: o.Log, zooKeeper: zooKeeper, watcher: watcher, zoneFiles: files, started: time.Now()}
 	s.config.Store(c)
 	s.metrics = metrics.New(o.Version, s.values)
+	if zooKeeper != nil {
+		s.metrics.Register(zooKeeper)
+	}
 	s.pipeline = newPipeline(pipelineOptions{
 		records: recordsOpts, zone: zoneOpts, log: o.Log, now: time.Now,
 		lastHeard: s.lastHeard, observeLag: s.metrics.Lag, countOmission: s.countOmission,

@@ -8,7 +8,6 @@ import (
 	"toponym/internal/metrics"
 	"toponym/records"
 	"toponym/resolver"
-	"toponym/state/leader"
 	"toponym/state/master"
 )
 
@@ -54,12 +53,6 @@ func (s *Server) values() metrics.Values {
 		Records: map[string]int{"A": n.A, "AAAA": n.AAAA, "SRV": n.SRV, "PTR": n.PTR},
 		Events:  m.Events, Resyncs: uint64(m.Resyncs), KeptAgents: m.Retained,
 		Errors: m.Errors, Reconnects: uint64(max(m.Streams-1, 0)), Failovers: k.failovers + m.Restarts,
-	}
-	if s.zooKeeper != nil {
-		v.ZooKeeper = map[string]bool{}
-		for _, state := range leader.Statuses {
-			v.ZooKeeper[state] = state == s.zooKeeper.Status().State
-		}
 	}
 	if s.snapshotter != nil {
 		v.Snapshot = &metrics.Snapshot{Age: -1, Errors: s.snapshotter.errors.Load()}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	promtest "github.com/prometheus/client_golang/prometheus/testutil"
 )
 
 func TestStatusFollowsTheElectionAndKeepsTheLastError(t *testing.T) {
@@ -51,6 +53,23 @@ func TestStatusFollowsTheElectionAndKeepsTheLastError(t *testing.T) {
 	if s := NewZooKeeper(ZooKeeperOptions{Servers: []Address{zk1}}).Status(); s.State != StatusStarting || s.LastError != nil {
 		t.Errorf("got %+v, want state %s without an error", s, StatusStarting)
 	}
+}
+
+func TestMetricsShowTheStateOfZooKeeper(t *testing.T) {
+	bubble(t, elected(), ZooKeeperOptions{}, func(r *running) {
+		want := `
+			# HELP toponym_zookeeper_state State of the connection to ZooKeeper: 1 for the state that it is in, 0 for the others.
+			# TYPE toponym_zookeeper_state gauge
+			toponym_zookeeper_state{state="away"} 0
+			toponym_zookeeper_state{state="leader"} 1
+			toponym_zookeeper_state{state="no-leader"} 0
+			toponym_zookeeper_state{state="no-path"} 0
+			toponym_zookeeper_state{state="starting"} 0
+		`
+		if err := promtest.CollectAndCompare(r.ZooKeeper, strings.NewReader(want)); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestStatusIsShownAsOperatorsReadIt(t *testing.T) {

@@ -82,8 +82,8 @@ func TestRedirectsThatLeadNowhere(t *testing.T) {
 		{"to itself", toItself, "masters name each other as the leader"},
 		{"back and forth", at, "masters name each other as the leader"},
 		{"without end", chain, "too many redirects"},
-		{"without a Location", serve(t, redirecting("")), "a redirect without a Location"},
-		{"to another scheme", serve(t, redirecting("https://10.0.0.1:5050/master/state")), "a redirect from http to https is not followed"},
+		{"without a Location", serve(t, redirecting("")), "redirect without a Location"},
+		{"to another scheme", serve(t, redirecting("https://10.0.0.1:5050/master/state")), "redirect from http to https is not allowed"},
 		{"to no host", serve(t, redirecting("//:5050/master/state")), "the host is empty"},
 	}
 	for _, tt := range tests {
