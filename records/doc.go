@@ -1,15 +1,18 @@
-// Package records turns a cluster into records: names and their data.
+// Package records turns the state of a cluster into DNS names and records.
 //
-// It stands between package state, which it reads, and package zone, which
-// compiles its [Set] for answering. All of it is pure: the same cluster and
-// the same options give the same set, whatever came before, and nothing here
-// looks at a clock, a file or a network.
+// It stands between package state, whose Cluster it reads, and package zone,
+// which compiles its [Set] into answers. On the way of one task:
 //
-// What a task may have of a name can depend on the others that have it: an
-// unhealthy task gives way to healthy ones, an alias to a name. A [Set] keeps the
-// tasks of each name together for that.
+//   - published.go decides whether the task has names at all;
+//   - task_names.go lists its names, and groups.go decides which of them it may
+//     use: tasks that share a name depend on each other;
+//   - reachability.go finds out at which addresses and ports it can be reached;
+//   - generator.go and srv.go make its records, infrastructure.go those of
+//     frameworks, agents and masters;
+//   - refcount.go counts the owners of each record and collects the changes of
+//     one update; bulkload.go does the same for the first one, at half the cost.
 //
-// A [Set] counts the owners of each record, so that a record that several
-// tasks share goes away with the last of them. What [Set.Update] gives is
-// always what [Build] would give.
+// What always holds: everything here is pure. The same cluster and the same
+// [Options] give the same set whatever came before, so [Set.Update] always ends
+// with what [Build] would return. Nothing reads a clock, a file or the network.
 package records

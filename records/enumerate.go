@@ -9,20 +9,20 @@ import (
 	"toponym/state"
 )
 
-// Enumeration is what GET /v1/enumerate gives: the frameworks with their
-// tasks with their records, in the form that Mesos-DNS gave it.
+// Enumeration is the answer of /v1/enumerate in the format of Mesos-DNS: the
+// frameworks with their tasks and the records of these.
 type Enumeration struct {
 	Frameworks []EnumeratedFramework `json:"frameworks"`
 }
 
-// EnumeratedFramework is a framework with those of its tasks that get names.
+// EnumeratedFramework is a framework with its tasks that have names.
 type EnumeratedFramework struct {
 	Tasks []EnumeratedTask `json:"tasks"`
 	Name  string           `json:"name"`
 }
 
-// EnumeratedTask is a task with its records. A record that several tasks own
-// stands with the first of them only, as it did in Mesos-DNS.
+// EnumeratedTask is a task with its records. As in Mesos-DNS, a record that
+// several tasks own is only listed with the first of them.
 type EnumeratedTask struct {
 	Name    string             `json:"name"`
 	ID      string             `json:"id"`
@@ -36,30 +36,30 @@ type EnumeratedRecord struct {
 	Type string `json:"rtype"`
 }
 
-// Enumerate lists the records by the tasks that own them, sorted by framework
-// and task id. It may be called from any goroutine: it makes the records anew
-// from values that never change, so that it holds up an update only while it
-// copies pointers.
+// Enumerate lists the records by the tasks that own them, sorted by framework and
+// task id. It may be called from any goroutine. It blocks updates only while it
+// copies pointers: the records are made again from values that never change.
 func (s *Set) Enumerate() Enumeration {
 	frameworks, owners := s.owners()
 	e := Enumeration{Frameworks: make([]EnumeratedFramework, 0, len(frameworks))}
-	sink := &enumerating{seen: map[EnumeratedRecord]struct{}{}}
-	m := newMaker(s.maker.o, sink)
+	lister := &recordLister{seen: map[EnumeratedRecord]struct{}{}}
+	g := newGenerator(s.generator.o, lister)
 	for _, f := range frameworks {
 		tasks := owners[f.ID]
 		slices.SortFunc(tasks, func(a, b owner) int { return cmp.Compare(a.task.Key.ID, b.task.Key.ID) })
 		ef := EnumeratedFramework{Name: f.Name, Tasks: make([]EnumeratedTask, 0, len(tasks))}
 		for _, o := range tasks {
-			sink.records = nil
-			m.task(o)
-			ef.Tasks = append(ef.Tasks, EnumeratedTask{Name: o.task.Name, ID: o.task.Key.ID, Records: sink.records})
+			lister.records = nil
+			g.task(o)
+			ef.Tasks = append(ef.Tasks, EnumeratedTask{Name: o.task.Name, ID: o.task.Key.ID, Records: lister.records})
 		}
 		e.Frameworks = append(e.Frameworks, ef)
 	}
 	return e
 }
 
-// owners are the frameworks in order and the tasks that get names by framework.
+// owners returns the frameworks sorted by name, and the tasks that have names by
+// framework id.
 func (s *Set) owners() ([]*state.Framework, map[string][]owner) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,33 +77,37 @@ func (s *Set) owners() ([]*state.Framework, map[string][]owner) {
 	return frameworks, tasks
 }
 
-// enumerating is the sink that lists records.
-type enumerating struct {
+// recordLister is the writer that lists records.
+type recordLister struct {
 	seen    map[EnumeratedRecord]struct{}
 	records []EnumeratedRecord
 }
 
-func (e *enumerating) add(r EnumeratedRecord) {
-	if _, ok := e.seen[r]; ok {
+func (l *recordLister) add(r EnumeratedRecord) {
+	if _, ok := l.seen[r]; ok {
 		return
 	}
-	e.seen[r] = struct{}{}
-	e.records = append(e.records, r)
+	l.seen[r] = struct{}{}
+	l.records = append(l.records, r)
 }
 
-func (e *enumerating) addr(name []byte, a netip.Addr) {
-	kind := "A"
+func (l *recordLister) addr(name []byte, a netip.Addr, _ addrSource) {
+	l.add(EnumeratedRecord{Name: Name(name).String(), Host: a.String(), Type: addrType(a)})
+}
+
+func (l *recordLister) srv(name []byte, d SRV) {
+	l.add(EnumeratedRecord{Name: Name(name).String(), Host: d.Target.String() + ":" + strconv.Itoa(int(d.Port)), Type: "SRV"})
+}
+
+func (l *recordLister) ptr(netip.Addr, Name, addrSource) {}
+func (l *recordLister) ttl([]byte, uint32)               {}
+func (l *recordLister) target(name []byte) Name          { return Name(name) }
+func (l *recordLister) omit(Omission)                    {}
+
+// addrType returns the type of the record of an address.
+func addrType(a netip.Addr) string {
 	if a.Is6() {
-		kind = "AAAA"
+		return "AAAA"
 	}
-	e.add(EnumeratedRecord{Name: Name(name).String(), Host: a.String(), Type: kind})
+	return "A"
 }
-
-func (e *enumerating) srv(name []byte, d SRV) {
-	e.add(EnumeratedRecord{Name: Name(name).String(), Host: d.Target.String() + ":" + strconv.Itoa(int(d.Port)), Type: "SRV"})
-}
-
-func (e *enumerating) ptr(netip.Addr, Name)    {}
-func (e *enumerating) ttl([]byte, uint32)      {}
-func (e *enumerating) target(name []byte) Name { return Name(name) }
-func (e *enumerating) omit(Omission)           {}

@@ -2,32 +2,33 @@ package records
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
 	"toponym/state"
 )
 
-// Explanation says why a name gives what it gives: who owns each of its
-// records, and who is left out and why.
+// Explanation says who owns each record of a name, and what has been omitted from
+// it and why.
 type Explanation struct {
 	Name    string              `json:"name"`
-	TTL     *uint32             `json:"ttl,omitempty"` // in seconds, where labels ask for one
+	TTL     *uint32             `json:"ttl,omitempty"` // seconds, if labels request a TTL
 	Records []ExplainedRecord   `json:"records"`
 	Omitted []ExplainedOmission `json:"omitted"`
 }
 
-// ExplainedRecord is a record with its owners. Data is an address, a name, or
-// for SRV "priority weight port target".
+// ExplainedRecord is a record with its owners. Data is an address or a name; for
+// SRV it is "priority weight port target".
 type ExplainedRecord struct {
 	Type   string           `json:"type"`
 	Data   string           `json:"data"`
 	Owners []ExplainedOwner `json:"owners"`
 }
 
-// ExplainedOwner is a task, or a framework, an agent, the masters or the name
-// server. Source is the IP source that gave an address.
+// ExplainedOwner is the owner of a record. Source is the IP source of an address.
 type ExplainedOwner struct {
 	Kind          string `json:"kind"` // task, framework, agent, master or server
 	Task          string `json:"task,omitempty"`
@@ -38,93 +39,100 @@ type ExplainedOwner struct {
 	Source        string `json:"source,omitempty"`
 }
 
-// ExplainedAbsent is what a task would own, and why it does not. Type and Data
-// are empty where it is a part of its name, or a label, that was left out.
+// ExplainedOmission is one of these:
+//
+//   - a record that the owner would have, with Type and Data;
+//   - a label of the task that is ignored, with Label and Value;
+//   - a part of a name that cannot be published, with Value;
+//   - the task as a whole, if nothing is known about its records.
 type ExplainedOmission struct {
 	ExplainedOwner
 	Type   string `json:"type,omitempty"`
 	Data   string `json:"data,omitempty"`
+	Label  string `json:"label,omitempty"`
 	Value  string `json:"value,omitempty"` // as the framework wrote it
 	Reason string `json:"reason"`
 }
 
+// Reasons why a task does not have a shared name.
 const (
-	whyUnhealthy = "it is unhealthy, and others of this name are not"
-	whyAlias     = "as an alias, and the name belongs to others"
+	reasonUnhealthy = "it is unhealthy, and other tasks of this name are not"
+	reasonAlias     = "as an alias, but the name belongs to another task or framework"
+	reasonAmbiguous = "several names own the address"
 )
 
-// candidate is a task that may have to do with a name.
-type candidate struct {
-	owner
-	why    error             // it has no names at all
-	hidden map[hidden]string // why it does not have some of them
-}
-
-// Explain finds out about a name. It may be called from any goroutine: it makes
-// the records of who may own it anew, from values that never change, and holds
-// up an update only while it looks for them.
+// Explain explains a name. It may be called from any goroutine. It blocks updates
+// only while it looks for tasks that may own the name: their records are made
+// again from values that never change.
 func (s *Set) Explain(name Name) Explanation {
-	sink := &explaining{name: name, records: map[[2]string]*ExplainedRecord{}}
-	m := newMaker(s.maker.o, sink)
-	m.explain = true
-	sink.from = &m.from
-	candidates := s.candidates(newMaker(s.maker.o, quiet{}), name)
-	s.explainOthers(m, sink)
-
+	e := &explainer{name: name, records: map[[2]string]*ExplainedRecord{}}
+	g := newGenerator(s.generator.o, e)
+	g.explain = true
+	candidates := s.candidates(newGenerator(s.generator.o, discard{}), name)
+	s.explainInfrastructure(g, e)
 	for _, c := range candidates {
-		sink.who = c.describe()
-		if c.why != nil {
-			sink.absent(c.why.Error(), func() { m.task(c.owner) })
-			if c.framework.Name == "" && name.hasLabel(m, c.owner) {
-				sink.leftOut = append(sink.leftOut, ExplainedOmission{ExplainedOwner: sink.who, Reason: c.why.Error()})
+		e.begin(c.describe())
+		if c.unpublished != nil {
+			e.asOmitted(c.unpublished.Error(), func() { g.task(c.owner) })
+			if c.framework.Name == "" && g.mentions(name, c.owner) {
+				e.omitted = append(e.omitted, ExplainedOmission{ExplainedOwner: e.owner, Reason: c.unpublished.Error()})
 			}
 			continue
 		}
-		sink.omitted = nil
-		before := sink.found
-		m.task(c.owner)
-		omitted := sink.omitted
-		for bit := hideLabel; bit <= c.hide; bit <<= 1 {
-			if c.hide.has(bit) {
-				shown := c.owner
-				shown.hide = c.hide &^ bit
-				sink.absent(c.hidden[bit], func() { m.task(shown) })
-			}
+		found := e.found
+		g.task(c.owner)
+		omissions := e.omissions
+		for bit := range c.suppressed.all {
+			used := c.owner
+			used.suppressed &^= bit
+			e.asOmitted(c.reasons[bit], func() { g.task(used) })
 		}
-		if sink.found > before || name.hasLabel(m, c.owner) {
-			sink.tell(omitted)
+		if e.found > found || g.mentions(name, c.owner) {
+			e.addOmissions(omissions)
 		}
 	}
-	return sink.explanation()
+	return e.explanation()
 }
 
-// candidates are the tasks whose names may be the one that is asked for.
-func (s *Set) candidates(m *maker, name Name) []candidate {
+// candidate is a task that may own records of a name.
+type candidate struct {
+	owner
+	unpublished error               // why it has no names at all
+	reasons     map[nameBits]string // why it must not use some of them
+}
+
+func (c candidate) describe() ExplainedOwner {
+	t := c.task
+	return ExplainedOwner{Kind: "task", Task: t.Key.ID, TaskName: appName(t), Framework: t.Key.Framework, FrameworkName: c.framework.Name, Agent: t.AgentID}
+}
+
+// candidates returns the tasks whose names may include the given one, sorted.
+func (s *Set) candidates(g *generator, name Name) []candidate {
 	s.mu.Lock()
-	named := slices.Collect(maps.Values(s.tasks))
-	nameless := slices.Collect(maps.Values(s.nameless))
+	published := slices.Collect(maps.Values(s.tasks))
+	unpublished := slices.Collect(maps.Values(s.unpublished))
 	s.mu.Unlock()
 
 	var list []candidate
 	all := name.Under(ReverseIPv4) || name.Under(ReverseIPv6)
-	for _, o := range named {
-		if all || m.mayOwn(o.task, name) {
+	for _, o := range published {
+		if all || g.mayOwn(o.task, name) {
 			list = append(list, candidate{owner: o})
 		}
 	}
-	hidden := len(list)
-	for _, t := range nameless {
-		if m.mayOwn(t, name) {
+	firstUnpublished := len(list)
+	for _, t := range unpublished {
+		if g.mayOwn(t, name) {
 			list = append(list, candidate{owner: owner{task: t}})
 		}
 	}
 
 	s.mu.Lock()
 	for i := range list {
-		if c := &list[i]; i >= hidden {
-			s.makeUp(c)
-		} else if c.hide != 0 {
-			c.hidden = s.whyHidden(m, c.owner)
+		if c := &list[i]; i >= firstUnpublished {
+			s.assumePublished(c)
+		} else if c.suppressed != 0 {
+			c.reasons = s.whySuppressed(g, c.owner)
 		}
 	}
 	s.mu.Unlock()
@@ -134,46 +142,45 @@ func (s *Set) candidates(m *maker, name Name) []candidate {
 	return list
 }
 
-// makeUp gives a task that has no names what it lacks, so that it can be found
-// what it would own.
-func (s *Set) makeUp(c *candidate) {
-	c.why = s.whyNameless(c.task)
+// placeholderAddr stands for the address of an unknown agent (RFC 5737).
+var placeholderAddr = netip.AddrFrom4([4]byte{192, 0, 2, 1})
+
+// assumePublished fills in what a task without names lacks, so that the records
+// that it would have can be made.
+func (s *Set) assumePublished(c *candidate) {
+	c.unpublished = s.whyUnpublished(c.task)
 	c.framework, c.agent = s.frameworks[c.task.Key.Framework], s.agents[c.task.AgentID]
 	if c.framework == nil {
 		c.framework = &state.Framework{ID: c.task.Key.Framework}
 	}
 	if c.agent == nil || len(c.agent.Addrs) == 0 {
-		c.agent = &state.Agent{ID: c.task.AgentID, Addrs: madeUp}
+		c.agent = &state.Agent{ID: c.task.AgentID, Addrs: []netip.Addr{placeholderAddr}}
 	}
 }
 
-// mayOwn reports whether what a task is called is in a name. T-H-S holds the
-// beginning of T at least.
-func (m *maker) mayOwn(t *state.Task, name Name) bool {
-	const begin = 32
-	_, label := m.label(t)
-	if label != "" && strings.Contains(string(name), label[:min(len(label), begin)]) {
-		return true
-	}
-	if raw := rawLabels(t, label); raw != nil && strings.Contains(string(name), raw[0][:min(len(raw[0]), begin)]) {
-		return true
-	}
-	return slices.ContainsFunc(m.aliases(t, label), func(a string) bool { return strings.Contains(string(name), a) })
+// mayOwn is a cheap test that is true for all tasks that own a name: it contains
+// one of their names, of which T-H-S keeps at least the beginning.
+func (g *generator) mayOwn(t *state.Task, name Name) bool {
+	const kept = 32
+	return slices.ContainsFunc(g.taskNames(t), func(n taskName) bool {
+		label := n.host[1 : 1+int(n.host[0])]
+		return strings.Contains(string(name), string(label[:min(len(label), kept)]))
+	})
 }
 
-// hasLabel reports whether one of the labels of a name is what a task is called,
-// under the names of its framework where that is known.
-func (n Name) hasLabel(m *maker, o owner) bool {
-	if s := m.suffixes(o.framework.Name); s.err == nil {
-		under := n.Under(s.tasks) || n.Under(s.slave) || s.inside != "" && n.Under(s.inside)
-		for _, v := range s.views {
-			under = under || n.Under(v[viewAgent]) || n.Under(v[viewContainer]) || n.Under(v[viewAuto])
+// mentions reports whether a label of the name is the label of a task, among the
+// names of its framework if that is known.
+func (g *generator) mentions(n Name, o owner) bool {
+	if s := g.suffixesOf(o.framework.Name); s.err == nil {
+		under := n.Under(s.tasks) || n.Under(s.slave) || s.container != "" && n.Under(s.container)
+		for _, tree := range s.trees {
+			under = under || n.Under(tree[treeAgent]) || n.Under(tree[treeContainer]) || n.Under(tree[treeAuto])
 		}
 		if !under {
 			return false
 		}
 	}
-	_, label := m.label(o.task)
+	label := g.label(o.task)
 	for ; len(n) > 1; n = n[1+int(n[0]):] {
 		if one := strings.TrimPrefix(string(n[1:1+int(n[0])]), "_"); one != "" && one == label {
 			return true
@@ -182,51 +189,156 @@ func (n Name) hasLabel(m *maker, o owner) bool {
 	return false
 }
 
-// whyHidden says for each name that a task does not have why.
-func (s *Set) whyHidden(m *maker, o owner) map[hidden]string {
-	why := map[hidden]string{}
-	m.memberships(o, func(name []byte, as membership) {
-		why[as.bit] = whyUnhealthy
-		if g := s.groups.byName[Name(name)]; as.alias && g != nil && g.ruling&rulesAliases != 0 {
-			why[as.bit] = whyAlias
+// whySuppressed returns the reasons why a task must not use its suppressed names.
+func (s *Set) whySuppressed(g *generator, o owner) map[nameBits]string {
+	reasons := map[nameBits]string{}
+	g.eachGroup(o, func(name []byte, bit nameBits, alias bool) {
+		reasons[bit] = reasonUnhealthy
+		if one := s.groups.byName[Name(name)]; alias && one != nil && one.suppresses&suppressAliases != 0 {
+			reasons[bit] = reasonAlias
 		}
 	})
-	return why
+	return reasons
 }
 
-// explainOthers makes the records of frameworks, agents and masters.
-func (s *Set) explainOthers(m *maker, sink *explaining) {
+// explainInfrastructure makes the records of frameworks, agents, masters and this
+// server.
+func (s *Set) explainInfrastructure(g *generator, e *explainer) {
 	s.mu.Lock()
-	frameworks := make([]*state.Framework, 0, len(s.frameworks))
-	for _, f := range s.frameworks {
-		frameworks = append(frameworks, f)
-	}
-	agents := make([]*state.Agent, 0, len(s.agents))
-	for _, a := range s.agents {
-		agents = append(agents, a)
-	}
+	frameworks := slices.Collect(maps.Values(s.frameworks))
+	agents := slices.Collect(maps.Values(s.agents))
 	leader, masters := s.leader, s.masters
 	s.mu.Unlock()
 
 	slices.SortFunc(frameworks, func(a, b *state.Framework) int { return cmp.Compare(a.ID, b.ID) })
 	slices.SortFunc(agents, func(a, b *state.Agent) int { return cmp.Compare(a.ID, b.ID) })
 	for _, f := range frameworks {
-		sink.who = ExplainedOwner{Kind: "framework", Framework: f.ID, FrameworkName: f.Name}
-		m.framework(f)
+		e.begin(ExplainedOwner{Kind: "framework", Framework: f.ID, FrameworkName: f.Name})
+		g.framework(f)
 	}
 	for _, a := range agents {
-		sink.who = ExplainedOwner{Kind: "agent", Agent: a.ID}
-		m.agent(a)
+		e.begin(ExplainedOwner{Kind: "agent", Agent: a.ID})
+		g.agent(a)
 	}
-	sink.who = ExplainedOwner{Kind: "server"}
-	m.itself()
-	sink.who = ExplainedOwner{Kind: "master"}
-	m.masters(leader, masters)
-	sink.omitted = nil
+	e.begin(ExplainedOwner{Kind: "server"})
+	g.server()
+	e.begin(ExplainedOwner{Kind: "master"})
+	g.masters(leader, masters)
 }
 
-func (c candidate) describe() ExplainedOwner {
-	t := c.task
-	name := calledBy(t)
-	return ExplainedOwner{Kind: "task", Task: t.Key.ID, TaskName: name, Framework: t.Key.Framework, FrameworkName: c.framework.Name, Agent: t.AgentID}
+// explainer is the writer that collects the owners of one name's records.
+type explainer struct {
+	name    Name
+	records map[[2]string]*ExplainedRecord // by type and data
+	found   int
+	ttls    []uint32
+	omitted []ExplainedOmission
+
+	// Of the owner whose records are being made.
+	owner     ExplainedOwner
+	omissions []Omission
+	reason    string // why its records are omitted; empty if they are not
+}
+
+// begin starts with the records of another owner.
+func (e *explainer) begin(owner ExplainedOwner) { e.owner, e.omissions = owner, nil }
+
+// asOmitted calls generate and lists its records as omitted.
+func (e *explainer) asOmitted(reason string, generate func()) {
+	e.reason = reason
+	generate()
+	e.reason, e.omissions = "", nil
+}
+
+func (e *explainer) add(rtype, data, source string) {
+	owner := e.owner
+	owner.Source = source
+	key := [2]string{rtype, data}
+	r := e.records[key]
+	if e.reason != "" {
+		if r != nil && slices.Contains(r.Owners, owner) {
+			return // another name of the task has the record
+		}
+		if source == SourceHost.String() && data == placeholderAddr.String() {
+			data = ""
+		}
+		e.listOmission(ExplainedOmission{ExplainedOwner: owner, Type: rtype, Data: data, Reason: e.reason})
+		return
+	}
+	if r == nil {
+		r = &ExplainedRecord{Type: rtype, Data: data}
+		e.records[key] = r
+	}
+	if !slices.Contains(r.Owners, owner) {
+		r.Owners = append(r.Owners, owner)
+	}
+	e.found++
+}
+
+// listOmission lists an omission once.
+func (e *explainer) listOmission(o ExplainedOmission) {
+	if !slices.Contains(e.omitted, o) {
+		e.omitted = append(e.omitted, o)
+	}
+}
+
+func (e *explainer) addr(name []byte, a netip.Addr, from addrSource) {
+	if Name(name) == e.name {
+		e.add(addrType(a), a.String(), from.String())
+	}
+}
+
+func (e *explainer) srv(name []byte, d SRV) {
+	if Name(name) == e.name {
+		e.add("SRV", fmt.Sprintf("%d %d %d %s", d.Priority, d.Weight, d.Port, d.Target), "")
+	}
+}
+
+func (e *explainer) ptr(a netip.Addr, target Name, from addrSource) {
+	if ReverseName(a) == e.name {
+		e.add("PTR", target.String(), from.String())
+	}
+}
+
+func (e *explainer) ttl(name []byte, seconds uint32) {
+	if Name(name) == e.name && e.reason == "" {
+		e.ttls = append(e.ttls, Seconds(seconds))
+	}
+}
+
+func (e *explainer) target(name []byte) Name { return Name(name) }
+func (e *explainer) omit(o Omission)         { e.omissions = append(e.omissions, o) }
+
+// addOmissions lists what could not be published of a task.
+func (e *explainer) addOmissions(omissions []Omission) {
+	for _, o := range omissions {
+		e.listOmission(ExplainedOmission{ExplainedOwner: e.owner, Label: o.Label, Value: o.Value, Reason: o.Reason.Error()})
+	}
+}
+
+func (e *explainer) explanation() Explanation {
+	x := Explanation{Name: e.name.String(), Records: []ExplainedRecord{}, Omitted: e.omitted}
+	if x.Omitted == nil {
+		x.Omitted = []ExplainedOmission{}
+	}
+	for _, r := range e.records {
+		x.Records = append(x.Records, *r)
+	}
+	slices.SortFunc(x.Records, func(a, b ExplainedRecord) int {
+		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Data, b.Data))
+	})
+	if len(e.ttls) > 0 {
+		ttl := slices.Min(e.ttls)
+		x.TTL = &ttl
+	}
+	// An address that several names own has no PTR record (see Data.PTR).
+	if len(x.Records) > 1 && x.Records[0].Type == "PTR" {
+		for _, r := range x.Records {
+			for _, o := range r.Owners {
+				x.Omitted = append(x.Omitted, ExplainedOmission{ExplainedOwner: o, Type: r.Type, Data: r.Data, Reason: reasonAmbiguous})
+			}
+		}
+		x.Records = []ExplainedRecord{}
+	}
+	return x
 }

@@ -21,7 +21,7 @@ func explained(x records.Explanation) []string {
 		}
 	}
 	for _, a := range x.Omitted {
-		lines = append(lines, fmt.Sprint("no ", strings.TrimSpace(fmt.Sprint(a.Type, " ", a.Data, a.Value)), " of ", a.Task, ": ", a.Reason))
+		lines = append(lines, fmt.Sprint("no ", strings.TrimSpace(fmt.Sprint(a.Type, a.Label, " ", a.Data, a.Value)), " of ", a.Task, ": ", a.Reason))
 	}
 	slices.Sort(lines)
 	return lines
@@ -48,32 +48,32 @@ func TestExplain(t *testing.T) {
 		"web.marathon.mesos": {
 			"A 192.168.0.1 of task web.1a-S0 auto, which is netinfo here",
 			"A 10.0.0.10 of task web.6a-S0 auto, which is netinfo here",
-			"no A 192.168.0.2 of web.2: it is unhealthy, and others of this name are not",
+			"no A 192.168.0.2 of web.2: it is unhealthy, and other tasks of this name are not",
 			"no A 192.168.0.3 of web.3: its state is TASK_STAGING",
-			"no A 192.168.0.4 of web.4: its agent is not known",
-			"no A 192.168.1.1 of db.1: as an alias, and the name belongs to others",
-			"no DNS_TTL=x of web.2: is no whole number from 0 to 2147483647",
-			"no  of web.5: its framework is not known",
+			"no A 192.168.0.4 of web.4: the agent of the task is unknown",
+			"no A 192.168.1.1 of db.1: as an alias, but the name belongs to another task or framework",
+			"no DNS_TTL x of web.2: not a whole number from 0 to 2147483647",
+			"no  of web.5: the framework of the task is unknown",
 		},
 		"web.marathon.slave.mesos": {
 			"A 10.0.0.10 of task web.1a-S0 host", "A 10.0.0.10 of task web.6a-S0 host",
-			"no A 10.0.0.10 of db.1: as an alias, and the name belongs to others",
-			"no A 10.0.0.10 of web.2: it is unhealthy, and others of this name are not",
+			"no A 10.0.0.10 of db.1: as an alias, but the name belongs to another task or framework",
+			"no A 10.0.0.10 of web.2: it is unhealthy, and other tasks of this name are not",
 			"no A 10.0.0.10 of web.3: its state is TASK_STAGING",
-			"no A of web.4: its agent is not known",
-			"no DNS_TTL=x of web.2: is no whole number from 0 to 2147483647",
-			"no  of web.5: its framework is not known",
+			"no A of web.4: the agent of the task is unknown",
+			"no DNS_TTL x of web.2: not a whole number from 0 to 2147483647",
+			"no  of web.5: the framework of the task is unknown",
 		},
 		"_http._tcp.port.marathon.mesos": {"no http of port.1: no address is known on the network of this port"},
 		"_long._tcp.marathon.mesos": {
 			"SRV 0 1 80 long-" + "xfsn7" + "-s0.marathon.mesos. of task long.1a-S0",
-			"no _" + long[:63] + " of long.1: a label is empty or longer than 63 octets",
+			"no _" + long[:63] + " of long.1: a label is empty or longer than 63 bytes",
 		},
 		"slave.mesos":             {"A 10.0.0.10 of agent a-S0 host", "A 10.0.0.11 of agent a-S1 host"},
 		"leader.mesos":            {"A 10.0.0.1 of master  host"},
 		"nobody.marathon.mesos":   {},
 		"example.com":             {},
-		"web.marathon.user.mesos": {"no  of web.5: its framework is not known"},
+		"web.marathon.user.mesos": {"no  of web.5: the framework of the task is unknown"},
 	} {
 		got := explained(c.set.Explain(records.MustParseName(name)))
 		slices.Sort(want)

@@ -123,7 +123,7 @@ func TestStates(t *testing.T) {
 				got := text(set)
 				omitted := make([]string, len(changes.Omitted))
 				for i, o := range changes.Omitted {
-					omitted[i] = "# left out: " + o.String()
+					omitted[i] = "# omitted: " + o.String()
 				}
 				slices.Sort(omitted)
 				got += strings.Join(slices.Compact(omitted), "\n")

@@ -2,15 +2,18 @@ package records
 
 import (
 	"errors"
+	"net/netip"
 	"strings"
+
+	"toponym/internal/dnswire"
 )
 
-// Name is a domain name in its canonical wire form (RFC 4034, section 6.2):
-// length octets, labels in lower case, the root's zero octet at the end. Two
-// names are equal exactly when the strings are.
+// Name is a domain name in canonical wire form (RFC 4034, section 6.2): length
+// bytes, labels in lower case, the zero byte of the root at the end. Two names
+// are equal if and only if the strings are.
 type Name string
 
-// Limits of RFC 1035, section 2.3.4.
+// Limits of RFC 1035, section 2.3.4, in bytes.
 const (
 	maxLabel = 63
 	maxName  = 255
@@ -18,16 +21,23 @@ const (
 
 // Errors of the functions that make names.
 var (
-	ErrLabelLength = errors.New("a label is empty or longer than 63 octets")
-	ErrNameLength  = errors.New("the name is longer than 255 octets")
-	ErrLabelBytes  = errors.New("a label holds octets that a name cannot be typed with")
+	ErrLabelLength = errors.New("a label is empty or longer than 63 bytes")
+	ErrNameLength  = errors.New("the name is longer than 255 bytes")
+	ErrLabelBytes  = errors.New("a label contains characters that would need an escape in a zone file")
 )
 
-// Root is the name of the root.
+// Root is the name of the DNS root.
 const Root Name = "\x00"
 
-// ParseName reads a name in presentation form whose labels hold no escapes,
-// with or without the dot at the end, in upper or lower case.
+// The origins of reverse names.
+const (
+	ReverseIPv4 Name = dnswire.ReverseIPv4
+	ReverseIPv6 Name = dnswire.ReverseIPv6
+)
+
+// ParseName reads a name in presentation form (RFC 1035, section 5.1), in upper
+// or lower case, with or without the dot at the end. Its labels must not contain
+// escapes, nor characters that would need one.
 func ParseName(s string) (Name, error) {
 	s = strings.TrimSuffix(s, ".")
 	if s == "" {
@@ -40,10 +50,10 @@ func ParseName(s string) (Name, error) {
 		}
 		b = append(b, byte(len(label)))
 		for i := range len(label) {
-			if !typeable(label[i]) {
+			if !needsNoEscape(label[i]) {
 				return "", ErrLabelBytes
 			}
-			b = append(b, lower(label[i]))
+			b = append(b, dnswire.LowerByte(label[i]))
 		}
 	}
 	b = append(b, 0)
@@ -53,8 +63,7 @@ func ParseName(s string) (Name, error) {
 	return Name(b), nil
 }
 
-// MustParseName is ParseName for names that are known to be good, such as
-// constants in tests. It panics on others.
+// MustParseName is like [ParseName] but panics on an error. It is for constants.
 func MustParseName(s string) Name {
 	n, err := ParseName(s)
 	if err != nil {
@@ -63,8 +72,8 @@ func MustParseName(s string) Name {
 	return n
 }
 
-// Join puts labels in front of a name. Each label goes in as it stands, in
-// lower case.
+// Join returns the name that consists of the labels, in lower case, followed by
+// n. The error is [ErrLabelLength] or [ErrNameLength].
 func (n Name) Join(labels ...string) (Name, error) {
 	size := len(n)
 	for _, l := range labels {
@@ -77,7 +86,7 @@ func (n Name) Join(labels ...string) (Name, error) {
 		}
 		b = append(b, byte(len(l)))
 		for i := range len(l) {
-			b = append(b, lower(l[i]))
+			b = append(b, dnswire.LowerByte(l[i]))
 		}
 	}
 	b = append(b, n...)
@@ -87,7 +96,7 @@ func (n Name) Join(labels ...string) (Name, error) {
 	return Name(b), nil
 }
 
-// Parent is the name without its first label; the root has none.
+// Parent returns n without its first label, and false for the root.
 func (n Name) Parent() (Name, bool) {
 	if n == Root || n == "" {
 		return "", false
@@ -95,7 +104,7 @@ func (n Name) Parent() (Name, bool) {
 	return n[1+int(n[0]):], true
 }
 
-// Under reports whether n is at or below origin.
+// Under reports whether n is equal to or below origin.
 func (n Name) Under(origin Name) bool {
 	for len(n) > len(origin) {
 		n = n[1+int(n[0]):]
@@ -103,13 +112,13 @@ func (n Name) Under(origin Name) bool {
 	return n == origin
 }
 
-// String is the name in presentation form (RFC 1035, section 5.1), with the
-// dot at the end. Octets that have a meaning there are escaped.
+// String returns the name in presentation form (RFC 1035, section 5.1), with the
+// dot at the end and with special characters escaped.
 func (n Name) String() string {
 	return string(n.AppendTo(make([]byte, 0, 256)))
 }
 
-// AppendTo appends the name in presentation form, as String gives it.
+// AppendTo appends to b what String returns.
 func (n Name) AppendTo(b []byte) []byte {
 	if n == Root || n == "" {
 		return append(b, '.')
@@ -132,14 +141,49 @@ func (n Name) AppendTo(b []byte) []byte {
 	return b
 }
 
-// typeable reports whether an octet stands for itself in presentation form.
-func typeable(c byte) bool {
+// needsNoEscape reports whether c stands for itself in presentation form.
+func needsNoEscape(c byte) bool {
 	return c > ' ' && c <= '~' && strings.IndexByte(`.\"'@;()$`, c) < 0
 }
 
-func lower(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		return c + 'a' - 'A'
+// ReverseName returns the name under in-addr.arpa or ip6.arpa that stands for an
+// address (RFC 1035, section 3.5; RFC 3596, section 2.5).
+func ReverseName(a netip.Addr) Name {
+	const hex = "0123456789abcdef"
+	var b []byte
+	a = a.Unmap()
+	if a.Is4() {
+		q := a.As4()
+		for i := 3; i >= 0; i-- {
+			length := len(b)
+			b = append(b, 0)
+			if q[i] >= 100 {
+				b = append(b, '0'+q[i]/100)
+			}
+			if q[i] >= 10 {
+				b = append(b, '0'+q[i]/10%10)
+			}
+			b = append(b, '0'+q[i]%10)
+			b[length] = byte(len(b) - length - 1)
+		}
+		return Name(b) + ReverseIPv4
 	}
-	return c
+	q := a.As16()
+	for i := 15; i >= 0; i-- {
+		b = append(b, 1, hex[q[i]&15], 1, hex[q[i]>>4])
+	}
+	return Name(b) + ReverseIPv6
+}
+
+// appendLabels appends labels in wire form. The error is [ErrLabelLength]; b then
+// ends with the labels before the bad one.
+func appendLabels(b []byte, labels ...string) ([]byte, error) {
+	for _, l := range labels {
+		if len(l) == 0 || len(l) > maxLabel {
+			return b, ErrLabelLength
+		}
+		b = append(b, byte(len(l)))
+		b = append(b, l...)
+	}
+	return b, nil
 }

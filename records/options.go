@@ -6,65 +6,65 @@ import (
 	"strings"
 )
 
-// Options say how records are made of a cluster.
+// Options control which records are made of a cluster.
 type Options struct {
-	Domain    Name         // the origin, such as "mesos."
-	MName     Name         // the name server's own name, SOA MNAME
+	Domain    Name         // the origin of the names of tasks, such as "mesos."
+	MName     Name         // the name of this server, SOA MNAME
 	Listeners []netip.Addr // the addresses of MName
-	IPSources []IPSource   // where a task's addresses come from, first wins
+	IPSources []IPSource   // sources of a task's addresses; the first that has any wins
 	Rule      LabelRule    // RFC1123 or RFC952
-	SRVWeight uint16       // the weight of an SRV record that says nothing else (RFC 2782)
-	Reverse   bool         // whether PTR records are made
+	SRVWeight uint16       // weight of SRV records (RFC 2782) unless a task label sets it
+	Reverse   bool         // make PTR records
 
-	AddressDomains []Name   // the origins of agentip, containerip and autoip
-	Scope          SRVScope // which side of a port mapping SRV records point to
+	AddressDomains []Name   // origins of the trees agentip, containerip and autoip
+	Scope          SRVScope // the side of a port mapping that SRV records point to
 
-	// IncludeUnhealthy answers with unhealthy tasks while healthy ones of the
-	// same name run.
+	// IncludeUnhealthy keeps unhealthy tasks in shared names while healthy
+	// tasks have them too.
 	IncludeUnhealthy bool
-	MinVisibility    Visibility // tasks and ports that are seen less far have no names
-	States           []string   // the states in which tasks have names; without any, TASK_RUNNING
+	MinVisibility    Visibility // tasks and ports with a narrower visibility have no records
+	States           []string   // task states that have records; empty means TASK_RUNNING
 }
 
-// IPSource is where a task's addresses are taken from.
+// IPSource is a source of a task's addresses.
 type IPSource uint8
 
-// The IP sources by the names that the setting IPSources gives them.
+// The IP sources, by the names that the setting IPSources uses.
 const (
-	SourceHost    IPSource = iota // the agent's addresses
-	SourceNetInfo                 // container_status.network_infos of the task's status
-	SourceDocker                  // the status label that the Docker executor writes
-	SourceMesos                   // the status label that network isolators wrote before Mesos 0.25
-	SourceAuto                    // the agent where a port of the task is open there, else the task's own
+	SourceHost    IPSource = iota // the addresses of the agent
+	SourceNetInfo                 // container_status.network_infos of the task status
+	SourceDocker                  // status label Docker.NetworkSettings.IPAddress, written by the Docker executor
+	SourceMesos                   // status label MesosContainerizer.NetworkSettings.IPAddress, written before Mesos 0.25
+	SourceAuto                    // the agent if a port of the task is open there, else the task itself
 )
 
 var sourceNames = [...]string{SourceHost: "host", SourceNetInfo: "netinfo", SourceDocker: "docker", SourceMesos: "mesos", SourceAuto: "auto"}
 
 func (s IPSource) String() string { return sourceNames[s] }
 
-// ParseIPSource is the source of that name.
+// ParseIPSource returns the source with the given name.
 func ParseIPSource(s string) (IPSource, error) {
 	for i, n := range sourceNames {
 		if n == s {
 			return IPSource(i), nil
 		}
 	}
-	return 0, fmt.Errorf("%q is none of %s", s, strings.Join(sourceNames[:], ", "))
+	return 0, fmt.Errorf("%q is not one of %s", s, strings.Join(sourceNames[:], ", "))
 }
 
-// SRVScope says which side of a port mapping SRV records point to.
+// SRVScope selects the side of a port mapping that SRV records point to.
 type SRVScope uint8
 
 const (
-	// ScopeLabels is the side on which the port can be connected to, as the
-	// labels of the port and the port mappings of the task say.
+	// ScopeLabels selects the side on which the port is open, according to the
+	// labels of the port and the port mappings of the task.
 	ScopeLabels SRVScope = iota
-	// ScopeCompat is the side that Mesos-DNS gives, whether the port is open
-	// there or not.
+	// ScopeCompat selects the side that Mesos-DNS selects, even if the port is
+	// not open there.
 	ScopeCompat
 )
 
-// ParseSRVScope is the scope that the setting srvScope calls so.
+// ParseSRVScope returns the scope for a value of the setting srvScope.
 func ParseSRVScope(s string) (SRVScope, error) {
 	switch s {
 	case "labels":
@@ -75,11 +75,11 @@ func ParseSRVScope(s string) (SRVScope, error) {
 	return 0, fmt.Errorf("%q is neither labels nor compat", s)
 }
 
-// Visibility says from how far a task wants to be seen (mesos.proto,
+// Visibility is how widely a task wants to be discovered (mesos.proto,
 // DiscoveryInfo.Visibility).
 type Visibility uint8
 
-// The visibilities, each wider than the one before.
+// The visibilities, from narrow to wide.
 const (
 	VisibleFramework Visibility = iota
 	VisibleCluster
@@ -88,12 +88,13 @@ const (
 
 var visibilityNames = [...]string{"framework", "cluster", "external"}
 
-// ParseVisibility is the visibility of that name, in upper or lower case.
+// ParseVisibility returns the visibility with the given name, in upper or lower
+// case.
 func ParseVisibility(s string) (Visibility, error) {
 	for i, n := range visibilityNames {
 		if strings.EqualFold(n, s) {
 			return Visibility(i), nil
 		}
 	}
-	return 0, fmt.Errorf("%q is none of %s", s, strings.Join(visibilityNames[:], ", "))
+	return 0, fmt.Errorf("%q is not one of %s", s, strings.Join(visibilityNames[:], ", "))
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"hash/maphash"
 	"iter"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -13,93 +12,94 @@ import (
 )
 
 // Set is all records that a cluster implies. One goroutine builds and updates
-// it; [Set.Enumerate], [Set.Explain] and [Set.Collisions] may be called from
-// any.
+// it; [Set.Enumerate], [Set.Explain] and [Set.Collisions] may be called from any
+// goroutine.
 type Set struct {
-	names map[Name]*entry
-	maker *maker
+	names     map[Name]*entry
+	generator *generator
 
-	// The tasks of an app come one after the other and share most names.
-	// What was found lately is found again without a look at all names.
+	// recent speeds up names: the tasks of an app come one after the other and
+	// share most names, so a name that was used recently is mostly used again.
 	recent [256]*entry
 	seed   maphash.Seed
 
-	// Owners beside the first, of records that have several.
-	moreA    shared[[4]byte]
-	moreAAAA shared[[16]byte]
-	moreSRV  shared[SRV]
-	morePTR  shared[Name]
+	extraA    extraOwners[[4]byte]
+	extraAAAA extraOwners[[16]byte]
+	extraSRV  extraOwners[SRV]
+	extraPTR  extraOwners[Name]
 
-	wishes map[Name][]wish // of the names that have any
+	ttlRequests ttlRequests
+	internTable []*Data // by hash, see intern
 
-	edits   []edits  // of the update that runs
-	order   []*entry // all, in the order in which they came; nil after the first update
-	filling []*entry // see fill
-	scratch []*Data  // see settle
-	same    []*Data  // see share
+	// Of the running update.
+	changes []nameChange
 	omitted []Omission
+
+	// Of the first update, nil after it.
+	loaded    []*entry // all, in the order in which they came
+	loading   []*entry // those that are not sorted yet
+	spareData []*Data  // oversized lists to use again
 
 	collisions atomic.Int64
 
-	mu         sync.Mutex // guards the fields below against Enumerate and Explain
-	groups     groups
-	tasks      map[state.TaskKey]owner
-	nameless   map[state.TaskKey]*state.Task // tasks that are known and have no names
-	frameworks map[string]*state.Framework
-	agents     map[string]*state.Agent
-	leader     state.Master
-	masters    []state.Master
-	hasMasters bool // whether the names of leader and masters were made
+	mu          sync.Mutex // guards the fields below against Enumerate and Explain
+	groups      groups
+	tasks       map[state.TaskKey]owner
+	unpublished map[state.TaskKey]*state.Task // known tasks that have no names
+	frameworks  map[string]*state.Framework
+	agents      map[string]*state.Agent
+	leader      state.Master
+	masters     []state.Master
+	hasMasters  bool // the records of leader and masters have been made
 }
 
-// Omission is a name that was left out because it could not stand in a
-// message, or could not be typed, or a label that was ignored because of its
-// value.
+// Omission is a name that could not be published, or a label of a task that was
+// ignored.
 type Omission struct {
-	Task      state.TaskKey // zero when a framework's own name was left out
-	Framework string
-	Label     string // the key of the label; empty for a name
-	Value     string // the part at fault, as the framework wrote it
+	Task      state.TaskKey // zero for the name of a framework
+	Framework string        // the id of that framework
+	Label     string        // the key of the ignored label; empty for a name
+	Value     string        // the name, or the value of the label, as the framework wrote it
 	Reason    error
 }
 
 func (o Omission) String() string {
-	if o.Task == (state.TaskKey{}) {
+	switch {
+	case o.Task == (state.TaskKey{}):
 		return fmt.Sprintf("framework %q: name %q: %v", o.Framework, o.Value, o.Reason)
-	}
-	if o.Label != "" {
-		return fmt.Sprintf("task %q of framework %q: label %s: %q %v", o.Task.ID, o.Task.Framework, o.Label, o.Value, o.Reason)
+	case o.Label != "":
+		return fmt.Sprintf("task %q of framework %q: label %s=%q: %v", o.Task.ID, o.Task.Framework, o.Label, o.Value, o.Reason)
 	}
 	return fmt.Sprintf("task %q of framework %q: name %q: %v", o.Task.ID, o.Task.Framework, o.Value, o.Reason)
 }
 
-// Changes is what an update did.
+// Changes is the result of an update.
 type Changes struct {
-	Names   []Name     // the names whose records changed, those of a task mostly next to each other
-	Omitted []Omission // what had to be left out of what was added
+	Names   []Name     // names whose records changed; those of one task mostly stand together
+	Omitted []Omission // what could not be published of the tasks and frameworks that the update looked at
 }
 
-// NewSet returns the set of a cluster of which nothing is known.
+// NewSet returns the set of an empty cluster.
 func NewSet(o Options) *Set {
 	return &Set{
-		names:      map[Name]*entry{},
-		seed:       maphash.MakeSeed(),
-		same:       make([]*Data, minShared),
-		maker:      newMaker(o, nil),
-		moreA:      shared[[4]byte]{},
-		moreAAAA:   shared[[16]byte]{},
-		moreSRV:    shared[SRV]{},
-		morePTR:    shared[Name]{},
-		wishes:     map[Name][]wish{},
-		groups:     newGroups(),
-		tasks:      map[state.TaskKey]owner{},
-		nameless:   map[state.TaskKey]*state.Task{},
-		frameworks: map[string]*state.Framework{},
-		agents:     map[string]*state.Agent{},
+		names:       map[Name]*entry{},
+		seed:        maphash.MakeSeed(),
+		internTable: make([]*Data, minInterned),
+		generator:   newGenerator(o, nil),
+		extraA:      extraOwners[[4]byte]{},
+		extraAAAA:   extraOwners[[16]byte]{},
+		extraSRV:    extraOwners[SRV]{},
+		extraPTR:    extraOwners[Name]{},
+		ttlRequests: ttlRequests{},
+		groups:      newGroups(),
+		tasks:       map[state.TaskKey]owner{},
+		unpublished: map[state.TaskKey]*state.Task{},
+		frameworks:  map[string]*state.Framework{},
+		agents:      map[string]*state.Agent{},
 	}
 }
 
-// Build makes the set of a cluster.
+// Build returns the set of a cluster. The changes list all of its names.
 func Build(c *state.Cluster, o Options) (*Set, Changes) {
 	s := NewSet(o)
 	d := state.Delta{Masters: true}
@@ -115,90 +115,104 @@ func Build(c *state.Cluster, o Options) (*Set, Changes) {
 	return s, s.Update(c, d)
 }
 
-// Update makes the set that of c, which differs from the cluster it was made
-// of by d.
+// Update brings the set up to date with c, which differs by d from the cluster of
+// the last update. The steps:
 //
-// What is new is added before what is gone is removed, so a record that stays
-// never counts as changed.
+//  1. Find all tasks whose records may change: those in d, those of changed agents
+//     and frameworks, and those that gain or lose a shared name because another
+//     task changed.
+//  2. Add the records of their new versions, then of frameworks, agents and
+//     masters.
+//  3. Remove the records of the old versions. Since additions come first, a record
+//     that stays never counts as changed.
 func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
 	first := len(s.names) == 0 && len(s.tasks) == 0
-	work := s.regroup(c, s.affected(c, d), d.Frameworks, first)
-	gone := make([]owner, 0, min(len(work), len(s.tasks)))
-	s.maker.sink = (*adding)(s)
+	tasks := s.regroup(c, s.affectedTasks(c, d), d.Frameworks, first)
+	g := s.generator
+	g.out = refInc{s}
 	if first {
-		s.begin(len(work))
+		s.beginBulkLoad(len(tasks))
 	}
-	for i, w := range work {
-		slice(i)
-		if first && len(s.filling) >= settleEvery && !s.sameApp(work[i-1], w) {
-			s.settle()
+	oldTasks := s.updateTasks(c, tasks, first)
+	oldFrameworks := replaceValues(s.frameworks, d.Frameworks, c.Framework, g.framework)
+	oldAgents := replaceValues(s.agents, d.Agents, c.Agent, g.agent)
+	oldLeader, oldMasters, hadMasters := s.leader, s.masters, s.hasMasters
+	if d.Masters {
+		s.leader, s.masters, s.hasMasters = c.Leader(), c.Masters(), true
+		g.server()
+		g.masters(s.leader, s.masters)
+	}
+
+	g.out = refDec{s}
+	for _, o := range oldTasks {
+		g.task(o)
+	}
+	for _, f := range oldFrameworks {
+		g.framework(f)
+	}
+	for _, a := range oldAgents {
+		g.agent(a)
+	}
+	if d.Masters && hadMasters {
+		g.server()
+		g.masters(oldLeader, oldMasters)
+	}
+
+	if first {
+		s.sortLoaded()
+	}
+	s.collisions.Store(int64(s.groups.countCollisions()))
+	return s.finish(first)
+}
+
+// updateTasks adds the records of the new versions of tasks and returns the
+// versions that they replace.
+func (s *Set) updateTasks(c *state.Cluster, tasks []taskChange, first bool) (replaced []owner) {
+	replaced = make([]owner, 0, min(len(tasks), len(s.tasks)))
+	for i, change := range tasks {
+		yieldCPU(i)
+		if first && len(s.loading) >= bulkSortEvery && !s.sameApp(tasks[i-1], change) {
+			s.sortLoaded()
 		}
-		k := w.key
-		old, had := s.tasks[k]
-		o, ok := s.ownerOf(c, w.task)
-		s.note(w, ok)
-		if ok {
-			o.hide = s.hides(o)
+		k := change.key
+		before, had := s.tasks[k]
+		after, has := s.ownerOf(c, change.task)
+		s.rememberUnpublished(change, has)
+		if has {
+			after.suppressed = s.suppressedNames(after)
 		}
-		if had && ok && old == o {
+		if had && has && before == after {
 			continue
 		}
-		if ok {
-			s.maker.task(o)
-			s.tasks[k] = o
+		if has {
+			s.generator.task(after)
+			s.tasks[k] = after
 		} else {
 			delete(s.tasks, k)
 		}
 		if had {
-			gone = append(gone, old)
+			replaced = append(replaced, before)
 		}
 	}
-	oldFrameworks := swap(s.frameworks, d.Frameworks, c.Framework, s.maker.framework)
-	oldAgents := swap(s.agents, d.Agents, c.Agent, s.maker.agent)
-	oldLeader, oldMasters, hadMasters := s.leader, s.masters, s.hasMasters
-	if d.Masters {
-		s.leader, s.masters, s.hasMasters = c.Leader(), c.Masters(), true
-		s.maker.itself()
-		s.maker.masters(s.leader, s.masters)
-	}
-
-	s.maker.sink = (*removing)(s)
-	for _, o := range gone {
-		s.maker.task(o)
-	}
-	for _, f := range oldFrameworks {
-		s.maker.framework(f)
-	}
-	for _, a := range oldAgents {
-		s.maker.agent(a)
-	}
-	if d.Masters && hadMasters {
-		s.maker.itself()
-		s.maker.masters(oldLeader, oldMasters)
-	}
-
-	if first {
-		s.settle()
-	}
-	s.collisions.Store(int64(s.groups.collisions()))
-	return s.finish(first)
+	return replaced
 }
 
-// slice lets others run between the pieces of a long piece of work: on a
-// machine with one core, those that answer queries.
-func slice(i int) {
-	if i%256 == 255 {
-		runtime.Gosched()
+// rememberUnpublished records which known tasks have no names, for Explain.
+func (s *Set) rememberUnpublished(change taskChange, published bool) {
+	if change.task != nil && !published {
+		s.unpublished[change.key] = change.task
+	} else if len(s.unpublished) > 0 {
+		delete(s.unpublished, change.key)
 	}
 }
 
-// affected are the tasks whose records may be others than before: the changed
-// ones, and all of an agent whose addresses changed or a framework whose name
-// did. The pid of a scheduler is none of their business.
-func (s *Set) affected(c *state.Cluster, d state.Delta) []state.TaskKey {
+// affectedTasks returns the tasks whose records may change: those of the delta,
+// and all tasks of an agent whose addresses changed or of a framework whose name
+// changed. A new scheduler pid changes no task.
+func (s *Set) affectedTasks(c *state.Cluster, d state.Delta) []state.TaskKey {
 	agents := slices.DeleteFunc(slices.Clone(d.Agents), func(id string) bool {
 		before, after := s.agents[id], c.Agent(id)
 		return before != nil && after != nil && slices.Equal(before.Addrs, after.Addrs)
@@ -210,16 +224,19 @@ func (s *Set) affected(c *state.Cluster, d state.Delta) []state.TaskKey {
 	if len(agents) == 0 && len(frameworks) == 0 {
 		return d.Tasks
 	}
-	left, _, _ := c.Counts()
+	unlisted, _, _ := c.Counts()
 	for _, k := range d.Tasks {
 		if c.Task(k) != nil {
-			left--
+			unlisted--
 		}
 	}
-	if left == 0 {
-		return d.Tasks // all there are, as in a first state
+	if unlisted == 0 {
+		return d.Tasks // the delta lists all tasks, as after a first state
 	}
-	listed := setOf(d.Tasks)
+	listed := make(map[state.TaskKey]bool, len(d.Tasks))
+	for _, k := range d.Tasks {
+		listed[k] = true
+	}
 	keys := slices.Clip(d.Tasks)
 	add := func(tasks iter.Seq[*state.Task]) {
 		for t := range tasks {
@@ -238,45 +255,35 @@ func (s *Set) affected(c *state.Cluster, d state.Delta) []state.TaskKey {
 	return keys
 }
 
-func setOf[K comparable](list []K) map[K]bool {
-	set := make(map[K]bool, len(list))
-	for _, k := range list {
-		set[k] = true
-	}
-	return set
-}
-
-// swap brings known up to date for the given ids, makes the records of the new
-// values and returns the old ones.
-func swap[V any](known map[string]*V, ids []string, now func(string) *V, make func(*V)) []*V {
-	var old []*V
+// replaceValues updates current for the given ids, calls generate for each new
+// value and returns the values that were replaced.
+func replaceValues[V any](current map[string]*V, ids []string, latest func(id string) *V, generate func(*V)) (replaced []*V) {
 	for _, id := range ids {
-		before, after := known[id], now(id)
+		before, after := current[id], latest(id)
 		if before == after {
 			continue
 		}
 		if before != nil {
-			old = append(old, before)
+			replaced = append(replaced, before)
 		}
 		if after == nil {
-			delete(known, id)
+			delete(current, id)
 			continue
 		}
-		known[id] = after
-		make(after)
+		current[id] = after
+		generate(after)
 	}
-	return old
+	return replaced
 }
 
-// Collisions is the number of names that belong to tasks, or to frameworks, that
-// are not called the same: the rules for labels made one name of several. It may
-// be called from any goroutine.
+// Collisions returns the number of names that the label rules made of several
+// different names of tasks or of frameworks. It may be called from any goroutine.
 func (s *Set) Collisions() int { return int(s.collisions.Load()) }
 
-// Len is the number of names that own records.
+// Len returns the number of names that have records.
 func (s *Set) Len() int { return len(s.names) }
 
-// All gives every name with its data, in no order of names.
+// All iterates over the names that have records, in no particular order.
 func (s *Set) All() iter.Seq2[Name, *Data] {
 	return func(yield func(Name, *Data) bool) {
 		for n, e := range s.names {
@@ -287,7 +294,8 @@ func (s *Set) All() iter.Seq2[Name, *Data] {
 	}
 }
 
-// Data returns the records of a name. They are empty where there are none.
+// Data returns the records of a name. The result is empty, never nil, if there
+// are none.
 func (s *Set) Data(n Name) *Data {
 	if e := s.names[n]; e != nil {
 		return e.data

@@ -1,69 +1,388 @@
 package records
 
-import "toponym/state"
+import (
+	"net/netip"
+	"slices"
+	"strings"
 
-// What follows makes SRV records of the prefix that is set. Without a target
-// there is none.
+	"toponym/state"
+)
 
-// plain makes _T._proto.suffix for a range of ports.
-func (m *maker) plain(t *state.Task, target Name, r state.PortRange, suffix Name, proto string) {
-	if target == "" {
-		return
-	}
-	b := append(m.buf[:0], m.service...)
-	m.emit(t, b, target, r, suffix, proto)
+// SRV records of one identity of a task:
+//
+//  1. The ports that the agent gave the task (resources.ports) have records under
+//     F.slave.D, unless the DiscoveryInfo lists the same port. Without a
+//     DiscoveryInfo they have records under F.D and in the address trees as well.
+//  2. Each port of the DiscoveryInfo has records under F.D, under F.slave.D and in
+//     the address trees. srvTargets selects for each of these the side on which
+//     the port is open; a side on which it is not open has no record.
+//  3. The owner names are _T._proto.suffix, and for a named port
+//     _port._T._proto.suffix and _port._proto.T.suffix.
+
+// srvTarget is where a port can be connected to. name is empty if nothing can
+// connect.
+type srvTarget struct {
+	name Name
+	port uint16
 }
 
-// single makes _T._proto.suffix for one port.
-func (m *maker) single(t *state.Task, at spot, suffix Name, proto string) {
-	m.plain(t, at.target, state.PortRange{First: at.port, Last: at.port}, suffix, proto)
+// srvTargets is where one port can be connected to, by the suffix of the owner
+// name.
+type srvTargets struct {
+	domain    srvTarget // F.D
+	agent     srvTarget // F.slave.D and agentip
+	container srvTarget // containerip
+	auto      srvTarget // autoip
 }
 
-// named makes _port._T._proto.suffix.
-func (m *maker) named(t *state.Task, at spot, suffix Name, name, proto string) {
-	if at.target == "" {
+// agentPort is a port of the agent with a protocol.
+type agentPort struct {
+	port     uint16
+	protocol string
+}
+
+// services makes the SRV records of the names of one identity.
+func (r *taskRecords) services(id *identity, names []publishedName) {
+	t := r.owner.task
+	if len(t.Ports) == 0 && (!hasDiscovery(t) || len(t.Discovery.Ports) == 0) {
 		return
 	}
-	b, err := appendLabels(m.buf[:0], "_"+name)
+	inTrees := false
+	names = slices.DeleteFunc(names, func(n publishedName) bool {
+		if !n.domain && !n.trees {
+			return true
+		}
+		if len(n.service) == 0 {
+			r.omit("_"+t.Name, ErrLabelLength)
+			return true
+		}
+		inTrees = inTrees || n.trees
+		return false
+	})
+	if len(names) == 0 {
+		return
+	}
+	r.findAnnounced()
+	r.resourcePorts(id, names)
+	if !hasDiscovery(t) {
+		return
+	}
+	for i := range t.Discovery.Ports {
+		p := &t.Discovery.Ports[i]
+		if !r.o.publishesPort(t, p) {
+			continue
+		}
+		params := r.params
+		if len(p.Labels) > 0 {
+			params = r.applyLabels(t, p.Labels, params, true)
+		}
+		r.discoveryPort(id, names, p, params, inTrees)
+	}
+}
+
+// findAnnounced finds the ports of the agent that the DiscoveryInfo lists. It says
+// more about them than the resources do, so those make no records for them.
+// Mesos-DNS makes the records of both.
+func (r *taskRecords) findAnnounced() {
+	t := r.owner.task
+	r.announced = r.announced[:0]
+	if !hasDiscovery(t) || len(t.Ports) == 0 || r.o.Scope == ScopeCompat {
+		return
+	}
+	for i := range t.Discovery.Ports {
+		p := &t.Discovery.Ports[i]
+		if !r.o.publishesPort(t, p) {
+			continue
+		}
+		for _, proto := range r.protocolLabels(p.Protocol) {
+			r.announced = append(r.announced, agentPort{r.reach.sidesOf(p, proto).agent, proto})
+		}
+	}
+}
+
+var bothProtocols = [...]string{"tcp", "udp"}
+
+// resourcePorts makes the records of the ports that the agent gave the task.
+func (r *taskRecords) resourcePorts(id *identity, names []publishedName) {
+	t := r.owner.task
+	if len(t.Ports) == 0 {
+		return
+	}
+	agentPorts, containerPorts := r.reach.agentPorts, r.reach.containerPorts
+	if r.o.Scope == ScopeCompat {
+		agentPorts, containerPorts = t.Ports, nil
+	}
+	discovery := hasDiscovery(t)
+	var container Name
+	if !discovery && len(containerPorts) > 0 {
+		container = r.containerTarget(id, r.reach.container, "")
+	}
+	for _, proto := range bothProtocols {
+		for i := range names {
+			n := &names[i]
+			if n.domain {
+				for _, ports := range agentPorts {
+					if !discovery {
+						r.srvRange(n, id.onAgent, ports, r.suffixes.tasks, proto)
+					}
+					r.unannounced(n, id.onAgent, ports, proto)
+				}
+				for _, ports := range containerPorts {
+					r.srvRange(n, container, ports, r.suffixes.tasks, proto)
+				}
+			}
+			if n.trees && !discovery {
+				r.treeResourcePorts(id, n, proto)
+			}
+		}
+	}
+}
+
+// unannounced makes the records under F.slave.D of those ports of a range that the
+// DiscoveryInfo does not list.
+func (r *taskRecords) unannounced(n *publishedName, target Name, ports state.PortRange, proto string) {
+	announced := func(port int) bool { return slices.Contains(r.announced, agentPort{uint16(port), proto}) }
+	for first := int(ports.First); first <= int(ports.Last); first++ {
+		if announced(first) {
+			continue
+		}
+		last := first
+		for last < int(ports.Last) && !announced(last+1) {
+			last++
+		}
+		r.srvRange(n, target, state.PortRange{First: uint16(first), Last: uint16(last)}, r.suffixes.slave, proto)
+		first = last
+	}
+}
+
+// treeResourcePorts makes the records of these ports in the address trees.
+func (r *taskRecords) treeResourcePorts(id *identity, n *publishedName, proto string) {
+	reach := &r.reach
+	var container Name
+	if !reach.isolated {
+		container = r.containerTarget(id, reach.reported, "")
+	} else if len(reach.containerPorts) > 0 {
+		container = r.containerTarget(id, reach.container, "")
+	}
+	for i := range r.suffixes.trees {
+		tree := &r.suffixes.trees[i]
+		for _, ports := range reach.agentPorts {
+			r.srvRange(n, id.onAgent, ports, tree[treeAgent], proto)
+			r.srvRange(n, id.onAgent, ports, tree[treeAuto], proto)
+			if !reach.isolated {
+				r.srvRange(n, container, ports, tree[treeContainer], proto)
+			} else if m := reach.byHostPort(ports.First, proto); m != nil { // a mapped port is a range of one
+				addrs, network := reach.mappedAddrs(m, r.owner.task)
+				mapped := state.PortRange{First: m.ContainerPort, Last: m.ContainerPort}
+				r.srvRange(n, r.containerTarget(id, addrs, network), mapped, tree[treeContainer], proto)
+			}
+		}
+		for _, ports := range reach.containerPorts {
+			r.srvRange(n, container, ports, tree[treeContainer], proto)
+			r.srvRange(n, container, ports, tree[treeAuto], proto)
+		}
+	}
+}
+
+// discoveryPort makes the records of one port of the DiscoveryInfo.
+func (r *taskRecords) discoveryPort(id *identity, names []publishedName, p *state.DiscoveryPort, params recordParams, inTrees bool) {
+	var at srvTargets
+	s := srvPort{label: r.o.Rule.Label(p.Name), params: params}
+	for i, proto := range r.protocolLabels(p.Protocol) {
+		if i == 0 || p.Protocol != "" && len(r.reach.mappings) > 0 { // else all protocols have the same
+			at = r.srvTargets(id, p, proto, inTrees)
+		}
+		s.protocol = proto
+		for i := range names {
+			n := &names[i]
+			if n.domain {
+				for form := range numSRVForms {
+					r.srvOwner(n, &s, form, at.domain, r.suffixes.tasks)
+					if form != formRFC2782 {
+						r.srvOwner(n, &s, form, at.agent, r.suffixes.slave)
+					}
+				}
+			}
+			if !n.trees {
+				continue
+			}
+			for i := range r.suffixes.trees {
+				tree := &r.suffixes.trees[i]
+				for i, target := range [numTrees]srvTarget{treeAgent: at.agent, treeContainer: at.container, treeAuto: at.auto} {
+					for form := range numSRVForms {
+						r.srvOwner(n, &s, form, target, tree[i])
+					}
+				}
+			}
+		}
+	}
+}
+
+// protocolLabels returns the protocols of a port as labels. protocol may list
+// several, separated by commas; none means both TCP and UDP. The result is valid
+// until the next call.
+func (r *taskRecords) protocolLabels(protocol string) []string {
+	if r.o.Scope == ScopeCompat || strings.IndexByte(protocol, ',') < 0 {
+		if l := r.o.Rule.Label(protocol); l != "" {
+			return append(r.protocols[:0], l)
+		}
+		return bothProtocols[:]
+	}
+	list := r.protocols[:0]
+	for one := range strings.SplitSeq(protocol, ",") {
+		if l := r.o.Rule.Label(one); l != "" && !slices.Contains(list, l) {
+			list = append(list, l)
+		}
+	}
+	r.protocols = list
+	if len(list) == 0 {
+		return bothProtocols[:]
+	}
+	return list
+}
+
+// srvTargets finds where a port of the DiscoveryInfo can be connected to by one of
+// its protocols, or by all.
+func (r *taskRecords) srvTargets(id *identity, p *state.DiscoveryPort, protocol string, inTrees bool) (at srvTargets) {
+	reach := &r.reach
+	sides := reach.sidesOf(p, protocol)
+	if sides.agent != 0 && id.onAgent != "" {
+		at.agent = srvTarget{id.onAgent, sides.agent}
+	}
+	compat := r.o.Scope == ScopeCompat
+	if sides.container != 0 && (inTrees || !sides.meansAgent && !compat) {
+		addrs, network := reach.reported, ""
+		switch {
+		case reach.isolated && p.Network == "" && sides.mapping != nil:
+			addrs, network = reach.mappedAddrs(sides.mapping, r.owner.task)
+		case reach.isolated:
+			addrs, network = reach.networkAddrs(r.owner.task, p.Network)
+		}
+		if target := r.containerTarget(id, addrs, network); target != "" {
+			at.container = srvTarget{target, sides.container}
+		}
+	}
+	at.auto = at.container
+	if sides.meansAgent || at.auto.name == "" {
+		at.auto = at.agent
+	}
+	if sides.meansAgent && p.Scope == "" && at.agent.name != "" && sameAddrs(reach.addrs, r.owner.agent.Addrs) {
+		at.auto.name = id.onTask // both names are right; Mesos-DNS uses this one
+	}
+	at.domain = at.auto
+	if compat {
+		at.domain = srvTarget{id.onTask, p.Number}
+		if id.onAgent != "" {
+			at.agent = srvTarget{id.onAgent, p.Number}
+		}
+	}
+	if at.domain.name == "" && r.explain {
+		r.omit(p.Name, errNoNetworkAddr)
+	}
+	return at
+}
+
+// containerTarget returns a name of the task alone that has exactly the given
+// addresses of the task itself. If no such name exists, it makes one:
+// T-H-S.F.<network>.network.D, or T-H-S.F.containerip.D.
+func (r *taskRecords) containerTarget(id *identity, addrs []netip.Addr, network string) Name {
+	switch {
+	case len(addrs) == 0:
+		return ""
+	case sameAddrs(addrs, r.reach.addrs):
+		return id.onTask
+	case sameAddrs(addrs, r.owner.agent.Addrs):
+		return id.onAgent
+	}
+	var name []byte
+	var err error
+	if network != "" {
+		name, err = r.networkName(id.canonical, network)
+	} else if joined, ok := r.join(id.canonical, r.suffixes.container); ok && r.suffixes.container != "" {
+		name = joined
+	} else {
+		err = ErrNameLength
+	}
 	if err != nil {
-		m.sink.omit(Omission{Task: t.Key, Value: "_" + name, Reason: err})
-		return
+		r.omit(network, err)
+		return ""
 	}
-	m.emit(t, append(b, m.service...), at.target, state.PortRange{First: at.port, Last: at.port}, suffix, proto)
+	target := r.out.target(name)
+	if !slices.Contains(r.containerTargets, target) {
+		r.containerTargets = append(r.containerTargets, target)
+		r.addrsAt([]byte(target), addrs, addrSource{source: r.reach.reportedBy}, r.params)
+	}
+	return target
 }
 
-// rfc2782 makes _port._proto.T.suffix, the order that RFC 2782 has and
-// resolvers' SRV functions ask for.
-func (m *maker) rfc2782(t *state.Task, at spot, suffix Name, name, proto string) {
-	if at.target == "" {
+// srvPort is what the records of one port have in common.
+type srvPort struct {
+	label    string // of the port's name; empty if it has none
+	protocol string
+	params   recordParams
+}
+
+// srvForm is a form of the owner names of SRV records.
+type srvForm uint8
+
+const (
+	formService srvForm = iota // _T._proto
+	formPort                   // _port._T._proto
+	formRFC2782                // _port._proto.T, as RFC 2782 has it; the SRV functions of resolvers look it up
+	numSRVForms
+)
+
+// srvOwner makes the record of one port and one target at one form of the name.
+func (r *taskRecords) srvOwner(n *publishedName, s *srvPort, form srvForm, target srvTarget, suffix Name) {
+	if target.name == "" || form != formService && s.label == "" {
 		return
 	}
-	b, err := appendLabels(m.buf[:0], "_"+name, "_"+proto)
+	port := state.PortRange{First: target.port, Last: target.port}
+	switch form {
+	case formService:
+		r.srv(append(r.buf[:0], n.service...), s.protocol, suffix, target.name, port, s.params)
+	case formPort:
+		b, err := appendLabels(r.buf[:0], "_"+s.label)
+		if err != nil {
+			r.omit("_"+s.label, err)
+			return
+		}
+		r.srv(append(b, n.service...), s.protocol, suffix, target.name, port, s.params)
+	case formRFC2782:
+		b, err := appendLabels(r.buf[:0], "_"+s.label, "_"+s.protocol)
+		if err != nil {
+			return // formPort has omitted it
+		}
+		r.srvAt(append(append(b, n.host...), suffix...), target.name, port, s.params)
+	}
+}
+
+// srvRange makes the records of a range of ports at _T._proto.suffix.
+func (r *taskRecords) srvRange(n *publishedName, target Name, ports state.PortRange, suffix Name, proto string) {
+	if target != "" {
+		r.srv(append(r.buf[:0], n.service...), proto, suffix, target, ports, r.params)
+	}
+}
+
+// srv makes the records of a range of ports at prefix._proto.suffix.
+func (r *taskRecords) srv(prefix []byte, proto string, suffix, target Name, ports state.PortRange, p recordParams) {
+	name, err := appendLabels(prefix, "_"+proto)
 	if err != nil {
-		return // named has said so
-	}
-	b = append(append(b, m.host...), suffix...)
-	m.emitName(t, b, at.target, state.PortRange{First: at.port, Last: at.port})
-}
-
-func (m *maker) emit(t *state.Task, prefix []byte, target Name, r state.PortRange, suffix Name, proto string) {
-	b, err := appendLabels(prefix, "_"+proto)
-	if err != nil {
-		m.sink.omit(Omission{Task: t.Key, Value: "_" + proto, Reason: err})
+		r.omit("_"+proto, err)
 		return
 	}
-	m.emitName(t, append(b, suffix...), target, r)
+	r.srvAt(append(name, suffix...), target, ports, p)
 }
 
-func (m *maker) emitName(t *state.Task, name []byte, target Name, r state.PortRange) {
+func (r *taskRecords) srvAt(name []byte, target Name, ports state.PortRange, p recordParams) {
 	if len(name) > maxName {
-		m.sink.omit(Omission{Task: t.Key, Value: Name(name).String(), Reason: ErrNameLength})
+		r.omit(Name(name).String(), ErrNameLength)
 		return
 	}
-	for port := int(r.First); port <= int(r.Last); port++ {
-		m.sink.srv(name, SRV{Target: target, Priority: m.set.priority, Weight: m.set.weight, Port: uint16(port)})
+	for port := int(ports.First); port <= int(ports.Last); port++ {
+		r.out.srv(name, SRV{Target: target, Priority: p.priority, Weight: p.weight, Port: uint16(port)})
 	}
-	if m.set.ttl != 0 {
-		m.sink.ttl(name, m.set.ttl)
+	if p.ttl != 0 {
+		r.out.ttl(name, p.ttl)
 	}
 }

@@ -120,19 +120,30 @@ func printExplanation(w io.Writer, x api.Explanation) {
 			fmt.Fprintln(w)
 		}
 	}
-	if len(x.Omitted) > 0 {
-		fmt.Fprintln(w, "  omitted:")
-	}
-	for _, a := range x.Omitted {
-		fmt.Fprintf(w, "      ")
-		if a.Type != "" {
-			fmt.Fprintf(w, "%s of ", strings.TrimSpace(a.Type+" "+a.Data))
+	printOmissions(w, "omitted", x.Omitted, func(o records.ExplainedOmission) bool { return o.Label == "" })
+	printOmissions(w, "ignored labels", x.Omitted, func(o records.ExplainedOmission) bool { return o.Label != "" })
+}
+
+// printOmissions prints those omissions that selected selects, under a title.
+func printOmissions(w io.Writer, title string, omissions []records.ExplainedOmission, selected func(records.ExplainedOmission) bool) {
+	for _, o := range omissions {
+		if !selected(o) {
+			continue
 		}
-		fmt.Fprint(w, ownerText(a.ExplainedOwner), ": ")
-		if a.Value != "" {
-			fmt.Fprintf(w, "%q: ", a.Value)
+		if title != "" {
+			fmt.Fprintf(w, "  %s:\n", title)
+			title = ""
 		}
-		fmt.Fprintln(w, a.Reason)
+		fmt.Fprint(w, "      ")
+		switch {
+		case o.Label != "":
+			fmt.Fprintf(w, "%s=%q of ", plain(o.Label), o.Value)
+		case o.Type != "":
+			fmt.Fprintf(w, "%s of ", strings.TrimSpace(o.Type+" "+o.Data))
+		case o.Value != "":
+			fmt.Fprintf(w, "name %q of ", o.Value)
+		}
+		fmt.Fprintf(w, "%s: %s\n", ownerText(o.ExplainedOwner), o.Reason)
 	}
 }
 

@@ -34,8 +34,8 @@ func TestExplain(t *testing.T) {
 		default:
 			_ = json.NewEncoder(w).Encode(api.Explanation{Answer: api.AnswerRecords, Explanation: records.Explanation{Name: "web.marathon.mesos.", TTL: new(uint32(5)),
 				Records: []records.ExplainedRecord{{Type: "A", Data: "10.0.0.1", Owners: []records.ExplainedOwner{web, {Kind: "agent", Agent: "a-S1"}}}},
-				Omitted: []records.ExplainedOmission{{ExplainedOwner: web, Type: "A", Data: "10.0.0.2", Reason: "it is unhealthy"},
-					{ExplainedOwner: web, Value: "DNS_TTL=x", Reason: "is no number"}},
+				Omitted: []records.ExplainedOmission{{ExplainedOwner: web, Label: "DNS_TTL", Value: "x", Reason: "not a number"},
+					{ExplainedOwner: web, Type: "A", Data: "10.0.0.2", Reason: "it is unhealthy"}, {ExplainedOwner: web, Value: "_x", Reason: "too long"}},
 			}})
 		}
 	}))
@@ -52,7 +52,9 @@ func TestExplain(t *testing.T) {
       agent a-S1
   omitted:
       A 10.0.0.2 of task web (web.1) of framework "mara\x1b[31mthon" (f-0) on agent a-S0: it is unhealthy
-      task web (web.1) of framework "mara\x1b[31mthon" (f-0) on agent a-S0: "DNS_TTL=x": is no number
+      name "_x" of task web (web.1) of framework "mara\x1b[31mthon" (f-0) on agent a-S0: too long
+  ignored labels:
+      DNS_TTL="x" of task web (web.1) of framework "mara\x1b[31mthon" (f-0) on agent a-S0: not a number
 `
 		if got.status != statusOK || got.stdout != want || asked != "/v1/explain/web.marathon.mesos" {
 			t.Errorf("%v: status %d, asked for %s\n%s%s", args, got.status, asked, got.stdout, got.stderr)

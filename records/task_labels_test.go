@@ -57,18 +57,18 @@ func TestAPortHasOneRecord(t *testing.T) {
 
 func TestBadLabelsAreToldOfAndIgnored(t *testing.T) {
 	for _, tc := range []struct{ key, value, want string }{
-		{"DNS_TTL", "soon", `label DNS_TTL: "soon" is no whole number from 0 to 2147483647`},
-		{"DNS_TTL", "-1", `"-1" is no whole number`},
-		{"DNS_TTL", "99999999999999999999", "is no whole number"},
-		{"DNS_WEIGHT", "65536", "is no whole number from 0 to 65535"},
-		{"DNS_PRIORITY", "1.5", "is no whole number from 0 to 65535"},
-		{"DNS_ALIAS", "a b", `label DNS_ALIAS: "a b" is no label of a name`},
-		{"DNS_ALIAS", "x.y", "is no label of a name"},
-		{"DNS_ALIAS", "_tcp", "is no label of a name"},
-		{"DNS_ALIAS", "-", "is no label of a name"},
-		{"DNS_ALIAS", "ok,,", `"" is no label of a name`},
+		{"DNS_TTL", "soon", `label DNS_TTL="soon": not a whole number from 0 to 2147483647`},
+		{"DNS_TTL", "-1", `"-1": not a whole number`},
+		{"DNS_TTL", "99999999999999999999", "not a whole number"},
+		{"DNS_WEIGHT", "65536", "not a whole number from 0 to 65535"},
+		{"DNS_PRIORITY", "1.5", "not a whole number from 0 to 65535"},
+		{"DNS_ALIAS", "a b", `label DNS_ALIAS="a b": not a DNS label`},
+		{"DNS_ALIAS", "x.y", "not a DNS label"},
+		{"DNS_ALIAS", "_tcp", "not a DNS label"},
+		{"DNS_ALIAS", "-", "not a DNS label"},
+		{"DNS_ALIAS", "ok,,", `"": not a DNS label`},
 		{"DNS_ALIAS", "web-abcde-s12", "belongs to one task alone"},
-		{"DNS_ALIAS", "a,b,c,d,e,f,g,h,i", "has more than 8 names"},
+		{"DNS_ALIAS", "a,b,c,d,e,f,g,h,i", "lists more than 8 names"},
 		{"DNS_ALIAS", strings.Repeat("x", 500), "…"},
 		{"DNS_ALIAS", "ev\x1b[31mil", `"ev\x1b[31mil"`},
 	} {
@@ -97,7 +97,7 @@ func TestBadLabelsAreToldOfAndIgnored(t *testing.T) {
 		told = append(told, o.Label+" "+o.Reason.Error())
 	}
 	slices.Sort(told)
-	if got := strings.Join(slices.Compact(told), "; "); got != "DNS_ALIAS is for tasks, and not for ports; DNS_TTL is given twice, and the first counts" {
+	if got := strings.Join(slices.Compact(told), "; "); got != "DNS_ALIAS is for tasks, not for ports; DNS_TTL is given twice; the first one counts" {
 		t.Errorf("told %q", got)
 	}
 }

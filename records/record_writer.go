@@ -1,0 +1,147 @@
+package records
+
+import (
+	"hash/maphash"
+	"net/netip"
+)
+
+// recordWriter receives the records that a generator makes. Buffers that hold
+// names are reused after the call.
+type recordWriter interface {
+	addr(name []byte, a netip.Addr, from addrSource)
+	srv(name []byte, d SRV)
+	ptr(a netip.Addr, target Name, from addrSource)
+	ttl(name []byte, seconds uint32) // requests a TTL for a name that has records of the same owner
+	target(name []byte) Name         // returns a lasting copy of a name, for SRV and PTR data
+	omit(Omission)
+}
+
+// refInc adds one owner to each record.
+type refInc struct{ *Set }
+
+func (w refInc) addr(name []byte, a netip.Addr, _ addrSource) {
+	e := w.entryFor(name)
+	if a.Is4() {
+		recordsA.add(w.Set, e, a.As4())
+	} else {
+		recordsAAAA.add(w.Set, e, a.As16())
+	}
+}
+
+func (w refInc) srv(name []byte, d SRV) { recordsSRV.add(w.Set, w.entryFor(name), d) }
+
+func (w refInc) ptr(a netip.Addr, target Name, _ addrSource) {
+	recordsPTR.add(w.Set, w.entryFor([]byte(ReverseName(a))), target)
+}
+
+func (w refInc) ttl(name []byte, seconds uint32) {
+	e := w.entryFor(name)
+	w.setTTL(e, w.ttlRequests.add(e.name, seconds))
+}
+
+func (w refInc) target(name []byte) Name { return w.lastingName(name) }
+func (w refInc) omit(o Omission)         { w.omitted = append(w.omitted, o) }
+
+// bulkAppend adds one owner to each record while the first update loads an empty
+// set (see bulkload.go). Records of names that are complete already are added as
+// refInc does it.
+type bulkAppend struct{ refInc }
+
+func (w bulkAppend) addr(name []byte, a netip.Addr, from addrSource) {
+	switch e := w.entryFor(name); {
+	case !w.loadInPlace(e):
+		w.refInc.addr(name, a, from)
+	case a.Is4():
+		e.data.A = append(e.data.A, a.As4())
+	default:
+		e.data.AAAA = append(e.data.AAAA, a.As16())
+	}
+}
+
+func (w bulkAppend) srv(name []byte, d SRV) {
+	if e := w.entryFor(name); w.loadInPlace(e) {
+		e.data.SRV = append(e.data.SRV, d)
+	} else {
+		w.refInc.srv(name, d)
+	}
+}
+
+func (w bulkAppend) ptr(a netip.Addr, target Name, from addrSource) {
+	if e := w.entryFor([]byte(ReverseName(a))); w.loadInPlace(e) {
+		e.data.PTR = append(e.data.PTR, target)
+	} else {
+		w.refInc.ptr(a, target, from)
+	}
+}
+
+// refDec removes one owner from each record.
+type refDec struct{ *Set }
+
+func (w refDec) addr(name []byte, a netip.Addr, _ addrSource) {
+	e := w.names[Name(name)]
+	switch {
+	case e == nil:
+	case a.Is4():
+		recordsA.remove(w.Set, e, a.As4())
+	default:
+		recordsAAAA.remove(w.Set, e, a.As16())
+	}
+}
+
+func (w refDec) srv(name []byte, d SRV) {
+	if e := w.names[Name(name)]; e != nil {
+		recordsSRV.remove(w.Set, e, d)
+	}
+}
+
+func (w refDec) ptr(a netip.Addr, target Name, _ addrSource) {
+	if e := w.names[ReverseName(a)]; e != nil {
+		recordsPTR.remove(w.Set, e, target)
+	}
+}
+
+func (w refDec) ttl(name []byte, seconds uint32) {
+	if e := w.names[Name(name)]; e != nil {
+		w.setTTL(e, w.ttlRequests.remove(e.name, seconds))
+	}
+}
+
+func (w refDec) target(name []byte) Name { return w.lastingName(name) }
+func (w refDec) omit(Omission)           {}
+
+// discard drops all records. It is the writer of callers that only need names.
+type discard struct{}
+
+func (discard) addr([]byte, netip.Addr, addrSource) {}
+func (discard) srv([]byte, SRV)                     {}
+func (discard) ptr(netip.Addr, Name, addrSource)    {}
+func (discard) ttl([]byte, uint32)                  {}
+func (discard) target(name []byte) Name             { return Name(name) }
+func (discard) omit(Omission)                       {}
+
+// entryFor returns the entry of a name, and makes one if there is none.
+func (s *Set) entryFor(name []byte) *entry {
+	recent := &s.recent[maphash.Bytes(s.seed, name)%uint64(len(s.recent))]
+	if *recent != nil && (*recent).name == Name(name) {
+		return *recent
+	}
+	e := s.names[Name(name)]
+	if e == nil {
+		e = &entry{name: Name(name), data: &noData}
+		s.names[e.name] = e
+		if s.loaded != nil {
+			s.loaded = append(s.loaded, e)
+		}
+	}
+	*recent = e
+	return e
+}
+
+// lastingName returns a name as the set stores it, so that equal names share
+// memory.
+func (s *Set) lastingName(name []byte) Name {
+	if e := s.names[Name(name)]; e != nil {
+		return e.name
+	}
+	return Name(name)
+}

@@ -1,0 +1,440 @@
+package records
+
+import (
+	"bytes"
+	"math/bits"
+	"slices"
+	"strings"
+)
+
+// Records have owners: the tasks, frameworks, agents and masters that imply
+// them. An update runs in three steps:
+//
+//  1. The records of new owners are added, then those of old owners removed.
+//     The data of a name does not change meanwhile. Owners beside the first are
+//     counted in extraOwners; records that come and go are collected in the
+//     nameChange of their name.
+//  2. finish applies each nameChange once: it makes new data, or reuses that of
+//     another name if it is equal. Whoever holds the old data keeps it.
+//  3. finish drops names without records and reports the names that changed.
+
+// entry is a name of a set with its data.
+type entry struct {
+	name Name
+	data *Data // as published, or being loaded in place by the first update
+	// change is the index, plus one, of the entry's nameChange in the set's
+	// changes; 0 means that the running update has not changed it.
+	change uint32
+	// loading is set while the first update appends to the data in place.
+	loading bool
+}
+
+// noData is the data of new names.
+var noData Data
+
+// extraOwners counts the owners of a record beside the first. Most records have
+// only one owner, so the map is small.
+type extraOwners[T comparable] map[ownedRecord[T]]uint32
+
+type ownedRecord[T comparable] struct {
+	name  Name
+	value T
+}
+
+// recordType says where the records of one type are kept, and how they are
+// ordered.
+type recordType[T comparable] struct {
+	records func(*Data) *[]T
+	diff    func(*nameChange) *diff[T]
+	extra   func(*Set) extraOwners[T]
+	compare func(a, b T) int
+}
+
+var (
+	recordsA = recordType[[4]byte]{
+		records: func(d *Data) *[][4]byte { return &d.A },
+		diff:    func(c *nameChange) *diff[[4]byte] { return &c.a },
+		extra:   func(s *Set) extraOwners[[4]byte] { return s.extraA },
+		compare: func(a, b [4]byte) int { return bytes.Compare(a[:], b[:]) },
+	}
+	recordsAAAA = recordType[[16]byte]{
+		records: func(d *Data) *[][16]byte { return &d.AAAA },
+		diff:    func(c *nameChange) *diff[[16]byte] { return &c.aaaa },
+		extra:   func(s *Set) extraOwners[[16]byte] { return s.extraAAAA },
+		compare: func(a, b [16]byte) int { return bytes.Compare(a[:], b[:]) },
+	}
+	recordsSRV = recordType[SRV]{
+		records: func(d *Data) *[]SRV { return &d.SRV },
+		diff:    func(c *nameChange) *diff[SRV] { return &c.srv },
+		extra:   func(s *Set) extraOwners[SRV] { return s.extraSRV },
+		compare: SRV.Compare,
+	}
+	recordsPTR = recordType[Name]{
+		records: func(d *Data) *[]Name { return &d.PTR },
+		diff:    func(c *nameChange) *diff[Name] { return &c.ptr },
+		extra:   func(s *Set) extraOwners[Name] { return s.extraPTR },
+		compare: func(a, b Name) int { return strings.Compare(string(a), string(b)) },
+	}
+)
+
+// add adds one owner of v. The first owner makes v a record.
+func (r recordType[T]) add(s *Set, e *entry, v T) {
+	_, published := r.find(*r.records(e.data), v)
+	if published && e.change == 0 {
+		r.extra(s)[ownedRecord[T]{e.name, v}]++
+		return
+	}
+	d := r.diff(s.changeOf(e))
+	if published {
+		if i, gone := r.find(d.gone, v); gone {
+			d.gone = slices.Delete(d.gone, i, i+1)
+		} else {
+			r.extra(s)[ownedRecord[T]{e.name, v}]++
+		}
+		return
+	}
+	if i, added := r.find(d.added, v); added {
+		r.extra(s)[ownedRecord[T]{e.name, v}]++
+	} else {
+		d.added = slices.Insert(d.added, i, v)
+	}
+}
+
+// remove removes one owner of v. v is no longer a record when the last owner is
+// gone.
+func (r recordType[T]) remove(s *Set, e *entry, v T) {
+	extra, k := r.extra(s), ownedRecord[T]{e.name, v}
+	if n := extra[k]; n > 0 {
+		if extra[k] = n - 1; n == 1 {
+			delete(extra, k)
+		}
+		return
+	}
+	if _, published := r.find(*r.records(e.data), v); published {
+		d := r.diff(s.changeOf(e))
+		if i, gone := r.find(d.gone, v); !gone {
+			d.gone = slices.Insert(d.gone, i, v)
+		}
+		return
+	}
+	if e.change == 0 {
+		return
+	}
+	d := r.diff(s.changeOf(e))
+	if i, added := r.find(d.added, v); added {
+		d.added = slices.Delete(d.added, i, i+1)
+	}
+}
+
+func (r recordType[T]) find(sorted []T, v T) (index int, found bool) {
+	return slices.BinarySearchFunc(sorted, v, r.compare)
+}
+
+// sortAndCount sorts records that were appended in any order, and counts
+// duplicates as extra owners.
+func (r recordType[T]) sortAndCount(s *Set, e *entry) {
+	values := r.records(e.data)
+	if len(*values) < 2 {
+		return
+	}
+	slices.SortFunc(*values, r.compare)
+	unique := (*values)[:1]
+	for _, v := range (*values)[1:] {
+		if v == unique[len(unique)-1] {
+			r.extra(s)[ownedRecord[T]{e.name, v}]++
+		} else {
+			unique = append(unique, v)
+		}
+	}
+	*values = unique
+}
+
+// apply returns the records of d after a change, without spare capacity. The
+// result is the list of d itself if nothing comes or goes.
+func (r recordType[T]) apply(d *Data, c *nameChange) []T {
+	values, diff := *r.records(d), r.diff(c)
+	n := len(values) + len(diff.added) - len(diff.gone)
+	if diff.empty() {
+		return values
+	}
+	if n == 0 {
+		return nil
+	}
+	out := make([]T, 0, n)
+	added, gone := diff.added, diff.gone
+	for len(added)+len(gone) > 0 {
+		if len(gone) == 0 || len(added) > 0 && r.compare(added[0], gone[0]) < 0 {
+			i, _ := r.find(values, added[0])
+			out = append(append(out, values[:i]...), added[0])
+			values, added = values[i:], added[1:]
+		} else {
+			i, _ := r.find(values, gone[0])
+			out = append(out, values[:i]...)
+			values, gone = values[i+1:], gone[1:]
+		}
+	}
+	return append(out, values...)
+}
+
+// nameChange collects what the running update changes of one name, so that the
+// records of a name are copied once per update however many owners come and go.
+type nameChange struct {
+	entry *entry
+	a     diff[[4]byte]
+	aaaa  diff[[16]byte]
+	srv   diff[SRV]
+	ptr   diff[Name]
+	ttl   uint32
+}
+
+// diff is the records that come and go, each list sorted.
+type diff[T comparable] struct {
+	added, gone []T
+}
+
+// changeOf returns the change of an entry, and begins one if there is none.
+func (s *Set) changeOf(e *entry) *nameChange {
+	if e.change == 0 {
+		if n := len(s.changes); n < cap(s.changes) {
+			s.changes = s.changes[:n+1] // reuses the lists of an earlier update
+		} else {
+			s.changes = append(s.changes, nameChange{})
+		}
+		c := &s.changes[len(s.changes)-1]
+		c.entry, c.ttl = e, e.data.TTL
+		e.change = uint32(len(s.changes))
+	}
+	return &s.changes[e.change-1]
+}
+
+// setTTL sets the TTL of an entry.
+func (s *Set) setTTL(e *entry, seconds uint32) {
+	switch {
+	case e.loading:
+		e.data.TTL = seconds
+	case e.change != 0 || e.data.TTL != seconds:
+		s.changeOf(e).ttl = seconds
+	}
+}
+
+// changesRecords reports whether records come or go.
+func (c *nameChange) changesRecords() bool {
+	return !c.a.empty() || !c.aaaa.empty() || !c.srv.empty() || !c.ptr.empty()
+}
+
+// equal reports whether both changes do the same.
+func (c *nameChange) equal(o *nameChange) bool {
+	return c.ttl == o.ttl && c.a.equal(o.a) && c.aaaa.equal(o.aaaa) && c.srv.equal(o.srv) && c.ptr.equal(o.ptr)
+}
+
+// reset prepares the change for another entry.
+func (c *nameChange) reset() {
+	c.entry = nil
+	c.a.reset()
+	c.aaaa.reset()
+	c.srv.reset()
+	c.ptr.reset()
+}
+
+func (d diff[T]) empty() bool { return len(d.added)+len(d.gone) == 0 }
+
+func (d diff[T]) equal(o diff[T]) bool {
+	return slices.Equal(d.added, o.added) && slices.Equal(d.gone, o.gone)
+}
+
+// Memory that is kept from one update to the next.
+const (
+	maxKeptValues  = 256  // records per list of a diff
+	maxKeptChanges = 4096 // names
+)
+
+func (d *diff[T]) reset() {
+	for _, list := range [...]*[]T{&d.added, &d.gone} {
+		clear(*list)
+		if *list = (*list)[:0]; cap(*list) > maxKeptValues {
+			*list = nil
+		}
+	}
+}
+
+// finish ends an update: it applies the changes, drops names without records and
+// returns what changed. After the first update the names are listed in the order
+// in which they came, those of one app next to each other.
+func (s *Set) finish(first bool) Changes {
+	result := Changes{Omitted: s.omitted}
+	loaded := s.loaded
+	s.omitted, s.loaded, s.loading, s.spareData = nil, nil, nil, nil
+	clear(s.recent[:])
+	var recent recentResults
+	result.Names = make([]Name, 0, len(s.changes))
+	for i := range s.changes {
+		c := &s.changes[i]
+		e := c.entry
+		e.change = 0
+		if before := e.data; c.changesRecords() || c.ttl != before.TTL {
+			e.data = s.dataAfter(c, &recent)
+			if !c.a.empty() || !c.aaaa.empty() || !c.srv.empty() || !e.data.Equal(before) {
+				result.Names = append(result.Names, e.name)
+			}
+		}
+		if d := e.data; len(d.A)+len(d.AAAA)+len(d.SRV)+len(d.PTR) == 0 {
+			delete(s.names, e.name)
+		}
+	}
+	if first {
+		result.Names = make([]Name, 0, len(s.names))
+		for _, e := range loaded {
+			if !e.data.Empty() {
+				result.Names = append(result.Names, e.name)
+			}
+		}
+	}
+	for i := range s.changes {
+		s.changes[i].reset()
+	}
+	if s.changes = s.changes[:0]; cap(s.changes) > maxKeptChanges {
+		s.changes = nil
+	}
+	return result
+}
+
+// recentResults holds the data that this update made last. Names of one service
+// often share their data before a change, and then share the result as well.
+type recentResults struct {
+	results [8]changeResult
+	next    int
+}
+
+type changeResult struct {
+	before *Data
+	change *nameChange
+	after  *Data
+}
+
+// dataAfter returns the data of an entry after its change.
+func (s *Set) dataAfter(c *nameChange, recent *recentResults) *Data {
+	before := c.entry.data
+	for _, r := range recent.results {
+		if r.before == before && r.change.equal(c) {
+			return r.after
+		}
+	}
+	d := s.intern(&Data{A: recordsA.apply(before, c), AAAA: recordsAAAA.apply(before, c),
+		SRV: recordsSRV.apply(before, c), PTR: recordsPTR.apply(before, c), TTL: c.ttl})
+	recent.results[recent.next%len(recent.results)] = changeResult{before, c, d}
+	recent.next++
+	return d
+}
+
+// minInterned is the minimum number of data that intern looks at.
+const minInterned = 1024
+
+// intern returns the data of another name if it is equal to d, else d. Many
+// names have equal data: each task of an agent has the agent's address under one
+// of its names, an app has the same ports by TCP and by UDP, and the address
+// trees mostly repeat the domain. Published data is immutable, so sharing it is
+// safe.
+//
+// intern looks at one candidate only, which other data may have replaced. Since
+// the names of an app come one after the other, that finds most of them.
+func (s *Set) intern(d *Data) *Data {
+	if equal := s.interned(d); equal != nil {
+		return equal
+	}
+	if len(d.PTR) == 0 {
+		s.internTable[d.hash()%uint64(len(s.internTable))] = d
+	}
+	return d
+}
+
+// interned returns the data of another name that is equal to d, or nil.
+func (s *Set) interned(d *Data) *Data {
+	if len(d.PTR) > 0 {
+		return nil
+	}
+	if candidate := s.internTable[d.hash()%uint64(len(s.internTable))]; candidate != nil && candidate.Equal(d) {
+		return candidate
+	}
+	return nil
+}
+
+// hash mixes a few fields in which data mostly differ.
+func (d *Data) hash() uint64 {
+	h := uint64(len(d.A))<<40 | uint64(len(d.AAAA))<<20 | uint64(len(d.SRV))
+	mix := func(v uint64) { h = bits.RotateLeft64((h^v)*0x9e3779b97f4a7c15, 29) }
+	if n := len(d.A); n > 0 {
+		first, last := d.A[0], d.A[n-1]
+		mix(uint64(first[0])<<24 | uint64(first[1])<<16 | uint64(first[2])<<8 | uint64(first[3]))
+		mix(uint64(last[0])<<24 | uint64(last[1])<<16 | uint64(last[2])<<8 | uint64(last[3]))
+	}
+	if n := len(d.AAAA); n > 0 {
+		for _, b := range d.AAAA[n-1] {
+			mix(uint64(b))
+		}
+	}
+	if n := len(d.SRV); n > 0 {
+		first, last := &d.SRV[0], &d.SRV[n-1]
+		mix(uint64(first.Port)<<16 | uint64(last.Port))
+		for i := range min(len(first.Target), 32) {
+			mix(uint64(first.Target[i]))
+		}
+	}
+	return h
+}
+
+// ttlRequests holds the TTLs that task labels request, by name.
+type ttlRequests map[Name][]ttlRequest
+
+// ttlRequest is one TTL and the number of owners that request it.
+type ttlRequest struct {
+	seconds uint32 // or ZeroTTL
+	count   uint32
+}
+
+// add adds a request and returns the TTL that is in force.
+func (r ttlRequests) add(name Name, seconds uint32) uint32 {
+	list := r[name]
+	for i := range list {
+		if list[i].seconds == seconds {
+			list[i].count++
+			return shortestTTL(list)
+		}
+	}
+	list = append(list, ttlRequest{seconds, 1})
+	r[name] = list
+	return shortestTTL(list)
+}
+
+// remove removes a request and returns the TTL that is in force: 0, that of the
+// zone, if no request is left.
+func (r ttlRequests) remove(name Name, seconds uint32) uint32 {
+	list := r[name]
+	for i := range list {
+		if list[i].seconds != seconds {
+			continue
+		}
+		if list[i].count--; list[i].count == 0 {
+			list = append(list[:i], list[i+1:]...)
+		}
+		break
+	}
+	if len(list) == 0 {
+		delete(r, name)
+		return 0
+	}
+	r[name] = list
+	return shortestTTL(list)
+}
+
+// shortestTTL returns the TTL of all records of a name: the records of an RRset
+// have one TTL (RFC 2181, section 5.2), and no owner's records may be cached for
+// longer than it requested.
+func shortestTTL(list []ttlRequest) uint32 {
+	shortest := list[0].seconds
+	for _, r := range list[1:] {
+		if Seconds(r.seconds) < Seconds(shortest) {
+			shortest = r.seconds
+		}
+	}
+	return shortest
+}

@@ -1,0 +1,220 @@
+package records
+
+import (
+	"crypto/sha1"
+	"encoding/base32"
+	"math/bits"
+	"strings"
+
+	"toponym/internal/dnswire"
+	"toponym/state"
+)
+
+// A task has these names, with D for the domain, F for the labels of its
+// framework and O for each address domain:
+//
+//   - T.F.D, where T is the label of what the task is called, with T.F.slave.D,
+//     T.F.<network>.network.D and T.F.<tree>.O;
+//   - the same for each DNS_ALIAS in the place of T;
+//   - the same, but for the address trees, for the raw name of its DiscoveryInfo,
+//     which may consist of several labels;
+//   - T-H-S.F.D and its like, which belong to this task alone and are the targets
+//     of SRV records: H is a hash of the task id, S the end of the agent id;
+//   - SRV names made of T, ports and protocols (see srv.go).
+//
+// All but the names with T-H-S are shared with other tasks. taskNames is the only
+// list of them: records, groups and explanations follow from it.
+
+// taskName is a name that a task shares with others, in the place of T.
+type taskName struct {
+	kind taskNameKind
+	host []byte // T in wire form without a zero byte at the end
+	// domain and trees are the bits of T.F.D and of T.F in the address trees;
+	// trees is 0 for raw names, which are not there.
+	domain, trees nameBits
+}
+
+type taskNameKind uint8
+
+const (
+	labelName taskNameKind = iota
+	aliasName
+	rawName
+)
+
+// nameBits is a set of the shared names of a task.
+type nameBits uint32
+
+const (
+	bitLabel nameBits = 1 << iota // T.F.D
+	bitRaw                        // the same for the raw name
+	bitTrees                      // T.F in the address trees
+	bitFirstAlias
+)
+
+func bitAlias(i int) nameBits      { return bitFirstAlias << (2 * i) }
+func bitAliasTrees(i int) nameBits { return bitFirstAlias << (2*i + 1) }
+
+func (b nameBits) has(bit nameBits) bool { return b&bit != 0 }
+
+// all iterates over the bits that are set.
+func (b nameBits) all(yield func(nameBits) bool) {
+	for ; b != 0; b &= b - 1 {
+		if !yield(1 << bits.TrailingZeros32(uint32(b))) {
+			return
+		}
+	}
+}
+
+// taskNames returns the shared names of a task, that of its label first. They
+// depend on the task alone. Values that cannot be names are omitted. The result
+// is valid until the next call.
+func (g *generator) taskNames(t *state.Task) []taskName {
+	names, b := g.names[:0], g.nameBytes[:0]
+	label := g.label(t)
+	if label == "" {
+		g.out.omit(Omission{Task: t.Key, Value: appName(t), Reason: ErrLabelLength})
+	} else {
+		b, _ = appendLabels(b, label)
+		names = append(names, taskName{labelName, b, bitLabel, bitTrees})
+		for i, alias := range g.aliases(t, label) {
+			start := len(b)
+			b, _ = appendLabels(b, alias)
+			names = append(names, taskName{aliasName, b[start:], bitAlias(i), bitAliasTrees(i)})
+		}
+	}
+	start := len(b)
+	if raw, ok := appendRawName(b, t, label); ok {
+		b = raw
+		names = append(names, taskName{rawName, b[start:], bitRaw, 0})
+	}
+	g.names, g.nameBytes = names, b
+	return names
+}
+
+// eachGroup calls f with the name of each group that a task belongs to, and with
+// its bit. The name is in a buffer that is reused.
+func (g *generator) eachGroup(o owner, f func(name []byte, bit nameBits, alias bool)) {
+	s := g.suffixesOf(o.framework.Name)
+	if s.err != nil {
+		return
+	}
+	for _, n := range g.taskNames(o.task) {
+		if name, ok := g.join(n.host, s.tasks); ok {
+			f(name, n.domain, n.kind == aliasName)
+		}
+		if n.trees != 0 && len(s.trees) > 0 {
+			b, _ := appendLabels(append(g.buf[:0], n.host...), s.label)
+			f(append(b, 0), n.trees, n.kind == aliasName)
+		}
+	}
+}
+
+// hasDiscovery reports whether the names of a task come from its DiscoveryInfo.
+// One without a name counts as none.
+func hasDiscovery(t *state.Task) bool { return t.Discovery != nil && t.Discovery.Name != "" }
+
+// appName returns what a task is called, which is the same for all instances of
+// an app.
+func appName(t *state.Task) string {
+	if hasDiscovery(t) {
+		return t.Discovery.Name
+	}
+	return t.Name
+}
+
+// label returns T, or "" if nothing is left of the name.
+func (g *generator) label(t *state.Task) string { return g.o.Rule.Label(appName(t)) }
+
+// appendRawName appends the name of the DiscoveryInfo in wire form, split at its
+// dots: Mesos-DNS answers that name beside the label. It returns false if a part
+// is not a label that users can type, or if the name equals the label.
+func appendRawName(b []byte, t *state.Task, label string) ([]byte, bool) {
+	if !hasDiscovery(t) || t.Discovery.Name == label {
+		return b, false
+	}
+	name := t.Discovery.Name
+	for i := range len(name) {
+		if name[i] != '.' && !typeable(name[i]) {
+			return b, false
+		}
+	}
+	if strings.EqualFold(name, label) {
+		return b, false
+	}
+	for part := range strings.SplitSeq(name, ".") {
+		if len(part) == 0 || len(part) > maxLabel || part == "*" {
+			return b, false
+		}
+		b = append(b, byte(len(part)))
+		for i := range len(part) {
+			b = append(b, dnswire.LowerByte(part[i]))
+		}
+	}
+	return b, true
+}
+
+// typeable reports whether users can type c in a name. The HTTP API puts a colon
+// between a name and a port.
+func typeable(c byte) bool { return needsNoEscape(c) && c != ':' }
+
+func allTypeable(s string) bool {
+	for i := range len(s) {
+		if !typeable(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// appendCanonical appends the canonical form of a shared name: that with "-H-S" at
+// the end of its last label, which is shortened to fit.
+func appendCanonical(b, host []byte, tail string) []byte {
+	last := 0
+	for next := 0; next < len(host); next += 1 + int(host[next]) {
+		last = next
+	}
+	b = append(b, host[:last]...)
+	kept := min(int(host[last]), maxLabel-len(tail))
+	b = append(b, byte(kept+len(tail)))
+	b = append(b, host[last+1:last+1+kept]...)
+	return append(b, tail...)
+}
+
+// canonicalTail returns "-H-S" for a task.
+func canonicalTail(taskID, agentID string) string {
+	return "-" + taskHash(taskID) + "-" + agentTail(agentID)
+}
+
+// zbase32 is an alphabet that is easy to read for humans
+// (philzimmermann.com/docs/human-oriented-base-32-encoding.txt).
+var zbase32 = base32.NewEncoding(zbase32Alphabet).WithPadding(base32.NoPadding)
+
+const zbase32Alphabet = "ybndrfg8ejkmcpqxot1uwisza345h769"
+
+// taskHash returns H: 5 characters of a hash of the task id, as in Mesos-DNS.
+func taskHash(id string) string {
+	sum := sha1.Sum([]byte(id))
+	var b [8]byte
+	zbase32.Encode(b[:], sum[:5])
+	return string(b[:5])
+}
+
+// agentTail returns S: what follows the last '-' of an agent id, such as "s0".
+func agentTail(id string) string {
+	return strings.ToLower(id[strings.LastIndexByte(id, '-')+1:])
+}
+
+// isCanonical reports whether a label has the form of T-H-S.
+func isCanonical(label string) bool {
+	agent := strings.LastIndexByte(label, '-')
+	if agent < 0 {
+		return false
+	}
+	if digits := strings.TrimPrefix(label[agent+1:], "s"); digits == "" || strings.Trim(digits, "0123456789") != "" {
+		return false
+	}
+	rest := label[:agent]
+	hash := strings.LastIndexByte(rest, '-')
+	return hash >= 0 && len(rest)-hash-1 == 5 && strings.Trim(rest[hash+1:], zbase32Alphabet) == ""
+}
