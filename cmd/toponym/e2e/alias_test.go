@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// aliasSettings have the aliases of DC/OS, which are the defaults, and one more.
+// aliasSettings are the default aliases, which are those of DC/OS, and one more.
 var aliasSettings = settings{
 	"viewDomains": []string{"dcos.thisdcos.directory"},
 	"aliases": map[string]string{
@@ -18,7 +18,7 @@ var aliasSettings = settings{
 	},
 }
 
-// aliasSOA is the SOA record at an apex that is an alias.
+// aliasSOA is the SOA record of an apex that is an alias.
 func aliasSOA(apex string) string { return strings.Replace(apexSOA, "mesos.", apex, 1) }
 
 var aliasLookups = []lookup{
@@ -61,30 +61,31 @@ func TestAliases(t *testing.T) {
 			}
 			for _, q := range []string{"thisdcos.directory SOA", "thisdcos.global SOA", "example A"} {
 				if got := ask(t, s.port, way+" "+q); got.status != "REFUSED" {
-					t.Errorf("%s: %s, and is not ours", q, got.status)
+					t.Errorf("%s: got %s, want REFUSED", q, got.status)
 				}
 			}
-			// Origins of views have a TTL of their own.
+			// The address trees have a TTL of their own.
 			for _, apex := range []string{"dcos.thisdcos.directory.", "dcos.thisdcos.global."} {
 				got := ask(t, s.port, way+" nope."+apex+" A")
 				same(t, "authority", got.authority, []string{aliasSOA(apex)})
 				if got.status != "NXDOMAIN" || !slices.Equal(got.ttls, []string{"5"}) {
-					t.Errorf("%s: %s with TTL %v, want NXDOMAIN with 5", apex, got.status, got.ttls)
+					t.Errorf("%s: got %s with TTL %v, want NXDOMAIN with 5", apex, got.status, got.ttls)
 				}
 			}
 		})
 	}
 }
 
-// Unbound believes names below an alias, and that they are not there.
-func TestUnboundBeforeAliases(t *testing.T) {
+// Unbound accepts the answers for names below an alias, and the proof of their
+// absence.
+func TestUnboundResolvesAliases(t *testing.T) {
 	t.Parallel()
 	require(t, "unbound", "dig")
 	s := serveExample(t, aliasSettings)
 	for _, modules := range []string{"iterator", "validator iterator"} {
 		t.Run(modules, func(t *testing.T) {
 			port := startUnbound(t, s, modules, "mesos.thisdcos.directory.", "thisdcos.global.", "shop.example.")
-			for range 2 { // with a cold and with a warm cache
+			for range 2 { // with a cold and a warm cache
 				for _, apex := range []string{"mesos.thisdcos.directory", "mesos.thisdcos.global"} {
 					for _, l := range []lookup{
 						{question: "nope.marathon." + apex + " A", status: "NXDOMAIN"},
@@ -102,21 +103,21 @@ func TestUnboundBeforeAliases(t *testing.T) {
 							l.status = "NOERROR"
 						}
 						if got.status != l.status {
-							t.Errorf("%s: %s, want %s", l.question, got.status, l.status)
+							t.Errorf("%s: got %s, want %s", l.question, got.status, l.status)
 						}
 						same(t, l.question+": answer", got.answer, l.answer)
-						// What is missing has the SOA record that says for
-						// how long: Unbound keeps none that does not fit.
+						// Unbound drops a SOA record whose owner is not
+						// above the name.
 						if len(l.answer) == 0 && (len(got.authority) != 1 || !strings.HasPrefix(got.authority[0], apex+". SOA ")) {
-							t.Errorf("%s: authority %v", l.question, got.authority)
+							t.Errorf("%s: got authority %v, want the SOA record of %s", l.question, got.authority, apex)
 						}
 					}
 				}
 				if got := ask(t, port, "dig shop.example A"); len(got.answer) != 3 {
-					t.Errorf("shop.example: %s %v", got.status, got.answer)
+					t.Errorf("shop.example: got %s %v, want 3 addresses", got.status, got.answer)
 				}
 				if got := ask(t, port, "dig nope.shop.example A"); got.status != "NXDOMAIN" || len(got.authority) != 1 {
-					t.Errorf("nope.shop.example: %s %v", got.status, got.authority)
+					t.Errorf("nope.shop.example: got %s %v, want NXDOMAIN with a SOA record", got.status, got.authority)
 				}
 			}
 		})

@@ -10,23 +10,23 @@ import (
 	"testing"
 )
 
-// answer is what dig, kdig or drill printed about one reply.
+// answer is one response as dig, kdig or drill printed it.
 type answer struct {
 	status   string // NOERROR, NXDOMAIN, …
 	flags    []string
-	question string // "web.marathon.mesos. A", letters as they came back
+	question string // "web.marathon.mesos. A", in the case of the response
 
-	// Records as "owner TYPE data", sorted. The serial in SOA records is
-	// written SERIAL, as it differs from run to run.
+	// Records as "owner TYPE data", sorted. The serial of SOA records is replaced
+	// by SERIAL, because it differs from run to run.
 	answer, authority, additional []string
 
-	ttls []string // that occur in these records
+	ttls []string // the different TTLs of these records
 
 	edns int    // the server's UDP size; 0 without an OPT record
-	over string // UDP or TCP; drill does not say
-	size int    // in octets
+	over string // UDP or TCP; empty for drill, which does not show it
+	size int    // in bytes
 
-	truncatedFirst bool // a truncated reply over UDP came before
+	truncatedFirst bool // a truncated response over UDP came first
 }
 
 func (a answer) flag(name string) bool { return slices.Contains(a.flags, name) }
@@ -43,9 +43,9 @@ var (
 	broken      = regexp.MustCompile(`(?i)bad packet|malformed|extra bytes|mismatch|unexpected|communications error|timed out|no servers could`)
 )
 
-// parseAnswers reads the output of dig, kdig or drill, which may be about
-// several queries. It fails the test where a client complains about a reply,
-// or where the counts in a header are not those of the records.
+// parseAnswers reads the output of dig, kdig or drill for one or more queries. It
+// fails the test when a client complains about a response, or when the counts in a
+// header differ from the records that follow.
 func parseAnswers(t *testing.T, text string) []answer {
 	t.Helper()
 	var all []answer
@@ -63,7 +63,7 @@ func parseAnswers(t *testing.T, text string) []answer {
 		}
 		for i, n := range []int{len(a.answer), len(a.authority), len(a.additional) + opt} {
 			if counts[i] != strconv.Itoa(n) {
-				t.Errorf("the header counts %v records, the sections have others:\n%s", counts, tail(text))
+				t.Errorf("counts in the header: got %v, want those of the sections:\n%s", counts, tail(text))
 			}
 		}
 		slices.Sort(a.answer)
@@ -73,7 +73,7 @@ func parseAnswers(t *testing.T, text string) []answer {
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\n")
 		if broken.MatchString(line) {
-			t.Errorf("the client complains: %s", line)
+			t.Errorf("the client complained: %s", line)
 		}
 		if retryIn.MatchString(line) {
 			truncated = true
@@ -111,7 +111,7 @@ func parseAnswers(t *testing.T, text string) []answer {
 	return all
 }
 
-// add notes a record: owner, TTL, class, type and data.
+// add appends a record, given as owner, TTL, class, type and data.
 func (a *answer) add(section string, f []string) {
 	if f[3] == "SOA" && len(f) > 6 {
 		f[6] = "SERIAL"
@@ -130,7 +130,7 @@ func (a *answer) add(section string, f []string) {
 	}
 }
 
-// data gives the data of records, without owner and type.
+// data returns the data of records, without owner and type.
 func data(records []string) []string {
 	var all []string
 	for _, r := range records {

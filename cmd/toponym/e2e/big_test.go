@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// bigApp has more instances than fit in any packet over UDP that clients ask
-// for by themselves.
+// bigApp is a number of instances that fits in no response over UDP with a
+// client's default size.
 const bigApp = 300
 
 func serveBig(t *testing.T, more settings) *server {
@@ -19,22 +19,22 @@ func serveBig(t *testing.T, more settings) *server {
 	return serve(t, newMaster(t, c.Cluster), more)
 }
 
-// What does not fit is left out record by record, and TC says so.
+// A response that does not fit has as many whole records as fit, and TC.
 func TestTruncation(t *testing.T) {
 	t.Parallel()
 	s := serveBig(t, nil)
 	all := sorted(addressesFrom("10.2.0.1", bigApp))
 	for _, c := range []struct {
 		line     string
-		size     int // of the reply at most; 0: as large as it takes
+		size     int // limit of the response; 0: none
 		min, max int // records
 		tc       bool
 	}{
-		// Each record takes 16 octets: header and question leave room for
-		// 29, and the cookie of dig takes some of it.
+		// Each record takes 16 bytes. Header and question leave room for 29
+		// records, or fewer with the cookie that dig sends.
 		{"dig +noedns +ignore big.marathon.mesos A", 512, 25, 29, true},
 		{"dig +bufsize=512 +ignore big.marathon.mesos A", 512, 25, 28, true},
-		{"dig +bufsize=100 +ignore big.marathon.mesos A", 512, 25, 28, true}, // less than every client can take
+		{"dig +bufsize=100 +ignore big.marathon.mesos A", 512, 25, 28, true}, // below the minimum of RFC 6891
 		{"dig +bufsize=1232 +ignore big.marathon.mesos A", 1232, 65, 74, true},
 		{"dig +bufsize=4096 +ignore big.marathon.mesos A", 4096, 240, 255, true},
 		{"dig +bufsize=8192 +ignore big.marathon.mesos A", 8192, 300, 300, false},
@@ -53,33 +53,33 @@ func TestTruncation(t *testing.T) {
 			require(t, client)
 			got := ask(t, s.port, c.line)
 			if got.status != "NOERROR" || got.flag("tc") != c.tc || !got.flag("aa") {
-				t.Errorf("%s with flags %v, want NOERROR and TC %v", got.status, got.flags, c.tc)
+				t.Errorf("got %s with flags %v, want NOERROR and TC %v", got.status, got.flags, c.tc)
 			}
 			if n := len(got.answer); n < c.min || n > c.max {
-				t.Errorf("%d records, want %d to %d", n, c.min, c.max)
+				t.Errorf("records: got %d, want %d to %d", n, c.min, c.max)
 			}
 			if c.size > 0 && got.size > c.size {
-				t.Errorf("%d octets, want %d at most", got.size, c.size)
+				t.Errorf("size: got %d bytes, want at most %d", got.size, c.size)
 			}
 			wantSubset(t, data(got.answer), all)
 		})
 	}
 }
 
-// wantSubset checks that all that is there belongs there, and is there once.
+// wantSubset checks that each record is one of those expected, and occurs once.
 func wantSubset(t *testing.T, got, all []string) {
 	t.Helper()
 	for i, g := range sorted(got) {
 		if !slices.Contains(all, g) {
-			t.Errorf("%s does not belong there", g)
+			t.Errorf("got %s, want one of the expected records", g)
 		}
 		if i > 0 && g == sorted(got)[i-1] {
-			t.Errorf("%s is there twice", g)
+			t.Errorf("got %s twice, want it once", g)
 		}
 	}
 }
 
-// Clients ask over TCP when TC is set, by themselves, and get all.
+// Clients repeat a truncated query over TCP and get all records.
 func TestRetryOverTCP(t *testing.T) {
 	t.Parallel()
 	s := serveBig(t, nil)
@@ -96,24 +96,24 @@ func TestRetryOverTCP(t *testing.T) {
 			require(t, client)
 			got := ask(t, s.port, way+" big.marathon.mesos A")
 			if got.flag("tc") || client != "drill" && (got.over != "TCP" || !got.truncatedFirst) {
-				t.Errorf("over %s, flags %v, truncated before: %v", got.over, got.flags, got.truncatedFirst)
+				t.Errorf("got a response over %s with flags %v, truncated before: %v; want TCP after a truncated one", got.over, got.flags, got.truncatedFirst)
 			}
 			if found := sorted(data(got.answer)); !slices.Equal(found, addresses) {
-				t.Errorf("%d addresses, want all %d", len(found), len(addresses))
+				t.Errorf("addresses: got %d, want all %d", len(found), len(addresses))
 			}
 			got = ask(t, s.port, way+" _big._tcp.marathon.mesos SRV")
 			if !slices.Equal(got.answer, sorted(targets)) {
-				t.Errorf("%d targets, want all %d", len(got.answer), len(targets))
+				t.Errorf("targets: got %d, want all %d", len(got.answer), len(targets))
 			}
 			if !slices.Equal(got.additional, sorted(glue)) {
-				t.Errorf("%d addresses of targets, want all %d", len(got.additional), len(glue))
+				t.Errorf("addresses of targets: got %d, want all %d", len(got.additional), len(glue))
 			}
 		})
 	}
 }
 
-// Of a cut answer each client sees another part, or a part of the instances
-// would do all the work for clients without TCP.
+// Truncated responses differ: otherwise clients without TCP would use only some of
+// the instances.
 func TestTruncationIsFair(t *testing.T) {
 	t.Parallel()
 	require(t, "dig")
@@ -125,19 +125,19 @@ func TestTruncationIsFair(t *testing.T) {
 			seen[d] = true
 		}
 	}
-	// Each is left out of all 150 with a chance of 3e-7.
+	// The probability that an address is in none of the 150 is 3e-7.
 	if len(seen) < bigApp-3 {
-		t.Errorf("150 cut answers show %d of %d addresses", len(seen), bigApp)
+		t.Errorf("addresses in 150 truncated responses: got %d, want %d", len(seen), bigApp)
 	}
 }
 
-// Mesos-DNS's users switch TC off for clients that stumble over it.
+// SetTruncateBit: false is for clients that cannot handle TC.
 func TestWithoutTruncateBit(t *testing.T) {
 	t.Parallel()
 	require(t, "dig")
 	s := serveBig(t, settings{"SetTruncateBit": false})
 	got := ask(t, s.port, "dig +noedns big.marathon.mesos A")
 	if got.flag("tc") || got.over != "UDP" || len(got.answer) < 25 {
-		t.Errorf("over %s, flags %v, %d records; want those that fit over UDP, without TC", got.over, got.flags, len(got.answer))
+		t.Errorf("got %s, flags %v, %d records; want those that fit over UDP, without TC", got.over, got.flags, len(got.answer))
 	}
 }

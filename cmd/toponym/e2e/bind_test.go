@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// host and nslookup ask for more than they are told to, and print sentences.
+// host and nslookup send several queries for a name, and print text.
 func TestHostAndNslookup(t *testing.T) {
 	t.Parallel()
 	s := serveExample(t, settings{"ReverseDnsOn": true})
@@ -17,9 +17,9 @@ func TestHostAndNslookup(t *testing.T) {
 	for _, c := range []struct {
 		line   string
 		status int
-		want   []string // lines, in any order
+		want   []string // lines in any order
 	}{
-		// Addresses of both families and mail servers, all at once.
+		// host asks for A, AAAA and MX records.
 		{"host dual.marathon.mesos.", 0, []string{
 			"dual.marathon.mesos has address 10.1.1.1",
 			"dual.marathon.mesos has IPv6 address fd00:1::1",
@@ -64,14 +64,14 @@ func TestHostAndNslookup(t *testing.T) {
 			}
 			r := run(t, args[0], args[1:]...)
 			if got := sentences(r.stdout); r.status != c.status || !slices.Equal(got, sorted(c.want)) {
-				t.Errorf("exit status %d:\n  %s\nwant %d:\n  %s",
+				t.Errorf("got exit status %d:\n  %s\nwant %d:\n  %s",
 					r.status, strings.Join(got, "\n  "), c.status, strings.Join(sorted(c.want), "\n  "))
 			}
 		})
 	}
 }
 
-// sentences are the lines of host and nslookup that say something of a name.
+// sentences returns the lines of host and nslookup that are about a name.
 func sentences(s string) []string {
 	var all []string
 	for line := range strings.Lines(s) {

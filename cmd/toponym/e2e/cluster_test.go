@@ -12,8 +12,8 @@ import (
 	"toponym/sim"
 )
 
-// cluster is a simulated cluster of three agents, 10.0.1.1 to 10.0.1.3, with a
-// Marathon. Ids are fixed, so that all names are known beforehand.
+// cluster is a simulated cluster of a Marathon and three agents, 10.0.1.1 to
+// 10.0.1.3. Its ids are fixed, so that the tests know all names.
 type cluster struct {
 	*sim.Cluster
 	agents   []string
@@ -41,7 +41,7 @@ func newCluster(t *testing.T) *cluster {
 	return c
 }
 
-// start runs an instance of Marathon. Its number is part of its id and says on
+// start starts an instance of an app. Its number is part of its id and decides on
 // which agent it runs.
 func (c *cluster) start(t *testing.T, number int, task sim.Task) {
 	t.Helper()
@@ -61,8 +61,8 @@ func (c *cluster) end(t *testing.T, name string, number int) {
 	}
 }
 
-// app runs instances on a network where each has an address of its own, the
-// first one at first. They have a port with the name http.
+// app starts instances with a port called http on a container network. Their
+// addresses count up from first.
 func (c *cluster) app(t *testing.T, name string, instances int, first string, port uint16) {
 	t.Helper()
 	for i, a := range addressesFrom(first, instances) {
@@ -70,7 +70,7 @@ func (c *cluster) app(t *testing.T, name string, instances int, first string, po
 	}
 }
 
-// networkTask is a task with addresses on a network.
+// networkTask is a task with its own addresses on a container network.
 func networkTask(name string, port uint16, addresses ...string) sim.Task {
 	network := sim.NetworkInfo{Name: "calico"}
 	for _, a := range addresses {
@@ -87,7 +87,7 @@ func networkTask(name string, port uint16, addresses ...string) sim.Task {
 	}
 }
 
-// addressesFrom counts n addresses up.
+// addressesFrom returns n consecutive addresses.
 func addressesFrom(first string, n int) []string {
 	a := netip.MustParseAddr(first)
 	var all []string
@@ -98,7 +98,7 @@ func addressesFrom(first string, n int) []string {
 	return all
 }
 
-// instance is the label T-H-S of an instance of an app.
+// instance returns the label T-H-S of an instance of an app.
 func instance(name string, number int) string {
 	sum := sha1.Sum(fmt.Appendf(nil, "%s.%d", name, number))
 	hash := base32.NewEncoding("ybndrfg8ejkmcpqxot1uwisza345h769").EncodeToString(sum[:])

@@ -13,7 +13,7 @@ func TestCommandLine(t *testing.T) {
 	for _, c := range []struct {
 		line           string
 		status         int
-		stdout, stderr string // regular expressions; empty: nothing is written
+		stdout, stderr string // regular expressions; empty: no output
 	}{
 		{"-version", 0, `^\S+\n$`, ``},
 		{"--version", 0, `^\S+\n$`, ``},
@@ -34,24 +34,24 @@ func TestCommandLine(t *testing.T) {
 		t.Run(c.line, func(t *testing.T) {
 			r := run(t, toponym, strings.Fields(c.line)...)
 			if r.status != c.status {
-				t.Errorf("exit status %d, want %d", r.status, c.status)
+				t.Errorf("exit status: got %d, want %d", r.status, c.status)
 			}
 			for _, o := range []struct{ name, got, want string }{{"stdout", r.stdout, c.stdout}, {"stderr", r.stderr, c.stderr}} {
 				if o.want == "" && o.got != "" || !regexp.MustCompile(o.want).MatchString(o.got) {
-					t.Errorf("%s does not match %q:\n%s", o.name, o.want, o.got)
+					t.Errorf("%s: want a match of %q, got\n%s", o.name, o.want, o.got)
 				}
 			}
 		})
 	}
 }
 
-// Mesos-DNS's unit files have -v=1, with one dash or two.
+// -v works with one dash and with two, as in unit files of Mesos-DNS.
 func TestVerbosity(t *testing.T) {
 	t.Parallel()
 	for flags, debug := range map[string]bool{"-v=0": false, "-v=1": true, "--v=2": true} {
 		s := serve(t, newMaster(t, example(t).Cluster), nil, flags)
 		if got := strings.Contains(s.stderr.String(), "level=debug"); got != debug {
-			t.Errorf("%s: level=debug in the log: %v, want %v", flags, got, debug)
+			t.Errorf("%s: level=debug in the log: got %v, want %v", flags, got, debug)
 		}
 	}
 }

@@ -11,8 +11,7 @@ import (
 	"testing"
 )
 
-// The demo prints what can be tried. A reader who copies that must see what is
-// promised.
+// The commands that the demo prints give what the demo promises.
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	require(t, "dig")
@@ -24,7 +23,7 @@ func TestDemo(t *testing.T) {
 	text := p.stdout.String()
 	for _, want := range []string{"http://" + masterAt + "/master/state", dnsAt, "http://" + httpAt + "/", "http://" + marathonAt + "/v2/apps"} {
 		if !strings.Contains(text, want) {
-			t.Errorf("the demo does not print %s:\n%s", want, text)
+			t.Errorf("output of the demo: want %s in it, got\n%s", want, text)
 		}
 	}
 	for _, url := range []string{"http://" + masterAt + "/master/state", "http://" + httpAt + "/", "http://" + marathonAt + "/v2/apps"} {
@@ -35,13 +34,13 @@ func TestDemo(t *testing.T) {
 		}
 		resp.Body.Close()
 		if resp.StatusCode != http.StatusOK {
-			t.Errorf("%s: %s", url, resp.Status)
+			t.Errorf("%s: got status %s, want 200", url, resp.Status)
 		}
 	}
 
 	commands := regexp.MustCompile(`(?m)^ *(dig .*)$`).FindAllStringSubmatch(text, -1)
 	if len(commands) != 4 {
-		t.Fatalf("the demo prints %d dig commands, want 4:\n%s", len(commands), text)
+		t.Fatalf("dig commands of the demo: got %d, want 4:\n%s", len(commands), text)
 	}
 	dig := func(n int) answer {
 		t.Helper()
@@ -49,10 +48,10 @@ func TestDemo(t *testing.T) {
 		r := run(t, "dig", strings.Fields(line)[1:]...)
 		all := parseAnswers(t, r.String())
 		if r.status != 0 || len(all) != 1 {
-			t.Fatalf("%s: exit status %d\n%s", line, r.status, r)
+			t.Fatalf("%s: got exit status %d, want 0 and one response:\n%s", line, r.status, r)
 		}
 		if a := all[0]; a.status != "NOERROR" || len(a.answer) == 0 || !a.flag("aa") {
-			t.Errorf("%s: %s with flags %v and %d records, want an answer", line, a.status, a.flags, len(a.answer))
+			t.Errorf("%s: got %s with flags %v and %d records, want an authoritative answer", line, a.status, a.flags, len(a.answer))
 		}
 		return all[0]
 	}
@@ -71,7 +70,7 @@ func TestDemo(t *testing.T) {
 	}
 	for _, d := range data(service.answer) {
 		if f := strings.Fields(d); len(f) != 4 || !owners[f[3]] {
-			t.Errorf("the service %v has a target without an address", service.answer)
+			t.Errorf("additional records: got %v, want an address for each target of %v", service.additional, service.answer)
 		}
 	}
 
@@ -88,13 +87,13 @@ func TestDemo(t *testing.T) {
 		}
 	}
 	if len(before) != 3 || len(after) != 3 || stayed == 0 {
-		t.Errorf("the addresses went from %v to %v, want three each, some of which stay", before, after)
+		t.Errorf("addresses: got %v and later %v, want three each, some of them in both", before, after)
 	}
 
-	// An app that is posted to Marathon gets its names.
+	// An app that is posted to Marathon gets names.
 	post := regexp.MustCompile(`(?m)^ *curl -d '(.*)' (\S+)$`).FindStringSubmatch(text)
 	if post == nil {
-		t.Fatalf("the demo prints no curl command:\n%s", text)
+		t.Fatalf("curl command of the demo: got none, want one in\n%s", text)
 	}
 	resp, err := http.Post(post[2], "application/json", strings.NewReader(post[1]))
 	if err != nil {
@@ -102,7 +101,7 @@ func TestDemo(t *testing.T) {
 	}
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusCreated {
-		t.Fatalf("%s: %s", post[0], resp.Status)
+		t.Fatalf("%s: got status %s, want 201", post[0], resp.Status)
 	}
 	line := strings.Fields(commands[3][1])
 	eventually(t, "the new app has two addresses", func() (bool, string) {
@@ -117,8 +116,8 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-// Marathon's usual port is that of many programs: one that the user chose must
-// be free.
+// Many programs use Marathon's port, so the demo picks another one by itself, but
+// an address that the user chose must be free.
 func TestDemoMarathonPortTaken(t *testing.T) {
 	t.Parallel()
 	m := newMaster(t, example(t).Cluster)
@@ -128,7 +127,7 @@ func TestDemoMarathonPortTaken(t *testing.T) {
 	}
 }
 
-// What stands in the demo's way is told at once.
+// A port that is in use ends the demo with a message.
 func TestDemoPortTaken(t *testing.T) {
 	t.Parallel()
 	m := newMaster(t, example(t).Cluster)
@@ -137,6 +136,6 @@ func TestDemoPortTaken(t *testing.T) {
 		t.Errorf("exit status %d, want 1 and the address that is taken:\n%s", r.status, r)
 	}
 	if r.stdout != "" {
-		t.Errorf("the demo says that it runs:\n%s", r.stdout)
+		t.Errorf("standard output: want none, got\n%s", r.stdout)
 	}
 }

@@ -1,10 +1,10 @@
-// Package e2e holds the tests that see Toponym as its users do: from outside.
+// Package e2e has the tests that use Toponym from outside, as its users do.
 //
-// They build the program, start it as a process before a simulated master, and
-// ask it with the clients that people run: dig, host, nslookup, kdig, drill,
-// Go's resolver, Unbound and HAProxy. They play its service manager as well, and
-// its Prometheus. Nothing here imports a room of the server; package sim, which
-// plays the Mesos cluster, speaks HTTP only.
+// They build the program, start it as a process in front of a simulated master,
+// and query it with real clients: dig, host, nslookup, kdig, drill, Go's resolver,
+// Unbound and HAProxy. They also stand in for systemd and Prometheus. They import
+// no package of the server; package sim, the simulated Mesos cluster, only speaks
+// HTTP.
 //
 // The tests have the build tag e2e:
 //
@@ -14,7 +14,7 @@
 // missing is skipped by name, except where CI is set in the environment: there
 // it fails.
 //
-// What always holds: traffic stays on loopback, every process ends with the
-// test that started it and shows its log when that test fails, and waiting is
-// polling with a deadline, never a fixed sleep.
+// What always holds: traffic stays on loopback or in a network namespace of the
+// test; every process ends with the test that started it, and its log is shown when
+// that test fails; waiting is polling, never a fixed sleep.
 package e2e

@@ -15,9 +15,9 @@ import (
 	"time"
 )
 
-// What comes from the network may be anything. After each kind of it the server
-// must answer as before.
-func TestGarbage(t *testing.T) {
+// The server answers as before after it has received malformed messages of many
+// kinds.
+func TestGarbageDoesNotHarmTheServer(t *testing.T) {
 	t.Parallel()
 	s := serveExample(t, nil)
 	r := rand.New(rand.NewPCG(1, 2))
@@ -95,11 +95,12 @@ func TestGarbage(t *testing.T) {
 	}
 }
 
-// wantSound checks that the server answers over everything, and stays small.
+// wantSound checks that the server answers over all transports, uses little memory
+// and has logged no panic.
 func (s *server) wantSound(t *testing.T) {
 	t.Helper()
 	if !s.running() {
-		t.Fatal("the server has ended")
+		t.Fatal("the server has exited")
 	}
 	s.wantAddresses(t, "web.marathon.mesos", "10.1.0.1", "10.1.0.2", "10.1.0.3")
 	c, err := net.Dial("tcp", s.addr())
@@ -108,22 +109,23 @@ func (s *server) wantSound(t *testing.T) {
 	}
 	defer c.Close()
 	if n := binary.BigEndian.Uint16(exchange(t, c, webQuery)[6:]); n != 3 {
-		t.Errorf("%d records over TCP, want 3", n)
+		t.Errorf("records over TCP: got %d, want 3", n)
 	}
 	if status, body, err := s.get("/readyz"); status != 200 {
-		t.Errorf("/readyz: %d %q, %v", status, body, err)
+		t.Errorf("/readyz: got %d %q, error %v; want 200", status, body, err)
 	}
 	if mb := s.memory(t); mb > 200 {
 		t.Errorf("the server has come to use %d MB", mb)
 	}
 	for _, bad := range []string{"panic:", "goroutine "} {
 		if strings.Contains(s.stderr.String(), bad) {
-			t.Errorf("the log has %q", bad)
+			t.Errorf("log: got %q in it, want none", bad)
 		}
 	}
 }
 
-// memory is what the process holds in MB, or 0 where the system does not say.
+// memory returns the resident memory of the process in MB, or 0 where the system
+// does not tell.
 func (s *server) memory(t *testing.T) int {
 	t.Helper()
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
@@ -158,11 +160,11 @@ func (s *server) sendUDP(t *testing.T, packets int, next func() []byte) {
 	}
 	defer c.Close()
 	for range packets {
-		_, _ = c.Write(next()) // what does not fit in a packet is not sent
+		_, _ = c.Write(next()) // a message that is too large for a packet is not sent
 	}
 }
 
-// sendTCP sends and hangs up without reading.
+// sendTCP sends b and closes the connection without reading.
 func (s *server) sendTCP(t *testing.T, b []byte) {
 	t.Helper()
 	c, err := net.Dial("tcp", s.addr())
@@ -171,5 +173,5 @@ func (s *server) sendTCP(t *testing.T, b []byte) {
 	}
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(patience))
-	_, _ = c.Write(b) // the server may have hung up before
+	_, _ = c.Write(b) // the server may have closed the connection
 }

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// Go's resolver asks for both families at once, with EDNS, checks the names
-// that come back, and turns to TCP by itself.
+// Go's resolver sends A and AAAA queries at once, with EDNS, checks the names in
+// the responses, and retries truncated ones over TCP.
 func TestGoResolver(t *testing.T) {
 	t.Parallel()
 	c := example(t)
@@ -59,7 +59,7 @@ func TestGoResolver(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got, want := sorted(got), sorted(l.want); !slices.Equal(got, want) {
-				t.Errorf("%d results:\n%v\nwant %d:\n%v", len(got), got, len(want), want)
+				t.Errorf("got %d results:\n%v\nwant %d:\n%v", len(got), got, len(want), want)
 			}
 		})
 	}
@@ -76,13 +76,13 @@ func TestGoResolver(t *testing.T) {
 		t.Run(l.about, func(t *testing.T) {
 			got, err := l.ask()
 			if e := (*net.DNSError)(nil); !errors.As(err, &e) || !e.IsNotFound {
-				t.Errorf("%v, error %v; want one that says that there is no such host", got, err)
+				t.Errorf("got %v, error %v; want the error of a host that does not exist", got, err)
 			}
 		})
 	}
 }
 
-// srv writes targets as host:port.
+// srv formats targets as host:port.
 func srv(_ string, all []*net.SRV, err error) ([]string, error) {
 	var targets []string
 	for _, s := range all {

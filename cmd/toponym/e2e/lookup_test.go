@@ -8,11 +8,11 @@ import (
 	"testing"
 )
 
-// apexSOA is the record that says how long the absence of a name holds.
+// apexSOA is the SOA record of the domain.
 const apexSOA = "mesos. SOA ns1.mesos. root.ns1.mesos. SERIAL 60 600 86400 60"
 
-// lookup is a question about the example cluster, and what every client must
-// show for it, whatever it asks with.
+// lookup is a question about the example cluster, with the response that every
+// client must show.
 type lookup struct {
 	question                      string
 	status                        string // NOERROR when empty
@@ -114,10 +114,10 @@ var webAddresses = []string{
 	"web-q9rt1-s0.marathon.mesos. A 10.1.0.1",
 }
 
-// ways are the command lines that all questions are asked with.
+// ways are the clients and options that all questions are asked with.
 var ways = []struct {
 	command string
-	over    string // the transport, where the client shows it
+	over    string // the transport, if the client shows it
 	edns    bool
 }{
 	{"dig", "UDP", true},
@@ -150,13 +150,13 @@ func TestLookups(t *testing.T) {
 					got := ask(t, s.port, way.command+" "+l.question)
 					l.compare(t, got)
 					if got.over != way.over && client != "drill" {
-						t.Errorf("the answer came over %s, want %s", got.over, way.over)
+						t.Errorf("transport: got %s, want %s", got.over, way.over)
 					}
 					if (got.edns > 0) != way.edns {
-						t.Errorf("OPT record: %v, want %v", got.edns > 0, way.edns)
+						t.Errorf("OPT record: got %v, want %v", got.edns > 0, way.edns)
 					}
 					if !got.flag("aa") || got.flag("tc") || got.flag("ad") {
-						t.Errorf("flags %v, want aa, and neither tc nor ad", got.flags)
+						t.Errorf("flags: got %v, want aa, and neither tc nor ad", got.flags)
 					}
 				})
 			}
@@ -164,7 +164,7 @@ func TestLookups(t *testing.T) {
 	}
 }
 
-// compare checks what does not depend on the way of asking.
+// compare checks the parts of a response that are the same for all clients.
 func (l *lookup) compare(t *testing.T, got answer) {
 	t.Helper()
 	status := l.status
@@ -172,14 +172,14 @@ func (l *lookup) compare(t *testing.T, got answer) {
 		status = "NOERROR"
 	}
 	if got.status != status {
-		t.Errorf("status %s, want %s", got.status, status)
+		t.Errorf("status: got %s, want %s", got.status, status)
 	}
 	name, qtype, _ := strings.Cut(l.question, " ")
 	if want := name + ". " + qtype; got.question != want {
-		t.Errorf("question %q, want %q", got.question, want)
+		t.Errorf("question: got %q, want %q", got.question, want)
 	}
 	if !slices.Equal(got.ttls, []string{"60"}) {
-		t.Errorf("TTLs %v, want 60", got.ttls)
+		t.Errorf("TTLs: got %v, want 60", got.ttls)
 	}
 	same(t, "answer", got.answer, l.answer)
 	same(t, "authority", got.authority, l.authority)
@@ -190,6 +190,6 @@ func (l *lookup) compare(t *testing.T, got answer) {
 func same(t *testing.T, section string, got, want []string) {
 	t.Helper()
 	if !slices.Equal(got, want) {
-		t.Errorf("%s section:\n  %s\nwant:\n  %s", section, strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+		t.Errorf("%s section: got\n  %s\nwant\n  %s", section, strings.Join(got, "\n  "), strings.Join(want, "\n  "))
 	}
 }

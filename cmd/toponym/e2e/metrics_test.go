@@ -13,14 +13,14 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// metrics are those that a server shows, as Prometheus reads them.
+// metrics are the metric families of /metrics, by name.
 type metrics map[string]*dto.MetricFamily
 
 func (s *server) metrics(t *testing.T) metrics {
 	t.Helper()
 	code, body, err := s.get("/metrics")
 	if err != nil || code != http.StatusOK {
-		t.Fatalf("/metrics: %d, %v", code, err)
+		t.Fatalf("/metrics: got status %d, error %v; want 200", code, err)
 	}
 	p := expfmt.NewTextParser(model.LegacyValidation)
 	m, err := p.TextToMetricFamilies(strings.NewReader(body))
@@ -30,7 +30,7 @@ func (s *server) metrics(t *testing.T) metrics {
 	return m
 }
 
-// sum adds up what has all of the labels, given as name and value.
+// sum adds up the metrics that have all these labels, given as name and value.
 func (m metrics) sum(name string, labels ...string) (n float64) {
 	for _, x := range m[name].GetMetric() {
 		found := 0
@@ -76,10 +76,10 @@ func TestMetrics(t *testing.T) {
 		{"toponym_query_duration_seconds", []string{"protocol", "tcp"}, 15},
 	} {
 		if got := after.sum(x.name, x.labels...) - before.sum(x.name, x.labels...); got != x.more {
-			t.Errorf("%s %v grew by %v, want %v", x.name, x.labels, got, x.more)
+			t.Errorf("%s %v: got an increase of %v, want %v", x.name, x.labels, got, x.more)
 		}
 	}
-	// One query in 64 is timed, in each worker.
+	// Each worker times one query in 64.
 	if n := after.sum("toponym_query_duration_seconds", "protocol", "udp"); n < 1 || n > 600/64+64 {
 		t.Errorf("timed queries over UDP: got %v of 600, want about one in 64", n)
 	}

@@ -19,11 +19,11 @@ import (
 	"github.com/miekg/dns"
 )
 
-// oddTasks tasks have four random names each: of the task, of its DiscoveryInfo,
-// of a port and of a network.
+// oddTasks is the number of tasks. Each has four random names: of the task, its
+// DiscoveryInfo, a port and a network.
 const oddTasks = 50_000
 
-// oddName is what a framework may call something: anything that JSON can hold.
+// oddName returns a name that a framework may choose: any string in JSON.
 func oddName(r *rand.Rand) string {
 	switch r.IntN(8) {
 	case 0:
@@ -45,7 +45,7 @@ func oddName(r *rand.Rand) string {
 	return string(b)
 }
 
-// oddState is the state of a cluster with these names.
+// oddState returns the state of a cluster with such names.
 func oddState(leader string) []byte {
 	type object = map[string]any
 	r := rand.New(rand.NewPCG(1, 2))
@@ -77,9 +77,9 @@ func oddState(leader string) []byte {
 	return b
 }
 
-// A zone of 200,000 names that nobody would think of can be read, is one that a
-// name server would load, and each record of it is answered.
-func TestOddNames(t *testing.T) {
+// A state with random names gives a zone of 200,000 names that named-checkzone
+// accepts, and each record of it is answered.
+func TestRandomNamesGiveAValidZone(t *testing.T) {
 	m := newMaster(t, newCluster(t).Cluster)
 	state := oddState(m.addr.String())
 	m.answer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -89,7 +89,7 @@ func TestOddNames(t *testing.T) {
 	s := serve(t, m, settings{"refreshSeconds": 600, "maxUDPSize": 65535})
 	status, body, err := s.get("/v1/axfr")
 	if err != nil || status != http.StatusOK {
-		t.Fatalf("status %d, %v", status, err)
+		t.Fatalf("/v1/axfr: got status %d, error %v; want 200", status, err)
 	}
 	var zone struct {
 		Records struct{ As, AAAAs, SRVs map[string][]string }
@@ -98,7 +98,7 @@ func TestOddNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(zone.Records.As) < oddTasks || len(zone.Records.SRVs) < oddTasks {
-		t.Fatalf("only %d and %d names", len(zone.Records.As), len(zone.Records.SRVs))
+		t.Fatalf("names: got %d with A and %d with SRV records, want more", len(zone.Records.As), len(zone.Records.SRVs))
 	}
 	t.Run("asked for", func(t *testing.T) {
 		askZone(t, s, zone.Records.As, dns.TypeA)
@@ -110,16 +110,15 @@ func TestOddNames(t *testing.T) {
 		if err := os.WriteFile(file, []byte(zoneFile(zone.Records.As, zone.Records.SRVs)), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		// Names of services are no host names, and some are no names of
-		// people either.
+		// Service names are not host names, and neither are some odd names.
 		if r := run(t, "named-checkzone", "-q", "-k", "ignore", "-i", "local", "mesos", file); r.status != 0 {
 			again := run(t, "named-checkzone", "-k", "ignore", "-i", "local", "mesos", file)
-			t.Errorf("exit status %d\n%s", r.status, tail(again.String()))
+			t.Errorf("named-checkzone: got exit status %d, want 0\n%s", r.status, tail(again.String()))
 		}
 	})
 }
 
-// zoneFile is a zone as RFC 1035, section 5, writes it.
+// zoneFile writes a zone as a zone file (RFC 1035 section 5).
 func zoneFile(as, srvs map[string][]string) string {
 	var b strings.Builder
 	b.WriteString("$TTL 60\nmesos. SOA ns1.mesos. root.ns1.mesos. 1 60 600 86400 60\nmesos. NS ns1.mesos.\n")
@@ -137,7 +136,7 @@ func zoneFile(as, srvs map[string][]string) string {
 	return b.String()
 }
 
-// askZone asks for each name and holds the answer to what the zone says.
+// askZone asks for each name and compares the answer with the zone.
 func askZone(t *testing.T, s *server, all map[string][]string, qtype uint16) {
 	names := make(chan string)
 	var done sync.WaitGroup
@@ -173,9 +172,9 @@ func askZone(t *testing.T, s *server, all map[string][]string, qtype uint16) {
 				want := slices.Clone(all[name])
 				slices.Sort(got)
 				slices.Sort(want)
-				// As many as fit into 64 KiB are answered.
+				// Only the records that fit into 64 KiB are answered.
 				if !slices.Equal(got, want) && len(want) < 1000 {
-					t.Errorf("%s: %d answers %v, want %d", name, len(got), got[:min(3, len(got))], len(want))
+					t.Errorf("%s: got %d records %v, want %d", name, len(got), got[:min(3, len(got))], len(want))
 				}
 			}
 			_ = c.Close()

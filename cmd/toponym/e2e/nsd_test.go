@@ -13,7 +13,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// nsdConf is NSD with one zone.
+// nsdConf configures NSD with one zone.
 const nsdConf = `server:
   server-count: 1
   ip-address: %[1]s@%[2]d
@@ -34,10 +34,11 @@ zone:
   zonefile: "%[5]s"
 `
 
-// outsideZone is what servers upstream of these tests know: some names, one with
-// more addresses than fit in a packet, and an address for all names below any.
+// outsideName is the zone of the upstream servers in these tests.
 const outsideName = "outside.example"
 
+// outsideZone has some names, one with more addresses than fit in a packet, and a
+// wildcard below any.
 func outsideZone() string {
 	var b strings.Builder
 	b.WriteString("$ORIGIN " + outsideName + ".\n$TTL 2\n@ SOA ns root 1 3600 600 86400 2\n@ NS ns\nns A 127.0.0.1\n")
@@ -49,7 +50,8 @@ func outsideZone() string {
 	return b.String()
 }
 
-// nsdFiles writes the settings of NSD, which wants its folder to be there.
+// nsdFiles writes the configuration and the zone of NSD, and returns the path of
+// the configuration.
 func nsdFiles(t *testing.T, addr string, port int) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -60,7 +62,7 @@ func nsdFiles(t *testing.T, addr string, port int) string {
 	return writeFile(t, "nsd.conf", fmt.Sprintf(nsdConf, addr, port, dir, outsideName, zone))
 }
 
-// startNSD runs NSD and gives its port.
+// startNSD starts NSD and returns its port.
 func startNSD(t *testing.T) (port int, p *process) {
 	t.Helper()
 	require(t, "nsd")
@@ -72,17 +74,17 @@ func startNSD(t *testing.T) (port int, p *process) {
 
 func awaitUDP(t *testing.T, p *process, port int, name string) {
 	t.Helper()
-	eventually(t, "a server upstream answers", func() (bool, string) {
+	eventually(t, "the upstream server answers", func() (bool, string) {
 		if !p.running() {
-			t.Fatal("it has ended")
+			t.Fatal("the upstream server has exited")
 		}
 		_, _, err := (&dns.Client{Timeout: time.Second}).Exchange(new(dns.Msg).SetQuestion(dns.Fqdn(name), dns.TypeA), local(port))
 		return err == nil, fmt.Sprint(err)
 	})
 }
 
-// startRecursor runs Unbound before NSD, with more settings if any, and gives its
-// port.
+// startRecursor starts an Unbound that asks NSD, and returns its port. More
+// settings may be given.
 func startRecursor(t *testing.T, nsd int, more ...string) (port int, p *process) {
 	t.Helper()
 	require(t, "unbound")
@@ -110,7 +112,7 @@ remote-control:
 	return port, p
 }
 
-// deafPort is a port where packets go in and nothing comes out.
+// deafPort opens a port that never answers.
 func deafPort(t *testing.T) int {
 	t.Helper()
 	udp, err := net.ListenPacket("udp", "127.0.0.1:0")

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// A port that somebody else has ends the program with a message that says which
-// one, and who to look for.
-func TestPortTaken(t *testing.T) {
+// A port in use ends the program with a message that names the port and the
+// setting.
+func TestPortInUse(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name    string
@@ -40,14 +40,14 @@ func TestPortTaken(t *testing.T) {
 			}
 			s := launch(t, newMaster(t, example(t).Cluster), settings{c.setting: port})
 			if status := s.wait(t); status != 1 {
-				t.Errorf("exit status %d, want 1", status)
+				t.Errorf("exit status: got %d, want 1", status)
 			}
 			log := s.stderr.String()
 			if !strings.Contains(log, "address already in use") || !strings.Contains(log, strconv.Itoa(port)) {
-				t.Errorf("the message names neither port %d nor what is wrong:\n%s", port, log)
+				t.Errorf("message: want port %d and the reason in it, got\n%s", port, log)
 			}
 			if strings.Count(log, "level=error") != 1 {
-				t.Errorf("want one error in the log:\n%s", log)
+				t.Errorf("errors in the log: want one, got\n%s", log)
 			}
 		})
 	}

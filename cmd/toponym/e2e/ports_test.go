@@ -10,24 +10,25 @@ import (
 	"testing"
 )
 
-// given are the ports that tests have got, so that none is given twice.
-var given sync.Map
+// reserved has the ports that freePort has returned, so that no test gets a port
+// twice.
+var reserved sync.Map
 
-// freePort gives a port of 127.0.0.1 that is free for UDP and TCP. It stays
-// below those that systems hand out by themselves, so that nobody takes it
-// before its process does, or while its process is down.
+// freePort returns a port of 127.0.0.1 that is free for UDP and TCP. It is below
+// the ephemeral ports, so that no other program gets it before the process that it
+// is for, or while that process is down.
 func freePort(t *testing.T) int {
 	t.Helper()
 	for range 1000 {
 		port := 10000 + rand.IntN(20000)
-		if _, taken := given.LoadOrStore(port, true); taken {
+		if _, taken := reserved.LoadOrStore(port, true); taken {
 			continue
 		}
 		if free(port) {
 			return port
 		}
 	}
-	t.Fatal("found no free port")
+	t.Fatal("free ports: got none in 1000 tries, want one")
 	return 0
 }
 
@@ -46,5 +47,5 @@ func free(port int) bool {
 	return true
 }
 
-// local is a port of this machine as host:port.
+// local returns a port of 127.0.0.1 as host:port.
 func local(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }

@@ -18,15 +18,14 @@ import (
 	"toponym/internal/testutil"
 )
 
-// process is a program that runs beside the test. It is killed when the test
-// ends.
+// process is a program that runs until the test ends.
 type process struct {
 	cmd            *exec.Cmd
 	stdout, stderr output
 	ended          chan struct{}
 }
 
-// output collects what a process writes.
+// output collects the output of a process.
 type output struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -44,13 +43,13 @@ func (o *output) String() string {
 	return o.b.String()
 }
 
-// start runs a program. Its log is shown when the test fails.
+// start starts a program. Its output is shown when the test fails.
 func start(t *testing.T, name string, args ...string) *process {
 	t.Helper()
 	return startCommand(t, exec.Command(name, args...))
 }
 
-// startCommand is start for a command that has more than arguments.
+// startCommand is start for a command with its own environment or files.
 func startCommand(t *testing.T, cmd *exec.Cmd) *process {
 	t.Helper()
 	p := &process{cmd: cmd, ended: make(chan struct{})}
@@ -62,10 +61,10 @@ func startCommand(t *testing.T, cmd *exec.Cmd) *process {
 	}
 	go func() {
 		defer close(p.ended)
-		_ = p.cmd.Wait() // ProcessState tells the same
+		_ = p.cmd.Wait() // ProcessState has the result
 	}()
 	t.Cleanup(func() {
-		_ = p.cmd.Process.Kill() // it may have ended
+		_ = p.cmd.Process.Kill() // it may have exited
 		<-p.ended
 		if t.Failed() {
 			t.Logf("%s wrote:\n%s%s", filepath.Base(name), tail(p.stdout.String()), tail(p.stderr.String()))
@@ -74,7 +73,7 @@ func startCommand(t *testing.T, cmd *exec.Cmd) *process {
 	return p
 }
 
-// tail keeps a long log readable.
+// tail shortens a long log to its end.
 func tail(s string) string {
 	const most = 4 << 10
 	if len(s) <= most {
@@ -83,8 +82,8 @@ func tail(s string) string {
 	return "[…]" + s[len(s)-most:]
 }
 
-// environ is the environment without what changes the settings or the language
-// of programs.
+// environ returns the environment without the variables that change the settings or
+// the language of programs.
 func environ() []string {
 	env := []string{"LC_ALL=C"}
 	for _, v := range os.Environ() {
@@ -104,7 +103,7 @@ func (p *process) running() bool {
 	}
 }
 
-// terminate asks the process to end.
+// terminate sends SIGTERM.
 func (p *process) terminate(t *testing.T) {
 	t.Helper()
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -112,7 +111,7 @@ func (p *process) terminate(t *testing.T) {
 	}
 }
 
-// kill ends the process without asking it.
+// kill sends SIGKILL and waits for the end of the process.
 func (p *process) kill(t *testing.T) {
 	t.Helper()
 	if err := p.cmd.Process.Kill(); err != nil {
@@ -128,7 +127,7 @@ func (p *process) wait(t *testing.T) int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// result is what a program that ran to its end has left.
+// result is the exit status and the output of a program.
 type result struct {
 	status         int
 	stdout, stderr string
@@ -136,13 +135,13 @@ type result struct {
 
 func (r result) String() string { return r.stdout + r.stderr }
 
-// run runs a program to its end.
+// run runs a program and returns its result.
 func run(t *testing.T, name string, args ...string) result {
 	t.Helper()
 	return runWith(t, nil, name, args...)
 }
 
-// runWith is run with something on standard input.
+// runWith is run with a standard input.
 func runWith(t *testing.T, stdin io.Reader, name string, args ...string) result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
@@ -158,8 +157,7 @@ func runWith(t *testing.T, stdin io.Reader, name string, args ...string) result 
 	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
-// requireTool skips the test when a client is missing, but not in CI, where all
-// of them belong.
+// requireTool skips the test when a client is missing. In CI it fails the test.
 func requireTool(t *testing.T, name, debianPackage string) {
 	t.Helper()
 	if _, err := exec.LookPath(name); err == nil {

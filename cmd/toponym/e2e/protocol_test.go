@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// What is at the edges of the protocol, as dig can be made to ask it.
+// Unusual queries that dig can send get the responses that the RFCs require.
 func TestProtocol(t *testing.T) {
 	t.Parallel()
 	require(t, "dig")
@@ -16,7 +16,7 @@ func TestProtocol(t *testing.T) {
 	for _, c := range []struct {
 		about, line string
 		status      string
-		question    string   // as it must come back
+		question    string   // as in the response
 		records     int      // in the answer section
 		flags       []string // that must be set
 		without     []string // that must not
@@ -74,38 +74,38 @@ func TestProtocol(t *testing.T) {
 			t.Log(c.about)
 			got := ask(t, s.port, c.line)
 			if got.status != c.status || got.question != c.question || len(got.answer) != c.records {
-				t.Errorf("%s, question %q, %d records; want %s, %q, %d",
+				t.Errorf("got %s, question %q, %d records; want %s, %q, %d",
 					got.status, got.question, len(got.answer), c.status, c.question, c.records)
 			}
 			for _, f := range c.flags {
 				if !got.flag(f) {
-					t.Errorf("flags %v, want %s", got.flags, f)
+					t.Errorf("flags: got %v, want %s", got.flags, f)
 				}
 			}
 			for _, f := range append(c.without, "tc") {
 				if got.flag(f) {
-					t.Errorf("flags %v, do not want %s", got.flags, f)
+					t.Errorf("flags: got %v, want no %s", got.flags, f)
 				}
 			}
 			if got.edns == 0 {
-				t.Error("there is no OPT record in the reply to a query with one")
+				t.Error("OPT record: got none, want one, as in the query")
 			}
 		})
 	}
 }
 
-// dig checks by itself that a server returns the cookie that it was sent.
+// dig checks that the response has the cookie of the query.
 func TestCookie(t *testing.T) {
 	t.Parallel()
 	require(t, "dig")
 	s := serveExample(t, nil)
 	r := run(t, "dig", argumentsOf("dig", s.port, []string{"+cookie", "web.marathon.mesos"})...)
 	if !strings.Contains(r.stdout, "(good)") {
-		t.Errorf("dig does not find the cookie good:\n%s", r)
+		t.Errorf("dig: want a good cookie, got\n%s", r)
 	}
 }
 
-// A zone transfer is not for everybody: dig must be told so, not left waiting.
+// A zone transfer that is not allowed is refused at once.
 func TestTransferRefused(t *testing.T) {
 	t.Parallel()
 	require(t, "dig", "kdig")
@@ -113,13 +113,13 @@ func TestTransferRefused(t *testing.T) {
 	for client, wants := range map[string]string{"dig": "Transfer failed", "kdig": "server replied with error"} {
 		r := run(t, client, argumentsOf(client, s.port, []string{"mesos", "AXFR"})...)
 		if !strings.Contains(r.String(), wants) || strings.Contains(r.String(), "web") {
-			t.Errorf("%s mesos AXFR: want %q\n%s", client, wants, r)
+			t.Errorf("%s mesos AXFR: want %q, got\n%s", client, wants, r)
 		}
 	}
 }
 
-// Several questions over one connection.
-func TestOneConnection(t *testing.T) {
+// One TCP connection can carry several queries.
+func TestSeveralQueriesOnOneConnection(t *testing.T) {
 	t.Parallel()
 	require(t, "dig", "kdig")
 	s := serveExample(t, nil)
@@ -132,23 +132,23 @@ func TestOneConnection(t *testing.T) {
 			got = append(got, a.over+" "+a.status)
 		}
 		if want := []string{"TCP NOERROR", "TCP NXDOMAIN", "TCP NOERROR"}; !slices.Equal(got, want) {
-			t.Errorf("%s: %v, want %v", line, got, want)
+			t.Errorf("%s: got %v, want %v", line, got, want)
 		}
 	}
 }
 
-// Clients take the first address, so the order must not always be the same.
+// Clients use the first address, so the order changes from response to response.
 func TestOrderChanges(t *testing.T) {
 	t.Parallel()
 	require(t, "dig")
 	s := serveExample(t, nil)
 	first := map[string]bool{}
-	for range 60 { // each of three comes first with a chance of 1 - 3e-11
+	for range 60 { // each of three comes first with a probability of 1 - 3e-11
 		r := run(t, "dig", argumentsOf("dig", s.port, []string{"+short", "web.marathon.mesos"})...)
 		line, _, _ := strings.Cut(r.stdout, "\n")
 		first[line] = true
 	}
 	if len(first) != 3 {
-		t.Errorf("of three addresses only these come first: %v", first)
+		t.Errorf("first addresses: got %v, want all three", first)
 	}
 }

@@ -13,17 +13,17 @@ import (
 	"github.com/miekg/dns"
 )
 
-// ttl is that of the addresses of the app web.
+// ttl returns the TTL of the addresses of the app web.
 func (s *server) ttl(t *testing.T) uint32 {
 	t.Helper()
 	r := s.firstResponse(t, "web.marathon.mesos.")
 	if len(r.Answer) == 0 {
-		t.Fatalf("no answer:\n%v", r)
+		t.Fatalf("answer: got none, want addresses:\n%v", r)
 	}
 	return r.Answer[0].Header().Ttl
 }
 
-func TestReload(t *testing.T) {
+func TestSettingsAreReadAgain(t *testing.T) {
 	t.Parallel()
 	m := newMaster(t, example(t).Cluster)
 	s := &server{port: freePort(t), url: "http://" + local(freePort(t))}
@@ -31,7 +31,7 @@ func TestReload(t *testing.T) {
 	s.process = start(t, toponym, "-config", file)
 	s.waitReady(t)
 	if n := s.ttl(t); n != 60 {
-		t.Fatalf("TTL %d", n)
+		t.Fatalf("TTL: got %d, want 60", n)
 	}
 	change := func(more settings) {
 		t.Helper()
@@ -51,27 +51,27 @@ func TestReload(t *testing.T) {
 	eventually(t, "the new TTL", func() (bool, string) { n := s.ttl(t); return n == 5, fmt.Sprint(n) })
 	for _, line := range []string{"maxUDPSize needs a restart", "ttl is 5 now, it was 60"} {
 		if !strings.Contains(s.stderr.String(), line) {
-			t.Errorf("the log does not say %q", line)
+			t.Errorf("log: want %q in it, got\n%s", line, s.stderr.String())
 		}
 	}
 	var shown struct{ TTL int }
 	if _, body, err := s.get("/v1/config"); err != nil || json.Unmarshal([]byte(body), &shown) != nil || shown.TTL != 5 {
-		t.Errorf("/v1/config: TTL %d, error %v", shown.TTL, err)
+		t.Errorf("/v1/config: got TTL %d, error %v; want TTL 5", shown.TTL, err)
 	}
 
 	change(settings{"ttl": "soon", "port": -1})
-	eventually(t, "all faults are named", func() (bool, string) {
+	eventually(t, "the log names all errors", func() (bool, string) {
 		log := s.stderr.String()
 		return strings.Contains(log, "ttl: ") && strings.Contains(log, "port: "), log
 	})
 	if n := s.ttl(t); n != 5 || !s.running() {
-		t.Errorf("TTL %d after a file with faults", n)
+		t.Errorf("TTL after a file with errors: got %d, want 5", n)
 	}
 
-	// Without a signal.
+	// A change of the file is noticed without a signal.
 	change(settings{"ttl": 6})
 	eventually(t, "the new TTL", func() (bool, string) { n := s.ttl(t); return n == 6, fmt.Sprint(n) })
 	if r := s.firstResponse(t, "web.marathon.mesos."); r.Rcode != dns.RcodeSuccess {
-		t.Errorf("%v", r)
+		t.Errorf("got %s, want NOERROR", dns.RcodeToString[r.Rcode])
 	}
 }

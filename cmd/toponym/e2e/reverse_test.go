@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestReverse(t *testing.T) {
+func TestReverseNames(t *testing.T) {
 	t.Parallel()
 	s := serveExample(t, settings{"ReverseDnsOn": true})
 	for _, way := range []string{"dig", "dig +tcp", "dig +noedns", "kdig", "kdig +tcp", "drill", "drill -t"} {
@@ -25,7 +25,7 @@ func TestReverse(t *testing.T) {
 					status, records = "NXDOMAIN", nil
 				}
 				if got.status != status {
-					t.Errorf("%s: %s, want %s", c.address, got.status, status)
+					t.Errorf("%s: got %s, want %s", c.address, got.status, status)
 				}
 				same(t, "answer", got.answer, records)
 			}
@@ -33,30 +33,29 @@ func TestReverse(t *testing.T) {
 	}
 }
 
-// The octets of an address are names of their own: all between the address and
-// the origin exist.
+// The names between the reverse name of an address and the origin exist.
 func TestReverseEmptyNonTerminals(t *testing.T) {
 	t.Parallel()
 	require(t, "dig")
 	s := serveExample(t, settings{"ReverseDnsOn": true})
 	for _, name := range []string{"0.1.10.in-addr.arpa", "1.10.in-addr.arpa", "10.in-addr.arpa", "in-addr.arpa", "d.f.ip6.arpa", "ip6.arpa"} {
 		if got := ask(t, s.port, "dig "+name+" A"); got.status != "NOERROR" || len(got.answer) > 0 {
-			t.Errorf("%s: %s with %v, want NODATA", name, got.status, got.answer)
+			t.Errorf("%s: got %s with %v, want NODATA", name, got.status, got.answer)
 		}
 	}
 	for _, origin := range []string{"in-addr.arpa", "ip6.arpa"} {
 		if got := ask(t, s.port, "dig "+origin+" SOA"); len(got.answer) != 1 {
-			t.Errorf("%s has the SOA records %v, want one", origin, got.answer)
+			t.Errorf("%s: got SOA records %v, want one", origin, got.answer)
 		}
 	}
 }
 
-// Without the setting reverse names are of no zone of ours.
+// Without ReverseDnsOn, reverse names are outside of the zones.
 func TestReverseOff(t *testing.T) {
 	t.Parallel()
 	require(t, "dig")
 	s := serveExample(t, nil)
 	if got := ask(t, s.port, "dig -x 10.1.0.2"); got.status != "REFUSED" {
-		t.Errorf("%s, want REFUSED", got.status)
+		t.Errorf("got %s, want REFUSED", got.status)
 	}
 }

@@ -18,20 +18,20 @@ import (
 	"time"
 )
 
-// settings are what a file of settings says.
+// settings is the content of a configuration file.
 type settings map[string]any
 
-// server is Toponym as a process.
+// server is a Toponym that runs as a process.
 type server struct {
 	*process
 	port int    // of DNS
 	url  string // of HTTP, without a slash at the end
 }
 
-// refresh is how often a server of these tests reads its master.
+// refresh is the interval at which a server of these tests polls its master.
 const refresh = time.Second
 
-// configFile writes the settings of a server in front of m.
+// configFile writes the configuration of a server that reads m.
 func configFile(t *testing.T, m *master, s *server, more settings) string {
 	t.Helper()
 	all := settings{
@@ -42,7 +42,7 @@ func configFile(t *testing.T, m *master, s *server, more settings) string {
 		"httpport":       portOf(t, s.url),
 		"IPSources":      []string{"netinfo", "mesos", "host"},
 		"refreshSeconds": int(refresh.Seconds()),
-		"externalon":     false, // nothing leaves this machine
+		"externalon":     false, // no query leaves this machine
 	}
 	maps.Copy(all, more)
 	return writeJSON(t, "config.json", all)
@@ -75,7 +75,7 @@ func portOf(t *testing.T, url string) json.Number {
 	return json.Number(port)
 }
 
-// launch starts a server and does not wait for it.
+// launch starts a server without waiting until it is ready.
 func launch(t *testing.T, m *master, more settings, flags ...string) *server {
 	t.Helper()
 	s := &server{port: freePort(t), url: "http://" + local(freePort(t))}
@@ -83,7 +83,7 @@ func launch(t *testing.T, m *master, more settings, flags ...string) *server {
 	return s
 }
 
-// serve starts a server and waits until it knows the cluster.
+// serve starts a server and waits until it has read the state.
 func serve(t *testing.T, m *master, more settings, flags ...string) *server {
 	t.Helper()
 	s := launch(t, m, more, flags...)
@@ -101,14 +101,14 @@ func (s *server) waitReady(t *testing.T) {
 	t.Helper()
 	eventually(t, "the server is ready", func() (bool, string) {
 		if !s.running() {
-			t.Fatal("the server has ended")
+			t.Fatal("the server has exited")
 		}
 		status, body, err := s.get("/readyz")
 		return err == nil && status == http.StatusOK, fmt.Sprint(status, body, err)
 	})
 }
 
-// get asks over HTTP.
+// get sends a GET request to the server.
 func (s *server) get(path string) (status int, body string, err error) {
 	c := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := c.Get(s.url + path)
@@ -120,13 +120,13 @@ func (s *server) get(path string) (status int, body string, err error) {
 	return resp.StatusCode, string(b), err
 }
 
-// addr is where DNS is answered.
+// addr returns the address for DNS.
 func (s *server) addr() string { return local(s.port) }
 
-// web is where HTTP is answered.
+// web returns the address for HTTP.
 func (s *server) web() string { return strings.TrimPrefix(s.url, "http://") }
 
-// goResolver is Go's own resolver, with the server as its only name server.
+// goResolver returns Go's resolver with the server as its only name server.
 func (s *server) goResolver() *net.Resolver {
 	return &net.Resolver{
 		PreferGo: true,
@@ -136,7 +136,7 @@ func (s *server) goResolver() *net.Resolver {
 	}
 }
 
-// addresses asks for all addresses of a name, and sorts them.
+// addresses returns all addresses of a name, sorted.
 func (s *server) addresses(name string) ([]string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -145,7 +145,7 @@ func (s *server) addresses(name string) ([]string, error) {
 	return found, err
 }
 
-// serial is the version of the zone.
+// serial returns the serial of the domain.
 func (s *server) serial(t *testing.T) uint32 {
 	t.Helper()
 	status, body, err := s.get("/v1/axfr")
@@ -154,12 +154,12 @@ func (s *server) serial(t *testing.T) uint32 {
 		err = json.Unmarshal([]byte(body), &zone)
 	}
 	if err != nil || status != http.StatusOK || zone.Serial == 0 {
-		t.Fatalf("/v1/axfr gives no serial: status %d, error %v", status, err)
+		t.Fatalf("/v1/axfr: got status %d, error %v; want a serial", status, err)
 	}
 	return zone.Serial
 }
 
-// wantAddresses fails unless the name has these addresses now.
+// wantAddresses fails the test unless the name has these addresses now.
 func (s *server) wantAddresses(t *testing.T, name string, want ...string) {
 	t.Helper()
 	got, err := s.addresses(name)
@@ -168,6 +168,6 @@ func (s *server) wantAddresses(t *testing.T, name string, want ...string) {
 	}
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
-		t.Fatalf("%s has the addresses %v, want %v", name, got, want)
+		t.Fatalf("%s: got addresses %v, want %v", name, got, want)
 	}
 }

@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// secret must never be seen.
+// secret must never be shown.
 const secret = "correct-horse-battery"
 
-// goodSettings are a file as Mesos-DNS's users have it.
+// goodSettings is a file as users of Mesos-DNS have it.
 const goodSettings = `{
   "masters": ["10.0.0.1:5050", "10.0.0.2:5050"],
   "refreshSeconds": 30,
@@ -33,7 +33,7 @@ func TestCheckGoodSettings(t *testing.T) {
 	t.Parallel()
 	r := run(t, toponym, "check", "-config", writeFile(t, "config.json", goodSettings))
 	if r.status != 0 || r.stderr != "" {
-		t.Errorf("exit status %d, want 0 and nothing on stderr:\n%s", r.status, r.stderr)
+		t.Errorf("got exit status %d, want 0 and no standard error:\n%s", r.status, r.stderr)
 	}
 	for _, want := range []string{
 		`masters += \["10.0.0.1:5050","10.0.0.2:5050"\] +# file`,
@@ -42,13 +42,13 @@ func TestCheckGoodSettings(t *testing.T) {
 		`maxUDPSize += 1232\n`,
 	} {
 		if !regexp.MustCompile(`(?m)^` + want).MatchString(r.stdout) {
-			t.Errorf("no line is %q:\n%s", want, r.stdout)
+			t.Errorf("output: want a line %q, got\n%s", want, r.stdout)
 		}
 	}
 	wantSecretKept(t, r.String())
 }
 
-// badSettings have a fault in each line but the first.
+// badSettings has an error in each line but the first.
 const badSettings = `{
   "ttl": 30,
   "masters": ["127.0.0.1:5050", "10.0.0.1"],
@@ -74,7 +74,7 @@ func TestCheckBadSettings(t *testing.T) {
 	for _, args := range [][]string{{"check", "-config", file}, {"-config", file}} {
 		r := run(t, toponym, args...)
 		if r.status != 1 || r.stdout != "" {
-			t.Errorf("%v: exit status %d, want 1 and nothing on stdout:\n%s", args, r.status, r.stdout)
+			t.Errorf("%v: got exit status %d, want 1 and no standard output:\n%s", args, r.status, r.stdout)
 		}
 		var got []string
 		for line := range strings.Lines(r.stderr) {
@@ -83,24 +83,24 @@ func TestCheckBadSettings(t *testing.T) {
 			}
 		}
 		if !slices.Equal(sorted(got), sorted(want)) {
-			t.Errorf("%v: faults in %v, want %v\n%s", args, got, want, r.stderr)
+			t.Errorf("%v: got errors in %v, want %v\n%s", args, got, want, r.stderr)
 		}
 		wantSecretKept(t, r.String())
 	}
 }
 
-// A faulty entry of masters is one fault. It does not make masters missing.
-func TestCheckOneFaultOnce(t *testing.T) {
+// An invalid entry of masters is one error. It does not also count as missing.
+func TestCheckReportsAnErrorOnce(t *testing.T) {
 	t.Parallel()
 	file := writeFile(t, "config.json", `{"zk": "zk://10.0.0.1:2181/mesos", "masters": ["10.0.0.1"]}`)
 	r := run(t, toponym, "check", "-config", file)
 	if r.status != 1 || !strings.Contains(r.stderr, "masters[0]: ") || strings.Contains(r.stderr, "masters is missing") {
-		t.Errorf("exit status %d, want 1 and a fault in masters[0] alone:\n%s", r.status, r.stderr)
+		t.Errorf("got exit status %d, want 1 and an error in masters[0] only:\n%s", r.status, r.stderr)
 	}
 }
 
-// A secret is not shown by a running server either, however much it logs.
-func TestSecretIsKept(t *testing.T) {
+// A running server shows no secret, at any log level.
+func TestSecretsAreNotShown(t *testing.T) {
 	t.Parallel()
 	s := serve(t, newMaster(t, example(t).Cluster), settings{
 		"mesosAuthentication": "basic",
@@ -109,7 +109,7 @@ func TestSecretIsKept(t *testing.T) {
 	for _, path := range []string{"/v1/config", "/"} {
 		status, body, err := s.get(path)
 		if err != nil || status != 200 {
-			t.Errorf("%s: status %d, %v", path, status, err)
+			t.Errorf("%s: got status %d, error %v; want 200", path, status, err)
 		}
 		wantSecretKept(t, body)
 	}
@@ -119,6 +119,6 @@ func TestSecretIsKept(t *testing.T) {
 func wantSecretKept(t *testing.T, text string) {
 	t.Helper()
 	if strings.Contains(text, secret) {
-		t.Errorf("the secret is shown:\n%s", text)
+		t.Errorf("want no secret in\n%s", text)
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"toponym/sim"
 )
 
-// simulation is mesos-sim as a process.
+// simulation is a mesos-sim that runs as a process.
 type simulation struct {
 	*process
 	masters []netip.AddrPort
@@ -46,7 +46,7 @@ func (s *simulation) do(t *testing.T, action string) {
 	}
 	defer resp.Body.Close()
 	if b, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %s %s", action, resp.Status, b)
+		t.Fatalf("%s: got status %s %s, want 200", action, resp.Status, b)
 	}
 }
 
@@ -69,9 +69,9 @@ apps:
   - {name: web, instances: 2, network: dcos-1, ports: [{name: http, port: 80}]}
 `
 
-// A server in front of three simulated masters goes on answering when the
-// leader is killed, and follows the next one.
-func TestSimulate(t *testing.T) {
+// A server that reads three simulated masters goes on answering when the leader is
+// killed, and follows the next one.
+func TestFollowSimulatedMasters(t *testing.T) {
 	t.Parallel()
 	s := simulate(t, "-scenario", writeFile(t, "scenario.yaml", simulateScenario),
 		"-masters", "3", "-session", "500ms", "-reregister", "500ms")
@@ -101,8 +101,8 @@ func TestSimulate(t *testing.T) {
 	s.terminate(t)
 }
 
-// The masters are in ZooKeeper as Mesos puts them there: the lowest number
-// leads, and one that was killed stays until its session is over.
+// The simulated masters register in ZooKeeper as Mesos does: the lowest number
+// leads, and the node of a killed master stays until its session expires.
 func TestSimulateZooKeeper(t *testing.T) {
 	t.Parallel()
 	servers := newZooKeeper(t, 1)
@@ -125,7 +125,7 @@ func TestSimulateZooKeeper(t *testing.T) {
 	}
 	first, others := children()
 	if len(first) != 3 || others != 1 {
-		t.Fatalf("%v and %d others, want three masters and the log's replicas", first, others)
+		t.Fatalf("got nodes %v and %d others, want three masters and log_replicas", first, others)
 	}
 	for i, n := range first {
 		b, stat, err := conn.Get("/lab/mesos/" + n)
@@ -143,12 +143,12 @@ func TestSimulateZooKeeper(t *testing.T) {
 			t.Fatalf("%s: %v", b, err)
 		}
 		if netip.AddrPortFrom(info.Address.IP, info.Address.Port) != s.masters[i] || info.PID != "master@"+s.masters[i].String() || stat.EphemeralOwner == 0 {
-			t.Errorf("%s is %s, want master %d at %v", n, b, i, s.masters[i])
+			t.Errorf("%s: got %s, want master %d at %v", n, b, i, s.masters[i])
 		}
 	}
 	s.do(t, `{"do": "master-kill"}`)
 	if now, _ := children(); !slices.Equal(now, first) {
-		t.Errorf("the node of a killed master is gone at once: %v", now)
+		t.Errorf("nodes after a kill: got %v, want that of the killed master among them", now)
 	}
 	eventually(t, "its session is over, and the next one leads", func() (bool, string) {
 		now, _ := children()
@@ -158,7 +158,7 @@ func TestSimulateZooKeeper(t *testing.T) {
 	s.do(t, `{"do": "master-start", "master": 0}`)
 	third, _ := children()
 	if len(third) != 3 || third[0] != first[1] {
-		t.Errorf("%v, want a third one behind %v", third, first[1:])
+		t.Errorf("nodes: got %v, want a third one after %v", third, first[1:])
 	}
 	s.do(t, `{"do": "master-freeze", "master": 2}`)
 	eventually(t, "the session of a frozen standby is over", func() (bool, string) {

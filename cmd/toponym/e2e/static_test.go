@@ -71,16 +71,16 @@ func TestStaticZones(t *testing.T) {
 		return slices.Equal(got.answer, []string{"ready.spartan. A 127.0.0.2"}), strings.Join(got.answer, " ")
 	})
 	if after := s.serial(t); after <= before {
-		t.Errorf("serial %d after %d", after, before)
+		t.Errorf("serial: got %d, want more than %d", after, before)
 	}
-	// A broken file changes nothing, and the log says what is wrong.
+	// A file with errors changes nothing, and the log names the error.
 	change(staticZone + "x.spartan. A nonsense\n")
 	eventually(t, "a line in the log", func() (bool, string) {
 		log := s.stderr.String()
 		return strings.Contains(log, "spartan.zone:13: bad A A"), log
 	})
 	if got := ask(t, s.port, "dig ready.spartan A"); !slices.Equal(got.answer, []string{"ready.spartan. A 127.0.0.2"}) {
-		t.Errorf("after the file broke: %v", got.answer)
+		t.Errorf("answer while the file has an error: got %v, want the previous one", got.answer)
 	}
 }
 
@@ -94,25 +94,25 @@ func TestCheckStaticZones(t *testing.T) {
 	r := run(t, toponym, "check", "-config", file)
 	for _, want := range []string{bad + ":1: bad A A", bad + ":3: *.mesos. A: wildcards are not supported"} {
 		if r.status != 1 || !strings.Contains(r.stderr, want) {
-			t.Errorf("exit status %d, want 1 and %q:\n%s", r.status, want, r.stderr)
+			t.Errorf("got exit status %d, want 1 and %q:\n%s", r.status, want, r.stderr)
 		}
 	}
 }
 
-// A zone of a master file is served as any other: Unbound follows its CNAME
-// records and believes what is not there.
-func TestUnboundBeforeStaticZones(t *testing.T) {
+// Unbound resolves the names of a zone file, its CNAME records included, and
+// accepts the proof that others do not exist.
+func TestUnboundResolvesStaticZones(t *testing.T) {
 	t.Parallel()
 	require(t, "unbound", "dig")
 	s := serveExample(t, settings{"staticZones": []string{writeFile(t, "spartan.zone", staticZone)}})
 	port := startUnbound(t, s, "validator iterator", "spartan.")
 	for _, l := range staticLookups {
 		if strings.HasPrefix(l.question, "ext.") || strings.Contains(l.question, "thisdcos") {
-			continue // leads to where this Unbound cannot ask
+			continue // its CNAME target is outside of what this Unbound can ask
 		}
 		got := ask(t, port, "dig "+l.question)
 		if want := l.status; got.status != want && (want != "" || got.status != "NOERROR") {
-			t.Errorf("%s: %s", l.question, got.status)
+			t.Errorf("%s: got %s, want NOERROR", l.question, got.status)
 		}
 		same(t, l.question+": answer", got.answer, l.answer)
 	}

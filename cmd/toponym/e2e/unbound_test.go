@@ -10,10 +10,10 @@ import (
 	"testing"
 )
 
-// unboundConf is a resolver at its strictest before Toponym: it walks down name
-// by name and believes each NXDOMAIN on the way (RFC 9156, RFC 8020), hides
-// bits in the letters of its questions, and does not ask again in another way.
-// It cannot reach anything but loopback.
+// unboundConf is the strictest configuration of Unbound: it minimises query names
+// and takes NXDOMAIN for the whole subtree (RFC 9156, RFC 8020), randomises the
+// case of questions (0x20), and does not fall back to laxer queries. It can only
+// reach loopback.
 const unboundConf = `
 server:
 	interface: 127.0.0.1
@@ -57,8 +57,8 @@ remote-control:
 	control-enable: no
 %[5]s`
 
-// startUnbound runs Unbound before s and gives its port. Further zones that s
-// answers for may be given, with a dot at the end.
+// startUnbound starts an Unbound that asks s, and returns its port. More zones of
+// s may be given, with a trailing dot.
 func startUnbound(t *testing.T, s *server, modules string, zones ...string) int {
 	t.Helper()
 	require(t, "unbound", "unbound-checkconf", "dig")
@@ -74,7 +74,7 @@ func startUnbound(t *testing.T, s *server, modules string, zones ...string) int 
 	p := start(t, "unbound", "-d", "-c", conf)
 	eventually(t, "Unbound listens", func() (bool, string) {
 		if !p.running() {
-			t.Fatal("Unbound has ended")
+			t.Fatal("Unbound has exited")
 		}
 		c, err := net.Dial("tcp", local(port))
 		if err != nil {
@@ -86,8 +86,8 @@ func startUnbound(t *testing.T, s *server, modules string, zones ...string) int 
 	return port
 }
 
-// unboundApps are many enough that each kind of name is asked for with cold and
-// with warm caches above it.
+// unboundApps is a number of apps with which each kind of name is asked for with
+// cold and with warm caches.
 const unboundApps, unboundInstances = 80, 2
 
 func TestUnbound(t *testing.T) {
@@ -106,10 +106,10 @@ func TestUnbound(t *testing.T) {
 			for i, got := range askMany(t, port, questions) {
 				w := wants[i]
 				if got.status != w.status || got.flag("tc") {
-					t.Errorf("%s: %s %v, want %s", questions[i], got.status, got.flags, w.status)
+					t.Errorf("%s: got %s %v, want %s", questions[i], got.status, got.flags, w.status)
 				}
 				if found := sorted(data(got.answer)); !slices.Equal(found, sorted(w.data)) {
-					t.Errorf("%s: %v, want %v", questions[i], found, w.data)
+					t.Errorf("%s: got %v, want %v", questions[i], found, w.data)
 				}
 			}
 		})
@@ -121,8 +121,8 @@ type unboundWant struct {
 	data   []string
 }
 
-// unboundQuestions are those about each app: names, services, reverse names,
-// and, before and after these, what is not there.
+// unboundQuestions returns the questions about each app: names, services, reverse
+// names, and names that do not exist before and after these.
 func unboundQuestions() (questions []string, wants []unboundWant) {
 	add := func(question, status string, data ...string) {
 		questions = append(questions, question)
@@ -141,7 +141,7 @@ func unboundQuestions() (questions []string, wants []unboundWant) {
 		for n := range unboundInstances {
 			targets = append(targets, "0 1 8000 "+instance(app, n)+".marathon.mesos.")
 		}
-		if i%2 == 0 { // what stands between is asked for first
+		if i%2 == 0 { // empty non-terminals first
 			add("_tcp."+name+" SRV", "NOERROR")
 			add("_"+app+"._tcp.marathon.mesos A", "NOERROR")
 		}
@@ -160,15 +160,15 @@ func unboundQuestions() (questions []string, wants []unboundWant) {
 	return questions, wants
 }
 
-// A big answer reaches Unbound over TCP, and its clients in turn.
+// An answer that Unbound gets over TCP reaches its clients.
 func TestUnboundBigAnswer(t *testing.T) {
 	t.Parallel()
 	s := serveBig(t, nil)
 	port := startUnbound(t, s, "iterator")
 	if got := ask(t, port, "dig +bufsize=1232 big.marathon.mesos A"); len(got.answer) != bigApp {
-		t.Errorf("%s with %d addresses, want %d", got.status, len(got.answer), bigApp)
+		t.Errorf("got %s with %d addresses, want %d", got.status, len(got.answer), bigApp)
 	}
 	if got := ask(t, port, "dig _big._tcp.marathon.mesos SRV"); len(got.answer) != bigApp {
-		t.Errorf("%s with %d targets, want %d", got.status, len(got.answer), bigApp)
+		t.Errorf("got %s with %d targets, want %d", got.status, len(got.answer), bigApp)
 	}
 }

@@ -12,13 +12,13 @@ import (
 	"time"
 )
 
-// webQuery asks for addresses, bigQuery for the many targets of a service.
+// webQuery asks for addresses, bigQuery for a service with many targets.
 var (
 	webQuery = query("web.marathon.mesos", 1)
 	bigQuery = query("_big._tcp.marathon.mesos", 33)
 )
 
-// query makes a query as it is on the wire (RFC 1035, section 4).
+// query returns a query in wire form (RFC 1035 section 4).
 func query(name string, qtype uint16) []byte {
 	b := []byte{0xbe, 0xef, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0}
 	for label := range strings.SplitSeq(name, ".") {
@@ -29,16 +29,16 @@ func query(name string, qtype uint16) []byte {
 	return binary.BigEndian.AppendUint16(b, 1)
 }
 
-// frame puts the length before a message, as over TCP.
+// frame prefixes a message with its length, as over TCP.
 func frame(msg []byte) []byte {
 	return append(binary.BigEndian.AppendUint16(nil, uint16(len(msg))), msg...)
 }
 
-// errCut is what a message that breaks off gives.
+// errCut is the error of a message that ends early.
 var errCut = errors.New("a message breaks off")
 
-// readFrame reads a message from a connection. The error is io.EOF only where
-// no message has begun.
+// readFrame reads a message from a connection. The error is io.EOF only if the
+// connection ends between two messages.
 func readFrame(r io.Reader) ([]byte, error) {
 	var length [2]byte
 	if n, err := io.ReadFull(r, length[:]); err != nil {
@@ -57,7 +57,7 @@ func readFrame(r io.Reader) ([]byte, error) {
 	return msg, nil
 }
 
-// exchange sends a query over TCP and gives the reply.
+// exchange sends a query over TCP and returns the response.
 func exchange(t *testing.T, c net.Conn, query []byte) []byte {
 	t.Helper()
 	_ = c.SetDeadline(time.Now().Add(patience))

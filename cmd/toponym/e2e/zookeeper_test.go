@@ -10,16 +10,16 @@ import (
 	"github.com/go-zookeeper/zk"
 )
 
-// behindZooKeeper are the settings of a server that has to find its masters,
-// and that would not read a state again by itself for the time of a test.
+// behindZooKeeper returns the settings of a server that finds its masters in
+// ZooKeeper and polls too rarely for a test to notice.
 func behindZooKeeper(url string) settings {
 	return settings{"zk": url, "masters": nil, "refreshSeconds": 3600}
 }
 
 var open = zk.WorldACL(zk.PermAll)
 
-// twoMasters are registered in an ensemble. The session of the first can be
-// closed, and with it goes its node.
+// twoMasters registers two masters in an ensemble. Closing the first one's session
+// removes its node.
 func twoMasters(t *testing.T, size int) (servers []*zkServer, ms *masters, first *zk.Conn) {
 	t.Helper()
 	servers, ms = newZooKeeper(t, size), newMasters(t, 2)
@@ -29,9 +29,8 @@ func twoMasters(t *testing.T, size int) (servers []*zkServer, ms *masters, first
 	return servers, ms, first
 }
 
-// TestZooKeeperLeader: the leader dies, and the next one is followed within a
-// second of its election.
-func TestZooKeeperLeader(t *testing.T) {
+// When the leader dies, the next one is followed.
+func TestZooKeeperLeaderIsFollowed(t *testing.T) {
 	t.Parallel()
 	servers := newZooKeeper(t, 1)
 	ms := newMasters(t, 2)
@@ -46,10 +45,10 @@ func TestZooKeeperLeader(t *testing.T) {
 	}
 	ms.all[0].stop()
 	ms.lead(1)
-	first.Close() // what its session's end does
+	first.Close() // as when its session expires
 	eventually(t, "the second master is followed", func() (bool, string) { return s.follows(t, 1) })
 
-	// It comes back, and leads again when the second one goes.
+	// The first one returns, and leads again when the second one dies.
 	ms.all[0].start(t)
 	again := zkClient(t, servers)
 	register(t, again, "/mesos", ms.all[0], open)
@@ -58,12 +57,12 @@ func TestZooKeeperLeader(t *testing.T) {
 	second.Close()
 	eventually(t, "the first master is followed again", func() (bool, string) { return s.follows(t, 0) })
 	if log := s.stderr.String(); strings.Contains(log, "ZooKeeper is unavailable") {
-		t.Error("ZooKeeper was away, says the log")
+		t.Error("log: want no loss of ZooKeeper in it")
 	}
 }
 
-// TestZooKeeperPathMissing: neither the path nor its parents exist yet.
-func TestZooKeeperPathMissing(t *testing.T) {
+// Neither the path nor its parents exist at first.
+func TestZooKeeperPathIsCreatedLater(t *testing.T) {
 	t.Parallel()
 	servers := newZooKeeper(t, 1)
 	ms := newMasters(t, 1)
@@ -81,8 +80,7 @@ func TestZooKeeperPathMissing(t *testing.T) {
 	}
 }
 
-// TestZooKeeperSessionExpires while the server is stopped, and the leader
-// changes meanwhile.
+// The session expires and the leader changes while the server is stopped.
 func TestZooKeeperSessionExpires(t *testing.T) {
 	t.Parallel()
 	servers, ms, first := twoMasters(t, 1)
@@ -100,8 +98,7 @@ func TestZooKeeperSessionExpires(t *testing.T) {
 	eventually(t, "the second master is followed", func() (bool, string) { return s.follows(t, 1) })
 }
 
-// TestZooKeeperGoesAndReturns: nothing is forgotten meanwhile, and what changed
-// is seen after.
+// Names stay while ZooKeeper is away, and later changes are noticed.
 func TestZooKeeperGoesAndReturns(t *testing.T) {
 	t.Parallel()
 	servers, ms, first := twoMasters(t, 1)
@@ -118,7 +115,7 @@ func TestZooKeeperGoesAndReturns(t *testing.T) {
 			return strings.Contains(s.stderr.String(), want), "no " + want
 		})
 	}
-	// A leader that changes unseen is found by its redirect.
+	// A new leader is found by a redirect, without ZooKeeper.
 	ms.lead(1)
 	eventually(t, "the second master is followed", func() (bool, string) { return s.follows(t, 1) })
 
@@ -130,15 +127,14 @@ func TestZooKeeperGoesAndReturns(t *testing.T) {
 	})
 	eventually(t, "the first master is followed", func() (bool, string) { return s.follows(t, 0) })
 	if n := strings.Count(s.stderr.String(), "ZooKeeper is unavailable"); n != 1 {
-		t.Errorf("that ZooKeeper is away is logged %d times", n)
+		t.Errorf("log lines about the loss of ZooKeeper: got %d, want 1", n)
 	}
 	first.Close()
 	ms.lead(1)
 	eventually(t, "the second master is followed", func() (bool, string) { return s.follows(t, 1) })
 }
 
-// TestZooKeeperWithoutQuorum: one of three servers is left, which gives no
-// sessions.
+// One of three servers is left, which accepts no sessions.
 func TestZooKeeperWithoutQuorum(t *testing.T) {
 	t.Parallel()
 	servers, ms, first := twoMasters(t, 3)
@@ -146,8 +142,8 @@ func TestZooKeeperWithoutQuorum(t *testing.T) {
 	with["refreshSeconds"], with["zkDetectionTimeout"] = 1, 5
 	s := serve(t, ms.all[0], with)
 
-	// That the server lost its session is logged at once, and why there is no
-	// other one when zkDetectionTimeout is over.
+	// The loss of the session is logged at once, and the missing quorum after
+	// zkDetectionTimeout.
 	servers[0].kill(t)
 	servers[1].kill(t)
 	eventually(t, "the log says that there is no quorum", func() (bool, string) {
@@ -174,7 +170,7 @@ func TestZooKeeperWithoutQuorum(t *testing.T) {
 	eventually(t, "the second master is followed", func() (bool, string) { return s.follows(t, 1) })
 }
 
-// TestZooKeeperAuthentication: the nodes are for one user only.
+// The nodes can be read by one user only.
 func TestZooKeeperAuthentication(t *testing.T) {
 	t.Parallel()
 	servers := newZooKeeper(t, 1)
@@ -201,7 +197,7 @@ func TestZooKeeperAuthentication(t *testing.T) {
 	} {
 		with := behindZooKeeper(zkURL(servers, credentials, "/mesos"))
 		with["masters"] = []string{ms.all[0].addr.String()}
-		s := serve(t, ms.all[0], with, "-v=2") // by masters
+		s := serve(t, ms.all[0], with, "-v=2") // finds the leader through masters
 		eventually(t, "the log says why", func() (bool, string) { return strings.Contains(s.stderr.String(), want), "no " + want })
 	}
 }
