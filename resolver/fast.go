@@ -111,11 +111,11 @@ func (r *responder) fastPath(buf []byte, z *zone.Zone, c client, packet []byte) 
 		switch q.qtype {
 		case dns.TypeA:
 			n := found.Node
-			writeAddrs4(&w, n.A, n.TTLOf(dns.TypeA), r.rotation(len(n.A)))
+			writeAddrs4(&w, n.A, z.TTLOf(n, dns.TypeA), r.rotation(len(n.A)))
 			ok = len(n.A) > 0 // or there is a CNAME record
 		case dns.TypeAAAA:
 			n := found.Node
-			writeAddrs6(&w, n.AAAA, n.TTLOf(dns.TypeAAAA), r.rotation(len(n.AAAA)))
+			writeAddrs6(&w, n.AAAA, z.TTLOf(n, dns.TypeAAAA), r.rotation(len(n.AAAA)))
 			ok = len(n.AAAA) > 0
 		case dns.TypeSRV:
 			ok = w.srvRecords(z, found, key[:len(q.name)], r)

@@ -78,7 +78,7 @@ func (w *writer) srvRecords(z *zone.Zone, found zone.Answer, key []byte, r *resp
 		return false
 	}
 	var at [maxTargets]uint16 // where the name of each target stands; 0: nowhere
-	ttl, mirror := n.TTLOf(dns.TypeSRV), z.AliasMatch(found)
+	ttl, mirror := z.TTLOf(n, dns.TypeSRV), z.AliasMatch(found)
 	p := r.rotation(len(n.SRV))
 	for i := range n.SRV {
 		k := p.at(i)
@@ -118,7 +118,7 @@ func (w *writer) srvRecords(z *zone.Zone, found zone.Answer, key []byte, r *resp
 		}
 		at[target] = 0
 		if t := z.TargetNode(n, target); t != nil {
-			w.addresses(t, 0xC000|owner, r)
+			w.addresses(z, t, 0xC000|owner, r)
 		}
 	}
 	return true
@@ -137,10 +137,10 @@ func (w *writer) srvRecord(s *zone.SRV, ttl uint32, front, size int) {
 }
 
 // addresses writes the A and the AAAA records of a target, each where all fit.
-func (w *writer) addresses(n *zone.Node, owner uint16, r *responder) {
+func (w *writer) addresses(z *zone.Zone, n *zone.Node, owner uint16, r *responder) {
 	if w.off+len(n.A)*sizeA <= w.size {
 		p := r.rotation(len(n.A))
-		ttl := n.TTLOf(dns.TypeA)
+		ttl := z.TTLOf(n, dns.TypeA)
 		for i := range n.A {
 			b := w.buf[w.off : w.off+sizeA]
 			header(b, owner, dns.TypeA, ttl, 4)
@@ -151,7 +151,7 @@ func (w *writer) addresses(n *zone.Node, owner uint16, r *responder) {
 	}
 	if w.off+len(n.AAAA)*sizeAAAA <= w.size {
 		p := r.rotation(len(n.AAAA))
-		ttl := n.TTLOf(dns.TypeAAAA)
+		ttl := z.TTLOf(n, dns.TypeAAAA)
 		for i := range n.AAAA {
 			b := w.buf[w.off : w.off+sizeAAAA]
 			header(b, owner, dns.TypeAAAA, ttl, 16)

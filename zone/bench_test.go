@@ -3,6 +3,7 @@ package zone
 import (
 	"fmt"
 	"net/netip"
+	"runtime"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -11,9 +12,9 @@ import (
 	"toponym/state"
 )
 
-// bigSnapshot is a cluster of n tasks, in apps of 50 instances, of which one
-// has moved i times.
-func bigSnapshot(n, i int) *state.FullState {
+// bigState is a cluster of n tasks in apps of 50 instances, one of which has
+// been replaced i times.
+func bigState(n, i int) *state.FullState {
 	s := &state.FullState{Frameworks: []*state.Framework{{ID: "f", Name: "marathon"}}}
 	for a := range n/20 + 1 {
 		s.Agents = append(s.Agents, &state.Agent{ID: fmt.Sprintf("a-S%d", a), Addrs: []netip.Addr{netip.AddrFrom4([4]byte{10, byte(a >> 16), byte(a >> 8), byte(a)})}})
@@ -31,18 +32,18 @@ func bigSnapshot(n, i int) *state.FullState {
 	return s
 }
 
-// BenchmarkPatch is one task that is replaced, from the changed names to the
-// next zone. It costs the same at any size.
+// BenchmarkPatch replaces one task and measures the step from the changed names
+// to the next zone. It must cost the same at any size of the zone.
 func BenchmarkPatch(b *testing.B) {
 	for _, tasks := range []int{1_000, 100_000} {
 		b.Run(fmt.Sprintf("%d-tasks", tasks), func(b *testing.B) {
 			ro, zo := patchOptions()
 			ro.Reverse, ro.IPSources = false, []records.IPSource{records.SourceHost}
 			c, set := state.NewCluster(), records.NewSet(ro)
-			set.Update(c, c.Apply(state.Event{FullState: bigSnapshot(tasks, 0)}))
+			set.Update(c, c.Apply(state.Event{FullState: bigState(tasks, 0)}))
 			z := Compile(set, zo, 1)
 			var names [2][]records.Name
-			states := [2]*state.FullState{bigSnapshot(tasks, 1), bigSnapshot(tasks, 2)}
+			states := [2]*state.FullState{bigState(tasks, 1), bigState(tasks, 2)}
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
 				b.StopTimer()
@@ -60,7 +61,7 @@ func BenchmarkLookup(b *testing.B) {
 	ro, zo := patchOptions()
 	ro.Reverse, ro.IPSources = false, []records.IPSource{records.SourceHost}
 	c, set := state.NewCluster(), records.NewSet(ro)
-	set.Update(c, c.Apply(state.Event{FullState: bigSnapshot(10_000, 0)}))
+	set.Update(c, c.Apply(state.Event{FullState: bigState(10_000, 0)}))
 	z := Compile(set, zo, 1)
 	var keys [][]byte
 	for n := range z.All() {
@@ -70,4 +71,42 @@ func BenchmarkLookup(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		z.Lookup(keys[i*7919%len(keys)], dns.TypeA)
 	}
+}
+
+// BenchmarkMemory measures the memory per record: in the set, which counts
+// owners, and in the zone, which shares the data of the set.
+func BenchmarkMemory(b *testing.B) {
+	for _, tasks := range []int{16_200, 162_000} {
+		b.Run(fmt.Sprintf("%d-tasks", tasks), func(b *testing.B) {
+			ro, zo := patchOptions()
+			ro.Reverse, ro.IPSources = false, []records.IPSource{records.SourceHost}
+			for b.Loop() {
+				c := state.NewCluster()
+				d := c.Apply(state.Event{FullState: bigState(tasks, 0)})
+				cluster := heap()
+				set := records.NewSet(ro)
+				set.Update(c, d)
+				withSet := heap()
+				z := Compile(set, zo, 1)
+				withZone := heap()
+				n := float64(z.counts.A + z.counts.SRV)
+				b.ReportMetric(n, "records")
+				b.ReportMetric((withSet-cluster)/n, "set-B/record")
+				b.ReportMetric((withZone-withSet)/n, "zone-B/record")
+				runtime.KeepAlive(c)
+				runtime.KeepAlive(&d)
+				runtime.KeepAlive(set)
+				runtime.KeepAlive(z)
+			}
+		})
+	}
+}
+
+// heap is the size of live memory in bytes.
+func heap() float64 {
+	runtime.GC()
+	runtime.GC() // frees what finalizers and pools held
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc)
 }

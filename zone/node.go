@@ -1,42 +1,51 @@
 package zone
 
 import (
+	"net"
+
 	"github.com/miekg/dns"
 
 	"toponym/records"
 )
 
-// Node is a name of the zone with its data. A node without data is an empty
-// non-terminal: a name that exists because one below it does (RFC 8020).
+// Node is a name of the zone with its records. A node without records is an
+// empty non-terminal (RFC 9499): a name that exists because one below it does
+// (RFC 8020).
 type Node struct {
 	Name records.Name
 	*records.Data
-	Apex   bool   // the name is an origin: it owns SOA and NS as well
-	origin uint16 // of the name, as a place in the zone's origins
-	ttl    uint32 // of the data, in seconds
+	Apex   bool   // the name is an origin and owns SOA and NS records as well
+	origin uint16 // index in Zone.origins
 
-	targets *targets // of the SRV records; nil when there are none
-	extra   *extra   // what master files say of the name; nil for nothing
+	targets *targetList // of the SRV records; nil where there are none
+	static  *staticSets // records of zone files; nil where there are none
 }
 
-// SRV is the data of an SRV record, for those who know zones only.
+// SRV is the data of an SRV record, for importers of zone that do not need
+// package records.
 type SRV = records.SRV
 
-// none is the data of names without records.
-var none records.Data
+// noData is the data of names without records.
+var noData records.Data
 
-// Query types that are treated apart.
+// Query types with rules of their own.
 const (
 	typeSOA = dns.TypeSOA
 	typeNS  = dns.TypeNS
 	typeANY = dns.TypeANY
 )
 
-// Empty reports whether there is no record, beside those of an apex.
-func (n *Node) Empty() bool { return n.extra == nil && n.Data.Empty() }
+// node makes a node of an origin with data of the record set.
+func (z *Zone) node(name records.Name, d *records.Data, origin uint16) *Node {
+	return &Node{Name: name, Data: d, origin: origin}
+}
+
+// Empty reports whether the node owns no records, not counting the SOA and NS
+// records of an apex.
+func (n *Node) Empty() bool { return n.static == nil && n.Data.Empty() }
 
 // Has reports whether the node owns records of a type, or a CNAME record, which
-// stands for all types; for ANY, of any type.
+// answers for every type; for ANY, whether it owns any record.
 func (n *Node) Has(qtype uint16) bool {
 	var has bool
 	switch qtype {
@@ -53,19 +62,19 @@ func (n *Node) Has(qtype uint16) bool {
 	case typeANY:
 		has = n.Apex || !n.Empty()
 	}
-	return has || n.extra != nil && n.extra.has(qtype)
+	return has || n.static != nil && n.static.has(qtype)
 }
 
-// answers is the result for a type of a name that exists.
-func (n *Node) answers(qtype uint16) Result {
+// result is the outcome of a look-up that found the node.
+func (n *Node) result(qtype uint16) Result {
 	if n.Has(qtype) {
 		return Success
 	}
 	return NoData
 }
 
-// Types are the types of the node's records, beginning with what clients want
-// most.
+// Types are the types of the node's records, those that clients ask for most
+// first.
 func (n *Node) Types() []uint16 {
 	var types []uint16
 	for _, t := range [...]uint16{dns.TypeA, dns.TypeAAAA, dns.TypeSRV, dns.TypePTR, typeSOA, typeNS} {
@@ -73,21 +82,22 @@ func (n *Node) Types() []uint16 {
 			types = append(types, t)
 		}
 	}
-	if n.extra != nil {
-		types = n.extra.types(types)
+	if n.static != nil {
+		types = n.static.types(types)
 	}
 	return types
 }
 
-// CName is the name that the node's CNAME record leads to, "" without one.
+// CNAME is the target of the node's CNAME record, "" where it has none.
 func (n *Node) CNAME() records.Name {
-	if n.extra == nil {
+	if n.static == nil {
 		return ""
 	}
-	return n.extra.cname
+	return n.static.cname
 }
 
-// Targets is the number of names that the node's SRV records point to.
+// TargetCount is the number of different names that the node's SRV records
+// point to.
 func (n *Node) TargetCount() int {
 	if n.targets == nil {
 		return 0
@@ -95,37 +105,103 @@ func (n *Node) TargetCount() int {
 	return len(n.targets.ids)
 }
 
-// Target is the place among the targets of that of SRV record i.
+// TargetIndex is the index of the target of SRV record i, below TargetCount.
 func (n *Node) TargetIndex(i int) int {
-	if n.targets.of == nil {
+	if n.targets.index == nil {
 		return i
 	}
-	return int(n.targets.of[i])
+	return int(n.targets.index[i])
 }
 
-// TargetNode is the node of the n's target at a place, or nil when the zone
-// does not have it. It costs less than a look-up of its name.
-func (z *Zone) TargetNode(n *Node, place int) *Node { return z.nodes.at(n.targets.ids[place]) }
+// TargetNode is the node of a target of n, given its TargetIndex; nil where the
+// zone has no such name. It costs less than a look-up of the name.
+func (z *Zone) TargetNode(n *Node, index int) *Node { return z.nodes.get(n.targets.ids[index]) }
 
-// TTLOf is the TTL of the node's records of a type, in seconds.
-func (n *Node) TTLOf(rtype uint16) uint32 {
-	if n.extra != nil {
-		if s := n.extra.set(rtype); s != nil {
+// TTLOf is the TTL of the node's records of a type, in seconds: that of the zone
+// file, else the one that labels set, else that of the origin.
+func (z *Zone) TTLOf(n *Node, rtype uint16) uint32 {
+	if n.static != nil {
+		if s := n.static.set(rtype); s != nil {
 			return s.ttl
 		}
 	}
-	return n.ttl
+	return z.dataTTL(n.Data, n.origin)
 }
 
-// node is a node with data of the set, in an origin.
-func (z *Zone) node(name records.Name, d *records.Data, origin uint16) *Node {
-	return &Node{Name: name, Data: d, origin: origin, ttl: z.dataTTL(d, origin)}
-}
-
-// dataTTL is the TTL of data in an origin.
+// dataTTL is the TTL of the cluster's records of a name in an origin.
 func (z *Zone) dataTTL(d *records.Data, origin uint16) uint32 {
 	if d.TTL != 0 {
 		return records.Seconds(d.TTL)
 	}
-	return z.origins[origin].ttl
+	return z.origins[origin].soa.ttl
+}
+
+// RRs are the node's records of a type in the form of package dns; ANY gives
+// all. The owner is the name as the client spelled it.
+func (z *Zone) RRs(n *Node, owner string, qtype uint16) []dns.RR {
+	var rrs []dns.RR
+	header := func(t uint16) dns.RR_Header {
+		return dns.RR_Header{Name: owner, Rrtype: t, Class: dns.ClassINET, Ttl: z.TTLOf(n, t)}
+	}
+	want := func(t uint16) bool { return qtype == t || qtype == dns.TypeANY }
+
+	if n.Apex && want(dns.TypeSOA) {
+		soa := z.soa(n.origin)
+		soa.Hdr.Name = owner
+		rrs = append(rrs, soa)
+	}
+	if from := &z.origins[n.origin]; n.Apex && !from.static && want(dns.TypeNS) {
+		rrs = append(rrs, &dns.NS{Hdr: header(dns.TypeNS), Ns: from.soa.mname.String()})
+	}
+	if want(dns.TypeA) {
+		for _, a := range n.A {
+			rrs = append(rrs, &dns.A{Hdr: header(dns.TypeA), A: net.IP(a[:])})
+		}
+	}
+	if want(dns.TypeAAAA) {
+		for _, a := range n.AAAA {
+			rrs = append(rrs, &dns.AAAA{Hdr: header(dns.TypeAAAA), AAAA: net.IP(a[:])})
+		}
+	}
+	if want(dns.TypeSRV) {
+		for _, s := range n.SRV {
+			rrs = append(rrs, &dns.SRV{Hdr: header(dns.TypeSRV), Priority: s.Priority, Weight: s.Weight, Port: s.Port, Target: s.Target.String()})
+		}
+	}
+	if want(dns.TypePTR) && len(n.PTR) == 1 {
+		for _, p := range n.PTR {
+			rrs = append(rrs, &dns.PTR{Hdr: header(dns.TypePTR), Ptr: p.String()})
+		}
+	}
+	if n.static != nil {
+		for _, s := range n.static.sets {
+			if !want(s.rtype) {
+				continue
+			}
+			for _, rr := range s.rrs {
+				rr = dns.Copy(rr)
+				*rr.Header() = header(s.rtype)
+				rrs = append(rrs, rr)
+			}
+		}
+	}
+	return rrs
+}
+
+// AdditionalNames are the names whose addresses belong in the additional section
+// beside the node's records of a type (RFC 1034, section 4.3.2, step 6), other
+// than SRV targets: name servers and mail exchangers. ANY gives all.
+func (z *Zone) AdditionalNames(n *Node, qtype uint16) []records.Name {
+	var names []records.Name
+	if from := &z.origins[n.origin]; n.Apex && !from.static && (qtype == dns.TypeNS || qtype == dns.TypeANY) {
+		names = append(names, from.soa.mname)
+	}
+	if n.static != nil {
+		for _, s := range n.static.sets {
+			if qtype == s.rtype || qtype == dns.TypeANY {
+				names = append(names, s.additional...)
+			}
+		}
+	}
+	return names
 }

@@ -8,20 +8,23 @@ import (
 	"toponym/records"
 )
 
-// origin is one of a zone's origins with what its SOA record says.
+// MaxOrigins bounds, each, the origins of the settings, the zones of zone files
+// and the aliases: look-ups of names that do not exist compare with all of
+// them.
+const MaxOrigins = 512
+
+// origin is one of the zone's origins with its SOA record.
 type origin struct {
-	name     records.Name
-	ttl      uint32 // of records without their own
-	soa      soaData
-	known    bool   // before the first state: a master file is all there is to it
-	ownNS    bool   // the master file has its name servers
-	bare     *Node  // the apex without data
-	negative []byte // see NegativeSOA
+	name      records.Name
+	soa       soaData
+	static    bool   // a zone file has the whole zone, its SOA and NS records included
+	emptyApex *Node  // the apex before anything is put there
+	negative  []byte // see NegativeSOA
 }
 
-// soaData is what a SOA record says, but for its serial.
+// soaData is the content of a SOA record except for the serial.
 type soaData struct {
-	ttl                             uint32
+	ttl                             uint32 // of the SOA record, and of records without their own
 	mname, rname                    records.Name
 	refresh, retry, expire, minimum uint32
 }
@@ -30,52 +33,48 @@ type soaData struct {
 // section 3).
 func (s *soaData) negativeTTL() uint32 { return min(s.ttl, s.minimum) }
 
-// MaxOrigins bounds the origins of the settings, the zones of master files and
-// the aliases, each: look-ups of names that are not there try all, one by one.
-const MaxOrigins = 512
-
-// originsOf are the origins of the options. Of two with one name the first
-// counts.
-func originsOf(o Options) []origin {
+// buildOrigins lists the origins of the settings, then those of zone files. Of
+// two with one name the first counts.
+func buildOrigins(o Options) []origin {
 	var list []origin
-	seen := map[records.Name]bool{}
+	taken := map[records.Name]bool{}
 	add := func(n origin) {
-		if seen[n.name] || len(list) == 2*MaxOrigins {
+		if taken[n.name] || len(list) == 2*MaxOrigins {
 			return
 		}
-		seen[n.name] = true
-		n.bare = &Node{Name: n.name, Data: &none, Apex: true, origin: uint16(len(list)), ttl: n.ttl}
+		taken[n.name] = true
+		n.emptyApex = &Node{Name: n.name, Data: &noData, Apex: true, origin: uint16(len(list))}
 		list = append(list, n)
 	}
 	for _, from := range o.Origins {
-		add(origin{name: from.Name, ttl: from.TTL, soa: soaData{
+		add(origin{name: from.Name, soa: soaData{
 			ttl: from.TTL, mname: o.MName, rname: o.RName,
 			refresh: o.Refresh, retry: o.Retry, expire: o.Expire, minimum: o.Minimum,
 		}})
 	}
 	if o.Static != nil {
 		for _, from := range o.Static.zones {
-			add(origin{name: from.name, ttl: from.soa.ttl, soa: from.soa, known: true, ownNS: true})
+			add(origin{name: from.name, soa: from.soa, static: true})
 		}
 	}
 	return list
 }
 
-// sign gives each origin the zone's serial.
-func (z *Zone) sign() {
+// buildSOAs renders the SOA record of each origin with the zone's serial.
+func (z *Zone) buildSOAs() {
 	list := make([]origin, len(z.origins))
 	copy(list, z.origins)
 	var all []byte
 	for i := range list {
 		from := len(all)
-		all = list[i].soa.appendNegative(all, z.serial)
+		all = list[i].soa.appendNegativeSOA(all, z.serial)
 		list[i].negative = all[from:len(all):len(all)]
 	}
 	z.origins = list
 }
 
-// appendNegative appends what NegativeSOA gives.
-func (s *soaData) appendNegative(b []byte, serial uint32) []byte {
+// appendNegativeSOA appends what NegativeSOA gives.
+func (s *soaData) appendNegativeSOA(b []byte, serial uint32) []byte {
 	b = binary.BigEndian.AppendUint16(b, dns.TypeSOA)
 	b = binary.BigEndian.AppendUint16(b, dns.ClassINET)
 	b = binary.BigEndian.AppendUint32(b, s.negativeTTL())
@@ -88,23 +87,23 @@ func (s *soaData) appendNegative(b []byte, serial uint32) []byte {
 	return b
 }
 
-// NegativeSOA is the SOA record of a negative answer without its owner, which
-// is the end of the name that was asked, of as many octets as Apex says: type, class, TTL,
-// length and data in wire form (RFC 1035, section 3.3.13; RFC 2308, section 3).
-// Nobody may change it.
-func (z *Zone) NegativeSOA(a Answer) []byte { return z.origins[a.where.origin()].negative }
+// NegativeSOA is the SOA record of a negative answer in wire form without its
+// owner: type, class, TTL, length and data (RFC 1035, section 3.3.13; RFC 2308,
+// section 3). The owner is the last ApexLen bytes of the queried name. The bytes
+// must not be changed.
+func (z *Zone) NegativeSOA(a Answer) []byte { return z.origins[a.location.origin()].negative }
 
-// SOA is the SOA record that goes with an answer, as a negative one has it. Its
-// owner is the origin, of which the name that was asked may have an alias.
+// SOA is the SOA record of a negative answer. Its owner is the origin, also for
+// a name that was found by an alias.
 func (z *Zone) SOA(a Answer) *dns.SOA {
-	soa := z.soa(a.where.origin())
-	soa.Hdr.Ttl = z.origins[a.where.origin()].soa.negativeTTL()
+	soa := z.soa(a.location.origin())
+	soa.Hdr.Ttl = z.origins[a.location.origin()].soa.negativeTTL()
 	return soa
 }
 
 // soa is the SOA record of an origin.
-func (z *Zone) soa(place uint16) *dns.SOA {
-	from := &z.origins[place]
+func (z *Zone) soa(index uint16) *dns.SOA {
+	from := &z.origins[index]
 	return &dns.SOA{
 		Hdr:     dns.RR_Header{Name: from.name.String(), Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: from.soa.ttl},
 		Ns:      from.soa.mname.String(),
@@ -115,4 +114,13 @@ func (z *Zone) soa(place uint16) *dns.SOA {
 		Expire:  from.soa.expire,
 		Minttl:  from.soa.minimum,
 	}
+}
+
+// Origins are the names of the origins, those of zone files included.
+func (z *Zone) Origins() []records.Name {
+	names := make([]records.Name, 0, len(z.origins))
+	for _, o := range z.origins {
+		names = append(names, o.name)
+	}
+	return names
 }

@@ -3,66 +3,72 @@ package zone
 import (
 	"hash/maphash"
 	"runtime"
+	"slices"
 
 	"toponym/records"
 )
 
-// writer is what making the next version of a zone needs beside the zone. It
-// belongs to the newest version; only that can be patched.
-type writer struct {
-	seed    maphash.Seed
-	version uint64
-	names   []nameState // by number
-	free    []uint32    // numbers that no name has
-	// What names may share.
-	numbered numbered
-	refs     refs // of the version that is made
+// builder is what making the next version of a zone needs beside the zone. All
+// versions share it; it describes the newest one, which is why only that one
+// can be patched.
+type builder struct {
+	seed        maphash.Seed
+	version     uint64
+	names       []nameState // by id
+	freeIDs     []uint32
+	targetLists targetListCache
+	changes     refChanges // of the version that is being made
 }
 
-// nameState is what the writer knows of a name's number.
-type nameState struct {
-	name     records.Name
-	children uint32 // nodes right below
-	refs     uint32 // lists of targets that this is in
-}
-
-// newZone is a zone with nothing but its origins, with room for some names.
+// newZone is a zone with nothing but its origins, and room for some names.
 func newZone(o Options, serial uint32, names int) *Zone {
-	w := &writer{seed: maphash.MakeSeed()}
-	w.names = make([]nameState, 0, names+names/8)
-	z := &Zone{o: o, serial: serial, writer: w, table: newTable(w.seed, cap(w.names))}
-	z.origins = originsOf(o)
-	z.cuts = cutsOf(z.origins, o.Aliases)
-	z.sign()
+	b := &builder{seed: maphash.MakeSeed()}
+	b.names = make([]nameState, 0, names+names/8)
+	z := &Zone{o: o, serial: serial, builder: b, table: newIDTable(b.seed, cap(b.names))}
+	z.origins = buildOrigins(o)
+	z.suffixes = buildSuffixes(z.origins, o.Aliases)
+	z.buildSOAs()
 	for i := range z.origins {
-		z.put(w.number(z, z.origins[i].name), z.origins[i].bare)
+		z.putNode(b.assignID(z, z.origins[i].name), z.origins[i].emptyApex)
 	}
-	// What begins below a name makes that exist (RFC 8020).
-	for _, c := range z.cuts {
+	// The names above an origin or an alias exist because of it (RFC 8020).
+	for _, c := range z.suffixes {
 		if parent, ok := c.name.Parent(); ok {
-			if place, ok := z.home(parent); ok {
-				z.adopt(c.name, place)
+			if origin, ok := z.originOf(parent); ok {
+				z.addAncestors(c.name, origin)
 			}
 		}
 	}
 	return z
 }
 
-// Compile makes a zone of a record set and of the master files of the options.
-// Names of the set outside of the origins, or below an alias, are left out.
+// Compile makes a zone from a record set and the zone files of the options.
+// Names of the set that are out of zone, or below an alias, are left out. The
+// set must not change meanwhile.
 //
-// Names that are asked for or change together are best near each other in memory.
-// Whoever knows such an order gives it; the other names follow in none.
+// A look-up is faster where names that are queried or change together lie close
+// together in memory. A caller that knows such an order gives it; names missing
+// in it follow in no particular order.
+//
+// The steps:
+//
+//  1. The origins, with the names above them (newZone).
+//  2. The names of the set that no zone file has: each gets an id, a node, and
+//     a list of the ids of its SRV targets (setData).
+//  3. The names of zone files, merged with the cluster's records (setStatic).
+//  4. The reference counts that say which ids are in use (applyRefs).
+//
+// It yields the processor regularly, as it may run for seconds beside goroutines
+// that answer queries.
 func Compile(s *records.Set, o Options, serial uint32, order ...records.Name) *Zone {
 	z := newZone(o, serial, s.Len())
 	z.ready = true
-	z.writer.numbered.all = map[*records.Data]*targets{}
+	z.builder.targetLists.all = map[*records.Data]*targetList{}
 	i := 0
 	set := func(n records.Name, d *records.Data) {
 		if !o.Static.Has(n) {
-			z.set(n, d)
+			z.setData(n, d)
 		}
-		// Whoever answers queries on the same core gets its turn.
 		if i++; i%256 == 0 {
 			runtime.Gosched()
 		}
@@ -78,143 +84,169 @@ func Compile(s *records.Set, o Options, serial uint32, order ...records.Name) *Z
 		}
 	}
 	z.setStatic(s)
-	z.writer.numbered.all = nil
-	z.writer.count(z)
+	z.builder.targetLists.all = nil
+	z.builder.applyRefs(z)
 	return z
 }
 
-// setStatic sets the names of master files; s may be nil.
-func (z *Zone) setStatic(s *records.Set) {
-	if z.o.Static == nil {
-		return
+// Patch makes the next version of a zone, in which the given names have the
+// records that the set has for them now. The cost depends on those records only;
+// everything else is shared. The old version remains valid for its readers.
+//
+// Only the newest version may be patched, by one goroutine at a time: a zone
+// that has been patched, and one that [Zone.WithOptions] has followed, must not
+// be patched again, or the ids of later versions become wrong. The set must be
+// the one of the zone, and names must contain every name that changed in it
+// since.
+func (z *Zone) Patch(s *records.Set, names []records.Name, serial uint32) *Zone {
+	next := z.next(serial)
+	next.buildSOAs()
+	for _, n := range names {
+		next.setData(n, s.Data(n))
 	}
-	for n := range z.o.Static.names {
-		d := &none
-		if s != nil {
-			d = s.Data(n)
-		}
-		z.set(n, d)
-	}
+	next.builder.applyRefs(next)
+	return next
 }
 
-// Patch makes the next version of a zone, of which only the given names differ.
-// It costs what their records cost, however large the zone is, and shares the
-// rest. The zone itself stays as it is for whoever reads it, but it cannot be
-// patched again: its successor can.
-func (z *Zone) Patch(s *records.Set, names []records.Name, serial uint32) *Zone {
+// WithOptions makes the next version of a zone with other TTLs, SOA data or
+// records of zone files, at the cost of the records of zone files: those of the
+// cluster are shared. As with [Zone.Patch], z must be the newest version. It
+// must be ready, and s must be its set.
+//
+// It is not ok where the names of the origins, including those of zone files, or
+// the aliases differ: then the zone has to be compiled anew. Nothing has changed
+// in that case.
+func (z *Zone) WithOptions(s *records.Set, o Options, serial uint32) (next *Zone, ok bool) {
+	origins := buildOrigins(o)
+	same := func(a, b origin) bool { return a.name == b.name && a.static == b.static }
+	if !slices.EqualFunc(origins, z.origins, same) || !slices.Equal(o.Aliases, z.o.Aliases) {
+		return nil, false
+	}
+	next = z.next(serial)
+	before := z.o.Static
+	next.o, next.origins = o, origins
+	next.buildSOAs()
+	for n := range before.Names() {
+		if !o.Static.Has(n) {
+			next.setData(n, s.Data(n))
+		}
+	}
+	next.setStatic(s)
+	next.builder.applyRefs(next)
+	return next, true
+}
+
+// next is the following version, which does not differ yet.
+func (z *Zone) next(serial uint32) *Zone {
 	next := *z
 	next.serial = serial
 	next.nodes = z.nodes.next()
-	next.writer.version++
-	next.sign()
-	for _, n := range names {
-		next.set(n, s.Data(n))
-	}
-	next.writer.count(&next)
+	next.builder.version++
 	return &next
 }
 
-// set makes d, with what master files have, the data of a name.
-func (z *Zone) set(name records.Name, d *records.Data) {
-	place, ok := z.home(name)
+// setStatic sets the names of zone files. The set s is nil before the first
+// state.
+func (z *Zone) setStatic(s *records.Set) {
+	for n := range z.o.Static.Names() {
+		d := &noData
+		if s != nil {
+			d = s.Data(n)
+		}
+		z.setData(n, d)
+	}
+}
+
+// setData gives a name the data d of the set together with what zone files have
+// for it. A name without either goes.
+func (z *Zone) setData(name records.Name, d *records.Data) {
+	origin, ok := z.originOf(name)
 	if !ok {
 		return
 	}
-	w := z.writer
-	x := z.o.Static.of(name)
-	if x != nil {
-		d, x = x.join(d, z.dataTTL(d, place))
+	b := z.builder
+	static := z.o.Static.of(name)
+	if static != nil {
+		d, static = static.merge(d, z.dataTTL(d, origin))
 	}
-	id, known := w.known(z, name)
-	if x == nil && d.Empty() {
+	id, known := b.lookupID(z, name)
+	if static == nil && d.Empty() {
 		if known {
-			z.clear(id)
+			z.removeData(id)
 		}
 		return
 	}
 	if !known {
-		id = w.number(z, name)
+		id = b.assignID(z, name)
 	}
-	n := z.node(w.names[id].name, d, place)
-	n.extra = x
-	old := z.nodes.at(id)
-	n.targets = w.targets(z, d, old)
+	n := z.node(b.names[id].name, d, origin)
+	n.static = static
+	old := z.nodes.get(id)
+	n.targets = b.targetList(z, d, old)
 	if old != nil {
 		n.Apex = old.Apex
 		z.counts.add(old, -1)
-		w.release(old)
+		b.dropTargets(old)
 	}
-	if n.Apex && x != nil && !z.origins[place].ownNS {
-		n.extra = x.lower(func(t uint16) bool { return t == typeNS }, z.origins[place].ttl)
+	if n.Apex && static != nil && !z.origins[origin].static {
+		// Our own NS record has the origin's TTL.
+		n.static = static.capTTL(func(t uint16) bool { return t == typeNS }, z.origins[origin].soa.ttl)
 	}
-	z.put(id, n)
+	z.putNode(id, n)
 	z.counts.add(n, 1)
 	if old == nil {
-		z.adopt(n.Name, place)
+		z.addAncestors(n.Name, origin)
 	}
 }
 
-// adopt makes sure that all names above a new one exist, up to the apex.
-func (z *Zone) adopt(name records.Name, place uint16) {
+// addAncestors makes sure that all names above a new one exist, up to the apex.
+func (z *Zone) addAncestors(name records.Name, origin uint16) {
 	for {
-		above, ok := name.Parent()
+		parent, ok := name.Parent()
 		if !ok {
 			return
 		}
-		id := z.writer.number(z, above)
-		z.writer.names[id].children++
-		if z.nodes.at(id) != nil {
+		id := z.builder.assignID(z, parent)
+		z.builder.names[id].children++
+		if z.nodes.get(id) != nil {
 			return
 		}
-		name = z.writer.names[id].name
-		z.put(id, z.node(name, &none, place))
+		name = z.builder.names[id].name
+		z.putNode(id, z.node(name, &noData, origin))
 	}
 }
 
-// clear takes the data of a name away, and the name where nothing is below it,
-// and then those above that exist for its sake only.
-func (z *Zone) clear(id uint32) {
-	w := z.writer
-	n := z.nodes.at(id)
+// removeData removes the data of a name, then the name where nothing is below
+// it, then the names above that existed only because of it.
+func (z *Zone) removeData(id uint32) {
+	b := z.builder
+	n := z.nodes.get(id)
 	if n == nil || n.Empty() {
 		return
 	}
 	z.counts.add(n, -1)
-	w.release(n)
-	if n.Apex || w.names[id].children > 0 {
-		bare := z.node(n.Name, &none, n.origin)
-		bare.Apex = n.Apex
-		z.put(id, bare)
+	b.dropTargets(n)
+	if n.Apex || b.names[id].children > 0 {
+		empty := z.node(n.Name, &noData, n.origin)
+		empty.Apex = n.Apex
+		z.putNode(id, empty)
 		return
 	}
 	for {
-		z.put(id, nil)
-		w.refs.unused = append(w.refs.unused, id)
-		name, ok := n.Name.Parent()
+		z.putNode(id, nil)
+		b.changes.mayBeFree = append(b.changes.mayBeFree, id)
+		parent, ok := n.Name.Parent()
 		if !ok {
 			return
 		}
-		id, _ = w.known(z, name)
-		w.names[id].children--
-		n = z.nodes.at(id)
-		if n.Apex || !n.Empty() || w.names[id].children > 0 {
+		id, _ = b.lookupID(z, parent)
+		b.names[id].children--
+		n = z.nodes.get(id)
+		if n.Apex || !n.Empty() || b.names[id].children > 0 {
 			return
 		}
 	}
 }
 
-// put makes n the node of a number, in this version alone.
-func (z *Zone) put(id uint32, n *Node) { z.nodes.put(id, n, z.writer.version) }
-
-func (c *Counts) add(n *Node, sign int) {
-	if n.Empty() {
-		return
-	}
-	c.Names += sign
-	c.A += sign * len(n.A)
-	c.AAAA += sign * len(n.AAAA)
-	c.SRV += sign * len(n.SRV)
-	if len(n.PTR) == 1 {
-		c.PTR += sign
-	}
-}
+// putNode makes n the node of an id, in this version only.
+func (z *Zone) putNode(id uint32, n *Node) { z.nodes.put(id, n, z.builder.version) }

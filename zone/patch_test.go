@@ -52,7 +52,7 @@ func randomCluster(r *rand.Rand) *state.FullState {
 
 func patchOptions() (records.Options, Options) {
 	o := testOptions()
-	o.Origins = append(o.Origins, Origin{Name: name("b.mesos"), TTL: 5}) // an origin in an origin
+	o.Origins = append(o.Origins, Origin{Name: name("b.mesos"), TTL: 5}) // inside another origin
 	o.Origins = append(o.Origins, Origin{Name: name("deep.down.a.mesos"), TTL: 5})
 	o.Aliases = []Alias{{name("web.marathon.mesos"), name("a.mesos")}, {name("far.off.marathon.mesos"), name("mesos")}}
 	return records.Options{
@@ -65,12 +65,12 @@ func patchOptions() (records.Options, Options) {
 func text(z *Zone) string {
 	var lines []string
 	for n := range z.All() {
-		line := fmt.Sprint(n.Name, n.Apex, z.origins[n.origin].name, n.TTLOf(dns.TypeA), n.A, n.AAAA, n.SRV, n.PTR, z.RRs(n, "x.", dns.TypeANY))
+		line := fmt.Sprint(n.Name, n.Apex, z.origins[n.origin].name, z.TTLOf(n, dns.TypeA), n.A, n.AAAA, n.SRV, n.PTR, z.RRs(n, "x.", dns.TypeANY))
 		for i, s := range n.SRV {
-			// By number or by name, the target is the same.
-			byNumber, byName := z.TargetNode(n, n.TargetIndex(i)), z.Node(s.Target)
-			if byNumber != byName {
-				line += fmt.Sprintf(" target %d is %v and %v", i, byNumber, byName)
+			// By id or by name, the target is the same.
+			byID, byName := z.TargetNode(n, n.TargetIndex(i)), z.Node(s.Target)
+			if byID != byName {
+				line += fmt.Sprintf(" target %d is %v by id and %v by name", i, byID, byName)
 			}
 		}
 		if z.Node(n.Name) != n {
@@ -82,8 +82,8 @@ func text(z *Zone) string {
 	return strings.Join(lines, "\n") + fmt.Sprintf("\n%+v", z.counts)
 }
 
-// A zone that was patched from version to version is the one that is compiled
-// of the last set, and older versions stay what they were.
+// A zone that was patched from version to version equals the one compiled from
+// the last set, and older versions stay as they were.
 func TestPatchEqualsCompile(t *testing.T) {
 	for seed := range uint64(12) {
 		r := rand.New(rand.NewPCG(seed, 1))
@@ -104,7 +104,7 @@ func TestPatchEqualsCompile(t *testing.T) {
 			}
 			checkCounts(t, z)
 			if z.Serial() != uint32(step+2) {
-				t.Fatalf("serial %d", z.Serial())
+				t.Fatalf("got serial %d, want %d", z.Serial(), step+2)
 			}
 		}
 		for i, z := range older {
@@ -112,21 +112,21 @@ func TestPatchEqualsCompile(t *testing.T) {
 				t.Fatalf("seed %d: version %d was\n%s\nand is\n%s", seed, i, was[i], got)
 			}
 		}
-		// What has gone does not stay behind for ever.
-		w := z.writer
-		live := len(w.names) - len(w.free)
+		// Ids of names that are gone are freed.
+		b := z.builder
+		live := len(b.names) - len(b.freeIDs)
 		if nodes := len(slices.Collect(z.All())); live > 2*nodes+50 {
-			t.Errorf("seed %d: %d numbers for %d nodes", seed, live, nodes)
+			t.Errorf("seed %d: got %d ids for %d nodes, want at most %d", seed, live, nodes, 2*nodes+50)
 		}
 		if len(z.table.slots) > 1<<12 {
-			t.Errorf("seed %d: a table of %d slots", seed, len(z.table.slots))
+			t.Errorf("seed %d: got a table of %d slots, want at most %d", seed, len(z.table.slots), 1<<12)
 		}
 	}
 }
 
-// Readers look names up while versions follow each other, and each sees one
-// version.
-func TestReadersBesidePatches(t *testing.T) {
+// A reader sees one version from the beginning of a query to its end, while
+// versions follow each other.
+func TestReadersSeeOneVersionWhileOthersFollow(t *testing.T) {
 	ro, zo := patchOptions()
 	c, set := state.NewCluster(), records.NewSet(ro)
 	store := NewStore(Compile(set, zo, 1))
@@ -145,7 +145,7 @@ func TestReadersBesidePatches(t *testing.T) {
 				if r == Success {
 					for i, s := range a.Node.SRV {
 						if n := z.TargetNode(a.Node, a.Node.TargetIndex(i)); n != nil && n.Name != s.Target {
-							t.Errorf("target %v is %v", s.Target, n.Name)
+							t.Errorf("got the target %v, want %v", n.Name, s.Target)
 						}
 					}
 				}
@@ -166,18 +166,19 @@ func TestLookupAllocatesNothing(t *testing.T) {
 	for _, n := range []string{"web.marathon.mesos", "_web._tcp.marathon.mesos", "nope.mesos", "example.com"} {
 		key := []byte(name(n))
 		if allocs := testing.AllocsPerRun(100, func() { z.Lookup(key, dns.TypeA) }); allocs != 0 {
-			t.Errorf("%s: %v allocations", n, allocs)
+			t.Errorf("%s: got %v allocations, want none", n, allocs)
 		}
 	}
 }
 
-func TestNegativeSOA(t *testing.T) {
+// The prepared SOA record is the one that package dns would pack.
+func TestNegativeSOAInWireForm(t *testing.T) {
 	z := Compile(testSet(), testOptions(), 7)
 	a, _ := z.Lookup([]byte(name("nope.mesos")), dns.TypeA)
 	msg := append([]byte("\x05mesos\x00"), z.NegativeSOA(a)...)
 	rr, off, err := dns.UnpackRR(msg, 0)
 	if err != nil || off != len(msg) {
-		t.Fatalf("%v at %d of %d", err, off, len(msg))
+		t.Fatalf("unpacking: got %v at byte %d, want all %d bytes", err, off, len(msg))
 	}
 	want := z.SOA(a)
 	want.Hdr.Rdlength = rr.Header().Rdlength

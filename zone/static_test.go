@@ -55,7 +55,9 @@ func static(t testing.TB, o Options, texts ...string) Options {
 	return o
 }
 
-func TestStatic(t *testing.T) {
+// Records of zone files are answered as they stand there, merged with those of
+// the cluster.
+func TestRecordsOfZoneFilesAreAnswered(t *testing.T) {
 	z := Compile(testSet(), static(t, testOptions(), externalZone, ownNames), 7)
 	for _, tc := range []struct {
 		name  string
@@ -79,12 +81,12 @@ func TestStatic(t *testing.T) {
 		{"b.c.example.internal", dns.TypeA, NoData, nil},
 		{"x.example.internal", dns.TypeA, NXDomain, nil},
 		{"db.mesos", dns.TypeA, Success, []string{"X. 60 IN A 10.8.0.1"}},
-		// The cluster's and the file's, with the lower TTL.
+		// Records of both the cluster and the file have the lower TTL.
 		{"web.marathon.mesos", dns.TypeA, Success, []string{"X. 5 IN A 192.168.0.7", "X. 5 IN A 192.168.0.9"}},
 		{"web.marathon.mesos", dns.TypeAAAA, Success, []string{"X. 60 IN AAAA fd00::7"}},
 		{"web.marathon.mesos", dns.TypeTXT, Success, []string{`X. 60 IN TXT "of a file"`}},
 		{"web.marathon.mesos", dns.TypeMX, NoData, nil},
-		// A CNAME record gives way.
+		// A CNAME record is left out beside records of the cluster.
 		{"web.marathon.slave.mesos", dns.TypeA, Success, []string{"X. 60 IN A 10.0.0.2"}},
 		{"web.marathon.slave.mesos", dns.TypeCNAME, NoData, nil},
 		{"mesos", dns.TypeTXT, Success, []string{`X. 60 IN TXT "at the top"`}},
@@ -109,12 +111,12 @@ func TestStatic(t *testing.T) {
 		})
 	}
 	if a, _ := z.Lookup([]byte(name("x.example.internal")), dns.TypeA); z.SOA(a).Hdr.Ttl != 20 || z.Origin(a) != name("example.internal") {
-		t.Errorf("negative answers have %v", z.SOA(a))
+		t.Errorf("a negative answer has %v, want a TTL of 20 and the origin example.internal", z.SOA(a))
 	}
 }
 
-// What files have for zones of their own is known before the first state.
-func TestStaticBeforeTheFirstState(t *testing.T) {
+// Zones that are complete in a file are answered before the first state.
+func TestZonesOfFilesAreAnsweredBeforeTheFirstState(t *testing.T) {
 	o := testOptions()
 	o.Aliases = []Alias{{name("mirror.example"), name("example.internal")}, {name("mirror.mesos"), name("mesos")}}
 	z := NewEmpty(static(t, o, externalZone, ownNames))
@@ -128,15 +130,16 @@ func TestStaticBeforeTheFirstState(t *testing.T) {
 	} {
 		a, r := z.Lookup([]byte(name(tc.name)), dns.TypeA)
 		if r != tc.want || r == NotReady && a.Node != nil {
-			t.Errorf("%s: %v with %v, want %v", tc.name, r, a.Node, tc.want)
+			t.Errorf("%s: got %v with the node %v, want %v", tc.name, r, a.Node, tc.want)
 		}
 	}
 	if z.Ready() {
-		t.Error("ready")
+		t.Error("got a zone that is ready, want one that is not")
 	}
 }
 
-func TestStaticTypes(t *testing.T) {
+// Types and AdditionalNames include what zone files have.
+func TestTypesAndAdditionalNamesOfZoneFiles(t *testing.T) {
 	z := Compile(testSet(), static(t, testOptions(), externalZone, ownNames), 7)
 	for n, want := range map[string][]uint16{
 		"example.internal":     {dns.TypeSOA, dns.TypeNS, dns.TypeMX, dns.TypeCAA},
@@ -145,7 +148,7 @@ func TestStaticTypes(t *testing.T) {
 		"web.marathon.mesos":   {dns.TypeA, dns.TypeAAAA, dns.TypeTXT},
 	} {
 		if got := z.Node(name(n)).Types(); !slices.Equal(got, want) {
-			t.Errorf("%s: %v, want %v", n, got, want)
+			t.Errorf("%s: got types %v, want %v", n, got, want)
 		}
 	}
 	for n, want := range map[string][]string{
@@ -153,32 +156,33 @@ func TestStaticTypes(t *testing.T) {
 		"mesos":            {"ns1.mesos.", "ns2.example.internal."},
 	} {
 		var got []string
-		for _, lead := range z.AdditionalNames(z.Node(name(n)), dns.TypeANY) {
-			got = append(got, lead.String())
+		for _, additional := range z.AdditionalNames(z.Node(name(n)), dns.TypeANY) {
+			got = append(got, additional.String())
 		}
 		slices.Sort(got)
 		if !slices.Equal(got, want) {
-			t.Errorf("%s leads to %v, want %v", n, got, want)
+			t.Errorf("%s: got the additional names %v, want %v", n, got, want)
 		}
 	}
 }
 
-func TestStaticEqual(t *testing.T) {
+// The order of records and comments make no difference; content does.
+func TestEqualZoneFiles(t *testing.T) {
 	o := testOptions()
 	a := static(t, o, externalZone, ownNames).Static
 	b := static(t, o, ownNames, "; a comment\n"+strings.Replace(externalZone, "db  IN A 10.9.0.2\n    IN A 10.9.0.1", "db  IN A 10.9.0.1\n    IN A 10.9.0.2", 1)).Static
 	if !a.Equal(b) {
-		t.Error("the order of records makes a difference")
+		t.Error("records in another order: got a difference, want none")
 	}
 	if c := static(t, o, strings.Replace(externalZone, "two", "three", 1), ownNames).Static; a.Equal(c) {
-		t.Error("another text makes none")
+		t.Error("another text: got no difference")
 	}
 	if a.Equal(nil) || !(*StaticRecords)(nil).Equal(nil) {
-		t.Error("none is not equal to none only")
+		t.Error("nil must equal nil and nothing else")
 	}
 }
 
-// Static names go through the same histories as those of the cluster.
+// staticPatchText has names that the cluster of randomCluster has as well.
 func staticPatchText() string {
 	var b strings.Builder
 	for _, n := range []string{"db.marathon", "a", "b", "x.db.marathon", "_web._tcp.marathon", "web.a.b", "web.b"} {
@@ -188,8 +192,9 @@ func staticPatchText() string {
 	return b.String()
 }
 
-// A zone of a master file may lie in ours. What the cluster has there is in it.
-func TestStaticZoneInOurs(t *testing.T) {
+// A zone of a file may lie inside the domain. Names that the cluster has there
+// belong to it.
+func TestZoneOfAFileInsideTheDomain(t *testing.T) {
 	o := static(t, testOptions(), "marathon.mesos. 9 SOA a. b. 1 2 3 4 8\nmarathon.mesos. NS a.\nweb.marathon.mesos. MX 1 a.\n")
 	z := Compile(testSet(), o, 7)
 	for _, tc := range []struct {
@@ -204,7 +209,7 @@ func TestStaticZoneInOurs(t *testing.T) {
 	} {
 		a, r := z.Lookup([]byte(name(tc.name)), dns.TypeA)
 		if r != tc.want || z.Origin(a) != name(tc.origin) || z.SOA(a).Hdr.Ttl != tc.ttl {
-			t.Errorf("%s: %v in %v with %v", tc.name, r, z.Origin(a), z.SOA(a))
+			t.Errorf("%s: got %v in %v with %v, want %v in %s with a TTL of %d", tc.name, r, z.Origin(a), z.SOA(a), tc.want, tc.origin, tc.ttl)
 		}
 	}
 }

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Store holds the zone that is answered from.
+// Store holds the version of the zone that queries are answered from. All its
+// methods may be called from any goroutine.
 type Store struct {
 	current atomic.Pointer[Zone]
 }
@@ -17,15 +18,15 @@ func NewStore(z *Zone) *Store {
 	return s
 }
 
-// Current is the zone to answer from.
+// Current is the version to answer from. A reader takes it once per query.
 func (s *Store) Current() *Zone { return s.current.Load() }
 
-// Swap makes z the zone to answer from.
+// Swap publishes a version.
 func (s *Store) Swap(z *Zone) { s.current.Store(z) }
 
-// NextSerial is the serial that follows another at a time: the time in seconds,
-// so that it goes on growing when the process starts again, and in any case
-// more than before.
+// NextSerial is the serial of a version that follows another: the time in
+// seconds since 1970, so that serials grow over restarts, but always more than
+// the previous one.
 func NextSerial(previous uint32, now time.Time) uint32 {
 	return max(previous+1, uint32(now.Unix()))
 }

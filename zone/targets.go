@@ -6,77 +6,85 @@ import (
 	"toponym/records"
 )
 
-// targets are the numbers of the names that a node's SRV records point to.
-type targets struct {
-	ids []uint32 // each name once, in the order of the records
-	of  []uint32 // for each record the place of its target in ids; nil when it is the record's own
-
-	// The writer's.
-	nodes   uint32 // that have these targets
-	counted bool   // to the refs of other targets, which follow these
-}
-
-// refs keeps count of how many lists of targets a name is in, version by
-// version. The lists of a large service differ by a few names from one version
-// to the next, so what a list has taken over from one that goes is not counted
-// again. That shows at the end of a version only.
-type refs struct {
-	follows  []follows
-	released []*targets
-	unused   []uint32 // numbers that may be free
-
-	numbering numbering
-	places    []uint32 // see following
-}
-
-// follows says by what some targets differ from earlier ones.
-type follows struct {
-	targets, earlier *targets
-	added, gone      []uint32
-}
-
-// mostAdded is how many targets are looked for one by one among the others.
-const mostAdded = 64
-
-// mostKept is for how many names there is room in what one version leaves to the
-// next.
-const mostKept = 1 << 14
-
-// targets numbers the targets of SRV records, and counts that they are pointed
-// to. Those that the name had before have their numbers already: of a service
-// with many instances one comes or goes at a time.
+// targetList holds the ids of the names that the SRV records of a node point
+// to. Nodes with the same records share one list.
 //
-// Names that share their data share its targets as well.
-func (w *writer) targets(z *Zone, d *records.Data, before *Node) *targets {
+// Each name counts the lists that contain it (nameState.refs), so that an id is
+// kept as long as a list has it. The counts are brought up to date once per
+// version, by the differences between the lists that went and those that came:
+// of a service with thousands of instances, one change touches a few.
+type targetList struct {
+	ids   []uint32 // each target once, in the order of the records
+	index []uint32 // for each record the index of its target in ids; nil where it is the record's own index
+
+	nodeCount   uint32 // nodes that have this list
+	transferred bool   // its references now count for the list derived from it
+}
+
+// refChanges collects how the references to names change in one version.
+type refChanges struct {
+	derived   []derivation
+	released  []*targetList // lists whose last node went
+	mayBeFree []uint32      // ids to check at the end of the version
+
+	// Memory that deriveTargets and newTargets use again.
+	list      targetListBuilder
+	positions []uint32
+}
+
+// derivation says how a list differs from the previous one of its node.
+type derivation struct {
+	list, previous *targetList
+	added, removed []uint32
+}
+
+// maxAdded is the largest number of new targets that are searched linearly.
+const maxAdded = 64
+
+// maxRetained is how many changes of one version may keep their memory for the
+// next.
+const maxRetained = 1 << 14
+
+// seen is set in nameState.refs of the targets that a new list already has,
+// while the list is built.
+const seen = 1 << 31
+
+// targetList is the list for the SRV records of d; nil where there are none. It
+// is shared with another name that has the same data, or derived from the list
+// of the node before, or built anew.
+func (b *builder) targetList(z *Zone, d *records.Data, before *Node) *targetList {
 	if len(d.SRV) == 0 {
 		return nil
 	}
-	if t := w.numbered.find(d); t != nil {
-		t.nodes++
+	if t := b.targetLists.find(d); t != nil {
+		t.nodeCount++
 		return t
 	}
-	t := w.following(z, d.SRV, before)
+	t := b.deriveTargets(z, d.SRV, before)
 	if t == nil {
-		t = w.fresh(z, d.SRV)
+		t = b.newTargets(z, d.SRV)
 	}
-	t.nodes = 1
-	w.numbered.add(d, t)
+	t.nodeCount = 1
+	b.targetLists.add(d, t)
 	return t
 }
 
-// following makes targets out of those that the node had before, unless too many
-// are new; then it gives nil.
-func (w *writer) following(z *Zone, srvs []records.SRV, before *Node) *targets {
+// deriveTargets builds a list from the one that the node had before, whose ids
+// are known already. It gives nil where too many targets are new.
+//
+// Both lists of records are sorted, so that one pass over them finds the records
+// that stayed.
+func (b *builder) deriveTargets(z *Zone, srvs []records.SRV, before *Node) *targetList {
 	if before == nil || before.targets == nil {
 		return nil
 	}
-	old, numbers := before.Data.SRV, before.targets.ids
-	f := follows{earlier: before.targets}
-	// Where what was before is now, plus one.
-	places := append(w.refs.places[:0], make([]uint32, len(numbers))...)
-	w.refs.places = places
-	t := &w.refs.numbering
-	t.reset()
+	old, oldIDs := before.Data.SRV, before.targets.ids
+	f := derivation{previous: before.targets}
+	// For each target of the old list, its index in the new one plus one.
+	positions := append(b.changes.positions[:0], make([]uint32, len(oldIDs))...)
+	b.changes.positions = positions
+	list := &b.changes.list
+	list.reset()
 	i := 0
 	for _, s := range srvs {
 		for i < len(old) && old[i] != s && old[i].Compare(s) < 0 {
@@ -85,153 +93,187 @@ func (w *writer) following(z *Zone, srvs []records.SRV, before *Node) *targets {
 		was, id := -1, uint32(0)
 		if i < len(old) && old[i] == s {
 			was = before.TargetIndex(i)
-			id = numbers[was]
+			id = oldIDs[was]
 			i++
 		} else {
-			id = w.number(z, s.Target)
-			was = slices.Index(numbers, id)
+			id = b.assignID(z, s.Target)
+			was = slices.Index(oldIDs, id)
 		}
 		if was >= 0 {
-			if places[was] == 0 {
-				places[was] = t.append(id)
+			if positions[was] == 0 {
+				positions[was] = list.add(id)
 			} else {
-				t.again(places[was] - 1)
+				list.repeat(positions[was] - 1)
 			}
 			continue
 		}
 		if slices.Contains(f.added, id) {
-			t.again(uint32(slices.Index(t.ids, id)))
+			list.repeat(uint32(slices.Index(list.ids, id)))
 			continue
 		}
-		if len(f.added) == mostAdded {
+		if len(f.added) == maxAdded {
 			return nil
 		}
 		f.added = append(f.added, id)
-		t.append(id)
+		list.add(id)
 	}
-	for was, place := range places {
-		if place == 0 {
-			f.gone = append(f.gone, numbers[was])
+	for was, position := range positions {
+		if position == 0 {
+			f.removed = append(f.removed, oldIDs[was])
 		}
 	}
-	f.targets = t.targets()
-	w.refs.follows = append(w.refs.follows, f)
-	return f.targets
+	f.list = list.build()
+	b.changes.derived = append(b.changes.derived, f)
+	return f.list
 }
 
-// fresh makes targets and counts them.
-func (w *writer) fresh(z *Zone, srvs []records.SRV) *targets {
-	t := &w.refs.numbering
-	t.reset()
-	var places map[uint32]uint32
+// newTargets builds a list from nothing and counts its references.
+func (b *builder) newTargets(z *Zone, srvs []records.SRV) *targetList {
+	list := &b.changes.list
+	list.reset()
+	var positions map[uint32]uint32 // of targets in the list
 	for _, s := range srvs {
-		id := w.number(z, s.Target)
-		if w.names[id].refs&mark == 0 {
-			w.names[id].refs = (w.names[id].refs + 1) | mark
-			t.append(id)
+		id := b.assignID(z, s.Target)
+		if b.names[id].refs&seen == 0 {
+			b.names[id].refs = (b.names[id].refs + 1) | seen
+			list.add(id)
 			continue
 		}
-		// Most services have one record for each target. A map is needed only
-		// where that is not so.
-		if places == nil {
-			places = make(map[uint32]uint32, len(srvs))
+		// Most services have one record per target and need no map.
+		if positions == nil {
+			positions = make(map[uint32]uint32, len(srvs))
 		}
-		for place := len(places); place < len(t.ids); place++ {
-			places[t.ids[place]] = uint32(place)
+		for p := len(positions); p < len(list.ids); p++ {
+			positions[list.ids[p]] = uint32(p)
 		}
-		t.again(places[id])
+		list.repeat(positions[id])
 	}
-	for _, id := range t.ids {
-		w.names[id].refs &^= mark
+	for _, id := range list.ids {
+		b.names[id].refs &^= seen
 	}
-	return t.targets()
+	return list.build()
 }
 
-// numbering is where targets are put together, in memory that is used again.
-type numbering struct {
-	ids, of  []uint32
-	repeated bool // a target was there again, so that of counts
-}
-
-func (n *numbering) reset() { n.ids, n.of, n.repeated = n.ids[:0], n.of[:0], false }
-
-// append adds the target of the next record, which no record before has, and
-// gives its place plus one.
-func (n *numbering) append(id uint32) uint32 {
-	n.of = append(n.of, uint32(len(n.ids)))
-	n.ids = append(n.ids, id)
-	return uint32(len(n.ids))
-}
-
-// again says that the next record has the target at a place.
-func (n *numbering) again(place uint32) {
-	n.of = append(n.of, place)
-	n.repeated = true
-}
-
-func (n *numbering) targets() *targets {
-	t := &targets{ids: slices.Clone(n.ids)}
-	if n.repeated {
-		t.of = slices.Clone(n.of)
-	}
-	return t
-}
-
-// mark is set in refs while the targets of a node are numbered, on those that
-// the node has already.
-const mark = 1 << 31
-
-// release takes back that a node's SRV records point to their targets.
-func (w *writer) release(n *Node) {
+// dropTargets takes a node's claim on its list back.
+func (b *builder) dropTargets(n *Node) {
 	t := n.targets
 	if t == nil {
 		return
 	}
-	if t.nodes--; t.nodes == 0 {
-		w.refs.released = append(w.refs.released, t)
+	if t.nodeCount--; t.nodeCount == 0 {
+		b.changes.released = append(b.changes.released, t)
 	}
 }
 
-// count brings the counts of all names up to date at the end of a version, and
-// frees numbers that nothing needs any more.
-func (w *writer) count(z *Zone) {
-	r := &w.refs
-	for i := range r.follows {
-		f := &r.follows[i]
+// applyRefs brings the reference counts up to date at the end of a version, and
+// frees the ids that nothing needs any more.
+func (b *builder) applyRefs(z *Zone) {
+	c := &b.changes
+	for i := range c.derived {
+		f := &c.derived[i]
 		added := f.added
-		if f.earlier.nodes > 0 || f.earlier.counted {
-			added, f.gone = f.targets.ids, nil // what was before stays, or is counted to others
+		if f.previous.nodeCount > 0 || f.previous.transferred {
+			// The previous list keeps its references, or another list took
+			// them over: this one counts all of its own.
+			added, f.removed = f.list.ids, nil
 		}
-		f.earlier.counted = f.earlier.counted || f.earlier.nodes == 0
+		f.previous.transferred = f.previous.transferred || f.previous.nodeCount == 0
 		for _, id := range added {
-			w.names[id].refs++
+			b.names[id].refs++
 		}
 	}
-	for _, f := range r.follows {
-		w.less(f.gone)
+	for _, f := range c.derived {
+		b.decRefs(f.removed)
 	}
-	for _, t := range r.released {
-		if !t.counted {
-			w.less(t.ids)
+	for _, t := range c.released {
+		if !t.transferred {
+			b.decRefs(t.ids)
 		}
 	}
-	for _, id := range r.unused {
-		w.forget(z, id)
+	for _, id := range c.mayBeFree {
+		b.releaseID(z, id)
 	}
-	if len(r.unused)+len(r.released) > mostKept {
-		*r = refs{} // one large version shall not leave much behind
+	if len(c.mayBeFree)+len(c.released) > maxRetained {
+		*c = refChanges{} // a large version does not keep its memory
 		return
 	}
-	clear(r.follows)
-	clear(r.released)
-	r.follows, r.released, r.unused = r.follows[:0], r.released[:0], r.unused[:0]
+	clear(c.derived)
+	clear(c.released)
+	c.derived, c.released, c.mayBeFree = c.derived[:0], c.released[:0], c.mayBeFree[:0]
 }
 
-// less counts one list less for each of some names.
-func (w *writer) less(ids []uint32) {
+// decRefs counts one list less for each name.
+func (b *builder) decRefs(ids []uint32) {
 	for _, id := range ids {
-		if w.names[id].refs--; w.names[id].refs == 0 {
-			w.refs.unused = append(w.refs.unused, id)
+		if b.names[id].refs--; b.names[id].refs == 0 {
+			b.changes.mayBeFree = append(b.changes.mayBeFree, id)
 		}
 	}
+}
+
+// targetListBuilder is a list under construction, in memory that is used again.
+type targetListBuilder struct {
+	ids, index []uint32
+	repeated   bool // two records have one target, so the index is needed
+}
+
+func (l *targetListBuilder) reset() { l.ids, l.index, l.repeated = l.ids[:0], l.index[:0], false }
+
+// add appends a record with a target that no record before had. It gives the
+// index of the target plus one.
+func (l *targetListBuilder) add(id uint32) uint32 {
+	l.index = append(l.index, uint32(len(l.ids)))
+	l.ids = append(l.ids, id)
+	return uint32(len(l.ids))
+}
+
+// repeat appends a record whose target is in the list already.
+func (l *targetListBuilder) repeat(index uint32) {
+	l.index = append(l.index, index)
+	l.repeated = true
+}
+
+func (l *targetListBuilder) build() *targetList {
+	t := &targetList{ids: slices.Clone(l.ids)}
+	if l.repeated {
+		t.index = slices.Clone(l.index)
+	}
+	return t
+}
+
+// targetListCache finds the list of data that another name has as well: a
+// service has the same records for TCP and UDP, and mostly also in the address
+// trees. While a zone is compiled it knows all data. Between versions a few
+// entries are enough, because the names of an app change one after the other.
+type targetListCache struct {
+	all    map[*records.Data]*targetList // nil except while a zone is compiled
+	recent [16]struct {
+		data *records.Data
+		list *targetList
+	}
+	next int // index in recent, modulo its length
+}
+
+// find is the list of data, or nil.
+func (c *targetListCache) find(d *records.Data) *targetList {
+	if c.all != nil {
+		return c.all[d]
+	}
+	for i := range c.recent {
+		// The ids of a list without a node may belong to other names by now.
+		if e := &c.recent[i]; e.data == d && e.list.nodeCount > 0 {
+			return e.list
+		}
+	}
+	return nil
+}
+
+func (c *targetListCache) add(d *records.Data, t *targetList) {
+	if c.all != nil {
+		c.all[d] = t
+		return
+	}
+	e := &c.recent[c.next%len(c.recent)]
+	e.data, e.list = d, t
+	c.next++
 }

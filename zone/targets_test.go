@@ -10,11 +10,11 @@ import (
 	"toponym/state"
 )
 
-// checkCounts compares what the writer counts with what the newest version has.
+// checkCounts compares the counts of the builder with the newest version.
 func checkCounts(t *testing.T, z *Zone) {
 	t.Helper()
-	w := z.writer
-	refs, nodes := map[uint32]uint32{}, map[*targets]uint32{}
+	b := z.builder
+	refs, nodes := map[uint32]uint32{}, map[*targetList]uint32{}
 	for n := range z.All() {
 		if n.targets == nil {
 			continue
@@ -27,30 +27,31 @@ func checkCounts(t *testing.T, z *Zone) {
 		}
 	}
 	for list, n := range nodes {
-		if list.nodes != n {
-			t.Errorf("targets %v of %d nodes count %d", list.ids, n, list.nodes)
+		if list.nodeCount != n {
+			t.Errorf("list %v: got a count of %d nodes, want %d", list.ids, list.nodeCount, n)
 		}
 	}
-	for id, n := range w.names {
+	for id, n := range b.names {
 		if n.refs != refs[uint32(id)] {
-			t.Errorf("%v is in %d lists of targets, counted are %d", n.name, refs[uint32(id)], n.refs)
+			t.Errorf("%v: got %d references, want %d", n.name, n.refs, refs[uint32(id)])
 		}
-		if n.name != "" && n.refs == 0 && n.children == 0 && z.nodes.at(uint32(id)) == nil {
-			t.Errorf("%v has a number that nothing needs", n.name)
+		if n.name != "" && n.refs == 0 && n.children == 0 && z.nodes.get(uint32(id)) == nil {
+			t.Errorf("%v has an id that nothing needs", n.name)
 		}
 	}
 	free := map[uint32]bool{}
-	for _, id := range w.free {
-		if free[id] || w.names[id].name != "" {
-			t.Errorf("%d is free twice, or not at all", id)
+	for _, id := range b.freeIDs {
+		if free[id] || b.names[id].name != "" {
+			t.Errorf("id %d is in the free list twice, or in use", id)
 		}
 		free[id] = true
 	}
 }
 
-// Services of many instances, of which a few come and go from version to
-// version: their targets follow from those before, and counts stay right.
-func TestTargetsOfLargeServices(t *testing.T) {
+// In a service with many instances, of which a few come and go per version,
+// target lists are derived from those before, and the reference counts stay
+// right.
+func TestReferenceCountsOfLargeServices(t *testing.T) {
 	for seed := range uint64(2) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		ro, zo := patchOptions()

@@ -5,90 +5,90 @@ import (
 	"slices"
 )
 
-// tree is the nodes of a zone by number. It has a fixed depth, and the next
-// version shares all of it but the way from the top to what changed. So that
-// costs next to the same in a zone of any size, and a look-up two loads more
-// than from a plain array, of what is mostly in the processor's cache.
+// tree holds the nodes of a zone by id. It is a persistent radix trie of three
+// levels below a list: a new version copies the path from the top to each node
+// that changes and shares the rest. A change therefore costs about the same in
+// a zone of any size, and a look-up two loads more than in a plain array.
 //
-// Whatever is below the top is there: what was never put is shared by all.
+// No pointer to an inner level is nil: where nothing was put, it leads to
+// emptyTop, emptyInner or emptyLeaf.
 type tree struct {
-	limbs []*limb
+	top []*topNode
 }
 
-// wayBits are how many bits of a number each level of the tree takes. With
-// fewer the tree would be deeper; with more a version would copy more.
+// radixBits are the bits of an id that each level consumes. Fewer bits make the
+// tree deeper; more bits make each version copy more.
 const (
-	wayBits = 4
-	ways    = 1 << wayBits
+	radixBits = 4
+	radix     = 1 << radixBits
 )
 
-// The levels of a tree. A version is that in which one was made, so that it
-// may be written to.
+// The levels. Each remembers the version that created it: that version may
+// change it in place.
 type (
-	limb struct {
-		version  uint64
-		branches [ways]*branch
-	}
-	branch struct {
+	topNode struct {
 		version uint64
-		pages   [ways]*page
+		inner   [radix]*innerNode
 	}
-	page struct {
+	innerNode struct {
 		version uint64
-		nodes   [ways]*Node
+		leaves  [radix]*leafNode
+	}
+	leafNode struct {
+		version uint64
+		nodes   [radix]*Node
 	}
 )
 
-// What nothing was put into yet. It is of no version, so that it is copied by
-// who puts something.
+// Levels without a node. Their version is none, so that put copies them.
 var (
-	noPage   = page{version: ^uint64(0)}
-	noBranch = branch{version: ^uint64(0), pages: [ways]*page(slices.Repeat([]*page{&noPage}, ways))}
-	noLimb   = limb{version: ^uint64(0), branches: [ways]*branch(slices.Repeat([]*branch{&noBranch}, ways))}
+	emptyLeaf  = leafNode{version: ^uint64(0)}
+	emptyInner = innerNode{version: ^uint64(0), leaves: [radix]*leafNode(slices.Repeat([]*leafNode{&emptyLeaf}, radix))}
+	emptyTop   = topNode{version: ^uint64(0), inner: [radix]*innerNode(slices.Repeat([]*innerNode{&emptyInner}, radix))}
 )
 
-// at is the node of a number, or nil.
-func (t *tree) at(id uint32) *Node {
-	if i := int(id >> (3 * wayBits)); i < len(t.limbs) {
-		return t.limbs[i].branches[id>>(2*wayBits)%ways].pages[id>>wayBits%ways].nodes[id%ways]
+// get is the node of an id, or nil.
+func (t *tree) get(id uint32) *Node {
+	if i := int(id >> (3 * radixBits)); i < len(t.top) {
+		return t.top[i].inner[id>>(2*radixBits)%radix].leaves[id>>radixBits%radix].nodes[id%radix]
 	}
 	return nil
 }
 
-// next is what a next version begins with.
-func (t *tree) next() tree { return tree{slices.Clone(t.limbs)} }
+// next is the tree that the next version starts from.
+func (t *tree) next() tree { return tree{slices.Clone(t.top)} }
 
-// put makes n the node of a number in a version.
+// put makes n the node of an id in a version.
 func (t *tree) put(id uint32, n *Node, version uint64) {
-	i := int(id >> (3 * wayBits))
-	for i >= len(t.limbs) {
-		t.limbs = append(t.limbs, &noLimb)
+	i := int(id >> (3 * radixBits))
+	for i >= len(t.top) {
+		t.top = append(t.top, &emptyTop)
 	}
-	l := &t.limbs[i]
-	if (*l).version != version {
-		c := **l
-		c.version, *l = version, &c
+	top := &t.top[i]
+	if (*top).version != version {
+		c := **top
+		c.version, *top = version, &c
 	}
-	b := &(*l).branches[id>>(2*wayBits)%ways]
-	if (*b).version != version {
-		c := **b
-		c.version, *b = version, &c
+	inner := &(*top).inner[id>>(2*radixBits)%radix]
+	if (*inner).version != version {
+		c := **inner
+		c.version, *inner = version, &c
 	}
-	p := &(*b).pages[id>>wayBits%ways]
-	if (*p).version != version {
-		c := **p
-		c.version, *p = version, &c
+	leaf := &(*inner).leaves[id>>radixBits%radix]
+	if (*leaf).version != version {
+		c := **leaf
+		c.version, *leaf = version, &c
 	}
-	(*p).nodes[id%ways] = n
+	(*leaf).nodes[id%radix] = n
 }
 
-// all gives every node, by number.
+// all iterates over the nodes in the order of their ids.
 func (t *tree) all() iter.Seq[*Node] {
 	return func(yield func(*Node) bool) {
-		for _, l := range t.limbs {
-			for _, b := range l.branches {
-				for _, p := range b.pages {
-					for _, n := range p.nodes {
+		for _, top := range t.top {
+			for _, inner := range top.inner {
+				for _, leaf := range inner.leaves {
+					for _, n := range leaf.nodes {
 						if n != nil && !yield(n) {
 							return
 						}

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// A tree has what was put into it, at numbers far apart too, and versions that
-// others follow stay what they were.
-func TestTree(t *testing.T) {
+// A tree has the nodes that were put into it, also at ids far apart, and a
+// version does not change when another follows.
+func TestTreeVersionsKeepTheirNodes(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	type version struct {
 		tree tree
@@ -34,8 +34,8 @@ func TestTree(t *testing.T) {
 	}
 	for i, v := range versions {
 		for id := range uint32(1 << 16) {
-			if v.tree.at(id) != v.want[id] {
-				t.Fatalf("version %d: %d is %p, want %p", i, id, v.tree.at(id), v.want[id])
+			if v.tree.get(id) != v.want[id] {
+				t.Fatalf("version %d, id %d: got %p, want %p", i, id, v.tree.get(id), v.want[id])
 			}
 		}
 		n := 0
@@ -43,15 +43,15 @@ func TestTree(t *testing.T) {
 			n++
 		}
 		if n != len(v.want) {
-			t.Errorf("version %d: %d nodes, want %d", i, n, len(v.want))
+			t.Errorf("version %d: got %d nodes, want %d", i, n, len(v.want))
 		}
 	}
 	if len(versions[60].want) < 200 {
-		t.Errorf("only %d nodes", len(versions[60].want))
+		t.Errorf("got %d nodes at the end, want at least 200 for a test that means something", len(versions[60].want))
 	}
 }
 
-// What a version costs does not grow with what the tree has.
+// The memory of a version depends on its changes, not on the size of the tree.
 func TestTreeVersionsAreSmall(t *testing.T) {
 	var big tree
 	for id := range uint32(1 << 20) {
@@ -66,6 +66,6 @@ func TestTreeVersionsAreSmall(t *testing.T) {
 	}
 	runtime.ReadMemStats(&after)
 	if got := (after.TotalAlloc - before.TotalAlloc) / changes; got > 4096 {
-		t.Errorf("%d octets for a change among a million", got)
+		t.Errorf("a change among a million nodes: got %d bytes, want at most 4096", got)
 	}
 }

@@ -7,160 +7,118 @@ import (
 	"toponym/records"
 )
 
-// Zone is a record set compiled for answering.
-//
-// Names have numbers, and a zone is nodes by number with a table that finds the
-// number of a name. The next version shares what did not change.
+// Zone is one version of everything that queries are answered from. It is
+// immutable.
 type Zone struct {
-	o       Options
-	serial  uint32
-	ready   bool
-	counts  Counts
-	origins []origin
-	cuts    []cut
-	table   *table
-	nodes   tree
-	writer  *writer // of whoever makes the next version
+	o        Options
+	serial   uint32
+	ready    bool
+	counts   Counts
+	origins  []origin
+	suffixes []suffix // origins first, then aliases
+	table    *idTable // name to id
+	nodes    tree     // id to node
+	builder  *builder // shared by all versions; only the newest one uses it
 }
 
-// Counts are numbers of names that own records, and of records by type.
+// Options are the parts of a zone that do not come from the cluster. Times are
+// in seconds, as in the records.
+type Options struct {
+	// Origins are the names at the top of the zone: the domain first, then
+	// the domains of the address trees, then the reverse trees if they are
+	// served. The zone answers for them and everything below. An origin may
+	// lie below another one. All have the same SOA data and name server.
+	Origins []Origin
+
+	// Aliases are names that answer as other names do.
+	Aliases []Alias
+
+	// Static are the records of zone files; nil for none. A zone that has its
+	// SOA record in a zone file is an origin as well.
+	Static *StaticRecords
+
+	MName records.Name // SOA MNAME, and the target of the NS record
+	RName records.Name // SOA RNAME: the mailbox of the person responsible
+
+	Refresh uint32 // SOA REFRESH
+	Retry   uint32 // SOA RETRY
+	Expire  uint32 // SOA EXPIRE
+	Minimum uint32 // SOA MINIMUM: how long negative answers may be cached (RFC 2308)
+}
+
+// Origin is the name at the top of a zone (RFC 9499). Names below it belong to
+// it unless another origin or an alias is closer.
+type Origin struct {
+	Name records.Name
+	TTL  uint32 // of the SOA record, and of records without a TTL of their own
+}
+
+// Alias makes a name, and all names below it, answer as Target and the names
+// below that do. No records are copied: the look-up replaces the end of the
+// queried name.
+type Alias struct {
+	Name   records.Name
+	Target records.Name
+}
+
+// DefaultTTL is the TTL of the first origin, which is the domain.
+func (o Options) DefaultTTL() uint32 {
+	if len(o.Origins) == 0 {
+		return 0
+	}
+	return o.Origins[0].TTL
+}
+
+// Counts are the number of names that own records, and of records by type.
 type Counts struct {
 	Names, A, AAAA, SRV, PTR int
 }
 
-// Result says what a look-up found.
-type Result uint8
-
-// What a look-up can find.
-const (
-	OutOfZone Result = iota // the name is outside of the zone's origins
-	NotReady                // inside, but nothing is known of the cluster yet
-	NXDomain                // no such name
-	NoData                  // the name exists, but not the type
-	Success                 // there are records
-)
-
-func (r Result) String() string {
-	return [...]string{"not ours", "not ready", "NXDOMAIN", "NODATA", "hit"}[r]
-}
-
-// Answer is what a look-up found. It is small, as each query makes one: the zone
-// that gave it tells what it means. All of it but the Node is set unless the
-// result is NotOurs, and the Node where the name exists.
-type Answer struct {
-	Node  *Node
-	where where
-}
-
-// where says where a name is, in one word because fields that are smaller would
-// be moved one by one: the lowest 16 bits are the place of the origin among the
-// zone's, the next 16 that of the alias among the cuts, then 8 for Mirror.To
-// and 8 for Apex, each 0 for a name that was found as it was asked, and a bit
-// that is set for a name that is ours.
-type where uint64
-
-func newWhere(origin uint16) where { return where(origin) | 1<<48 }
-
-// by adds the alias that the name was found by.
-func (w where) by(alias, to, apex int) where {
-	return w | where(alias)<<16 | where(to)<<32 | where(apex)<<40
-}
-
-func (w where) ours() bool     { return w>>48 != 0 }
-func (w where) origin() uint16 { return uint16(w) }
-func (w where) alias() uint16  { return uint16(w >> 16) }
-func (w where) to() int        { return int(uint8(w >> 32)) }
-func (w where) apex() int      { return int(uint8(w >> 40)) }
-
-// Origin is the origin that the name of an answer is in, "" for a name that is
-// not ours. By an alias, it is not above the name that was asked.
-func (z *Zone) Origin(a Answer) records.Name {
-	if !a.where.ours() {
-		return ""
+// add adds the records of a node, or subtracts them with sign -1.
+func (c *Counts) add(n *Node, sign int) {
+	if n.Empty() {
+		return
 	}
-	return z.origins[a.where.origin()].name
-}
-
-// Origins are the names at the top of the zone's parts, those of master files
-// among them.
-func (z *Zone) Origins() []records.Name {
-	var names []records.Name
-	for _, o := range z.origins {
-		names = append(names, o.name)
+	c.Names += sign
+	c.A += sign * len(n.A)
+	c.AAAA += sign * len(n.AAAA)
+	c.SRV += sign * len(n.SRV)
+	if len(n.PTR) == 1 {
+		c.PTR += sign
 	}
-	return names
 }
 
-// Apex is how many octets at the end of the name that was asked are the top of
-// the zone, as the client sees it: those of the origin, or of its alias.
-func (z *Zone) ApexLen(a Answer) int {
-	if apex := a.where.apex(); apex != 0 {
-		return apex
-	}
-	return len(z.origins[a.where.origin()].name)
-}
-
-// Pending is the zone before the first state has arrived: it knows which names
-// it will answer for, and of their data only that of the zones that master
-// files have for themselves.
+// NewEmpty returns the zone to answer from before the first state has arrived.
+// It knows its origins and aliases, and the zones that are complete in zone
+// files. For all other names Lookup gives [NotReady].
 func NewEmpty(o Options) *Zone {
 	z := newZone(o, 0, 0)
 	z.setStatic(nil)
 	return z
 }
 
-// Lookup finds the records of a name in lower-case wire form and of a type.
-// For type ANY each type counts. It keeps nothing of qname, and allocates
-// nothing but for types that only an apex has.
-func (z *Zone) Lookup(qname []byte, qtype uint16) (Answer, Result) {
-	n := z.find(qname)
-	if n == nil {
-		return z.below(qname, qtype)
-	}
-	a := Answer{Node: n, where: newWhere(n.origin)}
-	if z.silent(n.origin) {
-		a.Node = nil
-		return a, NotReady
-	}
-	return a, n.answers(qtype)
-}
-
-// find is the node of a name, or nil.
-func (z *Zone) find(name []byte) *Node {
-	t := z.table
-	hash := t.hash(name)
-	mask := uint32(len(t.slots) - 1)
-	for i := hash & mask; ; i = (i + 1) & mask {
-		slot := t.slots[i].Load()
-		if slot == 0 {
-			return nil
-		}
-		if uint32(slot>>32) == hash {
-			if n := z.nodes.at(uint32(slot) - 1); n != nil && string(n.Name) == string(name) {
-				return n
-			}
-		}
-	}
-}
-
-// Node is the node of a name, or nil. Names below an alias have none.
-func (z *Zone) Node(n records.Name) *Node { return z.find(octets(n)) }
-
-// octets are those of a name, which nobody may change.
-func octets(n records.Name) []byte { return unsafe.Slice(unsafe.StringData(string(n)), len(n)) }
-
-// All gives every node, in no order.
-func (z *Zone) All() iter.Seq[*Node] { return z.nodes.all() }
-
-// Ready reports whether the zone was made of a cluster's state.
+// Ready reports whether the zone was compiled from a cluster's state.
 func (z *Zone) Ready() bool { return z.ready }
 
-// Serial is the SOA serial. It grows when the content of the zone changes, and
-// only then.
+// Serial is the SOA serial of all origins. It grows when the content of the
+// zone changes, and only then.
 func (z *Zone) Serial() uint32 { return z.serial }
 
 // Options are the options that the zone was compiled with.
 func (z *Zone) Options() Options { return z.o }
 
-// Counts are the numbers of names that own records, and of records.
+// Counts are the number of names that own records, and of records by type.
 func (z *Zone) Counts() Counts { return z.counts }
+
+// All iterates over the nodes, in no particular order.
+func (z *Zone) All() iter.Seq[*Node] { return z.nodes.all() }
+
+// Node is the node of a name, or nil. Names below an alias have none.
+func (z *Zone) Node(n records.Name) *Node { return z.find(nameBytes(n)) }
+
+// nameBytes gives the bytes of a name without copying. They must not be
+// changed.
+func nameBytes(n records.Name) []byte { return unsafe.Slice(unsafe.StringData(string(n)), len(n)) }
+
+// maxName is the length of the longest name in bytes (RFC 1035, section 2.3.4).
+const maxName = 255

@@ -54,7 +54,9 @@ func testSet() *records.Set {
 	return set
 }
 
-func TestLookup(t *testing.T) {
+// Names, empty non-terminals, types and origins lead to the results of RFC 2308
+// and RFC 8020.
+func TestLookupResults(t *testing.T) {
 	z := Compile(testSet(), testOptions(), 7)
 	for _, tc := range []struct {
 		name   string
@@ -96,47 +98,48 @@ func TestLookup(t *testing.T) {
 				t.Errorf("got %v, want %v", got, tc.want)
 			}
 			if tc.origin != "" && z.Origin(a) != name(tc.origin) {
-				t.Errorf("origin %v, want %v", z.Origin(a), tc.origin)
+				t.Errorf("got the origin %v, want %v", z.Origin(a), tc.origin)
 			}
 			if exists := got == Success || got == NoData; exists != (a.Node != nil) {
-				t.Errorf("node %v", a.Node)
+				t.Errorf("got the node %v with the result %v", a.Node, got)
 			}
 		})
 	}
 }
 
-// Names inside of an origin that end in the same octets by chance are told
-// apart at label boundaries.
-func TestOriginAtLabelBoundary(t *testing.T) {
+// A name is below an origin only where that begins at a label, not where the
+// bytes are the same by chance.
+func TestOriginsBeginAtLabels(t *testing.T) {
 	o := testOptions()
 	o.Origins = origins(60, name("mesos"), name("b.mesos"))
 	z := NewEmpty(o)
 	for in, want := range map[string]string{"a.b.mesos": "b.mesos", "ab.mesos": "mesos", "b.mesos": "b.mesos"} {
 		if a, _ := z.Lookup([]byte(name(in)), dns.TypeA); z.Origin(a) != name(want) {
-			t.Errorf("%s: origin %v, want %s", in, z.Origin(a), want)
+			t.Errorf("%s: got the origin %v, want %s", in, z.Origin(a), want)
 		}
 	}
-	// A label may hold octets that look like the lengths of an origin's.
+	// A label may hold bytes that look like the lengths of an origin's labels.
 	tricky := []byte("\x07a\x05mesos\x00")
 	if _, r := z.Lookup(tricky, dns.TypeA); r != OutOfZone {
-		t.Errorf("got %v", r)
+		t.Errorf("got %v, want %v", r, OutOfZone)
 	}
 }
 
-func TestPending(t *testing.T) {
+// Before the first state names in the zone must not be denied.
+func TestNamesAreNotReadyBeforeTheFirstState(t *testing.T) {
 	z := NewEmpty(testOptions())
 	if _, r := z.Lookup([]byte(name("web.marathon.mesos")), dns.TypeA); r != NotReady {
-		t.Errorf("got %v", r)
+		t.Errorf("got %v, want %v", r, NotReady)
 	}
 	if _, r := z.Lookup([]byte(name("example.com")), dns.TypeA); r != OutOfZone {
-		t.Errorf("got %v", r)
+		t.Errorf("got %v, want %v", r, OutOfZone)
 	}
 	if z.Ready() || z.Serial() != 0 {
-		t.Errorf("ready %v, serial %d", z.Ready(), z.Serial())
+		t.Errorf("got ready %v and serial %d, want false and 0", z.Ready(), z.Serial())
 	}
 }
 
-func TestRRs(t *testing.T) {
+func TestRRsHaveTheOwnerOfTheClient(t *testing.T) {
 	z := Compile(testSet(), testOptions(), 7)
 	for _, tc := range []struct {
 		name  string
@@ -174,13 +177,12 @@ func TestCountsAreThoseOfTheNodes(t *testing.T) {
 		want.PTR += len(n.PTR)
 	}
 	if got := z.Counts(); got != want || got.A == 0 || got.SRV == 0 || got.PTR == 0 {
-		t.Errorf("got %+v, want %+v", got, want)
+		t.Errorf("got %+v, want %+v with records of each type", got, want)
 	}
 }
 
-// Whatever is under an origin has all its parents, and an apex has no data of
-// others.
-func TestParentsExist(t *testing.T) {
+// All names between a node and its apex exist (RFC 8020).
+func TestAncestorsExist(t *testing.T) {
 	z := Compile(testSet(), testOptions(), 7)
 	for n := range z.All() {
 		if n.Apex {
@@ -193,68 +195,71 @@ func TestParentsExist(t *testing.T) {
 	}
 }
 
-// Names that do not lie under an origin are not answered, such as a name
-// server's own name in another domain.
-func TestNamesOutsideAreLeftOut(t *testing.T) {
+// Names of the set that are in no zone are left out, such as the name of the
+// name server in another domain.
+func TestNamesOutOfZoneAreLeftOut(t *testing.T) {
 	o := testOptions()
 	o.Origins = origins(60, name("marathon.mesos"))
 	z := Compile(testSet(), o, 1)
 	if z.Node(name("leader.mesos")) != nil || z.Node(name("mesos")) != nil {
-		t.Error("a name outside is there")
+		t.Error("a name out of zone has a node")
 	}
 	if z.Node(name("web.marathon.mesos")) == nil {
-		t.Error("a name inside is missing")
+		t.Error("web.marathon.mesos has no node")
 	}
 }
 
-func TestNegativeTTL(t *testing.T) {
+// Negative answers are cached for the lower of the SOA's TTL and MINIMUM
+// (RFC 2308, section 3).
+func TestNegativeTTLIsTheLowerOne(t *testing.T) {
 	for _, tc := range []struct{ ttl, minimum, want uint32 }{{60, 30, 30}, {5, 60, 5}, {0, 60, 0}} {
 		o := testOptions()
 		o.Origins, o.Minimum = origins(tc.ttl, name("mesos")), tc.minimum
 		z := Compile(testSet(), o, 7)
 		a, r := z.Lookup([]byte(name("nope.mesos")), dns.TypeA)
 		if soa := z.SOA(a); r != NXDomain || soa.Hdr.Ttl != tc.want || soa.Minttl != tc.minimum {
-			t.Errorf("TTL %d, minimum %d: %v, want %d", tc.ttl, tc.minimum, soa, tc.want)
+			t.Errorf("TTL %d, minimum %d: got %v with %v, want a TTL of %d", tc.ttl, tc.minimum, r, soa, tc.want)
 		}
 		if a, _ = z.Lookup([]byte(name("mesos")), dns.TypeSOA); z.RRs(a.Node, "mesos.", dns.TypeSOA)[0].Header().Ttl != tc.ttl {
-			t.Errorf("TTL %d: the SOA record itself has another", tc.ttl)
+			t.Errorf("the SOA record as an answer does not have the TTL %d", tc.ttl)
 		}
 	}
 }
 
-func TestNextSerial(t *testing.T) {
+func TestSerialsGrowAlsoWhenTheClockIsSetBack(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	for _, tc := range []struct{ previous, want uint32 }{
 		{0, 1_700_000_000},
 		{1_699_999_999, 1_700_000_000},
 		{1_700_000_000, 1_700_000_001},
-		{1_800_000_000, 1_800_000_001}, // the clock went back
+		{1_800_000_000, 1_800_000_001}, // the clock was set back
 	} {
 		if got := NextSerial(tc.previous, now); got != tc.want {
-			t.Errorf("after %d: %d, want %d", tc.previous, got, tc.want)
+			t.Errorf("after %d: got %d, want %d", tc.previous, got, tc.want)
 		}
 	}
 }
 
-func TestStore(t *testing.T) {
+func TestStoreHasTheLastZone(t *testing.T) {
 	first := NewEmpty(testOptions())
 	s := NewStore(first)
 	if s.Current() != first {
-		t.Error("not the first zone")
+		t.Error("got another zone than the first one")
 	}
 	second := Compile(testSet(), testOptions(), 8)
 	s.Swap(second)
 	if s.Current() != second {
-		t.Error("not the second zone")
+		t.Error("got another zone than the second one")
 	}
 }
 
-func TestTTLThatLabelsAskFor(t *testing.T) {
+// A TTL of labels wins over that of the origin; 0 is a TTL as well.
+func TestTTLOfLabels(t *testing.T) {
 	for _, tc := range []struct{ label, want uint32 }{{0, 60}, {5, 5}, {records.ZeroTTL, 0}} {
 		z := Compile(testSet(), testOptions(), 1)
 		n := z.node(name("web.mesos"), &records.Data{A: [][4]byte{{10, 0, 0, 1}}, TTL: tc.label}, 0)
-		if got := n.TTLOf(dns.TypeA); got != tc.want {
-			t.Errorf("%d: TTL %d, want %d", tc.label, got, tc.want)
+		if got := z.TTLOf(n, dns.TypeA); got != tc.want {
+			t.Errorf("label %d: got the TTL %d, want %d", tc.label, got, tc.want)
 		}
 	}
 }

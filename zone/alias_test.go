@@ -9,8 +9,8 @@ import (
 	"toponym/records"
 )
 
-// aliasOptions have a domain, an origin of views, and the aliases of DC/OS with
-// some that are harder.
+// aliasOptions have the domain, an origin of address trees, the aliases of DC/OS
+// and some that are harder.
 func aliasOptions() Options {
 	o := testOptions()
 	o.Origins = append(origins(60, name("mesos")), origins(5, name("dcos.thisdcos.directory"), name("in.the.mesos"))...)
@@ -22,7 +22,7 @@ func aliasOptions() Options {
 		"twice.example":                   "mesos.thisdcos.directory", // an alias of an alias
 		"a.b.twice.example":               "marathon.mesos",           // in an alias
 		"x.y.mesos":                       "marathon.mesos",           // in an origin
-		"self.mesos":                      "mesos",                    // in what it mirrors
+		"self.mesos":                      "mesos",                    // in its own target
 		"loop.example":                    "b.loop.example",           // means nothing
 		"nowhere.example":                 "somewhere.example",
 		strings.Repeat("l.", 5) + "short": strings.Repeat("abcdefghij.", 15) + "mesos",
@@ -32,7 +32,9 @@ func aliasOptions() Options {
 	return o
 }
 
-func TestAliases(t *testing.T) {
+// A name below an alias gets the answer of its target, and the apex that a
+// client sees is the alias.
+func TestNamesBelowAliasesAnswerAsTheirTargets(t *testing.T) {
 	z := Compile(testSet(), aliasOptions(), 7)
 	for _, tc := range []struct {
 		name  string
@@ -54,14 +56,14 @@ func TestAliases(t *testing.T) {
 		{"dcos.thisdcos.global", dns.TypeSOA, Success, "dcos.thisdcos.global", "dcos.thisdcos.directory"},
 		{"x.dcos.thisdcos.global", dns.TypeA, NXDomain, "dcos.thisdcos.global", ""},
 
-		// What no zone is at or above is not ours, nor is its alias.
+		// Names that lead out of all zones are out of zone themselves.
 		{"thisdcos.directory", dns.TypeSOA, OutOfZone, "", ""},
 		{"thisdcos.global", dns.TypeSOA, OutOfZone, "", ""},
 		{"other.thisdcos.global", dns.TypeA, OutOfZone, "", ""},
 		{"x.nowhere.example", dns.TypeA, OutOfZone, "", ""},
 		{"x.loop.example", dns.TypeA, OutOfZone, "", ""},
 
-		// An alias of a name within a zone is an apex where it stands.
+		// The alias of a name inside a zone is an apex of its own.
 		{"shop.example", dns.TypeA, Success, "shop.example", "web.marathon.mesos"},
 		{"shop.example", dns.TypeSOA, Success, "shop.example", "web.marathon.mesos"},
 		{"shop.example", dns.TypeNS, Success, "shop.example", "web.marathon.mesos"},
@@ -80,8 +82,7 @@ func TestAliases(t *testing.T) {
 		{"b.twice.example", dns.TypeA, NoData, "twice.example", "b.twice.example"},
 		{"c.twice.example", dns.TypeA, NXDomain, "twice.example", ""},
 
-		// In a zone, an alias has a name above it that exists for its sake,
-		// and so has an origin.
+		// The name above an alias or an origin in a zone exists because of it.
 		{"web.x.y.mesos", dns.TypeA, Success, "x.y.mesos", "web.marathon.mesos"},
 		{"x.y.mesos", dns.TypeSOA, Success, "x.y.mesos", "marathon.mesos"},
 		{"y.mesos", dns.TypeA, NoData, "mesos", "y.mesos"},
@@ -104,57 +105,59 @@ func TestAliases(t *testing.T) {
 			if got != tc.want {
 				t.Fatalf("got %v, want %v", got, tc.want)
 			}
-			if ours := z.Origin(a) != ""; ours != (got != OutOfZone) {
-				t.Errorf("in the origin %v", z.Origin(a))
+			if inZone := z.Origin(a) != ""; inZone != (got != OutOfZone) {
+				t.Errorf("got the origin %v for the result %v", z.Origin(a), got)
 			}
 			if got == OutOfZone {
 				return
 			}
 			if apex := asked[len(asked)-z.ApexLen(a):]; apex != name(tc.apex) {
-				t.Errorf("apex %v, want %v", apex, tc.apex)
+				t.Errorf("got the apex %v, want %v", apex, tc.apex)
 			}
 			switch {
 			case tc.node == "" && a.Node != nil:
-				t.Errorf("node %v", a.Node.Name)
+				t.Errorf("got the node %v, want none", a.Node.Name)
 			case tc.node != "" && (a.Node == nil || a.Node.Name != name(tc.node)):
-				t.Errorf("node %v, want %v", a.Node, tc.node)
+				t.Errorf("got the node %v, want %v", a.Node, tc.node)
 			}
-			// Before the first state the same names are ours.
-			pending := NewEmpty(aliasOptions())
-			if p, got := pending.Lookup([]byte(asked), tc.qtype); got != NotReady || pending.ApexLen(p) != z.ApexLen(a) {
-				t.Errorf("before the first state: %v, apex of %d octets", got, pending.ApexLen(p))
+			// Before the first state the same names are in the zone.
+			empty := NewEmpty(aliasOptions())
+			if e, got := empty.Lookup([]byte(asked), tc.qtype); got != NotReady || empty.ApexLen(e) != z.ApexLen(a) {
+				t.Errorf("before the first state: got %v with an apex of %d bytes, want %v with %d", got, empty.ApexLen(e), NotReady, z.ApexLen(a))
 			}
 		})
 	}
 }
 
-// What an alias answers at its apex changes nothing at its target.
-func TestApexOfAliasLeavesItsTarget(t *testing.T) {
+// An alias is an apex, but its target does not become one.
+func TestTargetOfAliasDoesNotBecomeAnApex(t *testing.T) {
 	z := Compile(testSet(), aliasOptions(), 7)
 	for _, n := range []string{"shop.example", "web.marathon.mesos"} {
 		a, _ := z.Lookup([]byte(name(n)), dns.TypeSOA)
 		if a.Node.Apex != (n == "shop.example") {
-			t.Errorf("%s: apex %v", n, a.Node.Apex)
+			t.Errorf("%s: got apex %v, want %v", n, a.Node.Apex, n == "shop.example")
 		}
 	}
 }
 
-// Names that the cluster has below an alias are hidden by it.
-func TestAliasHidesNames(t *testing.T) {
+// An alias hides names that the cluster has at or below it.
+func TestAliasHidesNamesOfTheCluster(t *testing.T) {
 	o := aliasOptions()
 	o.Aliases = append(o.Aliases, Alias{name("marathon.mesos"), name("dcos.thisdcos.directory")})
 	z := Compile(testSet(), o, 7)
 	for _, n := range []string{"web.marathon.mesos", "_tcp.marathon.mesos"} {
 		if a, r := z.Lookup([]byte(name(n)), dns.TypeA); r != NXDomain || z.Origin(a) != name("dcos.thisdcos.directory") {
-			t.Errorf("%s: %v in %v", n, r, z.Origin(a))
+			t.Errorf("%s: got %v in %v, want %v in dcos.thisdcos.directory", n, r, z.Origin(a), NXDomain)
 		}
 	}
 	if _, r := z.Lookup([]byte(name("leader.mesos")), dns.TypeA); r != Success {
-		t.Errorf("leader.mesos: %v", r)
+		t.Errorf("leader.mesos: got %v, want %v", r, Success)
 	}
 }
 
-func TestMirrorNames(t *testing.T) {
+// SRV targets and other names in answers are rewritten into the alias, in the
+// spelling of the client.
+func TestNamesAreRewrittenIntoTheAlias(t *testing.T) {
 	z := Compile(testSet(), aliasOptions(), 7)
 	long := strings.Repeat("0123456789.", 22) + "mesos"
 	for _, tc := range []struct{ asked, end, target, want string }{
@@ -170,16 +173,16 @@ func TestMirrorNames(t *testing.T) {
 		a, _ := z.Lookup([]byte(name(tc.asked)), dns.TypeA)
 		m := z.AliasMatch(a)
 		if tc.end != "" && m.AliasLen != len(name(tc.end)) {
-			t.Errorf("%s: the mirror is of %d octets, want those of %s", tc.asked, m.AliasLen, tc.end)
+			t.Errorf("%s: got an alias of %d bytes, want %d, as %s has", tc.asked, m.AliasLen, len(name(tc.end)), tc.end)
 		}
 		if got := m.Rewrite(name(tc.target), tc.end); got != tc.want {
-			t.Errorf("%s for who asked %s is %s, want %s", tc.target, tc.asked, got, tc.want)
+			t.Errorf("%s for a client that queried %s: got %s, want %s", tc.target, tc.asked, got, tc.want)
 		}
 	}
-	// The octets may be those of an original by chance.
+	// A label may end in the bytes of the target by chance.
 	m := AliasMatch{Target: name("mesos"), AliasLen: 9}
 	if _, ok := m.Prefix(records.Name("\x07a\x05mesos\x00")); ok {
-		t.Error("a label counts as an origin")
+		t.Error("a label that contains the target counts as being below it")
 	}
 }
 
@@ -192,20 +195,21 @@ func TestLookupByAliasAllocatesNothing(t *testing.T) {
 		key := []byte(name(n))
 		for _, qtype := range []uint16{dns.TypeA, dns.TypeSRV, dns.TypeTXT} {
 			if allocs := testing.AllocsPerRun(100, func() { z.Lookup(key, qtype) }); allocs != 0 {
-				t.Errorf("%s: %v allocations", n, allocs)
+				t.Errorf("%s: got %v allocations, want none", n, allocs)
 			}
 		}
 	}
 }
 
-// Any octets may be asked.
+// Whatever a client queries, the apex is a part of the name, and there is a node
+// exactly where there is one to answer from.
 func FuzzLookup(f *testing.F) {
 	z := Compile(testSet(), aliasOptions(), 1)
 	for _, n := range []string{"web.marathon.mesos", "web.marathon.mesos.thisdcos.global", "a.b.twice.example", "shop.example"} {
 		f.Add([]byte(name(n)))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		n, ok := wireName(b)
+		n, ok := parseWire(b)
 		if !ok {
 			return
 		}
@@ -214,16 +218,16 @@ func FuzzLookup(f *testing.F) {
 			return
 		}
 		if apex := z.ApexLen(a); apex < 1 || apex > len(n) || !n.Under(n[len(n)-apex:]) {
-			t.Errorf("%v: an apex of %d octets", n, apex)
+			t.Errorf("%v: got an apex of %d bytes", n, apex)
 		}
 		if (r == Success || r == NoData) != (a.Node != nil) {
-			t.Errorf("%v: %v with the node %v", n, r, a.Node)
+			t.Errorf("%v: got %v with the node %v", n, r, a.Node)
 		}
 	})
 }
 
-// wireName reads a name in wire form.
-func wireName(b []byte) (records.Name, bool) {
+// parseWire reads a name in wire form.
+func parseWire(b []byte) (records.Name, bool) {
 	for i := 0; i < len(b) && i < maxName; i += 1 + int(b[i]) {
 		if b[i] == 0 {
 			return records.Name(b[:i+1]), true
