@@ -11,19 +11,19 @@ import (
 	"toponym/state"
 )
 
-// cluster is a small one that tests change step by step.
+// cluster is a small cluster that tests change step by step.
 type cluster struct {
 	*testing.T
-	set      *records.Set
-	state    *state.Cluster
-	snapshot state.FullState
-	changes  records.Changes
+	set     *records.Set
+	state   *state.Cluster
+	full    state.FullState
+	changes records.Changes
 }
 
 // newCluster has the agents a-S0 and a-S1 and the framework "f", marathon.
 func newCluster(t *testing.T, o records.Options) *cluster {
 	o.Reverse = false
-	return &cluster{T: t, set: records.NewSet(o), state: state.NewCluster(), snapshot: state.FullState{
+	return &cluster{T: t, set: records.NewSet(o), state: state.NewCluster(), full: state.FullState{
 		Agents: []*state.Agent{
 			{ID: "a-S0", Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.10")}},
 			{ID: "a-S1", Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.11")}},
@@ -32,26 +32,27 @@ func newCluster(t *testing.T, o records.Options) *cluster {
 	}}
 }
 
-// put sets tasks beside the ones that are there, in place of those of their ids.
+// put adds tasks, in the place of those with the same ids, and updates the set.
 func (c *cluster) put(tasks ...*state.Task) *cluster {
 	for _, t := range tasks {
 		c.drop(t.Key.ID)
-		c.snapshot.Tasks = append(c.snapshot.Tasks, t)
+		c.full.Tasks = append(c.full.Tasks, t)
 	}
 	return c.apply()
 }
 
 func (c *cluster) drop(id string) {
-	c.snapshot.Tasks = slices.DeleteFunc(slices.Clone(c.snapshot.Tasks), func(t *state.Task) bool { return t.Key.ID == id })
+	c.full.Tasks = slices.DeleteFunc(slices.Clone(c.full.Tasks), func(t *state.Task) bool { return t.Key.ID == id })
 }
 
 func (c *cluster) apply() *cluster {
-	s := c.snapshot
+	s := c.full
 	c.changes = c.set.Update(c.state, c.state.Apply(state.Event{FullState: &s}))
 	return c
 }
 
-// owns holds a name to its records, in the form of text without the name.
+// owns checks the records of a name, written as text writes them but without the
+// name.
 func (c *cluster) owns(name string, want ...string) {
 	c.Helper()
 	name += "."
@@ -63,13 +64,13 @@ func (c *cluster) owns(name string, want ...string) {
 	}
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
-		c.Errorf("%s has %q, want %q", name, got, want)
+		c.Errorf("%s has records %q, want %q", name, got, want)
 	}
 }
 
-// leads holds a name to its one SRV record: a port, and what its target's name is
-// under after the framework's label.
-func (c *cluster) leads(name, want string) {
+// pointsTo checks the only SRV record of a name: its port, and what follows the
+// label of the framework in its target.
+func (c *cluster) pointsTo(name, want string) {
 	c.Helper()
 	got := ""
 	for _, v := range c.set.Data(records.MustParseName(name)).SRV {
@@ -77,18 +78,26 @@ func (c *cluster) leads(name, want string) {
 		got += fmt.Sprintf("%d %s", v.Port, strings.TrimSuffix(under, "."))
 	}
 	if got != want {
-		c.Errorf("%s leads to %q, want %q", name, got, want)
+		c.Errorf("%s points to %q, want %q", name, got, want)
 	}
 }
 
-// recordsOf is the set of a snapshot with the default settings.
+// collides checks the number of names that collide.
+func (c *cluster) collides(want int) {
+	c.Helper()
+	if got := c.set.Collisions(); got != want {
+		c.Errorf("got %d collisions, want %d", got, want)
+	}
+}
+
+// recordsOf returns the set of a full state with the default settings.
 func recordsOf(c *state.Cluster, s *state.FullState) *records.Set {
 	c.Apply(state.Event{FullState: s})
 	set, _ := records.Build(c, defaults())
 	return set
 }
 
-// app is a running task with an address of its own.
+// app returns a running task with an address of its own.
 func app(id, name, addr string, with ...func(*state.Task)) *state.Task {
 	t := &state.Task{
 		Key: state.TaskKey{Framework: "f", ID: id}, Name: name, AgentID: "a-S0", State: state.Running,
@@ -106,11 +115,12 @@ func labelled(key, value string) func(*state.Task) {
 	return func(t *state.Task) { t.Labels = append(t.Labels, state.Label{Key: key, Value: value}) }
 }
 
-// discovered gives a task a DiscoveryInfo of its name with these ports.
+// discovered gives a task a DiscoveryInfo with its name and these ports.
 func discovered(ports ...state.DiscoveryPort) func(*state.Task) {
 	return func(t *state.Task) {
 		t.Discovery = &state.Discovery{Name: t.Name, Visibility: "FRAMEWORK", Ports: ports}
 	}
 }
 
-const views = "dcos.thisdcos.directory"
+// trees is the address domain of the default settings.
+const trees = "dcos.thisdcos.directory"

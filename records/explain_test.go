@@ -12,7 +12,7 @@ import (
 	"toponym/state"
 )
 
-// explained is an explanation as lines.
+// explained returns an explanation as sorted lines.
 func explained(x records.Explanation) []string {
 	lines := []string{}
 	for _, r := range x.Records {
@@ -27,10 +27,10 @@ func explained(x records.Explanation) []string {
 	return lines
 }
 
-func TestExplain(t *testing.T) {
+func TestExplainListsOwnersAndOmissions(t *testing.T) {
 	c := newCluster(t, defaults())
-	c.snapshot.Leader = state.Master{Host: "m", Port: 5050, Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}
-	c.snapshot.Masters = []state.Master{c.snapshot.Leader}
+	c.full.Leader = state.Master{Host: "m", Port: 5050, Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}
+	c.full.Masters = []state.Master{c.full.Leader}
 	long := strings.Repeat("x", 70)
 	c.put(
 		app("web.1", "web", "192.168.0.1"),
@@ -78,15 +78,15 @@ func TestExplain(t *testing.T) {
 		got := explained(c.set.Explain(records.MustParseName(name)))
 		slices.Sort(want)
 		if !slices.Equal(got, want) {
-			t.Errorf("%s:\n%s\nwant\n%s", name, strings.Join(got, "\n"), strings.Join(want, "\n"))
+			t.Errorf("%s: got\n%s\nwant\n%s", name, strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 	}
 	if x := c.set.Explain(records.MustParseName("web.marathon.mesos")); x.TTL == nil || *x.TTL != 9 {
-		t.Errorf("TTL %v", x.TTL)
+		t.Errorf("got TTL %v, want 9", x.TTL)
 	}
 }
 
-func TestExplainReverse(t *testing.T) {
+func TestExplainSaysWhyAnAddressHasNoName(t *testing.T) {
 	c := newCluster(t, defaults())
 	o := defaults()
 	o.Reverse = true
@@ -98,13 +98,13 @@ func TestExplainReverse(t *testing.T) {
 			"no PTR db.marathon.mesos. of db.1: several names own the address", "no PTR web.marathon.mesos. of web.2: several names own the address"},
 	} {
 		if got := explained(c.set.Explain(records.MustParseName(name))); !slices.Equal(got, want) {
-			t.Errorf("%s: %q, want %q", name, got, want)
+			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}
 }
 
-// What is explained of each name are its records.
-func TestExplainTellsAllRecords(t *testing.T) {
+// The records of an explanation are those of the name.
+func TestExplainListsExactlyTheRecordsOfEachName(t *testing.T) {
 	for name, o := range everything() {
 		t.Run(name, func(t *testing.T) {
 			h := newHistory(11)
@@ -112,7 +112,7 @@ func TestExplainTellsAllRecords(t *testing.T) {
 			set := records.NewSet(o)
 			for range 30 {
 				h.step()
-				set.Update(c, c.Apply(state.Event{FullState: h.snapshot()}))
+				set.Update(c, c.Apply(state.Event{FullState: h.fullState()}))
 			}
 			for n, d := range set.All() {
 				want := map[string]bool{}
@@ -131,26 +131,27 @@ func TestExplainTellsAllRecords(t *testing.T) {
 				x := set.Explain(n)
 				for _, r := range x.Records {
 					if !want[r.Type+" "+r.Data] {
-						t.Errorf("%v has no %s %s", n, r.Type, r.Data)
+						t.Errorf("%v: got %s %s, want no such record", n, r.Type, r.Data)
 					}
 					delete(want, r.Type+" "+r.Data)
 				}
 				if told := x.TTL != nil; len(want) > 0 || told != (d.TTL != 0) || told && *x.TTL != records.Seconds(d.TTL) {
-					t.Errorf("%v: nothing is said of %v; TTL %v, want %d", n, want, x.TTL, d.TTL)
+					t.Errorf("%v: missing %v; got TTL %v, want %d", n, want, x.TTL, d.TTL)
 				}
 			}
 		})
 	}
 }
 
-// Who asks does not disturb who updates.
-func TestExplainBesideUpdates(t *testing.T) {
+// Explain, Enumerate and Collisions may run while the set is updated; the race
+// detector checks it.
+func TestReadersRunBesideUpdates(t *testing.T) {
 	h := newHistory(2)
 	c := state.NewCluster()
 	set := records.NewSet(defaults())
 	var done sync.WaitGroup
 	stop := make(chan struct{})
-	for _, name := range []string{"web.marathon.mesos", "a-b.marathon-user.autoip." + views, "slave.mesos"} {
+	for _, name := range []string{"web.marathon.mesos", "a-b.marathon-user.autoip." + trees, "slave.mesos"} {
 		done.Go(func() {
 			for {
 				select {
@@ -166,7 +167,7 @@ func TestExplainBesideUpdates(t *testing.T) {
 	}
 	for range 100 {
 		h.step()
-		set.Update(c, c.Apply(state.Event{FullState: h.snapshot()}))
+		set.Update(c, c.Apply(state.Event{FullState: h.fullState()}))
 	}
 	close(stop)
 	done.Wait()

@@ -9,7 +9,8 @@ import (
 )
 
 // Whatever a framework writes, the names of its tasks can be written and packed,
-// SRV records lead to an address, and nothing stays behind when the task goes.
+// SRV records point to names with an address, and nothing is left when the task is
+// gone.
 func FuzzTask(f *testing.F) {
 	f.Add("web", "web", "http", "tcp,udp", "dcos", "db,sql", "5", "container", uint16(80), byte(0))
 	f.Add("a.b", "A.b", "_x", ",", "-", "a-b, a-b ,web-abcde-s0", "0", "host", uint16(0), byte(0xff))
@@ -60,17 +61,17 @@ func FuzzTask(f *testing.F) {
 		set.Update(c, c.Apply(state.Event{FullState: &with}))
 		for n, d := range set.All() {
 			if again, err := records.ParseName(n.String()); err != nil || again != n || len(n) > 255 {
-				t.Errorf("%q is read as %q, %v", n, again, err)
+				t.Errorf("%q read again gives %q, %v, want the same name", n, again, err)
 			}
 			for _, v := range d.SRV {
 				if to := set.Data(v.Target); len(to.A)+len(to.AAAA) == 0 || v.Port == 0 {
-					t.Errorf("%v leads to port %d of %v, which has no address", n, v.Port, v.Target)
+					t.Errorf("%v points to port %d of %v, want a port and a name with an address", n, v.Port, v.Target)
 				}
 			}
 		}
 		set.Update(c, c.Apply(state.Event{FullState: &s}))
 		if got := text(set); got != empty {
-			t.Errorf("stays behind: %s", firstDifference(empty, got))
+			t.Errorf("records are left after the task is gone: %s", firstDifference(empty, got))
 		}
 	})
 }

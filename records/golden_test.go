@@ -19,7 +19,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// loadState reads a fixture as the program does.
+// loadState reads a fixture as the server does.
 func loadState(t testing.TB, file string) *state.FullState {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join("..", "testdata", "states", file))
@@ -55,7 +55,7 @@ func options(sources string) records.Options {
 	return o
 }
 
-// text is a set as a sorted list of lines that people can read.
+// text returns a set as sorted lines that people can read.
 func text(s *records.Set) string {
 	var lines []string
 	for n, d := range s.All() {
@@ -79,7 +79,7 @@ func text(s *records.Set) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// golden compares with a file under testdata/records, or writes it.
+// golden compares got with a file under testdata/records, or writes the file.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	file := filepath.Join("..", "testdata", "records", name)
@@ -94,7 +94,7 @@ func golden(t *testing.T, name, got string) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("%s differs; run with -update and read the diff\n%s", name, firstDifference(string(want), got))
+		t.Errorf("%s differs (-update writes it): %s", name, firstDifference(string(want), got))
 	}
 }
 
@@ -108,10 +108,10 @@ func firstDifference(want, got string) string {
 	return fmt.Sprintf("want %d lines, got %d", len(w), len(g))
 }
 
-func TestStates(t *testing.T) {
+func TestRecordsOfStatesInCompatMode(t *testing.T) {
 	files, err := filepath.Glob("../testdata/states/*.json")
 	if err != nil || len(files) == 0 {
-		t.Fatalf("no states: %v", err)
+		t.Fatalf("got no states in testdata (%v), want some", err)
 	}
 	for _, f := range files {
 		file := filepath.Base(f)
@@ -133,7 +133,7 @@ func TestStates(t *testing.T) {
 	}
 }
 
-// defaults are the options that a file of settings without a word gives.
+// defaults returns the options of the default settings.
 func defaults() records.Options {
 	o := options("auto,netinfo,mesos,host")
 	o.Scope, o.IncludeUnhealthy, o.Reverse = records.ScopeLabels, false, false
@@ -141,10 +141,10 @@ func defaults() records.Options {
 	return o
 }
 
-func TestStatesByDefault(t *testing.T) {
+func TestRecordsOfStatesByDefault(t *testing.T) {
 	files, err := filepath.Glob("../testdata/states/*.json")
 	if err != nil || len(files) == 0 {
-		t.Fatalf("no states: %v", err)
+		t.Fatalf("got no states in testdata (%v), want some", err)
 	}
 	for _, f := range files {
 		file := filepath.Base(f)
@@ -157,7 +157,7 @@ func TestStatesByDefault(t *testing.T) {
 	}
 }
 
-func TestStatesWithRFC952(t *testing.T) {
+func TestRecordsOfAStateWithRFC952Labels(t *testing.T) {
 	c := state.NewCluster()
 	c.Apply(state.Event{FullState: loadState(t, "mesos-1.5.json")})
 	o := options("netinfo,host")
@@ -166,7 +166,7 @@ func TestStatesWithRFC952(t *testing.T) {
 	golden(t, "mesos-1.5.rfc952.txt", text(set))
 }
 
-func TestEnumerate(t *testing.T) {
+func TestEnumerateHasTheFormatOfMesosDNS(t *testing.T) {
 	for _, file := range []string{"mesos-0.28.json", "mesos-1.11.json"} {
 		t.Run(file, func(t *testing.T) {
 			c := state.NewCluster()

@@ -10,9 +10,8 @@ import (
 	"toponym/state"
 )
 
-// history makes random clusters that differ from one to the next by a few
-// changes, out of few enough names, addresses and agents that tasks share
-// records all the time.
+// history makes random clusters, each of which differs from the one before by a
+// few changes. Names, addresses and agents are few, so tasks often share records.
 type history struct {
 	*rand.Rand
 	agents     map[string]*state.Agent
@@ -59,7 +58,7 @@ func (h *history) task() *state.Task {
 			NetInfo: h.addrs(3), Docker: h.addrs(1),
 		},
 	}
-	h.place(t)
+	h.attach(t)
 	t.Health = state.Health(h.IntN(3))
 	t.Labels = h.labels()
 	for range h.IntN(3) {
@@ -82,8 +81,8 @@ func (h *history) task() *state.Task {
 	return t
 }
 
-// place gives a task networks and mappings of ports.
-func (h *history) place(t *state.Task) {
+// attach gives a task networks and port mappings.
+func (h *history) attach(t *state.Task) {
 	mappings := func() (list []state.PortMapping) {
 		for range h.IntN(3) {
 			list = append(list, state.PortMapping{HostPort: uint16(31000 + h.IntN(4)), ContainerPort: uint16(h.IntN(3) * 80), Protocol: "tcp"})
@@ -103,7 +102,7 @@ func (h *history) place(t *state.Task) {
 	}
 }
 
-// labels are good and bad ones. The aliases are names of other tasks often.
+// labels returns good and bad labels. Aliases are often names of other tasks.
 func (h *history) labels() (list []state.Label) {
 	for range h.IntN(3) {
 		list = append(list, []state.Label{
@@ -115,7 +114,7 @@ func (h *history) labels() (list []state.Label) {
 	return list
 }
 
-// step makes a few changes, and gives them as events.
+// step makes a few changes and returns them as events.
 func (h *history) step() (events []state.Event) {
 	for range 1 + h.IntN(4) {
 		switch h.IntN(10) {
@@ -138,9 +137,9 @@ func (h *history) step() (events []state.Event) {
 			events = append(events, state.Event{Framework: f})
 		case 3:
 			h.leader = h.IntN(3)
-			s := h.snapshot()
+			s := h.fullState()
 			events = append(events, state.Event{Masters: &state.Masters{Leader: s.Leader, All: s.Masters}})
-		case 5: // nothing but the health of a task changes
+		case 5: // only the health of a task changes
 			for k, t := range h.tasks {
 				flipped := *t
 				flipped.Health = state.Health(h.IntN(3))
@@ -163,7 +162,7 @@ func (h *history) step() (events []state.Event) {
 	return events
 }
 
-func (h *history) snapshot() *state.FullState {
+func (h *history) fullState() *state.FullState {
 	s := &state.FullState{
 		Agents:     slices.Collect(maps.Values(h.agents)),
 		Frameworks: slices.Collect(maps.Values(h.frameworks)),

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestLabel(t *testing.T) {
+func TestLabelFollowsItsRule(t *testing.T) {
 	long := strings.Repeat("a", 62)
 	for _, tc := range []struct {
 		name string
@@ -18,23 +18,23 @@ func TestLabel(t *testing.T) {
 		{"a digit may come first", RFC1123, "4ever", "4ever"},
 		{"upper case becomes lower", RFC1123, "NGinX", "nginx"},
 		{"dots and underscores become hyphens", RFC1123, "app.group_a", "app-group-a"},
-		{"what else there is goes", RFC1123, "a/b c@d#é☃f", "abcdf"},
-		{"hyphens at the ends go", RFC1123, "-._a-b_.-", "a-b"},
+		{"other characters are dropped", RFC1123, "a/b c@d#é☃f", "abcdf"},
+		{"hyphens at the ends are dropped", RFC1123, "-._a-b_.-", "a-b"},
 		{"hyphens in between stay", RFC1123, "a--b", "a--b"},
-		{"nothing is left", RFC1123, "-._ /☃", ""},
-		{"nothing at all", RFC1123, "", ""},
-		{"bytes that are no UTF-8 go", RFC1123, "a\xff\xfeb", "ab"},
-		{"63 fit", RFC1123, long + "b", long + "b"},
-		{"64 are cut", RFC1123, long + "bc", long + "b"},
+		{"a name of which nothing is left", RFC1123, "-._ /☃", ""},
+		{"an empty name", RFC1123, "", ""},
+		{"bytes that are not UTF-8 are dropped", RFC1123, "a\xff\xfeb", "ab"},
+		{"63 bytes fit", RFC1123, long + "b", long + "b"},
+		{"64 bytes are cut", RFC1123, long + "bc", long + "b"},
 		{"a cut at a hyphen is refilled", RFC1123, long + "-bc", long + "b"},
-		{"from behind all hyphens", RFC1123, long + "---bc", long + "b"},
-		{"with no more than there was room", RFC1123, strings.Repeat("a", 60) + "---bcdef", strings.Repeat("a", 60) + "bcd"},
-		{"the refill is taken as it is", RFC1123, strings.Repeat("a", 60) + "---b--c", strings.Repeat("a", 60) + "b--"},
-		{"a cut at a hyphen with nothing behind", RFC1123, long + "---", long},
+		{"a refill starts after all hyphens", RFC1123, long + "---bc", long + "b"},
+		{"a refill ends at the limit", RFC1123, strings.Repeat("a", 60) + "---bcdef", strings.Repeat("a", 60) + "bcd"},
+		{"a refill is not trimmed", RFC1123, strings.Repeat("a", 60) + "---b--c", strings.Repeat("a", 60) + "b--"},
+		{"a cut at a hyphen with nothing after it", RFC1123, long + "---", long},
 		{"RFC 952: no digit first", RFC952, "42-4ever", "ever"},
-		{"RFC 952: 24 fit", RFC952, "abcdefghijklmnopqrstuvwxyz", "abcdefghijklmnopqrstuvwx"},
+		{"RFC 952: 24 bytes fit", RFC952, "abcdefghijklmnopqrstuvwxyz", "abcdefghijklmnopqrstuvwx"},
 		{"RFC 952: a cut at a hyphen is refilled", RFC952, "abcdefghijklmnopqrstuvw-xyz", "abcdefghijklmnopqrstuvwx"},
-		{"RFC 952: digits and nothing else", RFC952, "0-1-2", ""},
+		{"RFC 952: only digits", RFC952, "0-1-2", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := tc.rule.Label(tc.in); got != tc.want {
@@ -44,7 +44,7 @@ func TestLabel(t *testing.T) {
 	}
 }
 
-func TestLabels(t *testing.T) {
+func TestLabelsAreSplitAtDots(t *testing.T) {
 	for in, want := range map[string]string{
 		"marathon":                  "marathon",
 		"marathon.user":             "marathon.user",
@@ -77,18 +77,18 @@ func FuzzLabel(f *testing.F) {
 		}{{RFC1123, label1123}, {RFC952, label952}} {
 			l := r.rule.Label(s)
 			if !r.legal.MatchString(l) {
-				t.Errorf("Label(%q) = %q", s, l)
+				t.Errorf("Label(%q) = %q, want a match of %v", s, l, r.legal)
 			}
 			if l != "" && l[len(l)-1] != '-' && r.rule.Label(l) != l {
-				t.Errorf("Label(%q) = %q is made into %q", s, l, r.rule.Label(l))
+				t.Errorf("Label(%q) = %q, want the same label", l, r.rule.Label(l))
 			}
 			if up := r.rule.Label(strings.ToUpper(l)); l != "" && l[len(l)-1] != '-' && up != l {
-				t.Errorf("%q in upper case gives %q", l, up)
+				t.Errorf("Label of %q in upper case = %q, want the same label", l, up)
 			}
 		}
 		for _, l := range RFC1123.Labels(s) {
 			if l == "" || len(l) > maxLabel {
-				t.Errorf("Labels(%q) has %q", s, l)
+				t.Errorf("Labels(%q) contains %q, want labels of 1 to %d bytes", s, l, maxLabel)
 			}
 		}
 	})

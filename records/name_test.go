@@ -9,7 +9,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-func TestParseName(t *testing.T) {
+func TestParseNameReadsPresentationForm(t *testing.T) {
 	label := strings.Repeat("x", 63)
 	for _, tc := range []struct {
 		in   string
@@ -33,28 +33,28 @@ func TestParseName(t *testing.T) {
 	} {
 		got, err := ParseName(tc.in)
 		if got != tc.want || !errors.Is(err, tc.err) {
-			t.Errorf("ParseName(%q) = %q, %v; want %q, %v", tc.in, string(got), err, string(tc.want), tc.err)
+			t.Errorf("ParseName(%q) = %q, %v, want %q, %v", tc.in, string(got), err, string(tc.want), tc.err)
 		}
 	}
 }
 
-func TestNameParts(t *testing.T) {
+func TestParentAndUnderFollowLabels(t *testing.T) {
 	n := MustParseName("web.marathon.mesos")
 	if p, ok := n.Parent(); !ok || p != MustParseName("marathon.mesos") {
-		t.Errorf("Parent = %v, %v", p, ok)
+		t.Errorf("Parent of %v = %v, %v, want marathon.mesos., true", n, p, ok)
 	}
-	if _, ok := Root.Parent(); ok {
-		t.Error("the root has a parent")
+	if p, ok := Root.Parent(); ok {
+		t.Errorf("Parent of the root = %v, want none", p)
 	}
 	for origin, want := range map[string]bool{"mesos": true, "marathon.mesos": true, "web.marathon.mesos": true, ".": true,
 		"athon.mesos": false, "x.web.marathon.mesos": false, "com": false} {
 		if got := n.Under(MustParseName(origin)); got != want {
-			t.Errorf("Under(%q) = %v", origin, got)
+			t.Errorf("Under(%q) = %v, want %v", origin, got, want)
 		}
 	}
 }
 
-func TestReverseName(t *testing.T) {
+func TestReverseNameIsThatOfRFC1035AndRFC3596(t *testing.T) {
 	for _, s := range []string{"10.0.4.1", "192.168.84.192", "0.0.0.0", "255.255.255.255", "fd99:5::2", "2001:db8::567:89ab", "::ffff:10.1.2.3"} {
 		want, err := dns.ReverseAddr(s)
 		if err != nil {
@@ -69,8 +69,8 @@ func TestReverseName(t *testing.T) {
 	}
 }
 
-// What ParseName accepts, miekg/dns packs into the same octets, and String
-// gives what it accepts.
+// miekg/dns packs every name that ParseName accepts into the same bytes, and
+// ParseName accepts what String returns.
 func FuzzName(f *testing.F) {
 	for _, s := range []string{"a.b.", "_x._tcp.A-b.c", "a/b", "*", "a..b", strings.Repeat("a.", 127)} {
 		f.Add(s)
@@ -83,10 +83,10 @@ func FuzzName(f *testing.F) {
 		var buf [300]byte
 		end, err := dns.PackDomainName(dns.CanonicalName(n.String()), buf[:], 0, nil, false)
 		if err != nil || string(buf[:end]) != string(n) {
-			t.Errorf("%q: packed %q (%v), want %q", s, buf[:end], err, string(n))
+			t.Errorf("%q packed gives %q, %v, want %q", s, buf[:end], err, string(n))
 		}
 		if again, err := ParseName(n.String()); err != nil || again != n {
-			t.Errorf("%q: %q read again gives %q, %v", s, n.String(), string(again), err)
+			t.Errorf("%q: ParseName(%q) = %q, %v, want %q", s, n.String(), string(again), err, string(n))
 		}
 	})
 }

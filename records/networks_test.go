@@ -6,15 +6,15 @@ import (
 	"toponym/state"
 )
 
-// Each task of the fixture is called after its container and its network. What
-// its names give is what that promises.
-func TestKindsOfNetworks(t *testing.T) {
+// Each task of the fixture is called after its kind of container and of network,
+// which decide its addresses and SRV targets.
+func TestEachKindOfNetworkHasItsAddressesAndTargets(t *testing.T) {
 	const s0, s1 = "A 10.160.0.11", "A 10.160.0.12"
 	for _, tc := range []struct {
 		name              string
 		agent, own        []string
 		auto              []string
-		service, onAgent  string // at _http._tcp.T, port and the end of the target's name
+		service, onAgent  string // SRV record of _http._tcp.T: port and end of the target
 		inside, ofNetwork string
 	}{
 		{"none-host", []string{s0}, []string{s0}, []string{s0}, "13977 mesos", "13977", "13977 mesos", ""},
@@ -38,24 +38,24 @@ func TestKindsOfNetworks(t *testing.T) {
 			c := &cluster{T: t}
 			c.state = state.NewCluster()
 			c.set = recordsOf(c.state, loadState(t, "mesos-1.6.json"))
-			c.owns(tc.name+".marathon.agentip."+views, tc.agent...)
-			c.owns(tc.name+".marathon.containerip."+views, tc.own...)
-			c.owns(tc.name+".marathon.autoip."+views, tc.auto...)
+			c.owns(tc.name+".marathon.agentip."+trees, tc.agent...)
+			c.owns(tc.name+".marathon.containerip."+trees, tc.own...)
+			c.owns(tc.name+".marathon.autoip."+trees, tc.auto...)
 			c.owns(tc.name+".marathon.mesos", tc.auto...)
 			c.owns(tc.name+".marathon.slave.mesos", tc.agent...)
 			if tc.ofNetwork != "" {
 				c.owns(tc.name+".marathon."+tc.ofNetwork+".network.mesos", tc.own...)
 			}
 			at := "_http._tcp." + tc.name + ".marathon."
-			c.leads(at+"mesos", tc.service)
-			c.leads(at+"autoip."+views, tc.service)
-			c.leads(at+"containerip."+views, tc.inside)
+			c.pointsTo(at+"mesos", tc.service)
+			c.pointsTo(at+"autoip."+trees, tc.service)
+			c.pointsTo(at+"containerip."+trees, tc.inside)
 			onAgent := tc.onAgent
 			if onAgent != "" {
 				onAgent += " slave.mesos"
 			}
-			c.leads(at+"agentip."+views, onAgent)
-			c.leads("_http._"+tc.name+"._tcp.marathon.slave.mesos", onAgent)
+			c.pointsTo(at+"agentip."+trees, onAgent)
+			c.pointsTo("_http._"+tc.name+"._tcp.marathon.slave.mesos", onAgent)
 		})
 	}
 }

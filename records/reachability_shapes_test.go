@@ -9,7 +9,8 @@ import (
 	"toponym/state"
 )
 
-// shape is one cell of the table.
+// shape is one combination of container, network and what Mesos and Marathon say
+// about them.
 type shape struct {
 	container string // none, ucr, docker, pod
 	network   string // host, bridge, overlay, mapped, two, two-mapped
@@ -32,7 +33,7 @@ func shapes() (list []shape) {
 					continue // the Mesos containerizer names its networks
 				}
 				if network == "two-mapped" && container == "docker" {
-					continue // it would not say which network its mappings lead to
+					continue // Docker does not say which network its mappings lead to
 				}
 				list = append(list, s)
 			}
@@ -47,8 +48,8 @@ const (
 	hostPort, secondPort = 31000, 31001
 )
 
-// build makes the task of a shape, as Marathon and the agent tell of it, and the
-// world in which it runs. n makes its addresses its own.
+// build returns the task of a shape as a master describes it, its agent, and the
+// world in which it runs. n makes its addresses unique.
 func (s shape) build(n int) (*state.Task, *state.Agent, *world) {
 	v4 := func(a, b byte) netip.Addr { return netip.AddrFrom4([4]byte{a, b, byte(n >> 8), byte(n)}) }
 	addrs := func(a, b byte) []netip.Addr {
@@ -109,7 +110,7 @@ func (s shape) build(n int) (*state.Task, *state.Agent, *world) {
 	switch s.network {
 	case "host":
 		own := agent.Addrs
-		if s.dual { // Mesos tells of the agent's second address here alone
+		if s.dual { // only the status has the second address of the agent
 			own = append(slices.Clone(own), addrs(10, 0)[1])
 		}
 		t.Addresses.NetInfo = own
@@ -152,7 +153,7 @@ func (s shape) build(n int) (*state.Task, *state.Agent, *world) {
 			port(hostPort, "http", "host", "")
 		}
 		port(adminPort, "admin", "container", "dcos")
-	case "two-mapped": // the same port on both, and the agent's leads to one of them
+	case "two-mapped": // the same port on two networks; the port of the agent leads to one of them
 		attach("dcos", addrs(9, 0), nil)
 		attach("storage", addrs(9, 1), mapping)
 		w.open(w.networks["storage"], appPort)

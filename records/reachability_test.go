@@ -11,18 +11,19 @@ import (
 	"toponym/state"
 )
 
-// The table in reach_shape_test.go and the tests here hold what is answered against a model of who listens
-// where, which is made with each task and not from its records.
+// The tests here compare answers with a model of who listens where. The model is
+// built together with each task, not from its records: see
+// reachability_shapes_test.go.
 
-// world is what can be connected to.
+// world is the addresses and ports that accept connections.
 type world struct {
-	agent, own []netip.Addr            // the task's sides; own is agent's on the host's network
+	agent, own []netip.Addr            // of the task; on the network of the host, own is those of the agent
 	networks   map[string][]netip.Addr // own by network
 	listens    map[netip.AddrPort]bool
 	onAgent    bool     // a port is open on the agent
-	ports      []string // names of DiscoveryInfo ports with an open one somewhere
-	inside     []string // of those, the ones that are open on the task's own network
-	outside    []string // and on the agent
+	ports      []string // names of DiscoveryInfo ports that are open somewhere
+	inside     []string // those that are open on the network of the task itself
+	outside    []string // those that are open on the agent
 }
 
 func (w *world) open(addrs []netip.Addr, port uint16) {
@@ -31,36 +32,36 @@ func (w *world) open(addrs []netip.Addr, port uint16) {
 	}
 }
 
-// Whatever stands in an answer can be connected to, in the domain and in the
-// views, whichever IP sources are set.
+// Every address and port of an answer accepts connections, in the domain and in
+// the address trees, whichever IP sources are set.
 func TestEveryAnswerIsReachable(t *testing.T) {
-	snapshot := &state.FullState{Frameworks: []*state.Framework{{ID: "f", Name: "marathon"}}}
+	full := &state.FullState{Frameworks: []*state.Framework{{ID: "f", Name: "marathon"}}}
 	var worlds []*world
 	all := shapes()
 	for n, s := range all {
 		task, agent, w := s.build(n)
-		snapshot.Tasks = append(snapshot.Tasks, task)
-		snapshot.Agents = append(snapshot.Agents, agent)
+		full.Tasks = append(full.Tasks, task)
+		full.Agents = append(full.Agents, agent)
 		worlds = append(worlds, w)
 	}
 	for _, sources := range []string{"auto,netinfo,mesos,host", "host", "netinfo,host", "docker,netinfo", "mesos"} {
-		for _, views := range []string{"dcos.thisdcos.directory", "mesos", ""} {
-			t.Run(sources+"/"+views, func(t *testing.T) {
+		for _, domain := range []string{"dcos.thisdcos.directory", "mesos", ""} {
+			t.Run(sources+"/"+domain, func(t *testing.T) {
 				c := state.NewCluster()
-				c.Apply(state.Event{FullState: snapshot})
+				c.Apply(state.Event{FullState: full})
 				o := options(sources)
 				o.Scope, o.IncludeUnhealthy = records.ScopeLabels, false
-				if views != "" {
-					o.AddressDomains = []records.Name{records.MustParseName(views)}
+				if domain != "" {
+					o.AddressDomains = []records.Name{records.MustParseName(domain)}
 				}
 				set, changes := records.Build(c, o)
 				if len(changes.Omitted) > 0 {
-					t.Errorf("left out: %v", changes.Omitted)
+					t.Errorf("got omissions %v, want none", changes.Omitted)
 				}
 				services := servicesByApp(set)
 				for n, s := range all {
-					app := snapshot.Tasks[n].Name
-					r := reach{t, set, s, worlds[n], app, views, services[app]}
+					app := full.Tasks[n].Name
+					r := reach{t, set, s, worlds[n], app, domain, services[app]}
 					r.addresses(sources)
 					r.services()
 					r.complete()
@@ -75,11 +76,11 @@ type reach struct {
 	set *records.Set
 	shape
 	*world
-	app, view string
-	srvs      map[string][]records.SRV // of the app, by name
+	app, domain string                   // domain is the address domain, if there is one
+	srvs        map[string][]records.SRV // of the app, by name
 }
 
-// servicesByApp are all SRV records by the app whose name is a label of theirs.
+// servicesByApp returns all SRV records by the app that their name contains.
 func servicesByApp(set *records.Set) map[string]map[string][]records.SRV {
 	apps := map[string]map[string][]records.SRV{}
 	for name, d := range set.All() {
@@ -120,7 +121,7 @@ func same(a, b []netip.Addr) bool {
 	return slices.Equal(a, b)
 }
 
-// addresses holds each name to the side that it stands for.
+// addresses checks that each name has the addresses of the side it stands for.
 func (r *reach) addresses(sources string) {
 	auto := r.own
 	if r.onAgent {
@@ -135,10 +136,10 @@ func (r *reach) addresses(sources string) {
 			want[".marathon."+network+".network.mesos"] = addrs
 		}
 	}
-	if r.view != "" {
-		want[".marathon.agentip."+r.view] = r.agent
-		want[".marathon.containerip."+r.view] = r.own
-		want[".marathon.autoip."+r.view] = auto
+	if r.domain != "" {
+		want[".marathon.agentip."+r.domain] = r.agent
+		want[".marathon.containerip."+r.domain] = r.own
+		want[".marathon.autoip."+r.domain] = auto
 	}
 	switch sources {
 	case "auto,netinfo,mesos,host":
@@ -152,43 +153,43 @@ func (r *reach) addresses(sources string) {
 	}
 	for suffix, want := range want {
 		if got := r.addrs(r.app + suffix); !same(got, want) {
-			r.errorf("%s is at %v, want %v", r.app+suffix, got, want)
+			r.errorf("%s has addresses %v, want %v", r.app+suffix, got, want)
 		}
 	}
 }
 
-// services follows each SRV record of the task's names.
+// services connects to the target of each SRV record.
 func (r *reach) services() {
 	for text, srvs := range r.srvs {
 		for _, v := range srvs {
 			at := r.addrs(v.Target.String())
 			if len(at) == 0 {
-				r.errorf("%s: %v has no address", text, v.Target)
+				r.errorf("%s: target %v has no address, want some", text, v.Target)
 			}
 			for _, a := range at {
 				if !r.listens[netip.AddrPortFrom(a, v.Port)] {
-					r.errorf("%s: nobody listens at port %d of %v, which is %v", text, v.Port, v.Target, a)
+					r.errorf("%s: target %v is %v port %d, want one that accepts connections", text, v.Target, a, v.Port)
 				}
 			}
 			if strings.Contains(text, ".slave.") || strings.Contains(text, ".agentip.") {
 				if !same(at, r.agent) {
-					r.errorf("%s: %v is not the agent's side", text, at)
+					r.errorf("%s: got target %v, want the agent, %v", text, at, r.agent)
 				}
 			}
 			for _, a := range at {
 				if strings.Contains(text, ".containerip.") && !slices.Contains(r.own, a) {
-					r.errorf("%s: %v is not the container's side", text, a)
+					r.errorf("%s: got target %v, want one of the container, %v", text, a, r.own)
 				}
 			}
 		}
 	}
 }
 
-// complete looks for the services that must be there.
+// complete checks that no service is missing.
 func (r *reach) complete() {
 	there := func(name string) {
 		if len(r.set.Data(records.MustParseName(name)).SRV) == 0 {
-			r.errorf("%s has no records", name)
+			r.errorf("%s has no SRV records, want some", name)
 		}
 	}
 	for _, port := range r.ports {
@@ -199,18 +200,18 @@ func (r *reach) complete() {
 	for _, port := range r.outside {
 		there("_" + port + "._" + r.app + "._tcp.marathon.slave.mesos")
 	}
-	if r.view != "" {
+	if r.domain != "" {
 		for _, port := range r.ports {
-			there("_" + port + "._tcp." + r.app + ".marathon.autoip." + r.view)
-			there("_" + port + "._" + r.app + "._tcp.marathon.autoip." + r.view)
+			there("_" + port + "._tcp." + r.app + ".marathon.autoip." + r.domain)
+			there("_" + port + "._" + r.app + "._tcp.marathon.autoip." + r.domain)
 		}
 		for _, port := range r.inside {
-			there("_" + port + "._tcp." + r.app + ".marathon.containerip." + r.view)
-			there("_" + port + "._" + r.app + "._tcp.marathon.containerip." + r.view)
+			there("_" + port + "._tcp." + r.app + ".marathon.containerip." + r.domain)
+			there("_" + port + "._" + r.app + "._tcp.marathon.containerip." + r.domain)
 		}
 		for _, port := range r.outside {
-			there("_" + port + "._tcp." + r.app + ".marathon.agentip." + r.view)
-			there("_" + port + "._" + r.app + "._tcp.marathon.agentip." + r.view)
+			there("_" + port + "._tcp." + r.app + ".marathon.agentip." + r.domain)
+			there("_" + port + "._" + r.app + "._tcp.marathon.agentip." + r.domain)
 		}
 	}
 	if r.onAgent && r.container != "pod" {

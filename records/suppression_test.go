@@ -8,22 +8,22 @@ import (
 	"toponym/state"
 )
 
-func TestUnhealthyTasksGiveWay(t *testing.T) {
+func TestUnhealthyTasksAreSuppressedWhileOthersAreHealthy(t *testing.T) {
 	port := discovered(state.DiscoveryPort{Number: 80, Name: "http", Protocol: "tcp"})
 	c := newCluster(t, defaults())
 	c.put(app("web.1", "web", "192.168.0.1", port, healthy(state.Healthy)), app("web.2", "web", "192.168.0.2", port, healthy(state.Unhealthy)))
-	for _, suffix := range []string{"mesos", "containerip." + views, "autoip." + views} {
+	for _, suffix := range []string{"mesos", "containerip." + trees, "autoip." + trees} {
 		c.owns("web.marathon."+suffix, "A 192.168.0.1")
 		c.owns("_http._tcp.web.marathon."+suffix, "SRV 0 1 80 web-e844k-s0.marathon.mesos.")
 	}
 	c.owns("_web._tcp.marathon.mesos", "SRV 0 1 80 web-e844k-s0.marathon.mesos.")
-	// Its own name stays: SRV records that were read before lead there.
+	// Its own name stays: SRV records that clients read before point to it.
 	c.owns("web-izm16-s0.marathon.mesos", "A 192.168.0.2")
 
-	// When nobody is healthy, all are answered.
+	// If no task is healthy, all are answered.
 	c.put(app("web.1", "web", "192.168.0.1", port, healthy(state.Unhealthy)))
 	c.owns("web.marathon.mesos", "A 192.168.0.1", "A 192.168.0.2")
-	// Without health checks, a task is no worse than a healthy one.
+	// A task without health checks counts as healthy.
 	c.put(app("web.3", "web", "192.168.0.3", port))
 	c.owns("web.marathon.mesos", "A 192.168.0.3")
 	c.drop("web.3")
@@ -32,39 +32,38 @@ func TestUnhealthyTasksGiveWay(t *testing.T) {
 	c.owns("web.marathon.mesos", "A 192.168.0.2")
 }
 
-// It is the name that counts: another app's health says nothing, and neither
-// does a task of the name in another framework.
-func TestHealthIsPerName(t *testing.T) {
+// Neither the health of another app matters, nor that of a task with the same name
+// in another framework.
+func TestHealthCountsPerSharedName(t *testing.T) {
 	c := newCluster(t, defaults())
-	c.snapshot.Frameworks = append(c.snapshot.Frameworks, &state.Framework{ID: "g", Name: "marathon.user"}, &state.Framework{ID: "h", Name: "marathon-user"})
+	c.full.Frameworks = append(c.full.Frameworks, &state.Framework{ID: "g", Name: "marathon.user"}, &state.Framework{ID: "h", Name: "marathon-user"})
 	in := func(framework string) func(*state.Task) {
 		return func(t *state.Task) { t.Key.Framework = framework }
 	}
-	sick := healthy(state.Unhealthy)
-	c.put(app("web.1", "web", "192.168.0.1", sick), app("db.1", "db", "192.168.0.2"),
-		app("web.2", "web", "192.168.0.3", sick, in("g")), app("web.3", "web", "192.168.0.4", in("h")))
+	unhealthy := healthy(state.Unhealthy)
+	c.put(app("web.1", "web", "192.168.0.1", unhealthy), app("db.1", "db", "192.168.0.2"),
+		app("web.2", "web", "192.168.0.3", unhealthy, in("g")), app("web.3", "web", "192.168.0.4", in("h")))
 	c.owns("web.marathon.mesos", "A 192.168.0.1")
 	c.owns("web.marathon.user.mesos", "A 192.168.0.3")
-	// In the views both frameworks are one label, the same one.
-	c.owns("web.marathon-user.containerip."+views, "A 192.168.0.4")
+	// In the address trees both frameworks are the same label.
+	c.owns("web.marathon-user.containerip."+trees, "A 192.168.0.4")
 
-	// Tasks that are called differently share a label, but not what they wrote.
+	// Tasks that are called differently may share a label, but not the raw name.
 	dotted := func(name string) func(*state.Task) {
 		return func(t *state.Task) { t.Discovery = &state.Discovery{Name: name} }
 	}
-	c.put(app("x.1", "x", "192.168.1.1", dotted("x.y"), sick), app("x.2", "x", "192.168.1.2", dotted("x-y")))
+	c.put(app("x.1", "x", "192.168.1.1", dotted("x.y"), unhealthy), app("x.2", "x", "192.168.1.2", dotted("x-y")))
 	c.owns("x-y.marathon.mesos", "A 192.168.1.2")
 	c.owns("x.y.marathon.mesos", "A 192.168.1.1")
 }
 
-// Many that leave at once are no longer counted, healthy or not.
-func TestHealthAfterManyHaveGone(t *testing.T) {
+func TestHealthCountsOnlyTasksThatAreLeft(t *testing.T) {
 	c := newCluster(t, defaults())
 	instance := func(i int, h state.Health) *state.Task {
 		return app(fmt.Sprint("web.", i), "web", fmt.Sprint("192.168.0.", i), healthy(h), labelled("DNS_ALIAS", "www"))
 	}
 	for i := range 20 {
-		c.snapshot.Tasks = append(c.snapshot.Tasks, instance(i, []state.Health{state.Healthy, state.Unhealthy}[i/10]))
+		c.full.Tasks = append(c.full.Tasks, instance(i, []state.Health{state.Healthy, state.Unhealthy}[i/10]))
 	}
 	c.apply()
 	for i := range 18 {
@@ -76,7 +75,7 @@ func TestHealthAfterManyHaveGone(t *testing.T) {
 	c.owns("www.marathon.mesos", "A 192.168.0.0")
 }
 
-func TestUnhealthyTasksIncluded(t *testing.T) {
+func TestUnhealthyTasksAreAnsweredWhenIncluded(t *testing.T) {
 	o := defaults()
 	o.IncludeUnhealthy = true
 	c := newCluster(t, o)
@@ -84,8 +83,7 @@ func TestUnhealthyTasksIncluded(t *testing.T) {
 	c.owns("web.marathon.mesos", "A 192.168.0.1", "A 192.168.0.2")
 }
 
-// A change of health touches the names of its app, and no others.
-func TestHealthChangesOneApp(t *testing.T) {
+func TestAChangeOfHealthChangesOnlyNamesOfItsApp(t *testing.T) {
 	c := newCluster(t, defaults())
 	var tasks []*state.Task
 	for i := range 600 {
@@ -93,15 +91,15 @@ func TestHealthChangesOneApp(t *testing.T) {
 	}
 	c.put(tasks...)
 	c.put(app("t.7", "app7", "192.168.0.7", healthy(state.Unhealthy)))
-	// T.F.D and the same in two views. The agent's address has other owners.
+	// T.F.D and its name in two address trees. The agent's address has other owners.
 	if n := len(c.changes.Names); n != 3 {
-		t.Errorf("%d names changed: %v", n, c.changes.Names)
+		t.Errorf("got %d changed names, %v, want 3", n, c.changes.Names)
 	}
 	c.owns("app7.marathon.mesos", "A 192.168.1.7", "A 192.168.2.7")
 }
 
-// BenchmarkHealth is one task of an app of ten that turns unhealthy and back, at
-// sizes of a cluster.
+// BenchmarkHealth measures an update in which one task of an app of ten turns
+// unhealthy, or healthy again, in clusters of two sizes.
 func BenchmarkHealth(b *testing.B) {
 	for _, n := range []int{1_000, 100_000} {
 		b.Run(fmt.Sprintf("%d-tasks", n), func(b *testing.B) {

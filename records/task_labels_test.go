@@ -9,7 +9,7 @@ import (
 	"toponym/state"
 )
 
-func TestLabelsSteerRecords(t *testing.T) {
+func TestLabelsSetTTLWeightAndPriority(t *testing.T) {
 	port := func(labels ...state.Label) func(*state.Task) {
 		return discovered(
 			state.DiscoveryPort{Number: 80, Name: "http", Protocol: "tcp", Labels: labels},
@@ -21,21 +21,21 @@ func TestLabelsSteerRecords(t *testing.T) {
 		port(state.Label{Key: "DNS_TTL", Value: "7"}, state.Label{Key: "DNS_WEIGHT", Value: "0"})))
 	c.owns("web.marathon.mesos", "A 192.168.0.1", "TTL 30")
 	c.owns("web-e844k-s0.marathon.mesos", "A 192.168.0.1", "TTL 30")
-	c.owns("web.marathon.containerip."+views, "A 192.168.0.1", "TTL 30")
+	c.owns("web.marathon.containerip."+trees, "A 192.168.0.1", "TTL 30")
 	c.owns("_http._tcp.web.marathon.mesos", "SRV 2 0 80 web-e844k-s0.marathon.mesos.", "TTL 7")
 	c.owns("_admin._tcp.web.marathon.mesos", "SRV 2 5 81 web-e844k-s0.marathon.mesos.", "TTL 30")
-	// Records of a name have one TTL: the shortest that is asked for.
+	// All records of a name have the shortest TTL that is requested.
 	c.owns("_web._tcp.marathon.mesos", "SRV 2 0 80 web-e844k-s0.marathon.mesos.", "SRV 2 5 81 web-e844k-s0.marathon.mesos.", "TTL 7")
 
 	c.put(app("web.2", "web", "192.168.0.2", labelled("DNS_TTL", "5")))
 	c.owns("web.marathon.mesos", "A 192.168.0.1", "A 192.168.0.2", "TTL 5")
-	// A change of nothing but the TTL is a change of the name.
+	// A change of the TTL alone is a change of the name.
 	c.put(app("web.2", "web", "192.168.0.2"))
 	if !slices.Contains(c.changes.Names, records.MustParseName("web.marathon.mesos")) {
-		t.Errorf("changed: %v", c.changes.Names)
+		t.Errorf("got changed names %v, want web.marathon.mesos. among them", c.changes.Names)
 	}
 	c.owns("web.marathon.mesos", "A 192.168.0.1", "A 192.168.0.2", "TTL 30")
-	// No TTL is as short as none at all.
+	// A TTL of 0 is shorter than any other.
 	c.put(app("web.2", "web", "192.168.0.2", labelled("DNS_TTL", "0")))
 	c.owns("web.marathon.mesos", "A 192.168.0.1", "A 192.168.0.2", "TTL 0")
 	c.put(app("web.2", "web", "192.168.0.2"))
@@ -43,9 +43,9 @@ func TestLabelsSteerRecords(t *testing.T) {
 	c.apply().owns("web.marathon.mesos", "A 192.168.0.2")
 }
 
-// A port that the agent gave and the DiscoveryInfo tells of has one record, as
-// the DiscoveryInfo has it.
-func TestAPortHasOneRecord(t *testing.T) {
+// A port that both the resources and the DiscoveryInfo list has the record of the
+// DiscoveryInfo only.
+func TestAPortListedTwiceHasOneRecord(t *testing.T) {
 	c := newCluster(t, defaults())
 	c.put(app("web.1", "web", "10.0.0.10",
 		discovered(state.DiscoveryPort{Number: 31001, Name: "http", Protocol: "tcp", Labels: []state.Label{{Key: "DNS_WEIGHT", Value: "9"}}}),
@@ -55,7 +55,7 @@ func TestAPortHasOneRecord(t *testing.T) {
 	c.owns("_web._udp.marathon.slave.mesos", "SRV 0 1 31000"+target, "SRV 0 1 31001"+target, "SRV 0 1 31002"+target, "SRV 0 1 31003"+target)
 }
 
-func TestBadLabelsAreToldOfAndIgnored(t *testing.T) {
+func TestBadLabelsAreIgnoredAndOmitted(t *testing.T) {
 	for _, tc := range []struct{ key, value, want string }{
 		{"DNS_TTL", "soon", `label DNS_TTL="soon": not a whole number from 0 to 2147483647`},
 		{"DNS_TTL", "-1", `"-1": not a whole number`},
@@ -78,11 +78,11 @@ func TestBadLabelsAreToldOfAndIgnored(t *testing.T) {
 		for _, o := range c.changes.Omitted {
 			told = told || strings.Contains(o.String(), tc.want) && strings.Contains(o.String(), `"web.1"`)
 			if len(o.String()) > 300 {
-				t.Errorf("%s=%.10s: a remark of %d characters", tc.key, tc.value, len(o.String()))
+				t.Errorf("%s=%.10s: got an omission of %d bytes, want at most 300", tc.key, tc.value, len(o.String()))
 			}
 		}
 		if !told {
-			t.Errorf("%s=%s: %v, want %q", tc.key, tc.value, c.changes.Omitted, tc.want)
+			t.Errorf("%s=%s: got omissions %v, want one with %q", tc.key, tc.value, c.changes.Omitted, tc.want)
 		}
 		c.owns("web.marathon.mesos", "A 192.168.0.1")
 	}
@@ -97,62 +97,55 @@ func TestBadLabelsAreToldOfAndIgnored(t *testing.T) {
 		told = append(told, o.Label+" "+o.Reason.Error())
 	}
 	slices.Sort(told)
-	if got := strings.Join(slices.Compact(told), "; "); got != "DNS_ALIAS is for tasks, not for ports; DNS_TTL is given twice; the first one counts" {
-		t.Errorf("told %q", got)
+	const want = "DNS_ALIAS is for tasks, not for ports; DNS_TTL is given twice; the first one counts"
+	if got := strings.Join(slices.Compact(told), "; "); got != want {
+		t.Errorf("got omissions %q, want %q", got, want)
 	}
 }
 
-func TestAliases(t *testing.T) {
+func TestAliasesYieldToTasksAndFrameworksOfThatName(t *testing.T) {
 	c := newCluster(t, defaults())
 	port := discovered(state.DiscoveryPort{Number: 80, Name: "http", Protocol: "tcp"})
 	c.put(app("pg.1", "pg", "192.168.0.1", labelled("DNS_ALIAS", "DB, pg ,sql,db"), port), app("pg.2", "pg2", "192.168.0.2", labelled("DNS_ALIAS", "sql")))
-	for _, name := range []string{"db.marathon.mesos", "db.marathon.containerip." + views, "pg.marathon.mesos"} {
+	for _, name := range []string{"db.marathon.mesos", "db.marathon.containerip." + trees, "pg.marathon.mesos"} {
 		c.owns(name, "A 192.168.0.1")
 	}
 	c.owns("db.marathon.slave.mesos", "A 10.0.0.10")
 	c.owns("sql.marathon.mesos", "A 192.168.0.1", "A 192.168.0.2")
 	c.owns("_http._tcp.db.marathon.mesos", "SRV 0 1 80 pg-6mm3q-s0.marathon.mesos.")
-	c.owns("_db._tcp.marathon.autoip."+views, "SRV 0 1 80 pg-6mm3q-s0.marathon.mesos.")
+	c.owns("_db._tcp.marathon.autoip."+trees, "SRV 0 1 80 pg-6mm3q-s0.marathon.mesos.")
 
-	// A task that is called so takes the name, whenever it comes.
+	// A task that is called so takes the name whenever it comes.
 	c.put(app("db.1", "DB", "192.168.0.9"))
 	c.owns("db.marathon.mesos", "A 192.168.0.9")
 	c.owns("_http._tcp.db.marathon.mesos")
-	c.owns("db.marathon.autoip."+views, "A 192.168.0.9")
+	c.owns("db.marathon.autoip."+trees, "A 192.168.0.9")
 	c.drop("db.1")
 	c.apply().owns("db.marathon.mesos", "A 192.168.0.1")
 
-	// And so does a framework.
-	c.snapshot.Frameworks = append(c.snapshot.Frameworks, &state.Framework{ID: "g", Name: "sql.marathon"})
+	// So does a framework.
+	c.full.Frameworks = append(c.full.Frameworks, &state.Framework{ID: "g", Name: "sql.marathon"})
 	c.apply().owns("sql.marathon.mesos")
-	c.owns("sql.marathon.autoip."+views, "A 192.168.0.1", "A 192.168.0.2")
+	c.owns("sql.marathon.autoip."+trees, "A 192.168.0.1", "A 192.168.0.2")
 
-	// An unhealthy task gives way under its aliases as well.
+	// An unhealthy task is suppressed under its aliases as well.
 	c.put(app("pg.2", "pg2", "192.168.0.2", labelled("DNS_ALIAS", "sql"), healthy(state.Unhealthy)))
-	c.owns("sql.marathon.autoip."+views, "A 192.168.0.1")
+	c.owns("sql.marathon.autoip."+trees, "A 192.168.0.1")
 	c.owns("pg2.marathon.mesos", "A 192.168.0.2")
 }
 
-func TestCollisions(t *testing.T) {
+func TestCollisionsCountNamesOfDifferentTasksAndFrameworks(t *testing.T) {
 	c := newCluster(t, defaults())
 	c.put(app("1", "web", "192.168.0.1"), app("2", "web", "192.168.0.2"), app("3", "db.prod", "192.168.0.3"))
-	if n := c.set.Collisions(); n != 0 {
-		t.Errorf("%d", n)
-	}
+	c.collides(0)
 	c.put(app("4", "db_prod", "192.168.0.4"), app("5", "Web", "192.168.0.5"))
-	if n := c.set.Collisions(); n != 4 { // each in the domain and in the views
-		t.Errorf("%d", n)
-	}
+	c.collides(4) // each in the domain and in the address trees
 	c.put(app("5", "web", "192.168.0.5"))
-	c.snapshot.Frameworks = append(c.snapshot.Frameworks, &state.Framework{ID: "g", Name: "Marathon"}, &state.Framework{ID: "h", Name: "marathon"})
+	c.full.Frameworks = append(c.full.Frameworks, &state.Framework{ID: "g", Name: "Marathon"}, &state.Framework{ID: "h", Name: "marathon"})
 	c.apply()
-	if n := c.set.Collisions(); n != 4 {
-		t.Errorf("%d", n)
-	}
+	c.collides(4)
 	c.drop("4")
-	c.snapshot.Frameworks = c.snapshot.Frameworks[:1]
+	c.full.Frameworks = c.full.Frameworks[:1]
 	c.apply()
-	if n := c.set.Collisions(); n != 0 {
-		t.Errorf("%d", n)
-	}
+	c.collides(0)
 }

@@ -10,7 +10,7 @@ import (
 	"toponym/state"
 )
 
-// content is a set as a map from names to what they own, for comparing.
+// content returns the records of each name in a form that can be compared.
 func content(s *records.Set) map[records.Name]string {
 	m := map[records.Name]string{}
 	for n, d := range s.All() {
@@ -23,7 +23,7 @@ func content(s *records.Set) map[records.Name]string {
 	return m
 }
 
-// everything is what options can be in a history.
+// everything returns options that cover all features.
 func everything() map[string]records.Options {
 	narrow := defaults()
 	narrow.MinVisibility, narrow.States = records.VisibleCluster, []string{state.Running, "TASK_KILLING"}
@@ -36,7 +36,7 @@ func everything() map[string]records.Options {
 }
 
 // A set that was updated step by step, by events and by full states, equals one
-// that is built at once, and the names that an update gives are those whose records changed.
+// that is built at once. An update lists exactly the names whose records changed.
 func TestUpdateEqualsBuild(t *testing.T) {
 	for name, o := range everything() {
 		t.Run(name, func(t *testing.T) {
@@ -54,9 +54,9 @@ func testHistory(t *testing.T, o records.Options, seed uint64) {
 	before := content(set)
 	for step := range 60 {
 		events := h.step()
-		snapshot := h.snapshot()
+		full := h.fullState()
 		if step == 0 || h.IntN(4) == 0 {
-			events = []state.Event{{FullState: snapshot}}
+			events = []state.Event{{FullState: full}}
 		}
 		var delta state.Delta
 		for _, e := range events {
@@ -66,13 +66,13 @@ func testHistory(t *testing.T, o records.Options, seed uint64) {
 		changes := set.Update(c, delta)
 
 		fresh := state.NewCluster()
-		fresh.Apply(state.Event{FullState: snapshot})
+		fresh.Apply(state.Event{FullState: full})
 		built, _ := records.Build(fresh, o)
 		if got, want := text(set), text(built); got != want {
 			t.Fatalf("seed %d, step %d: %s", seed, step, firstDifference(want, got))
 		}
 		if got, want := set.Collisions(), built.Collisions(); got != want {
-			t.Fatalf("seed %d, step %d: %d collisions, want %d", seed, step, got, want)
+			t.Fatalf("seed %d, step %d: got %d collisions, want %d", seed, step, got, want)
 		}
 
 		after := content(set)
@@ -92,15 +92,15 @@ func testHistory(t *testing.T, o records.Options, seed uint64) {
 			got[n] = true
 		}
 		if !maps.Equal(got, want) || len(got) != len(changes.Names) {
-			t.Fatalf("seed %d, step %d: names given %v, changed %v", seed, step, changes.Names, want)
+			t.Fatalf("seed %d, step %d: got changed names %v, want %v", seed, step, changes.Names, want)
 		}
 		before = after
 	}
 }
 
-// A first update that is long enough to be settled in parts gives what short
-// ones give, with names that tasks of several parts share.
-func TestLongFirstUpdate(t *testing.T) {
+// A first update that is long enough to be sorted in parts ends with what short
+// updates end with, even if tasks of several parts share names.
+func TestALongFirstUpdateEqualsShortOnes(t *testing.T) {
 	h := newHistory(5)
 	for range 40 {
 		h.step()
@@ -116,49 +116,49 @@ func TestLongFirstUpdate(t *testing.T) {
 	}
 	o := defaults()
 	o.Reverse = true
-	snapshot := h.snapshot()
+	full := h.fullState()
 	c := state.NewCluster()
-	c.Apply(state.Event{FullState: snapshot})
+	c.Apply(state.Event{FullState: full})
 	built, _ := records.Build(c, o)
 
-	few := *snapshot
-	few.Tasks = snapshot.Tasks[:5]
+	few := *full
+	few.Tasks = full.Tasks[:5]
 	c = state.NewCluster()
 	set := records.NewSet(o)
 	set.Update(c, c.Apply(state.Event{FullState: &few}))
-	set.Update(c, c.Apply(state.Event{FullState: snapshot}))
+	set.Update(c, c.Apply(state.Event{FullState: full}))
 	if got, want := text(set), text(built); got != want {
-		t.Errorf("%s", firstDifference(want, got))
+		t.Errorf("in one update: %s", firstDifference(want, got))
 	}
 	if built.Len() < 9000 {
-		t.Errorf("%d names are not enough", built.Len())
+		t.Errorf("got %d names, want at least 9000 for the test to make sense", built.Len())
 	}
 
-	// And both count owners alike: what goes, goes with the last of them.
+	// Both count owners alike: a record goes with the last of them.
 	c = state.NewCluster()
 	set, _ = records.Build(c, o)
-	set.Update(c, c.Apply(state.Event{FullState: snapshot}))
+	set.Update(c, c.Apply(state.Event{FullState: full}))
 	set.Update(c, c.Apply(state.Event{FullState: &few}))
 	c = state.NewCluster()
 	c.Apply(state.Event{FullState: &few})
 	built, _ = records.Build(c, o)
 	if got, want := text(set), text(built); got != want {
-		t.Errorf("%s", firstDifference(want, got))
+		t.Errorf("after removal: %s", firstDifference(want, got))
 	}
 }
 
-// What a set gave out is not changed by later updates: zones answer from it.
-func TestUpdateLeavesGivenDataAlone(t *testing.T) {
+// Zones answer from data that later updates must not change.
+func TestPublishedDataNeverChanges(t *testing.T) {
 	h := newHistory(7)
 	c := state.NewCluster()
 	set := records.NewSet(defaults())
 	given := map[*records.Data]string{}
 	for range 200 {
 		h.step()
-		set.Update(c, c.Apply(state.Event{FullState: h.snapshot()}))
+		set.Update(c, c.Apply(state.Event{FullState: h.fullState()}))
 		for d, want := range given {
 			if got := fmt.Sprint(*d); got != want {
-				t.Fatalf("was %s, is %s", want, got)
+				t.Fatalf("published data changed: got %s, want %s", got, want)
 			}
 		}
 		for _, d := range set.All() {
@@ -170,24 +170,23 @@ func TestUpdateLeavesGivenDataAlone(t *testing.T) {
 	}
 }
 
-// The same state twice changes nothing.
-func TestUpdateWithoutChange(t *testing.T) {
+func TestTheSameStateTwiceChangesNothing(t *testing.T) {
 	h := newHistory(3)
 	for range 50 {
 		h.step()
 	}
 	c := state.NewCluster()
 	set := records.NewSet(options("netinfo,host"))
-	set.Update(c, c.Apply(state.Event{FullState: h.snapshot()}))
-	if d := c.Apply(state.Event{FullState: h.snapshot()}); !d.Empty() {
-		t.Errorf("the same state gives %+v", d)
+	set.Update(c, c.Apply(state.Event{FullState: h.fullState()}))
+	if d := c.Apply(state.Event{FullState: h.fullState()}); !d.Empty() {
+		t.Errorf("got delta %+v, want an empty one", d)
 	}
 }
 
-// The tasks that stay on an agent which changed follow it, also when most
-// others went at the same time.
-func TestTasksThatStayOnAChangedAgent(t *testing.T) {
-	snapshot := func(tasks int, agent string) state.Event {
+// The tasks of an agent follow a change of its address, even if most other tasks
+// are gone at the same time.
+func TestTasksFollowTheAddressOfTheirAgent(t *testing.T) {
+	full := func(tasks int, agent string) state.Event {
 		s := &state.FullState{
 			Leader:     state.Master{Host: "m", Port: 5050},
 			Agents:     []*state.Agent{{ID: "x-S0", Addrs: []netip.Addr{netip.MustParseAddr(agent)}}},
@@ -200,8 +199,8 @@ func TestTasksThatStayOnAChangedAgent(t *testing.T) {
 	}
 	c := state.NewCluster()
 	set := records.NewSet(options("host"))
-	set.Update(c, c.Apply(snapshot(5, "10.0.0.1")))
-	set.Update(c, c.Apply(snapshot(2, "10.0.0.2")))
+	set.Update(c, c.Apply(full(5, "10.0.0.1")))
+	set.Update(c, c.Apply(full(2, "10.0.0.2")))
 	built, _ := records.Build(c, options("host"))
 	if got, want := text(set), text(built); got != want {
 		t.Error(firstDifference(want, got))
