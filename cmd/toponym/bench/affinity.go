@@ -31,7 +31,7 @@ func (s cpuSet) cores() (out []int) {
 	return out
 }
 
-// affinity says on which cores a thread may run; 0 is the calling one.
+// affinity returns the cores on which a thread may run; 0 is the calling thread.
 func affinity(tid int) (s cpuSet, err error) {
 	_, _, e := syscall.RawSyscall(syscall.SYS_SCHED_GETAFFINITY, uintptr(tid), unsafe.Sizeof(s), uintptr(unsafe.Pointer(&s)))
 	if e != 0 {
@@ -49,8 +49,7 @@ func setAffinity(tid int, s cpuSet) error {
 }
 
 // pinned calls start on a thread that runs on these cores only. A process that
-// start makes has them from its first instruction on, so that Go programs see
-// them as their number of cores.
+// start creates inherits them, so that a Go program counts only these cores.
 func pinned(cores []int, start func() error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -68,8 +67,7 @@ func pinned(cores []int, start func() error) error {
 	return err
 }
 
-// pinSelf moves all threads of this process; new ones follow the thread that
-// makes them.
+// pinSelf moves all threads of this process to a core. New threads inherit it.
 func pinSelf(core int) error {
 	tasks, err := os.ReadDir("/proc/self/task")
 	if err != nil {

@@ -10,22 +10,22 @@ import (
 	"strings"
 )
 
-// zoneData is everything that Toponym answers, as plain text.
+// zoneData has all records of the domain, as text.
 type zoneData struct {
-	Domain          string // with a dot at its end
+	Domain          string // with a trailing dot
 	TTL             int
-	Apex            []string // SOA and NS, as lines of a master file
+	Apex            []string // SOA and NS, as lines of a zone file
 	As, AAAAs, SRVs []rrset
-	dualStack       map[string]bool // names that have AAAA
+	dualStack       map[string]bool // names with AAAA records
 }
 
-// rrset is the records of one name and type. Those of SRV are "target.:port".
+// rrset has the records of one name and type. SRV records are "target.:port".
 type rrset struct {
 	name   string
 	values []string
 }
 
-// records counts all records but the apex's.
+// records returns the number of records, without those of the apex.
 func (z *zoneData) records() (n int) {
 	for _, sets := range [][]rrset{z.As, z.AAAAs, z.SRVs} {
 		for _, s := range sets {
@@ -35,7 +35,7 @@ func (z *zoneData) records() (n int) {
 	return n
 }
 
-// readAXFR reads the object of /v1/axfr as it comes: only the records are kept.
+// readAXFR reads the JSON of /v1/axfr as a stream, and keeps only the records.
 func readAXFR(r io.Reader) (*zoneData, error) {
 	z := &zoneData{}
 	d := json.NewDecoder(r)
@@ -70,7 +70,7 @@ func readAXFR(r io.Reader) (*zoneData, error) {
 		return nil, fmt.Errorf("no domain or no addresses")
 	}
 	z.Domain = strings.TrimSuffix(z.Domain, ".") + "."
-	// The views are zones of their own. The peers serve one zone.
+	// The address trees are zones of their own. The peers serve one zone.
 	for _, sets := range []*[]rrset{&z.As, &z.AAAAs, &z.SRVs} {
 		*sets = slices.DeleteFunc(*sets, func(s rrset) bool { return !strings.HasSuffix(s.name, "."+z.Domain) })
 	}
@@ -81,7 +81,7 @@ func readAXFR(r io.Reader) (*zoneData, error) {
 	return z, nil
 }
 
-// eachKey goes through an object; value must read what belongs to a key.
+// eachKey reads a JSON object. The function value must read the value of each key.
 func eachKey(d *json.Decoder, value func(key string) error) error {
 	if err := delimiter(d, '{'); err != nil {
 		return err
@@ -111,7 +111,7 @@ func skip(d *json.Decoder) error {
 	return d.Decode(&ignored)
 }
 
-// names counts the names that have records.
+// names returns the number of names with records.
 func (z *zoneData) names() int {
 	all := map[string]struct{}{}
 	for _, sets := range [][]rrset{z.As, z.AAAAs, z.SRVs} {

@@ -8,27 +8,27 @@ import (
 	"time"
 )
 
-// headerSize is the shortest that a DNS message can be (RFC 1035 section 4.1.1).
+// headerSize is the size of the shortest DNS message (RFC 1035 section 4.1.1).
 const headerSize = 12
 
-// maxAnswer is more than any answer over UDP here.
+// maxAnswer exceeds every response over UDP here.
 const maxAnswer = 8192
 
-// napping is how long a generator waits for a server that says nothing, before
-// it looks whether time is up.
-var napping = syscall.NsecToTimespec(int64(20 * time.Millisecond))
+// idleWait is how long a generator waits for a silent server before it checks
+// whether the run is over.
+var idleWait = syscall.NsecToTimespec(int64(20 * time.Millisecond))
 
-// closedLoop drives a server over UDP from one thread: each socket always has
-// its window full, and a query is sent for each answer that came. Messages are
-// received and sent in batches, so that one core can keep a fast server busy.
+// closedLoop loads a server over UDP from one thread. Each socket keeps its window
+// full: for each response a query is sent. Messages are received and sent in
+// batches, so that one core can keep a fast server busy.
 type closedLoop struct {
 	queries [][]byte
 	next    int // of queries
 
-	fds     []pollFD
-	flights []*flight
-	in, out *batch
-	ids     [batchSize]uint16
+	fds       []pollFD
+	inflights []*inflight
+	in, out   *batch
+	ids       [batchSize]uint16
 
 	timeout time.Duration
 	start   time.Time
@@ -43,18 +43,18 @@ func newClosedLoop(addr netip.AddrPort, queries [][]byte, sockets, window int, t
 			return nil, err
 		}
 		g.fds = append(g.fds, pollFD{fd: int32(fd), events: pollIn})
-		g.flights = append(g.flights, newFlight(window))
+		g.inflights = append(g.inflights, newInflight(window))
 	}
 	return g, nil
 }
 
-// run asks for as long as d, and waits a moment for the last answers then.
+// run sends queries for the duration d, and then waits for the last responses.
 func (g *closedLoop) run(d time.Duration) load {
 	g.start = time.Now()
 	var now, checked time.Duration
 	for now < d {
 		moved := false
-		for i, f := range g.flights {
+		for i, f := range g.inflights {
 			fd := int(g.fds[i].fd)
 			for g.receive(fd, f, now) == batchSize {
 				moved = true
@@ -64,7 +64,7 @@ func (g *closedLoop) run(d time.Duration) load {
 			}
 		}
 		if !moved {
-			poll(g.fds, napping)
+			poll(g.fds, idleWait)
 		}
 		now = time.Since(g.start)
 		if now-checked > g.timeout/10 {
@@ -74,8 +74,8 @@ func (g *closedLoop) run(d time.Duration) load {
 	}
 	inTime, elapsed := g.load.Answered, now
 	for end := now + g.timeout; now < end && g.inFlight(); now = time.Since(g.start) {
-		poll(g.fds, napping)
-		for i, f := range g.flights {
+		poll(g.fds, idleWait)
+		for i, f := range g.inflights {
 			g.receive(int(g.fds[i].fd), f, now)
 		}
 	}
@@ -84,8 +84,8 @@ func (g *closedLoop) run(d time.Duration) load {
 	return g.load
 }
 
-// receive takes one batch of answers.
-func (g *closedLoop) receive(fd int, f *flight, now time.Duration) int {
+// receive reads one batch of responses and returns their number.
+func (g *closedLoop) receive(fd int, f *inflight, now time.Duration) int {
 	n := g.in.receive(fd)
 	for i := range n {
 		msg := g.in.message(i)
@@ -93,7 +93,7 @@ func (g *closedLoop) receive(fd int, f *flight, now time.Duration) int {
 			g.load.Late++
 			continue
 		}
-		sent, ok := f.landed(uint16(msg[0])<<8 | uint16(msg[1]))
+		sent, ok := f.complete(uint16(msg[0])<<8 | uint16(msg[1]))
 		if !ok {
 			g.load.Late++
 			continue
@@ -103,14 +103,14 @@ func (g *closedLoop) receive(fd int, f *flight, now time.Duration) int {
 	return n
 }
 
-// send fills the window.
-func (g *closedLoop) send(fd int, f *flight, now time.Duration) int {
+// send sends queries until the window is full, and returns their number.
+func (g *closedLoop) send(fd int, f *inflight, now time.Duration) int {
 	n := min(len(f.free), batchSize)
 	if n == 0 {
 		return 0
 	}
 	for i := range n {
-		g.ids[i] = f.take(now)
+		g.ids[i] = f.acquire(now)
 		g.out.put(i, g.queries[g.next], g.ids[i])
 		if g.next++; g.next == len(g.queries) {
 			g.next = 0
@@ -118,20 +118,20 @@ func (g *closedLoop) send(fd int, f *flight, now time.Duration) int {
 	}
 	sent := g.out.send(fd, n)
 	for _, id := range g.ids[sent:n] {
-		f.giveBack(id)
+		f.release(id)
 	}
 	g.load.Sent += uint64(sent)
 	return sent
 }
 
 func (g *closedLoop) expire(before time.Duration) {
-	for _, f := range g.flights {
+	for _, f := range g.inflights {
 		g.load.Lost += f.expire(before)
 	}
 }
 
 func (g *closedLoop) inFlight() bool {
-	for _, f := range g.flights {
+	for _, f := range g.inflights {
 		if f.count() > 0 {
 			return true
 		}

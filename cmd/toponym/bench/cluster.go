@@ -16,10 +16,10 @@ import (
 	"toponym/sim"
 )
 
-// readsPath says how many states were read to their end.
+// readsPath returns the number of states that were read completely.
 const readsPath = "/bench/reads"
 
-// simulate is the simulated master's process.
+// simulate runs the simulated master in a process of its own.
 func simulate(args []string, w io.Writer) error {
 	var addr netip.AddrPort
 	var spec sim.Spec
@@ -54,14 +54,13 @@ func simulate(args []string, w io.Writer) error {
 	return web.Serve(l)
 }
 
-// cluster is the simulated master, seen from outside.
+// cluster is the simulated master as the benchmark sees it.
 type cluster struct {
 	proc *process
 	addr netip.AddrPort
 }
 
-// startCluster starts a master on some cores. It gives way to everything else
-// that wants them.
+// startCluster starts a master on the given cores, at the lowest priority.
 func (l *lab) startCluster(name string, tasks int, cores []int) (*cluster, error) {
 	addr, err := freePort()
 	if err != nil {
@@ -79,7 +78,7 @@ func (l *lab) startCluster(name string, tasks int, cores []int) (*cluster, error
 	})
 }
 
-// reads is how many times the state was read so far.
+// reads returns how often the state has been read.
 func (c *cluster) reads() (int, error) {
 	text, err := get("http://" + c.addr.String() + readsPath)
 	if err != nil {
@@ -90,7 +89,7 @@ func (c *cluster) reads() (int, error) {
 
 var httpClient = &http.Client{Timeout: 5 * time.Second}
 
-// get reads a short answer.
+// get reads a short HTTP response.
 func get(url string) (string, error) {
 	r, err := httpClient.Get(url)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// dnsperfArgs are what makes dnsperf do an order. Its EDNS size is 4096, and
-// cannot be set. It has no percentiles in the versions that Debian ships.
+// dnsperfArgs returns the arguments of dnsperf for an order. Its EDNS size is
+// always 4096. The versions that Debian ships print no percentiles.
 func dnsperfArgs(o order) []string {
 	mode := "udp"
 	if o.mode == modeTCP {
@@ -34,7 +34,7 @@ var (
 	dnsperfSizes = regexp.MustCompile(`(?m)^\s*Average packet size:.*response ([0-9]+)`)
 )
 
-// parseDnsperf reads the summary that dnsperf prints at its end.
+// parseDnsperf reads the summary of dnsperf.
 func parseDnsperf(text string) (l load, err error) {
 	number := func(s string) float64 {
 		n, e := strconv.ParseFloat(s, 64)
@@ -80,7 +80,7 @@ func parseDnsperf(text string) (l load, err error) {
 	return l, err
 }
 
-// dnsperf carries out an order.
+// dnsperf runs dnsperf for an order.
 func (l *lab) dnsperf(o order) (load, usage, error) {
 	ctx, cancel := context.WithTimeout(l.ctx, o.duration+30*time.Second)
 	defer cancel()

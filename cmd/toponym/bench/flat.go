@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// What Toponym does while its latency is measured.
+// The states of Toponym while its latency is measured.
 const (
 	stateIdle    = "idle"
 	stateReading = "reading"
@@ -22,16 +22,16 @@ type flatRun struct {
 	Server       string
 	State        string
 	Load         load
-	Reads        int     // states that were read meanwhile
-	CPU          float64 // part of one core that the server used
+	Reads        int     // states read during the run
+	CPU          float64 // fraction of one core that the server used
 	Memory
 	Peak      float64 // MB of resident memory since the start
-	Foreign   float64 // part of all cores of the run that others used
+	OtherUse  float64 // fraction of the cores that other programs used
 	Disturbed bool
 }
 
-// flat measures latency on one core and on two, idle and while a big state is
-// read over and over, in turn.
+// flat measures latency on one core and on two, idle and while a large state is
+// read again and again.
 func (l *lab) flat() (all []flatRun, err error) {
 	if len(l.cores) < 4 {
 		l.logf("with fewer than 4 cores the master shares a core with the generator, and on two cores with the server")
@@ -55,7 +55,7 @@ func (l *lab) flat() (all []flatRun, err error) {
 	return all, nil
 }
 
-// serverCores are one core or two, the generator's last.
+// serverCores returns n cores for the server. It uses the generator's core last.
 func (l *lab) serverCores(n int) []int {
 	out := []int{l.o.ServerCore}
 	for _, c := range append(slices.Clone(l.cores), l.o.ClientCore) {
@@ -66,7 +66,7 @@ func (l *lab) serverCores(n int) []int {
 	return out
 }
 
-// masterCore is one that nobody else uses, or the generator's.
+// masterCore returns a core that is otherwise unused, or the generator's.
 func (l *lab) masterCore(server []int) int {
 	for _, c := range l.cores {
 		if c != l.o.ClientCore && !slices.Contains(server, c) {
@@ -76,8 +76,8 @@ func (l *lab) masterCore(server []int) int {
 	return l.o.ClientCore
 }
 
-// flatOnce starts a cluster and a server of its own, so that each run begins
-// with the same memory.
+// flatOnce starts a new cluster and a new server, so that each run begins with the
+// same memory.
 func (l *lab) flatOnce(b build, cores []int, state string) (r flatRun, err error) {
 	r = flatRun{Cores: len(cores), State: state}
 	masterCore := l.masterCore(cores)
@@ -104,7 +104,7 @@ func (l *lab) flatOnce(b build, cores []int, state string) (r flatRun, err error
 		if err := l.writeQueries(z, setMix); err != nil {
 			return r, err
 		}
-		hush()
+		disableGC()
 	}
 	o := order{mode: modePaced, server: s.addr, queries: l.queryFile(setMix), duration: time.Second, sockets: 8, rate: l.o.Rate}
 	if _, _, err := l.own(o); err != nil { // warms up
@@ -136,8 +136,8 @@ func (l *lab) flatOnce(b build, cores []int, state string) (r flatRun, err error
 	r.CPU = cpu.Seconds() / to.at.Sub(from.at).Seconds()
 	all := append(slices.Clone(cores), l.o.ClientCore, masterCore)
 	slices.Sort(all)
-	r.Foreign = foreign(from, to, slices.Compact(all), cpu+used(from, to, c.proc)+client.cpu+to.self-from.self)
-	r.Disturbed = r.Foreign > disturbedAbove
+	r.OtherUse = otherUse(from, to, slices.Compact(all), cpu+used(from, to, c.proc)+client.cpu+to.self-from.self)
+	r.Disturbed = r.OtherUse > disturbedAbove
 	m, err := to.procs.memory(s.proc.pid())
 	if err != nil {
 		return r, err
@@ -147,7 +147,7 @@ func (l *lab) flatOnce(b build, cores []int, state string) (r flatRun, err error
 	return r, err
 }
 
-// peak is the most memory that a process had, in MB.
+// peak returns the largest resident memory of a process so far, in MB.
 func peak(pid int) (float64, error) {
 	var kb float64
 	text := field(fmt.Sprintf("/proc/%d/status", pid), "VmHWM")

@@ -10,7 +10,7 @@ import (
 
 func (r *report) printFlat(w io.Writer) {
 	o := r.Options
-	fmt.Fprintf(w, "Latency at %s queries per second, which come whatever the server does, of the mix; a cluster of %s tasks whose state is read once (idle) or over and over, a second after each reading (reading). Medians of %d rounds of %v s; the maximum is of all rounds, lost and reads are sums. On %d cores in all.\n\n",
+	fmt.Fprintf(w, "Latency of the mix at a constant rate of %s queries per second. The state of a cluster of %s tasks is read once (idle) or again and again, one second after the last time (reading). Medians of %d rounds of %v s; the maximum is that of all rounds, lost and reads are sums. The machine has %d cores.\n\n",
 		number(float64(o.Rate), 0), number(float64(o.FlatTasks), 0), o.Rounds, o.FlatSeconds, r.Machine.Cores)
 	var rows [][]string
 	for _, group := range groups(r.Flat, func(x flatRun) flatGroup { return flatGroup{x.Cores, x.Server} }) {
@@ -47,7 +47,7 @@ func (r *report) printFlat(w io.Writer) {
 		}
 	}
 	table(w, 3, []string{"server", "cores", "state", "p50 µs", "p99 µs", "p99.9 µs", "× idle", "max µs", "lost", "lag µs", "reads", "core %", "PSS MB", "peak MB"}, rows)
-	fmt.Fprintf(w, "A latency is from just before a query is sent to when the kernel has its answer. `lag` is how late the generator itself was at worst. `× idle` is the median of the rounds' ratios of p99.9. A run in which others used more than %.0f %% of the cores is marked *.\n", 100*disturbedAbove)
+	fmt.Fprintf(w, "A latency is the time from just before a query is sent until the kernel has the response. `lag` is the largest delay of the generator itself. `× idle` is the median of the ratios of p99.9 in each round. A run in which other programs used more than %.0f %% of the cores is marked *.\n", 100*disturbedAbove)
 }
 
 // flatGroup is what two rows of the table, idle and reading, have in common.

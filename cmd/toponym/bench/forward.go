@@ -12,26 +12,26 @@ import (
 	"time"
 )
 
-// The names that are forwarded are in a zone of NSD's.
+// NSD serves the zone of the forwarded names.
 const (
 	forwardZone = "bench.example."
 	fewNames    = 1_000
 	manyNames   = 100_000
 )
 
-// The sets of queries.
+// Sets of queries.
 const (
-	setFew     = "few"
-	setMany    = "many"
-	setUnknown = "unknown" // made anew for each run
+	setFew    = "few"
+	setMany   = "many"
+	setMisses = "unknown" // new names for each run
 )
 
-// forwardCases are those of -forward.
+// forwardCases are the cases of -forward.
 var forwardCases = []benchCase{
 	{"hit-1k", "UDP: A of 1,000 names that are in the cache", setFew, modeUDP, 0, hitPromises},
 	{"hit-1k+edns", "the same with EDNS", setFew, modeUDP, clientSize, hitPromises},
 	{"hit-100k", "UDP: A of 100,000 names that are in the cache", setMany, modeUDP, 0, hitPromises},
-	{"miss", "UDP: A of names that nobody has asked for", setUnknown, modeUDP, 0, []promise{{0.8, corednsPlain}}},
+	{"miss", "UDP: A of names that nobody has asked for", setMisses, modeUDP, 0, []promise{{0.8, corednsPlain}}},
 }
 
 var hitPromises = []promise{{1, ""}, {0.6, corednsName}}
@@ -43,14 +43,14 @@ func forwardCaseNames() (out []string) {
 	return out
 }
 
-// forward measures Toponym and its peers as forwarders, in turn.
+// forward measures Toponym and its peers as forwarders, one after the other.
 func (l *lab) forward() (*zoneFacts, []run, error) {
 	facts := &zoneFacts{Names: manyNames}
 	up, err := l.startUpstream()
 	if err != nil {
 		return facts, nil, fmt.Errorf("the server upstream: %w", err)
 	}
-	// An empty cluster: what is measured is not in it.
+	// The cluster does not matter here, so it is small.
 	c, err := l.startCluster("master", 100, []int{l.o.ClientCore})
 	if err != nil {
 		return facts, nil, err
@@ -95,9 +95,9 @@ func (l *lab) forward() (*zoneFacts, []run, error) {
 			return facts, nil, err
 		}
 	}
-	for _, s := range servers { // the caches get to know all names
+	for _, s := range servers { // fills the caches
 		if s.cases != nil {
-			continue // it is for misses alone
+			continue // it is measured with misses only
 		}
 		warm := benchCase{name: "warm", set: setMany, mode: modeUDP}
 		for range 3 {
@@ -106,7 +106,7 @@ func (l *lab) forward() (*zoneFacts, []run, error) {
 			}
 		}
 	}
-	hush()
+	disableGC()
 	runs, err := l.rounds(servers, l.o.Generators)
 	return facts, runs, err
 }
@@ -135,7 +135,7 @@ func (l *lab) startUpstream() (netip.AddrPort, error) {
 	return s.addr, nil
 }
 
-// writeLines writes a query file.
+// writeLines writes count lines to the query file of a set.
 func (l *lab) writeLines(set string, count int, line func(i int) string) error {
 	f, err := os.Create(l.queryFile(set))
 	if err != nil {
@@ -148,15 +148,15 @@ func (l *lab) writeLines(set string, count int, line func(i int) string) error {
 	return errors.Join(w.Flush(), f.Close())
 }
 
-// unknownPerSecond is more names than any server forwards in a second.
-const unknownPerSecond = 150_000
+// missesPerSecond exceeds the number of names that any server forwards in a second.
+const missesPerSecond = 150_000
 
-// unknownNames makes a query file of names that no run before has asked for.
-func (l *lab) unknownNames(d time.Duration) (string, error) {
-	l.unknown++
-	count := max(int(d.Seconds()*unknownPerSecond), 1000)
-	err := l.writeLines(setUnknown, count, func(i int) string {
-		return fmt.Sprintf("r%d-%d.unknown.%s A", l.unknown, i, forwardZone)
+// missNames writes a query file of names that no earlier run has used.
+func (l *lab) missNames(d time.Duration) (string, error) {
+	l.missFiles++
+	count := max(int(d.Seconds()*missesPerSecond), 1000)
+	err := l.writeLines(setMisses, count, func(i int) string {
+		return fmt.Sprintf("r%d-%d.unknown.%s A", l.missFiles, i, forwardZone)
 	})
-	return l.queryFile(setUnknown), err
+	return l.queryFile(setMisses), err
 }

@@ -10,17 +10,17 @@ import (
 	"github.com/miekg/dns"
 )
 
-// forwarder is a server to compare forwarding with. Each has one thread that
-// answers, and a cache that holds all names.
+// forwarder is a peer for forwarding. Each runs with one thread and a cache that
+// holds all names.
 type forwarder struct {
-	name, pkg, program string // no package: it must be there
+	name, pkg, program string // without a package the program must be installed
 	settings           func(s *server, dir string, up netip.AddrPort) string
 	args               func(settings string) []string
 	cases              []string // nil: all
 }
 
-// CoreDNS is measured with its cache, and for names that nobody has asked for
-// without it as well: they are dearer with it.
+// CoreDNS is measured with its cache, and for misses also without: a miss costs
+// more with the cache.
 const (
 	corednsName  = "coredns"
 	corednsPlain = "coredns-plain"
@@ -99,7 +99,7 @@ func corednsSettings(cache string) func(*server, string, netip.AddrPort) string 
 
 func corednsArgs(settings string) []string { return []string{"-conf", settings} }
 
-// program finds the program of a forwarder.
+// program returns the path of a forwarder.
 func (l *lab) program(p forwarder) (string, error) {
 	if p.pkg != "" {
 		return l.ensure(p.program, p.pkg)

@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// The ways of asking.
+// Modes of the own generator.
 const (
 	modeUDP   = "udp"
 	modeTCP   = "tcp"
@@ -28,8 +28,8 @@ const (
 type order struct {
 	mode            string
 	server          netip.AddrPort
-	queries         string // file in dnsperf's form: a name and a type on each line
-	edns            int    // size of the client's buffer; 0: no EDNS
+	queries         string // query file as of dnsperf: a name and a type on each line
+	edns            int    // EDNS size; 0: no EDNS
 	duration        time.Duration
 	sockets, window int
 	rate            int
@@ -47,20 +47,20 @@ func (o order) args() []string {
 		"-recurse=" + strconv.FormatBool(o.recurse)}
 }
 
-// generate is the generator's process: one thread that asks, and a load as JSON
-// at the end.
+// generate runs the own generator in a process of its own. It prints the load as
+// JSON at the end.
 func generate(args []string, w io.Writer) error {
 	var o order
 	fs := flag.NewFlagSet(childGenerate, flag.ContinueOnError)
 	fs.StringVar(&o.mode, "mode", modeUDP, "udp, tcp or paced")
-	fs.TextVar(&o.server, "server", netip.AddrPort{}, "whom to ask")
+	fs.TextVar(&o.server, "server", netip.AddrPort{}, "address of the server")
 	fs.StringVar(&o.queries, "queries", "", "file with a name and a type on each line")
-	fs.IntVar(&o.edns, "edns", 0, "size of EDNS, 0: none")
-	fs.DurationVar(&o.duration, "duration", time.Second, "how long")
-	fs.IntVar(&o.sockets, "sockets", 1, "how many")
-	fs.IntVar(&o.window, "window", 1, "queries in flight on each socket")
+	fs.IntVar(&o.edns, "edns", 0, "EDNS size; 0: no EDNS")
+	fs.DurationVar(&o.duration, "duration", time.Second, "duration")
+	fs.IntVar(&o.sockets, "sockets", 1, "number of sockets")
+	fs.IntVar(&o.window, "window", 1, "outstanding queries on each socket")
 	fs.IntVar(&o.rate, "rate", 1000, "queries per second when paced")
-	fs.BoolVar(&o.recurse, "recurse", false, "ask for recursion")
+	fs.BoolVar(&o.recurse, "recurse", false, "set RD")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (o order) run(queries [][]byte) (load, error) {
 		if err != nil {
 			return load{}, err
 		}
-		rise()
+		raisePriority()
 		return g.run(o.duration, o.rate), nil
 	}
 	return load{}, fmt.Errorf("-mode: %q", o.mode)
@@ -118,7 +118,7 @@ const maxQuery = headerSize + 255 + 4 + 11
 
 var typeNumbers = map[string]uint16{"A": 1, "NS": 2, "SOA": 6, "AAAA": 28, "SRV": 33}
 
-// readQueries makes messages of the lines of a query file.
+// readQueries returns the messages of a query file.
 func readQueries(r io.Reader, edns int) (out [][]byte, err error) {
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
@@ -139,7 +139,8 @@ func readQueries(r io.Reader, edns int) (out [][]byte, err error) {
 	return out, lines.Err()
 }
 
-// query is a message with one question, RD unset and id 0 (RFC 1035 section 4.1).
+// query returns a message with one question, id 0 and RD clear (RFC 1035 section
+// 4.1).
 func query(name string, qtype uint16, edns int) ([]byte, error) {
 	b := []byte{5: 1, 11: 0}
 	for label := range strings.SplitSeq(strings.TrimSuffix(name, "."), ".") {

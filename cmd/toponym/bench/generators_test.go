@@ -11,8 +11,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// answerer is a small server on loopback: names that begin with "lost" get no
-// answer, with "none" NXDOMAIN, with "cut" TC.
+// answerer starts a small server: the name "lost" gets no response, "none" gets
+// NXDOMAIN, "cut" gets TC.
 func answerer(t *testing.T) netip.AddrPort {
 	t.Helper()
 	addr, err := freePort()
@@ -65,8 +65,8 @@ func questions(t *testing.T, names ...string) (out [][]byte) {
 	return out
 }
 
-// check looks at what must hold for all generators that asked "found", "none"
-// and "cut" in turn.
+// check checks the result of a generator that asked for "found", "none" and "cut"
+// in turn.
 func check(t *testing.T, l load) {
 	t.Helper()
 	if l.Lost > 0 || l.Late > 0 || l.OtherCodes > 0 || l.Reopened > 0 || l.Rate <= 0 || l.Bytes < 20 {
@@ -85,8 +85,8 @@ func check(t *testing.T, l load) {
 	}
 }
 
-// runUntil runs a generator for longer and longer, until it has answered often
-// enough to say something on any machine.
+// runUntil runs a generator for longer and longer until it has enough responses, on
+// any machine.
 func runUntil(t *testing.T, o order, answered uint64, names ...string) load {
 	t.Helper()
 	for {
@@ -132,33 +132,33 @@ func TestLostQueriesAreCounted(t *testing.T) {
 }
 
 func TestFlight(t *testing.T) {
-	f := newFlight(2)
-	a := f.take(1)
+	f := newInflight(2)
+	a := f.acquire(1)
 	if len(f.free) != 0 || f.count() != 1 {
 		t.Fatalf("a window begins with one query: %+v", f)
 	}
-	if sent, ok := f.landed(a); !ok || sent != 1 {
+	if sent, ok := f.complete(a); !ok || sent != 1 {
 		t.Errorf("sent at %v, %v", sent, ok)
 	}
-	if _, ok := f.landed(a); ok {
+	if _, ok := f.complete(a); ok {
 		t.Error("one query, two answers")
 	}
-	b, c := f.take(2), f.take(3)
+	b, c := f.acquire(2), f.acquire(3)
 	if len(f.free) != 0 || f.count() != 2 || b == c {
 		t.Fatalf("the window has two queries: %+v", f)
 	}
 	if lost := f.expire(3); lost != 1 || f.count() != 1 {
 		t.Errorf("%d lost", lost)
 	}
-	if _, ok := f.landed(b); ok {
+	if _, ok := f.complete(b); ok {
 		t.Error("an answer that came too late was taken")
 	}
-	d := f.take(4)
+	d := f.acquire(4)
 	if d == b {
 		t.Error("an id came back at once")
 	}
-	f.giveBack(d)
-	if _, ok := f.landed(c); !ok || f.count() != 0 {
+	f.release(d)
+	if _, ok := f.complete(c); !ok || f.count() != 0 {
 		t.Errorf("%+v", f)
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// histogram counts durations in buckets that are 3 % wide: 32 for each power
-// of two. Adding to it costs a few nanoseconds and allocates nothing.
+// histogram counts durations in buckets that are 3 % wide, 32 for each power of
+// two. Adding a duration takes a few nanoseconds and allocates nothing.
 type histogram struct {
 	buckets [64 * subBuckets]uint64
 	count   uint64
@@ -30,7 +30,7 @@ func bucketOf(d time.Duration) int {
 	return shift<<subBits + int(n>>shift)
 }
 
-// top is the largest duration of a bucket.
+// top returns the largest duration of a bucket.
 func top(bucket int) time.Duration {
 	if bucket < 2*subBuckets {
 		return time.Duration(bucket)
@@ -46,7 +46,8 @@ func (h *histogram) add(d time.Duration) {
 	h.max = max(h.max, d)
 }
 
-// percentile is a duration that this part of all, from 0 to 1, does not exceed.
+// percentile returns the duration that a fraction of all, from 0 to 1, does not
+// exceed.
 func (h *histogram) percentile(part float64) time.Duration {
 	want := uint64(part * float64(h.count))
 	var seen uint64
@@ -58,7 +59,7 @@ func (h *histogram) percentile(part float64) time.Duration {
 	return h.max
 }
 
-// latency is a histogram's summary, in microseconds.
+// latency is the summary of a histogram, in microseconds.
 type latency struct {
 	Mean float64
 	P50  float64 `json:",omitempty"`

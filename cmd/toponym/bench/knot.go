@@ -4,8 +4,8 @@ package main
 
 import "fmt"
 
-// knotSettings are those of Knot with one worker of each kind. Rate limiting is
-// a module, and none is loaded.
+// knotSettings configures Knot with one worker of each kind. Its rate limiting is a
+// module that is not loaded.
 func knotSettings(s *server, dir, zone, domain string) string {
 	return fmt.Sprintf(`server:
   rundir: "%[3]s"

@@ -19,18 +19,18 @@ import (
 	"time"
 )
 
-// lab is where everything is measured: a folder, two cores, and what runs.
+// lab is the environment of a benchmark: a directory, two cores, and the processes.
 type lab struct {
-	ctx      context.Context
-	o        options
-	log      io.Writer
-	dir      string // gone at the end
-	self     string // this program
-	toponym  string // the program that is measured
-	cores    []int  // that we may use
-	running  []*process
-	upstream *process // of forwarding, beside the generator; nil without
-	unknown  int      // query files of names that nobody has asked for
+	ctx       context.Context
+	o         options
+	log       io.Writer
+	dir       string // removed at the end
+	self      string // this program
+	toponym   string // the build that is measured
+	cores     []int  // that this process may use
+	running   []*process
+	upstream  *process // of -forward, on the core of the generator; else nil
+	missFiles int      // number of query files of misses
 }
 
 var errInterrupted = errors.New("interrupted")
@@ -60,7 +60,7 @@ func newLab(ctx context.Context, o options, log io.Writer) (*lab, error) {
 		err = l.build(l.toponym)
 	}
 	if err == nil {
-		err = pinSelf(o.ClientCore) // beside the generator, away from the servers
+		err = pinSelf(o.ClientCore) // not on the servers' core
 	}
 	if err != nil {
 		l.close()
@@ -69,7 +69,7 @@ func newLab(ctx context.Context, o options, log io.Writer) (*lab, error) {
 	return l, nil
 }
 
-// build makes the program as `make build` does.
+// build builds Toponym as `make build` does.
 func (l *lab) build(to string) error {
 	l.logf("building toponym")
 	cmd := exec.CommandContext(l.ctx, "go", "build", "-trimpath", "-o", to, "toponym/cmd/toponym")
@@ -82,7 +82,7 @@ func (l *lab) build(to string) error {
 
 func (l *lab) logf(format string, args ...any) { fmt.Fprintf(l.log, format+"\n", args...) }
 
-// start runs a program until the end of the benchmark, or stop.
+// start starts a program that runs until stop or the end of the benchmark.
 func (l *lab) start(name string, cores []int, path string, args ...string) (*process, error) {
 	p, err := startProcess(name, l.dir, cores, path, args...)
 	if err == nil {
@@ -96,27 +96,27 @@ func (l *lab) stop(p *process) {
 	l.running = slices.DeleteFunc(l.running, func(q *process) bool { return p == q })
 }
 
-// close ends all processes, the last that was started first.
+// close ends all processes, in reverse order.
 func (l *lab) close() {
 	for _, p := range slices.Backward(l.running) {
 		p.stop()
 	}
-	_ = os.RemoveAll(l.dir) // what is left is in the system's folder for such
+	_ = os.RemoveAll(l.dir) // it is a temporary directory
 }
 
-// usage is what a program that ran to its end has used.
+// usage is what a finished program has used.
 type usage struct{ cpu time.Duration }
 
-// generate runs a generator of ours.
+// generate runs the own generator in a process of its own.
 func (l *lab) generate(o order) ([]byte, usage, error) {
 	ctx, cancel := context.WithTimeout(l.ctx, o.duration+30*time.Second)
 	defer cancel()
-	// One thread asks; nothing of the runtime's shall come in between.
+	// The generator is one thread that neither GC nor preemption interrupts.
 	env := []string{"GOMAXPROCS=1", "GOGC=off", "GODEBUG=asyncpreemptoff=1"}
 	return l.runPinned(ctx, env, l.self, o.args()...)
 }
 
-// runPinned runs a program on the client's core and gives what it printed.
+// runPinned runs a program on the generator's core and returns its output.
 func (l *lab) runPinned(ctx context.Context, env []string, path string, args ...string) ([]byte, usage, error) {
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Env = append(os.Environ(), env...)
@@ -136,10 +136,10 @@ func (l *lab) runPinned(ctx context.Context, env []string, path string, args ...
 	return out.Bytes(), usage{cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}, err
 }
 
-// path is where a file of this benchmark is.
+// path returns the path of a file in the directory of the benchmark.
 func (l *lab) path(name string) string { return filepath.Join(l.dir, name) }
 
-// freePort finds a port that is free for UDP and TCP.
+// freePort returns a port that is free for UDP and TCP.
 func freePort() (netip.AddrPort, error) {
 	var last error
 	for range 20 {
@@ -159,7 +159,7 @@ func freePort() (netip.AddrPort, error) {
 	return netip.AddrPort{}, last
 }
 
-// find looks for a program, also where only root's PATH looks.
+// find returns the path of a program, which may also be in the sbin directories.
 func find(program string) (string, error) {
 	path, err := exec.LookPath(program)
 	if err == nil {
@@ -173,7 +173,7 @@ func find(program string) (string, error) {
 	return "", err
 }
 
-// firstLine gives the first line of what a program prints, or "" when it fails.
+// firstLine returns the first line that a program prints, or "" if it fails.
 func firstLine(program string, args ...string) string {
 	out, err := exec.Command(program, args...).Output()
 	if err != nil {

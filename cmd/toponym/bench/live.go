@@ -13,17 +13,17 @@ import (
 	"time"
 )
 
-// liveRun is one measurement of a cluster that changes all the time.
+// liveRun is one measurement with a cluster that changes all the time.
 type liveRun struct {
 	Round, Tasks int
 	Server       string
-	Late         lateness
-	Changes      float64 // per second, while CPU was measured
-	CPU          float64 // µs for each change
+	Delay        delays
+	Changes      float64 // per second, in the first half
+	CPU          float64 // µs per change, in the first half
 	Ready        Memory  // a few seconds after the first state
-	Half         Memory  // after half of the time
+	Half         Memory  // half-way
 	After        Memory
-	Foreign      float64
+	OtherUse     float64
 	Disturbed    bool
 }
 
@@ -39,15 +39,15 @@ func (l *lab) live() (all []liveRun, err error) {
 				r.Round, r.Server = round, b.name
 				all = append(all, r)
 				l.logf("round %d of %d, %d tasks, %s: p99 %.0f µs, %.1f µs CPU for each of %.0f changes per second",
-					round, l.o.Rounds, tasks, b.name, r.Late.P99, r.CPU, r.Changes)
+					round, l.o.Rounds, tasks, b.name, r.Delay.P99, r.CPU, r.Changes)
 			}
 		}
 	}
 	return all, nil
 }
 
-// liveOnce measures cost for half of the time and lateness for the other half:
-// looking whether a change is there costs the server more than the change.
+// liveOnce measures the CPU time in the first half of the run and the delays in the
+// second: the queries of the probe cost the server more than the changes.
 func (l *lab) liveOnce(b build, tasks int) (r liveRun, err error) {
 	r.Tasks = tasks
 	addr, err := freePort()
@@ -75,7 +75,7 @@ func (l *lab) liveOnce(b build, tasks int) (r liveRun, err error) {
 		return r, err
 	}
 	defer l.stop(s.proc)
-	time.Sleep(5 * time.Second) // the state that is read beside the stream at first
+	time.Sleep(5 * time.Second) // for the first resync
 
 	from, err := now()
 	if err != nil {
@@ -106,10 +106,10 @@ func (l *lab) liveOnce(b build, tasks int) (r liveRun, err error) {
 	r.CPU = float64(cpu) / float64(time.Microsecond) / (last - first)
 	both := []int{l.o.ServerCore, l.o.ClientCore}
 	slices.Sort(both)
-	r.Foreign = foreign(from, to, both, cpu+used(from, to, master)+to.self-from.self)
-	r.Disturbed = r.Foreign > disturbedAbove
+	r.OtherUse = otherUse(from, to, both, cpu+used(from, to, master)+to.self-from.self)
+	r.Disturbed = r.OtherUse > disturbedAbove
 
-	if r.Late, err = l.late(addr.String(), s.addr.String(), half); err != nil {
+	if r.Delay, err = l.delays(addr.String(), s.addr.String(), half); err != nil {
 		return r, err
 	}
 	if to, err = now(); err != nil {
@@ -119,8 +119,8 @@ func (l *lab) liveOnce(b build, tasks int) (r liveRun, err error) {
 	return r, err
 }
 
-// late has the master look how late its changes are seen.
-func (l *lab) late(master, server string, d time.Duration) (late lateness, err error) {
+// delays makes the master measure how long its changes take to become visible.
+func (l *lab) delays(master, server string, d time.Duration) (late delays, err error) {
 	u := "http://" + master + probePath + "?" + url.Values{"dns": {server}, "seconds": {fmt.Sprint(d.Seconds())}}.Encode()
 	resp, err := (&http.Client{Timeout: d + time.Minute}).Get(u)
 	if err != nil {
@@ -128,7 +128,7 @@ func (l *lab) late(master, server string, d time.Duration) (late lateness, err e
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1000)) // without it the error is shorter
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1000)) // if it fails, the error is shorter
 		return late, fmt.Errorf("looking how late changes are: %s", text)
 	}
 	return late, json.NewDecoder(resp.Body).Decode(&late)
@@ -157,7 +157,7 @@ func groups[R any, K comparable](runs []R, key func(R) K) (keys []K) {
 
 func (r *report) printLive(w io.Writer) {
 	o := r.Options
-	fmt.Fprintf(w, "A simulated cluster in which %s tasks change per second, %v s, followed by its events; medians of %d rounds, the maximum is of all. On one core, the master on another.\n\n",
+	fmt.Fprintf(w, "A simulated cluster with %s changes of tasks per second, followed through its event stream for %v s. Medians of %d rounds; the maximum is that of all rounds. Toponym and the master have one core each.\n\n",
 		number(float64(o.LiveRate), 0), o.LiveSeconds, o.Rounds)
 	var rows [][]string
 	for _, group := range groups(r.Live, func(x liveRun) liveGroup { return liveGroup{x.Tasks, x.Server} }) {
@@ -166,7 +166,7 @@ func (r *report) printLive(w io.Writer) {
 		for _, x := range r.Live {
 			if (liveGroup{x.Tasks, x.Server}) == group {
 				runs = append(runs, x)
-				longest = max(longest, x.Late.Max)
+				longest = max(longest, x.Delay.Max)
 				if x.Disturbed {
 					mark = "*"
 				}
@@ -179,13 +179,13 @@ func (r *report) printLive(w io.Writer) {
 		rows = append(rows, []string{group.server + mark, number(float64(group.tasks), 0),
 			number(of(func(x liveRun) float64 { return x.Changes }), 0),
 			number(of(func(x liveRun) float64 { return x.CPU }), 1),
-			number(of(func(x liveRun) float64 { return x.Late.P50 }), 0),
-			number(of(func(x liveRun) float64 { return x.Late.P99 }), 0),
+			number(of(func(x liveRun) float64 { return x.Delay.P50 }), 0),
+			number(of(func(x liveRun) float64 { return x.Delay.P99 }), 0),
 			number(longest, 0),
 			number(of(func(x liveRun) float64 { return x.Ready.PSS }), 0),
 			number(of(func(x liveRun) float64 { return x.Half.PSS }), 0),
 			number(of(func(x liveRun) float64 { return x.After.PSS }), 0)})
 	}
 	table(w, 1, []string{"server", "tasks", "changes/s", "CPU µs/change", "p50 µs", "p99 µs", "max µs", "PSS MB ready", "half-way", "end"}, rows)
-	fmt.Fprintf(w, "Late is the time from when the master has a change to when the answer over UDP shows it, looked at every %v. CPU is user and system time of the whole process. A run in which others used more than %.0f %% of both cores is marked *.\n", between, 100*disturbedAbove)
+	fmt.Fprintf(w, "p50, p99 and max are the time from a change in the master until a response over UDP shows it, measured every %v. CPU is the user and system time of the process. A run in which other programs used more than %.0f %% of both cores is marked *.\n", probeInterval, 100*disturbedAbove)
 }

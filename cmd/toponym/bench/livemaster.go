@@ -19,13 +19,13 @@ import (
 	"toponym/sim"
 )
 
-// Paths of the living master beside its own.
+// Additional paths of the simulated master.
 const (
-	stepsPath = "/bench/steps" // how many changes there were
-	probePath = "/bench/probe" // ?dns=…&seconds=…: how late changes are seen
+	stepsPath = "/bench/steps" // number of changes so far
+	probePath = "/bench/probe" // ?dns=…&seconds=…: delays of changes
 )
 
-// live is the process of a simulated master whose cluster changes all the time.
+// live runs a simulated master whose cluster changes all the time.
 func live(args []string, w io.Writer) error {
 	var addr netip.AddrPort
 	var spec sim.Spec
@@ -66,7 +66,7 @@ func live(args []string, w io.Writer) error {
 	return <-failed
 }
 
-// probe makes tasks come and go, and looks when the name server has it.
+// probe starts and ends tasks, and queries the server until its answers show that.
 type probe struct {
 	c                *sim.Cluster
 	framework, agent string
@@ -83,12 +83,12 @@ func newProbe(c *sim.Cluster) (*probe, error) {
 	return p, err
 }
 
-// between is how long the probe waits between two looks. It is the resolution
-// of what it measures.
-const between = 200 * time.Microsecond
+// probeInterval is the time between two queries of the probe, and so the resolution
+// of the delays.
+const probeInterval = 200 * time.Microsecond
 
-// probePatience is how long a change may take before it counts as lost.
-const probePatience = 5 * time.Second
+// probeTimeout is how long a change may take to become visible.
+const probeTimeout = 5 * time.Second
 
 func (p *probe) serve(w http.ResponseWriter, r *http.Request) {
 	seconds, err := strconv.ParseFloat(r.FormValue("seconds"), 64)
@@ -101,16 +101,16 @@ func (p *probe) serve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	_ = json.NewEncoder(w).Encode(load) // who asked has gone
+	_ = json.NewEncoder(w).Encode(load) // the client has gone
 }
 
-// lateness is how late changes were seen.
-type lateness struct {
+// delays is how long changes took to become visible.
+type delays struct {
 	Changes       int
-	P50, P99, Max float64 // µs from the event to the answer that shows it
+	P50, P99, Max float64 // µs from the event to the first response that shows it
 }
 
-func (p *probe) run(at string, d time.Duration) (l lateness, err error) {
+func (p *probe) run(at string, d time.Duration) (l delays, err error) {
 	conn, err := net.Dial("udp", at)
 	if err != nil {
 		return l, err
@@ -137,19 +137,19 @@ func (p *probe) run(at string, d time.Duration) (l lateness, err error) {
 			return l, err
 		}
 		h.add(time.Since(begin))
-		time.Sleep(7 * time.Millisecond) // not in step with anything
+		time.Sleep(7 * time.Millisecond) // so that changes do not keep step with anything
 	}
 	µs := func(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
-	return lateness{int(h.count), µs(h.percentile(0.5)), µs(h.percentile(0.99)), µs(h.max)}, nil
+	return delays{int(h.count), µs(h.percentile(0.5)), µs(h.percentile(0.99)), µs(h.max)}, nil
 }
 
-// until asks for a name until the answer has a code.
+// until queries a name until the response has a given rcode.
 func (p *probe) until(conn net.Conn, name string, rcode int) error {
 	q, err := new(dns.Msg).SetQuestion(name+".probe.mesos.", dns.TypeA).Pack()
 	if err != nil {
 		return err
 	}
-	deadline := time.Now().Add(probePatience)
+	deadline := time.Now().Add(probeTimeout)
 	var buf [512]byte
 	for time.Now().Before(deadline) {
 		if _, err := conn.Write(q); err != nil {
@@ -165,7 +165,7 @@ func (p *probe) until(conn net.Conn, name string, rcode int) error {
 		if n >= 12 && int(buf[3]&0xf) == rcode {
 			return nil
 		}
-		time.Sleep(between)
+		time.Sleep(probeInterval)
 	}
-	return fmt.Errorf("%s: no answer with code %s within %v", name, dns.RcodeToString[rcode], probePatience)
+	return fmt.Errorf("%s: no answer with code %s within %v", name, dns.RcodeToString[rcode], probeTimeout)
 }

@@ -4,27 +4,27 @@ package main
 
 import "time"
 
-// load is what a generator saw. Generators of ours print it as JSON.
+// load is the result of a generator. The own generator prints it as JSON.
 type load struct {
 	Sent, Answered uint64
-	Lost           uint64 // no answer in time
-	Late           uint64 `json:",omitempty"` // answers that came after that
-	Truncated      uint64 // answers with TC
-	Reopened       uint64 `json:",omitempty"` // connections that the server closed
+	Lost           uint64 // queries without a response in time
+	Late           uint64 `json:",omitempty"` // responses after that time
+	Truncated      uint64 // responses with TC
+	Reopened       uint64 `json:",omitempty"` // connections closed by the server
 	NoError        uint64
 	NXDomain       uint64
 	OtherCodes     uint64
-	Bytes          float64 // of an answer, on average
+	Bytes          float64 // average size of a response
 	Seconds        float64
-	Rate           float64 // answers per second
-	Latency        latency // closed loop: mostly waiting behind one's own queries
-	Lag            float64 `json:",omitempty"` // µs that the paced generator was late at worst
+	Rate           float64 // responses per second
+	Latency        latency // in a closed loop mostly the wait behind other queries
+	Lag            float64 `json:",omitempty"` // largest delay of the paced generator itself, in µs
 
-	total uint64 // bytes of all answers
+	total uint64 // bytes of all responses
 	times histogram
 }
 
-// answer counts one answer of at least 12 bytes.
+// answer counts one response of at least 12 bytes.
 func (l *load) answer(msg []byte, took time.Duration) {
 	l.Answered++
 	l.total += uint64(len(msg))
@@ -42,8 +42,7 @@ func (l *load) answer(msg []byte, took time.Duration) {
 	l.times.add(took)
 }
 
-// finish works the averages out. inTime are the answers that came within
-// elapsed.
+// finish computes the averages. inTime is the number of responses within elapsed.
 func (l *load) finish(inTime uint64, elapsed time.Duration) {
 	l.Seconds = elapsed.Seconds()
 	if l.Seconds > 0 {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// machine is on what and with what was measured.
+// machine describes the machine and the programs of a benchmark.
 type machine struct {
 	CPU      string
 	Cores    int
@@ -20,7 +20,7 @@ type machine struct {
 	Go       string
 	Commit   string
 	Date     string
-	Siblings string            `json:",omitempty"` // of the server's core, when it has any
+	Siblings string            `json:",omitempty"` // hyperthreads of the server's core, if any
 	Versions map[string]string // of Debian packages, and of CoreDNS
 }
 
@@ -46,7 +46,8 @@ func (l *lab) machine() machine {
 	return m
 }
 
-// versions are known when all that was missing has been installed.
+// versions returns those of the packages. It is called after missing ones have been
+// installed.
 func versions(coredns string) map[string]string {
 	out := map[string]string{}
 	if v := firstLine(coredns, "-version"); v != "" {
@@ -60,7 +61,7 @@ func versions(coredns string) map[string]string {
 	return out
 }
 
-// field is what stands behind a word in a file of "word: value" lines.
+// field returns the value of a word in a file of "word: value" lines.
 func field(file, word string) string {
 	text, err := os.ReadFile(file)
 	if err != nil {

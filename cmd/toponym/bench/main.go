@@ -15,8 +15,8 @@ import (
 	"syscall"
 )
 
-// The program starts itself again for its parts that need a process of their
-// own, so that their cost is not mixed with anything else.
+// The program starts itself again for parts that need a process of their own, so
+// that their cost can be told apart.
 const (
 	childGenerate = "generate"
 	childSimulate = "simulate"
@@ -46,7 +46,7 @@ func main() {
 	}
 }
 
-// report is everything that a benchmark found; -o writes it as JSON.
+// report has all results of a benchmark; -o writes it as JSON.
 type report struct {
 	Machine machine
 	Options options
@@ -78,7 +78,7 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		r.Zone, r.Runs, err = l.compare()
 	}
 	r.Machine.Versions = versions(o.CoreDNS)
-	// What was measured before a failure is worth keeping.
+	// The results before a failure are kept.
 	if len(r.Runs)+len(r.Flat)+len(r.Live) > 0 {
 		r.print(stdout)
 		err = errors.Join(err, r.save(o.Output))
@@ -86,14 +86,14 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return err
 }
 
-// hush keeps the collector of this process off the cores that are measured from
-// now on. What is allocated after that is little.
-func hush() {
+// disableGC keeps the garbage collector of this process off the measured cores.
+// Little is allocated after that.
+func disableGC() {
 	debug.FreeOSMemory()
 	debug.SetGCPercent(-1)
 }
 
-// save writes all rounds, the repeated ones included.
+// save writes all runs, including those that were repeated.
 func (r *report) save(file string) error {
 	if file == "" {
 		return nil

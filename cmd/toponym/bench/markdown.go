@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// table writes rows as a Markdown table whose columns are aligned for those who
-// read it as it is. Columns are numbers, on the right, but for the first words.
+// table writes rows as a Markdown table with aligned columns. The first words
+// columns are text, the others are numbers.
 func table(w io.Writer, words int, head []string, rows [][]string) {
 	width := make([]int, len(head))
 	for _, row := range append([][]string{head}, rows...) {
@@ -45,7 +45,7 @@ func table(w io.Writer, words int, head []string, rows [][]string) {
 	fmt.Fprintln(w)
 }
 
-// number writes a figure with some decimals, and thousands apart.
+// number formats a figure with some decimals and separated thousands.
 func number(x float64, decimals int) string {
 	if math.IsNaN(x) || math.IsInf(x, 0) {
 		return "–"
@@ -65,7 +65,7 @@ func number(x float64, decimals int) string {
 	return sign + whole + rest
 }
 
-// orDash is a figure, or a dash where there is none.
+// orDash formats a figure, or returns a dash for none.
 func orDash(x float64, decimals int) string {
 	if x == 0 {
 		return "–"

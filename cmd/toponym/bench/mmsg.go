@@ -9,25 +9,24 @@ import (
 	"unsafe"
 )
 
-// batchSize is how many messages one system call takes at most.
+// batchSize is the largest number of messages of one system call.
 const batchSize = 64
 
-// mmsghdr is the kernel's struct mmsghdr: a message and its length.
+// mmsghdr is struct mmsghdr of the kernel: a message and its length.
 type mmsghdr struct {
 	hdr syscall.Msghdr
 	len uint32
 	_   uint32
 }
 
-// batch holds messages that are received or sent together. Its memory is used
-// again and again.
+// batch has messages that are received or sent together. Its memory is reused.
 type batch struct {
 	headers [batchSize]mmsghdr
 	vectors [batchSize]syscall.Iovec
 	buffers [batchSize][]byte
 }
 
-// newBatch makes room for messages of up to size bytes each.
+// newBatch allocates a batch for messages of up to size bytes each.
 func newBatch(size int) *batch {
 	b := &batch{}
 	for i := range b.headers {
@@ -40,8 +39,8 @@ func newBatch(size int) *batch {
 	return b
 }
 
-// receive takes what has arrived and does not wait. The result is the number of
-// messages; message gives them.
+// receive reads the messages that have arrived, without waiting, and returns their
+// number.
 func (b *batch) receive(fd int) int {
 	n, _, e := syscall.RawSyscall6(syscall.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.headers[0])), batchSize, syscall.MSG_DONTWAIT, 0, 0)
 	if e != 0 {
@@ -52,14 +51,14 @@ func (b *batch) receive(fd int) int {
 
 func (b *batch) message(i int) []byte { return b.buffers[i][:b.headers[i].len] }
 
-// put makes message i a copy of query with an id of its own.
+// put makes message i a copy of query with a new id.
 func (b *batch) put(i int, query []byte, id uint16) {
 	n := copy(b.buffers[i], query)
 	b.buffers[i][0], b.buffers[i][1] = byte(id>>8), byte(id)
 	b.vectors[i].SetLen(n)
 }
 
-// send sends the first n messages and says how many the kernel took.
+// send sends the first n messages and returns how many the kernel accepted.
 func (b *batch) send(fd, n int) int {
 	m, _, e := syscall.RawSyscall6(sysSendmmsg, uintptr(fd), uintptr(unsafe.Pointer(&b.headers[0])), uintptr(n), syscall.MSG_DONTWAIT, 0, 0)
 	if e != 0 {
@@ -74,7 +73,7 @@ func dialUDP(addr netip.AddrPort) (int, error) {
 	if err != nil {
 		return -1, fmt.Errorf("socket: %w", err)
 	}
-	const room = 4 << 20 // no answer is to be lost on our side
+	const room = 4 << 20 // the generator must lose no response
 	_ = syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_RCVBUF, room)
 	_ = syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_SNDBUF, room)
 	if err := syscall.Connect(fd, &syscall.SockaddrInet4{Port: int(addr.Port()), Addr: addr.Addr().As4()}); err != nil {
@@ -83,7 +82,7 @@ func dialUDP(addr netip.AddrPort) (int, error) {
 	return fd, nil
 }
 
-// pollFD is the kernel's struct pollfd.
+// pollFD is struct pollfd of the kernel.
 type pollFD struct {
 	fd      int32
 	events  int16
@@ -95,10 +94,10 @@ const (
 	pollOut = 4
 )
 
-// poll waits for the first of what is asked for, or limit. The runtime is not
-// told, or it might give this thread's place to one that has to wait for a core:
-// a generator has nothing else to run.
+// poll waits for an event on one of the sockets, at most for limit. The Go runtime
+// is not told, because it might hand this thread's place to another one; a
+// generator has nothing else to run.
 func poll(fds []pollFD, limit syscall.Timespec) {
-	// An error is a signal that came in between: the caller looks again.
+	// An error means that a signal arrived; the caller tries again.
 	_, _, _ = syscall.RawSyscall6(syscall.SYS_PPOLL, uintptr(unsafe.Pointer(&fds[0])), uintptr(len(fds)), uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
 }

@@ -4,11 +4,10 @@ package main
 
 import "fmt"
 
-// nsdSettings are those of NSD with one answering process. With minimal
-// responses it leaves out the addresses of SRV targets; without, which is its
-// default, it adds the zone's NS records and their addresses to every answer
-// that has room. Neither is quite what Toponym does, which sends the addresses
-// of SRV targets and no NS records.
+// nsdSettings configures NSD with one server process. With minimal responses NSD
+// omits the addresses of SRV targets; by default it adds the zone's NS records and
+// their addresses to every response with enough room. Toponym does neither: it
+// sends the addresses of SRV targets and no NS records.
 func nsdSettings(minimal string) func(s *server, dir, zone, domain string) string {
 	return func(s *server, dir, zone, domain string) string {
 		return fmt.Sprintf(`server:

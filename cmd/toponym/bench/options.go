@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// options are the flags, as they are written into the JSON.
+// options has the flags, which are part of the JSON.
 type options struct {
 	Rounds, Retries  int
 	Seconds          float64 // of one run
@@ -39,38 +39,38 @@ type options struct {
 	WithoutInstaller bool   `json:"-"`
 }
 
-// defaultSeed gives a cluster of 10,000 tasks one app of which has exactly 200
-// instances, each with an address of its own.
+// defaultSeed gives a cluster of 10,000 tasks with an app of exactly 200 instances,
+// each with its own address.
 const defaultSeed = 13
 
 func parseOptions(args []string, stderr io.Writer) (o options, err error) {
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	fs.IntVar(&o.Rounds, "rounds", 5, "how often each server is measured")
-	fs.IntVar(&o.Retries, "retries", 2, "how often a disturbed round is repeated")
-	fs.Float64Var(&o.Seconds, "seconds", 3, "how long one run takes")
-	fs.IntVar(&o.Tasks, "tasks", 10_000, "tasks of the cluster")
-	fs.Uint64Var(&o.Seed, "seed", defaultSeed, "what the cluster and the queries follow from")
-	only := fs.String("only", "", "cases to run, by comma: "+strings.Join(caseNames(), ","))
-	peers := fs.String("peers", "nsd,knot", "servers to compare with, by comma: "+strings.Join(peerNames(), ","))
-	gens := fs.String("generators", "own,dnsperf", "load generators, by comma")
+	fs.IntVar(&o.Rounds, "rounds", 5, "number of rounds in which each server is measured")
+	fs.IntVar(&o.Retries, "retries", 2, "number of times that a disturbed round is repeated")
+	fs.Float64Var(&o.Seconds, "seconds", 3, "duration of one run")
+	fs.IntVar(&o.Tasks, "tasks", 10_000, "number of tasks")
+	fs.Uint64Var(&o.Seed, "seed", defaultSeed, "seed of the cluster and the queries")
+	only := fs.String("only", "", "cases to run, separated by commas: "+strings.Join(caseNames(), ","))
+	peers := fs.String("peers", "nsd,knot", "servers to compare with, separated by commas: "+strings.Join(peerNames(), ","))
+	gens := fs.String("generators", "own,dnsperf", "load generators, separated by commas")
 	fs.IntVar(&o.Sockets, "sockets", 16, "sockets of a generator")
-	fs.IntVar(&o.Window, "window", 8, "queries in flight on each socket, at most 64")
+	fs.IntVar(&o.Window, "window", 8, "outstanding queries on each socket, at most 64")
 	fs.IntVar(&o.ServerCore, "server-core", 0, "core of the servers")
 	fs.IntVar(&o.ClientCore, "client-core", 1, "core of the generator")
-	fs.BoolVar(&o.Flat, "flat", false, "measure latency while a big state is read, instead of cost")
+	fs.BoolVar(&o.Flat, "flat", false, "measure latency while a large state is read, instead of CPU time")
 	fs.BoolVar(&o.Forward, "forward", false, "measure forwarding beside "+strings.Join(forwarderNames(), ", ")+", instead of serving")
 	fs.IntVar(&o.FlatTasks, "flat-tasks", 100_000, "tasks of the cluster of -flat")
-	fs.Float64Var(&o.FlatSeconds, "flat-seconds", 15, "how long one run of -flat takes")
+	fs.Float64Var(&o.FlatSeconds, "flat-seconds", 15, "duration of one run of -flat")
 	fs.IntVar(&o.Rate, "rate", 2000, "queries per second of -flat")
-	fs.BoolVar(&o.Live, "live", false, "measure cost and lateness of changes that events tell of")
-	fs.IntVar(&o.LiveTasks, "live-tasks", 100_000, "tasks of the large cluster of -live; the small one has a hundredth")
-	fs.Float64Var(&o.LiveSeconds, "live-seconds", 60, "how long one run of -live takes")
-	fs.IntVar(&o.LiveRate, "live-rate", 1000, "changes of tasks per second of -live")
+	fs.BoolVar(&o.Live, "live", false, "measure the CPU time and the delay of changes that arrive as events")
+	fs.IntVar(&o.LiveTasks, "live-tasks", 100_000, "tasks of the large cluster of -live; the small one has a hundredth of them")
+	fs.Float64Var(&o.LiveSeconds, "live-seconds", 60, "duration of one run of -live")
+	fs.IntVar(&o.LiveRate, "live-rate", 1000, "changes per second of -live")
 	fs.StringVar(&o.Toponym, "toponym", "", "a Toponym to measure instead of building one")
 	fs.StringVar(&o.Before, "before", "", "an older Toponym to measure beside it, such as that of the commit before")
-	fs.StringVar(&o.CoreDNS, "coredns", "coredns", "the program CoreDNS for -forward, which Debian has no package of")
-	fs.StringVar(&o.Output, "o", "", "file for all rounds as JSON")
+	fs.StringVar(&o.CoreDNS, "coredns", "coredns", "path of CoreDNS for -forward; Debian has no package of it")
+	fs.StringVar(&o.Output, "o", "", "file for the results of all runs, as JSON")
 	fs.BoolVar(&o.WithoutInstaller, "no-install", false, "do not install missing packages")
 	if err := fs.Parse(args); err != nil {
 		return o, err
@@ -94,12 +94,12 @@ func list(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-// check bounds what would run for ever or make no sense.
+// check reports flags that are out of range or contradict each other.
 func (o *options) check() error {
-	var faults []error
+	var errs []error
 	within := func(name string, v, least, most float64) {
 		if !(v >= least && v <= most) {
-			faults = append(faults, fmt.Errorf("-%s: %v is not between %v and %v", name, v, least, most))
+			errs = append(errs, fmt.Errorf("-%s: %v is not between %v and %v", name, v, least, most))
 		}
 	}
 	within("rounds", float64(o.Rounds), 1, 100)
@@ -117,23 +117,23 @@ func (o *options) check() error {
 	known := func(name string, got, all []string) {
 		for _, s := range got {
 			if !slices.Contains(all, s) {
-				faults = append(faults, fmt.Errorf("-%s: %q is none of %s", name, s, strings.Join(all, ", ")))
+				errs = append(errs, fmt.Errorf("-%s: %q is not one of %s", name, s, strings.Join(all, ", ")))
 			}
 		}
 	}
 	if o.Forward && o.Flat {
-		faults = append(faults, errors.New("-forward and -flat are two benchmarks"))
+		errs = append(errs, errors.New("-forward and -flat cannot be combined"))
 	}
 	known("only", o.Only, slices.Concat(caseNames(), forwardCaseNames()))
 	known("peers", o.Peers, slices.Concat(peerNames(), forwarderNames()))
 	known("generators", o.Generators, []string{genOwn, genDnsperf})
 	if o.ServerCore == o.ClientCore {
-		faults = append(faults, errors.New("-server-core and -client-core are the same"))
+		errs = append(errs, errors.New("-server-core and -client-core must differ"))
 	}
-	return errors.Join(faults...)
+	return errors.Join(errs...)
 }
 
-// cases are those of the benchmark that was asked for.
+// cases returns the cases of the selected benchmark.
 func (o *options) cases() []benchCase {
 	if o.Forward {
 		return forwardCases
@@ -141,5 +141,5 @@ func (o *options) cases() []benchCase {
 	return cases
 }
 
-// wants says whether a case was asked for.
+// wants reports whether a case is selected.
 func (o *options) wants(name string) bool { return len(o.Only) == 0 || slices.Contains(o.Only, name) }

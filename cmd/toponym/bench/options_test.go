@@ -34,16 +34,16 @@ func TestMissingProgram(t *testing.T) {
 }
 
 func TestDifference(t *testing.T) {
-	base := reply{code: "NOERROR", authoritative: true, answer: []string{"a", "b"}}
+	base := response{code: "NOERROR", authoritative: true, answer: []string{"a", "b"}}
 	if d := base.difference(base); d != "" {
 		t.Error(d)
 	}
-	for _, change := range []func(*reply){
-		func(r *reply) { r.code = "NXDOMAIN" },
-		func(r *reply) { r.authoritative = false },
-		func(r *reply) { r.truncated = true },
-		func(r *reply) { r.answer = []string{"a"} },
-		func(r *reply) { r.negative = "mesos." },
+	for _, change := range []func(*response){
+		func(r *response) { r.code = "NXDOMAIN" },
+		func(r *response) { r.authoritative = false },
+		func(r *response) { r.truncated = true },
+		func(r *response) { r.answer = []string{"a"} },
+		func(r *response) { r.negative = "mesos." },
 	} {
 		other := base
 		change(&other)

@@ -18,11 +18,11 @@ type paced struct {
 	fds     []pollFD
 	in      *batch
 	stamps  [batchSize][controlSize]byte
-	sent    [1 << 16]int64 // by id, in Unix nanoseconds; 0: nobody waits
+	sent    [1 << 16]int64 // by id, in Unix nanoseconds; 0: no query
 	load    load
 }
 
-// controlSize has room for one timestamp (cmsg(3)).
+// controlSize is enough for one timestamp (cmsg(3)).
 const controlSize = 64
 
 func newPaced(addr netip.AddrPort, queries [][]byte, sockets int, timeout time.Duration) (*paced, error) {
@@ -81,7 +81,7 @@ func (g *paced) send(i int) {
 	}
 }
 
-// receive waits for answers, as long as limit.
+// receive waits for responses, at most for limit.
 func (g *paced) receive(limit time.Duration) {
 	poll(g.fds, syscall.NsecToTimespec(int64(limit)))
 	for _, p := range g.fds {
@@ -111,7 +111,8 @@ func (g *paced) arrived(msg []byte, at int64) {
 	g.sent[id] = 0
 }
 
-// stamp reads when the kernel had a message; without a stamp it is now.
+// stamp returns when the kernel received a message, or the current time if there is
+// no timestamp.
 func stamp(control []byte) int64 {
 	if messages, err := syscall.ParseSocketControlMessage(control); err == nil {
 		for _, m := range messages {
@@ -124,9 +125,9 @@ func stamp(control []byte) int64 {
 	return time.Now().UnixNano()
 }
 
-// rise gives this thread the right to run at once when its time has come. It
-// needs root; without it the generator's own lateness shows as its lag.
-func rise() {
+// raisePriority gives this thread a real-time priority. It needs root; without it
+// the generator's own delay shows as its lag.
+func raisePriority() {
 	const fifo = 1
 	priority := int32(10)
 	_, _, _ = syscall.RawSyscall(syscall.SYS_SCHED_SETSCHEDULER, 0, fifo, uintptr(unsafe.Pointer(&priority)))

@@ -14,11 +14,11 @@ import (
 // peer is a name server to compare with.
 type peer struct {
 	name    string // in flags and tables
-	pkg     string // of Debian
+	pkg     string // Debian package
 	program string
-	// settings are the text of its file of settings.
+	// settings returns the text of the configuration file.
 	settings func(s *server, dir, zone, domain string) string
-	// args make it stay in the foreground with these settings.
+	// args returns the arguments to run in the foreground with a configuration file.
 	args func(settings string) []string
 }
 
@@ -40,8 +40,8 @@ func peerNames() (out []string) {
 	return out
 }
 
-// startPeer starts a server with its defaults but for what the comparison
-// asks for, and waits until it answers for the zone.
+// startPeer starts a peer with its defaults, except for what the comparison needs,
+// and waits until it answers for the zone.
 func (l *lab) startPeer(p peer, zone, domain string) (*server, error) {
 	return l.startPeerOn(p, l.o.ServerCore, zone, domain)
 }
@@ -57,7 +57,7 @@ func (l *lab) startPeerOn(p peer, core int, zone, domain string) (*server, error
 		return nil, err
 	}
 	return s, s.proc.await(2*time.Minute, func() error {
-		// Over UDP: connections to a server that is not ready yet would queue up.
+		// Over UDP, because connections to a server that is not ready would queue up.
 		r, err := askOver("udp", s.addr, domain, "SOA", 0, time.Second)
 		if err == nil && len(r.answer) != 1 {
 			err = fmt.Errorf("%s for the SOA record", r.code)
@@ -66,11 +66,11 @@ func (l *lab) startPeerOn(p peer, core int, zone, domain string) (*server, error
 	})
 }
 
-// errMissing says that a program is not there and may not be installed.
+// errMissing is the error of a program that is missing and cannot be installed.
 var errMissing = errors.New("missing")
 
-// ensure finds a program, and installs its package when it is missing and we
-// may.
+// ensure returns the path of a program, and installs its package if it is missing
+// and that is allowed.
 func (l *lab) ensure(program, pkg string) (string, error) {
 	path, err := find(program)
 	if err == nil {
@@ -92,8 +92,8 @@ func (l *lab) ensure(program, pkg string) (string, error) {
 	return find(program)
 }
 
-// launch starts the program of a server on a port and with a directory and a
-// file of settings of its own.
+// launch starts a server with a port, a directory and a configuration file of its
+// own.
 func (l *lab) launch(s *server, core int, program string, settings func(dir string) string, args func(file string) []string) (err error) {
 	if s.addr, err = freePort(); err != nil {
 		return err

@@ -12,14 +12,14 @@ import (
 // tick is the unit of times in /proc: USER_HZ is 100 on every Linux.
 const tick = 10 * time.Millisecond
 
-// procStat is what we read of /proc/PID/stat (proc(5)).
+// procStat has some fields of /proc/PID/stat (proc(5)).
 type procStat struct {
 	parent int
-	cpu    time.Duration // user and system, ended children that were waited for included
+	cpu    time.Duration // user and system time, including that of children that were waited for
 }
 
-// parseStat reads /proc/PID/stat. The name of the program may hold spaces and
-// parentheses, so fields are counted from the last one that closes.
+// parseStat reads /proc/PID/stat. The program name may contain spaces and
+// parentheses, so fields are counted from the last closing parenthesis.
 func parseStat(text string) (s procStat, err error) {
 	end := strings.LastIndexByte(text, ')')
 	if end < 0 {
@@ -43,8 +43,8 @@ func parseStat(text string) (s procStat, err error) {
 	return s, nil
 }
 
-// parseCores reads /proc/stat: how long each core was busy, for whomever, time
-// taken by the hypervisor included.
+// parseCores reads /proc/stat and returns how long each core was busy, including
+// time taken by the hypervisor.
 func parseCores(text string) (map[int]time.Duration, error) {
 	busy := map[int]time.Duration{}
 	for line := range strings.Lines(text) {
@@ -76,10 +76,10 @@ func parseCores(text string) (map[int]time.Duration, error) {
 	return busy, nil
 }
 
-// memory is what a program holds, in bytes.
+// memory is the memory of a program, in bytes.
 type memory struct {
 	RSS int64
-	PSS int64 // pages shared by n processes count 1/n: the honest sum over several
+	PSS int64 // a page shared by n processes counts 1/n, so that sums are correct
 }
 
 // parseRollup reads /proc/PID/smaps_rollup.

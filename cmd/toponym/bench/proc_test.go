@@ -90,7 +90,7 @@ func TestForeign(t *testing.T) {
 		{[]int{0}, 10 * time.Second, 0},
 		{[]int{0, 1}, 0, 0.5},
 	} {
-		if got := foreign(from, to, c.cores, c.ours); got != c.want {
+		if got := otherUse(from, to, c.cores, c.ours); got != c.want {
 			t.Errorf("cores %v, ours %v: %v, want %v", c.cores, c.ours, got, c.want)
 		}
 	}

@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// process is a program that runs beside the benchmark until stop.
+// process is a program that runs until stop.
 type process struct {
 	name  string
 	cmd   *exec.Cmd
-	log   string // file with all that it wrote
+	log   string // file with its output
 	ended chan struct{}
 }
 
-// startProcess starts a program on the given cores, with dir for its log.
+// startProcess starts a program on the given cores, with its log in dir.
 func startProcess(name, dir string, cores []int, path string, args ...string) (*process, error) {
 	p := &process{name: name, cmd: exec.Command(path, args...), log: filepath.Join(dir, name+".out"), ended: make(chan struct{})}
 	log, err := os.Create(p.log)
@@ -28,24 +28,24 @@ func startProcess(name, dir string, cores []int, path string, args ...string) (*
 	}
 	defer log.Close()
 	p.cmd.Stdout, p.cmd.Stderr = log, log
-	// A group of its own, so that whatever it leaves behind can be ended, and
-	// an end with us should we be killed.
+	// A process group of its own, so that its children can be killed with it; it
+	// is killed when this program is.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := pinned(cores, p.cmd.Start); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	go func() {
 		defer close(p.ended)
-		_ = p.cmd.Wait() // how it ended is told by what the others see
+		_ = p.cmd.Wait() // its end is noticed by the others
 	}()
 	return p, nil
 }
 
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
-// failure is an error that shows the last of what the process wrote.
+// failure returns an error with the end of the log.
 func (p *process) failure(what string) error {
-	text, _ := os.ReadFile(p.log) // without a log the error is shorter
+	text, _ := os.ReadFile(p.log) // if it fails, the error is shorter
 	const most = 2000
 	if len(text) > most {
 		text = text[len(text)-most:]
@@ -53,7 +53,7 @@ func (p *process) failure(what string) error {
 	return fmt.Errorf("%s %s; it wrote:\n%s", p.name, what, text)
 }
 
-// await calls ready until it succeeds, for as long as limit.
+// await calls ready until it succeeds, at most for limit.
 func (p *process) await(limit time.Duration, ready func() error) error {
 	deadline := time.Now().Add(limit)
 	for {
@@ -72,9 +72,9 @@ func (p *process) await(limit time.Duration, ready func() error) error {
 	}
 }
 
-// stop ends the process, and its children if they do not go with it.
+// stop ends the process and its children.
 func (p *process) stop() {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have exited
 	select {
 	case <-p.ended:
 	case <-time.After(10 * time.Second):

@@ -11,28 +11,27 @@ import (
 	"strings"
 )
 
-// queryCount is how many different questions a case goes through, over and
-// over.
+// queryCount is the number of different questions of a case, which are repeated.
 const queryCount = 100_000
 
-// benchCase is one kind of load.
+// benchCase is one kind of queries.
 type benchCase struct {
 	name     string
-	what     string // for people
-	set      string // of queries
+	what     string // description
+	set      string // set of queries
 	mode     string
 	edns     int // size; 0: none
 	promises []promise
 }
 
-// promise is the most that a query may cost, as a part of what it costs a peer;
-// "" stands for the better of all peers.
+// promise is the largest CPU time of a query as a fraction of that of a peer; ""
+// stands for the best peer.
 type promise struct {
 	most float64
 	of   string
 }
 
-// The sets of queries.
+// Sets of queries.
 const (
 	setMix    = "mix"
 	setStream = "stream"
@@ -40,14 +39,14 @@ const (
 	setBig    = "big"
 )
 
-// streamRecords is the largest SRV set of setStream, so that no answer is larger
-// than dnsperf's buffer for TCP.
+// streamRecords is the largest SRV set of setStream: a larger response exceeds the
+// TCP buffer of dnsperf.
 const streamRecords = 100
 
-// clientSize is the buffer that most clients offer today (DNS flag day 2020).
+// clientSize is the EDNS size of most clients (DNS flag day 2020).
 const clientSize = 1232
 
-// cases are run in this order. EDNS sizes are those of the own generator.
+// cases run in this order. EDNS sizes apply to the own generator.
 var cases = []benchCase{
 	{"mix", "UDP: 70 % A, 20 % SRV, 5 % AAAA without data, 5 % names that do not exist", setMix, modeUDP, 0, []promise{{0.85, nsdName}}},
 	{"mix+edns", "the same with EDNS", setMix, modeUDP, clientSize, []promise{{0.85, nsdName}}},
@@ -65,11 +64,11 @@ func caseNames() (out []string) {
 	return out
 }
 
-// bigSize is how many addresses the answer of setBig should have.
+// bigSize is the number of addresses in the response of setBig.
 const bigSize = 200
 
-// biggest is the app with the most addresses, bigSize at most. Names right
-// below the domain are not apps: slave.D has every agent's address.
+// biggest returns the app with the most addresses, at most bigSize. Names directly
+// below the domain are not apps: slave.D has the address of every agent.
 func (z *zoneData) biggest() (out rrset) {
 	depth := strings.Count(z.Domain, ".")
 	for _, s := range z.As {
@@ -80,7 +79,7 @@ func (z *zoneData) biggest() (out rrset) {
 	return out
 }
 
-// querySet makes the lines of a query file. The same seed gives the same ones.
+// querySet returns the lines of a query file. The same seed gives the same lines.
 func (z *zoneData) querySet(set string, seed uint64) ([]string, error) {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	pick := func(sets []rrset) string { return sets[rng.IntN(len(sets))].name }
@@ -135,7 +134,7 @@ func (z *zoneData) querySet(set string, seed uint64) ([]string, error) {
 	return out, nil
 }
 
-// writeQueries writes the query files of the given sets.
+// writeQueries writes the query files of sets.
 func (l *lab) writeQueries(z *zoneData, sets ...string) error {
 	for _, set := range slices.Compact(slices.Sorted(slices.Values(sets))) {
 		lines, err := z.querySet(set, l.o.Seed)

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// print writes what BENCHMARKS.md shows.
+// print writes the tables of BENCHMARKS.md.
 func (r *report) print(w io.Writer) {
 	r.Machine.print(w)
 	if r.Options.Live {
@@ -57,7 +57,7 @@ func (r *report) printZone(w io.Writer) {
 	fmt.Fprintf(w, "Medians of %d rounds of %v s for each server in turn; server on core %d, generator on core %d; %d sockets with %d queries in flight each.\n",
 		o.Rounds, o.Seconds, o.ServerCore, o.ClientCore, o.Sockets, o.Window)
 	if len(z.Skipped) > 0 {
-		fmt.Fprintf(w, "Skipped, because not there: %s.\n", strings.Join(z.Skipped, ", "))
+		fmt.Fprintf(w, "Skipped because they are missing: %s.\n", strings.Join(z.Skipped, ", "))
 	}
 	rounds, disturbed, repeated := 0, 0, 0
 	for _, x := range r.Runs {
@@ -70,7 +70,7 @@ func (r *report) printZone(w io.Writer) {
 			disturbed++
 		}
 	}
-	fmt.Fprintf(w, "Others used more than %.0f %% of a core in %d of %d runs, marked *; %d disturbed attempts were repeated and do not count.\n\n",
+	fmt.Fprintf(w, "Other programs used more than %.0f %% of a core in %d of %d runs, marked *; %d disturbed runs were repeated and do not count.\n\n",
 		100*disturbedAbove, disturbed, rounds, repeated)
 	for _, c := range o.cases() {
 		if o.wants(c.name) {
@@ -85,7 +85,7 @@ func printCluster(w io.Writer, z *zoneFacts) {
 		number(float64(z.Tasks), 0), number(float64(z.Names), 0), number(float64(z.Records), 0), z.Big, z.BigAddresses)
 }
 
-// each calls visit for every case and generator that has runs.
+// each calls visit for every case and generator with runs.
 func (r *report) each(visit func(c benchCase, generator string)) {
 	for _, c := range r.Options.cases() {
 		for _, g := range r.Options.Generators {
@@ -96,7 +96,7 @@ func (r *report) each(visit func(c benchCase, generator string)) {
 	}
 }
 
-// servers are those that were measured, Toponym first.
+// servers returns the measured servers, Toponym first.
 func (r *report) servers() (out []string) {
 	for _, x := range r.Runs {
 		if !slices.Contains(out, x.Server) {
@@ -139,7 +139,7 @@ func (r *report) printRuns(w io.Writer) {
 		}
 	})
 	table(w, 3, []string{"case", "generator", "server", "queries/s", "CPU µs/query", "core %", "p50 µs", "p99 µs", "p99.9 µs", "bytes", "TC %", "lost", "errors"}, rows)
-	fmt.Fprint(w, "CPU is user and system time over all threads and children. Latencies are those of a closed loop: mostly a query's wait behind its own kind. `core %` says how much of its core the server used: where it is far below 100, the generator was the limit (or somebody else, *), and only CPU tells. Lost and errors (codes other than NOERROR and NXDOMAIN) are sums.\n\n")
+	fmt.Fprint(w, "CPU is user and system time over all threads and children. Latencies are those of a closed loop: mostly the wait behind other queries. `core %` is the part of its core that the server used: where it is far below 100, the generator was the limit (or another program, *), and only the CPU time counts. Lost and errors (rcodes other than NOERROR and NXDOMAIN) are sums.\n\n")
 }
 
 func (r *report) printRatios(w io.Writer) {
@@ -167,17 +167,17 @@ func (r *report) printRatios(w io.Writer) {
 		for _, p := range c.promises {
 			to, against := p.of, kept(r.Runs, c.name, g, p.of)
 			if to == "" {
-				to, against = "the better", best(all...)
+				to, against = "the best", best(all...)
 			}
 			verdicts = append(verdicts, p.verdict(to, paired(ours, against)))
 		}
 		rows = append(rows, append(row, strings.Join(verdicts, "; ")))
 	})
-	fmt.Fprint(w, "CPU for a query as a part of the peer's, the median of the rounds' ratios:\n\n")
+	fmt.Fprint(w, "CPU time per query as a fraction of the peer's; medians of the ratios of each round:\n\n")
 	table(w, 2, head, rows)
 }
 
-// verdict says whether a promise was kept, unless nobody can tell.
+// verdict says whether a promise was kept, if that is known.
 func (p promise) verdict(to string, found ratio) string {
 	text := fmt.Sprintf("≤ %.2f × %s", p.most, to)
 	switch {
@@ -189,7 +189,7 @@ func (p promise) verdict(to string, found ratio) string {
 	return text
 }
 
-// mark says whether somebody disturbed a row of ratios.
+// mark returns * for a row with a disturbed run.
 func (r *report) mark(c benchCase, generator string) string {
 	for _, x := range r.Runs {
 		if x.Kept && x.Disturbed && x.Case == c.name && x.Generator == generator {

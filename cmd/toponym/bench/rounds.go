@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// zoneFacts describe what the servers serve.
+// zoneFacts describes what the servers serve.
 type zoneFacts struct {
 	Tasks, Names, Records int
-	Big                   string // the app of the big answer
+	Big                   string // the app of setBig
 	BigAddresses          int
 	Servers               []serverFacts
 	Skipped               []string `json:",omitempty"`
@@ -20,10 +20,10 @@ type zoneFacts struct {
 
 type serverFacts struct {
 	Name  string
-	Fresh Memory // when it was ready and nobody had asked yet
+	Fresh Memory // when it was ready, before the first query
 }
 
-// compare measures Toponym and its peers in turn.
+// compare measures Toponym and its peers, one after the other.
 func (l *lab) compare() (*zoneFacts, []run, error) {
 	facts := &zoneFacts{Tasks: l.o.Tasks}
 	servers, z, err := l.startAll(facts)
@@ -32,7 +32,7 @@ func (l *lab) compare() (*zoneFacts, []run, error) {
 	}
 	generators := l.generators(facts)
 	if len(generators) == 0 {
-		return facts, nil, errors.New("no generator is there")
+		return facts, nil, errors.New("no load generator is installed")
 	}
 	if err := l.writeQueries(z, setMix, setSingle, setStream, setBig); err != nil {
 		return facts, nil, err
@@ -40,19 +40,19 @@ func (l *lab) compare() (*zoneFacts, []run, error) {
 	if err := l.checkSame(z, servers); err != nil {
 		return facts, nil, err
 	}
-	for _, s := range servers { // caches, pools and the branch predictor
+	for _, s := range servers { // warms up caches, pools and branch prediction
 		for _, c := range []benchCase{cases[0], cases[4]} {
 			if _, _, err := l.load(s, c, genOwn, time.Second/2); err != nil {
 				return facts, nil, fmt.Errorf("warming up %s: %w", s.name, err)
 			}
 		}
 	}
-	hush()
+	disableGC()
 	runs, err := l.rounds(servers, generators)
 	return facts, runs, err
 }
 
-// startAll starts the cluster, Toponym, and the peers with Toponym's records.
+// startAll starts the cluster, Toponym, and the peers, which serve the same records.
 func (l *lab) startAll(facts *zoneFacts) ([]*server, *zoneData, error) {
 	c, err := l.startCluster("master", l.o.Tasks, []int{l.o.ClientCore})
 	if err != nil {
@@ -69,7 +69,7 @@ func (l *lab) startAll(facts *zoneFacts) ([]*server, *zoneData, error) {
 	}
 	var servers []*server
 	for _, b := range l.builds() {
-		// The state is read once: what reading it costs is another question.
+		// The state is read once, so that its cost is not measured here.
 		s, err := l.startToponym(b, []int{l.o.ServerCore}, c.addr, time.Hour, nil)
 		if err != nil {
 			return nil, nil, err
@@ -111,7 +111,7 @@ func (l *lab) startAll(facts *zoneFacts) ([]*server, *zoneData, error) {
 	return servers, z, l.ctx.Err()
 }
 
-// generators are those that were asked for and are there.
+// generators returns the selected generators that are installed.
 func (l *lab) generators(facts *zoneFacts) (out []string) {
 	for _, g := range l.o.Generators {
 		if g == genDnsperf {
@@ -130,8 +130,8 @@ func (l *lab) skip(facts *zoneFacts, name string, why error) {
 	facts.Skipped = append(facts.Skipped, name)
 }
 
-// rounds runs every case of every round, the servers in turn. A round of a case
-// that somebody disturbed is repeated; the least disturbed attempt counts.
+// rounds runs every case of every round, one server after the other. A round of a
+// case that other programs disturbed is repeated; the least disturbed one counts.
 func (l *lab) rounds(servers []*server, generators []string) (all []run, err error) {
 	for round := 1; round <= l.o.Rounds; round++ {
 		for _, c := range l.o.cases() {
@@ -170,7 +170,7 @@ func (l *lab) attempts(servers []*server, c benchCase, generator string) (all []
 				return nil, err
 			}
 			r.Attempt = attempt
-			worst = max(worst, r.ForeignServer, r.ForeignClient)
+			worst = max(worst, r.OtherOnServerCore, r.OtherOnClientCore)
 			all = append(all, r)
 		}
 		if attempt == 0 || worst < least {
@@ -186,7 +186,7 @@ func (l *lab) attempts(servers []*server, c benchCase, generator string) (all []
 	return all, nil
 }
 
-// brief is a line about the runs that count.
+// brief summarises the runs that count on one line.
 func brief(runs []run) (out string) {
 	for _, r := range runs {
 		if !r.Kept {

@@ -9,39 +9,39 @@ import (
 	"time"
 )
 
-// The generators.
+// Load generators.
 const (
 	genOwn     = "own"
 	genDnsperf = "dnsperf"
 )
 
-// disturbedAbove is the part of a core that others may use before a run counts
-// as disturbed.
+// disturbedAbove is the fraction of a core that other programs may use before a run
+// counts as disturbed.
 const disturbedAbove = 0.05
 
-// run is one measurement: a server, a case and a generator.
+// run is one measurement of a server with a case and a generator.
 type run struct {
 	Case, Generator, Server string
 	Round, Attempt          int
 
 	Load load
-	CPU  float64 // µs of user and system time for an answer, over all threads and children
-	Busy float64 // part of its core that the server used
+	CPU  float64 // µs of user and system time per response, of all threads and children
+	Busy float64 // fraction of its core that the server used
 	Memory
-	ForeignServer float64 // part of the server's core that others used
-	ForeignClient float64 // part of the generator's core
-	Disturbed     bool
-	Kept          bool // of the attempts of a round the one that counts
+	OtherOnServerCore float64 // fraction of the server's core that other programs used
+	OtherOnClientCore float64 // fraction of the generator's core that other programs used
+	Disturbed         bool
+	Kept              bool // counts, of the attempts of a round
 }
 
-// Memory is what the server holds at the end, in MB.
+// Memory is the memory of a server, in MB.
 type Memory struct{ RSS, PSS float64 }
 
 func (m memory) megabytes() Memory {
 	return Memory{float64(m.RSS) / 1e6, float64(m.PSS) / 1e6}
 }
 
-// moment is what the counters of the machine say at some time.
+// moment has the counters of the machine at some time.
 type moment struct {
 	at    time.Time
 	procs processes
@@ -63,14 +63,14 @@ func now() (m moment, err error) {
 	return m, err
 }
 
-// used is what a process and its children used between two moments.
+// used returns the CPU time of a process and its children between two moments.
 func used(from, to moment, p *process) time.Duration {
 	return to.procs.cpu(p.pid()) - from.procs.cpu(p.pid())
 }
 
-// foreign is which part of the given cores somebody else used, when we used
-// ours. Both are counted in ticks, so that a little less than nothing occurs.
-func foreign(from, to moment, cores []int, ours time.Duration) float64 {
+// otherUse returns the fraction of the given cores that programs other than ours
+// used. Times are counted in ticks, so the difference may be slightly negative.
+func otherUse(from, to moment, cores []int, ours time.Duration) float64 {
 	var busy time.Duration
 	for _, c := range cores {
 		busy += to.busy[c] - from.busy[c]
@@ -79,18 +79,18 @@ func foreign(from, to moment, cores []int, ours time.Duration) float64 {
 	return max(0, (busy-ours).Seconds()/wall.Seconds())
 }
 
-// load lets a generator drive a server.
+// load runs a generator against a server.
 func (l *lab) load(s *server, c benchCase, generator string, d time.Duration) (load, usage, error) {
 	queries := l.queryFile(c.set)
-	if c.set == setUnknown {
+	if c.set == setMisses {
 		var err error
-		if queries, err = l.unknownNames(d); err != nil {
+		if queries, err = l.missNames(d); err != nil {
 			return load{}, usage{}, err
 		}
 	}
 	o := order{mode: c.mode, server: s.addr, queries: queries, edns: c.edns,
 		duration: d, sockets: l.o.Sockets, window: l.o.Window, recurse: l.o.Forward}
-	if c.mode == modeTCP { // the same number of queries in flight
+	if c.mode == modeTCP { // with the same number of outstanding queries
 		o.sockets = min(o.sockets, connections)
 		o.window = min(maxWindow, l.o.Sockets*l.o.Window/o.sockets)
 	}
@@ -100,7 +100,7 @@ func (l *lab) load(s *server, c benchCase, generator string, d time.Duration) (l
 	return l.own(o)
 }
 
-// own lets a generator of ours carry out an order.
+// own runs the own generator for an order.
 func (l *lab) own(o order) (got load, u usage, err error) {
 	out, u, err := l.generate(o)
 	if err == nil {
@@ -112,8 +112,8 @@ func (l *lab) own(o order) (got load, u usage, err error) {
 	return got, u, err
 }
 
-// measure drives one server. All servers run all the time, so that what the
-// others do while they are idle is counted as ours.
+// measure measures one server. All servers run all the time, so the CPU time of the
+// idle ones counts as ours.
 func (l *lab) measure(s *server, servers []*server, c benchCase, generator string) (r run, err error) {
 	r = run{Case: c.name, Generator: generator, Server: s.name}
 	from, err := now()
@@ -136,15 +136,15 @@ func (l *lab) measure(s *server, servers []*server, c benchCase, generator strin
 	for _, o := range servers {
 		ours += used(from, to, o.proc)
 	}
-	r.ForeignServer = foreign(from, to, []int{l.o.ServerCore}, ours)
-	r.ForeignClient = foreign(from, to, []int{l.o.ClientCore}, client.cpu+to.self-from.self+l.usedUpstream(from, to))
-	r.Disturbed = max(r.ForeignServer, r.ForeignClient) > disturbedAbove
+	r.OtherOnServerCore = otherUse(from, to, []int{l.o.ServerCore}, ours)
+	r.OtherOnClientCore = otherUse(from, to, []int{l.o.ClientCore}, client.cpu+to.self-from.self+l.usedUpstream(from, to))
+	r.Disturbed = max(r.OtherOnServerCore, r.OtherOnClientCore) > disturbedAbove
 	m, err := to.procs.memory(s.proc.pid())
 	r.Memory = m.megabytes()
 	return r, err
 }
 
-// usedUpstream is what the server upstream has used, if there is one.
+// usedUpstream returns the CPU time of the upstream server, if there is one.
 func (l *lab) usedUpstream(from, to moment) time.Duration {
 	if l.upstream == nil {
 		return 0

@@ -12,21 +12,21 @@ import (
 	"github.com/miekg/dns"
 )
 
-// reply is an answer in a form that can be compared.
-type reply struct {
+// response is a DNS response in a form that can be compared.
+type response struct {
 	code          string
 	authoritative bool
 	truncated     bool
-	answer        []string // sorted, as lines of a master file
+	answer        []string // sorted, as lines of a zone file
 	negative      string   // owner of the SOA record in the authority section
 }
 
-// ask asks over TCP.
-func ask(server netip.AddrPort, name, qtype string) (reply, error) {
+// ask sends a query over TCP.
+func ask(server netip.AddrPort, name, qtype string) (response, error) {
 	return askOver("tcp", server, name, qtype, 0, 10*time.Second)
 }
 
-func askOver(network string, server netip.AddrPort, name, qtype string, edns uint16, limit time.Duration) (r reply, err error) {
+func askOver(network string, server netip.AddrPort, name, qtype string, edns uint16, limit time.Duration) (r response, err error) {
 	q := new(dns.Msg)
 	q.SetQuestion(dns.Fqdn(name), dns.StringToType[qtype])
 	q.RecursionDesired = false
@@ -38,7 +38,7 @@ func askOver(network string, server netip.AddrPort, name, qtype string, edns uin
 	if err != nil {
 		return r, fmt.Errorf("%s %s: %w", name, qtype, err)
 	}
-	r = reply{code: dns.RcodeToString[m.Rcode], authoritative: m.Authoritative, truncated: m.Truncated}
+	r = response{code: dns.RcodeToString[m.Rcode], authoritative: m.Authoritative, truncated: m.Truncated}
 	for _, rr := range m.Answer {
 		r.answer = append(r.answer, rr.String())
 	}
@@ -51,8 +51,8 @@ func askOver(network string, server netip.AddrPort, name, qtype string, edns uin
 	return r, nil
 }
 
-// difference says in what two replies differ, or "".
-func (r reply) difference(from reply) string {
+// difference describes how two responses differ, or is "".
+func (r response) difference(from response) string {
 	switch {
 	case r.code != from.code:
 		return fmt.Sprintf("%s, not %s", r.code, from.code)
@@ -75,11 +75,11 @@ func excerpt(lines []string) string {
 	return strings.Join(lines, "\n")
 }
 
-// sampleSize is how many queries of a set are compared.
+// sampleSize is the number of queries of a set that are compared.
 const sampleSize = 300
 
-// checkSame makes sure that all servers give the answers of the first one: to
-// compare what other answers cost would say nothing.
+// checkSame checks that all servers give the responses of the first one: otherwise
+// their costs could not be compared.
 func (l *lab) checkSame(z *zoneData, servers []*server) error {
 	var lines []string
 	for _, set := range []string{setMix, setSingle, setBig} {
@@ -91,16 +91,16 @@ func (l *lab) checkSame(z *zoneData, servers []*server) error {
 	}
 	for _, line := range lines {
 		name, qtype, _ := strings.Cut(line, " ")
-		if err := same(servers, func(s *server) (reply, error) { return ask(s.addr, name, qtype) }); err != nil {
+		if err := same(servers, func(s *server) (response, error) { return ask(s.addr, name, qtype) }); err != nil {
 			return fmt.Errorf("%s: %w", line, err)
 		}
 		if l.ctx.Err() != nil {
 			return l.ctx.Err()
 		}
 	}
-	// The big answer goes over UDP in one piece.
+	// The response of setBig must fit into one UDP packet.
 	big := z.biggest()
-	err := same(servers, func(s *server) (reply, error) { return askOver("udp", s.addr, big.name, "A", 4096, 10*time.Second) })
+	err := same(servers, func(s *server) (response, error) { return askOver("udp", s.addr, big.name, "A", 4096, 10*time.Second) })
 	if err != nil {
 		return fmt.Errorf("%s over UDP: %w", big.name, err)
 	}
@@ -108,7 +108,7 @@ func (l *lab) checkSame(z *zoneData, servers []*server) error {
 	return nil
 }
 
-func same(servers []*server, ask func(*server) (reply, error)) error {
+func same(servers []*server, ask func(*server) (response, error)) error {
 	want, err := ask(servers[0])
 	if err != nil {
 		return fmt.Errorf("%s: %w", servers[0].name, err)

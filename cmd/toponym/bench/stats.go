@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// median is the middle of some numbers, or NaN of none.
+// median returns the median, or NaN of no numbers.
 func median(xs []float64) float64 {
 	if len(xs) == 0 {
 		return math.NaN()
@@ -20,7 +20,7 @@ func median(xs []float64) float64 {
 	}
 }
 
-// medianOf is the median of one figure of some runs.
+// medianOf returns the median of one figure of runs.
 func medianOf[R any](runs []R, figure func(R) float64) float64 {
 	xs := make([]float64, len(runs))
 	for i, r := range runs {
@@ -29,7 +29,7 @@ func medianOf[R any](runs []R, figure func(R) float64) float64 {
 	return median(xs)
 }
 
-// kept are the runs of a server that count, by round.
+// kept returns the runs of a server that count, by round.
 func kept(runs []run, name, generator, server string) (out []run) {
 	for _, r := range runs {
 		if r.Kept && r.Case == name && r.Generator == generator && r.Server == server {
@@ -39,8 +39,8 @@ func kept(runs []run, name, generator, server string) (out []run) {
 	return out
 }
 
-// ratio is a cost as a part of another's, round by round: what changes on the
-// machine from one round to the next has no part in it.
+// ratio is the ratio of two costs in the same round, so that differences between
+// the rounds do not matter.
 type ratio struct{ median, low, high float64 }
 
 func (r ratio) spread() string {
@@ -67,7 +67,7 @@ func paired(ours, theirs []run) ratio {
 	return ratio{median(xs), slices.Min(xs), slices.Max(xs)}
 }
 
-// best gives for each round the cheapest of several servers' runs.
+// best returns the cheapest run of several servers for each round.
 func best(servers ...[]run) (out []run) {
 	byRound := map[int]run{}
 	for _, runs := range servers {

@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// connections is how many streams are opened: Knot's queue of new ones has room
-// for 10, and what does not fit into it waits for a second.
+// connections is the number of TCP connections. Knot's queue for new connections
+// has 10 places, and a connection that does not fit waits for a second.
 const connections = 8
 
 // maxReopened ends a run whose server keeps closing connections.
 const maxReopened = 1000
 
-// stream drives a server over TCP from one thread, with pipelined queries:
-// each connection always has its window full (RFC 7766 section 6.2.1.1).
-// Queries that go out together are written together, as busy clients do.
+// stream loads a server over TCP from one thread, with pipelined queries: each
+// connection keeps its window full (RFC 7766 section 6.2.1.1). Queries that are due
+// together are written together, as busy clients do.
 type stream struct {
 	addr    netip.AddrPort
 	queries [][]byte
@@ -34,16 +34,16 @@ type stream struct {
 	load    load
 }
 
-// conn is one connection: what was read up to the last whole answer, and what
-// the kernel did not take yet.
+// conn is one connection, with the bytes read after the last whole response and the
+// bytes that the kernel has not accepted yet.
 type conn struct {
-	flight *flight
-	in     []byte
-	have   int
-	out    []byte
+	inflight *inflight
+	in       []byte
+	have     int
+	out      []byte
 }
 
-// readSize has room for the largest answer and many small ones.
+// readSize is enough for the largest response and many small ones.
 const readSize = 128 << 10
 
 func newStream(addr netip.AddrPort, queries [][]byte, sockets, window int, timeout time.Duration) (*stream, error) {
@@ -54,7 +54,7 @@ func newStream(addr netip.AddrPort, queries [][]byte, sockets, window int, timeo
 			return nil, err
 		}
 		g.fds = append(g.fds, pollFD{fd: int32(fd)})
-		g.conns = append(g.conns, &conn{flight: newFlight(window), in: make([]byte, readSize)})
+		g.conns = append(g.conns, &conn{inflight: newInflight(window), in: make([]byte, readSize)})
 	}
 	return g, nil
 }
@@ -76,8 +76,8 @@ func dialTCP(addr netip.AddrPort) (int, error) {
 	return fd, nil
 }
 
-// run asks for as long as d. Answers that are still on their way then are not
-// counted as lost.
+// run sends queries for the duration d. Queries that are outstanding at the end do
+// not count as lost.
 func (g *stream) run(d time.Duration) (load, error) {
 	g.start = time.Now()
 	var now, checked time.Duration
@@ -103,7 +103,7 @@ func (g *stream) run(d time.Duration) (load, error) {
 		now = time.Since(g.start)
 		if now-checked > g.timeout/10 {
 			for _, c := range g.conns {
-				g.load.Lost += c.flight.expire(now - g.timeout)
+				g.load.Lost += c.inflight.expire(now - g.timeout)
 			}
 			checked = now
 		}
@@ -119,12 +119,12 @@ func (g *stream) wait() {
 			g.fds[i].events |= pollOut
 		}
 	}
-	poll(g.fds, napping)
+	poll(g.fds, idleWait)
 }
 
 var errClosed = errors.New("the server closed the connection")
 
-// receive reads once and counts the whole answers (RFC 1035 section 4.2.2).
+// receive reads once and counts the whole responses (RFC 1035 section 4.2.2).
 func (g *stream) receive(i int, c *conn, now time.Duration) (int, error) {
 	n, err := syscall.Read(int(g.fds[i].fd), c.in[c.have:])
 	switch {
@@ -147,7 +147,7 @@ func (g *stream) receive(i int, c *conn, now time.Duration) (int, error) {
 		if size < headerSize {
 			return n, errClosed
 		}
-		sent, ok := c.flight.landed(uint16(msg[0])<<8 | uint16(msg[1]))
+		sent, ok := c.inflight.complete(uint16(msg[0])<<8 | uint16(msg[1]))
 		if !ok {
 			g.load.Late++
 			continue
@@ -158,11 +158,11 @@ func (g *stream) receive(i int, c *conn, now time.Duration) (int, error) {
 	return n, nil
 }
 
-// send fills the window, unless the server has not taken the last queries yet.
+// send fills the window, unless earlier queries are still waiting to be written.
 func (g *stream) send(i int, c *conn, now time.Duration) (int, error) {
-	for len(c.out) == 0 && len(c.flight.free) > 0 {
-		for range len(c.flight.free) {
-			id := c.flight.take(now)
+	for len(c.out) == 0 && len(c.inflight.free) > 0 {
+		for range len(c.inflight.free) {
+			id := c.inflight.acquire(now)
 			q := g.queries[g.next]
 			if g.next++; g.next == len(g.queries) {
 				g.next = 0
@@ -186,18 +186,18 @@ func (g *stream) send(i int, c *conn, now time.Duration) (int, error) {
 	return n, nil
 }
 
-// reopen replaces a connection. What was asked on the old one is lost.
+// reopen replaces a connection. The outstanding queries of the old one are lost.
 func (g *stream) reopen(i int, c *conn) error {
 	if g.load.Reopened++; g.load.Reopened > maxReopened {
 		return fmt.Errorf("%w %d times", errClosed, maxReopened)
 	}
 	_ = syscall.Close(int(g.fds[i].fd))
-	g.load.Lost += uint64(c.flight.count())
+	g.load.Lost += uint64(c.inflight.count())
 	fd, err := dialTCP(g.addr)
 	if err != nil {
 		return err
 	}
 	g.fds[i].fd = int32(fd)
-	c.flight, c.have, c.out = newFlight(g.window), 0, c.out[:0]
+	c.inflight, c.have, c.out = newInflight(g.window), 0, c.out[:0]
 	return nil
 }

@@ -13,14 +13,14 @@ import (
 	"time"
 )
 
-// server is a name server that is measured.
+// server is a name server under test.
 type server struct {
 	name  string
 	proc  *process
 	addr  netip.AddrPort // of DNS, UDP and TCP
-	http  netip.AddrPort // Toponym's own
-	Fresh memory         // when it was ready and nobody had asked yet
-	cases []string       // that it is measured in; nil: all
+	http  netip.AddrPort // only of Toponym
+	Fresh memory         // when it was ready, before the first query
+	cases []string       // in which it is measured; nil: all
 }
 
 // Names of servers in tables.
@@ -61,7 +61,7 @@ func (l *lab) startToponym(b build, cores []int, master netip.AddrPort, refresh 
 		"httplistener":   s.http.Addr().String(),
 		"httpport":       s.http.Port(),
 		"maxUDPSize":     4096,
-		// The size of an app in the zone is then its number of instances.
+		// So that the number of addresses of an app is its number of instances.
 		"unhealthy":  "include",
 		"externalon": false,
 	}
@@ -90,8 +90,7 @@ func (l *lab) startToponym(b build, cores []int, master netip.AddrPort, refresh 
 	return s, err
 }
 
-// readZone takes all records from the server's HTTP side, and what that does
-// not show from its DNS side.
+// readZone reads the records over HTTP, and the SOA and NS records over DNS.
 func (s *server) readZone() (*zoneData, error) {
 	client := &http.Client{Timeout: 2 * time.Minute}
 	r, err := client.Get("http://" + s.http.String() + "/v1/axfr")
@@ -119,7 +118,7 @@ func (s *server) readZone() (*zoneData, error) {
 	return z, nil
 }
 
-// sameDomain says whether a name is in a domain. Both end in a dot.
+// sameDomain reports whether a name is in a domain. Both end in a dot.
 func sameDomain(name, domain string) bool {
 	return name == domain || strings.HasSuffix(name, "."+domain)
 }

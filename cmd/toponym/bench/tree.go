@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// processes is one look at all processes of the machine.
+// processes has all processes of the machine at some time.
 type processes map[int]procStat
 
 func readProcesses() (processes, error) {
@@ -26,7 +26,7 @@ func readProcesses() (processes, error) {
 		}
 		text, err := os.ReadFile(filepath.Join("/proc", e.Name(), "stat"))
 		if err != nil {
-			continue // it has ended meanwhile
+			continue // it has exited
 		}
 		s, err := parseStat(string(text))
 		if err != nil {
@@ -37,7 +37,7 @@ func readProcesses() (processes, error) {
 	return all, nil
 }
 
-// tree is a process and all that descend from it: NSD answers in children.
+// tree returns a process and its descendants: NSD answers in child processes.
 func (all processes) tree(root int) []int {
 	if _, ok := all[root]; !ok {
 		return nil
@@ -53,8 +53,8 @@ func (all processes) tree(root int) []int {
 	return out
 }
 
-// cpu is what a tree has used since it started. The system clock's grain is
-// 10 ms for each process.
+// cpu returns the CPU time of a tree since its start, with a resolution of 10 ms per
+// process.
 func (all processes) cpu(root int) (sum time.Duration) {
 	for _, pid := range all.tree(root) {
 		sum += all[pid].cpu
@@ -62,7 +62,7 @@ func (all processes) cpu(root int) (sum time.Duration) {
 	return sum
 }
 
-// memory is what a tree holds now.
+// memory returns the current memory of a tree.
 func (all processes) memory(root int) (sum memory, err error) {
 	for _, pid := range all.tree(root) {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
@@ -79,7 +79,7 @@ func (all processes) memory(root int) (sum memory, err error) {
 	return sum, nil
 }
 
-// readCores says how long each core has been busy since the machine started.
+// readCores returns how long each core has been busy since the start of the machine.
 func readCores() (map[int]time.Duration, error) {
 	text, err := os.ReadFile("/proc/stat")
 	if err != nil {

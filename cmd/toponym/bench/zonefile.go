@@ -10,8 +10,7 @@ import (
 	"strings"
 )
 
-// writeZone writes a zone as a master file (RFC 1035 section 5), which NSD and
-// Knot read.
+// writeZone writes a zone as a zone file (RFC 1035 section 5) for NSD and Knot.
 func writeZone(to io.Writer, z *zoneData) error {
 	w := bufio.NewWriterSize(to, 1<<16)
 	fmt.Fprintf(w, "$ORIGIN %s\n$TTL %d\n", z.Domain, z.TTL)
@@ -32,17 +31,17 @@ func writeZone(to io.Writer, z *zoneData) error {
 					if !ok {
 						return fmt.Errorf("SRV data %q of %s", v, s.name)
 					}
-					// Priority and weight are the same for all records.
+					// All records have the same priority and weight.
 					v = fmt.Sprintf("0 1 %s %s", port, target)
 				}
 				fmt.Fprintf(w, "%s %s %s\n", s.name, kind.name, v)
 			}
 		}
 	}
-	return w.Flush() // it keeps the first error of all
+	return w.Flush() // it returns the first error of all writes
 }
 
-// exportZone writes the zone into a file of the benchmark.
+// exportZone writes the zone to a file and returns its path.
 func (l *lab) exportZone(z *zoneData) (string, error) {
 	path := l.path("zone.master")
 	f, err := os.Create(path)
