@@ -68,6 +68,12 @@ func (d Delta) Empty() bool {
 	return len(d.Tasks) == 0 && len(d.Agents) == 0 && len(d.Frameworks) == 0 && !d.Masters
 }
 
+// Clone returns a copy that shares no memory with d.
+func (d Delta) Clone() Delta {
+	d.Tasks, d.Agents, d.Frameworks = slices.Clone(d.Tasks), slices.Clone(d.Agents), slices.Clone(d.Frameworks)
+	return d
+}
+
 // Join adds what a later event changed. What both list is listed twice until
 // Compact.
 func (d *Delta) Join(later Delta) {

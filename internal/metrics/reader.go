@@ -1,3 +1,5 @@
+// Package metrics collects what packages without a collector of their own have
+// counted.
 package metrics
 
 import (
@@ -11,40 +13,25 @@ type reader struct {
 	read  func() Values
 	descs []*prometheus.Desc
 
-	ready, source, age, tasks, agents, frameworks *prometheus.Desc
-	serial, names, records                        *prometheus.Desc
-	errors, reconnects, failovers                 *prometheus.Desc
-	events, resyncs, kept                         *prometheus.Desc
-	snapshotAge, snapshotSize, snapshotErrors     *prometheus.Desc
-	queries, queryTime                            *prometheus.Desc
-	forward                                       forwardDescs
+	errors, reconnects    *prometheus.Desc
+	events, resyncs, kept *prometheus.Desc
+	queries, queryTime    *prometheus.Desc
+	forward               forwardDescs
 }
 
-func newReader(read func() Values) *reader {
+// NewCollector shows what read gives, which is called from any goroutine.
+func NewCollector(read func() Values) prometheus.Collector {
 	r := &reader{read: read}
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
-		d := prometheus.NewDesc(namespace+"_"+name, help, labels, nil)
+		d := prometheus.NewDesc("toponym_"+name, help, labels, nil)
 		r.descs = append(r.descs, d)
 		return d
 	}
-	r.ready = desc("ready", "Whether names can be answered for.")
-	r.source = desc("state_source", "1 for where the state that is answered from came from.", "source")
-	r.age = desc("state_age_seconds", "Time since a master last said that the state is so. Absent without a state.")
-	r.tasks = desc("tasks", "Tasks of the cluster.")
-	r.agents = desc("agents", "Agents of the cluster.")
-	r.frameworks = desc("frameworks", "Frameworks of the cluster.")
-	r.serial = desc("zone_serial", "SOA serial of the zone. Absent without a state.")
-	r.names = desc("names", "Names that own records.")
-	r.records = desc("records", "Records by type.", "type")
 	r.errors = desc("master_errors_total", "Failures to read the state of the leading master.")
 	r.reconnects = desc("master_reconnects_total", "Streams of events that were opened after the first.")
-	r.failovers = desc("master_failovers_total", "Changes of the leading master.")
 	r.events = desc("events_total", "Events of the leading master, by type.", "type")
 	r.resyncs = desc("master_resyncs_total", "Full states that were read beside a stream of events.")
 	r.kept = desc("agents_kept", "Agents that a new leading master does not have yet and that are believed in.")
-	r.snapshotAge = desc("snapshot_age_seconds", "Time since what the snapshot on disk says was so. Absent without one.")
-	r.snapshotSize = desc("snapshot_size_bytes", "Size of the snapshot on disk. Absent without one.")
-	r.snapshotErrors = desc("snapshot_errors_total", "Failures to write the snapshot.")
 	r.queries = desc("queries_total", "Queries that were answered, by zone of the name, type, rcode and protocol.",
 		"zone", "type", "rcode", "protocol")
 	r.queryTime = desc("query_duration_seconds",
@@ -69,21 +56,6 @@ func (r *reader) Collect(ch chan<- prometheus.Metric) {
 	counter := func(d *prometheus.Desc, value uint64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), labels...)
 	}
-	gauge(r.ready, truth(v.Ready))
-	for _, s := range Sources {
-		gauge(r.source, truth(s == v.Source), s)
-	}
-	if v.StateAge >= 0 {
-		gauge(r.age, v.StateAge.Seconds())
-		gauge(r.serial, float64(v.Serial))
-	}
-	gauge(r.tasks, float64(v.Tasks))
-	gauge(r.agents, float64(v.Agents))
-	gauge(r.frameworks, float64(v.Frameworks))
-	gauge(r.names, float64(v.Names))
-	for kind, n := range v.Records {
-		gauge(r.records, float64(n), kind)
-	}
 	for kind, n := range v.Events {
 		counter(r.events, n, kind)
 	}
@@ -91,14 +63,6 @@ func (r *reader) Collect(ch chan<- prometheus.Metric) {
 	gauge(r.kept, float64(v.KeptAgents))
 	counter(r.errors, v.Errors)
 	counter(r.reconnects, v.Reconnects)
-	counter(r.failovers, v.Failovers)
-	if s := v.Snapshot; s != nil {
-		if s.Age >= 0 {
-			gauge(r.snapshotAge, s.Age.Seconds())
-			gauge(r.snapshotSize, float64(s.Size))
-		}
-		counter(r.snapshotErrors, s.Errors)
-	}
 	r.forward.collect(v, gauge, counter)
 	for _, q := range v.Queries {
 		counter(r.queries, q.Count, q.Zone, q.Type, q.Rcode, q.Protocol)

@@ -4,42 +4,17 @@ import "time"
 
 // Values are what the rooms have counted, and what is so at the moment.
 type Values struct {
-	Ready  bool
-	Source string // of the state: one of Sources
-
-	StateAge   time.Duration // since a master last said that the state is so; -1 for no state
-	Tasks      int
-	Agents     int
-	Frameworks int
-
-	Serial  uint32
-	Names   int
-	Records map[string]int // by type
-
 	Events     map[string]uint64 // of the master, by type
 	Resyncs    uint64            // full states read beside a stream
 	KeptAgents int               // agents that a new leader does not have yet and that are believed in
 	Errors     uint64            // failures to read a state
 	Reconnects uint64            // streams that were opened after the first
-	Failovers  uint64            // changes of the leader
-
-	Snapshot *Snapshot // nil where none is kept
 
 	Forward *Forward // nil where nothing is forwarded
 	Rates   Rates
 
 	Queries []Query
 	Times   map[string]Histogram // by protocol
-}
-
-// Sources are the values that the source of a state can have.
-var Sources = []string{"none", "snapshot", "poll", "stream"}
-
-// Snapshot is what is known of the snapshot on disk.
-type Snapshot struct {
-	Age    time.Duration // since what is in it was so; -1 for no snapshot yet
-	Size   int64         // octets
-	Errors uint64        // of writing it
 }
 
 // Forward is what was asked of other servers.

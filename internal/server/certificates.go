@@ -2,71 +2,62 @@ package server
 
 import (
 	"crypto/tls"
-	"slices"
 	"strings"
 	"sync"
 
 	"github.com/sirupsen/logrus"
 
 	"toponym/config"
+	"toponym/internal/filewatch"
 )
 
-// certificates are how to speak TLS with the masters, by the files of the
-// settings as they are at the moment. Certificates are often renewed every few
-// days, and nobody restarts a name server for that.
+// certificates hold the TLS configuration for connections to the masters, as the
+// files of the settings have it at the moment: certificates are often renewed
+// every few days, and nobody restarts a name server for that.
 type certificates struct {
-	load  func() (*tls.Config, error)
-	files []string
-	log   logrus.FieldLogger
+	load func() (*tls.Config, error)
+	log  logrus.FieldLogger
 
-	mu     sync.Mutex
-	seen   []stamp     // of files, when they were read last
-	conf   *tls.Config // the last that was good
-	broken string      // why what was read last is not
+	mu      sync.Mutex
+	files   *filewatch.Files
+	current *tls.Config // the last that could be used
+	failed  string      // why those read last cannot be used, which was logged
 }
 
 func newCertificates(c *config.Config, log logrus.FieldLogger) (*certificates, error) {
-	t := &certificates{load: c.TLS, log: log}
-	for _, f := range []string{c.CACertFile, c.CertFile, c.KeyFile} {
-		if f != "" {
-			t.files = append(t.files, f)
+	var paths []string
+	for _, path := range []string{c.CACertFile, c.CertFile, c.KeyFile} {
+		if path != "" {
+			paths = append(paths, path)
 		}
 	}
-	t.seen = t.look()
+	t := &certificates{load: c.TLS, log: log, files: filewatch.NewFiles(paths...)}
+	t.files.MarkRead()
 	var err error
-	t.conf, err = t.load()
+	t.current, err = t.load()
 	return t, err
 }
 
-// look tells apart files that were changed, by what it costs little to know.
-func (t *certificates) look() []stamp {
-	seen := make([]stamp, len(t.files))
-	for i, f := range t.files {
-		seen[i] = stampOf(f)
-	}
-	return seen
-}
-
-// current is for each new connection. Files that cannot be used leave what was
-// good before: a certificate and its key are seldom written at once.
-func (t *certificates) current() *tls.Config {
+// config returns the configuration for a new connection. While files cannot be
+// used, those from before are: a certificate and its key are seldom replaced at
+// the same moment.
+func (t *certificates) config() *tls.Config {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	// Looked at before they are read: what changes meanwhile is seen next time.
-	now := t.look()
-	if slices.EqualFunc(t.seen, now, stamp.equal) {
-		return t.conf
+	if !t.files.Changed() {
+		return t.current
 	}
-	t.seen = now
-	conf, err := t.load()
+	t.files.MarkRead()
+	c, err := t.load()
 	if err != nil {
-		if why := err.Error(); why != t.broken {
-			t.broken = why
-			t.log.Warnf("the certificates for the masters were changed and cannot be used; those from before are: %s", strings.ReplaceAll(why, "\n", "; "))
+		if text := err.Error(); text != t.failed {
+			t.failed = text
+			t.log.WithField("error", strings.ReplaceAll(text, "\n", "; ")).
+				Warn("the certificates for the masters have changed and cannot be used; those from before are")
 		}
-		return t.conf
+		return t.current
 	}
-	t.conf, t.broken = conf, ""
-	t.log.Info("the certificates for the masters were changed, and are read anew")
-	return t.conf
+	t.current, t.failed = c, ""
+	t.log.Info("the certificates for the masters were read again")
+	return t.current
 }

@@ -1,16 +1,9 @@
 package server
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"fmt"
-	"math/big"
-	"net"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -24,78 +17,18 @@ import (
 	logtest "github.com/sirupsen/logrus/hooks/test"
 
 	"toponym/config"
+	"toponym/internal/testutil"
 )
 
-// authority signs certificates.
-type authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-}
-
-var serials atomic.Int64
-
-func newAuthority(t *testing.T) *authority {
-	t.Helper()
-	a := &authority{}
-	a.cert, a.key = certify(t, nil, &x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign})
-	return a
-}
-
-// certify makes a certificate; without an authority it signs itself.
-func certify(t *testing.T, by *authority, template *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := serials.Add(1)
-	template.SerialNumber, template.Subject = big.NewInt(n), pkix.Name{CommonName: fmt.Sprint("number ", n)}
-	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	if by == nil {
-		by = &authority{template, key}
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, by.cert, key.Public(), by.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cert, key
-}
-
-// issue makes a certificate for this host, of a server and a client.
-func (a *authority) issue(t *testing.T) (certPEM, keyPEM []byte) {
-	t.Helper()
-	cert, key := certify(t, a, &x509.Certificate{
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
-	})
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pemOf("CERTIFICATE", cert.Raw), pemOf("PRIVATE KEY", der)
-}
-
-func (a *authority) pem() []byte { return pemOf("CERTIFICATE", a.cert.Raw) }
-
-func (a *authority) pool() *x509.CertPool {
-	pool := x509.NewCertPool()
-	pool.AddCert(a.cert)
-	return pool
-}
-
-func pemOf(kind string, der []byte) []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
-}
-
 // replace writes a file as programs that renew certificates do: beside, and
-// then in its place.
+// then in its place. All files have the same time, long ago.
 func replace(t *testing.T, file string, content []byte) {
 	t.Helper()
 	if err := os.WriteFile(file+".new", content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	if err := os.Chtimes(file+".new", at, at); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Rename(file+".new", file); err != nil {
@@ -103,27 +36,32 @@ func replace(t *testing.T, file string, content []byte) {
 	}
 }
 
-// secureMaster is a server that wants a certificate of an authority of the
-// moment, and tells the last one it saw.
-type secureMaster struct {
-	*httptest.Server
-	authority atomic.Pointer[authority]
-	seen      atomic.Pointer[string]
+// issue makes a certificate of an authority for this host.
+func issue(t *testing.T, ca *testutil.CA) (certPEM, keyPEM []byte) {
+	t.Helper()
+	return testutil.PEMs(t, ca.Issue(t, "127.0.0.1"))
 }
 
-func newSecureMaster(t *testing.T, a *authority, h http.Handler) *secureMaster {
+// secureMaster is a master that demands a client certificate of its authority.
+type secureMaster struct {
+	*httptest.Server
+	ca     atomic.Pointer[testutil.CA]
+	client atomic.Pointer[string] // the serial number of the certificate seen last
+}
+
+func newSecureMaster(t *testing.T, ca *testutil.CA, h http.Handler) *secureMaster {
 	t.Helper()
 	m := &secureMaster{}
-	m.authority.Store(a)
+	m.ca.Store(ca)
 	m.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		m.seen.Store(&r.TLS.PeerCertificates[0].Subject.CommonName)
+		serial := r.TLS.PeerCertificates[0].SerialNumber.String()
+		m.client.Store(&serial)
 		h.ServeHTTP(w, r)
 	}))
-	m.Config.ErrorLog = nullLog()
+	m.Config.ErrorLog = log.New(io.Discard, "", 0)
 	m.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		a := m.authority.Load()
-		pair, err := tls.X509KeyPair(a.issue(t))
-		return &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: a.pool()}, err
+		ca := m.ca.Load()
+		return &tls.Config{Certificates: []tls.Certificate{ca.Issue(t, "127.0.0.1")}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.Pool()}, nil
 	}}
 	m.StartTLS()
 	t.Cleanup(m.Close)
@@ -132,7 +70,7 @@ func newSecureMaster(t *testing.T, a *authority, h http.Handler) *secureMaster {
 
 // get asks once over a new connection.
 func get(c *certificates, url string) error {
-	client := http.Client{Transport: &http.Transport{TLSClientConfig: c.current(), DisableKeepAlives: true}, Timeout: 10 * time.Second}
+	client := http.Client{Transport: &http.Transport{TLSClientConfig: c.config(), DisableKeepAlives: true}}
 	resp, err := client.Get(url)
 	if err == nil {
 		resp.Body.Close()
@@ -140,13 +78,13 @@ func get(c *certificates, url string) error {
 	return err
 }
 
-func TestCertificatesThatAreRenewed(t *testing.T) {
+func TestRenewedCertificatesAreUsed(t *testing.T) {
 	dir := t.TempDir()
 	ca, cert, key := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	first, second := newAuthority(t), newAuthority(t)
-	write := func(a *authority) {
-		c, k := a.issue(t)
-		replace(t, ca, a.pem())
+	first, second := testutil.NewCA(t), testutil.NewCA(t)
+	write := func(authority *testutil.CA) {
+		c, k := issue(t, authority)
+		replace(t, ca, authority.PEM())
 		replace(t, cert, c)
 		replace(t, key, k)
 	}
@@ -159,103 +97,101 @@ func TestCertificatesThatAreRenewed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	works := func() string {
+	// used is the serial number of the certificate that the master accepts.
+	used := func() string {
 		t.Helper()
 		if err := get(certs, m.URL); err != nil {
-			t.Fatal(err)
+			t.Fatalf("asking the master: got %v, want no error", err)
 		}
-		return *m.seen.Load()
+		return *m.client.Load()
 	}
 	wantLog := func(level logrus.Level, n int, text string) {
 		t.Helper()
 		entries := hook.AllEntries()
-		if len(entries) != n || n > 0 && (entries[n-1].Level != level || !strings.Contains(entries[n-1].Message, text)) {
-			t.Errorf("logged %v, want %d lines, the last with %q", entries, n, text)
+		last := ""
+		if len(entries) > 0 {
+			last, _ = entries[len(entries)-1].String()
+		}
+		if len(entries) != n || n > 0 && (entries[n-1].Level != level || !strings.Contains(last, text)) {
+			t.Errorf("got %d lines, the last %q, want %d of level %v, the last with %q", len(entries), last, n, level, text)
 		}
 		hook.Reset()
 	}
 
-	before := works()
-	if works() != before {
-		t.Error("another certificate, though no file was changed")
+	before := used()
+	if got := used(); got != before {
+		t.Errorf("while no file changes: got certificate %s, want %s", got, before)
 	}
 	wantLog(0, 0, "")
 
 	write(first) // the same authority
-	if works() == before {
-		t.Error("the renewed certificate is not used")
+	if got := used(); got == before {
+		t.Errorf("after the renewal: got the old certificate %s, want the new one", got)
 	}
-	wantLog(logrus.InfoLevel, 1, "read anew")
+	wantLog(logrus.InfoLevel, 1, "read again")
 
 	write(second)
 	if err := get(certs, m.URL); err == nil {
-		t.Error("a master of the old authority is believed")
+		t.Error("a master of the old authority: got no error, want one")
 	}
-	m.authority.Store(second)
-	now := works()
+	m.ca.Store(second)
+	now := used()
 	hook.Reset()
 
 	// A certificate whose key has not been written yet, then one that is cut off.
-	next, nextKey := second.issue(t)
+	next, nextKey := issue(t, second)
 	replace(t, cert, next)
 	for range 2 { // and logged once
-		if works() != now {
-			t.Error("the certificate from before is not used")
+		if got := used(); got != now {
+			t.Errorf("with files that cannot be used: got certificate %s, want %s", got, now)
 		}
 	}
 	wantLog(logrus.WarnLevel, 1, "does not go with KeyFile")
 	replace(t, ca, []byte("-----BEGIN CERT"))
-	if works() != now {
-		t.Error("the certificate from before is not used")
+	if got := used(); got != now {
+		t.Errorf("with files that cannot be used: got certificate %s, want %s", got, now)
 	}
 	wantLog(logrus.WarnLevel, 1, "holds no certificate")
 	if err := os.Remove(ca); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // and logged once
-		if works() != now {
-			t.Error("the certificate from before is not used")
+		if got := used(); got != now {
+			t.Errorf("with files that cannot be used: got certificate %s, want %s", got, now)
 		}
 	}
 	wantLog(logrus.WarnLevel, 1, "no such file")
-	replace(t, ca, second.pem())
+	replace(t, ca, second.PEM())
 	replace(t, key, nextKey)
-	if works() == now {
-		t.Error("the new certificate is not used")
+	if got := used(); got == now {
+		t.Errorf("after all files were replaced: got the old certificate %s, want the new one", got)
 	}
-	wantLog(logrus.InfoLevel, 1, "read anew")
+	wantLog(logrus.InfoLevel, 1, "read again")
 }
 
-// A file may keep its size and even its time: then it is another file.
-func TestCertificateOfTheSameTime(t *testing.T) {
+// A renewed file may have the size and even the time of the old one.
+func TestCertificateOfTheSameTimeIsRead(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "ca.pem")
-	first, second := newAuthority(t), newAuthority(t)
-	replace(t, file, first.pem())
-	at := time.Now().Add(-time.Hour)
+	first, second := testutil.NewCA(t), testutil.NewCA(t)
+	replace(t, file, first.PEM())
 	c := config.Defaults()
 	c.CACertFile = file
 	log, _ := logtest.NewNullLogger()
-	if err := os.Chtimes(file, at, at); err != nil {
-		t.Fatal(err)
-	}
 	certs, err := newCertificates(c, log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	replace(t, file, second.pem())
-	if err := os.Chtimes(file, at, at); err != nil {
-		t.Fatal(err)
-	}
-	if !certs.current().RootCAs.Equal(second.pool()) {
-		t.Error("the file was not read anew")
+	replace(t, file, second.PEM())
+	if !certs.config().RootCAs.Equal(second.Pool()) {
+		t.Error("got the old authority, want the new one")
 	}
 }
 
-func TestCertificatesThatAreNotThere(t *testing.T) {
+func TestMissingCertificatesAreAnError(t *testing.T) {
 	c := config.Defaults()
 	c.CACertFile = filepath.Join(t.TempDir(), "ca.pem")
 	log, _ := logtest.NewNullLogger()
 	if _, err := newCertificates(c, log); err == nil {
-		t.Error("no error")
+		t.Error("got no error, want one")
 	}
 }

@@ -19,7 +19,7 @@ func BenchmarkChange(b *testing.B) {
 	for _, tasks := range []int{1_000, 100_000} {
 		b.Run(fmt.Sprint(tasks), func(b *testing.B) {
 			p, _ := testPipelineOf(b, config.Defaults())
-			p.now = time.Now
+			p.o.now = time.Now
 			var body bytes.Buffer
 			if err := sim.WriteState(&body, sim.Spec{Tasks: tasks}); err != nil {
 				b.Fatal(err)

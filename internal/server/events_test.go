@@ -210,7 +210,7 @@ func TestEventsOfAllKinds(t *testing.T) {
 // addresses of the additional section, which are all of the target's.
 func followed(t *testing.T, s *Server, name string) string {
 	t.Helper()
-	r, err := dns.Exchange(new(dns.Msg).SetQuestion(name, dns.TypeSRV), s.DNSAddr().String())
+	r, err := exchange(new(dns.Msg).SetQuestion(name, dns.TypeSRV), s.DNSAddr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,13 +22,13 @@ import (
 	"toponym/zone"
 )
 
-// zoneLines are everything that a zone answers of its names, by name.
+// zoneLines describes everything that a zone answers, by name.
 func zoneLines(z *zone.Zone) map[records.Name]string {
 	lines := map[records.Name]string{}
 	for n := range z.All() {
 		line := fmt.Sprint(n.Apex, z.TTLOf(n, dns.TypeA), z.TTLOf(n, dns.TypeSRV), n.A, n.AAAA, n.SRV, n.PTR, z.RRs(n, "x.", dns.TypeANY))
 		for i, s := range n.SRV {
-			// By number or by name, the target is the same.
+			// Found by number or by name, the target must be the same.
 			if z.TargetNode(n, n.TargetIndex(i)) != z.Node(s.Target) {
 				line += fmt.Sprintf(" target %d is another one", i)
 			}
@@ -41,70 +41,54 @@ func zoneLines(z *zone.Zone) map[records.Name]string {
 	return lines
 }
 
-// rebuilt holds the zone that answers now to the one that is made anew of the
-// cluster: records by Build, zone by Compile. Its caller has stopped the events.
-func (p *pipeline) rebuilt(c *config.Config) error {
-	r, err := RecordsOptions(c)
-	if err != nil {
-		return err
-	}
+// checkRebuilt compares the current zone with one that is made anew of the
+// cluster: records by Build, zone by Compile. No event may be applied meanwhile.
+func (p *pipeline) checkRebuilt() error {
 	patched := p.zones.Current()
-	fresh, _ := p.copied()
-	set, _ := records.Build(fresh, r)
-	compiled := zone.Compile(set, p.o, patched.Serial())
+	set, _ := records.Build(clusterOf(p.fullState()), p.records)
+	compiled := zone.Compile(set, p.zone, patched.Serial())
 	got, want := zoneLines(patched), zoneLines(compiled)
 	for _, n := range slices.Sorted(maps.Keys(want)) {
 		if got[n] != want[n] {
-			return fmt.Errorf("%v is\n%s\nand rebuilt\n%s", n, got[n], want[n])
+			return fmt.Errorf("%v: got\n%s\nwant, as rebuilt,\n%s", n, got[n], want[n])
 		}
 	}
 	for n := range got {
 		if _, ok := want[n]; !ok {
-			return fmt.Errorf("%v is there, but not in what is rebuilt: %s", n, got[n])
+			return fmt.Errorf("%v: got %s, want nothing, as rebuilt", n, got[n])
 		}
 	}
 	if patched.Counts() != compiled.Counts() {
-		return fmt.Errorf("counts %+v, rebuilt %+v", patched.Counts(), compiled.Counts())
+		return fmt.Errorf("counts: got %+v, want %+v, as rebuilt", patched.Counts(), compiled.Counts())
 	}
 	return nil
 }
 
-// copied is the cluster as one snapshot makes it.
-func (p *pipeline) copied() (*state.Cluster, *state.FullState) {
-	s := &state.FullState{
-		Leader: p.cluster.Leader(), Masters: p.cluster.Masters(),
-		Agents: slices.Collect(p.cluster.Agents()), Frameworks: slices.Collect(p.cluster.Frameworks()), Tasks: slices.Collect(p.cluster.Tasks()),
-	}
-	c := state.NewCluster()
-	c.Apply(state.Event{FullState: s})
-	return c, s
-}
-
-// incident makes random events of few agents, frameworks and tasks, so that
+// eventSource makes random events of few agents, frameworks and tasks, so that
 // names are shared, and come and go, all the time.
-type incident struct {
+type eventSource struct {
 	*rand.Rand
 	past []state.Event
 }
 
-func (i *incident) addr() netip.Addr {
+func (i *eventSource) addr() netip.Addr {
 	if i.IntN(4) == 0 {
 		return netip.AddrFrom16([16]byte{0xfd, 15: byte(i.IntN(4))})
 	}
 	return netip.AddrFrom4([4]byte{10, 0, 0, byte(1 + i.IntN(6))})
 }
 
-func (i *incident) pick(of ...string) string { return of[i.IntN(len(of))] }
+func (i *eventSource) pick(of ...string) string { return of[i.IntN(len(of))] }
 
-func (i *incident) key() state.TaskKey {
+func (i *eventSource) key() state.TaskKey {
 	return state.TaskKey{Framework: i.pick("f0", "f1", "f2"), ID: fmt.Sprint("t.", i.IntN(9))}
 }
 
-func (i *incident) state() string {
+func (i *eventSource) state() string {
 	return i.pick(state.Running, state.Running, state.Running, "TASK_STAGING", "TASK_KILLING", "TASK_FINISHED", "TASK_UNREACHABLE")
 }
 
-func (i *incident) addresses() (a state.Addresses) {
+func (i *eventSource) addresses() (a state.Addresses) {
 	if i.IntN(3) > 0 {
 		a.NetInfo = []netip.Addr{i.addr()}
 		a.Networks = []state.Network{{Name: i.pick("", "overlay", "dual"), Addrs: a.NetInfo}}
@@ -115,7 +99,7 @@ func (i *incident) addresses() (a state.Addresses) {
 	return a
 }
 
-func (i *incident) task() *state.Task {
+func (i *eventSource) task() *state.Task {
 	t := &state.Task{Key: i.key(), Name: i.pick("web", "web", "db", "a.b", "Odd_", "-"), AgentID: i.pick("x-S0", "x-S1", "x-S2"), State: i.state(),
 		Addresses: i.addresses(), Health: state.Health(i.IntN(3))}
 	if i.IntN(2) == 0 {
@@ -134,7 +118,7 @@ func (i *incident) task() *state.Task {
 	return t
 }
 
-func (i *incident) masters() *state.Masters {
+func (i *eventSource) masters() *state.Masters {
 	m := &state.Masters{Leader: state.Master{Host: "10.0.1.1", Port: uint16(5050 + i.IntN(2)), Addrs: []netip.Addr{i.addr()}}}
 	m.All = []state.Master{m.Leader}
 	if i.IntN(2) == 0 {
@@ -143,8 +127,8 @@ func (i *incident) masters() *state.Masters {
 	return m
 }
 
-// event is a new one, or one that was there before: doubled, or too late.
-func (i *incident) event(p *pipeline) (e state.Event) {
+// event returns a new event, or repeats an earlier one.
+func (i *eventSource) event(p *pipeline) (e state.Event) {
 	if len(i.past) > 0 && i.IntN(6) == 0 {
 		return i.past[len(i.past)-1-i.IntN(min(len(i.past), 12))]
 	}
@@ -162,8 +146,8 @@ func (i *incident) event(p *pipeline) (e state.Event) {
 		e.FrameworkGone = i.pick("f0", "f1", "f2")
 	case 4:
 		e.Masters = i.masters()
-	case 5: // a resync: something of it is missing, something new
-		_, s := p.copied()
+	case 5: // a full state that lacks some things and has new ones
+		s := p.fullState()
 		some := func(int) bool { return i.IntN(4) == 0 }
 		s.Tasks = slices.DeleteFunc(s.Tasks, func(*state.Task) bool { return some(0) })
 		s.Agents = slices.DeleteFunc(s.Agents, func(*state.Agent) bool { return some(0) })
@@ -188,8 +172,8 @@ func (i *incident) event(p *pipeline) (e state.Event) {
 	return e
 }
 
-// TestIncrementalEqualsRebuilt: after any history of events, published one by
-// one or several at once, the zone is the one that is made anew of the cluster.
+// After any history of events, published one by one or several at once, the zone
+// is the one that is made anew of the cluster.
 func TestIncrementalEqualsRebuilt(t *testing.T) {
 	for name, change := range map[string]func(*config.Config){
 		"default": func(*config.Config) {},
@@ -205,14 +189,14 @@ func TestIncrementalEqualsRebuilt(t *testing.T) {
 				c := config.Defaults()
 				change(c)
 				p, _ := testPipelineOf(t, c)
-				i := &incident{Rand: rand.New(rand.NewPCG(seed, 11))}
-				p.event(snapshot())
+				i := &eventSource{Rand: rand.New(rand.NewPCG(seed, 11))}
+				p.event(stateEvent())
 				for step := range 250 {
 					for range 1 + i.IntN(3) {
 						p.apply(i.event(p))
 					}
 					p.publish()
-					if err := p.rebuilt(c); err != nil {
+					if err := p.checkRebuilt(); err != nil {
 						t.Fatalf("seed %d, step %d: %v", seed, step, err)
 					}
 				}
@@ -221,24 +205,25 @@ func TestIncrementalEqualsRebuilt(t *testing.T) {
 	}
 }
 
-// watch holds the zone to the rebuilt one at each publication.
-func (p *pipeline) watch(t *testing.T, c *config.Config) (publications *atomic.Int64) {
+// checkPublications compares the zone with the rebuilt one at each publication,
+// and counts them.
+func (p *pipeline) checkPublications(t *testing.T) (publications *atomic.Int64) {
 	publications = &atomic.Int64{}
-	count := p.observeLag
-	p.observeLag = func(lag time.Duration) {
-		count(lag)
-		if err := p.rebuilt(c); err != nil {
+	next := p.o.observeLag
+	p.o.observeLag = func(lag time.Duration) {
+		next(lag)
+		if err := p.checkRebuilt(); err != nil {
 			t.Error(err)
-			p.observeLag = count // once is enough
+			p.o.observeLag = next // once is enough
 		}
 		publications.Add(1)
 	}
 	return publications
 }
 
-// TestIncrementalOnALife: so it is on the stream of a living cluster, through
-// the end of its master and the return of its agents.
-func TestIncrementalOnALife(t *testing.T) {
+// The same holds on the stream of a living cluster, through the end of its
+// master and the return of its agents.
+func TestIncrementalEqualsRebuiltOverAStream(t *testing.T) {
 	cluster := sim.NewCluster(sim.Options{Seed: 1})
 	apps, err := sim.Populate(cluster, sim.Spec{Tasks: 40, Agents: 4, Seed: 2})
 	if err != nil {
@@ -255,23 +240,24 @@ func TestIncrementalOnALife(t *testing.T) {
 	c.DNSOn, c.HTTPOn = false, false
 	log, _ := test.NewNullLogger()
 	s := newTestServer(t, c, log)
-	published := s.pipeline.watch(t, c)
+	published := s.pipeline.checkPublications(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- s.Run(ctx) }()
 	life := sim.NewLife(cluster, apps, sim.LifeOptions{Seed: 3})
 	live := func() {
-		for range 80 {
+		for enough := published.Load() + 10; published.Load() < enough; {
 			life.Step()
 			time.Sleep(2 * time.Millisecond)
 		}
 	}
-	testutil.Eventually(t, func() bool { return s.watcher.Status().Streams == 1 }, "no stream")
+	testutil.EventuallyEqual(t, 1, func() int { return s.watcher.Status().Streams }, "streams")
 	live()
 	cluster.Failover()
 	first.kill()
 	second.lead(cluster, sim.MasterOptions{})
-	testutil.Eventually(t, func() bool { return s.watcher.Status().Retained == 4 }, "nobody noticed: %+v", s.watcher.Status())
+	retained := func() int { return s.watcher.Status().Retained }
+	testutil.EventuallyEqual(t, 4, retained, "agents retained after the failover")
 	for _, a := range cluster.Agents() {
 		if err := cluster.Reregister(a.ID); err != nil {
 			t.Fatal(err)
@@ -282,13 +268,10 @@ func TestIncrementalOnALife(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	testutil.Eventually(t, func() bool { return s.watcher.Status().Retained == 0 }, "agents are still waited for: %+v", s.watcher.Status())
+	testutil.EventuallyEqual(t, 0, retained, "agents retained after all have re-registered")
 	live()
 	cancel()
 	if err := <-done; err != nil {
-		t.Error(err)
-	}
-	if n := published.Load(); n < 20 {
-		t.Errorf("%d publications are too few to tell", n)
+		t.Errorf("Run: got %v, want no error", err)
 	}
 }

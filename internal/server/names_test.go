@@ -78,7 +78,7 @@ func TestAnyNameCanBeAskedFor(t *testing.T) {
 			c.SRVScope = config.SRVScopeCompat
 		}
 		p, _ := testPipelineOf(t, c)
-		e := snapshot()
+		e := stateEvent()
 		for i := range 20 {
 			e.FullState.Frameworks = append(e.FullState.Frameworks, &state.Framework{ID: fmt.Sprint("f", i), Name: anyName(r), Addrs: []netip.Addr{netip.MustParseAddr("10.9.0.1")}})
 		}
@@ -96,8 +96,10 @@ func TestAnyNameCanBeAskedFor(t *testing.T) {
 
 // checkAxfr reads the zone over HTTP and looks up what is in it.
 func checkAxfr(t *testing.T, p *pipeline, c *config.Config) {
+	s := &Server{pipeline: p, metrics: newMetrics("v1")}
+	s.config.Store(c)
 	w := httptest.NewRecorder()
-	api.New(apiOptions(c, p, Options{})).Handler().ServeHTTP(w, httptest.NewRequest("GET", "/v1/axfr", nil))
+	api.New(s.apiOptions()).Handler().ServeHTTP(w, httptest.NewRequest("GET", "/v1/axfr", nil))
 	var zone struct {
 		Records struct{ As, AAAAs, SRVs map[string][]string }
 	}

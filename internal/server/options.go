@@ -70,7 +70,7 @@ func masterOptions(c *config.Config, l leader.Detector, log logrus.FieldLogger) 
 		if err != nil {
 			return o, err
 		}
-		o.TLS = t.current
+		o.TLS = t.config
 	}
 	switch c.MesosAuthentication {
 	case config.AuthBasic:
@@ -266,17 +266,22 @@ func upstreams(servers []config.Upstream) []resolver.Upstream {
 	return list
 }
 
-func apiOptions(c *config.Config, p *pipeline, o Options) api.Options {
+// apiOptions returns the options of the HTTP side.
+func (s *Server) apiOptions() api.Options {
+	c := s.config.Load()
 	return api.Options{
-		Store:          p.zones,
-		Version:        o.Version,
-		URL:            o.URL,
+		Store:          s.pipeline.zones,
+		Version:        s.o.Version,
+		URL:            s.o.URL,
 		Domain:         c.Domain,
 		RefreshSeconds: int(c.Refresh.Seconds()),
 		EnumerationOn:  c.EnumerationOn,
-		Enumerate:      func() any { return p.enumerate() },
-		Explain:        p.explain,
+		Enumerate:      func() any { return s.pipeline.enumerate() },
+		Explain:        s.pipeline.explain,
 		Addr:           netip.AddrPortFrom(c.HTTPListener, c.HTTPPort),
-		Log:            o.Log,
+		Status:         s.status,
+		Metrics:        s.metrics.handler(s.log),
+		Config:         func(serial uint32) any { return s.config.Load().V1(serial) },
+		Log:            s.log,
 	}
 }

@@ -12,31 +12,35 @@ import (
 	"toponym/records"
 	"toponym/state"
 	"toponym/state/master"
+	"toponym/state/snapshot"
 	"toponym/zone"
 )
 
-// pipeline takes events in and brings the zone up to date: cluster, records,
-// zone, one after the other. Events and master files come from a goroutine each;
-// zones and known are for all, and the rest is used with mu held.
+// pipeline turns events of a master into the zone that is answered from, one
+// stage after the other: cluster, records, zone. A change costs what it
+// changes, however large the cluster is.
+//
+// Events come from the goroutine of the watcher, other settings and zone files
+// from theirs (configure). Readers of the zone and of info are never held up.
 type pipeline struct {
-	mu      sync.Mutex
-	known   atomic.Pointer[known]
-	opened  bool   // a snapshot from disk comes too late
-	lowest  uint32 // the next serial is larger
-	cluster *state.Cluster
-	set     *records.Set
-	zones   *zone.Store
-	o       zone.Options
-	now     func() time.Time
-	log     logrus.FieldLogger
-	omitted map[records.Omission]struct{} // what was logged as left out
-	both    map[records.Name]struct{}     // what was logged as owned by cluster and master files
-	pending state.Delta                   // what events changed and the zone does not show yet
-	since   time.Time                     // when the first of these events came; zero for none
+	o     pipelineOptions
+	zones *zone.Store
+	info  atomic.Pointer[stateInfo]
 
-	lastHeard     func() (source string, at time.Time)
-	observeLag    func(lag time.Duration)
-	countOmission func(reason error)
+	configuring sync.Mutex // held by configure; taken before mu
+
+	mu         sync.Mutex // guards what follows
+	cluster    *state.Cluster
+	fromMaster bool // whether a master has sent something: then a snapshot is out of date
+	set        *records.Set
+	records    records.Options               // of set
+	zone       zone.Options                  // of the current zone
+	minSerial  uint32                        // of the snapshot: the next serial is larger
+	pending    state.Delta                   // what events changed and the zone does not show yet
+	since      time.Time                     // when the first of these events came; zero for none
+	meanwhile  *state.Delta                  // what has changed since a rebuild began; nil without one
+	omissions  map[records.Omission]struct{} // logged
+	conflicts  map[records.Name]struct{}     // logged: names of both cluster and zone files
 }
 
 // pipelineOptions are what a pipeline needs to know. All are required.
@@ -46,30 +50,28 @@ type pipelineOptions struct {
 	log     logrus.FieldLogger
 	now     func() time.Time
 
+	background    func(func())                         // runs what keeps a core busy, with a lower priority
 	lastHeard     func() (source string, at time.Time) // how and when a master was heard last
 	observeLag    func(lag time.Duration)              // from the first event of a burst until it is answered
 	countOmission func(reason error)                   // a name could not be published
 }
 
-// maxOmissionsLogged bounds what is remembered, and logged a line each, of
-// names that cannot be.
-const maxOmissionsLogged = 1000
+// maxLogged limits how many omissions and conflicts are remembered and logged,
+// a line each.
+const maxLogged = 1000
 
 func newPipeline(o pipelineOptions) *pipeline {
 	p := &pipeline{
-		cluster:       state.NewCluster(),
-		set:           records.NewSet(o.records),
-		zones:         zone.NewStore(zone.NewEmpty(o.zone)),
-		o:             o.zone,
-		now:           o.now,
-		log:           o.log,
-		omitted:       map[records.Omission]struct{}{},
-		both:          map[records.Name]struct{}{},
-		lastHeard:     o.lastHeard,
-		observeLag:    o.observeLag,
-		countOmission: o.countOmission,
+		o:         o,
+		zones:     zone.NewStore(zone.NewEmpty(o.zone)),
+		cluster:   state.NewCluster(),
+		set:       records.NewSet(o.records),
+		records:   o.records,
+		zone:      o.zone,
+		omissions: map[records.Omission]struct{}{},
+		conflicts: map[records.Name]struct{}{},
 	}
-	p.known.Store(&known{source: fromNowhere})
+	p.info.Store(&stateInfo{source: sourceNone})
 	return p
 }
 
@@ -78,14 +80,14 @@ func (p *pipeline) sink() master.Sink {
 	return master.Sink{Cluster: p.cluster, Apply: p.apply, Publish: p.publish}
 }
 
-// apply takes an event into the cluster. Nobody sees it before publish.
+// apply takes an event into the cluster. It is not visible before publish.
 func (p *pipeline) apply(e state.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.opened = true
+	p.fromMaster = true
 	p.pending.Join(p.cluster.Apply(e))
 	if p.since.IsZero() {
-		p.since = p.now()
+		p.since = p.o.now()
 	}
 }
 
@@ -96,96 +98,152 @@ func (p *pipeline) publish() {
 	if p.since.IsZero() {
 		return
 	}
-	now := p.now()
-	p.show(fromMaster, now)
-	p.observeLag(p.now().Sub(p.since))
+	now := p.o.now()
+	source, _ := p.o.lastHeard()
+	p.update(source, now)
+	p.o.observeLag(p.o.now().Sub(p.since))
 	p.since = time.Time{}
 }
 
-// show brings the zone up to date with the cluster. It becomes another only when
-// its content changed, and costs what changed.
-func (p *pipeline) show(source string, confirmed time.Time) {
+// restore answers from a snapshot until a master sends its state, which then is
+// a change of the snapshot's like any other: only what differs changes. It
+// reports false when it comes too late: a master has sent something already.
+func (p *pipeline) restore(c *snapshot.Contents) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fromMaster {
+		return false
+	}
+	p.minSerial = c.Serial
+	p.pending.Join(p.cluster.Apply(state.Event{FullState: c.State}))
+	p.update(sourceSnapshot, c.Confirmed)
+	return true
+}
+
+// update brings records and zone up to date with the cluster. The zone is
+// replaced only when its content has changed. The caller holds mu.
+func (p *pipeline) update(source string, confirmed time.Time) {
 	delta := p.pending
 	p.pending = state.Delta{}
 	delta.Compact()
-	defer p.note(source, confirmed, delta)
+	defer p.storeInfo(source, confirmed, delta)
 	var changes records.Changes
 	if !delta.Empty() {
 		changes = p.set.Update(p.cluster, delta)
 	}
-	p.logOmitted(changes.Omitted)
-	p.logBoth(slices.Values(changes.Names))
+	if p.meanwhile != nil {
+		p.meanwhile.Join(delta.Clone())
+	}
+	p.logOmissions(changes.Omitted)
+	p.logConflicts(slices.Values(changes.Names))
 	current := p.zones.Current()
-	if len(changes.Names) == 0 && current.Ready() {
-		return
+	switch {
+	case !current.Ready():
+		p.replaceZone(zone.Compile(p.set, p.zone, p.nextSerial(), changes.Names...), len(changes.Names))
+	case len(changes.Names) > 0:
+		p.replaceZone(current.Patch(p.set, changes.Names, p.nextSerial()), len(changes.Names))
 	}
-	serial := zone.NextSerial(max(current.Serial(), p.lowest), p.now())
-	var z *zone.Zone
-	if current.Ready() {
-		z = current.Patch(p.set, changes.Names, serial)
-	} else {
-		z = zone.Compile(p.set, p.o, serial, changes.Names...)
-	}
-	p.swap(z, len(changes.Names))
 }
 
-// swap makes z the zone that is answered from.
-func (p *pipeline) swap(z *zone.Zone, changed int) {
+// nextSerial returns the serial of the zone that follows the current one. The
+// caller holds mu.
+func (p *pipeline) nextSerial() uint32 {
+	return zone.NextSerial(max(p.zones.Current().Serial(), p.minSerial), p.o.now())
+}
+
+// replaceZone makes z the zone that is answered from. The caller holds mu.
+func (p *pipeline) replaceZone(z *zone.Zone, changed int) {
 	p.zones.Swap(z)
 	n := z.Counts()
-	p.log.Debugf("serial %d: %d names changed; %d names with %d A, %d AAAA, %d SRV and %d PTR records",
-		z.Serial(), changed, n.Names, n.A, n.AAAA, n.SRV, n.PTR)
+	p.o.log.WithFields(logrus.Fields{
+		"serial": z.Serial(), "changed": changed, "names": n.Names, "a": n.A, "aaaa": n.AAAA, "srv": n.SRV, "ptr": n.PTR,
+	}).Debug("the zone has changed")
 }
 
-// static takes other records of master files. They may bring other origins, so
-// the zone is made anew, which is as much work as after the first state.
-func (p *pipeline) setStatic(s *zone.StaticRecords) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if s.Equal(p.o.Static) {
-		return
-	}
-	p.o.Static = s
-	p.logBoth(s.Names())
-	current := p.zones.Current()
-	if !current.Ready() {
-		p.zones.Swap(zone.NewEmpty(p.o))
-		return
-	}
-	p.swap(zone.Compile(p.set, p.o, zone.NextSerial(max(current.Serial(), p.lowest), p.now())), s.Len())
-}
-
-// logBoth says once of each name that cluster and master files have records for
-// it.
-func (p *pipeline) logBoth(names iter.Seq[records.Name]) {
-	if p.o.Static == nil {
+// logConflicts logs once of each name that both the cluster and the zone files
+// have records of it. The caller holds mu.
+func (p *pipeline) logConflicts(names iter.Seq[records.Name]) {
+	if p.zone.Static == nil {
 		return
 	}
 	for n := range names {
-		if _, ok := p.both[n]; ok || !p.o.Static.Has(n) || p.set.Data(n).Empty() {
+		if _, logged := p.conflicts[n]; logged || len(p.conflicts) >= maxLogged || !p.zone.Static.Has(n) || p.set.Data(n).Empty() {
 			continue
 		}
-		p.both[n] = struct{}{}
-		if p.o.Static.HasCNAME(n) {
-			p.log.Warnf("%v: the CNAME record of staticZones is not answered while the cluster has records of the name", n)
+		p.conflicts[n] = struct{}{}
+		log := p.o.log.WithField("name", n.String())
+		if p.zone.Static.HasCNAME(n) {
+			log.Warn("a CNAME record of staticZones is not answered while the cluster has records of the name")
 		} else {
-			p.log.Warnf("%v: there are records of the cluster and of staticZones; both are answered", n)
+			log.Warn("both the cluster and staticZones have records of a name: all are answered")
 		}
 	}
 }
 
-// logOmitted says of each name that was left out once why.
-func (p *pipeline) logOmitted(omitted []records.Omission) {
+// logOmissions counts what could not be published and logs once of each why.
+// The caller holds mu.
+func (p *pipeline) logOmissions(omitted []records.Omission) {
 	for _, o := range omitted {
-		p.countOmission(o.Reason)
-		if _, ok := p.omitted[o]; ok || len(p.omitted) > maxOmissionsLogged {
+		p.o.countOmission(o.Reason)
+		if _, logged := p.omissions[o]; logged || len(p.omissions) > maxLogged {
 			continue
 		}
-		p.omitted[o] = struct{}{}
-		if len(p.omitted) > maxOmissionsLogged {
-			p.log.Warnf("more than %d names were left out; no more are logged", maxOmissionsLogged)
+		p.omissions[o] = struct{}{}
+		if len(p.omissions) > maxLogged {
+			p.o.log.WithField("count", maxLogged).Warn("many names were omitted; no more of them are logged")
 			continue
 		}
-		p.log.Warnf("left out: %v", o)
+		p.logOmission(o)
 	}
+}
+
+func (p *pipeline) logOmission(o records.Omission) {
+	fields := logrus.Fields{"framework": o.Framework, "value": o.Value, "reason": o.Reason}
+	if o.Task.ID != "" {
+		fields["task"], fields["framework"] = o.Task.ID, o.Task.Framework
+	}
+	if o.Label != "" {
+		fields["label"] = o.Label
+		p.o.log.WithFields(fields).Warn("omitted a label of a task")
+		return
+	}
+	p.o.log.WithFields(fields).Warn("omitted a name")
+}
+
+// contents returns the cluster as it is now, for the snapshot, and how often it
+// had changed by then. Values of a cluster never change, so events wait only
+// while pointers are copied: some milliseconds for 100,000 tasks.
+func (p *pipeline) contents() (c *snapshot.Contents, changes uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := p.currentInfo()
+	return &snapshot.Contents{State: p.fullState(), Confirmed: i.confirmed, Serial: p.zones.Current().Serial()}, i.changes
+}
+
+// fullState lists what the cluster holds. The caller holds mu.
+func (p *pipeline) fullState() *state.FullState {
+	tasks, agents, frameworks := p.cluster.Counts()
+	s := &state.FullState{
+		Leader:     p.cluster.Leader(),
+		Masters:    p.cluster.Masters(),
+		Agents:     make([]*state.Agent, 0, agents),
+		Frameworks: make([]*state.Framework, 0, frameworks),
+		Tasks:      make([]*state.Task, 0, tasks),
+	}
+	s.Agents = slices.AppendSeq(s.Agents, p.cluster.Agents())
+	s.Frameworks = slices.AppendSeq(s.Frameworks, p.cluster.Frameworks())
+	s.Tasks = slices.AppendSeq(s.Tasks, p.cluster.Tasks())
+	return s
+}
+
+// enumerate lists the current records by task.
+func (p *pipeline) enumerate() records.Enumeration { return p.currentSet().Enumerate() }
+
+// explain tells who owns the records of a name.
+func (p *pipeline) explain(n records.Name) records.Explanation { return p.currentSet().Explain(n) }
+
+func (p *pipeline) currentSet() *records.Set {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.set
 }

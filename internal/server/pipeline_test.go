@@ -16,7 +16,8 @@ import (
 	"toponym/state"
 )
 
-func snapshot(tasks ...*state.Task) state.Event {
+// stateEvent is a full state with one agent, one framework and some tasks.
+func stateEvent(tasks ...*state.Task) state.Event {
 	leader := state.Master{Host: "10.0.0.1", Port: 5050, Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}
 	return state.Event{FullState: &state.FullState{
 		Leader:     leader,
@@ -27,6 +28,7 @@ func snapshot(tasks ...*state.Task) state.Event {
 	}}
 }
 
+// task is a running task.
 func task(id, name, addr string) *state.Task {
 	return &state.Task{
 		Key: state.TaskKey{Framework: "f", ID: id}, Name: name, AgentID: "x-S0", State: state.Running,
@@ -64,7 +66,8 @@ func newTestPipeline(c *config.Config, log logrus.FieldLogger) (*pipeline, error
 	return newPipeline(pipelineOptions{
 		records: r, zone: z, log: log,
 		now:           func() time.Time { return time.Unix(1_700_000_000, 0) },
-		lastHeard:     func() (string, time.Time) { return fromPoll, time.Time{} },
+		lastHeard:     func() (string, time.Time) { return sourcePoll, time.Time{} },
+		background:    func(f func()) { f() },
 		observeLag:    func(time.Duration) {},
 		countOmission: func(error) {},
 	}), nil
@@ -73,23 +76,23 @@ func newTestPipeline(c *config.Config, log logrus.FieldLogger) (*pipeline, error
 func TestSerialGrowsExactlyWithTheContent(t *testing.T) {
 	p, _ := testPipeline(t)
 	if p.zones.Current().Ready() {
-		t.Fatal("ready before the first state")
+		t.Fatal("before the first state: got ready, want not ready")
 	}
 	for _, step := range []struct {
 		what string
 		e    state.Event
 		want uint32
 	}{
-		{"the first state", snapshot(task("1", "web", "192.168.0.1")), 1_700_000_000},
-		{"the same again", snapshot(task("1", "web", "192.168.0.1")), 1_700_000_000},
-		{"another address", snapshot(task("1", "web", "192.168.0.2")), 1_700_000_001},
-		{"a task without a name", snapshot(task("1", "web", "192.168.0.2"), task("2", "-", "192.168.0.3")), 1_700_000_001},
-		{"all gone", snapshot(), 1_700_000_002},
+		{"the first state", stateEvent(task("1", "web", "192.168.0.1")), 1_700_000_000},
+		{"the same again", stateEvent(task("1", "web", "192.168.0.1")), 1_700_000_000},
+		{"another address", stateEvent(task("1", "web", "192.168.0.2")), 1_700_000_001},
+		{"a task without a name", stateEvent(task("1", "web", "192.168.0.2"), task("2", "-", "192.168.0.3")), 1_700_000_001},
+		{"all gone", stateEvent(), 1_700_000_002},
 	} {
 		p.event(step.e)
 		z := p.zones.Current()
 		if !z.Ready() || z.Serial() != step.want {
-			t.Errorf("after %s: ready %v, serial %d, want %d", step.what, z.Ready(), z.Serial(), step.want)
+			t.Errorf("after %s: got ready %v, serial %d, want ready, serial %d", step.what, z.Ready(), z.Serial(), step.want)
 		}
 	}
 }
@@ -98,22 +101,22 @@ func TestFirstStateWithoutTasksIsAZone(t *testing.T) {
 	p, _ := testPipeline(t)
 	p.event(state.Event{FullState: &state.FullState{}})
 	if !p.zones.Current().Ready() {
-		t.Error("not ready")
+		t.Error("got not ready, want ready")
 	}
 }
 
-func TestLeftOutNamesAreLoggedOnce(t *testing.T) {
+func TestOmittedNamesAreLoggedOnce(t *testing.T) {
 	p, hook := testPipeline(t)
-	p.event(snapshot(task("bad.1", "-", "192.168.0.1")))
-	p.event(snapshot(task("bad.1", "-", "192.168.0.2")))
-	var lines []string
+	p.event(stateEvent(task("bad.1", "-", "192.168.0.1")))
+	p.event(stateEvent(task("bad.1", "-", "192.168.0.2")))
+	var tasks []any
 	for _, e := range hook.AllEntries() {
-		if strings.Contains(e.Message, "left out") {
-			lines = append(lines, e.Message)
+		if strings.Contains(e.Message, "omitted") {
+			tasks = append(tasks, e.Data["task"])
 		}
 	}
-	if len(lines) != 1 || !strings.Contains(lines[0], `"bad.1"`) {
-		t.Errorf("logged %q", lines)
+	if len(tasks) != 1 || tasks[0] != "bad.1" {
+		t.Errorf("logged: got lines of tasks %q, want one of bad.1", tasks)
 	}
 }
 
@@ -129,12 +132,12 @@ func TestReverseOriginsFollowTheSetting(t *testing.T) {
 		names = append(names, o.Name)
 	}
 	if !slices.Contains(names, records.ReverseIPv4) || !slices.Contains(names, records.ReverseIPv6) {
-		t.Errorf("origins %v", z.Origins)
+		t.Errorf("origins: got %v, want both reverse trees among them", z.Origins)
 	}
 }
 
-// Views have their TTL also where they lie in the domain.
-func TestOriginsOfViews(t *testing.T) {
+// Address trees have their own TTL also where they lie in the domain.
+func TestOriginsOfAddressTrees(t *testing.T) {
 	c := config.Defaults()
 	c.AddressDomains = append(c.AddressDomains, "mesos")
 	r, o, err := recordsAndZone(c)
@@ -150,14 +153,14 @@ func TestOriginsOfViews(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	if o.Origins[0].Name != r.Domain || o.DefaultTTL() != c.TTL {
-		t.Errorf("the first origin is %v", o.Origins[0])
+		t.Errorf("the first origin: got %v, want the domain %v", o.Origins[0], r.Domain)
 	}
 }
 
 func TestListeners(t *testing.T) {
 	got, err := listeners(netip.MustParseAddr("10.1.2.3"))
 	if err != nil || len(got) != 1 || got[0] != netip.MustParseAddr("10.1.2.3") {
-		t.Errorf("got %v, %v", got, err)
+		t.Errorf("one address: got %v, error %v, want that address", got, err)
 	}
 	all, err := listeners(netip.IPv4Unspecified())
 	if err != nil {
@@ -165,7 +168,7 @@ func TestListeners(t *testing.T) {
 	}
 	for _, a := range all {
 		if a.IsLoopback() || a.Zone() != "" {
-			t.Errorf("%v is given out as the name server's address", a)
+			t.Errorf("all addresses: got %v among them, want neither loopback addresses nor zones", a)
 		}
 	}
 }
@@ -173,8 +176,8 @@ func TestListeners(t *testing.T) {
 // A running server explains its own answers.
 func TestExplainOfAServer(t *testing.T) {
 	p, _ := testPipeline(t)
-	p.event(snapshot(task("web.1", "web", "192.168.0.1")))
-	x := apiOptions(config.Defaults(), p, Options{}).Explain(records.MustParseName("web.marathon.mesos"))
+	p.event(stateEvent(task("web.1", "web", "192.168.0.1")))
+	x := p.explain(records.MustParseName("web.marathon.mesos"))
 	if len(x.Records) != 1 || x.Records[0].Owners[0].Task != "web.1" {
 		t.Errorf("got %+v, want the record of web.1", x)
 	}

@@ -6,101 +6,100 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sirupsen/logrus"
+
 	"toponym/config"
-	"toponym/records"
-	"toponym/zone"
+	"toponym/internal/filewatch"
 )
 
 // Source is where the settings come from, to be read again.
 type Source struct {
-	file    string
-	read    stamp // of the file that is in force
-	environ []string
-	hangup  <-chan os.Signal // has them read at once
-	every   time.Duration    // between two looks at the file
+	file     string
+	inForce  filewatch.Version // of the file that was read last
+	environ  []string
+	hangup   <-chan os.Signal // makes the server read the file at once
+	interval time.Duration    // between two looks at the file
 }
+
+// fileInterval is how often the server looks whether the file has changed.
+const fileInterval = 2 * time.Second
 
 // NewSource describes settings that were read from a file and from environment
 // variables ("NAME=value"). Whatever arrives on hangup makes the server read
-// them again at once. It must be called when the file has just been read.
+// them again at once. It must be called before the file is read, so that a
+// change meanwhile is not missed.
 func NewSource(file string, environ []string, hangup <-chan os.Signal) *Source {
-	return &Source{file: file, read: stampOf(file), environ: environ, hangup: hangup, every: watchFile}
+	return &Source{file: file, inForce: filewatch.Stat(file), environ: environ, hangup: hangup, interval: fileInterval}
 }
 
-// watchFile is how often run looks at the file. To look is cheap, works on every
-// file system and through every kind of link, and needs no care for editors
-// that write a new file in the place of the old one.
-const watchFile = 2 * time.Second
-
-// followSettings reads the settings again when the process is told to, and when the
-// file has changed and then stayed as it is for one look. It returns when ctx
-// ends.
-func (s *Server) followSettings(ctx context.Context, from Source, n *notifier) error {
-	tick := time.NewTicker(from.every)
+// followSettings reads the settings again when the process is told to, and when
+// the file has changed and then stayed the same for one look. It returns when
+// ctx ends.
+func (s *Server) followSettings(ctx context.Context, from Source, n *notifier) {
+	tick := time.NewTicker(from.interval)
 	defer tick.Stop()
-	inForce := from.read
-	last := inForce
+	last := from.inForce
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-from.hangup:
-			inForce = stampOf(from.file)
-			s.log.Info("reading the settings again, as the process was told to")
+			from.inForce = filewatch.Stat(from.file)
+			s.log.WithField("file", from.file).Info("reading the settings again: SIGHUP was received")
 		case <-tick.C:
-			now := stampOf(from.file)
-			settled := now.equal(last)
+			now := filewatch.Stat(from.file)
+			rests := now.Equal(last)
 			last = now
-			if now.info == nil || !settled || now.equal(inForce) {
+			if !now.Exists() || !rests || now.Equal(from.inForce) {
 				continue
 			}
-			inForce = now
-			s.log.Infof("reading the settings again: %s has changed", from.file)
+			from.inForce = now
+			s.log.WithField("file", from.file).Info("reading the settings again: the file has changed")
 		}
 		n.reloading()
-		s.metrics.Reloaded(s.reload(from))
+		s.metrics.countReload(s.reload(from))
 		n.ready(s.statusLine())
 	}
 }
 
-// reload reads the settings and follows them where that can be done now. A file
-// with a fault changes nothing.
+// reload reads the settings and follows what can be followed at once. A file
+// with an error changes nothing; good tells whether there was none.
 func (s *Server) reload(from Source) (good bool) {
 	next, warnings, err := config.Load(from.file, from.environ)
 	for _, w := range warnings {
 		s.log.Warn(w)
 	}
 	if err != nil {
-		s.log.Error("the settings cannot be used, those before stay in force:")
 		for line := range strings.Lines(err.Error()) {
-			s.log.Error(strings.TrimSpace(line))
+			s.log.WithField("error", strings.TrimSpace(line)).Error("the settings cannot be used; those from before stay in force")
 		}
 		return false
 	}
 	merged, changes := s.config.Load().Follow(next)
 	live := false
 	for _, c := range changes {
+		log := s.log.WithFields(logrus.Fields{"setting": c.Key, "from": c.From, "to": c.To})
 		if c.Live {
 			live = true
-			s.log.Infof("%s is %s now, it was %s", c.Key, c.To, c.From)
+			log.Info("a setting has changed")
 		} else {
-			s.log.Warnf("%s needs a restart: %s stays in force, not %s", c.Key, c.From, c.To)
+			log.Warn("a setting that has changed needs a restart; the value from before stays in force")
 		}
 	}
-	switch {
-	case len(changes) == 0:
+	if len(changes) == 0 {
 		s.log.Info("no setting has changed")
-	case live:
+	}
+	if live {
 		if err := s.apply(merged); err != nil {
-			s.log.Errorf("the settings cannot be used, those before stay in force: %v", err)
+			s.log.WithError(err).Error("the settings cannot be used; those from before stay in force")
 			return false
 		}
 	}
 	return true
 }
 
-// apply puts settings in force that differ from the present ones only where
-// that is possible now.
+// apply puts settings in force that differ from the present ones only in what
+// can be followed at once. It returns when answers are in accord with them.
 func (s *Server) apply(c *config.Config) error {
 	r, z, err := recordsAndZone(c)
 	if err != nil {
@@ -109,39 +108,7 @@ func (s *Server) apply(c *config.Config) error {
 	if s.dns != nil {
 		s.dns.SetUpstreams(upstreams(c.Resolvers))
 	}
-	inBackground(func() { s.pipeline.remake(r, z) })
 	s.config.Store(c)
+	s.pipeline.configure(r, z)
 	return nil
-}
-
-// remake makes all records anew, after other rules. Events wait meanwhile,
-// queries do not.
-func (p *pipeline) remake(r records.Options, z zone.Options) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	z.Static = p.o.Static
-	p.o = z
-	current := p.zones.Current()
-	if !current.Ready() {
-		p.set = records.NewSet(r)
-		p.zones.Swap(zone.NewEmpty(z))
-		return
-	}
-	set, changes := records.Build(p.cluster, r)
-	p.set = set
-	p.logOmitted(changes.Omitted)
-	p.zones.Swap(zone.Compile(set, z, zone.NextSerial(max(current.Serial(), p.lowest), p.now()), changes.Names...))
-}
-
-// enumerate lists the records of now.
-func (p *pipeline) enumerate() records.Enumeration { return p.records().Enumerate() }
-
-// explain tells who owns the records of a name.
-func (p *pipeline) explain(n records.Name) records.Explanation { return p.records().Explain(n) }
-
-// records are those of now.
-func (p *pipeline) records() *records.Set {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.set
 }

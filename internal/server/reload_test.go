@@ -2,11 +2,10 @@ package server
 
 import (
 	"context"
-	"net"
+	"fmt"
 	"net/http/httptest"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,52 +20,8 @@ import (
 	"toponym/sim"
 )
 
-// manager is a service manager that listens to what it is told.
-type manager struct{ conn *net.UnixConn }
-
-// newManager has the process tell the test.
-func newManager(t *testing.T) *manager {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "notify") // the path of a socket must be short
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	at := filepath.Join(dir, "s")
-	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: at, Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	t.Setenv("NOTIFY_SOCKET", at)
-	return &manager{c}
-}
-
-// wants reads until it is told something that has all parts.
-func (m *manager) wants(t *testing.T, parts ...string) {
-	t.Helper()
-	var heard []string
-	buf := make([]byte, 4096)
-	m.conn.SetReadDeadline(time.Now().Add(10 * time.Second))
-	for {
-		n, err := m.conn.Read(buf)
-		if err != nil {
-			t.Fatalf("nothing with %q was told, but %q", parts, heard)
-		}
-		said := string(buf[:n])
-		heard = append(heard, said)
-		all := true
-		for _, p := range parts {
-			all = all && strings.Contains("\n"+said+"\n", p)
-		}
-		if all {
-			return
-		}
-	}
-}
-
-// tended is a server that runs as a program of its own, before a simulated
-// cluster, with a file of settings that the test can change.
+// tended is a server that follows a simulated cluster and a file of settings
+// that the test can change, and notifies a service manager.
 type tended struct {
 	*Server
 	hook   *test.Hook
@@ -97,7 +52,7 @@ func newTended(t *testing.T) *tended {
 	log, hook := test.NewNullLogger()
 	s.hook = hook
 	source := NewSource(c.File, nil, s.hangup)
-	source.every = 5 * time.Millisecond
+	source.interval = 5 * time.Millisecond
 	if s.Server, err = New(Options{Config: c, Log: log, Source: source, NotifyManager: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +68,7 @@ func newTended(t *testing.T) *tended {
 			t.Error(err)
 		}
 	}
-	testutil.Eventually(t, func() bool { return s.pipeline.known.Load().live() }, "no state has arrived")
+	testutil.Eventually(t, func() bool { return s.pipeline.info.Load().live() }, "no state has arrived")
 	return s
 }
 
@@ -129,9 +84,10 @@ func (s *tended) write(t *testing.T, text string) {
 	}
 }
 
+// logged counts the lines with a text in the message or a field.
 func (s *tended) logged(text string) (n int) {
 	for _, e := range s.hook.AllEntries() {
-		if strings.Contains(e.Message, text) {
+		if strings.Contains(e.Message+fmt.Sprint(e.Data), text) {
 			n++
 		}
 	}
@@ -141,9 +97,9 @@ func (s *tended) logged(text string) (n int) {
 // ttl is that of an answer.
 func (s *tended) ttl(t *testing.T) uint32 {
 	t.Helper()
-	r, err := dns.Exchange(new(dns.Msg).SetQuestion("nginx.marathon.mesos.", dns.TypeA), s.DNSAddr().String())
+	r, err := exchange(new(dns.Msg).SetQuestion("nginx.marathon.mesos.", dns.TypeA), s.DNSAddr().String())
 	if err != nil || len(r.Answer) == 0 {
-		t.Fatalf("%v, error %v", r, err)
+		t.Fatalf("got %v, error %v, want an answer", r, err)
 	}
 	return r.Answer[0].Header().Ttl
 }
@@ -166,8 +122,8 @@ func TestReload(t *testing.T) {
 	if n := s.pipeline.zones.Current().Serial(); n <= serial {
 		t.Errorf("the serial went from %d to %d", serial, n)
 	}
-	if s.logged("ttl is 7 now, it was 60") != 1 || s.logged("port needs a restart") != 1 {
-		t.Errorf("logged %v", s.hook.AllEntries())
+	if s.logged("setting:ttl to:7]") != 1 || s.logged("setting:port") != 1 || s.logged("needs a restart") != 1 {
+		t.Errorf("got the lines %v, want ttl followed and port named", s.hook.AllEntries())
 	}
 	if c := s.config.Load(); c.TTL != 7 || c.Port != 0 {
 		t.Errorf("in force: ttl %d, port %d", c.TTL, c.Port)
@@ -176,11 +132,11 @@ func TestReload(t *testing.T) {
 	// Faults are all named, once, and change nothing.
 	s.hook.Reset()
 	s.write(t, `{"ttl": "soon", "IPSources": ["nonsense"], `+s.base+`}`)
-	testutil.Eventually(t, func() bool { return s.logged("ttl: ") == 1 && s.logged("IPSources[0]: ") == 1 }, "the faults are not named")
+	testutil.Eventually(t, func() bool { return s.logged("ttl: ") == 1 && s.logged("IPSources[0]: ") == 1 }, "the errors are logged")
 	m.wants(t, "\nREADY=1\n")
 	time.Sleep(50 * time.Millisecond) // ten looks at the file
-	if s.logged("cannot be used") != 1 || s.ttl(t) != 7 {
-		t.Errorf("ttl %d, logged %v", s.ttl(t), s.hook.AllEntries())
+	if got := s.logged("cannot be used"); got != 2 || s.ttl(t) != 7 {
+		t.Errorf("got ttl %d and %d errors in %v, want 7 and 2", s.ttl(t), got, s.hook.AllEntries())
 	}
 
 	// A file that is away for a moment is nothing to worry about.
@@ -218,7 +174,7 @@ func TestReloadResolvers(t *testing.T) {
 			all := s.dns.ForwardStats().Upstreams
 			return len(all) == 1 && all[0].Address == up.Addr.String()
 		}, "the servers are not followed")
-		r, err := dns.Exchange(new(dns.Msg).SetQuestion(name, dns.TypeA), s.DNSAddr().String())
+		r, err := exchange(new(dns.Msg).SetQuestion(name, dns.TypeA), s.DNSAddr().String())
 		if err != nil || len(r.Answer) != 1 {
 			t.Errorf("%v, error %v", r, err)
 		}
@@ -233,91 +189,12 @@ func TestReloadBeforeTheFirstState(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.remake(r, z)
+	p.configure(r, z)
 	if p.zones.Current().Ready() {
-		t.Error("ready without a state")
+		t.Error("without a state: got ready, want not ready")
 	}
-	p.event(snapshot(task("1", "web", "10.1.0.1")))
+	p.event(stateEvent(task("1", "web", "10.1.0.1")))
 	if z := p.zones.Current(); !z.Ready() || z.Options().DefaultTTL() != 9 {
-		t.Errorf("ready %v, TTL %d", z.Ready(), z.Options().DefaultTTL())
-	}
-}
-
-func TestWatchdog(t *testing.T) {
-	m := newManager(t)
-	t.Setenv("WATCHDOG_USEC", "60000")
-	s := newTended(t)
-	for range 3 {
-		m.wants(t, "\nWATCHDOG=1\n")
-	}
-	m.wants(t, "\nSTATUS=", "names; state of 127.0.0.1")
-	s.stop()
-}
-
-// A server that does not answer is not alive, however well its timers run.
-func TestWatchdogOfADeadServer(t *testing.T) {
-	m := newManager(t)
-	t.Setenv("WATCHDOG_USEC", "90000")
-	log, hook := test.NewNullLogger()
-	c := config.Defaults()
-	c.Masters = []config.HostPort{{Host: "127.0.0.1", Port: 1}}
-	c.Listener, c.Port, c.HTTPOn = netip.MustParseAddr("127.0.0.1"), 0, false
-	s := newTestServer(t, c, log)
-	if err := s.Listen(); err != nil { // nobody runs it
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	if err := s.reportStatus(ctx, newNotifier(true, log)); err != nil {
-		t.Fatal(err)
-	}
-	buf := make([]byte, 4096)
-	for {
-		m.conn.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
-		n, err := m.conn.Read(buf)
-		if err != nil {
-			break
-		}
-		if strings.Contains(string(buf[:n]), "WATCHDOG=1") {
-			t.Error("it was called alive")
-		}
-	}
-	said := 0
-	for _, e := range hook.AllEntries() {
-		if strings.Contains(e.Message, "does not answer") {
-			said++
-		}
-	}
-	if said != 1 {
-		t.Errorf("it was said %d times: %v", said, hook.AllEntries())
-	}
-	cancel()
-	if err := s.Run(ctx); err != nil { // closes the sockets
-		t.Error(err)
-	}
-}
-
-func TestReachable(t *testing.T) {
-	for at, want := range map[string]string{
-		"0.0.0.0:53": "127.0.0.1:53", "[::]:53": "[::1]:53", "10.0.0.1:53": "10.0.0.1:53",
-	} {
-		if got := reachable(netip.MustParseAddrPort(at)); got != netip.MustParseAddrPort(want) {
-			t.Errorf("%s is reached at %v, want %s", at, got, want)
-		}
-	}
-}
-
-// A manager that does not listen holds nobody up for long, and is named once.
-func TestManagerThatDoesNotListen(t *testing.T) {
-	newManager(t)
-	log, hook := test.NewNullLogger()
-	n := newNotifier(true, log)
-	began := time.Now()
-	for len(hook.AllEntries()) == 0 && time.Since(began) < 30*time.Second {
-		n.status("still here")
-	}
-	n.alive()
-	if len(hook.AllEntries()) != 1 {
-		t.Errorf("logged %v", hook.AllEntries())
+		t.Errorf("got ready %v, TTL %d, want ready, TTL 9", z.Ready(), z.Options().DefaultTTL())
 	}
 }

@@ -36,7 +36,7 @@ var marks = []struct {
 	{"state-08-agent-gone.json", 1795223960.5},
 }
 
-// startOn runs a server that reads of masters.
+// startOn runs a server that reads from masters.
 func startOn(t *testing.T, change func(*config.Config), masters ...*player) (s *Server, stop func()) {
 	t.Helper()
 	c := config.Defaults()
@@ -50,7 +50,7 @@ func startOn(t *testing.T, change func(*config.Config), masters ...*player) (s *
 	}
 	log, hook := test.NewNullLogger()
 	s = newTestServer(t, c, log)
-	s.pipeline.watch(t, c)
+	s.pipeline.checkPublications(t)
 	if err := s.Listen(); err != nil {
 		t.Fatal(err)
 	}
@@ -65,11 +65,11 @@ func startOn(t *testing.T, change func(*config.Config), masters ...*player) (s *
 		stopped = true
 		cancel()
 		if err := <-done; err != nil {
-			t.Error(err)
+			t.Errorf("Run: got %v, want no error", err)
 		}
 		if t.Failed() {
 			for _, e := range hook.AllEntries() {
-				t.Log(e.Message)
+				t.Log(e.Message, e.Data)
 			}
 		}
 	}
@@ -77,10 +77,8 @@ func startOn(t *testing.T, change func(*config.Config), masters ...*player) (s *
 	return s, stop
 }
 
-// names are all names of a set with their data, but those of masters, which
-// are where the test has them, and of schedulers, which the answer of the
-// host's resolver decides.
-func names(set *records.Set) []string {
+// namesOf lists all names of a set with their data.
+func namesOf(set *records.Set) []string {
 	var all []string
 	for n, d := range set.All() {
 		all = append(all, fmt.Sprint(n, " ", d.A, d.AAAA, d.SRV, d.PTR))
@@ -89,8 +87,9 @@ func names(set *records.Set) []string {
 	return all
 }
 
-// wanted is the cluster of a recorded state, and its names. Where its
-// schedulers are is for a resolver to say, and is taken from the server.
+// wanted returns the cluster of a recorded state, and its names. The masters and
+// the addresses of schedulers, which the resolver of this host knows or not, are
+// those of the server.
 func wanted(t *testing.T, s *Server, body []byte) (*state.Cluster, []string) {
 	t.Helper()
 	snap, err := master.Decode(bytes.NewReader(body))
@@ -107,13 +106,9 @@ func wanted(t *testing.T, s *Server, body []byte) (*state.Cluster, []string) {
 	snap.Leader, snap.Masters = s.pipeline.cluster.Leader(), s.pipeline.cluster.Masters()
 	c := state.NewCluster()
 	d := c.Apply(state.Event{FullState: snap})
-	o, err := RecordsOptions(s.config.Load())
-	if err != nil {
-		t.Fatal(err)
-	}
-	set := records.NewSet(o)
+	set := records.NewSet(s.pipeline.records)
 	set.Update(c, d)
-	return c, names(set)
+	return c, namesOf(set)
 }
 
 func clusterText(c *state.Cluster) (tasks, rest []string) {
@@ -139,55 +134,45 @@ func jsonOf(v any) string {
 	return strings.ReplaceAll(string(b), "[]", "null")
 }
 
-// same waits until the server believes what a recorded state says: of tasks
-// alone, or of everything.
+// same waits until the server's cluster is that of a recorded state: its tasks
+// alone, or everything, names included.
 func (p *player) same(t *testing.T, s *Server, body []byte, all bool) {
 	t.Helper()
-	var diff []string
-	deadline := time.Now().Add(5 * time.Second)
-	for {
+	testutil.EventuallyEqual(t, "", func() string {
 		want, wantNames := wanted(t, s, body)
 		s.pipeline.mu.Lock()
 		got, gotRest := clusterText(s.pipeline.cluster)
-		gotNames := names(s.pipeline.set)
+		gotNames := namesOf(s.pipeline.set)
 		s.pipeline.mu.Unlock()
 		w, wantRest := clusterText(want)
-		diff = differences(got, w)
+		diff := differences(got, w)
 		if all {
 			diff = append(diff, differences(gotRest, wantRest)...)
 			diff = append(diff, differences(gotNames, wantNames)...)
 		}
-		if len(diff) == 0 {
-			return
-		}
-		if time.Now().After(deadline) {
-			for _, d := range diff[:min(len(diff), 20)] {
-				t.Error(d)
-			}
-			t.Fatalf("%+v", s.watcher.Status())
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+		return strings.Join(diff[:min(len(diff), 20)], "\n")
+	}, "differences from the recorded state; %+v", s.watcher.Status())
 }
 
+// differences lists what is in only one of two sorted lists.
 func differences(got, want []string) (diff []string) {
-	for _, g := range got {
-		if !slices.Contains(want, g) {
-			diff = append(diff, "too much: "+g)
-		}
-	}
-	for _, w := range want {
-		if !slices.Contains(got, w) {
-			diff = append(diff, "missing: "+w)
+	for len(got)+len(want) > 0 {
+		switch {
+		case len(want) == 0 || len(got) > 0 && got[0] < want[0]:
+			diff, got = append(diff, "too much: "+got[0]), got[1:]
+		case len(got) == 0 || want[0] < got[0]:
+			diff, want = append(diff, "missing: "+want[0]), want[1:]
+		default:
+			got, want = got[1:], want[1:]
 		}
 	}
 	return diff
 }
 
-// TestRecordedLife: the program follows the recorded life of a cluster, however
-// its octets are cut, and has at each mark what the state of that time has:
-// the tasks at once, and everything with the state that is read beside.
-func TestRecordedLife(t *testing.T) {
+// The server follows the recorded stream of a cluster, whatever pieces it comes
+// in, and has at each mark what the state of that time has: the tasks at once,
+// and everything with the full state that is read beside.
+func TestRecordedStreamIsFollowed(t *testing.T) {
 	file := recordingsOf(t)
 	rec := readRecording(t, file("subscribe-lifecycle.raw"), file("subscribe-lifecycle.times.tsv"))
 	r := rand.New(rand.NewPCG(1, 1))
@@ -199,9 +184,9 @@ func TestRecordedLife(t *testing.T) {
 	}{
 		{"all at once", func(left int) int { return left }, 100 * time.Millisecond, true},
 		{"odd pieces", func(int) int { return 1 + r.IntN(3000) }, 100 * time.Millisecond, true},
-		{"octet by octet", func(int) int { return 1 }, 100 * time.Millisecond, true},
+		{"byte by byte", func(int) int { return 1 }, 100 * time.Millisecond, true},
 		{"without states", func(left int) int { return left }, time.Hour, true},
-		{"of nobody knows whom", func(left int) int { return left }, 100 * time.Millisecond, false},
+		{"of an unknown leader", func(left int) int { return left }, 100 * time.Millisecond, false},
 	} {
 		t.Run(tt.what, func(t *testing.T) {
 			p := newPlayer(t, rec.raw)
@@ -210,7 +195,8 @@ func TestRecordedLife(t *testing.T) {
 				p.state = file("state-01-empty.json")
 			}
 			s, _ := startOn(t, func(c *config.Config) { c.Resync = tt.resync }, p)
-			testutil.Eventually(t, func() bool { return s.watcher.Status().Streams == 1 }, "no stream")
+			streams := func() int { return s.watcher.Status().Streams }
+			testutil.EventuallyEqual(t, 1, streams, "streams")
 			for _, m := range marks {
 				body := file(m.state)
 				p.set(func() { p.state, p.upto = nil, rec.until(m.at) })
@@ -220,16 +206,16 @@ func TestRecordedLife(t *testing.T) {
 					p.same(t, s, body, true)
 				}
 			}
-			if n := s.watcher.Status().Streams; n != 1 {
-				t.Errorf("%d streams", n)
+			if got := streams(); got != 1 {
+				t.Errorf("streams at the end: got %d, want 1", got)
 			}
 		})
 	}
 }
 
-// TestRecordedLifeInTwoParts: the stream is cut at any octet, and the next one
-// begins with what GET_STATE said at a later time and goes on from there.
-func TestRecordedLifeInTwoParts(t *testing.T) {
+// A stream is cut at any byte, and the next one begins with what GET_STATE
+// answered at a later time and goes on from there.
+func TestRecordedStreamInTwoPartsIsFollowed(t *testing.T) {
 	file := recordingsOf(t)
 	rec := readRecording(t, file("subscribe-lifecycle.raw"), file("subscribe-lifecycle.times.tsv"))
 	state := bytes.TrimSuffix(bytes.TrimSpace(bytes.Replace(file("v1-GET_STATE-running.json"), []byte(`"type":"GET_STATE"`), []byte(`"type":"SUBSCRIBED"`), 1)), []byte("}"))
@@ -244,7 +230,7 @@ func TestRecordedLifeInTwoParts(t *testing.T) {
 			p := newPlayer(t, rec.raw)
 			p.set(func() { p.state, p.upto = file("state-01-empty.json"), cut })
 			s, _ := startOn(t, func(c *config.Config) { c.Resync = time.Hour }, p)
-			testutil.Eventually(t, func() (all bool) { p.set(func() { all = p.written == cut }); return all }, "no stream")
+			testutil.EventuallyEqual(t, cut, func() (n int) { p.set(func() { n = p.written }); return n }, "bytes written")
 			p.set(func() { p.raw, p.upto = raw, len(raw) })
 			p.hangUp()
 			p.same(t, s, file("state-08-agent-gone.json"), false)

@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net/http"
@@ -33,7 +34,7 @@ func TestServeBehindIAM(t *testing.T) {
 		t.Fatal(err)
 	}
 	const token = "token-that-nobody-may-see"
-	ca := newAuthority(t)
+	ca := testutil.NewCA(t)
 	iam := newSecureMaster(t, ca, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var login struct{ UID, Token string }
 		err := json.NewDecoder(r.Body).Decode(&login)
@@ -64,14 +65,14 @@ func TestServeBehindIAM(t *testing.T) {
 		}
 		return f
 	}
-	cert, certKey := ca.issue(t)
-	keyPEM := pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key))
+	cert, certKey := issue(t, ca)
+	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
 	account := map[string]string{"uid": "dns", "private_key": string(keyPEM), "login_endpoint": iam.URL + "/acs/api/v1/auth/login", "scheme": "RS256"}
 	settings := map[string]any{
 		"masters": []string{at.String()}, "refreshSeconds": 1,
 		"listener": "127.0.0.1", "port": 0, "HTTPListener": "127.0.0.1", "httpport": 0,
 		"IPSources":    []string{"netinfo", "host"},
-		"MesosHTTPSOn": true, "CACertFile": file("ca.pem", ca.pem()), "CertFile": file("cert.pem", cert), "KeyFile": file("key.pem", certKey),
+		"MesosHTTPSOn": true, "CACertFile": file("ca.pem", ca.PEM()), "CertFile": file("cert.pem", cert), "KeyFile": file("key.pem", certKey),
 		"mesosAuthentication": "iam", "IAMConfigFile": file("iam.json", toJSON(t, account)),
 	}
 	c, _, err := config.Load(file("config.json", toJSON(t, settings)), nil)

@@ -21,7 +21,7 @@ import (
 
 	"toponym/api"
 	"toponym/config"
-	"toponym/internal/metrics"
+	collected "toponym/internal/metrics"
 	"toponym/resolver"
 	"toponym/state/leader"
 	"toponym/state/master"
@@ -58,7 +58,8 @@ type Server struct {
 	zoneFiles   *zoneFiles
 	pipeline    *pipeline
 	snapshotter *snapshotter // nil without stateDir
-	metrics     *metrics.Metrics
+	metrics     *serverMetrics
+	tuning      *tuning
 	started     time.Time
 	dns         *resolver.Server // nil where dnson is false
 	http        *api.Server      // nil where httpon is false
@@ -73,7 +74,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	files := newZoneFiles(c, zoneOpts, o.Log)
-	if zoneOpts.Static, err = files.load(); err != nil {
+	if zoneOpts.Static, err = files.load(context.Background()); err != nil {
 		return nil, err
 	}
 	detector, zooKeeper := leaders(c, o.Log)
@@ -81,35 +82,41 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	var watcher *master.Watcher
-	tuned := newTuning(o.TuneRuntime, func() bool { return watcher.Status().Source == master.Stream })
-	masterOpts.Background = inBackground
-	masterOpts.Busy = tuned.busy
-	watcher = master.New(masterOpts)
-
-	s := &Server{o: o, log: o.Log, zooKeeper: zooKeeper, watcher: watcher, zoneFiles: files, started: time.Now()}
+	s := &Server{o: o, log: o.Log, zooKeeper: zooKeeper, zoneFiles: files, started: time.Now(), metrics: newMetrics(o.Version)}
 	s.config.Store(c)
-	s.metrics = metrics.New(o.Version, s.values)
-	if zooKeeper != nil {
-		s.metrics.Register(zooKeeper)
-	}
+	s.tuning = newTuning(o.TuneRuntime, func() bool { return s.watcher.Status().Source == master.Stream })
+	masterOpts.Background = s.inBackground
+	masterOpts.Busy = s.tuning.busy
+	s.watcher = master.New(masterOpts)
 	s.pipeline = newPipeline(pipelineOptions{
 		records: recordsOpts, zone: zoneOpts, log: o.Log, now: time.Now,
-		lastHeard: s.lastHeard, observeLag: s.metrics.Lag, countOmission: s.countOmission,
+		background: inBackground,
+		lastHeard:  s.lastHeard, observeLag: s.metrics.observeLag, countOmission: s.metrics.countOmission,
 	})
 	if c.StateDir != "" {
 		s.snapshotter = newSnapshotter(c.StateDir, func() time.Duration { return s.config.Load().SnapshotInterval }, s.pipeline, o.Log)
 	}
 	if c.DNSOn {
-		s.dns = resolver.New(s.pipeline.zones, resolverOptions(c, o.Log, tuned.cores))
+		s.dns = resolver.New(s.pipeline.zones, resolverOptions(c, o.Log, s.tuning.cores))
 	}
 	if c.HTTPOn {
-		h := apiOptions(c, s.pipeline, o)
-		h.Status, h.Metrics = s.status, s.metrics.Handler(o.Log)
-		h.Config = func(serial uint32) any { return s.config.Load().V1(serial) }
-		s.http = api.New(h)
+		s.http = api.New(s.apiOptions())
+	}
+	s.metrics.registry.MustRegister(newStateCollector(s), s.pipeline.zones, collected.NewCollector(s.values))
+	if s.zooKeeper != nil {
+		s.metrics.registry.MustRegister(s.zooKeeper)
 	}
 	return s, nil
+}
+
+// inBackground runs f with a lower priority where there is something to answer
+// from. Until then f is the most urgent work that there is.
+func (s *Server) inBackground(f func()) {
+	if s.Zone().Ready() {
+		inBackground(f)
+	} else {
+		f()
+	}
 }
 
 // Listen opens all sockets, so that errors in their settings are known before
@@ -158,17 +165,27 @@ func (s *Server) Zone() *zone.Zone { return s.pipeline.zones.Current() }
 
 // Run answers until ctx ends or a part of the server fails. Listen must have
 // returned without an error before.
+//
+// Forwarded names, zone files and HTTP are served from the start; names of the
+// cluster as soon as the snapshot or a master's state has been read.
 func (s *Server) Run(ctx context.Context) error {
-	s.restore()
 	g, ctx := errgroup.WithContext(ctx)
+	run := func(f func(context.Context)) { g.Go(func() error { f(ctx); return nil }) }
+	restored := make(chan struct{})
+	run(func(ctx context.Context) { s.restore(ctx, restored) })
+	run(s.tuning.run)
 	if s.zooKeeper != nil {
 		g.Go(func() error { return s.zooKeeper.Run(ctx) })
 	}
 	g.Go(func() error {
-		s.firstLook(ctx)
+		s.awaitLeader(ctx)
+		if s.snapshotter != nil {
+			s.snapshotter.await(ctx, restored)
+		}
 		return s.watcher.Run(ctx, s.pipeline.sink())
 	})
-	g.Go(func() error { return s.zoneFiles.Run(ctx, s.pipeline.setStatic) })
+	run(func(ctx context.Context) { s.zoneFiles.run(ctx, s.pipeline.setStatic) })
+	wait(ctx, restored, answerDelay)
 	if s.dns != nil {
 		g.Go(func() error { return s.dns.Run(ctx) })
 	}
@@ -176,23 +193,22 @@ func (s *Server) Run(ctx context.Context) error {
 		g.Go(func() error { return s.http.Run(ctx) })
 	}
 	if s.snapshotter != nil {
-		g.Go(func() error {
-			inBackground(func() { s.snapshotter.run(ctx) })
-			return nil
-		})
+		run(s.snapshotter.run)
 	}
 	manager := newNotifier(s.o.NotifyManager, s.log)
 	if s.o.NotifyManager {
 		manager.ready(s.statusLine())
-		g.Go(func() error { return s.reportStatus(ctx, manager) })
-		g.Go(func() error { <-ctx.Done(); manager.stopping(); return nil })
+		run(func(ctx context.Context) { s.reportStatus(ctx, manager) })
+		run(func(ctx context.Context) { <-ctx.Done(); manager.stopping() })
 	}
 	if s.o.Source != nil {
-		g.Go(func() error { return s.followSettings(ctx, *s.o.Source, manager) })
+		run(func(ctx context.Context) { s.followSettings(ctx, *s.o.Source, manager) })
 	}
 	err := g.Wait()
 	if s.snapshotter != nil {
-		s.snapshotter.save()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSaveTimeout)
+		s.snapshotter.save(ctx, func(write func()) { write() })
+		cancel()
 	}
 	if err == nil {
 		s.log.Info("stopped")
@@ -200,50 +216,64 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
+// lastSaveTimeout is how long the end waits for a last snapshot to be written.
+const lastSaveTimeout = 10 * time.Second
+
 // firstLookTimeout is how long the start waits for ZooKeeper to name the
 // leader before the masters of the settings, or nobody, are asked.
 const firstLookTimeout = 2 * time.Second
 
-func (s *Server) firstLook(ctx context.Context) {
+// awaitLeader waits until ZooKeeper has told who leads, but not for long.
+func (s *Server) awaitLeader(ctx context.Context) {
 	if s.zooKeeper == nil {
 		return
 	}
-	timeout := time.NewTimer(firstLookTimeout)
-	defer timeout.Stop()
-	select {
-	case <-s.zooKeeper.Synced():
-	case <-timeout.C:
-	case <-ctx.Done():
-	}
-	// The leader that was found so far is asked first, and need not be a reason
-	// to read all a second time.
+	wait(ctx, s.zooKeeper.Synced(), firstLookTimeout)
+	// The leader found so far is asked first anyway, so this change is no reason
+	// to read everything a second time.
 	select {
 	case <-s.zooKeeper.Changed():
 	default:
 	}
 }
 
-// restorePatience is how long queries wait for the snapshot. They come to open
-// sockets, and to wait is better for them than to fail. A disk that does not
-// answer must not keep the server from starting.
-const restorePatience = 2 * time.Second
+// answerDelay is how long queries wait in their sockets for the snapshot to be
+// read, which is better for clients than to be told that nothing is known yet.
+const answerDelay = 750 * time.Millisecond
 
-// restore makes the pipeline answer from the snapshot on disk.
-func (s *Server) restore() {
+// restore answers from the snapshot on disk, unless a master has sent its state
+// by then. It closes restored in either case, at the latest when the cluster of
+// the snapshot is known to the watcher.
+func (s *Server) restore(ctx context.Context, restored chan<- struct{}) {
+	defer close(restored)
 	if s.snapshotter == nil {
 		return
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if c := s.snapshotter.load(time.Now()); c != nil {
-			s.pipeline.restore(c)
-		}
-	}()
+	c := s.snapshotter.load(ctx, time.Now())
+	if c == nil {
+		return
+	}
+	log := s.snapshotter.log.WithFields(logrus.Fields{
+		"tasks": len(c.State.Tasks), "agents": len(c.State.Agents), "frameworks": len(c.State.Frameworks),
+		"age": time.Since(c.Confirmed).Round(time.Second),
+	})
+	if s.pipeline.restore(c) {
+		log.Info("answering from the snapshot until a master has sent its state")
+	} else {
+		log.Info("the snapshot was read too late and is not used: a master has sent its state")
+	}
+}
+
+// wait waits until done is closed, for a time at most. It reports whether done
+// is.
+func wait(ctx context.Context, done <-chan struct{}, most time.Duration) bool {
+	timeout := time.NewTimer(most)
+	defer timeout.Stop()
 	select {
 	case <-done:
-	case <-time.After(restorePatience):
-		s.log.Warnf("the snapshot could not be read within %v; going on without it", restorePatience)
+		return true
+	case <-timeout.C:
+	case <-ctx.Done():
 	}
-	s.pipeline.open()
+	return false
 }

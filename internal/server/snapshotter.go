@@ -9,122 +9,181 @@ import (
 
 	"github.com/sirupsen/logrus"
 
-	disk "toponym/state/snapshot"
+	"toponym/state/snapshot"
 )
 
-// snapshotter keeps the cluster on disk, so that the next process has something to
-// answer from, whether or not a master is there.
+// snapshotter keeps a snapshot of the cluster on disk, so that the next process
+// has something to answer from even where no master answers.
 type snapshotter struct {
-	dir      *disk.Dir
-	every    func() time.Duration // between two writings at least
-	known    func() *known
-	contents func() (*disk.Contents, uint64)
+	dir      *snapshot.Dir
+	interval func() time.Duration // least time between two snapshots
+	pipeline *pipeline
 	log      logrus.FieldLogger
 
-	info   atomic.Pointer[disk.Info] // of what is on disk; nil for nothing
-	errors atomic.Uint64             // writings that failed
+	disk      chan struct{}                 // taken by whoever uses dir
+	decoded   atomic.Bool                   // whether load has come to its end
+	bytesRead func() int64                  // by load so far
+	info      atomic.Pointer[snapshot.Info] // of the snapshot on disk; nil for none
+	errors    atomic.Uint64                 // snapshots that could not be written
 
-	// Of the goroutine that runs it.
-	changes   uint64    // as of the last writing
+	// Used by the goroutine of run only.
+	changes   uint64    // of the cluster, as of the snapshot on disk
 	confirmed time.Time // likewise
-	tried     time.Time // when the last writing ended, well or not
-	failing   bool      // which was logged
+	tried     time.Time // when the last attempt ended
+	failing   bool      // whether the last attempt failed, which was logged
 }
 
-func newSnapshotter(dir string, every func() time.Duration, p *pipeline, log logrus.FieldLogger) *snapshotter {
-	return &snapshotter{dir: disk.NewDir(dir), every: every, known: p.tell, contents: p.contents, log: log}
+func newSnapshotter(dir string, interval func() time.Duration, p *pipeline, log logrus.FieldLogger) *snapshotter {
+	s := &snapshotter{dir: snapshot.NewDir(dir), interval: interval, pipeline: p, disk: make(chan struct{}, 1)}
+	s.bytesRead = s.dir.BytesRead
+	s.log = log.WithField("file", s.dir.File())
+	return s
 }
 
-// load gives what is on disk, or nil. A file that cannot be read is no reason
-// not to start; one that is damaged is put where it can be looked at.
-func (k *snapshotter) load(now time.Time) *disk.Contents {
-	c, info, err := k.dir.Load(now)
+// onDisk calls f, which uses the disk, and returns its error or that of ctx,
+// whichever comes first: a file system that does not answer must not keep the
+// process from its end. One f at a time has the disk, until it returns.
+func (s *snapshotter) onDisk(ctx context.Context, f func() error) error {
+	select {
+	case s.disk <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	done := make(chan error, 1)
+	go func() {
+		defer func() { <-s.disk }()
+		done <- f()
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// load reads the snapshot; nil stands for none that can be used. A damaged one
+// is set aside for whoever wants to look at it.
+func (s *snapshotter) load(ctx context.Context, now time.Time) *snapshot.Contents {
+	defer s.decoded.Store(true)
+	var c *snapshot.Contents
+	var info snapshot.Info
+	err := s.onDisk(ctx, func() (err error) { c, info, err = s.dir.Load(now); return err })
 	switch {
+	case ctx.Err() != nil:
+		return nil
 	case err == nil:
-		k.info.Store(&info)
-		k.log.Infof("answering from the snapshot in %s until a master is heard: %d tasks, %d agents, %d frameworks, %v old",
-			k.dir.File(), len(c.State.Tasks), len(c.State.Agents), len(c.State.Frameworks), now.Sub(info.Confirmed).Round(time.Second))
+		s.info.Store(&info)
 	case errors.Is(err, fs.ErrNotExist):
-		k.log.Debugf("there is no snapshot in %s yet", k.dir.File())
-	case errors.Is(err, disk.ErrVersion):
-		k.log.Infof("%s is not used: %v", k.dir.File(), err)
-	case errors.Is(err, disk.ErrDamaged):
-		aside, moveErr := k.dir.SetAside(now)
+		s.log.Debug("there is no snapshot yet")
+	case errors.Is(err, snapshot.ErrVersion):
+		s.log.WithError(err).Info("the snapshot was written by another version and is not used")
+	case errors.Is(err, snapshot.ErrDamaged):
+		aside, moveErr := s.dir.SetAside(now)
 		if aside == "" {
-			k.log.Warnf("%s is not used: %v; it cannot be moved away: %v", k.dir.File(), err, moveErr)
+			s.log.WithError(err).WithField("rename_error", moveErr).Warn("the snapshot is damaged and is not used")
 			break
 		}
-		k.log.Warnf("%s is not used: %v; it is in %s now", k.dir.File(), err, aside)
+		s.log.WithError(err).WithField("renamed_to", aside).Warn("the snapshot is damaged and is not used")
 	default:
-		k.log.Warnf("%s cannot be read: %v", k.dir.File(), err)
+		s.log.WithError(err).Warn("the snapshot cannot be read")
 	}
 	return c
 }
 
-// look is how often run looks whether there is something to write.
-const look = time.Second
+// diskTimeout is how long the disk may take for the next part of a snapshot.
+const diskTimeout = 5 * time.Second
 
-// run writes the snapshot until ctx ends. What comes after a quiet time is
-// written soon, and a cluster that always changes once in each interval.
-func (k *snapshotter) run(ctx context.Context) {
-	tick := time.NewTicker(look)
+// await waits until the snapshot has been restored: what a new leader does not
+// know yet is retained only if it was known before. Reading a large snapshot may
+// take long, but a disk that gives nothing any more does not keep the server from
+// its master.
+func (s *snapshotter) await(ctx context.Context, restored <-chan struct{}) {
+	for before := int64(-1); !wait(ctx, restored, diskTimeout) && ctx.Err() == nil; {
+		now := s.bytesRead()
+		if now == before && !s.decoded.Load() {
+			s.log.WithField("bytes", now).Warn("the disk does not give the snapshot; asking the masters without it")
+			return
+		}
+		before = now
+	}
+}
+
+// snapshotCheck is how often run looks whether there is something to write.
+const snapshotCheck = time.Second
+
+// run writes snapshots until ctx ends. A change after a quiet time is written
+// within snapshotCheck; a cluster that changes all the time is written once in
+// each interval.
+func (s *snapshotter) run(ctx context.Context) {
+	tick := time.NewTicker(snapshotCheck)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if k.tried.IsZero() || time.Since(k.tried) >= k.every() {
-				k.save()
+			if s.tried.IsZero() || time.Since(s.tried) >= s.interval() {
+				s.save(ctx, inBackground)
 			}
 		}
 	}
 }
 
-// save writes the snapshot where the cluster has changed, and confirms it where
-// it has not. Before a master has said anything there is nothing to write that
-// is not there.
-func (k *snapshotter) save() {
-	now := k.known()
+// save writes a snapshot where the cluster has changed, and confirms the last
+// one where it has not. Before a master has sent its state there is nothing to
+// write that is not on disk already. background runs what keeps a core busy.
+func (s *snapshotter) save(ctx context.Context, background func(func())) {
+	now := s.pipeline.currentInfo()
 	if !now.live() {
 		return
 	}
 	var err error
-	switch info := k.info.Load(); {
-	case info == nil || k.failing || now.changes != k.changes:
-		err = k.write()
-	case now.confirmed.After(k.confirmed):
-		if err = k.dir.Confirm(now.confirmed); err != nil {
-			err = k.write() // somebody took it away
+	switch info := s.info.Load(); {
+	case info == nil || s.failing || now.changes != s.changes:
+		err = s.write(ctx, background)
+	case now.confirmed.After(s.confirmed):
+		if err = s.onDisk(ctx, func() error { return s.dir.Confirm(now.confirmed) }); err != nil {
+			err = s.write(ctx, background) // the file may have been removed
 			break
 		}
-		k.confirmed = now.confirmed
-		k.info.Store(&disk.Info{Size: info.Size, Confirmed: now.confirmed})
+		s.confirmed = now.confirmed
+		s.info.Store(&snapshot.Info{Size: info.Size, Confirmed: now.confirmed})
 	default:
 		return
 	}
-	k.tried = time.Now()
+	if ctx.Err() != nil {
+		return
+	}
+	s.tried = time.Now()
 	if err != nil {
-		k.errors.Add(1)
+		s.errors.Add(1)
 	}
 	switch {
-	case err != nil && !k.failing:
-		k.log.Warnf("the snapshot cannot be written: %v; trying again every %v", err, k.every())
-	case err == nil && k.failing:
-		k.log.Info("the snapshot is written again")
+	case err != nil && !s.failing:
+		s.log.WithError(err).WithField("retry_interval", s.interval()).Warn("the snapshot cannot be written")
+	case err == nil && s.failing:
+		s.log.Info("the snapshot can be written again")
 	}
-	k.failing = err != nil
+	s.failing = err != nil
 }
 
-func (k *snapshotter) write() error {
-	c, changes := k.contents()
+func (s *snapshotter) write(ctx context.Context, background func(func())) error {
+	// Not in the background: events wait while the cluster is copied.
+	c, changes := s.pipeline.contents()
 	began := time.Now()
-	info, err := k.dir.Save(c)
+	var info snapshot.Info
+	err := s.onDisk(ctx, func() (err error) {
+		background(func() { info, err = s.dir.Save(c) })
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	k.changes, k.confirmed = changes, c.Confirmed
-	k.info.Store(&info)
-	k.log.Debugf("the snapshot was written in %v: %d tasks, %d octets", time.Since(began).Round(time.Millisecond), len(c.State.Tasks), info.Size)
+	s.changes, s.confirmed = changes, c.Confirmed
+	s.info.Store(&info)
+	s.log.WithFields(logrus.Fields{
+		"tasks": len(c.State.Tasks), "bytes": info.Size, "duration": time.Since(began).Round(time.Millisecond),
+	}).Debug("the snapshot was written")
 	return nil
 }

@@ -2,37 +2,41 @@ package server
 
 import (
 	"context"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/miekg/dns"
 	"github.com/sirupsen/logrus/hooks/test"
 
+	"toponym/config"
 	"toponym/state"
-	disk "toponym/state/snapshot"
+	"toponym/state/snapshot"
 )
 
-const keepEvery = 30 * time.Second
+const testInterval = 30 * time.Second
 
 // testSnapshotter keeps the cluster of a pipeline in a directory of the test's.
 func testSnapshotter(t *testing.T) (*snapshotter, *pipeline, *test.Hook) {
 	t.Helper()
 	log, hook := test.NewNullLogger()
 	p, _ := testPipeline(t)
-	p.now = time.Now
-	return newSnapshotter(filepath.Join(t.TempDir(), "state"), func() time.Duration { return keepEvery }, p, log), p, hook
+	p.o.now = time.Now
+	return newSnapshotter(filepath.Join(t.TempDir(), "state"), func() time.Duration { return testInterval }, p, log), p, hook
 }
 
-// running runs the snapshotter until the function that it gives is called.
-func running(t *testing.T, k *snapshotter) (stop func()) {
+// running runs something until stop is called.
+func running(t *testing.T, run func(context.Context)) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		k.run(ctx)
+		run(ctx)
 	}()
 	return func() {
 		cancel()
@@ -40,216 +44,316 @@ func running(t *testing.T, k *snapshotter) (stop func()) {
 	}
 }
 
-// stored are the tasks on disk, and when they were confirmed.
-func stored(t *testing.T, k *snapshotter) (tasks int, confirmed time.Time) {
+// stored returns how many tasks are on disk, -1 without a snapshot, and when
+// they were confirmed.
+func stored(t *testing.T, s *snapshotter) (tasks int, confirmed time.Time) {
 	t.Helper()
-	c, info, err := disk.NewDir(filepath.Dir(k.dir.File())).Load(time.Now())
+	c, info, err := snapshot.NewDir(filepath.Dir(s.dir.File())).Load(time.Now())
 	if err != nil {
 		return -1, time.Time{}
 	}
 	return len(c.State.Tasks), info.Confirmed
 }
 
-func TestSnapshotterWritesAtMostOnceInAnInterval(t *testing.T) {
+func TestSnapshotsAreWrittenAtMostOnceInAnInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k, p, _ := testSnapshotter(t)
-		defer running(t, k)()
+		s, p, _ := testSnapshotter(t)
+		defer running(t, s.run)()
 		after := func(d time.Duration, want int) {
 			t.Helper()
 			time.Sleep(d)
 			synctest.Wait()
-			if n, _ := stored(t, k); n != want {
-				t.Errorf("%d tasks are on disk, want %d", n, want)
+			if got, _ := stored(t, s); got != want {
+				t.Errorf("tasks on disk: got %d, want %d", got, want)
 			}
 		}
 		after(time.Minute, -1) // nothing is known, nothing is written
 
-		p.event(snapshot(task("1", "web", "10.1.0.1")))
-		after(2*look, 1)
-		p.event(snapshot(task("1", "web", "10.1.0.1"), task("2", "web", "10.1.0.2")))
+		p.event(stateEvent(task("1", "web", "10.1.0.1")))
+		after(2*snapshotCheck, 1)
+		p.event(stateEvent(task("1", "web", "10.1.0.1"), task("2", "web", "10.1.0.2")))
 		after(20*time.Second, 1)
-		p.event(snapshot(task("1", "web", "10.1.0.1"), task("2", "web", "10.1.0.2"), task("3", "web", "10.1.0.3")))
+		p.event(stateEvent(task("1", "web", "10.1.0.1"), task("2", "web", "10.1.0.2"), task("3", "web", "10.1.0.3")))
 		after(8*time.Second, 1)
 		after(3*time.Second, 3)
 	})
 }
 
-func TestSnapshotterConfirmsWhatDidNotChange(t *testing.T) {
+func TestSnapshotIsConfirmedWhileNothingChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k, p, _ := testSnapshotter(t)
-		defer running(t, k)()
-		p.event(snapshot(task("1", "web", "10.1.0.1")))
-		time.Sleep(2 * look)
+		s, p, _ := testSnapshotter(t)
+		defer running(t, s.run)()
+		p.event(stateEvent(task("1", "web", "10.1.0.1")))
+		time.Sleep(2 * snapshotCheck)
 		synctest.Wait()
-		before, err := os.Stat(k.dir.File())
+		before, err := os.Stat(s.dir.File())
 		if err != nil {
 			t.Fatal(err)
 		}
 		for range 10 {
 			time.Sleep(time.Minute)
-			p.event(snapshot(task("1", "web", "10.1.0.1")))
+			p.event(stateEvent(task("1", "web", "10.1.0.1")))
 		}
-		time.Sleep(keepEvery + 2*look)
+		time.Sleep(testInterval + 2*snapshotCheck)
 		synctest.Wait()
-		now, err := os.Stat(k.dir.File())
+		now, err := os.Stat(s.dir.File())
 		if err != nil || !os.SameFile(before, now) {
-			t.Errorf("it was written again: %v", err)
+			t.Errorf("got another file (error %v), want the one from before", err)
 		}
-		if _, confirmed := stored(t, k); time.Since(confirmed) > 2*time.Minute {
-			t.Errorf("it was confirmed %v ago", time.Since(confirmed))
+		if _, confirmed := stored(t, s); time.Since(confirmed) > 2*time.Minute {
+			t.Errorf("confirmed on disk: got %v ago, want at most 2m", time.Since(confirmed))
 		}
-		if age := time.Since(k.info.Load().Confirmed); age > 2*time.Minute {
-			t.Errorf("its age is told as %v", age)
+		if age := time.Since(s.info.Load().Confirmed); age > 2*time.Minute {
+			t.Errorf("age: got %v, want at most 2m", age)
 		}
 		// Somebody cleans up.
-		if err := os.Remove(k.dir.File()); err != nil {
+		if err := os.Remove(s.dir.File()); err != nil {
 			t.Fatal(err)
 		}
-		p.event(snapshot(task("1", "web", "10.1.0.1")))
-		time.Sleep(keepEvery + 2*look)
+		p.event(stateEvent(task("1", "web", "10.1.0.1")))
+		time.Sleep(testInterval + 2*snapshotCheck)
 		synctest.Wait()
-		if n, _ := stored(t, k); n != 1 {
-			t.Error("it was not written again")
+		if got, _ := stored(t, s); got != 1 {
+			t.Errorf("tasks on disk after the file was removed: got %d, want 1", got)
 		}
 	})
 }
 
 func TestSnapshotterGoesOnAfterErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k, p, hook := testSnapshotter(t)
-		dir := filepath.Dir(k.dir.File())
+		s, p, hook := testSnapshotter(t)
+		dir := filepath.Dir(s.dir.File())
 		if err := os.WriteFile(dir, nil, 0o600); err != nil { // a file where the directory should be
 			t.Fatal(err)
 		}
-		defer running(t, k)()
+		defer running(t, s.run)()
 		for range 5 {
-			p.event(snapshot(task("1", "web", "10.1.0.1")))
+			p.event(stateEvent(task("1", "web", "10.1.0.1")))
 			time.Sleep(time.Minute)
 		}
 		synctest.Wait()
-		if n := len(hook.AllEntries()); n != 1 || !strings.Contains(hook.LastEntry().Message, "cannot be written") {
-			t.Errorf("%d lines were logged, the last: %v", n, hook.LastEntry())
+		logged := func(n int, want string) {
+			t.Helper()
+			if got := len(hook.AllEntries()); got != n || !strings.Contains(hook.LastEntry().Message, want) {
+				t.Errorf("got %d lines, the last %q, want %d lines, the last with %q", got, hook.LastEntry().Message, n, want)
+			}
 		}
-		if k.errors.Load() < 5 {
-			t.Errorf("%d errors were counted", k.errors.Load())
+		logged(1, "cannot be written")
+		if got := s.errors.Load(); got < 5 {
+			t.Errorf("errors: got %d, want at least 5", got)
 		}
 		if err := os.Remove(dir); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if n, _ := stored(t, k); n != 1 {
-			t.Error("nothing was written in the end")
+		if got, _ := stored(t, s); got != 1 {
+			t.Errorf("tasks on disk in the end: got %d, want 1", got)
 		}
-		if n := len(hook.AllEntries()); n != 2 || !strings.Contains(hook.LastEntry().Message, "written again") {
-			t.Errorf("%d lines were logged, the last: %v", n, hook.LastEntry())
-		}
+		logged(2, "written again")
 	})
 }
 
-// What is kept is what comes back, whole, and the state that a master gives
+// What was kept is what comes back, whole, and the state that a master sends
 // afterwards is a change of it.
-func TestRestore(t *testing.T) {
-	k, p, _ := testSnapshotter(t)
-	p.event(snapshot(task("1", "web", "10.1.0.1"), task("2", "db", "10.1.0.2")))
+func TestRestoredStateIsTheOneThatWasSaved(t *testing.T) {
+	s, p, _ := testSnapshotter(t)
+	p.event(stateEvent(task("1", "web", "10.1.0.1"), task("2", "db", "10.1.0.2")))
 	before := p.zones.Current()
-	k.save()
+	s.save(t.Context(), inBackground)
 
 	log, hook := test.NewNullLogger()
 	next, _ := testPipeline(t)
-	k2 := newSnapshotter(filepath.Dir(k.dir.File()), func() time.Duration { return time.Minute }, next, log)
-	c := k2.load(time.Now())
+	s2 := newSnapshotter(filepath.Dir(s.dir.File()), func() time.Duration { return time.Minute }, next, log)
+	c := s2.load(t.Context(), time.Now())
 	if c == nil {
-		t.Fatal(hook.LastEntry())
+		t.Fatalf("got no snapshot, want one; logged %v", hook.LastEntry())
 	}
-	next.restore(c)
+	if !next.restore(c) {
+		t.Fatal("got a snapshot that comes too late, want one that is used")
+	}
 	z := next.zones.Current()
 	if !z.Ready() || z.Counts() != before.Counts() {
-		t.Errorf("%+v came back, want %+v", z.Counts(), before.Counts())
+		t.Errorf("restored: got %+v, want %+v", z.Counts(), before.Counts())
 	}
 	if z.Serial() <= before.Serial() {
-		t.Errorf("the serial went from %d to %d", before.Serial(), z.Serial())
+		t.Errorf("serial: got %d after %d, want a larger one", z.Serial(), before.Serial())
 	}
-	if now := next.known.Load(); now.source != fromSnapshot || now.leader != "10.0.0.1:5050" || now.tasks != 2 || now.live() {
-		t.Errorf("known: %+v", now)
+	if got := next.info.Load(); got.source != sourceSnapshot || got.leader != "10.0.0.1:5050" || got.tasks != 2 || got.live() {
+		t.Errorf("got %+v, want 2 tasks of the snapshot", got)
 	}
-	k2.save() // is no news to the disk
-	if k2.changes != 0 || next.known.Load().changes != 0 {
-		t.Error("what was read counts as a change")
+	s2.save(t.Context(), inBackground) // is no news to the disk
+	if got := next.info.Load().changes; s2.changes != 0 || got != 0 {
+		t.Errorf("changes after restoring: got %d, want 0", got)
 	}
 
 	// The same from a master changes nothing.
-	next.event(snapshot(task("1", "web", "10.1.0.1"), task("2", "db", "10.1.0.2")))
+	next.event(stateEvent(task("1", "web", "10.1.0.1"), task("2", "db", "10.1.0.2")))
 	if next.zones.Current() != z {
-		t.Error("the zone was made anew")
+		t.Error("the same state from a master: got another zone, want the same")
 	}
-	if now := next.tell(); now.source != fromPoll || now.changes != 0 {
-		t.Errorf("known: %+v", now)
+	if got := next.currentInfo(); got.source != sourcePoll || got.changes != 0 {
+		t.Errorf("the same state from a master: got %+v, want source poll and no change", got)
 	}
-	next.event(snapshot(task("1", "web", "10.1.0.1")))
-	if now := next.known.Load(); now.changes != 1 || now.tasks != 1 {
-		t.Errorf("known: %+v", now)
+	next.event(stateEvent(task("1", "web", "10.1.0.1")))
+	if got := next.info.Load(); got.changes != 1 || got.tasks != 1 {
+		t.Errorf("a task less: got %+v, want 1 change and 1 task", got)
 	}
 }
 
-// A disk that takes its time must not undo what a master has said.
-func TestMasterIsQuickerThanTheDisk(t *testing.T) {
+func TestLateSnapshotDoesNotUndoAState(t *testing.T) {
 	p, _ := testPipeline(t)
-	p.event(snapshot(task("1", "web", "10.1.0.1")))
+	p.event(stateEvent(task("1", "web", "10.1.0.1")))
 	z := p.zones.Current()
-	p.restore(&disk.Contents{State: snapshot().FullState})
-	if p.zones.Current() != z || p.tell().source != fromPoll {
-		t.Error("the snapshot replaced a newer state")
+	if p.restore(&snapshot.Contents{State: stateEvent().FullState}) || p.zones.Current() != z || p.currentInfo().source != sourcePoll {
+		t.Error("got the snapshot, want the state of the master")
 	}
 }
 
-func TestUnusableSnapshots(t *testing.T) {
+func TestUnusableSnapshotsAreLogged(t *testing.T) {
 	for name, tt := range map[string]struct {
 		content string
-		says    string
+		want    string
 		stays   bool
 	}{
 		"damaged":       {"toponym snapshot 1\nnonsense", "damaged", false},
 		"other version": {"toponym snapshot 999\nnews", "another version", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			k, _, hook := testSnapshotter(t)
-			dir := filepath.Dir(k.dir.File())
+			s, _, hook := testSnapshotter(t)
+			dir := filepath.Dir(s.dir.File())
 			if err := os.MkdirAll(dir, 0o700); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(k.dir.File(), []byte(tt.content), 0o600); err != nil {
+			if err := os.WriteFile(s.dir.File(), []byte(tt.content), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if c := k.load(time.Now()); c != nil {
-				t.Error("it was read")
+			if c := s.load(t.Context(), time.Now()); c != nil {
+				t.Errorf("got %d tasks, want nothing", len(c.State.Tasks))
 			}
-			line := hook.LastEntry().Message
-			_, err := os.Stat(k.dir.File())
-			if !strings.Contains(line, tt.says) || (err == nil) != tt.stays {
-				t.Errorf("logged %q; still there: %v", line, err == nil)
+			line, err := hook.LastEntry().String()
+			if err != nil || !strings.Contains(line, tt.want) {
+				t.Errorf("logged: got %q, want %q in it", line, tt.want)
+			}
+			_, err = os.Stat(s.dir.File())
+			if got := err == nil; got != tt.stays {
+				t.Errorf("the file stays: got %v, want %v", got, tt.stays)
 			}
 			if tt.stays {
 				return
 			}
-			aside, err := filepath.Glob(k.dir.File() + ".damaged-*")
-			if err != nil || len(aside) != 1 || !strings.Contains(line, aside[0]) {
-				t.Errorf("set aside: %v; logged %q", aside, line)
+			aside, err := filepath.Glob(s.dir.File() + ".damaged-*")
+			if err != nil || len(aside) != 1 || hook.LastEntry().Data["renamed_to"] != aside[0] {
+				t.Errorf("set aside: got %v, logged %v, want one file that is named", aside, hook.LastEntry().Data)
 			}
 		})
 	}
 }
 
+// A disk that does not answer keeps nobody from ending.
+func TestHungDiskDoesNotKeepTheServerFromItsEnd(t *testing.T) {
+	s, p, _ := testSnapshotter(t)
+	p.event(stateEvent(task("1", "web", "10.1.0.1")))
+	hung := make(chan struct{})
+	defer close(hung)
+	ctx, cancel := context.WithCancel(t.Context())
+	started := make(chan struct{})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.save(ctx, func(func()) { close(started); <-hung })
+	}()
+	<-started
+	cancel()
+	<-ended
+	s.save(ctx, inBackground) // the last one, while the disk is still taken
+	if got, _ := stored(t, s); got != -1 {
+		t.Errorf("tasks on disk: got %d, want no snapshot", got)
+	}
+}
+
+// A large snapshot is waited for as long as the disk gives more of it, and then
+// as long as it takes to make a zone of it.
+func TestSlowSnapshotIsNotGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _, hook := testSnapshotter(t)
+		var read atomic.Int64
+		s.bytesRead = read.Load
+		restored := make(chan struct{})
+		go func() {
+			for range 60 { // the disk is slow
+				time.Sleep(diskTimeout / 2)
+				read.Add(1)
+			}
+			s.decoded.Store(true)
+			time.Sleep(time.Hour) // the processor is
+			close(restored)
+		}()
+		s.await(t.Context(), restored)
+		select {
+		case <-restored:
+		default:
+			t.Error("got no snapshot, want it waited for")
+		}
+		if got := hook.AllEntries(); len(got) > 0 {
+			t.Errorf("got the lines %v, want none", got)
+		}
+	})
+}
+
+func TestHungDiskDoesNotKeepTheServerFromItsMaster(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _, hook := testSnapshotter(t)
+		began := time.Now()
+		s.await(t.Context(), make(chan struct{}))
+		if got := time.Since(began); got > 2*diskTimeout {
+			t.Errorf("got a wait of %v, want at most %v", got, 2*diskTimeout)
+		}
+		if got := len(hook.AllEntries()); got != 1 {
+			t.Errorf("got %d lines, want 1", got)
+		}
+	})
+}
+
+// Names of zone files, and forwarded ones, are answered while the snapshot is
+// still read, and a server that reads one can be stopped.
+func TestDNSIsAnsweredWhileTheSnapshotIsRead(t *testing.T) {
+	c := config.Defaults()
+	c.Masters = []config.HostPort{{Host: "127.0.0.1", Port: 1}}
+	c.Listener, c.Port, c.HTTPOn = netip.MustParseAddr("127.0.0.1"), 0, false
+	c.StateDir = t.TempDir()
+	zoneFile := filepath.Join(c.StateDir, "a.zone")
+	writeText(t, zoneFile, "spartan. SOA ns1.mesos. root.mesos. 1 2 3 4 5\nspartan. NS ns1.mesos.\nready.spartan. A 127.0.0.1\n")
+	c.StaticZones = []string{zoneFile}
+	log, _ := test.NewNullLogger()
+	s := newTestServer(t, c, log)
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	// The disk, which gives nothing.
+	s.snapshotter.disk <- struct{}{}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	if got := ask(t, s, "ready.spartan.", dns.TypeA); len(got) != 1 {
+		t.Errorf("got %v, want one address", got)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("Run: got %v, want no error", err)
+	}
+}
+
 func TestFailoverIsNoted(t *testing.T) {
 	p, _ := testPipeline(t)
-	p.event(snapshot())
-	if !p.known.Load().failover.IsZero() {
-		t.Error("the first leader is a failover")
+	p.event(stateEvent())
+	if got := p.info.Load().failover; !got.IsZero() {
+		t.Errorf("the first leader: got a failover at %v, want none", got)
 	}
-	e := snapshot()
+	e := stateEvent()
 	e.FullState.Leader = state.Master{Host: "10.0.0.9", Port: 5050}
 	p.event(e)
-	if k := p.known.Load(); k.failover.IsZero() || k.leader != "10.0.0.9:5050" {
-		t.Errorf("known: %+v", k)
+	if got := p.info.Load(); got.failover.IsZero() || got.leader != "10.0.0.9:5050" {
+		t.Errorf("another leader: got %+v, want a failover to 10.0.0.9:5050", got)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/coreos/go-systemd/v22/activation"
 )
 
-// Sockets are those that the service manager has opened for us
+// Sockets are those that the service manager has opened for this process
 // (sd_listen_fds(3)). Units name them with FileDescriptorName=.
 type Sockets struct {
 	udp  []*net.UDPConn
@@ -26,18 +26,22 @@ const (
 	httpSocket   = "http"
 )
 
-// InheritedSockets takes the sockets over, once in a process.
+// InheritedSockets takes over the sockets that the service manager has passed
+// to this process. It may be called once in a process. The error tells which
+// socket cannot be used and why.
 func InheritedSockets() (*Sockets, error) {
 	s := &Sockets{}
 	var errs []error
 	for _, f := range activation.Files(true) {
 		if err := s.add(f); err != nil {
-			errs = append(errs, fmt.Errorf("the socket %q of the service manager: %w", f.Name(), err))
+			errs = append(errs, fmt.Errorf("socket %q of the service manager: %w", f.Name(), err))
 		}
-		f.Close() // what is used of it is a copy
+		f.Close() // add has made a copy
 	}
 	return s, errors.Join(errs...)
 }
+
+var errSocketKind = errors.New("is of the wrong kind")
 
 func (s *Sockets) add(f *os.File) error {
 	switch f.Name() {
@@ -45,22 +49,12 @@ func (s *Sockets) add(f *os.File) error {
 	default:
 		return fmt.Errorf("FileDescriptorName must be %s, %s, %s or %s", dnsSocket, dnsUDPSocket, dnsTCPSocket, httpSocket)
 	}
-	l, err := net.FileListener(f)
-	if err == nil {
-		tcp, ok := l.(*net.TCPListener)
-		switch {
-		case ok && f.Name() == httpSocket && s.http == nil:
-			s.http = l
-			return nil
-		case ok && (f.Name() == dnsSocket || f.Name() == dnsTCPSocket):
-			s.tcp = append(s.tcp, tcp)
-			return nil
+	if l, err := net.FileListener(f); err == nil {
+		if err := s.addListener(f.Name(), l); err != nil {
+			l.Close()
+			return err
 		}
-		l.Close()
-		if ok && f.Name() == httpSocket {
-			return errors.New("there are two")
-		}
-		return errors.New("is of the wrong kind")
+		return nil
 	}
 	c, err := net.FilePacketConn(f)
 	if err != nil {
@@ -71,21 +65,36 @@ func (s *Sockets) add(f *os.File) error {
 		return nil
 	}
 	c.Close()
-	return errors.New("is of the wrong kind")
+	return errSocketKind
 }
 
-// adopt has the rooms answer on sockets that were inherited. Those for a room
-// that is switched off stay unused.
+func (s *Sockets) addListener(name string, l net.Listener) error {
+	tcp, ok := l.(*net.TCPListener)
+	switch {
+	case !ok || name == dnsUDPSocket:
+		return errSocketKind
+	case name != httpSocket:
+		s.tcp = append(s.tcp, tcp)
+	case s.http != nil:
+		return errors.New("there are two")
+	default:
+		s.http = tcp
+	}
+	return nil
+}
+
+// adopt answers on inherited sockets. Those for a part of the server that is
+// switched off stay unused.
 func (s *Server) adopt(in *Sockets) error {
 	if s.dns != nil && len(in.udp)+len(in.tcp) > 0 {
 		if err := s.dns.Adopt(in.udp, in.tcp); err != nil {
 			return err
 		}
-		s.log.Infof("answering DNS on %s, on sockets of the service manager: listener and port do not count", s.dns.Addr())
+		s.log.WithField("addr", s.dns.Addr()).Info("answering DNS on sockets of the service manager; the settings listener and port are not used")
 	}
 	if s.http != nil && in.http != nil {
 		s.http.Adopt(in.http)
-		s.log.Infof("answering HTTP on %s, on a socket of the service manager", s.http.Addr())
+		s.log.WithField("addr", s.http.Addr()).Info("answering HTTP on a socket of the service manager; the settings HTTPListener and httpport are not used")
 	}
 	return nil
 }

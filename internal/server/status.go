@@ -1,27 +1,23 @@
 package server
 
 import (
-	"errors"
 	"time"
 
 	"toponym/api"
 	"toponym/internal/metrics"
-	"toponym/records"
 	"toponym/resolver"
 	"toponym/state/master"
 )
 
-// What follows gathers from the rooms what operators want to see.
-
 // status is what /v1/status shows.
 func (s *Server) status() api.Status {
-	now, k, m := time.Now(), s.pipeline.tell(), s.watcher.Status()
+	now, i, m := time.Now(), s.pipeline.currentInfo(), s.watcher.Status()
 	st := api.Status{
-		Source: k.source, Leader: k.leader, StateAge: k.age(now),
+		Source: i.source, Leader: i.leader, StateAge: i.age(now),
 		StartedAt: s.started, Uptime: now.Sub(s.started),
-		Tasks: k.tasks, Agents: k.agents, Frameworks: k.frameworks,
+		Tasks: i.tasks, Agents: i.agents, Frameworks: i.frameworks,
 		LastError: m.LastError, LastErrorAt: m.LastErrorAt,
-		LastFailover: k.failover,
+		LastFailover: i.failover,
 	}
 	if m.Failover.After(st.LastFailover) {
 		st.LastFailover = m.Failover // at the same address
@@ -41,24 +37,21 @@ func (s *Server) status() api.Status {
 	return st
 }
 
-// values are what /metrics shows beside what is counted there.
-func (s *Server) values() metrics.Values {
-	now, k, m := time.Now(), s.pipeline.tell(), s.watcher.Status()
-	z := s.pipeline.zones.Current()
-	n := z.Counts()
-	v := metrics.Values{
-		Ready: z.Ready(), Source: k.source, StateAge: k.age(now),
-		Tasks: k.tasks, Agents: k.agents, Frameworks: k.frameworks,
-		Serial: z.Serial(), Names: n.Names,
-		Records: map[string]int{"A": n.A, "AAAA": n.AAAA, "SRV": n.SRV, "PTR": n.PTR},
-		Events:  m.Events, Resyncs: uint64(m.Resyncs), KeptAgents: m.Retained,
-		Errors: m.Errors, Reconnects: uint64(max(m.Streams-1, 0)), Failovers: k.failovers + m.Restarts,
+// lastHeard returns how and when a master was heard last.
+func (s *Server) lastHeard() (source string, at time.Time) {
+	m := s.watcher.Status()
+	if m.Source == master.Stream {
+		return sourceStream, m.Heard
 	}
-	if s.snapshotter != nil {
-		v.Snapshot = &metrics.Snapshot{Age: -1, Errors: s.snapshotter.errors.Load()}
-		if info := s.snapshotter.info.Load(); info != nil {
-			v.Snapshot.Age, v.Snapshot.Size = max(now.Sub(info.Confirmed), 0), info.Size
-		}
+	return sourcePoll, m.Heard
+}
+
+// values are the numbers of packages that have no collector of their own.
+func (s *Server) values() metrics.Values {
+	m := s.watcher.Status()
+	v := metrics.Values{
+		Events: m.Events, Resyncs: uint64(m.Resyncs), KeptAgents: m.Retained,
+		Errors: m.Errors, Reconnects: uint64(max(m.Streams-1, 0)),
 	}
 	if s.dns != nil {
 		queryValues(&v, s.dns.Stats())
@@ -96,27 +89,4 @@ func forwardValues(st resolver.ForwardStats) *metrics.Forward {
 		})
 	}
 	return f
-}
-
-// lastHeard tells how a master was heard, and when last.
-func (s *Server) lastHeard() (string, time.Time) {
-	m := s.watcher.Status()
-	if m.Source == master.Stream {
-		return fromStream, m.Heard
-	}
-	return fromPoll, m.Heard
-}
-
-// countOmission counts a name that could not be published.
-func (s *Server) countOmission(reason error) {
-	label := "other"
-	switch {
-	case errors.Is(reason, records.ErrLabelLength):
-		label = "label_length"
-	case errors.Is(reason, records.ErrNameLength):
-		label = "name_length"
-	case errors.Is(reason, records.ErrLabelBytes):
-		label = "label_octets"
-	}
-	s.metrics.LeftOut(label)
 }

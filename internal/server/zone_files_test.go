@@ -2,9 +2,11 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,9 +36,8 @@ func staticOptions(t *testing.T) zone.Options {
 	return o
 }
 
-// Files are read again when they change; one that is broken changes nothing and
-// is logged once.
-func TestStaticZonesAreReadAgain(t *testing.T) {
+// One file that cannot be used changes nothing, and is logged once.
+func TestZoneFilesAreReadAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log, hook := test.NewNullLogger()
 		c := config.Defaults()
@@ -49,13 +50,16 @@ func TestStaticZonesAreReadAgain(t *testing.T) {
 		}
 		write("a.mesos. A 10.0.0.1\n")
 		f := newZoneFiles(c, staticOptions(t), log)
-		if s, err := f.load(); err != nil || s.Len() != 1 {
-			t.Fatalf("%d names, %v", s.Len(), err)
+		if s, err := f.load(t.Context()); err != nil || s.Len() != 1 {
+			t.Fatalf("got %d names, error %v, want 1 name", s.Len(), err)
 		}
 		var got []*zone.StaticRecords
 		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error)
-		go func() { done <- f.Run(ctx, func(s *zone.StaticRecords) { got = append(got, s) }) }()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			f.run(ctx, func(s *zone.StaticRecords) { got = append(got, s) })
+		}()
 		last := func(after time.Duration) (calls, names int) {
 			time.Sleep(after)
 			synctest.Wait()
@@ -67,52 +71,61 @@ func TestStaticZonesAreReadAgain(t *testing.T) {
 
 		calls, _ := last(time.Minute)
 		if again, _ := last(time.Hour); again != calls {
-			t.Errorf("a file that stays is read again: %d times after %d", again, calls)
+			t.Errorf("a file that stays: got %d readings, want %d", again, calls)
 		}
 		write("a.mesos. A 10.0.0.1\nb.mesos. A 10.0.0.1\n")
-		if _, names := last(2 * staticInterval); names != 2 {
-			t.Errorf("%d names", names)
+		if _, names := last(2 * zoneFileInterval); names != 2 {
+			t.Errorf("a file with one more name: got %d names, want 2", names)
 		}
 		hook.Reset()
 		write("a.mesos. A x\nb.mesos. A y\n")
 		if _, names := last(time.Minute); names != 2 {
-			t.Errorf("%d names after the file broke", names)
+			t.Errorf("a file with errors: got %d names, want 2", names)
 		}
-		if n := len(hook.AllEntries()); n != 1 || !strings.Contains(hook.LastEntry().Message, "a.zone:1: bad A A") || !strings.Contains(hook.LastEntry().Message, "1 more") {
-			t.Errorf("logged %d times, at last %v", n, hook.LastEntry())
+		if text := fmt.Sprint(hook.LastEntry().Data["error"]); len(hook.AllEntries()) != 1 || !strings.Contains(text, "a.zone:1: bad A A") || !strings.Contains(text, "1 more") {
+			t.Errorf("got %d lines, the last error %q, want one with the first error and their number", len(hook.AllEntries()), text)
 		}
 		if err := os.Remove(c.StaticZones[0]); err != nil {
 			t.Fatal(err)
 		}
 		if _, names := last(time.Minute); names != 2 || len(hook.AllEntries()) != 2 {
-			t.Errorf("%d names after the file went; logged %d times", names, len(hook.AllEntries()))
+			t.Errorf("a file that is gone: got %d names, %d lines, want 2 and 2", names, len(hook.AllEntries()))
 		}
 		write("c.mesos. A 10.0.0.1\n")
 		if _, names := last(time.Minute); names != 1 {
-			t.Errorf("%d names after the file came back", names)
+			t.Errorf("a file that is back: got %d names, want 1", names)
 		}
 		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
+		<-done
 	})
 }
 
-func TestNoStaticZones(t *testing.T) {
+func TestWithoutZoneFiles(t *testing.T) {
 	f := newZoneFiles(config.Defaults(), staticOptions(t), nil)
-	s, err := f.load()
+	s, err := f.load(t.Context())
 	if s != nil || err != nil {
-		t.Errorf("%v, %v", s, err)
+		t.Errorf("got %v, error %v, want nothing", s, err)
 	}
-	if err := f.Run(t.Context(), nil); err != nil {
-		t.Error(err)
+	f.run(t.Context(), nil) // returns
+}
+
+// A named pipe would never be read to its end: neither the start nor the end of
+// the server may wait for it.
+func TestZoneFileThatIsAPipeIsRefused(t *testing.T) {
+	c := config.Defaults()
+	c.StaticZones = []string{filepath.Join(t.TempDir(), "pipe")}
+	if err := syscall.Mkfifo(c.StaticZones[0], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := CheckZoneFiles(c); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Errorf("got error %v, want one that names the kind of file", err)
 	}
 }
 
-func TestStaticZonesInThePipeline(t *testing.T) {
+func TestZoneFilesInThePipeline(t *testing.T) {
 	p, hook := testPipeline(t)
 	read := func(text string) *zone.StaticRecords {
-		s, err := zone.ReadZoneFiles([]zone.ZoneFile{{Name: "f", Text: []byte(text)}}, p.o)
+		s, err := zone.ReadZoneFiles([]zone.ZoneFile{{Name: "f", Text: []byte(text)}}, p.zone)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -126,37 +139,37 @@ func TestStaticZonesInThePipeline(t *testing.T) {
 
 	p.setStatic(read(own))
 	if p.zones.Current().Ready() || result("ready.spartan") != zone.Success || result("web.marathon.mesos") != zone.NotReady {
-		t.Errorf("before the first state: %v, %v", result("ready.spartan"), result("web.marathon.mesos"))
+		t.Errorf("before the first state: got %v and %v, want success and not ready", result("ready.spartan"), result("web.marathon.mesos"))
 	}
-	p.event(snapshot(task("1", "web", "192.168.0.1")))
+	p.event(stateEvent(task("1", "web", "192.168.0.1")))
 	first := p.zones.Current()
 	if result("ready.spartan") != zone.Success || result("web.marathon.mesos") != zone.Success {
-		t.Errorf("after the first state: %v, %v", result("ready.spartan"), result("web.marathon.mesos"))
+		t.Errorf("after the first state: got %v and %v, want success of both", result("ready.spartan"), result("web.marathon.mesos"))
 	}
 	p.setStatic(read("; the same\n" + own))
 	if p.zones.Current() != first {
-		t.Error("the same records made another zone")
+		t.Error("the same records: got another zone, want the same")
 	}
 	p.setStatic(read(own + "web.marathon.mesos. A 192.168.0.2\nleader.mesos. CNAME web.marathon.mesos.\n"))
 	if z := p.zones.Current(); z.Serial() != first.Serial()+1 {
-		t.Errorf("serial %d after %d", z.Serial(), first.Serial())
+		t.Errorf("serial: got %d, want %d", z.Serial(), first.Serial()+1)
 	}
-	p.event(snapshot(task("1", "web", "192.168.0.3")))
+	p.event(stateEvent(task("1", "web", "192.168.0.3")))
 	var both []string
 	for _, e := range hook.AllEntries() {
 		if strings.Contains(e.Message, "staticZones") {
-			both = append(both, e.Message)
+			both = append(both, fmt.Sprint(e.Data["name"], " ", e.Message))
 		}
 	}
-	if len(both) != 2 || !strings.Contains(strings.Join(both, "\n"), "leader.mesos.: the CNAME record") {
-		t.Errorf("logged %q", both)
+	if len(both) != 2 || !strings.Contains(strings.Join(both, "\n"), "leader.mesos. a CNAME record") {
+		t.Errorf("got the lines %q, want one for each of two names, the CNAME record named", both)
 	}
 	n := p.zones.Current().Node(records.MustParseName("web.marathon.mesos"))
 	if len(n.A) != 2 {
-		t.Errorf("web.marathon.mesos has %v", n.A)
+		t.Errorf("web.marathon.mesos: got %v, want 2 addresses", n.A)
 	}
 	p.setStatic(nil)
 	if result("ready.spartan") != zone.OutOfZone || len(p.zones.Current().Node(records.MustParseName("web.marathon.mesos")).A) != 1 {
-		t.Error("records stay that are in no file")
+		t.Error("without files: got their records, want none")
 	}
 }

@@ -3,11 +3,13 @@ package snapshot
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,6 +31,7 @@ const maxFile = 1 << 30
 // at a time.
 type Dir struct {
 	path string
+	read atomic.Int64
 }
 
 // NewDir is the directory of that path. Nothing is opened or made yet.
@@ -136,7 +139,7 @@ func (d *Dir) Load(now time.Time) (*Contents, Info, error) {
 	if i.Size() > maxFile {
 		return nil, Info{}, damaged("it has %d octets", i.Size())
 	}
-	s, err := Decode(f)
+	s, err := Decode(countingReader{f, &d.read})
 	if err != nil {
 		return nil, Info{}, err
 	}
@@ -147,6 +150,22 @@ func (d *Dir) Load(now time.Time) (*Contents, Info, error) {
 		s.Confirmed = now
 	}
 	return s, Info{Size: i.Size(), Confirmed: s.Confirmed}, nil
+}
+
+// BytesRead returns how many bytes Load has read so far. Any goroutine may call
+// it, to see whether the disk still gives something.
+func (d *Dir) BytesRead() int64 { return d.read.Load() }
+
+// countingReader counts the bytes read.
+type countingReader struct {
+	from io.Reader
+	n    *atomic.Int64
+}
+
+func (r countingReader) Read(p []byte) (int, error) {
+	n, err := r.from.Read(p)
+	r.n.Add(int64(n))
+	return n, err
 }
 
 // SetAside gives a damaged snapshot another name, with the time in it, so that

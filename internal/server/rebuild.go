@@ -1,0 +1,119 @@
+package server
+
+import (
+	"reflect"
+
+	"toponym/records"
+	"toponym/state"
+	"toponym/zone"
+)
+
+// Other settings or zone files can change what every name answers. Where only
+// TTLs, SOA data or records of zone files differ, the next version of the zone
+// shares all records. Otherwise records and zone are built beside the current
+// ones, which go on following the master:
+//
+//  1. Take a copy of the cluster, and note from now on what changes.
+//  2. Make records and a zone of the copy. This takes seconds for a large
+//     cluster.
+//  3. Catch up with what has changed meanwhile, in rounds, until little is left.
+//  4. With events held up, catch up with that, and answer from the new zone.
+
+// fewChanges is how many changed tasks, agents and frameworks step 4 may be left
+// with: they hold up an event for a millisecond.
+const fewChanges = 100
+
+// configure makes all records and the zone follow other options. It returns
+// when answers are in accord with them.
+func (p *pipeline) configure(r records.Options, z zone.Options) {
+	p.configuring.Lock()
+	defer p.configuring.Unlock()
+	if full := p.configureAtOnce(r, z); full != nil {
+		p.rebuild(full, r, z)
+	}
+}
+
+// configureAtOnce follows options that do not need a rebuild. For others it
+// begins one, and returns a copy of the cluster.
+func (p *pipeline) configureAtOnce(r records.Options, z zone.Options) *state.FullState {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	same := reflect.DeepEqual(r, p.records)
+	current := p.zones.Current()
+	switch {
+	case !current.Ready():
+		if !same {
+			p.set, p.records = records.NewSet(r), r
+		}
+		p.zone = z
+		p.zones.Swap(zone.NewEmpty(z))
+		return nil
+	case same:
+		if next, ok := current.WithOptions(p.set, z, p.nextSerial()); ok {
+			p.zone = z
+			p.replaceZone(next, next.Counts().Names)
+			return nil
+		}
+	}
+	p.meanwhile = &state.Delta{}
+	return p.fullState()
+}
+
+// setStatic answers from other records of zone files.
+func (p *pipeline) setStatic(s *zone.StaticRecords) {
+	p.mu.Lock()
+	r, z := p.records, p.zone
+	p.mu.Unlock()
+	if s.Equal(z.Static) {
+		return
+	}
+	z.Static = s
+	p.configure(r, z)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.logConflicts(s.Names())
+}
+
+// rebuild makes records and a zone with other options of the cluster.
+func (p *pipeline) rebuild(full *state.FullState, r records.Options, o zone.Options) {
+	var set *records.Set
+	var next *zone.Zone
+	var omitted []records.Omission
+	p.o.background(func() {
+		var changes records.Changes
+		set, changes = records.Build(clusterOf(full), r)
+		next = zone.Compile(set, o, 0, changes.Names...)
+		omitted = changes.Omitted
+	})
+	update := func(c *state.Cluster, d state.Delta) {
+		changes := set.Update(c, d)
+		next = next.Patch(set, changes.Names, 0)
+		omitted = append(omitted, changes.Omitted...)
+	}
+	for {
+		p.mu.Lock()
+		delta := *p.meanwhile
+		*p.meanwhile = state.Delta{}
+		delta.Join(p.pending.Clone()) // the cluster has it, so publish will find nothing new in it
+		delta.Compact()
+		if len(delta.Tasks)+len(delta.Agents)+len(delta.Frameworks) <= fewChanges {
+			update(p.cluster, delta)
+			break
+		}
+		full = p.fullState()
+		p.mu.Unlock()
+		p.o.background(func() { update(clusterOf(full), delta) })
+	}
+	defer p.mu.Unlock()
+	p.meanwhile = nil
+	p.set, p.records, p.zone = set, r, o
+	p.logOmissions(omitted)
+	p.replaceZone(next.Patch(set, nil, p.nextSerial()), next.Counts().Names)
+}
+
+// clusterOf returns a cluster that holds a full state.
+func clusterOf(full *state.FullState) *state.Cluster {
+	c := state.NewCluster()
+	c.Apply(state.Event{FullState: full})
+	return c
+}

@@ -1,0 +1,146 @@
+package server
+
+import (
+	"context"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"sync/atomic"
+	"time"
+)
+
+// tuning sets the garbage collector and the number of threads of the process
+// by what the server does: whether it reads a full state at the moment, and
+// whether it follows single changes otherwise.
+//
+// Setting either waits for a running collection to end, which takes a second
+// and more for a large heap on a busy machine. So run does it, and whoever
+// reads a state and takes in changes never waits.
+type tuning struct {
+	cores     int
+	collector bool          // whether the collector is tuned
+	threads   bool          // whether the number of threads is
+	following func() bool   // whether changes come one by one
+	reading   atomic.Int32  // full states that are read at the moment
+	changed   chan struct{} // wakes run; holds one token
+}
+
+// Garbage beside the memory in use before the collector runs, in percent.
+const (
+	// gcPercent is for reading a full state. The garbage of that is a fifth of
+	// what is in use, and with Go's default of 100 the process would grow to
+	// twice its need for it. With 50 the collector runs once or twice for each
+	// state.
+	gcPercent = 50
+	// gcPercentFollowing is for following single changes with a large heap. The
+	// garbage of a change is the same for any size of the cluster, so twice the
+	// room halves the number of collections; each takes long in a large heap,
+	// which shows in the latency of answers.
+	gcPercentFollowing = 100
+)
+
+// largeHeap is the number of bytes in use from which on gcPercentFollowing
+// applies.
+const largeHeap = 64 << 20
+
+// spareThreads is how many threads beside one for each core may run Go code
+// while a full state is read.
+//
+// A query waits until the scheduler has a thread for the goroutine that answers
+// it. Reading a state and collecting garbage occupy two threads; with two more
+// there is always one to spare, and the system runs it at once because the
+// reader's thread has the lower priority. This takes the p99.9 at 2,000 queries
+// per second on two cores from 7.2 to 1.0 ms. At other times spare threads would
+// look for work in vain, which costs half as much CPU again for each query.
+const spareThreads = 2
+
+// restTime is how long the heap must have rested after a full state before
+// its free memory is given back to the system.
+const restTime = 10 * time.Second
+
+// newTuning returns the tuning of this process. Where enabled is not set, or
+// GOGC and GOMAXPROCS are, the operator has decided and nothing is changed.
+func newTuning(enabled bool, following func() bool) *tuning {
+	return &tuning{
+		cores:     runtime.GOMAXPROCS(0),
+		collector: enabled && os.Getenv("GOGC") == "",
+		threads:   enabled && os.Getenv("GOMAXPROCS") == "",
+		following: following,
+		changed:   make(chan struct{}, 1),
+	}
+}
+
+// busy makes room for those that answer queries while a full state is read,
+// until done is called. Neither waits for anything.
+func (t *tuning) busy() (done func()) {
+	t.reading.Add(1)
+	t.wake()
+	return func() {
+		t.reading.Add(-1)
+		t.wake()
+	}
+}
+
+func (t *tuning) wake() {
+	select {
+	case t.changed <- struct{}{}:
+	default: // run will look anyway
+	}
+}
+
+// run applies what busy asks for until ctx ends.
+func (t *tuning) run(ctx context.Context) {
+	if t.threads {
+		defer runtime.GOMAXPROCS(t.cores)
+	}
+	t.apply()
+	// The first full state is read and made a zone of with nothing there before.
+	// The room that took is not needed again while changes come one by one.
+	var rest <-chan time.Time
+	given := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.changed:
+			t.apply()
+			if !given && t.collector && t.reading.Load() == 0 {
+				rest, given = time.After(restTime), true
+			}
+		case <-rest:
+			debug.FreeOSMemory()
+		}
+	}
+}
+
+func (t *tuning) apply() {
+	reading := t.reading.Load() > 0
+	if t.threads {
+		n := t.cores
+		if reading {
+			n += spareThreads
+		}
+		if runtime.GOMAXPROCS(0) != n {
+			runtime.GOMAXPROCS(n)
+		}
+	}
+	if t.collector {
+		debug.SetGCPercent(t.percent(reading))
+	}
+}
+
+// percent returns how much garbage there may be.
+func (t *tuning) percent(reading bool) int {
+	if !reading && t.following() && bytesInUse() >= largeHeap {
+		return gcPercentFollowing
+	}
+	return gcPercent
+}
+
+// bytesInUse returns how many bytes the collector found in use when it last ran.
+func bytesInUse() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
