@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// HostPort is where something listens. Host is an address in its canonical
-// form or a name in lower case, not looked up.
+// HostPort is the address of a listener. Host is an IP address in canonical form,
+// or a host name in lower case, which was not looked up.
 type HostPort struct {
 	Host string
 	Port uint16
@@ -22,7 +22,8 @@ func (h HostPort) String() string {
 // MarshalText returns String.
 func (h HostPort) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
 
-// parseHostPort takes host:port, or a host alone where there is a default port.
+// parseHostPort parses host:port, or a host alone where defaultPort is not 0. It
+// returns what is wrong otherwise.
 func parseHostPort(s string, defaultPort uint16) (hp HostPort, problem string) {
 	const notHostPort = "is not host:port"
 	host, port, err := net.SplitHostPort(s)
@@ -53,7 +54,7 @@ func parseHostPort(s string, defaultPort uint16) (hp HostPort, problem string) {
 	return hp, ""
 }
 
-// unbracket takes the brackets off an IPv6 address that has no port.
+// unbracket removes the brackets of an IPv6 address without a port.
 func unbracket(s string) string {
 	if len(s) > 2 && s[0] == '[' && s[len(s)-1] == ']' {
 		return s[1 : len(s)-1]
@@ -61,7 +62,7 @@ func unbracket(s string) string {
 	return s
 }
 
-// masterAddress is an item of masters.
+// masterAddress parses an item of masters.
 func masterAddress(raw any, at position) (HostPort, bool) {
 	s, ok := text(raw, at)
 	if !ok {
@@ -74,8 +75,8 @@ func masterAddress(raw any, at position) (HostPort, bool) {
 	return hp, true
 }
 
-// listenAddress is where we listen. As in Mesos-DNS, an empty text means
-// every IPv4 address.
+// listenAddress parses the address of a listener. As in Mesos-DNS, an empty text
+// stands for every IPv4 address.
 func listenAddress(raw any, at position) (netip.Addr, bool) {
 	s, ok := text(raw, at)
 	if !ok {
@@ -91,7 +92,7 @@ func listenAddress(raw any, at position) (netip.Addr, bool) {
 	return addr.Unmap(), true
 }
 
-// network is an item of recursionAllow: a prefix, or an address for itself.
+// network parses a network in CIDR notation, or an address as a network of one.
 func network(raw any, at position) (netip.Prefix, bool) {
 	s, ok := text(raw, at)
 	if !ok {

@@ -2,20 +2,24 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
 	"strings"
 )
 
-// check applies the rules that concern more than one value, or a value that is
-// well-formed but makes no sense. A setting that is faulty by itself is left
-// out: what follows from it would only be noise.
+// check applies the rules about several settings, and those about values that
+// are well-formed but cannot work. It skips settings that are invalid by
+// themselves: errors that follow from them would only be noise.
 func (l *loader) check() {
-	c := l.cfg
+	c := l.config
 	if !c.DNSOn && !c.HTTPOn {
 		l.reject("dnson", "dnson and httpon are both off", "at least one of them on")
 	}
 	if len(c.Masters) == 0 && c.ZooKeeper.IsZero() && l.valid("masters", "zk") {
-		l.reject("masters", "neither masters nor zk says where the masters are", `for example ["10.0.0.1:5050"]`)
+		l.reject("masters", "neither masters nor zk is given", `for example ["10.0.0.1:5050"]`)
 	}
 	if len(c.IPSources) == 0 && l.valid("IPSources") {
 		l.reject("IPSources", "is empty", `for example ["netinfo", "host"]`)
@@ -32,14 +36,62 @@ func (l *loader) check() {
 	if c.CacheMinTTL > c.CacheMaxTTL && l.valid("cacheMinTTL", "cacheMaxTTL") {
 		l.reject("cacheMinTTL", "is more than cacheMaxTTL", "a smaller number of seconds")
 	}
+	l.checkPorts()
+	l.checkStateDir()
 	l.checkCredentials()
 	if l.valid("CACertFile", "CertFile", "KeyFile") {
-		_, faults := c.tls()
-		l.errs = append(l.errs, faults...)
+		_, errs := c.tls()
+		l.errs = append(l.errs, errs...)
 	}
 	if c.MesosHTTPSOn && c.CACertFile == "" && l.valid("CACertFile") {
-		l.warn("MesosHTTPSOn", "without CACertFile the masters are checked against the system's CAs; Mesos-DNS did not check them at all")
+		l.warn("MesosHTTPSOn", "without CACertFile, certificates of masters are verified with the CAs of the system; Mesos-DNS does not verify them")
 	}
+}
+
+// checkPorts rejects one TCP port for both DNS and HTTP.
+func (l *loader) checkPorts() {
+	c := l.config
+	if !c.DNSOn || !c.HTTPOn || !l.valid("dnson", "httpon", "port", "httpport", "listener", "HTTPListener") {
+		return
+	}
+	if c.Port != 0 && c.Port == c.HTTPPort && overlap(c.Listener, c.HTTPListener) {
+		l.reject("httpport", fmt.Sprintf("is %d, like port, on the same address", c.HTTPPort), "a port of its own")
+	}
+}
+
+// overlap tells whether listeners on two addresses exclude each other on a port.
+// One on :: receives IPv4 as well.
+func overlap(a, b netip.Addr) bool {
+	covers := func(all, one netip.Addr) bool {
+		return all.IsUnspecified() && (all.Is6() || one.Is4())
+	}
+	return a == b || covers(a, b) || covers(b, a)
+}
+
+// checkStateDir rejects a stateDir that cannot be a directory. One that does not
+// exist is created later.
+func (l *loader) checkStateDir() {
+	dir := l.config.StateDir
+	if dir == "" || !l.valid("stateDir") {
+		return
+	}
+	at := position{key: l.label("stateDir"), errs: &l.errs}
+	switch info, err := os.Stat(dir); {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		at.reject(dir, "cannot be used: "+withoutPath(err).Error(), "a directory")
+	case !info.IsDir():
+		at.reject(dir, "is not a directory", "a directory, which may be missing")
+	}
+}
+
+// withoutPath returns an error of the file system without the path, which is shown
+// beside it.
+func withoutPath(err error) error {
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		return e.Err
+	}
+	return err
 }
 
 func (l *loader) checkCredentials() {
@@ -47,26 +99,26 @@ func (l *loader) checkCredentials() {
 	if !l.valid("mesosAuthentication", principal, secret, "IAMConfigFile") {
 		return
 	}
-	mode, c := l.cfg.MesosAuthentication, l.cfg.MesosCredentials
+	mode, c := l.config.MesosAuthentication, l.config.MesosCredentials
 	if mode == AuthBasic {
 		switch {
 		case c.Principal == "":
 			l.reject(principal, "is missing: mesosAuthentication is basic", "")
 		case strings.Contains(c.Principal, ":"):
-			l.reject(principal, "holds a colon, which ends a name in Basic authentication", "a principal without one")
+			l.reject(principal, "contains a colon, which ends the principal in Basic authentication (RFC 7617)", "a principal without one")
 		}
 		if c.Secret == "" {
 			l.reject(secret, "is missing: mesosAuthentication is basic", "")
 		} else if strings.Contains(c.Secret.Reveal(), ":") {
-			l.warn(l.label(secret), "holds a colon: masters were seen to refuse such secrets")
+			l.warn(l.label(secret), "contains a colon: some masters refuse such secrets")
 		}
 	} else if c != (Credentials{}) {
 		l.warn("mesosCredentials", fmt.Sprintf(`not used: mesosAuthentication is %q; "basic" sends them`, cmp.Or(mode, "none")))
 	}
 	if mode == AuthIAM {
-		_, faults := l.cfg.serviceAccount()
-		l.errs = append(l.errs, faults...)
-	} else if l.cfg.IAMConfigFile != "" {
+		_, errs := l.config.serviceAccount()
+		l.errs = append(l.errs, errs...)
+	} else if l.config.IAMConfigFile != "" {
 		l.warn(l.label("IAMConfigFile"), fmt.Sprintf(`not used: mesosAuthentication is %q; "iam" uses it`, cmp.Or(mode, "none")))
 	}
 }

@@ -1,13 +1,14 @@
-// Package config holds the settings of the server: what the operator's file
-// and the environment say, made typed and checked. It stands before all other
-// rooms, knows none of them, and only cmd/toponym hands its values on.
+// Package config holds the settings of the server: the operator's file and the
+// environment, typed and checked. It imports no other package of the server;
+// internal/server hands its values on.
 //
 // The file is that of Mesos-DNS, or the same keys in YAML or TOML. One table,
-// in settings.go, lists every key with its default, its meaning and the parser
-// of its values; loading, the check for unknown keys, suggestions and Describe
-// all walk that table.
+// in settings.go, has a row for each key: its default, its meaning, the parser
+// of its values, and whether it can change while the server runs. Loading, the
+// warnings about unknown keys, Describe, Follow and V1 all walk that table, so
+// a new setting is a row and a field of Config.
 //
-// What always holds: Load reports every fault of a file at once and never
+// What always holds: Load reports every error of a file at once and never
 // panics; a Config that Load returned satisfies every rule of this package;
 // nothing here prints a secret, looks a name up or ends the process; and the
 // environment is read only from what the caller passes in.
@@ -18,98 +19,98 @@ import (
 	"time"
 )
 
-// Config is a full set of settings. Each field names the key of the file that
-// it comes from. Slices and maps are the caller's to read, not to change.
+// Config is a full set of settings. The comment of each field begins with its key
+// in the file. Slices and maps are shared: callers must not change them.
 type Config struct {
 	File string // absolute path of the file that was read; "" for Defaults
 
 	// Finding and reading the leading master.
 	ZooKeeper              ZooKeeper     // zk; zero when the key is absent
 	Masters                []HostPort    // masters; nil when the key is absent
-	ZkDetectionTimeout     time.Duration // zkDetectionTimeout; 0: wait for ever
-	Refresh                time.Duration // refreshSeconds: between two polls of the state
-	StateTimeout           time.Duration // stateTimeoutSeconds: for reading one state
-	StateMaxBytes          int64         // stateMaxBytes: largest answer of a master that is read, in bytes
-	StateSource            StateSource   // stateSource: stream, poll, or auto for the former where there is one
-	Resync                 time.Duration // resyncSeconds: between two full readings beside a stream
-	AgentReregisterTimeout time.Duration // agentReregisterTimeout: how long a failover may keep an agent away
-	StateDir               string        // stateDir: where the cluster is kept on disk; "": nowhere
-	SnapshotInterval       time.Duration // snapshotSeconds: between two writings of it at least
-	MesosHTTPSOn           bool          // MesosHTTPSOn: speak HTTPS with the masters
-	CACertFile             string        // CACertFile: PEM, CAs that sign the masters' certificates
-	CertFile               string        // CertFile: PEM, our client certificate
-	KeyFile                string        // KeyFile: PEM, its key
+	ZkDetectionTimeout     time.Duration // zkDetectionTimeout: without a leader, until it is logged; 0: never
+	Refresh                time.Duration // refreshSeconds: interval of polls
+	StateTimeout           time.Duration // stateTimeoutSeconds: limit for reading one state
+	StateMaxBytes          int64         // stateMaxBytes: size limit of a master's answer
+	StateSource            StateSource   // stateSource
+	Resync                 time.Duration // resyncSeconds: interval of full states beside the event stream
+	AgentReregisterTimeout time.Duration // agentReregisterTimeout: after a failover
+	StateDir               string        // stateDir: directory of the snapshot; "": none is kept
+	SnapshotInterval       time.Duration // snapshotSeconds: minimum between two snapshots
+	MesosHTTPSOn           bool          // MesosHTTPSOn: HTTPS to the masters
+	CACertFile             string        // CACertFile: PEM, CAs that the masters' certificates are verified with
+	CertFile               string        // CertFile: PEM, client certificate
+	KeyFile                string        // KeyFile: PEM, private key of CertFile
 	MesosAuthentication    Authentication
 	MesosCredentials       Credentials
-	IAMConfigFile          string // IAMConfigFile: service account of DC/OS
+	IAMConfigFile          string // IAMConfigFile: DC/OS service account
 
-	// What gets which name.
-	Domain                 string    // domain: lower-case, no trailing dot
+	// Names and records.
+	Domain                 string    // domain: lower-case, without the trailing dot
 	TTL                    uint32    // ttl, in seconds (RFC 2181 section 8)
 	SRVRecordDefaultWeight uint16    // srvRecordDefaultWeight (RFC 2782)
-	IPSources              []string  // IPSources: Source… constants, first with an address wins
-	EnforceRFC952          bool      // EnforceRFC952: labels of at most 24 characters, starting with a letter
-	ReverseDNSOn           bool      // ReverseDnsOn: answer PTR
-	SRVScope               SRVScope  // srvScope: where SRV records point to
-	Unhealthy              Unhealthy // unhealthy: what becomes of tasks that fail their health check
+	IPSources              []string  // IPSources: Source… constants; the first with an address is used
+	EnforceRFC952          bool      // EnforceRFC952: labels of at most 24 characters that start with a letter
+	ReverseDNSOn           bool      // ReverseDnsOn: PTR records
+	SRVScope               SRVScope  // srvScope
+	Unhealthy              Unhealthy // unhealthy
 	MinVisibility          string    // minVisibility: framework, cluster or external
-	PublishStates          []string  // publishStates: as Mesos names them, such as TASK_RUNNING
+	PublishStates          []string  // publishStates: task states such as TASK_RUNNING
 	SOA                    SOA
-	AddressDomains         []string          // viewDomains: origins of agentip, containerip and autoip
-	AddressTTL             uint32            // viewTTL, in seconds
-	Aliases                map[string]string // aliases: mirrored name to the name it mirrors
-	StaticZones            []string          // staticZones: master files, absolute paths where the file's path is known
+	AddressDomains         []string          // addressDomains: origins of the address trees agentip, containerip, autoip
+	AddressTTL             uint32            // addressTTL, in seconds
+	Aliases                map[string]string // aliases: from alias to the name that it stands for
+	StaticZones            []string          // staticZones: zone files; absolute paths where File is known
 
 	// Answering.
 	DNSOn             bool                  // dnson
 	Listener          netip.Addr            // listener
 	Port              uint16                // port, UDP and TCP; 0: any free one
-	MaxUDPSize        uint16                // maxUDPSize, in octets (RFC 6891 section 6.2.5)
-	SetTruncateBit    bool                  // SetTruncateBit: TC in answers that were cut
-	ResolvSubnetFirst bool                  // ResolvSubnetFirst: addresses near the client come first
+	MaxUDPSize        uint16                // maxUDPSize, in bytes (RFC 6891 section 6.2.5)
+	SetTruncateBit    bool                  // SetTruncateBit: TC in truncated responses
+	ResolvSubnetFirst bool                  // ResolvSubnetFirst: addresses near the client first
 	TCPIdleTimeout    time.Duration         // tcpIdleTimeout (RFC 7766 section 6.2.3)
 	TCPMaxConnections int                   // tcpMaxConnections: open at the same time
-	RecurseOn         bool                  // recurseon: RA in answers
+	RecurseOn         bool                  // recurseon: RA in responses
 	ExternalOn        bool                  // externalon: forward names outside our zones
-	Timeout           time.Duration         // timeout: for asking all upstream servers that there are
-	Resolvers         []Upstream            // resolvers; nil: whoever forwards reads /etc/resolv.conf
-	ZoneResolvers     map[string][]Upstream // zoneResolvers: zone, lower-case, no trailing dot, to its servers
-	RecursionAllow    []netip.Prefix        // recursionAllow: clients that are forwarded for
-	CacheMinTTL       time.Duration         // cacheMinTTL: for which an answer of others is kept at least
-	CacheMaxTTL       time.Duration         // cacheMaxTTL: and at most
-	CacheStale        time.Duration         // cacheStale: for which it serves after that when no server answers (RFC 8767); 0: never
-	CacheEntries      int                   // cacheEntries: answers that are kept
-	CacheBytes        int                   // cacheBytes: memory that they take, in bytes
-	ForwardMax        int                   // forwardMax: queries that wait for upstream servers at a time
-	ForwardMaxClient  int                   // forwardMaxClient: of those, the ones of one client
-	RateLimit         int                   // rateLimit: answers over UDP per second and network of clients; 0: no limit
-	RateLimitExempt   []netip.Prefix        // rateLimitExempt: clients that have no limit
+	Timeout           time.Duration         // timeout: for one forwarded query, over all its upstream servers
+	Resolvers         []Upstream            // resolvers; nil: those of /etc/resolv.conf
+	ZoneResolvers     map[string][]Upstream // zoneResolvers: from zone, lower-case, without the trailing dot
+	RecursionAllow    []netip.Prefix        // recursionAllow: clients that may have names forwarded
+	CacheMinTTL       time.Duration         // cacheMinTTL: minimum time in the cache
+	CacheMaxTTL       time.Duration         // cacheMaxTTL: maximum time in the cache
+	CacheStale        time.Duration         // cacheStale: use of expired entries (RFC 8767); 0: none
+	CacheEntries      int                   // cacheEntries: maximum number of entries
+	CacheBytes        int                   // cacheBytes: maximum size, in bytes
+	ForwardMax        int                   // forwardMax: pending forwarded queries
+	ForwardMaxClient  int                   // forwardMaxClient: pending forwarded queries of one client
+	RateLimit         int                   // rateLimit: UDP responses per second to one network; 0: no limit
+	RateLimitExempt   []netip.Prefix        // rateLimitExempt: clients without that limit
 	HTTPOn            bool                  // httpon
 	HTTPListener      netip.Addr            // HTTPListener
 	HTTPPort          uint16                // httpport; 0: any free one
 	EnumerationOn     bool                  // EnumerationOn: answer /v1/enumerate
 
-	origin map[string]settingSource // by key as in the table; absent: the default
+	sources map[string]settingSource // by key in the table; absent: the default
 }
 
-// SOA is what the operator decides of the SOA record (RFC 1035 section 3.3.13).
-// Times are in seconds; names are lower-case and end in a dot.
+// SOA holds the configurable fields of SOA records (RFC 1035 section 3.3.13).
+// Times are in seconds; names are lower-case, with a trailing dot.
 type SOA struct {
 	MName   string // SOAMname: the primary server
-	RName   string // SOARname: the mailbox of who is responsible, '@' written as '.'
+	RName   string // SOARname: the mailbox of the person responsible, with a dot for the @
 	Refresh uint32 // SOARefresh
 	Retry   uint32 // SOARetry
 	Expire  uint32 // SOAExpire
-	MinTTL  uint32 // SOAMinttl: how long to remember that a name is absent (RFC 2308)
+	MinTTL  uint32 // SOAMinttl: SOA MINIMUM, the negative TTL (RFC 2308)
 }
 
-// Credentials are what we show the masters.
+// Credentials authenticate the server to the masters.
 type Credentials struct {
 	Principal string // mesosCredentials.principal
 	Secret    Secret // mesosCredentials.secret
 }
 
-// Authentication says how we authenticate to the masters: mesosAuthentication.
+// Authentication is how the server authenticates to the masters.
 type Authentication string
 
 // The values of mesosAuthentication. Mesos-DNS shows "none" as an empty string.
@@ -119,36 +120,36 @@ const (
 	AuthIAM   Authentication = "iam"   // DC/OS service accounts, with IAMConfigFile
 )
 
-// SRVScope says which side of a port mapping SRV records point to.
+// SRVScope selects the targets of SRV records.
 type SRVScope string
 
 // The values of srvScope.
 const (
-	SRVScopeLabels SRVScope = "labels" // where the port is open, as labels and mappings say
-	SRVScopeCompat SRVScope = "compat" // where Mesos-DNS points to
+	SRVScopeLabels SRVScope = "labels" // where the port is open, by network-scope labels and port mappings
+	SRVScopeCompat SRVScope = "compat" // the targets that Mesos-DNS gives
 )
 
-// StateSource says where the state of the cluster comes from.
+// StateSource selects how the state of the cluster is read.
 type StateSource string
 
 // The values of stateSource.
 const (
-	StateAuto   StateSource = "auto"
-	StateStream StateSource = "stream"
-	StatePoll   StateSource = "poll"
+	StateAuto   StateSource = "auto"   // the event stream where the master has one, else polls
+	StateStream StateSource = "stream" // the event stream of the operator API
+	StatePoll   StateSource = "poll"   // /master/state at intervals
 )
 
-// Unhealthy says what becomes of unhealthy tasks while a healthy one of the
-// same name runs.
+// Unhealthy selects what happens to unhealthy tasks while a task with the same
+// name is healthy.
 type Unhealthy string
 
 // The values of unhealthy.
 const (
-	UnhealthyExclude Unhealthy = "exclude"
-	UnhealthyInclude Unhealthy = "include"
+	UnhealthyExclude Unhealthy = "exclude" // they have no records
+	UnhealthyInclude Unhealthy = "include" // they have records like healthy ones
 )
 
-// The IP sources: where the addresses of a task are taken from.
+// The IP sources: where a task's addresses are taken from.
 const (
 	SourceHost    = "host"    // the agent
 	SourceNetInfo = "netinfo" // network_infos of the container status
@@ -157,7 +158,7 @@ const (
 	SourceAuto    = "auto"    // the agent if the task publishes a host port, else its own addresses
 )
 
-// origin says who decided a setting.
+// settingSource is where the value of a setting comes from.
 type settingSource string
 
 const (
@@ -165,31 +166,24 @@ const (
 	fromEnvironment settingSource = "environment"
 )
 
-// Defaults returns the settings of an empty file. They do not pass validation:
-// where the masters are has no default.
+// Defaults returns the settings of an empty file. They are not valid, as
+// neither masters nor zk has a default.
 func Defaults() *Config {
-	c := &Config{origin: map[string]settingSource{}}
-	var none Errors // the table's own defaults are right: a test says so
-	for _, s := range c.settings() {
-		if s.def != nil {
-			s.value.read(s.def, position{key: s.key, errs: &none})
-		}
-	}
-	c.derive(&none)
-	return c
+	return newLoader("").config
 }
 
-// derive fills in the defaults that follow from other settings.
-func (c *Config) derive(faults *Errors) {
+// derive sets the defaults that depend on other settings. errs is only for the
+// parsers: a default that depends on a valid value is valid.
+func (c *Config) derive(errs *Errors) {
 	for _, s := range c.settings() {
-		if s.derive != nil && c.origin[s.key] == "" {
-			s.value.read(s.derive(), position{key: s.key, errs: faults})
+		if s.derive != nil && c.sources[s.key] == "" {
+			s.value.read(s.derive(), position{key: s.key, errs: errs})
 		}
 	}
 }
 
-// ListenDNS returns where DNS is served, over UDP and TCP.
+// ListenDNS returns the address of the DNS listeners, UDP and TCP.
 func (c *Config) ListenDNS() netip.AddrPort { return netip.AddrPortFrom(c.Listener, c.Port) }
 
-// ListenHTTP returns where HTTP is served.
+// ListenHTTP returns the address of the HTTP listener.
 func (c *Config) ListenHTTP() netip.AddrPort { return netip.AddrPortFrom(c.HTTPListener, c.HTTPPort) }

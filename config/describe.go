@@ -9,9 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-// Describe writes every setting in force, one `key = value` line each, in the
-// order of the documentation. Values are written as JSON; secrets are stars. A
-// mark tells what the file or the environment decided; the rest are defaults.
+// Describe writes a line `key = value` for each setting, in the order of the
+// documentation. Values are JSON, secrets are stars. A comment marks the values
+// that come from the file or the environment; the others are defaults.
 func (c *Config) Describe(w io.Writer) error {
 	rows := c.settings()
 	width, valueWidth := 0, 0
@@ -22,7 +22,7 @@ func (c *Config) Describe(w io.Writer) error {
 		}
 		values[i] = c.valueOf(s)
 		width = max(width, len(s.key))
-		if n := utf8.RuneCountInString(values[i]); c.origin[s.key] != "" && n <= 40 {
+		if n := utf8.RuneCountInString(values[i]); c.sources[s.key] != "" && n <= 40 {
 			valueWidth = max(valueWidth, n) // one long value must not push all marks away
 		}
 	}
@@ -31,7 +31,7 @@ func (c *Config) Describe(w io.Writer) error {
 		if s.value == nil {
 			continue
 		}
-		if from := c.origin[s.key]; from != "" {
+		if from := c.sources[s.key]; from != "" {
 			fmt.Fprintf(&b, "%-*s = %-*s  # %s\n", width, s.key, valueWidth, values[i], from)
 		} else {
 			fmt.Fprintf(&b, "%-*s = %s\n", width, s.key, values[i])
@@ -48,7 +48,7 @@ func (c *Config) valueOf(s setting) string {
 	return toJSON(s.value.show())
 }
 
-// toJSON shows a value on one line. Values of settings always marshal.
+// toJSON returns a value on one line. Values of settings can always be encoded.
 func toJSON(v any) string {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

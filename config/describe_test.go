@@ -26,7 +26,7 @@ func golden(t *testing.T, file, got string) {
 	}
 }
 
-func TestDescribe(t *testing.T) {
+func TestDescribeShowsEverySettingAndNoSecret(t *testing.T) {
 	c, _ := mustLoad(t, "c.json", `{`+where+`, "ttl": 30, "mesosAuthentication": "basic",
 		"mesosCredentials": {"principal": "dns", "secret": "hunter2"}, "zk": "zk://u:hunter2@10.0.0.9/mesos",
 		"zoneResolvers": {"weave.local": ["10.0.0.2"]}}`, "TOPONYM_DOMAIN=example.com")
@@ -43,16 +43,15 @@ func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("disk full
 
 func TestDescribeReturnsTheErrorOfTheWriter(t *testing.T) {
 	if err := Defaults().Describe(brokenWriter{}); err == nil {
-		t.Error("no error")
+		t.Error("got no error, want that of the writer")
 	}
 }
 
-// Every row of the table says what it is for, and no two share a key.
-func TestSettings(t *testing.T) {
+func TestEverySettingHasItsOwnKeyAndAMeaning(t *testing.T) {
 	seen := map[string]bool{}
 	for _, s := range Settings() {
 		if s.Doc == "" || seen[strings.ToLower(s.Key)] {
-			t.Errorf("%s: without a text, or given twice", s.Key)
+			t.Errorf("setting %s: got no meaning or a key that another has", s.Key)
 		}
 		seen[strings.ToLower(s.Key)] = true
 	}

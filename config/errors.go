@@ -7,16 +7,17 @@ import (
 	"unicode/utf8"
 )
 
-// Error is one thing that is wrong with the settings. No field holds a secret.
+// Error is one error in the settings. No field holds a secret.
 type Error struct {
-	Key     string // the setting as users write it, or its variable: masters[1], TOPONYM_TTL
-	Value   string // what was written, quoted; "" where there is nothing to show
-	Problem string // what is wrong with it
-	Want    string // what would be right
+	Key     string // the setting as the user wrote it, or its variable: masters[1], TOPONYM_TTL
+	Value   string // the value, quoted; "" where there is none or it may be a secret
+	Problem string // what is wrong with the value
+	Want    string // what is expected instead
 }
 
 // Error returns one line, such as
-// masters[1]: "10.0.0.1" is not host:port: want for example "10.0.0.1:5050".
+//
+//	masters[1]: "10.0.0.1" is not host:port: want for example "10.0.0.1:5050"
 func (f Error) Error() string {
 	s := f.Key + ": "
 	if f.Value != "" {
@@ -29,10 +30,10 @@ func (f Error) Error() string {
 	return s
 }
 
-// Errors are all that is wrong, in the order of the table of settings.
+// Errors lists the errors in the settings, in the order of the documentation.
 type Errors []Error
 
-// Error returns one line for each fault.
+// Error returns one line for each error.
 func (fs Errors) Error() string {
 	lines := make([]string, len(fs))
 	for i, f := range fs {
@@ -50,25 +51,24 @@ func (fs Errors) Unwrap() []error {
 	return errs
 }
 
-// Warning is something that the operator should know of a file that is loaded
-// all the same.
+// Warning is a problem that does not keep the settings from being used.
 type Warning struct {
-	Key  string // the setting as it was written, or its variable
+	Key  string // the setting as the user wrote it, or its variable
 	Text string
 }
 
 // String returns one line.
 func (w Warning) String() string { return w.Key + ": " + w.Text }
 
-// place is where a value stands: what a parser needs to name it in a fault.
+// position tells a parser where a value stands, for errors.
 type position struct {
 	key    string
-	env    bool // an environment variable: lists are comma separated, maps are JSON
-	secret bool // never echo the value
+	env    bool // from an environment variable: lists are comma separated, maps are JSON
+	secret bool // the value must not be shown
 	errs   *Errors
 }
 
-// fault notes a fault and returns false, so that a parser can end with it.
+// reject adds an error and returns false, for parsers to return.
 func (p position) reject(raw any, problem, want string) bool {
 	value := ""
 	if !p.secret {
@@ -78,21 +78,21 @@ func (p position) reject(raw any, problem, want string) bool {
 	return false
 }
 
-// item is the place of an item of a list.
+// item is the position of an item of a list.
 func (p position) item(i int) position {
 	p.key += "[" + strconv.Itoa(i) + "]"
 	return p
 }
 
-// member is the place of a member of a map. Its name is quoted because names
-// of zones have dots.
+// member is the position of a member of a map. Its name is quoted, because zone
+// names have dots.
 func (p position) member(name string) position {
 	p.key += "[" + strconv.Quote(name) + "]"
 	return p
 }
 
-// quote shows a value within a fault: short, on one line, and without what may
-// be a password, which people do put into addresses of any kind.
+// quote shows a value within an error: shortened, on one line, and without what
+// may be a password, which users do put into addresses of any kind.
 func quote(raw any) string {
 	switch v := raw.(type) {
 	case nil:

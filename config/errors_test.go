@@ -2,23 +2,24 @@ package config
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// faultsOf loads settings that are wrong and returns what is said of them.
-func faultsOf(t *testing.T, name, content string, environ ...string) []string {
+// errorsOf loads invalid settings and returns the lines of the error.
+func errorsOf(t *testing.T, name, content string, environ ...string) []string {
 	t.Helper()
 	c, _, err := Load(write(t, name, content), environ)
-	var faults Errors
-	if !errors.As(err, &faults) || c != nil {
-		t.Fatalf("got %v and the error %v, want faults", c, err)
+	var errs Errors
+	if !errors.As(err, &errs) || c != nil {
+		t.Fatalf("got %v and error %v, want an Errors", c, err)
 	}
-	return strings.Split(faults.Error(), "\n")
+	return strings.Split(err.Error(), "\n")
 }
 
-func TestAllFaultsAtOnce(t *testing.T) {
-	got := faultsOf(t, "c.json", `{
+func TestAllErrorsAreReportedAtOnce(t *testing.T) {
+	got := errorsOf(t, "c.json", `{
 		"masters": ["10.0.0.1", 5, "10.0.0.2:5050", "10.0.0.2:5050"],
 		"ttl": "abc", "port": 70000, "refreshSeconds": 0, "domain": "-mesos",
 		"dnson": "maybe", "listener": "localhost",
@@ -40,88 +41,95 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	})
 }
 
-func TestFaults(t *testing.T) {
+func TestErrorsNameTheSettingAndTheProblem(t *testing.T) {
 	label := strings.Repeat("a", 63)
 	for name, tt := range map[string]struct{ text, want string }{
-		"nobody to ask":          {`"masters": []`, "masters: neither masters nor zk"},
-		"nothing to do":          {`"dnson": false, "httpon": "false"`, "dnson: dnson and httpon are both off"},
-		"masters not a list":     {`"masters": "10.0.0.1:5050"`, `masters: "10.0.0.1:5050" is not a list`},
-		"master as a URL":        {`"masters": ["http://10.0.0.1:5050"]`, `masters[0]: "http://10.0.0.1:5050" is not host:port`},
-		"master without host":    {`"masters": [":5050"]`, `masters[0]: ":5050" is not host:port`},
-		"master with port 0":     {`"masters": ["a:0"]`, `masters[0]: "a:0" has no port`},
-		"master mistyped":        {`"masters": ["10.0.0.256:5050"]`, `masters[0]: "10.0.0.256:5050" is neither an IP address nor a host name`},
-		"same master":            {`"masters": ["[::1]:1", "[0::1]:1"]`, `masters[1]: "[0::1]:1" is given twice`},
-		"same master, dotted":    {`"masters": ["m.example:1", "M.example.:1"]`, `masters[1]: "M.example.:1" is given twice`},
-		"key twice":              {`"ttl": 1, "TTL": 2`, "TTL: is given twice"},
-		"member twice":           {`"zoneResolvers": {"a": ["10.0.0.1"], "A": ["10.0.0.2"]}`, "zoneResolvers.A: is given twice"},
-		"fraction":               {`"ttl": 1.5`, "ttl: 1.5 is not a whole number"},
-		"negative ttl":           {`"ttl": -1`, "ttl: -1 is out of range"},
-		"huge number in quotes":  {`"ttl": "99999999999999999999"`, "is out of range"},
-		"no timeout":             {`"timeout": 0`, "timeout: 0 is out of range"},
-		"negative detection":     {`"zkDetectionTimeout": -1`, "zkDetectionTimeout: -1 is out of range"},
-		"weight":                 {`"srvRecordDefaultWeight": 65536`, "srvRecordDefaultWeight: 65536 is out of range"},
-		"small UDP":              {`"maxUDPSize": 511`, "maxUDPSize: 511 is out of range: want a whole number from 512 to 65535"},
-		"flag":                   {`"dnson": 1`, "dnson: 1 is neither true nor false"},
-		"list for a text":        {`"domain": ["mesos"]`, "domain: […] is not a text"},
-		"no domain":              {`"domain": ""`, `domain: "" is not a domain name: it is empty`},
-		"underscore":             {`"domain": "me_sos"`, `'_' is not allowed`},
-		"empty label":            {`"domain": "a..b"`, "it has an empty label"},
-		"long label":             {`"domain": "` + label + `a"`, "a label is longer than 63"},
-		"long domain":            {`"domain": "` + label + "." + label + `"`, "it is longer than 119"},
-		"no IP sources":          {`"IPSources": []`, "IPSources: is empty"},
-		"no states":              {`"publishStates": []`, `publishStates: is empty`},
-		"a state of ended tasks": {`"publishStates": ["TASK_FINISHED"]`, `publishStates[0]: "TASK_FINISHED" is not known: want one of TASK_STAGING, TASK_STARTING, TASK_RUNNING, TASK_KILLING`},
-		"visibility":             {`"minVisibility": "all"`, `minVisibility: "all" is not known`},
-		"scope":                  {`"srvScope": "host"`, `srvScope: "host" is not known`},
-		"autoip":                 {`"IPSources": ["autoip"]`, `IPSources[0]: "autoip" is not known`},
-		"resolver by name":       {`"resolvers": ["dns.example"]`, `resolvers[0]: "dns.example" is neither an IP address nor IP:port`},
-		"resolver twice":         {`"resolvers": ["10.0.0.1", "10.0.0.1:53"]`, `resolvers[1]: "10.0.0.1:53" is given twice`},
-		"resolver's name":        {`"resolvers": ["tls://a b@10.0.0.1"]`, `resolvers[0]: "******@10.0.0.1" names its server by what is no host name`},
-		"resolver over HTTPS":    {`"resolvers": ["https://10.0.0.1"]`, `resolvers[0]: "https://10.0.0.1" is neither`},
-		"TTLs crossed":           {`"cacheMinTTL": 10, "cacheMaxTTL": 5`, "cacheMinTTL: is more than cacheMaxTTL"},
-		"zone is domain":         {`"zoneResolvers": {"mesos": ["10.0.0.1"]}`, `zoneResolvers["mesos"]: is within domain`},
-		"zone in domain":         {`"zoneResolvers": {"x.MESOS": ["10.0.0.1"]}`, `zoneResolvers["x.mesos"]: is within domain`},
-		"zone in views":          {`"zoneResolvers": {"x.y": ["10.0.0.1"]}, "viewDomains": ["y"]`, `zoneResolvers["x.y"]: is within viewDomains`},
-		"zone by an alias":       {`"zoneResolvers": {"x.y": ["10.0.0.1"]}, "aliases": {"y": "mesos"}`, `zoneResolvers["x.y"]: is x.mesos by aliases, which`},
-		"zone without servers":   {`"zoneResolvers": {"a": []}`, `zoneResolvers["a"]: names no server`},
-		"zone's server":          {`"zoneResolvers": {"a.b": ["x"]}`, `zoneResolvers["a.b"][0]: "x" is neither`},
-		"zone's name":            {`"zoneResolvers": {"a b": ["10.0.0.1"]}`, `zoneResolvers["a b"]: "a b" is not a domain name`},
-		"zone twice":             {`"zoneResolvers": {"a": ["10.0.0.1"], "a.": ["10.0.0.1"]}`, `zoneResolvers["a."]: is given twice`},
-		"zone in capitals":       {`"zoneResolvers": {"b.a": ["10.0.0.1"], "B.A.": ["10.0.0.1"]}`, `is given twice`},
-		"zoneResolvers a list":   {`"zoneResolvers": []`, "zoneResolvers: […] is not a map"},
-		"alias to itself":        {`"aliases": {"a": "x.a"}`, `aliases["a"]: leads back`},
-		"alias hides domain":     {`"aliases": {"mesos": "b"}`, `aliases["mesos"]: hides domain`},
-		"alias hides views":      {`"aliases": {"a": "b"}, "viewDomains": ["a"]`, `aliases["a"]: is one of viewDomains`},
-		"staticZones a text":     {`"staticZones": "a.zone"`, `staticZones: "a.zone" is not a list`},
-		"static zone twice":      {`"staticZones": ["a.zone", "./a.zone"]`, `staticZones[1]: "./a.zone" is given twice`},
-		"static zone, no path":   {`"staticZones": [" "]`, `staticZones[0]: " " is no path`},
-		"network":                {`"recursionAllow": ["10.0.0.0/33"]`, `recursionAllow[0]: "10.0.0.0/33" is not a network`},
-		"unhealthy":              {`"unhealthy": "hide"`, `unhealthy: "hide" is not known: want one of "exclude", "include"`},
-		"zk as a list":           {`"zk": "10.0.0.1:2181"`, "zk: does not begin with zk://"},
-		"zk without path":        {`"zk": "zk://10.0.0.1:2181"`, "zk: names no path"},
-		"zk without server":      {`"zk": "zk:///mesos"`, "zk: names a server that is not host:port"},
-		"zk with an odd path":    {`"zk": "zk://a/mesos//x"`, "zk: names a path that ZooKeeper does not allow"},
-		"zk with dots":           {`"zk": "zk://a/mesos/../x"`, "zk: names a path that ZooKeeper does not allow"},
-		"iam, no file":           {`"mesosAuthentication": "iam"`, "IAMConfigFile: is missing: mesosAuthentication is iam"},
-		"iam, gone":              {`"mesosAuthentication": "iam", "IAMConfigFile": "testdata/none"`, `IAMConfigFile: "testdata/none" cannot be read: no such file`},
-		"iam, a directory":       {`"mesosAuthentication": "iam", "IAMConfigFile": "testdata"`, `IAMConfigFile: "testdata" cannot be read: is a directory`},
-		"basic, colon":           {`"mesosAuthentication": "basic", "mesosCredentials": {"principal": "a:b", "secret": "s"}`, "mesosCredentials.principal: holds a colon"},
-		"authentication":         {`"mesosAuthentication": "digest"`, `mesosAuthentication: "digest" is not known`},
-		"basic, no principal":    {`"mesosAuthentication": "basic", "mesosCredentials": {"secret": "s"}`, "mesosCredentials.principal: is missing"},
-		"basic, no secret":       {`"mesosAuthentication": "basic", "mesosCredentials": {"principal": "p"}`, "mesosCredentials.secret: is missing"},
-		"credentials as a text":  {`"mesosCredentials": "p:s"`, "mesosCredentials: is not an object: want one with principal and secret"},
-		"CA that is not there":   {`"CACertFile": "testdata/none.pem"`, `CACertFile: "testdata/none.pem" cannot be read: no such file`},
-		"CA that is none":        {`"CACertFile": "testdata/mesos-dns.json"`, `CACertFile: "testdata/mesos-dns.json" holds no certificate`},
-		"certificate, no key":    {`"CertFile": "x"`, "KeyFile: is missing while CertFile is given"},
-		"key, no certificate":    {`"KeyFile": "x"`, "CertFile: is missing while KeyFile is given"},
-		"certificate that is no": {`"CertFile": "testdata/mesos-dns.json", "KeyFile": "testdata/mesos-dns.json"`, "CertFile: \"testdata/mesos-dns.json\" does not go with KeyFile"},
+		"nobody to ask":            {`"masters": []`, "masters: neither masters nor zk"},
+		"nothing to do":            {`"dnson": false, "httpon": "false"`, "dnson: dnson and httpon are both off"},
+		"masters not a list":       {`"masters": "10.0.0.1:5050"`, `masters: "10.0.0.1:5050" is not a list`},
+		"master as a URL":          {`"masters": ["http://10.0.0.1:5050"]`, `masters[0]: "http://10.0.0.1:5050" is not host:port`},
+		"master without host":      {`"masters": [":5050"]`, `masters[0]: ":5050" is not host:port`},
+		"master with port 0":       {`"masters": ["a:0"]`, `masters[0]: "a:0" has no port`},
+		"master mistyped":          {`"masters": ["10.0.0.256:5050"]`, `masters[0]: "10.0.0.256:5050" is neither an IP address nor a host name`},
+		"same master":              {`"masters": ["[::1]:1", "[0::1]:1"]`, `masters[1]: "[0::1]:1" is given twice`},
+		"same master, dotted":      {`"masters": ["m.example:1", "M.example.:1"]`, `masters[1]: "M.example.:1" is given twice`},
+		"key twice":                {`"ttl": 1, "TTL": 2`, "TTL: is given twice"},
+		"member twice":             {`"zoneResolvers": {"a": ["10.0.0.1"], "A": ["10.0.0.2"]}`, "zoneResolvers.A: is given twice"},
+		"fraction":                 {`"ttl": 1.5`, "ttl: 1.5 is not a whole number"},
+		"negative ttl":             {`"ttl": -1`, "ttl: -1 is out of range"},
+		"huge number in quotes":    {`"ttl": "99999999999999999999"`, "is out of range"},
+		"no timeout":               {`"timeout": 0`, "timeout: 0 is out of range"},
+		"negative detection":       {`"zkDetectionTimeout": -1`, "zkDetectionTimeout: -1 is out of range"},
+		"weight":                   {`"srvRecordDefaultWeight": 65536`, "srvRecordDefaultWeight: 65536 is out of range"},
+		"small UDP":                {`"maxUDPSize": 511`, "maxUDPSize: 511 is out of range: want a whole number from 512 to 65535"},
+		"flag":                     {`"dnson": 1`, "dnson: 1 is neither true nor false"},
+		"list for a text":          {`"domain": ["mesos"]`, "domain: […] is not a text"},
+		"no domain":                {`"domain": ""`, `domain: "" is not a domain name: it is empty`},
+		"underscore":               {`"domain": "me_sos"`, `'_' is not allowed`},
+		"empty label":              {`"domain": "a..b"`, "it has an empty label"},
+		"long label":               {`"domain": "` + label + `a"`, "a label is longer than 63"},
+		"long domain":              {`"domain": "` + label + "." + label + `"`, "it is longer than 119"},
+		"no IP sources":            {`"IPSources": []`, "IPSources: is empty"},
+		"no states":                {`"publishStates": []`, `publishStates: is empty`},
+		"a state of ended tasks":   {`"publishStates": ["TASK_FINISHED"]`, `publishStates[0]: "TASK_FINISHED" is not known: want one of TASK_STAGING, TASK_STARTING, TASK_RUNNING, TASK_KILLING`},
+		"visibility":               {`"minVisibility": "all"`, `minVisibility: "all" is not known`},
+		"scope":                    {`"srvScope": "host"`, `srvScope: "host" is not known`},
+		"autoip":                   {`"IPSources": ["autoip"]`, `IPSources[0]: "autoip" is not known`},
+		"resolver by name":         {`"resolvers": ["dns.example"]`, `resolvers[0]: "dns.example" is neither an IP address nor IP:port`},
+		"resolver twice":           {`"resolvers": ["10.0.0.1", "10.0.0.1:53"]`, `resolvers[1]: "10.0.0.1:53" is given twice`},
+		"resolver's name":          {`"resolvers": ["tls://a b@10.0.0.1"]`, `resolvers[0]: "******@10.0.0.1" has a server name that is not a host name`},
+		"resolver over HTTPS":      {`"resolvers": ["https://10.0.0.1"]`, `resolvers[0]: "https://10.0.0.1" is neither`},
+		"TTLs crossed":             {`"cacheMinTTL": 10, "cacheMaxTTL": 5`, "cacheMinTTL: is more than cacheMaxTTL"},
+		"zone is domain":           {`"zoneResolvers": {"mesos": ["10.0.0.1"]}`, `zoneResolvers["mesos"]: is within domain`},
+		"zone in domain":           {`"zoneResolvers": {"x.MESOS": ["10.0.0.1"]}`, `zoneResolvers["x.mesos"]: is within domain`},
+		"zone in address tree":     {`"zoneResolvers": {"x.y": ["10.0.0.1"]}, "addressDomains": ["y"]`, `zoneResolvers["x.y"]: is within addressDomains`},
+		"zone by an alias":         {`"zoneResolvers": {"x.y": ["10.0.0.1"]}, "aliases": {"y": "mesos"}`, `zoneResolvers["x.y"]: is x.mesos by aliases, which`},
+		"zone without servers":     {`"zoneResolvers": {"a": []}`, `zoneResolvers["a"]: has no servers`},
+		"zone's server":            {`"zoneResolvers": {"a.b": ["x"]}`, `zoneResolvers["a.b"][0]: "x" is neither`},
+		"zone's name":              {`"zoneResolvers": {"a b": ["10.0.0.1"]}`, `zoneResolvers["a b"]: "a b" is not a domain name`},
+		"zone twice":               {`"zoneResolvers": {"a": ["10.0.0.1"], "a.": ["10.0.0.1"]}`, `zoneResolvers["a."]: is given twice`},
+		"zone in capitals":         {`"zoneResolvers": {"b.a": ["10.0.0.1"], "B.A.": ["10.0.0.1"]}`, `is given twice`},
+		"zoneResolvers a list":     {`"zoneResolvers": []`, "zoneResolvers: […] is not a map"},
+		"alias to itself":          {`"aliases": {"a": "x.a"}`, `aliases["a"]: is part of a loop of aliases`},
+		"alias hides domain":       {`"aliases": {"mesos": "b"}`, `aliases["mesos"]: hides domain`},
+		"alias hides address tree": {`"aliases": {"a": "b"}, "addressDomains": ["a"]`, `aliases["a"]: is one of addressDomains`},
+		"staticZones a text":       {`"staticZones": "a.zone"`, `staticZones: "a.zone" is not a list`},
+		"static zone twice":        {`"staticZones": ["a.zone", "./a.zone"]`, `staticZones[1]: "./a.zone" is given twice`},
+		"static zone, no path":     {`"staticZones": [" "]`, `staticZones[0]: " " is not a path`},
+		"network":                  {`"recursionAllow": ["10.0.0.0/33"]`, `recursionAllow[0]: "10.0.0.0/33" is not a network`},
+		"unhealthy":                {`"unhealthy": "hide"`, `unhealthy: "hide" is not known: want one of "exclude", "include"`},
+		"zk as a list":             {`"zk": "10.0.0.1:2181"`, "zk: does not begin with zk://"},
+		"zk without path":          {`"zk": "zk://10.0.0.1:2181"`, "zk: names no path"},
+		"zk without server":        {`"zk": "zk:///mesos"`, "zk: names a server that is not host:port"},
+		"zk with an odd path":      {`"zk": "zk://a/mesos//x"`, "zk: names a path that ZooKeeper does not allow"},
+		"zk with dots":             {`"zk": "zk://a/mesos/../x"`, "zk: names a path that ZooKeeper does not allow"},
+		"iam, no file":             {`"mesosAuthentication": "iam"`, "IAMConfigFile: is missing: mesosAuthentication is iam"},
+		"iam, gone":                {`"mesosAuthentication": "iam", "IAMConfigFile": "testdata/none"`, `IAMConfigFile: "testdata/none" cannot be read: no such file`},
+		"iam, a directory":         {`"mesosAuthentication": "iam", "IAMConfigFile": "testdata"`, `IAMConfigFile: "testdata" cannot be read: is a directory`},
+		"basic, colon":             {`"mesosAuthentication": "basic", "mesosCredentials": {"principal": "a:b", "secret": "s"}`, "mesosCredentials.principal: contains a colon"},
+		"authentication":           {`"mesosAuthentication": "digest"`, `mesosAuthentication: "digest" is not known`},
+		"basic, no principal":      {`"mesosAuthentication": "basic", "mesosCredentials": {"secret": "s"}`, "mesosCredentials.principal: is missing"},
+		"basic, no secret":         {`"mesosAuthentication": "basic", "mesosCredentials": {"principal": "p"}`, "mesosCredentials.secret: is missing"},
+		"credentials as a text":    {`"mesosCredentials": "p:s"`, "mesosCredentials: is not an object: want one with principal and secret"},
+		"a port twice":             {`"port": 8123`, "httpport: is 8123, like port, on the same address: want a port of its own"},
+		"a port twice, IPv6":       {`"port": 8123, "listener": "::", "HTTPListener": "127.0.0.1"`, "httpport: is 8123, like port"},
+		"a port twice, by IPv4":    {`"port": 8123, "listener": "10.0.0.1"`, "httpport: is 8123, like port"},
+		"stateDir is a file":       {`"stateDir": "testdata/v1.json"`, `stateDir: "testdata/v1.json" is not a directory: want a directory, which may be missing`},
+		"stateDir below a file":    {`"stateDir": "testdata/v1.json/state"`, `stateDir: "testdata/v1.json/state" cannot be used: not a directory`},
+		"both names of a key":      {`"viewDomains": ["a"], "addressDomains": ["a"]`, "viewDomains: is the old name of addressDomains, which is given as well: want only addressDomains"},
+		"an error by an old key":   {`"viewTTL": -1`, "viewTTL: -1 is out of range"},
+		"CA that is not there":     {`"CACertFile": "testdata/none.pem"`, `CACertFile: "testdata/none.pem" cannot be read: no such file`},
+		"CA that is none":          {`"CACertFile": "testdata/mesos-dns.json"`, `CACertFile: "testdata/mesos-dns.json" contains no certificate`},
+		"certificate, no key":      {`"CertFile": "x"`, "KeyFile: is missing while CertFile is given"},
+		"key, no certificate":      {`"KeyFile": "x"`, "CertFile: is missing while KeyFile is given"},
+		"certificate that is no":   {`"CertFile": "testdata/mesos-dns.json", "KeyFile": "testdata/mesos-dns.json"`, "CertFile: \"testdata/mesos-dns.json\" does not match KeyFile"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := tt.text
 			if !strings.Contains(text, `"masters"`) {
 				text = where + ", " + text
 			}
-			got := faultsOf(t, "c.json", "{"+text+"}")
+			got := errorsOf(t, "c.json", "{"+text+"}")
 			if len(got) != 1 || !strings.Contains(got[0], tt.want) {
 				t.Errorf("got  %q\nwant %q", got, tt.want)
 			}
@@ -129,31 +137,30 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// A faulty setting does not bring faults of others in its train.
-func TestFaultsDoNotMultiply(t *testing.T) {
-	equalLines(t, faultsOf(t, "c.json", `{"masters": ["x"], "IPSources": ["x"], "domain": "_", "zoneResolvers": {"mesos": ["10.0.0.1"]}}`), []string{
+func TestAnInvalidSettingCausesNoOtherErrors(t *testing.T) {
+	equalLines(t, errorsOf(t, "c.json", `{"masters": ["x"], "IPSources": ["x"], "domain": "_", "zoneResolvers": {"mesos": ["10.0.0.1"]}}`), []string{
 		`masters[0]: "x" is not host:port: want for example "10.0.0.1:5050"`,
 		`domain: "_" is not a domain name: '_' is not allowed: want for example mesos or dcos.example.com`,
 		`IPSources[0]: "x" is not known: want one of "host", "docker", "mesos", "netinfo", "auto"`,
 	})
 }
 
-func TestAliasesInACircle(t *testing.T) {
-	const rest = ": leads back to an alias for ever: want a name that is no alias in the end"
-	equalLines(t, faultsOf(t, "c.json", `{`+where+`, "aliases": {"a": "b", "b": "a", "c": "x.d", "d": "e"}}`),
+func TestALoopOfAliasesIsRejected(t *testing.T) {
+	const rest = ": is part of a loop of aliases: want a target that is not an alias in the end"
+	equalLines(t, errorsOf(t, "c.json", `{`+where+`, "aliases": {"a": "b", "b": "a", "c": "x.d", "d": "e"}}`),
 		[]string{`aliases["a"]` + rest, `aliases["b"]` + rest})
 }
 
-func TestKeysTwiceInOtherFormats(t *testing.T) {
+func TestKeysGivenTwiceAreRejectedInEveryFormat(t *testing.T) {
 	for name, content := range map[string]string{
 		"c.yaml": "masters: ['10.0.0.1:5050']\nttl: 1\nTTL: 2\n",
 		"c.toml": "masters = ['10.0.0.1:5050']\nttl = 1\nTTL = 2\n",
 	} {
-		equalLines(t, faultsOf(t, name, content), []string{"ttl: is given twice: want each key once; case does not count"})
+		equalLines(t, errorsOf(t, name, content), []string{"ttl: is given twice: want each key once; case does not count"})
 	}
 }
 
-func TestSyntaxErrors(t *testing.T) {
+func TestSyntaxErrorsSayWhereAndShowNoSecret(t *testing.T) {
 	for _, tt := range []struct {
 		name, content string
 		line, column  int
@@ -181,7 +188,78 @@ func TestSyntaxErrors(t *testing.T) {
 			t.Errorf("%q: got %d:%d (%v), want %d:%d", tt.content, e.Line, e.Column, e, tt.line, tt.column)
 		}
 		if !strings.HasPrefix(e.Error(), file) || strings.Contains(e.Error(), "hunter2") {
-			t.Errorf("%q: %v", tt.content, e)
+			t.Errorf("%q: got %v, want the path first and nothing of the content", tt.content, e)
 		}
+	}
+}
+
+// The character tells what is wrong, as with a comma too many.
+func TestSyntaxErrorsShowTheCharacter(t *testing.T) {
+	for content, want := range map[string]string{
+		`{"ttl": 1,}`:   `:1:11: not valid JSON: invalid character '}' looking for beginning of object key string`,
+		"{'ttl': 1}":    `:1:2: not valid JSON: invalid character '\'' looking for beginning of object key string`,
+		`{"ttl": 1 "a"`: `:1:11: not valid JSON: invalid character '"' after object key:value pair`,
+	} {
+		file := write(t, "c.json", content)
+		if _, _, err := Load(file, nil); err == nil || err.Error() != file+want {
+			t.Errorf("%s: got %v, want %s", content, err, file+want)
+		}
+	}
+}
+
+func TestPortsMayBeEqualOnDifferentAddresses(t *testing.T) {
+	for _, text := range []string{
+		`"port": 8123, "listener": "10.0.0.1", "HTTPListener": "127.0.0.1"`,
+		`"port": 8123, "listener": "0.0.0.0", "HTTPListener": "::1"`,
+		`"port": 8123, "httpon": false`,
+		`"port": 0, "httpport": 0`,
+	} {
+		mustLoad(t, "c.json", "{"+where+", "+text+"}")
+	}
+}
+
+// Errors in zone files are of no use if they show only after all others are fixed.
+func TestChecksOfOtherPackagesRunBesideErrors(t *testing.T) {
+	broken := errors.New("a.zone:3: broken")
+	check := Check{Keys: []string{"staticZones", "domain"}, Run: func(c *Config) error {
+		if len(c.StaticZones) != 1 {
+			t.Errorf("got zone files %q, want one", c.StaticZones)
+		}
+		return broken
+	}}
+	for text, want := range map[string]string{
+		`"staticZones": ["a.zone"]`:                             "a.zone:3: broken",
+		`"staticZones": ["a.zone"], "ttl": -1`:                  "ttl: -1 is out of range: want a whole number from 0 to 2147483647\na.zone:3: broken",
+		`"staticZones": ["a.zone"], "domain": "-", "ttl": -1.5`: "ttl: -1.5 is not a whole number: want a whole number from 0 to 2147483647\ndomain: \"-\" is not a domain name: a label begins or ends with a hyphen: want for example mesos or dcos.example.com",
+	} {
+		_, _, err := Load(write(t, "c.json", "{"+where+", "+text+"}"), nil, check)
+		if err == nil || err.Error() != want {
+			t.Errorf("%s:\ngot  %v\nwant %s", text, err, want)
+		}
+	}
+}
+
+func TestOldKeysAreAcceptedWithAWarning(t *testing.T) {
+	c, warnings := mustLoad(t, "c.json", `{`+where+`, "ViewDomains": ["a.example"], "viewTTL": 7}`)
+	if got := toJSON([]any{c.AddressDomains, c.AddressTTL}); got != `[["a.example"],7]` {
+		t.Errorf("got %s, want the values of the old keys", got)
+	}
+	equalLines(t, warnings, []string{"ViewDomains: is now called addressDomains", "viewTTL: is now called addressTTL"})
+
+	c, warnings = mustLoad(t, "c.json", `{`+where+`}`, "TOPONYM_VIEWTTL=7", "TOPONYM_VIEWDOMAINS=a.example", "TOPONYM_ADDRESSDOMAINS=b.example")
+	if got := toJSON([]any{c.AddressDomains, c.AddressTTL}); got != `[["b.example"],7]` {
+		t.Errorf("got %s, want the value of the present variable and of the old one", got)
+	}
+	equalLines(t, warnings, []string{"TOPONYM_VIEWDOMAINS: is now called TOPONYM_ADDRESSDOMAINS", "TOPONYM_VIEWTTL: is now called TOPONYM_ADDRESSTTL"})
+}
+
+// The file for new users must give tasks the addresses that clients reach.
+func TestDeployedSettingsAreValidAndUseTheDefaultSources(t *testing.T) {
+	c, warnings, err := Load("../deploy/config.json", nil)
+	if err != nil || len(warnings) > 0 {
+		t.Fatalf("got error %v, warnings %v, want none", err, warnings)
+	}
+	if want := Defaults().IPSources; !slices.Equal(c.IPSources, want) {
+		t.Errorf("got IPSources %q, want the default %q", c.IPSources, want)
 	}
 }

@@ -8,58 +8,56 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/url"
 	"os"
 )
 
-// ServiceAccount is who we are to the identity management of DC/OS: the file
-// of IAMConfigFile, as DC/OS writes it and Mesos-DNS reads it.
+// ServiceAccount is the content of IAMConfigFile: an account of DC/OS's identity
+// and access management, in the format that Mesos-DNS reads.
 type ServiceAccount struct {
 	UID           string
 	LoginEndpoint string          // an absolute URL, http or https, without credentials
-	Key           *rsa.PrivateKey // for RS256, the only scheme that there is
+	Key           *rsa.PrivateKey // for RS256, the only scheme
 }
 
-// Format prints who, and where to log in, but not the key.
+// Format prints the account without its key.
 func (a ServiceAccount) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "{%s %s %s}", a.UID, a.LoginEndpoint, stars)
 }
 
-// MarshalJSON shows what Format does.
+// MarshalJSON encodes the account without its key.
 func (a ServiceAccount) MarshalJSON() ([]byte, error) {
 	return json.Marshal(map[string]string{"uid": a.UID, "login_endpoint": a.LoginEndpoint, "private_key": stars})
 }
 
 const (
 	maxAccountBytes = 64 << 10
-	minKeyBits      = 1024 // what crypto/rsa signs with at least
+	minKeyBits      = 1024 // the minimum of crypto/rsa
 	aServiceAccount = "the JSON of a service account: uid, private_key, login_endpoint"
 )
 
-// ServiceAccount reads IAMConfigFile anew. The error is an Errors. It never
-// holds what stands in the file, for nobody can say which part of a malformed
-// file is the key.
+// ServiceAccount reads IAMConfigFile. The error is an Errors, without anything of
+// the content: any part of a malformed file may be the key.
 func (c *Config) ServiceAccount() (*ServiceAccount, error) {
-	a, faults := c.serviceAccount()
-	if len(faults) > 0 {
-		return nil, faults
+	a, errs := c.serviceAccount()
+	if len(errs) > 0 {
+		return nil, errs
 	}
 	return a, nil
 }
 
 func (c *Config) serviceAccount() (*ServiceAccount, Errors) {
-	var faults Errors
-	fault := func(problem string) { // names the file, not what is in it
-		position{key: "IAMConfigFile", errs: &faults}.reject(c.IAMConfigFile, problem, aServiceAccount)
+	var errs Errors
+	reject := func(problem string) { // shows the path, not the content
+		position{key: "IAMConfigFile", errs: &errs}.reject(c.IAMConfigFile, problem, aServiceAccount)
 	}
 	if c.IAMConfigFile == "" {
 		return nil, Errors{{Key: "IAMConfigFile", Problem: "is missing: mesosAuthentication is iam", Want: "a file with " + aServiceAccount}}
 	}
 	data, err := readAccount(c.IAMConfigFile)
 	if err != nil {
-		fault("cannot be read: " + err.Error())
-		return nil, faults
+		reject("cannot be read: " + err.Error())
+		return nil, errs
 	}
 	var file struct {
 		UID           string `json:"uid"`
@@ -68,44 +66,38 @@ func (c *Config) serviceAccount() (*ServiceAccount, Errors) {
 		Scheme        string `json:"scheme"`
 	}
 	if json.Unmarshal(data, &file) != nil {
-		fault("is not JSON, or a member of it is not a text")
-		return nil, faults
+		reject("is not JSON, or a member of it is not a text")
+		return nil, errs
 	}
 	a := &ServiceAccount{UID: file.UID, LoginEndpoint: file.LoginEndpoint}
 	if file.UID == "" {
-		fault("has no uid")
+		reject("has no uid")
 	}
 	if u, err := url.Parse(file.LoginEndpoint); file.LoginEndpoint == "" {
-		fault("has no login_endpoint")
+		reject("has no login_endpoint")
 	} else if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
-		fault("has a login_endpoint that is not http://host/path or https://host/path")
+		reject("has a login_endpoint that is not http://host/path or https://host/path")
 	}
 	if file.Scheme != "" && file.Scheme != "RS256" {
-		fault("has a scheme other than RS256")
+		reject("has a scheme other than RS256")
 	}
 	if a.Key, err = parseKey(file.PrivateKey); err != nil {
-		fault(err.Error())
+		reject(err.Error())
 	}
-	return a, faults
+	return a, errs
 }
 
 func readAccount(file string) ([]byte, error) {
 	f, err := os.Open(file)
 	if err != nil {
-		if e := (*fs.PathError)(nil); errors.As(err, &e) {
-			err = e.Err // it names the file once more
-		}
-		return nil, err
+		return nil, withoutPath(err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxAccountBytes+1))
-	if e := (*fs.PathError)(nil); errors.As(err, &e) {
-		err = e.Err
-	}
 	if err == nil && len(data) > maxAccountBytes {
 		err = errors.New("it is larger than 64 KiB")
 	}
-	return data, err
+	return data, withoutPath(err)
 }
 
 // parseKey reads a PEM of PKCS #1 or PKCS #8.

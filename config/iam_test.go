@@ -38,7 +38,7 @@ func pemOf(t *testing.T, kind string, b []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: b}))
 }
 
-func TestServiceAccount(t *testing.T) {
+func TestServiceAccountsAreReadAsDCOSWritesThem(t *testing.T) {
 	key, pkcs1, pkcs8 := rsaKey(t)
 	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -49,7 +49,7 @@ func TestServiceAccount(t *testing.T) {
 		what  string
 		key   string // that is another one
 		value any
-		want  string // the fault; empty: none
+		want  string // in the error; empty: none
 	}{
 		{"as DC/OS writes it", "scheme", "RS256", ""},
 		{"PKCS #1", "private_key", pkcs1, ""},
@@ -58,7 +58,7 @@ func TestServiceAccount(t *testing.T) {
 		{"no uid", "uid", "", "has no uid"},
 		{"uid as a number", "uid", 7, "is not JSON, or a member of it is not a text"},
 		{"no key", "private_key", nil, "has no private_key"},
-		{"key that is none", "private_key", "hunter2", "has a private_key that is not PEM"},
+		{"key that is not PEM", "private_key", "hunter2", "has a private_key that is not PEM"},
 		{"elliptic key", "private_key", pkcs8Of(t, ec), "has a private_key that is not an RSA key"},
 		{"broken key", "private_key", pemOf(t, "PRIVATE KEY", []byte("hunter2")), "has a private_key that is not an RSA key"},
 		{"no endpoint", "login_endpoint", "", "has no login_endpoint"},
@@ -76,12 +76,12 @@ func TestServiceAccount(t *testing.T) {
 		file := write(t, "iam.json", string(text))
 		settings := `{` + where + `, "mesosAuthentication": "iam", "IAMConfigFile": "` + file + `"}`
 		if tt.want != "" {
-			got := faultsOf(t, "c.json", settings)
+			got := errorsOf(t, "c.json", settings)
 			if len(got) != 1 || !strings.Contains(got[0], tt.want) || !strings.HasPrefix(got[0], "IAMConfigFile: ") {
-				t.Errorf("%s: %q, want %q", tt.what, got, tt.want)
+				t.Errorf("%s: got %q, want %q", tt.what, got, tt.want)
 			}
 			if strings.Contains(strings.Join(got, ""), "hunter2") {
-				t.Errorf("%s: a secret is shown: %q", tt.what, got)
+				t.Errorf("%s: got a secret in %q", tt.what, got)
 			}
 			continue
 		}
@@ -89,19 +89,18 @@ func TestServiceAccount(t *testing.T) {
 		equalLines(t, warnings, nil)
 		a, err := c.ServiceAccount()
 		if err != nil || a.UID != "dns" || a.LoginEndpoint != account["login_endpoint"] || !a.Key.Equal(key) {
-			t.Errorf("%s: %v, %v", tt.what, a, err)
+			t.Errorf("%s: got %v, error %v, want the account", tt.what, a, err)
 		}
 	}
 	for what, text := range map[string]string{"nothing": "", "cut off": `{"uid": "hunter2`, "too large": strings.Repeat(" ", maxAccountBytes+1)} {
-		got := faultsOf(t, "c.json", `{`+where+`, "mesosAuthentication": "iam", "IAMConfigFile": "`+write(t, "iam.json", text)+`"}`)
+		got := errorsOf(t, "c.json", `{`+where+`, "mesosAuthentication": "iam", "IAMConfigFile": "`+write(t, "iam.json", text)+`"}`)
 		if len(got) != 1 || strings.Contains(got[0], "hunter2") {
-			t.Errorf("%s: %q", what, got)
+			t.Errorf("%s: got %q, want one error without the content", what, got)
 		}
 	}
 }
 
-// TestServiceAccountIsReadAnew, so that a new key need not wait for a restart.
-func TestServiceAccountIsReadAnew(t *testing.T) {
+func TestANewKeyNeedsNoRestart(t *testing.T) {
 	_, first, _ := rsaKey(t)
 	second, _, text := rsaKey(t)
 	account := func(key string) string {
@@ -119,12 +118,11 @@ func TestServiceAccountIsReadAnew(t *testing.T) {
 	c.IAMConfigFile = write(t, "iam.json", account(text))
 	a, err := c.ServiceAccount()
 	if err != nil || !a.Key.Equal(second) {
-		t.Error(err)
+		t.Errorf("got error %v or the first key, want the second", err)
 	}
 }
 
-// TestKeyIsNotPrinted, in whatever way and inside of whatever it is printed.
-func TestKeyIsNotPrinted(t *testing.T) {
+func TestNoVerbPrintsTheKeyOfAServiceAccount(t *testing.T) {
 	key, _, _ := rsaKey(t)
 	a := &ServiceAccount{UID: "dns", LoginEndpoint: "http://localhost/login", Key: key}
 	for _, v := range []any{a, *a, []any{a, *a}, struct{ A *ServiceAccount }{a}, struct{ A ServiceAccount }{*a}} {
@@ -132,7 +130,7 @@ func TestKeyIsNotPrinted(t *testing.T) {
 		for _, secret := range []*big.Int{key.D, key.Primes[0], key.Primes[1]} {
 			for _, base := range []int{10, 16} {
 				if strings.Contains(strings.ToLower(out), secret.Text(base)) {
-					t.Fatalf("%T shows its key", v)
+					t.Fatalf("got the key of a %T printed, want stars", v)
 				}
 			}
 		}

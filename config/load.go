@@ -11,27 +11,31 @@ import (
 	"strings"
 
 	"github.com/spf13/viper"
+
+	"toponym/internal/nearest"
 )
 
-const (
-	envPrefix = "TOPONYM_"
+const envPrefix = "TOPONYM_"
 
-	// delimiter separates the parts of a nested key for viper. Its usual one, a
-	// dot, stands in the names of zones; this one stands in no key.
-	delimiter = "\x00"
-)
+// Check is a check of settings by a package that uses them.
+type Check struct {
+	Keys []string // the settings that it is about: it runs only where each of them is valid
+	Run  func(*Config) error
+}
 
-// Load reads the settings of a file and lets the TOPONYM_ variables of environ,
-// which has the form of os.Environ, override them: TOPONYM_REFRESHSECONDS for
-// refreshSeconds, TOPONYM_MESOSCREDENTIALS_SECRET for a member. Lists are comma
-// separated there, maps are JSON; an empty variable counts as absent.
+// Load reads the settings from a file. The TOPONYM_ variables of environ, which
+// has the form of os.Environ, override them: TOPONYM_REFRESHSECONDS for
+// refreshSeconds, TOPONYM_MESOSCREDENTIALS_SECRET for a member of an object.
+// Lists are comma separated there, maps are JSON; an empty variable counts as
+// absent.
 //
-// The format follows from the ending: .yaml, .yml, .toml, and JSON for all
-// others. A path that begins with ~/ is below HOME.
+// The format follows from the name: YAML for .yaml and .yml, TOML for .toml,
+// otherwise JSON. A path that begins with ~/ is below HOME.
 //
-// The error is that of reading the file, a *SyntaxError, or Errors with all
-// that is wrong. The warnings are valid also then.
-func Load(path string, environ []string) (*Config, []Warning, error) {
+// The error is that of reading the file, a *SyntaxError, or contains an Errors
+// with all that is wrong, followed by the errors of checks. The warnings are
+// valid in any case.
+func Load(path string, environ []string, checks ...Check) (*Config, []Warning, error) {
 	file, err := absolute(path, environ)
 	if err != nil {
 		return nil, nil, fmt.Errorf("settings: %w", err)
@@ -41,24 +45,33 @@ func Load(path string, environ []string) (*Config, []Warning, error) {
 		return nil, nil, fmt.Errorf("settings: %w", err)
 	}
 	l := newLoader(file)
-	doc, err := decode(file, data, &l.errs)
-	if err != nil {
+	if err := l.readFile(data); err != nil {
 		return nil, nil, err
 	}
-	l.findUnknownKeys(doc)
-	if err := l.values.MergeConfigMap(doc); err != nil {
-		return nil, nil, fmt.Errorf("settings: %w", err)
-	}
-	l.environment(environ)
-	l.read()
+	l.readEnvironment(environ)
+	l.parse()
 	l.check()
+	var found []error
 	if len(l.errs) > 0 {
-		return nil, l.warnings, l.errs
+		found = append(found, l.errs)
 	}
-	return l.cfg, l.warnings, nil
+	for _, check := range checks {
+		if l.valid(check.Keys...) {
+			if err := check.Run(l.config); err != nil {
+				found = append(found, err)
+			}
+		}
+	}
+	switch len(found) {
+	case 0:
+		return l.config, l.warnings, nil
+	case 1:
+		return nil, l.warnings, found[0]
+	}
+	return nil, l.warnings, errors.Join(found...)
 }
 
-// absolute is where the file is, whatever directory the server changes to.
+// absolute returns the path of the file independently of the working directory.
 func absolute(path string, environ []string) (string, error) {
 	if rest, ok := strings.CutPrefix(path, "~/"); ok {
 		home := ""
@@ -75,24 +88,33 @@ func absolute(path string, environ []string) (string, error) {
 	return filepath.Abs(path)
 }
 
-// loader gathers what is found on the way from a file to a Config.
+// loader makes a Config of a file and the environment. Package viper decodes the
+// file and decides which of environment, file and default provides a value; the
+// table of settings parses it.
 type loader struct {
-	cfg      *Config
+	config   *Config
 	rows     []setting
-	values   *viper.Viper // environment over file
-	failed   map[string]bool
+	values   *viper.Viper
+	written  map[string]string // keys as the file has them, where that is an old key
+	invalid  map[string]bool   // keys of values with errors
 	errs     Errors
 	warnings []Warning
 }
 
 func newLoader(file string) *loader {
 	l := &loader{
-		cfg:    Defaults(),
-		values: viper.NewWithOptions(viper.KeyDelimiter(delimiter)),
-		failed: map[string]bool{},
+		config:  &Config{File: file, sources: map[string]settingSource{}},
+		values:  viper.New(),
+		written: map[string]string{},
+		invalid: map[string]bool{},
 	}
-	l.cfg.File = file
-	l.rows = l.cfg.settings()
+	l.rows = l.config.settings()
+	for _, s := range l.rows {
+		if s.def != nil {
+			l.values.SetDefault(s.key, s.def)
+		}
+	}
+	l.parse() // an invalid value leaves the default in force for the rules about other settings
 	return l
 }
 
@@ -104,15 +126,18 @@ func (l *loader) warn(key, text string) {
 	l.warnings = append(l.warnings, Warning{key, text})
 }
 
-// sound tells that none of the settings was faulty by itself.
+// valid tells that the values of some settings have no errors by themselves.
 func (l *loader) valid(keys ...string) bool {
-	return !slices.ContainsFunc(keys, func(key string) bool { return l.failed[key] })
+	return !slices.ContainsFunc(keys, func(key string) bool { return l.invalid[key] })
 }
 
-// label names a setting where the user finds it.
+// label names a setting as the user wrote it.
 func (l *loader) label(key string) string {
-	if l.cfg.origin[key] == fromEnvironment {
+	if l.config.sources[key] == fromEnvironment {
 		return variable(key)
+	}
+	if old := l.written[key]; old != "" {
+		return old
 	}
 	return key
 }
@@ -121,16 +146,52 @@ func variable(key string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
 }
 
-// sameKey folds keys as viper does, which is not how strings.EqualFold does it.
-//
-//lint:ignore SA6005 see above
-func sameKey(a, b string) bool { return strings.ToLower(a) == strings.ToLower(b) }
+// readFile decodes the file and looks for keys that no setting has.
+func (l *loader) readFile(data []byte) error {
+	doc, err := decode(l.config.File, data, &l.errs)
+	if err != nil {
+		return err
+	}
+	l.renameOldKeys(doc)
+	l.dropUnknownKeys(doc)
+	return l.values.MergeConfigMap(doc)
+}
 
-func viperKey(key string) string { return strings.ReplaceAll(key, ".", delimiter) }
+// renameOldKeys gives settings with an old key their present one.
+func (l *loader) renameOldKeys(doc map[string]any) {
+	for _, s := range l.rows {
+		if s.oldKey == "" {
+			continue
+		}
+		old, found := findKey(doc, s.oldKey)
+		if !found {
+			continue
+		}
+		if _, both := findKey(doc, s.key); both {
+			l.reject(old, "is the old name of "+s.key+", which is given as well", "only "+s.key)
+		} else {
+			l.warn(old, "is now called "+s.key)
+			l.written[s.key] = old
+			doc[s.key] = doc[old]
+		}
+		delete(doc, old)
+	}
+}
 
-// known looks for keys of the file that no setting has.
-func (l *loader) findUnknownKeys(doc map[string]any) {
-	members := map[string][]string{} // of objects; those of "" are the top keys
+// findKey returns a key as it is written in a document. Case does not count.
+func findKey(doc map[string]any, key string) (written string, found bool) {
+	key = strings.ToLower(key) // as viper folds keys, which is not how strings.EqualFold does
+	for k := range doc {
+		if strings.ToLower(k) == key {
+			return k, true
+		}
+	}
+	return "", false
+}
+
+// dropUnknownKeys removes the keys that no setting has, with a warning for each.
+func (l *loader) dropUnknownKeys(doc map[string]any) {
+	members := map[string][]string{} // of objects; those of "" are the top-level keys
 	for _, s := range l.rows {
 		object, member, nested := strings.Cut(s.key, ".")
 		if !nested {
@@ -140,32 +201,37 @@ func (l *loader) findUnknownKeys(doc map[string]any) {
 		}
 		members[object] = append(members[object], member)
 	}
-	l.findUnknownIn(doc, "", members[""])
+	l.dropUnknown(doc, "", members[""])
 	for _, object := range slices.Sorted(maps.Keys(members)) {
-		for _, key := range sortedKeys(doc) {
-			if object == "" || !sameKey(key, object) {
-				continue
-			}
-			if inner, ok := doc[key].(map[string]any); ok {
-				l.findUnknownIn(inner, object+".", members[object])
-			} else if doc[key] != nil {
-				l.reject(object, "is not an object", "one with "+strings.Join(members[object], " and "))
-			}
+		written, found := findKey(doc, object)
+		if object == "" || !found {
+			continue
+		}
+		if inner, ok := doc[written].(map[string]any); ok {
+			l.dropUnknown(inner, object+".", members[object])
+		} else if doc[written] != nil {
+			l.reject(object, "is not an object", "one with "+strings.Join(members[object], " and "))
 		}
 	}
 }
 
-func (l *loader) findUnknownIn(doc map[string]any, prefix string, known []string) {
+func (l *loader) dropUnknown(doc map[string]any, prefix string, known []string) {
+	folded := map[string]bool{}
+	for _, k := range known {
+		folded[strings.ToLower(k)] = true
+	}
 	for _, key := range sortedKeys(doc) {
-		if !slices.ContainsFunc(known, func(k string) bool { return sameKey(k, key) }) {
-			l.unknown("key", prefix, key, known)
+		if !folded[strings.ToLower(key)] {
+			l.warnUnknown("key", prefix, key, known)
+			delete(doc, key)
 		}
 	}
 }
 
-func (l *loader) unknown(what, prefix, name string, known []string) {
+func (l *loader) warnUnknown(what, prefix, name string, known []string) {
 	text := "unknown " + what + ", ignored"
-	if guess := nearest(name, known); guess != "" {
+	limit := min(3, 1+len(name)/4) // longer words have room for more slips
+	if guess := nearest.Word(name, known, limit); guess != "" {
 		text += ": did you mean " + prefix + guess + "?"
 	}
 	if strconv.Quote(name) != `"`+name+`"` {
@@ -174,38 +240,48 @@ func (l *loader) unknown(what, prefix, name string, known []string) {
 	l.warn(prefix+name, text)
 }
 
-// environment puts the variables over the file.
-func (l *loader) environment(environ []string) {
-	keys := map[string]string{}
+// readEnvironment takes over the variables of settings.
+func (l *loader) readEnvironment(environ []string) {
+	keys := map[string]setting{}
 	var names []string
 	for _, s := range l.rows {
 		names = append(names, variable(s.key))
-		keys[variable(s.key)] = s.key
+		keys[variable(s.key)] = s
+		if s.oldKey != "" {
+			keys[variable(s.oldKey)] = s
+		}
 	}
 	for _, v := range slices.Sorted(slices.Values(environ)) {
 		name, value, _ := strings.Cut(v, "=")
 		if !strings.HasPrefix(name, envPrefix) || value == "" {
 			continue
 		}
-		if key, ok := keys[name]; ok {
-			l.values.Set(viperKey(key), value)
-			l.cfg.origin[key] = fromEnvironment
-		} else {
-			l.unknown("variable", "", name, names)
+		s, ok := keys[name]
+		if !ok {
+			l.warnUnknown("variable", "", name, names)
+			continue
 		}
+		if now := variable(s.key); name != now {
+			l.warn(name, "is now called "+now)
+			if slices.ContainsFunc(environ, func(v string) bool { return strings.HasPrefix(v, now+"=") && v != now+"=" }) {
+				continue // the present name counts
+			}
+		}
+		l.values.Set(s.key, value)
+		l.config.sources[s.key] = fromEnvironment
 	}
 }
 
-// read takes the values over into the Config, each on top of its default.
-func (l *loader) read() {
+// parse sets the fields of the Config from the values.
+func (l *loader) parse() {
 	for _, s := range l.rows {
-		raw := l.values.Get(viperKey(s.key))
+		raw := l.values.Get(s.key)
 		if raw == nil {
-			continue // absent, or null, which Mesos-DNS took for absent
+			continue // absent, or null, which Mesos-DNS takes for absent
 		}
-		env := l.cfg.origin[s.key] == fromEnvironment
-		if !env {
-			l.cfg.origin[s.key] = fromFile
+		env := l.config.sources[s.key] == fromEnvironment
+		if !env && l.values.InConfig(s.key) {
+			l.config.sources[s.key] = fromFile
 		}
 		if s.value == nil {
 			l.warn(l.label(s.key), s.doc)
@@ -213,7 +289,7 @@ func (l *loader) read() {
 		}
 		before := len(l.errs)
 		s.value.read(raw, position{key: l.label(s.key), env: env, errs: &l.errs})
-		l.failed[s.key] = len(l.errs) > before
+		l.invalid[s.key] = len(l.errs) > before
 	}
-	l.cfg.derive(&l.errs)
+	l.config.derive(&l.errs)
 }

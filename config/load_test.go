@@ -43,7 +43,7 @@ func lines(warnings []Warning) (list []string) {
 // where is what every file must have.
 const where = `"masters": ["10.0.0.1:5050"]`
 
-func TestSampleOfMesosDNS(t *testing.T) {
+func TestTheSampleOfMesosDNSIsRead(t *testing.T) {
 	c, warnings, err := Load("testdata/mesos-dns.json", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +55,7 @@ func TestSampleOfMesosDNS(t *testing.T) {
 	want.Port = 8053
 	want.Resolvers = []Upstream{{AddrPort: netip.MustParseAddrPort("8.8.8.8:53")}}
 	want.IPSources = []string{SourceMesos, SourceHost}
-	want.origin = c.origin
+	want.sources = c.sources
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
 	}
@@ -64,7 +64,7 @@ func TestSampleOfMesosDNS(t *testing.T) {
 	})
 }
 
-func TestDefaults(t *testing.T) {
+func TestDefaultsAreThoseOfTheDocumentation(t *testing.T) {
 	c := Defaults()
 	for _, row := range []struct {
 		key       string
@@ -85,7 +85,7 @@ func TestDefaults(t *testing.T) {
 		{"srvScope", c.SRVScope, SRVScopeLabels},
 		{"minVisibility", c.MinVisibility, "framework"},
 		{"publishStates", c.PublishStates, []string{"TASK_RUNNING"}},
-		{"viewDomains", c.AddressDomains, []string{"dcos.thisdcos.directory"}},
+		{"addressDomains", c.AddressDomains, []string{"dcos.thisdcos.directory"}},
 		{"recursionAllow", len(c.RecursionAllow), 8},
 		{"stateSource", c.StateSource, StateAuto},
 		{"unhealthy", c.Unhealthy, UnhealthyExclude},
@@ -97,29 +97,28 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// The defaults of the table go through the parsers, which must take them.
-func TestDefaultsAreFaultless(t *testing.T) {
+func TestParsersAcceptTheDefaults(t *testing.T) {
 	c, warnings := mustLoad(t, "c.json", `{`+where+`}`)
 	if len(warnings) > 0 {
 		t.Errorf("warnings: %q", warnings)
 	}
 	want := Defaults()
-	want.File, want.Masters, want.origin = c.File, c.Masters, c.origin
+	want.File, want.Masters, want.sources = c.File, c.Masters, c.sources
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
 	}
 	for _, s := range c.settings() {
-		var faults Errors
+		var errs Errors
 		if s.def != nil {
-			s.value.read(s.def, position{key: s.key, errs: &faults})
+			s.value.read(s.def, position{key: s.key, errs: &errs})
 		}
-		if len(faults) > 0 {
-			t.Error(faults)
+		if len(errs) > 0 {
+			t.Errorf("default of %s: got errors %v, want none", s.key, errs)
 		}
 	}
 }
 
-func TestValues(t *testing.T) {
+func TestValuesAreParsed(t *testing.T) {
 	for _, tt := range []struct {
 		name, text string
 		got        func(*Config) any
@@ -136,7 +135,7 @@ func TestValues(t *testing.T) {
 		{"SOARname", `"SOARname": "Ops@example.com"`, func(c *Config) any { return c.SOA.RName }, "ops.example.com."},
 		{"aliases follow domain", `"domain": "a.b"`, func(c *Config) any { return c.Aliases["mesos.thisdcos.directory"] }, "a.b"},
 		{"an alias does not hide domain", `"domain": "mesos.thisdcos.directory"`, func(c *Config) any { return len(c.Aliases) }, 1},
-		{"nor views", `"viewDomains": ["thisdcos.global"]`, func(c *Config) any { return toJSON(c.Aliases) }, `{"mesos.thisdcos.directory":"mesos"}`},
+		{"nor an address tree", `"addressDomains": ["thisdcos.global"]`, func(c *Config) any { return toJSON(c.Aliases) }, `{"mesos.thisdcos.directory":"mesos"}`},
 		{"nor what is asked elsewhere", `"zoneResolvers": {"thisdcos.directory": ["10.0.0.1"]}`,
 			func(c *Config) any { return toJSON([]any{len(c.AddressDomains), c.Aliases}) }, `[0,{"thisdcos.global":"thisdcos.directory"}]`},
 		{"staticZones are beside the file", `"staticZones": ["a.zone", "sub/b.zone", "/etc/c.zone"]`, func(c *Config) any {
@@ -175,14 +174,14 @@ func TestValues(t *testing.T) {
 	}
 }
 
-func TestMasters(t *testing.T) {
+func TestMastersAreInCanonicalForm(t *testing.T) {
 	c, _ := mustLoad(t, "c.json", `{"masters": ["Mesos-1.example.com:5050", "[FD00::1]:5050", "10.0.0.1:1"]}`)
 	if got := toJSON(c.Masters); got != `["mesos-1.example.com:5050","[fd00::1]:5050","10.0.0.1:1"]` {
-		t.Error(got)
+		t.Errorf("got %s, want the masters in lower case and without names looked up", got)
 	}
 }
 
-func TestFormats(t *testing.T) {
+func TestEveryFormatGivesTheSameSettings(t *testing.T) {
 	for name, content := range map[string]string{
 		"c.json": "\ufeff" + `{"masters": ["10.0.0.1:5050"], "ttl": 5, "dnson": false, "zoneResolvers": {"weave.local": ["10.0.0.2"]}}`,
 		"c":      `{"masters": ["10.0.0.1:5050"], "ttl": 5, "dnson": false, "zoneResolvers": {"weave.local": ["10.0.0.2"]}}`,
@@ -194,13 +193,13 @@ func TestFormats(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c, _ := mustLoad(t, name, content)
 			if c.TTL != 5 || c.DNSOn || len(c.Masters) != 1 || len(c.ZoneResolvers["weave.local"]) != 1 {
-				t.Errorf("%+v", c)
+				t.Errorf("got %+v, want ttl 5, dnson false, one master and one zone", c)
 			}
 		})
 	}
 }
 
-func TestEnvironment(t *testing.T) {
+func TestTheEnvironmentOverridesTheFile(t *testing.T) {
 	c, warnings := mustLoad(t, "c.json", `{`+where+`, "ttl": 5, "mesosCredentials": {"principal": "p"}}`,
 		"TOPONYM_REFRESHSECONDS=30", "TOPONYM_TTL=7", "TOPONYM_DNSON=off", "TOPONYM_DOMAIN=",
 		"TOPONYM_MASTERS=10.0.0.2:5050, 10.0.0.3:5050", "TOPONYM_MESOSAUTHENTICATION=basic",
@@ -208,7 +207,7 @@ func TestEnvironment(t *testing.T) {
 		"TOPONYM_TTTL=1", "TOPONYM_ttl=1", "PATH=/bin", "")
 	if c.Refresh != 30*time.Second || c.TTL != 7 || c.DNSOn || c.Domain != "mesos" || len(c.ZoneResolvers) != 1 ||
 		toJSON(c.Masters) != `["10.0.0.2:5050","10.0.0.3:5050"]` || c.MesosCredentials != (Credentials{"p", "hunter2"}) {
-		t.Errorf("%+v", c)
+		t.Errorf("got %+v, want the values of the variables", c)
 	}
 	equalLines(t, warnings, []string{
 		"TOPONYM_TTTL: unknown variable, ignored: did you mean TOPONYM_TTL?",
@@ -216,21 +215,21 @@ func TestEnvironment(t *testing.T) {
 	})
 }
 
-func TestFileIsBelowHome(t *testing.T) {
+func TestATildeStandsForHome(t *testing.T) {
 	file := write(t, "c.json", `{`+where+`}`)
 	c, _, err := Load("~/c.json", []string{"HOME=" + filepath.Dir(file)})
 	if err != nil || c.File != file {
-		t.Errorf("%v, %v", c, err)
+		t.Errorf("got %v, error %v, want file %s", c, err, file)
 	}
 	if _, _, err := Load("~/c.json", nil); err == nil {
-		t.Error("no fault without HOME")
+		t.Error("got no error without HOME, want one")
 	}
 	if _, _, err := Load(file+".not", nil); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("missing file: %v", err)
+		t.Errorf("missing file: got error %v, want fs.ErrNotExist", err)
 	}
 }
 
-func TestUnknownKeys(t *testing.T) {
+func TestUnknownKeysAreWarnedOfWithASuggestion(t *testing.T) {
 	_, warnings := mustLoad(t, "c.json", `{`+where+`, "refreshSecond": 5, "qqqqqqqq": {}, "ma\u017fters": 1, "domain\n": "x",
 		"mesosCredentials": {"principle": "x"}}`)
 	equalLines(t, warnings, []string{
@@ -242,12 +241,11 @@ func TestUnknownKeys(t *testing.T) {
 	})
 }
 
-// Keys of Mesos-DNS that had no effect there any more do no harm.
-func TestIgnoredKeys(t *testing.T) {
+func TestKeysOfEarlyVersionsOfMesosDNSAreIgnored(t *testing.T) {
 	_, warnings := mustLoad(t, "c.json", `{`+where+`, "ns": 1, "mname": "", "email": "x", "SOASerial": [], "File": "y"}`)
 	for i, key := range []string{"ns", "mname", "email", "SOASerial", "file"} {
 		if len(warnings) != 5 || !strings.HasPrefix(warnings[i], key+": ignored: ") {
-			t.Fatalf("%q", warnings)
+			t.Fatalf("got warnings %q, want 5, the one at %d about %s", warnings, i, key)
 		}
 	}
 }
@@ -259,9 +257,8 @@ func equalLines(t *testing.T, got, want []string) {
 	}
 }
 
-// Mesos-DNS knew of no health: where its answers are asked for, unhealthy tasks
-// are in them, unless the file says otherwise.
-func TestUnhealthyFollowsTheScope(t *testing.T) {
+// Mesos-DNS ignores health, so its answers include unhealthy tasks.
+func TestUnhealthyTasksAreIncludedWithScopeCompat(t *testing.T) {
 	for text, want := range map[string]Unhealthy{
 		``:                       UnhealthyExclude,
 		`, "srvScope": "labels"`: UnhealthyExclude,
@@ -270,7 +267,7 @@ func TestUnhealthyFollowsTheScope(t *testing.T) {
 		`, "unhealthy": "include"`:                       UnhealthyInclude,
 	} {
 		if c, _ := mustLoad(t, "c.json", `{`+where+text+`}`); c.Unhealthy != want {
-			t.Errorf("%s: %s, want %s", text, c.Unhealthy, want)
+			t.Errorf("%s: got %s, want %s", text, c.Unhealthy, want)
 		}
 	}
 }

@@ -6,16 +6,16 @@ import (
 )
 
 const (
-	maxLabel = 63  // octets, RFC 1035 section 2.3.4
-	maxName  = 253 // characters: 255 octets on the wire (the same section) less the first length and the root
+	maxLabel = 63  // bytes, RFC 1035 section 2.3.4
+	maxName  = 253 // characters: 255 bytes on the wire (the same section) less the first length and the root
 
 	// maxOrigin leaves room under an origin for `task.framework.slave.` with
 	// two labels of full length.
 	maxOrigin = maxName - 2*(maxLabel+1) - len("slave.")
 )
 
-// domainName is a DNS name of letters, digits and hyphens, and of underscores
-// where they are allowed: zones and hosts of other people may have them.
+// domainName parses a DNS name of letters, digits, hyphens and, where allowed,
+// underscores, which names outside our zones may have.
 func domainName(limit int, underscore bool) parser[string] {
 	return func(raw any, at position) (string, bool) {
 		s, ok := text(raw, at)
@@ -30,14 +30,13 @@ func domainName(limit int, underscore bool) parser[string] {
 	}
 }
 
-// absoluteName is the name of the primary server in the SOA record.
+// absoluteName parses SOAMname.
 func absoluteName(raw any, at position) (string, bool) {
 	name, ok := domainName(maxName, true)(raw, at)
 	return name + ".", ok
 }
 
-// mailboxName is the mailbox of the SOA record: RFC 1035 section 8 puts a dot
-// where the @ was.
+// mailboxName parses SOARname. RFC 1035 section 8 writes a dot for the @.
 func mailboxName(raw any, at position) (string, bool) {
 	s, ok := text(raw, at)
 	if !ok {
@@ -50,7 +49,8 @@ func mailboxName(raw any, at position) (string, bool) {
 	return name + ".", true
 }
 
-// normalName lower-cases a name and takes the trailing dot off.
+// normalName returns a name in lower case without the trailing dot, or what is
+// wrong with it.
 func normalName(s string, limit int, underscore bool) (name, problem string) {
 	name = strings.ToLower(strings.TrimSuffix(s, "."))
 	if name == "" {
@@ -77,7 +77,7 @@ func normalName(s string, limit int, underscore bool) (name, problem string) {
 	return name, ""
 }
 
-// within tells that a name is the zone itself or below it.
+// within tells whether a name is the zone itself or below it.
 func within(name, zone string) bool {
 	return name == zone || strings.HasSuffix(name, "."+zone)
 }

@@ -11,16 +11,16 @@ import (
 	"time"
 )
 
-// parser makes a typed value of what a file or a variable holds. It notes what
-// is wrong at the place given and returns false then.
+// parser turns a value of a file or a variable into a typed one. For an invalid
+// value it adds errors to those of the position and returns false.
 type parser[T any] func(raw any, at position) (T, bool)
 
-// kind is a parser bound to the field that it fills.
+// field is a parser bound to the field of Config that it sets.
 type field interface {
 	read(raw any, at position)
-	show() any // for json.Marshal, in the shape in which a file would hold it
+	show() any // for json.Marshal, in the shape that a file has
 
-	// The other is of the same setting.
+	// other must be of the same setting.
 	equal(other field) bool
 	take(other field)
 }
@@ -45,13 +45,12 @@ func (b boundField[T]) equal(other field) bool {
 
 func (b boundField[T]) take(other field) { *b.field = *other.(boundField[T]).field }
 
-// to binds a parser to a field.
+// bind binds a parser to a field.
 func bind[T any](field *T, parse parser[T]) field {
 	return boundField[T]{field, parse, func(v T) any { return v }}
 }
 
-// toListField binds a parser to a field that holds a list, of which none is shown as
-// an empty one.
+// bindList binds a parser to a field with a list. It shows nil as an empty list.
 func bindList[T any](field *[]T, parse parser[[]T]) field {
 	return boundField[[]T]{field, parse, func(list []T) any {
 		if list == nil {
@@ -61,7 +60,7 @@ func bindList[T any](field *[]T, parse parser[[]T]) field {
 	}}
 }
 
-// seconds is a length of time: a whole number of seconds in a file.
+// seconds binds a duration, a whole number of seconds in a file, to a field.
 func seconds(field *time.Duration, lowest int64) field {
 	parse := func(raw any, at position) (time.Duration, bool) {
 		n, ok := integer[int64](lowest, math.MaxInt32)(raw, at)
@@ -78,7 +77,7 @@ func text(raw any, at position) (string, bool) {
 	return strings.TrimSpace(s), true
 }
 
-// secret takes the text as it is: blanks may belong to it.
+// secret parses a secret. Blanks at its ends belong to it.
 func secret(raw any, at position) (Secret, bool) {
 	s, ok := raw.(string)
 	if !ok {
@@ -88,7 +87,7 @@ func secret(raw any, at position) (Secret, bool) {
 	return Secret(s), true
 }
 
-// boolean takes the words that people use in variables and YAML as well.
+// boolean parses true and false, and the words for them in variables and YAML.
 func boolean(raw any, at position) (bool, bool) {
 	switch v := raw.(type) {
 	case bool:
@@ -104,8 +103,8 @@ func boolean(raw any, at position) (bool, bool) {
 	return false, at.reject(raw, "is neither true nor false", "true or false")
 }
 
-// whole is a whole number within bounds. Numbers in quotes are taken too:
-// templates that write these files often quote everything.
+// integer parses a whole number within bounds. Numbers in quotes are accepted,
+// because templates often quote everything.
 func integer[T ~int | ~int64 | ~uint16 | ~uint32](lowest, highest int64) parser[T] {
 	want := fmt.Sprintf("a whole number from %d to %d", lowest, highest)
 	return func(raw any, at position) (T, bool) {
@@ -120,7 +119,8 @@ func integer[T ~int | ~int64 | ~uint16 | ~uint32](lowest, highest int64) parser[
 	}
 }
 
-// toInt knows the number types of the three decoders.
+// toInt converts the number types of the decoders. A conversion by viper would
+// truncate 1.5 silently.
 func toInt(raw any) (n int64, problem string) {
 	const notNumber, tooLarge = "is not a whole number", "is out of range"
 	switch v := raw.(type) {
@@ -153,7 +153,7 @@ func toInt(raw any) (n int64, problem string) {
 	return 0, notNumber
 }
 
-// choice is one of a few words, in any case.
+// oneOf parses one of some words, in any case.
 func oneOf[T ~string](values ...T) parser[T] {
 	quoted := make([]string, len(values))
 	for i, v := range values {
@@ -172,7 +172,7 @@ func oneOf[T ~string](values ...T) parser[T] {
 	}
 }
 
-// authentication is a choice in which "none" and "" are the same.
+// authentication parses mesosAuthentication, where "none" and "" are the same.
 func authentication(raw any, at position) (Authentication, bool) {
 	a, ok := oneOf(AuthNone, "none", AuthBasic, AuthIAM)(raw, at)
 	if a == "none" {
@@ -181,8 +181,8 @@ func authentication(raw any, at position) (Authentication, bool) {
 	return a, ok
 }
 
-// listOf is a list of what parse takes. All faulty items are reported, and the
-// ones that were given before.
+// listOf parses a list of what parse accepts, without duplicates. It reports all
+// invalid items.
 func listOf[T comparable](parse parser[T], example string) parser[[]T] {
 	return func(raw any, at position) ([]T, bool) {
 		items, ok := toList(raw, at.env)
@@ -220,7 +220,7 @@ func toList(raw any, env bool) ([]any, bool) {
 	return nil, false
 }
 
-// mapOf is a map from domain names to what parse takes.
+// mapOf parses a map from domain names to what parse accepts.
 func mapOf[T any](parse parser[T], example string) parser[map[string]T] {
 	return func(raw any, at position) (map[string]T, bool) {
 		members, ok := toMap(raw, at.env)

@@ -5,11 +5,11 @@ import (
 	"io"
 )
 
-// Secret is a text that must not reach a log, a page or an error. Printing or
-// encoding it gives stars; Reveal is the only way to the text. The exceptions
-// are those of the standard library: package fmt calls no methods of unexported
-// fields, and package json none of the keys of a map. So keep it in an exported
-// field, and give what holds it a Format method, see formatPlain.
+// Secret is a text that must not appear in logs, pages or errors. It is printed
+// and encoded as stars; only Reveal returns the text. Two gaps are those of the
+// standard library: package fmt calls no methods of unexported fields, and
+// package json none of map keys. So keep a Secret in an exported field, and give
+// the type around it a Format method, see formatPlain.
 type Secret string
 
 const stars = "******"
@@ -17,8 +17,8 @@ const stars = "******"
 // Reveal returns the text itself.
 func (s Secret) Reveal() string { return string(s) }
 
-// String returns stars, or "" when there is nothing to hide: whether a secret
-// is set at all is what one wants to see when authentication fails.
+// String returns stars, or "" for an empty secret: when authentication fails,
+// it helps to see whether there is one.
 func (s Secret) String() string {
 	if s == "" {
 		return ""
@@ -44,10 +44,10 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // MarshalJSON returns stars in quotes.
 func (s Secret) MarshalJSON() ([]byte, error) { return []byte(s.GoString()), nil }
 
-// formatPlain prints a value that has a Secret in it, given as a type without
-// methods. Package fmt passes over all methods below a pointer for which a verb
-// is wrong: without a Format method at the top, %s of a struct with a *Config
-// in it would show the secret.
+// formatPlain prints v, which contains a Secret and has a type without methods.
+// Package fmt calls no methods below a pointer that does not fit the verb, so
+// without a Format method at the top, %s of a struct with a *Config in it would
+// show the secret.
 func formatPlain(f fmt.State, verb rune, v any) { fmt.Fprintf(f, fmt.FormatString(f, verb), v) }
 
 // Format prints the fields, with stars for the secret.

@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// printed is all that leaves this package: every printed form of what Load
-// returns, and of what the Config shows of itself.
+// printed returns all that this package shows: every printed form of what Load
+// returns, and what a Config shows of itself.
 func printed(c *Config, warnings []Warning, err error) string {
 	var b bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%X", "%t"} {
@@ -30,19 +30,19 @@ func printed(c *Config, warnings []Warning, err error) string {
 			fmt.Fprintf(&b, "%s %v\n", text, err)
 		}
 	}
-	var faults Errors
-	if errors.As(err, &faults) {
-		for _, f := range faults {
+	var errs Errors
+	if errors.As(err, &errs) {
+		for _, f := range errs {
 			fmt.Fprintf(&b, "%v %+v %#v\n", f, f, f)
 		}
 	}
 	return b.String()
 }
 
-func TestSecret(t *testing.T) {
+func TestASecretIsPrintedAsStars(t *testing.T) {
 	s := Secret("hunter2")
 	if s.Reveal() != "hunter2" {
-		t.Error("Reveal does not")
+		t.Errorf("Reveal: got %q, want hunter2", s.Reveal())
 	}
 	for verb, want := range map[string]string{"%v": stars, "%s": stars, "%x": stars, "%d": stars, "%10s": stars, "%q": `"******"`, "%#v": `"******"`} {
 		if got := fmt.Sprintf(verb, s); got != want {
@@ -50,12 +50,12 @@ func TestSecret(t *testing.T) {
 		}
 	}
 	if got := fmt.Sprintf("%v|%q", Secret(""), Secret("")); got != `|""` {
-		t.Errorf("no secret: %s", got)
+		t.Errorf("an empty secret: got %s, want nothing", got)
 	}
 }
 
-// A secret in its place, or anywhere that people may mistake for it.
-func TestSecretsAreNotPrinted(t *testing.T) {
+// A secret may stand in its place, or anywhere that users mistake for it.
+func TestNothingShowsASecret(t *testing.T) {
 	for _, text := range []string{
 		`"zk": "zk://user:hunter2@10.0.0.1/mesos"`,
 		`"zk": "zk://user:p:hunter2@x@10.0.0.1/mesos"`,
@@ -86,7 +86,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 			inHex := hex.EncodeToString([]byte("hunter2"))
 			for line := range strings.Lines(strings.ToLower(out)) {
 				if strings.Contains(line, "hunter2") || strings.Contains(line, inHex) {
-					t.Errorf("the secret of %s is in %s", text, line)
+					t.Errorf("got the secret of %s in %s", text, line)
 				}
 			}
 		}
@@ -95,8 +95,8 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 
 var addresses = regexp.MustCompile("0xc[0-9a-f]+") // of memory, in %#v of netip.Addr
 
-// FuzzLoad holds that no file makes Load panic, and that what leaves the
-// package does not depend on what a secret is.
+// No file makes Load panic, and what the package shows does not depend on what
+// a secret is.
 func FuzzLoad(f *testing.F) {
 	sample, err := os.ReadFile("testdata/mesos-dns.json")
 	if err != nil {
@@ -131,13 +131,13 @@ func FuzzLoad(f *testing.F) {
 			}
 			return load(content)
 		}
-		// Hexadecimal, so that no format needs quoting; x ends up in neither.
+		// Hexadecimal, so that no format needs quoting.
 		one := "x" + hex.EncodeToString([]byte(secret))
 		other := "x" + strings.Repeat("z", len(one)-1)
 		a, b := strings.Split(with(one), "\n"), strings.Split(with(other), "\n")
 		for i := range max(len(a), len(b)) {
 			if i >= len(a) || i >= len(b) || a[i] != b[i] {
-				t.Fatalf("what is printed depends on the secret:\n%q\n%q", a[i:], b[i:])
+				t.Fatalf("what is shown depends on the secret:\n%q\n%q", a[i:], b[i:])
 			}
 		}
 	})

@@ -1,83 +1,64 @@
 package config
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
-	"math/big"
 	"strings"
 	"testing"
+
+	"toponym/internal/testutil"
 )
 
-// certificate makes a certificate that signs itself, and its key.
-func certificate(t *testing.T) (certFile, keyFile string) {
+// certificate writes a certificate that a CA of the test signed, its key and the CA.
+func certificate(t *testing.T) (certFile, keyFile, caFile string) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyBytes, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	encode := func(kind string, b []byte) string {
-		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: b}))
-	}
-	return write(t, "cert.pem", encode("CERTIFICATE", cert)), write(t, "key.pem", encode("PRIVATE KEY", keyBytes))
+	ca := testutil.NewCA(t)
+	cert, key := testutil.PEMs(t, ca.Issue(t, "client"))
+	return write(t, "cert.pem", string(cert)), write(t, "key.pem", string(key)), write(t, "ca.pem", string(ca.PEM()))
 }
 
-func TestTLS(t *testing.T) {
-	cert, key := certificate(t)
-	c, warnings := mustLoad(t, "c.json", `{`+where+`, "MesosHTTPSOn": true, "CACertFile": "`+cert+`", "CertFile": "`+cert+`", "KeyFile": "`+key+`"}`)
+func TestTLSReadsTheFilesOfTheSettings(t *testing.T) {
+	cert, key, ca := certificate(t)
+	c, warnings := mustLoad(t, "c.json", `{`+where+`, "MesosHTTPSOn": true, "CACertFile": "`+ca+`", "CertFile": "`+cert+`", "KeyFile": "`+key+`"}`)
 	conf, err := c.TLS()
 	if err != nil || conf.RootCAs == nil || len(conf.Certificates) != 1 || conf.InsecureSkipVerify || conf.MinVersion != tls.VersionTLS12 {
-		t.Errorf("%v, %v", conf, err)
+		t.Errorf("got %+v, error %v, want the CA, one certificate and verification", conf, err)
 	}
 	equalLines(t, warnings, nil)
 
 	c.CACertFile = "testdata/gone.pem"
 	if _, err := c.TLS(); err == nil {
-		t.Error("a file that is gone is no error")
+		t.Error("got no error for a missing file, want one")
 	}
 }
 
-// Without CACertFile masters are still checked, unlike in Mesos-DNS.
-func TestTLSWithoutCA(t *testing.T) {
+// Mesos-DNS does not verify the masters then.
+func TestMastersAreVerifiedWithTheCAsOfTheSystemByDefault(t *testing.T) {
 	c, warnings := mustLoad(t, "c.json", `{`+where+`, "MesosHTTPSOn": true}`)
 	conf, err := c.TLS()
 	if err != nil || conf.RootCAs != nil || conf.InsecureSkipVerify {
-		t.Errorf("%v, %v", conf, err)
+		t.Errorf("got %+v, error %v, want verification with the CAs of the system", conf, err)
 	}
 	if len(warnings) != 1 || !strings.HasPrefix(warnings[0], "MesosHTTPSOn: without CACertFile") {
-		t.Errorf("%q", warnings)
+		t.Errorf("got warnings %q, want one about MesosHTTPSOn", warnings)
 	}
 }
 
-func TestKeyOfAnotherCertificate(t *testing.T) {
-	cert, _ := certificate(t)
-	_, key := certificate(t)
-	got := faultsOf(t, "c.json", `{`+where+`, "CertFile": "`+cert+`", "KeyFile": "`+key+`"}`)
-	if len(got) != 1 || !strings.Contains(got[0], "does not go with KeyFile") {
-		t.Errorf("%q", got)
+func TestAKeyOfAnotherCertificateIsRejected(t *testing.T) {
+	cert, _, _ := certificate(t)
+	_, key, _ := certificate(t)
+	got := errorsOf(t, "c.json", `{`+where+`, "CertFile": "`+cert+`", "KeyFile": "`+key+`"}`)
+	if len(got) != 1 || !strings.Contains(got[0], "does not match KeyFile") {
+		t.Errorf("got errors %q, want one about KeyFile", got)
 	}
 }
 
-func TestCredentialsThatAreNotUsed(t *testing.T) {
+func TestUnusedCredentialsAreWarnedOf(t *testing.T) {
 	_, warnings := mustLoad(t, "c.json", `{`+where+`, "mesosCredentials": {"principal": "p", "secret": "s"}, "IAMConfigFile": "x"}`)
 	equalLines(t, warnings, []string{`mesosCredentials: not used: mesosAuthentication is "none"; "basic" sends them`,
 		`IAMConfigFile: not used: mesosAuthentication is "none"; "iam" uses it`})
 }
 
-// Masters refuse a secret with a colon; nobody would look for it there.
-func TestSecretWithColon(t *testing.T) {
+func TestASecretWithAColonIsWarnedOf(t *testing.T) {
 	_, warnings := mustLoad(t, "c.json", `{`+where+`, "mesosAuthentication": "basic", "mesosCredentials": {"principal": "p", "secret": "a:b"}}`)
-	equalLines(t, warnings, []string{"mesosCredentials.secret: holds a colon: masters were seen to refuse such secrets"})
+	equalLines(t, warnings, []string{"mesosCredentials.secret: contains a colon: some masters refuse such secrets"})
 }

@@ -5,17 +5,17 @@ import (
 	"strings"
 )
 
-// Where an upstream listens unless told otherwise.
+// Default ports of upstream servers.
 const (
 	dnsPort = 53
 	tlsPort = 853 // RFC 7858, section 3.1
 )
 
-// Upstream is a server that names outside our zones are asked of.
+// Upstream is a server that names are forwarded to.
 type Upstream struct {
 	AddrPort netip.AddrPort
 	TLS      bool   // DNS over TLS
-	Name     string // whom its certificate is made out to, in lower case; "": to the address
+	Name     string // the name in its certificate, in lower case; "": its address
 }
 
 // String returns IP:port, or tls://name@IP:port.
@@ -34,7 +34,7 @@ func (u Upstream) prefix() string {
 // MarshalText returns String.
 func (u Upstream) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
 
-// short is String without the usual port, as people write it.
+// short is String without the default port.
 func (u Upstream) short() string {
 	if u.TLS && u.AddrPort.Port() == tlsPort || !u.TLS && u.AddrPort.Port() == dnsPort {
 		return u.prefix() + u.AddrPort.Addr().String()
@@ -42,8 +42,8 @@ func (u Upstream) short() string {
 	return u.String()
 }
 
-// upstream is an item of resolvers: an address, with a port or without, and
-// with how to reach it safely.
+// upstream parses an item of resolvers: an address, optionally with a port, or
+// behind tls:// and the name in its certificate.
 func upstream(raw any, at position) (u Upstream, ok bool) {
 	s, ok := text(raw, at)
 	if !ok {
@@ -57,7 +57,7 @@ func upstream(raw any, at position) (u Upstream, ok bool) {
 		if i := strings.LastIndexByte(rest, '@'); i >= 0 {
 			name, problem := normalName(rest[:i], maxName, true)
 			if problem != "" {
-				return u, at.reject(raw, "names its server by what is no host name: "+problem, example)
+				return u, at.reject(raw, "has a server name that is not a host name: "+problem, example)
 			}
 			u.Name, rest = name, rest[i+1:]
 		}

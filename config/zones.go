@@ -6,12 +6,12 @@ import (
 	"slices"
 )
 
-// What follows keeps the way of each name clear: it belongs to one of our zones,
-// to a name that an alias of ours stands for, to the longest zone of
-// zoneResolvers that it is in, or to nobody.
+// The rules in this file make sure that each name has one owner: one of our
+// zones, directly or by an alias, or the longest zone of zoneResolvers that the
+// name is in, or nobody.
 
-// defaultViewDomains is that of DC/OS, unless the user has it asked elsewhere.
-func (c *Config) defaultViewDomains() any {
+// defaultAddressDomains returns that of DC/OS, unless zoneResolvers has it.
+func (c *Config) defaultAddressDomains() any {
 	const domain = "dcos.thisdcos.directory"
 	if c.hasZoneResolver(domain) {
 		return []any{}
@@ -19,8 +19,8 @@ func (c *Config) defaultViewDomains() any {
 	return []any{domain}
 }
 
-// defaultAliases are those of DC/OS, but for one that would hide the domain or a
-// domain of views, or that the user has asked elsewhere.
+// defaultAliases returns those of DC/OS, without any that would hide domain or one
+// of addressDomains, or that zoneResolvers has.
 func (c *Config) defaultAliases() any {
 	aliases := map[string]any{"mesos.thisdcos.directory": c.Domain, "thisdcos.global": "thisdcos.directory"}
 	maps.DeleteFunc(aliases, func(name string, _ any) bool {
@@ -29,7 +29,7 @@ func (c *Config) defaultAliases() any {
 	return aliases
 }
 
-// elsewhere tells that zoneResolvers has servers for a name.
+// hasZoneResolver tells whether zoneResolvers has servers for a name.
 func (c *Config) hasZoneResolver(name string) bool {
 	for zone := range c.ZoneResolvers {
 		if within(name, zone) {
@@ -39,15 +39,15 @@ func (c *Config) hasZoneResolver(name string) bool {
 	return false
 }
 
-// besideFile is the path of a file, which is relative to the folder that the
-// file of settings is in.
+// besideConfigFile parses the path of a file, relative to the directory of the
+// settings.
 func (c *Config) besideConfigFile(raw any, at position) (string, bool) {
 	path, ok := text(raw, at)
 	if !ok {
 		return "", false
 	}
 	if path == "" {
-		return "", at.reject(raw, "is no path", `for example "external.zone"`)
+		return "", at.reject(raw, "is not a path", `for example "external.zone"`)
 	}
 	if !filepath.IsAbs(path) && c.File != "" {
 		path = filepath.Join(filepath.Dir(c.File), path)
@@ -55,16 +55,16 @@ func (c *Config) besideConfigFile(raw any, at position) (string, bool) {
 	return path, true
 }
 
-// ours is the setting that makes a name ours, and the zone that it is in; "" for
-// a name that is not.
+// ownZone returns the zone of ours that a name is in, and the setting that it
+// comes from; both are "" for other names.
 func (l *loader) ownZone(name string) (key, zone string) {
-	if within(name, l.cfg.Domain) {
-		return "domain", l.cfg.Domain
+	if within(name, l.config.Domain) {
+		return "domain", l.config.Domain
 	}
-	if l.valid("viewDomains") {
-		for _, zone := range l.cfg.AddressDomains {
+	if l.valid("addressDomains") {
+		for _, zone := range l.config.AddressDomains {
 			if within(name, zone) {
-				return "viewDomains", zone
+				return "addressDomains", zone
 			}
 		}
 	}
@@ -72,11 +72,11 @@ func (l *loader) ownZone(name string) (key, zone string) {
 }
 
 func (l *loader) checkZones() {
-	zones := slices.Sorted(maps.Keys(l.cfg.ZoneResolvers))
+	zones := slices.Sorted(maps.Keys(l.config.ZoneResolvers))
 	at := position{key: "zoneResolvers", errs: &l.errs}
 	for _, zone := range zones {
 		meant := zone
-		if end, ok := followAliases(l.cfg.Aliases, zone); ok && l.valid("aliases") {
+		if end, ok := followAliases(l.config.Aliases, zone); ok && l.valid("aliases") {
 			meant = end
 		}
 		if key, ours := l.ownZone(meant); key != "" {
@@ -86,33 +86,33 @@ func (l *loader) checkZones() {
 			}
 			at.member(zone).reject(nil, problem, "a zone outside "+ours)
 		}
-		if len(l.cfg.ZoneResolvers[zone]) == 0 {
-			at.member(zone).reject(nil, "names no server", `for example ["10.0.0.1"]`)
+		if len(l.config.ZoneResolvers[zone]) == 0 {
+			at.member(zone).reject(nil, "has no servers", `for example ["10.0.0.1"]`)
 		}
 	}
 }
 
-// checkAliases makes sure that following aliases comes to an end.
+// checkAliases rejects aliases that hide one of our zones or form a loop.
 func (l *loader) checkAliases() {
-	aliases := l.cfg.Aliases
+	aliases := l.config.Aliases
 	at := position{key: "aliases", errs: &l.errs}
 	for _, alias := range slices.Sorted(maps.Keys(aliases)) {
-		if within(l.cfg.Domain, alias) && l.valid("domain") {
-			at.member(alias).reject(nil, "hides domain", "an alias that "+l.cfg.Domain+" is not within")
+		if within(l.config.Domain, alias) && l.valid("domain") {
+			at.member(alias).reject(nil, "hides domain", "an alias that "+l.config.Domain+" is not within")
 			continue
 		}
-		if slices.Contains(l.cfg.AddressDomains, alias) && l.valid("viewDomains") {
-			at.member(alias).reject(nil, "is one of viewDomains", "a name that has no names of its own")
+		if slices.Contains(l.config.AddressDomains, alias) && l.valid("addressDomains") {
+			at.member(alias).reject(nil, "is one of addressDomains", "a name that has no names of its own")
 			continue
 		}
 		if _, ok := followAliases(aliases, alias); !ok {
-			at.member(alias).reject(nil, "leads back to an alias for ever", "a name that is no alias in the end")
+			at.member(alias).reject(nil, "is part of a loop of aliases", "a target that is not an alias in the end")
 		}
 	}
 }
 
-// followAliases gives what a name means in the end. It is not ok when there is
-// no end.
+// followAliases returns the name that another one stands for in the end. It is
+// not ok for a loop.
 func followAliases(aliases map[string]string, name string) (end string, ok bool) {
 	for range len(aliases) + 1 {
 		next, again := followAlias(aliases, name)
@@ -124,8 +124,7 @@ func followAliases(aliases map[string]string, name string) (end string, ok bool)
 	return "", false
 }
 
-// followAlias replaces the end of a name that an alias stands for. Only the
-// longest alias counts.
+// followAlias replaces the longest alias that a name ends in by its target.
 func followAlias(aliases map[string]string, name string) (string, bool) {
 	best := ""
 	for alias := range aliases {

@@ -5,12 +5,13 @@ import (
 	"unicode"
 )
 
-// zkPort is where ZooKeeper listens unless told otherwise.
+// zkPort is the default port of ZooKeeper.
 const zkPort = 2181
 
-// ZooKeeper says where the masters elect their leader: the setting zk, written
-// zk://[user:password@]host[:port][,host[:port]…]/path as in the masters' own
-// --zk flag. The zero value means that the setting is absent.
+// ZooKeeper is where the masters elect their leader, the setting zk. It is
+// written as in the masters' own flag --zk:
+// zk://[user:password@]host[:port][,host[:port]…]/path. The zero value stands for
+// an absent setting.
 type ZooKeeper struct {
 	User     string
 	Password Secret
@@ -18,7 +19,7 @@ type ZooKeeper struct {
 	Path     string // the znode of the election, such as /mesos
 }
 
-// IsZero tells that the setting is absent.
+// IsZero tells whether the setting is absent.
 func (z ZooKeeper) IsZero() bool { return len(z.Servers) == 0 }
 
 // String returns the address with stars for the password.
@@ -44,8 +45,8 @@ func (z ZooKeeper) String() string {
 // MarshalText returns String.
 func (z ZooKeeper) MarshalText() ([]byte, error) { return []byte(z.String()), nil }
 
-// zkAddress parses zk. Its faults never echo what was written: where the text
-// is malformed, nobody can say which part of it is the password.
+// zkAddress parses zk. Its errors never show the value: any part of a malformed
+// one may be the password.
 func zkAddress(raw any, at position) (ZooKeeper, bool) {
 	at.secret = true
 	s, ok := text(raw, at)

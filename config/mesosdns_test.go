@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestV1(t *testing.T) {
+func TestV1IsTheAnswerOfMesosDNSWithoutSecrets(t *testing.T) {
 	c, _, err := Load("testdata/mesos-dns.json", []string{
 		`TOPONYM_ZONERESOLVERS={"weave.local": ["10.0.0.1", "[fd00::1]:5353"]}`,
 		"TOPONYM_MESOSCREDENTIALS_PRINCIPAL=dns", "TOPONYM_MESOSCREDENTIALS_SECRET=hunter2", "TOPONYM_MESOSAUTHENTICATION=basic",
@@ -21,8 +21,8 @@ func TestV1(t *testing.T) {
 	golden(t, "testdata/v1.json", string(text)+"\n")
 }
 
-// Clients tell null, [] and {} apart.
-func TestV1OfNothing(t *testing.T) {
+// Clients distinguish null, [] and {}.
+func TestV1OfTheDefaultsHasTheRightKindsOfNothing(t *testing.T) {
 	text, err := json.Marshal(Defaults().V1(0))
 	if err != nil {
 		t.Fatal(err)
@@ -40,6 +40,6 @@ func TestV1OfNothing(t *testing.T) {
 		}
 	}
 	if len(got) != 40 {
-		t.Errorf("%d keys", len(got))
+		t.Errorf("got %d keys, want 40", len(got))
 	}
 }

@@ -21,7 +21,7 @@ func loadText(t *testing.T, text string, environ ...string) *Config {
 	return c
 }
 
-func TestFollow(t *testing.T) {
+func TestFollowTakesOverWhatIsReloadable(t *testing.T) {
 	const base = `"masters": ["10.0.0.1:5050"]`
 	for name, tt := range map[string]struct {
 		from, to string
@@ -51,34 +51,33 @@ func TestFollow(t *testing.T) {
 			before := describe(t, from)
 			got, changes := from.Follow(to)
 			if !slices.Equal(changes, tt.want) {
-				t.Errorf("changes %+v, want %+v", changes, tt.want)
+				t.Errorf("got changes %+v, want %+v", changes, tt.want)
 			}
 			if describe(t, from) != before {
-				t.Error("the settings before have changed")
+				t.Error("Follow changed the settings that it was called on")
 			}
 			_, left := got.Follow(to)
 			for _, c := range left {
 				if c.Live {
-					t.Errorf("%s was not followed", c.Key)
+					t.Errorf("%s is reloadable and was not taken over", c.Key)
 				}
 			}
 			_, kept := got.Follow(from)
 			for _, c := range kept {
 				if !c.Live {
-					t.Errorf("%s was followed", c.Key)
+					t.Errorf("%s is not reloadable and was taken over", c.Key)
 				}
 			}
 		})
 	}
 }
 
-// A default that follows from another setting follows it, and only then.
-func TestFollowDerives(t *testing.T) {
+func TestDefaultsFollowTheSettingsThatTheyDependOn(t *testing.T) {
 	const base = `"masters": ["10.0.0.1:5050"]`
 	from := loadText(t, `{"SOAMname": "ns9.mesos", `+base+`}`)
 	got, _ := from.Follow(loadText(t, `{"srvScope": "compat", "domain": "dcos", `+base+`}`))
 	if got.Unhealthy != UnhealthyInclude || got.Domain != "mesos" || got.SOA.MName != "ns1.mesos." {
-		t.Errorf("unhealthy %s, domain %s, SOAMname %s", got.Unhealthy, got.Domain, got.SOA.MName)
+		t.Errorf("got unhealthy %s, domain %s, SOAMname %s, want include, mesos, ns1.mesos.", got.Unhealthy, got.Domain, got.SOA.MName)
 	}
 }
 
@@ -89,12 +88,4 @@ func describe(t *testing.T, c *Config) string {
 		t.Fatal(err)
 	}
 	return b.String()
-}
-
-func TestLiveSettingsExist(t *testing.T) {
-	for _, key := range reloadable {
-		if !slices.ContainsFunc(Settings(), func(s Setting) bool { return s.Key == key }) {
-			t.Errorf("there is no setting %s", key)
-		}
-	}
 }

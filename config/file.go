@@ -15,16 +15,16 @@ import (
 	"github.com/spf13/viper"
 )
 
-// SyntaxError is a file that is not what its ending promises. Nothing of its
-// content is shown: it may be the line of a secret.
+// SyntaxError is the error of a file that is not valid in its format. It shows
+// no more of the content than one character, because the line may hold a secret.
 type SyntaxError struct {
 	File         string
-	Line, Column int    // from 1; 0 where the decoder does not tell
+	Line, Column int    // from 1; 0 where the decoder does not say
 	Format       string // json, yaml or toml
 	Problem      string
 }
 
-// Error returns file:line:column: problem, as compilers do.
+// Error returns file:line:column: problem.
 func (e *SyntaxError) Error() string {
 	at := e.File
 	if e.Line > 0 {
@@ -36,7 +36,8 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("%s: not valid %s: %s", at, strings.ToUpper(e.Format), e.Problem)
 }
 
-// formatOf goes by the ending. Mesos-DNS knew JSON only, under any name.
+// formatOf returns the format that the name of a file stands for. Mesos-DNS reads
+// JSON under any name.
 func formatOf(file string) string {
 	switch strings.ToLower(filepath.Ext(file)) {
 	case ".yaml", ".yml":
@@ -47,11 +48,10 @@ func formatOf(file string) string {
 	return "json"
 }
 
-// decode reads a file with the decoders of viper. Keys stay as they were
-// written; keys that are the same but for case are faults, because which one
-// counts would be a matter of luck.
-func decode(file string, data []byte, faults *Errors) (map[string]any, error) {
-	data = bytes.TrimPrefix(data, []byte("\ufeff")) // editors on Windows leave it
+// decode reads a file with the decoders of viper. Keys stay as they are written.
+// Keys that differ in case only are errors, because viper would use either.
+func decode(file string, data []byte, errs *Errors) (map[string]any, error) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // a byte order mark, from editors on Windows
 	format := formatOf(file)
 	decoder, err := viper.NewCodecRegistry().Decoder(format)
 	if err != nil {
@@ -62,9 +62,9 @@ func decode(file string, data []byte, faults *Errors) (map[string]any, error) {
 		return nil, syntaxError(file, format, data, err)
 	}
 	if format == "json" {
-		jsonDuplicates(json.NewDecoder(bytes.NewReader(data)), "", faults)
+		jsonDuplicates(json.NewDecoder(bytes.NewReader(data)), "", errs)
 	} else {
-		mapDuplicates(doc, "", faults)
+		mapDuplicates(doc, "", errs)
 	}
 	return doc, nil
 }
@@ -76,7 +76,7 @@ var (
 
 func syntaxError(file, format string, data []byte, err error) error {
 	e := &SyntaxError{File: file, Format: format}
-	// The first and the last quote of a message enclose all that it cites.
+	// Everything that the message cites stands between its first and last quote.
 	e.Problem = snippet.ReplaceAllString(firstLine(err.Error()), "…")
 	e.Problem = strings.TrimPrefix(e.Problem, format+": ")
 
@@ -88,6 +88,7 @@ func syntaxError(file, format string, data []byte, err error) error {
 	switch {
 	case errors.As(err, &syntax):
 		e.Line, e.Column = lineColumn(data, syntax.Offset)
+		e.Problem = syntax.Error() // which cites one character
 	case errors.As(err, &mismatch):
 		e.Line, e.Column = lineColumn(data, mismatch.Offset)
 		e.Problem = "not an object of settings"
@@ -106,21 +107,21 @@ func syntaxError(file, format string, data []byte, err error) error {
 }
 
 func firstLine(s string) string {
-	// yaml lists what it could not unmarshal below a heading.
+	// the YAML decoder lists what it could not unmarshal below a heading
 	s = strings.Replace(s, "unmarshal errors:\n  ", "", 1)
 	s, _, _ = strings.Cut(s, "\n")
 	return s
 }
 
-// lineColumn tells where the last of the first n bytes stands, from 1.
+// lineColumn returns the position of the n-th byte, from 1.
 func lineColumn(data []byte, n int64) (line, column int) {
 	before := data[:max(0, min(int(n), len(data))-1)]
 	return 1 + bytes.Count(before, []byte("\n")), len(before) - bytes.LastIndexByte(before, '\n')
 }
 
-// jsonTwice reports keys that stand twice in an object, which the decoder
-// passes over in silence. It reads one value, known to be well-formed.
-func jsonDuplicates(dec *json.Decoder, prefix string, faults *Errors) {
+// jsonDuplicates rejects keys that stand twice in an object, which the decoder
+// accepts. It reads one value, known to be well-formed.
+func jsonDuplicates(dec *json.Decoder, prefix string, errs *Errors) {
 	token, err := dec.Token()
 	if err != nil {
 		return
@@ -128,7 +129,7 @@ func jsonDuplicates(dec *json.Decoder, prefix string, faults *Errors) {
 	switch token {
 	case json.Delim('['):
 		for dec.More() {
-			jsonDuplicates(dec, prefix, faults)
+			jsonDuplicates(dec, prefix, errs)
 		}
 	case json.Delim('{'):
 		seen := map[string]bool{}
@@ -138,8 +139,8 @@ func jsonDuplicates(dec *json.Decoder, prefix string, faults *Errors) {
 				return
 			}
 			key, _ := name.(string)
-			checkDuplicate(seen, prefix, key, faults)
-			jsonDuplicates(dec, prefix+key+".", faults)
+			checkDuplicate(seen, prefix, key, errs)
+			jsonDuplicates(dec, prefix+key+".", errs)
 		}
 	default:
 		return
@@ -147,20 +148,20 @@ func jsonDuplicates(dec *json.Decoder, prefix string, faults *Errors) {
 	dec.Token() // the closing bracket
 }
 
-// mapTwice does the same for decoders that refuse keys that are identical.
-func mapDuplicates(doc map[string]any, prefix string, faults *Errors) {
+// mapDuplicates does the same for decoders that reject identical keys.
+func mapDuplicates(doc map[string]any, prefix string, errs *Errors) {
 	seen := map[string]bool{}
 	for _, key := range sortedKeys(doc) {
-		checkDuplicate(seen, prefix, key, faults)
+		checkDuplicate(seen, prefix, key, errs)
 		if inner, ok := doc[key].(map[string]any); ok {
-			mapDuplicates(inner, prefix+key+".", faults)
+			mapDuplicates(inner, prefix+key+".", errs)
 		}
 	}
 }
 
-func checkDuplicate(seen map[string]bool, prefix, key string, faults *Errors) {
+func checkDuplicate(seen map[string]bool, prefix, key string, errs *Errors) {
 	if folded := strings.ToLower(key); seen[folded] {
-		*faults = append(*faults, Error{Key: prefix + key, Problem: "is given twice", Want: "each key once; case does not count"})
+		*errs = append(*errs, Error{Key: prefix + key, Problem: "is given twice", Want: "each key once; case does not count"})
 	} else {
 		seen[folded] = true
 	}

@@ -1,0 +1,37 @@
+package config
+
+import "maps"
+
+// Change is a setting that has another value in a later reading of the file.
+type Change struct {
+	Key      string
+	From, To string // as JSON; a secret is shown as stars
+	Live     bool   // it takes effect at once, otherwise with a restart
+}
+
+// Follow returns the settings to use after the file was read again as next: the
+// values of next for reloadable settings, those of c for all others. It lists
+// every difference in the order of the documentation, except defaults that
+// depend on a setting that is listed. Neither c nor next changes.
+func (c *Config) Follow(next *Config) (*Config, []Change) {
+	merged := *c
+	merged.sources = maps.Clone(c.sources)
+	var changes []Change
+	news := next.settings()
+	for i, s := range merged.settings() {
+		n := news[i]
+		if s.value == nil || s.value.equal(n.value) {
+			continue
+		}
+		if s.derive != nil && c.sources[s.key] == "" && next.sources[s.key] == "" {
+			continue
+		}
+		changes = append(changes, Change{Key: s.key, From: toJSON(s.value.show()), To: toJSON(n.value.show()), Live: s.reloadable})
+		if s.reloadable {
+			s.value.take(n.value)
+			merged.sources[s.key] = next.sources[s.key]
+		}
+	}
+	merged.derive(new(Errors))
+	return &merged, changes
+}
