@@ -15,12 +15,9 @@ func check(_ context.Context, args []string, env environment) int {
 	if status, done := parse(fs, args, env.stderr); done {
 		return status
 	}
-	c, warnings, err := config.Load(*file, env.vars)
+	c, warnings, err := config.Load(*file, env.vars, server.ZoneFileCheck)
 	for _, w := range warnings {
 		fmt.Fprintln(env.stderr, "warning:", w)
-	}
-	if err == nil {
-		err = server.CheckZoneFiles(c)
 	}
 	if err != nil {
 		reportFaults(env, err)

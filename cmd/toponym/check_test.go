@@ -19,7 +19,7 @@ func TestStaticZonesAreChecked(t *testing.T) {
 		stderr []string
 	}{
 		{`["good.zone"]`, 0, nil},
-		{`["good.zone", "bad.zone"]`, 1, []string{filepath.Join(dir, "bad.zone") + ":2: bad A A", filepath.Join(dir, "bad.zone") + ":4: y.elsewhere. A: is in no zone"}},
+		{`["good.zone", "bad.zone"]`, 1, []string{filepath.Join(dir, "bad.zone") + ":2: bad A A", filepath.Join(dir, "bad.zone") + ":4: y.elsewhere. A: the name is in no zone"}},
 		{`["none.zone"]`, 1, []string{filepath.Join(dir, "none.zone") + ": cannot be read: no such file"}},
 		{`["."]`, 1, []string{dir + ": cannot be read: is a directory"}},
 	} {
@@ -38,6 +38,20 @@ func TestStaticZonesAreChecked(t *testing.T) {
 			if !strings.Contains(got.stderr, want) {
 				t.Errorf("%s: %q is not in\n%s", tc.list, want, got.stderr)
 			}
+		}
+	}
+}
+
+// Errors of zone files appear beside those of settings, not after them.
+func TestCheckReportsErrorsOfZoneFilesAndSettingsTogether(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "config.json")
+	write(t, filepath.Join(dir, "bad.zone"), "x.mesos. A nonsense\n")
+	write(t, file, `{"masters": ["127.0.0.1:1"], "ttl": -1, "staticZones": ["bad.zone"]}`)
+	got := runWith(t, "check", "-config", file)
+	for _, want := range []string{"ttl: -1 is out of range", filepath.Join(dir, "bad.zone") + ":1: bad A A"} {
+		if got.status != statusFailed || !strings.Contains(got.stderr, want) {
+			t.Errorf("got status %d and\n%s\nwant status %d and %q", got.status, got.stderr, statusFailed, want)
 		}
 	}
 }

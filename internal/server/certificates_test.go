@@ -146,12 +146,12 @@ func TestRenewedCertificatesAreUsed(t *testing.T) {
 			t.Errorf("with files that cannot be used: got certificate %s, want %s", got, now)
 		}
 	}
-	wantLog(logrus.WarnLevel, 1, "does not go with KeyFile")
+	wantLog(logrus.WarnLevel, 1, "does not match KeyFile")
 	replace(t, ca, []byte("-----BEGIN CERT"))
 	if got := used(); got != now {
 		t.Errorf("with files that cannot be used: got certificate %s, want %s", got, now)
 	}
-	wantLog(logrus.WarnLevel, 1, "holds no certificate")
+	wantLog(logrus.WarnLevel, 1, "contains no certificate")
 	if err := os.Remove(ca); err != nil {
 		t.Fatal(err)
 	}

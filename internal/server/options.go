@@ -117,7 +117,7 @@ func RecordsOptions(c *config.Config) (records.Options, error) {
 	for _, d := range c.AddressDomains {
 		n, err := records.ParseName(d)
 		if err != nil {
-			return o, fmt.Errorf("viewDomains: %q: %w", d, err)
+			return o, fmt.Errorf("addressDomains: %q: %w", d, err)
 		}
 		o.AddressDomains = append(o.AddressDomains, n)
 	}
@@ -178,7 +178,7 @@ func zoneOptions(c *config.Config, r records.Options) (zone.Options, error) {
 	for _, text := range c.AddressDomains {
 		name, err := records.ParseName(text)
 		if err != nil {
-			return o, fmt.Errorf("viewDomains: %q: %w", text, err)
+			return o, fmt.Errorf("addressDomains: %q: %w", text, err)
 		}
 		if name != r.Domain {
 			o.Origins = append(o.Origins, zone.Origin{Name: name, TTL: c.AddressTTL})
@@ -188,7 +188,7 @@ func zoneOptions(c *config.Config, r records.Options) (zone.Options, error) {
 		for _, view := range []string{"agentip", "containerip", "autoip"} {
 			below, err := name.Join(view)
 			if err != nil {
-				return o, fmt.Errorf("viewDomains: %q: %w", text, err)
+				return o, fmt.Errorf("addressDomains: %q: %w", text, err)
 			}
 			o.Origins = append(o.Origins, zone.Origin{Name: below, TTL: c.AddressTTL})
 		}
@@ -208,7 +208,7 @@ func zoneOptions(c *config.Config, r records.Options) (zone.Options, error) {
 		o.Aliases = append(o.Aliases, zone.Alias{Name: name, Target: target})
 	}
 	if len(o.Origins) > zone.MaxOrigins || len(o.Aliases) > zone.MaxOrigins {
-		return o, fmt.Errorf("viewDomains, aliases: there are more than %d", zone.MaxOrigins)
+		return o, fmt.Errorf("addressDomains, aliases: there are more than %d", zone.MaxOrigins)
 	}
 	return o, nil
 }

@@ -27,15 +27,18 @@ func newZoneFiles(c *config.Config, o zone.Options, log logrus.FieldLogger) *zon
 	return &zoneFiles{files: filewatch.NewFiles(c.StaticZones...), zone: o, log: log}
 }
 
-// CheckZoneFiles reads the files of staticZones and returns what is wrong with
-// them, as zone.ZoneFileErrors.
-func CheckZoneFiles(c *config.Config) error {
-	_, z, err := recordsAndZone(c)
-	if err != nil {
+// ZoneFileCheck lets config.Load read the files of staticZones as well, so that
+// their errors appear beside those of the settings.
+var ZoneFileCheck = config.Check{
+	Keys: []string{"staticZones", "domain", "addressDomains", "aliases", "SOAMname", "SOARname"},
+	Run: func(c *config.Config) error {
+		_, z, err := recordsAndZone(c)
+		if err != nil {
+			return err
+		}
+		_, err = newZoneFiles(c, z, nil).load(context.Background())
 		return err
-	}
-	_, err = newZoneFiles(c, z, nil).load(context.Background())
-	return err
+	},
 }
 
 // load reads all files; nil stands for no records. The error is a

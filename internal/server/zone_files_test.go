@@ -117,7 +117,7 @@ func TestZoneFileThatIsAPipeIsRefused(t *testing.T) {
 	if err := syscall.Mkfifo(c.StaticZones[0], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := CheckZoneFiles(c); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+	if err := ZoneFileCheck.Run(c); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("got error %v, want one that names the kind of file", err)
 	}
 }

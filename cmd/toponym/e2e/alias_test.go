@@ -10,7 +10,7 @@ import (
 
 // aliasSettings are the default aliases, which are those of DC/OS, and one more.
 var aliasSettings = settings{
-	"viewDomains": []string{"dcos.thisdcos.directory"},
+	"addressDomains": []string{"dcos.thisdcos.directory"},
 	"aliases": map[string]string{
 		"mesos.thisdcos.directory": "mesos",
 		"thisdcos.global":          "thisdcos.directory",
