@@ -89,6 +89,7 @@ type Config struct {
 	HTTPListener      netip.Addr            // HTTPListener
 	HTTPPort          uint16                // httpport; 0: any free one
 	EnumerationOn     bool                  // EnumerationOn: answer /v1/enumerate
+	LogFormat         LogFormat             // logFormat: text or json
 
 	sources map[string]settingSource // by key in the table; absent: the default
 }
@@ -137,6 +138,15 @@ const (
 	StateAuto   StateSource = "auto"   // the event stream where the master has one, else polls
 	StateStream StateSource = "stream" // the event stream of the operator API
 	StatePoll   StateSource = "poll"   // /master/state at intervals
+)
+
+// LogFormat says what log lines look like.
+type LogFormat string
+
+// The values of logFormat.
+const (
+	LogText LogFormat = "text"
+	LogJSON LogFormat = "json"
 )
 
 // Unhealthy selects what happens to unhealthy tasks while a task with the same

@@ -159,6 +159,8 @@ func (c *Config) settings() []setting {
 			value: bind(&c.AddressTTL, integer[uint32](0, maxSeconds))},
 		{key: "aliases", derive: func() any { return c.defaultAliases() }, doc: "aliases of domains, each with the name that it stands for; replaces the default",
 			value: bind(&c.Aliases, mapOf(domainName(maxName, false), `{"thisdcos.global": "thisdcos.directory"}`))},
+		{key: "logFormat", def: string(LogText), doc: "form of log lines on standard error: text or json",
+			value: bind(&c.LogFormat, oneOf(LogText, LogJSON))},
 		{key: "staticZones", def: []any{}, doc: "zone files (RFC 1035) with further records; paths are relative to the directory of the settings",
 			value: bindList(&c.StaticZones, listOf(c.besideConfigFile, `["external.zone"]`))},
 

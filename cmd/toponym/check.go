@@ -10,7 +10,7 @@ import (
 
 // check is the command that reads a file of settings and says what it means.
 func check(_ context.Context, args []string, env environment) int {
-	fs := flags("check", "toponym check reads the settings and says what would be in force.", env.stderr)
+	fs := newFlags("check", "toponym check reads the settings and says what would be in force.", env.stderr)
 	file := fs.String("config", "config.json", "the settings: JSON, YAML or TOML")
 	if status, done := parse(fs, args, env.stderr); done {
 		return status
@@ -20,7 +20,7 @@ func check(_ context.Context, args []string, env environment) int {
 		fmt.Fprintln(env.stderr, "warning:", w)
 	}
 	if err != nil {
-		reportFaults(env, err)
+		reportErrors(env, err)
 		return statusFailed
 	}
 	if err := c.Describe(env.stdout); err != nil {
@@ -30,8 +30,8 @@ func check(_ context.Context, args []string, env environment) int {
 	return statusOK
 }
 
-// reportFaults prints what is wrong with the settings, a line each.
-func reportFaults(env environment, err error) {
+// reportErrors prints what is wrong with the settings, a line for each error.
+func reportErrors(env environment, err error) {
 	fmt.Fprintln(env.stderr, "toponym: the settings cannot be used:")
 	fmt.Fprintln(env.stderr, err)
 }

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -22,17 +24,17 @@ const demoRefresh = time.Second
 
 // demo is the command that answers for a simulated cluster.
 func demo(ctx context.Context, args []string, env environment) int {
-	fs := flags("demo", "toponym demo answers for a small simulated cluster inside this process.", env.stderr)
+	fs := newFlags("demo", "toponym demo answers for a small simulated cluster inside this process.", env.stderr)
 	masterAt := fs.String("master", "127.0.0.1:5050", "where the simulated master listens")
 	dnsAt := fs.String("dns", "127.0.0.1:8053", "where DNS is answered, UDP and TCP")
 	httpAt := fs.String("http", "127.0.0.1:8123", "where HTTP is answered")
 	marathonAt := fs.String("marathon", demoMarathon, "where the simulated Marathon has its API; \"off\" for nowhere")
 	every := fs.Duration("every", 10*time.Second, "how often an instance of an app moves")
-	verbose := verbosity(fs)
+	verbosity := verbosityFlag(fs)
 	if status, done := parse(fs, args, env.stderr); done {
 		return status
 	}
-	log := newLog(env.stderr, *verbose)
+	log := newLog(env.stderr, *verbosity, config.LogText)
 	o := demoOptions{master: *masterAt, dns: *dnsAt, http: *httpAt, marathon: *marathonAt, every: *every}
 	fs.Visit(func(f *flag.Flag) { o.marathonWanted = o.marathonWanted || f.Name == "marathon" })
 	if err := runDemo(ctx, o, env, log); err != nil {
@@ -68,7 +70,7 @@ func (o demoOptions) listenMarathon(log logrus.FieldLogger) (net.Listener, error
 	return nil, nil
 }
 
-func runDemo(ctx context.Context, o demoOptions, env environment, log logrus.FieldLogger) error {
+func runDemo(ctx context.Context, o demoOptions, env environment, log logrus.Ext1FieldLogger) error {
 	dnsAt, err := netip.ParseAddrPort(o.dns)
 	if err != nil {
 		return fmt.Errorf("-dns: %w", err)
@@ -108,6 +110,9 @@ func runDemo(ctx context.Context, o demoOptions, env environment, log logrus.Fie
 		return err
 	}
 	if err := s.Listen(); err != nil {
+		if e := (*server.ListenError)(nil); errors.As(err, &e) {
+			e.Chosen = "flag -" + strings.ToLower(e.Service)
+		}
 		return err
 	}
 

@@ -27,7 +27,7 @@ const (
 // explain is the command that asks a running server why a name gives what it
 // gives.
 func explain(ctx context.Context, args []string, env environment) int {
-	fs := flags("explain", "toponym explain NAME asks a running server why a name gives what it gives.", env.stderr)
+	fs := newFlags("explain", "toponym explain NAME asks a running server why a name gives what it gives.", env.stderr)
 	server := fs.String("server", "http://127.0.0.1:8123", "the HTTP side of the server")
 	// The name may stand before the flags or behind them.
 	var name string

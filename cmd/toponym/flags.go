@@ -5,14 +5,15 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/sirupsen/logrus"
 )
 
-// flags is a set of flags that reports what is wrong instead of ending the
+// newFlags returns a set of flags that reports errors instead of ending the
 // process. Flags are written with one dash or two.
-func flags(name, about string, w io.Writer) *flag.FlagSet {
-	fs := flag.NewFlagSet("toponym "+name, flag.ContinueOnError)
+func newFlags(command, about string, w io.Writer) *flag.FlagSet {
+	fs := flag.NewFlagSet("toponym "+command, flag.ContinueOnError)
 	fs.SetOutput(w)
 	fs.Usage = func() {
 		fmt.Fprintf(w, "%s\n\nFlags:\n", about)
@@ -21,7 +22,7 @@ func flags(name, about string, w io.Writer) *flag.FlagSet {
 	return fs
 }
 
-// parse reads the flags. When the command is over with that, done says so.
+// parse reads the flags. done tells that the command ends with this status.
 func parse(fs *flag.FlagSet, args []string, stderr io.Writer) (status int, done bool) {
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -36,23 +37,34 @@ func parse(fs *flag.FlagSet, args []string, stderr io.Writer) (status int, done 
 	return statusOK, false
 }
 
-// verbosity is the flag -v, which Mesos-DNS's unit files set.
-func verbosity(fs *flag.FlagSet) *int {
-	return fs.Int("v", 0, "how much is logged: 0 what an operator must know, 1 more, 2 all")
+// verbosityFlag is -v, which unit files for Mesos-DNS set.
+func verbosityFlag(fs *flag.FlagSet) *int {
+	return fs.Int("v", 0, "how much is logged: 0 what an operator must know, 1 also every change of the zone, 2 also every changed name")
 }
 
-// newLog returns the logger of a process.
-func newLog(w io.Writer, verbose int) *logrus.Logger {
-	log := logrus.New()
-	log.SetOutput(w)
-	log.SetFormatter(&logrus.TextFormatter{FullTimestamp: true, DisableColors: true})
-	switch {
-	case verbose <= 0:
-		log.SetLevel(logrus.InfoLevel)
-	case verbose == 1:
-		log.SetLevel(logrus.DebugLevel)
-	default:
-		log.SetLevel(logrus.TraceLevel)
+// glogFlags are the flags of the logging library of Mesos-DNS, which its unit
+// files set. All are accepted.
+type glogFlags struct {
+	toStderr bool
+	ignored  []string // names
+}
+
+func defineGlogFlags(fs *flag.FlagSet) *glogFlags {
+	f := &glogFlags{ignored: []string{"log_dir", "stderrthreshold", "vmodule", "log_backtrace_at"}}
+	fs.BoolVar(&f.toStderr, "logtostderr", true, "for unit files of Mesos-DNS: logs always go to standard error")
+	fs.Bool("alsologtostderr", true, "as -logtostderr")
+	for _, name := range f.ignored {
+		fs.String(name, "", "for unit files of Mesos-DNS; ignored, with a line in the log")
 	}
-	return log
+	return f
+}
+
+// warn logs which of the given flags have no effect.
+func (f *glogFlags) warn(fs *flag.FlagSet, log logrus.FieldLogger) {
+	fs.Visit(func(given *flag.Flag) {
+		if slices.Contains(f.ignored, given.Name) || given.Name == "logtostderr" && !f.toStderr {
+			log.WithFields(logrus.Fields{"flag": "-" + given.Name, "value": given.Value.String()}).
+				Warn("ignoring a flag of Mesos-DNS: logs go to standard error, and -v sets how much is logged")
+		}
+	})
 }

@@ -41,7 +41,7 @@ type previewFlags struct {
 // preview is the command that shows the names of an app before it runs.
 func preview(_ context.Context, args []string, env environment) int {
 	var o previewFlags
-	fs := flags("preview", previewAbout, env.stderr)
+	fs := newFlags("preview", previewAbout, env.stderr)
 	fs.StringVar(&o.config, "config", "", "the settings of the server that will answer: JSON, YAML or TOML; the defaults without it")
 	fs.StringVar(&o.framework, "framework", "marathon", "the name of Marathon's framework")
 	fs.StringVar(&o.defaultNetwork, "default-network", "", "Marathon's --default_network_name")

@@ -47,6 +47,9 @@ func TestCommandLine(t *testing.T) {
 	}{
 		{"-version", []string{"-version"}, 0, []string{version()}, nil},
 		{"--version", []string{"--version"}, 0, []string{version()}, nil},
+		{"the flags in unit files of Mesos-DNS", []string{
+			"-logtostderr=true", "-alsologtostderr", "-log_dir=/var/log", "-stderrthreshold=INFO", "-vmodule=records=2", "-log_backtrace_at", "a.go:1", "-v=2", "-version",
+		}, 0, []string{version()}, nil},
 		{"version", []string{"version"}, 0, []string{version()}, nil},
 		{"help", []string{"help"}, 0, []string{"Usage:", "check", "demo", "preview"}, nil},
 		{"--help", []string{"--help"}, 0, []string{"Usage:"}, nil},

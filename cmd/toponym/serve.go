@@ -17,10 +17,11 @@ import (
 
 // serve is the command that answers for a cluster.
 func serve(ctx context.Context, args []string, env environment) int {
-	fs := flags("serve", "toponym answers for the tasks of a Mesos cluster.", env.stderr)
+	fs := newFlags("serve", "toponym answers for the tasks of a Mesos cluster.", env.stderr)
 	file := fs.String("config", "config.json", "the settings: JSON, YAML or TOML")
 	showVersion := fs.Bool("version", false, "print the version")
-	verbose := verbosity(fs)
+	verbosity := verbosityFlag(fs)
+	glog := defineGlogFlags(fs)
 	if status, done := parse(fs, args, env.stderr); done {
 		return status
 	}
@@ -32,18 +33,23 @@ func serve(ctx context.Context, args []string, env environment) int {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
+	source := server.NewSource(*file, env.vars, hangup)
 	c, warnings, err := config.Load(*file, env.vars)
-	log := newLog(env.stderr, *verbose)
+	if err != nil {
+		for _, w := range warnings {
+			fmt.Fprintln(env.stderr, "warning:", w)
+		}
+		reportErrors(env, err)
+		return statusFailed
+	}
+	log := newLog(env.stderr, *verbosity, c.LogFormat)
+	glog.warn(fs, log)
 	for _, w := range warnings {
 		log.Warn(w)
 	}
-	if err != nil {
-		reportFaults(env, err)
-		return statusFailed
-	}
-	err = runServer(ctx, c, env, hangup, log)
-	if faults := (zone.ZoneFileErrors)(nil); errors.As(err, &faults) {
-		reportFaults(env, err)
+	err = runServer(ctx, c, source, log)
+	if all := (zone.ZoneFileErrors)(nil); errors.As(err, &all) {
+		reportErrors(env, err)
 		return statusFailed
 	}
 	if err != nil {
@@ -54,13 +60,13 @@ func serve(ctx context.Context, args []string, env environment) int {
 }
 
 // runServer answers with these settings until ctx ends.
-func runServer(ctx context.Context, c *config.Config, env environment, hangup <-chan os.Signal, log logrus.FieldLogger) error {
+func runServer(ctx context.Context, c *config.Config, source *server.Source, log logrus.Ext1FieldLogger) error {
 	sockets, err := server.InheritedSockets()
 	if err != nil {
 		return err
 	}
 	o := serverOptions(c, log)
-	o.Source = server.NewSource(c.File, env.vars, hangup)
+	o.Source = source
 	o.Sockets = sockets
 	o.NotifyManager = true
 	s, err := server.New(o)
@@ -74,6 +80,6 @@ func runServer(ctx context.Context, c *config.Config, env environment, hangup <-
 }
 
 // serverOptions are those of every server in this program.
-func serverOptions(c *config.Config, log logrus.FieldLogger) server.Options {
+func serverOptions(c *config.Config, log logrus.Ext1FieldLogger) server.Options {
 	return server.Options{Config: c, Version: version(), URL: projectURL, Log: log, TuneRuntime: true}
 }

@@ -84,7 +84,7 @@ func startWhole(t *testing.T, agents int) *whole {
 }
 
 // serving runs a server until the test is over.
-func serving(t *testing.T, c *config.Config, log logrus.FieldLogger) *server.Server {
+func serving(t *testing.T, c *config.Config, log logrus.Ext1FieldLogger) *server.Server {
 	t.Helper()
 	s, err := server.New(server.Options{Config: c, Version: version(), URL: projectURL, Log: log})
 	if err != nil {

@@ -47,7 +47,7 @@ type pipeline struct {
 type pipelineOptions struct {
 	records records.Options
 	zone    zone.Options
-	log     logrus.FieldLogger
+	log     logrus.Ext1FieldLogger
 	now     func() time.Time
 
 	background    func(func())                         // runs what keeps a core busy, with a lower priority
@@ -136,6 +136,7 @@ func (p *pipeline) update(source string, confirmed time.Time) {
 	}
 	p.logOmissions(changes.Omitted)
 	p.logConflicts(slices.Values(changes.Names))
+	p.traceChanges(changes.Names)
 	current := p.zones.Current()
 	switch {
 	case !current.Ready():
@@ -158,6 +159,31 @@ func (p *pipeline) replaceZone(z *zone.Zone, changed int) {
 	p.o.log.WithFields(logrus.Fields{
 		"serial": z.Serial(), "changed": changed, "names": n.Names, "a": n.A, "aaaa": n.AAAA, "srv": n.SRV, "ptr": n.PTR,
 	}).Debug("the zone has changed")
+}
+
+// maxTraced limits how many changed names of a publication are logged.
+const maxTraced = 100
+
+// traceChanges logs which names have changed, where everything is logged. The
+// caller holds mu.
+func (p *pipeline) traceChanges(names []records.Name) {
+	if !logsTrace(p.o.log) {
+		return
+	}
+	for _, n := range names[:min(len(names), maxTraced)] {
+		d := p.set.Data(n)
+		p.o.log.WithFields(logrus.Fields{"name": n.String(), "a": len(d.A), "aaaa": len(d.AAAA), "srv": len(d.SRV), "ptr": len(d.PTR)}).
+			Trace("the records of a name have changed")
+	}
+}
+
+// logsTrace reports whether a logger writes lines of level trace.
+func logsTrace(log logrus.Ext1FieldLogger) bool {
+	l, ok := log.(interface{ IsLevelEnabled(logrus.Level) bool })
+	if e, entry := log.(*logrus.Entry); entry {
+		l, ok = e.Logger, true
+	}
+	return ok && l.IsLevelEnabled(logrus.TraceLevel)
 }
 
 // logConflicts logs once of each name that both the cluster and the zone files

@@ -58,7 +58,7 @@ func testPipelineOf(t testing.TB, c *config.Config) (*pipeline, *test.Hook) {
 }
 
 // newTestPipeline returns a pipeline whose clock stands still.
-func newTestPipeline(c *config.Config, log logrus.FieldLogger) (*pipeline, error) {
+func newTestPipeline(c *config.Config, log logrus.Ext1FieldLogger) (*pipeline, error) {
 	r, z, err := recordsAndZone(c)
 	if err != nil {
 		return nil, err
@@ -117,6 +117,24 @@ func TestOmittedNamesAreLoggedOnce(t *testing.T) {
 	}
 	if len(tasks) != 1 || tasks[0] != "bad.1" {
 		t.Errorf("logged: got lines of tasks %q, want one of bad.1", tasks)
+	}
+}
+
+// -v=2 shows which names change, -v=1 only that some do.
+func TestEachLevelOfTheLogShowsMore(t *testing.T) {
+	lines := map[logrus.Level]int{}
+	for _, level := range []logrus.Level{logrus.InfoLevel, logrus.DebugLevel, logrus.TraceLevel} {
+		log, hook := test.NewNullLogger()
+		log.SetLevel(level)
+		p, err := newTestPipeline(config.Defaults(), log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.event(stateEvent(task("1", "web", "10.1.0.1")))
+		lines[level] = len(hook.AllEntries())
+	}
+	if lines[logrus.DebugLevel] <= lines[logrus.InfoLevel] || lines[logrus.TraceLevel] <= lines[logrus.DebugLevel] {
+		t.Errorf("lines by level: got %v, want more at each", lines)
 	}
 }
 

@@ -33,7 +33,7 @@ type Options struct {
 	Config  *config.Config
 	Version string // shown by /v1/version and toponym_build_info
 	URL     string // of the project; shown by /v1/version
-	Log     logrus.FieldLogger
+	Log     logrus.Ext1FieldLogger
 
 	// Source is where the settings were read, so that Run follows their changes.
 	// It is nil where settings cannot change.
@@ -117,29 +117,6 @@ func (s *Server) inBackground(f func()) {
 	} else {
 		f()
 	}
-}
-
-// Listen opens all sockets, so that errors in their settings are known before
-// anything runs.
-func (s *Server) Listen() error {
-	if s.o.Sockets != nil {
-		if err := s.adopt(s.o.Sockets); err != nil {
-			return err
-		}
-	}
-	if s.dns != nil && !s.dns.Addr().IsValid() {
-		if err := s.dns.Listen(); err != nil {
-			return err
-		}
-		s.log.Infof("answering DNS on %s, UDP and TCP", s.dns.Addr())
-	}
-	if s.http != nil && !s.http.Addr().IsValid() {
-		if err := s.http.Listen(); err != nil {
-			return err
-		}
-		s.log.Infof("answering HTTP on %s", s.http.Addr())
-	}
-	return nil
 }
 
 // DNSAddr returns where DNS is answered, after Listen. It is invalid where

@@ -2,8 +2,7 @@ package server
 
 import (
 	"context"
-	"io"
-	"log"
+	"fmt"
 	"net/http/httptest"
 	"net/netip"
 	"os"
@@ -23,7 +22,7 @@ import (
 )
 
 // newTestServer connects a server with some settings.
-func newTestServer(t *testing.T, c *config.Config, logger logrus.FieldLogger) *Server {
+func newTestServer(t *testing.T, c *config.Config, logger logrus.Ext1FieldLogger) *Server {
 	t.Helper()
 	s, err := New(Options{Config: c, Version: "v1.2.3", URL: "https://toponym.example", Log: logger})
 	if err != nil {
@@ -43,7 +42,7 @@ func writeSettings(t *testing.T, text string) (file string) {
 
 // startServer runs a server with some settings. It ends with cancel, and done
 // says how.
-func startServer(t *testing.T, c *config.Config, logger logrus.FieldLogger) (s *Server, cancel context.CancelFunc, done <-chan error) {
+func startServer(t *testing.T, c *config.Config, logger logrus.Ext1FieldLogger) (s *Server, cancel context.CancelFunc, done <-chan error) {
 	t.Helper()
 	s = newTestServer(t, c, logger)
 	if err := s.Listen(); err != nil {
@@ -56,7 +55,7 @@ func startServer(t *testing.T, c *config.Config, logger logrus.FieldLogger) (s *
 }
 
 // serving runs a server until the test is over.
-func serving(t *testing.T, c *config.Config, logger logrus.FieldLogger) *Server {
+func serving(t *testing.T, c *config.Config, logger logrus.Ext1FieldLogger) *Server {
 	t.Helper()
 	s, cancel, done := startServer(t, c, logger)
 	t.Cleanup(func() {
@@ -92,9 +91,6 @@ func answers(m *dns.Msg) []string {
 	slices.Sort(data)
 	return data
 }
-
-// nullLog takes what servers of tests have to say of broken connections.
-func nullLog() *log.Logger { return log.New(io.Discard, "", 0) }
 
 // The whole program, from a master's state to an answer.
 func TestServe(t *testing.T) {
@@ -163,7 +159,7 @@ func ask(t *testing.T, s *Server, name string, qtype uint16) []string {
 	return answers(r)
 }
 
-func TestTakenPort(t *testing.T) {
+func TestPortInUseIsNamedWithItsSetting(t *testing.T) {
 	log, _ := test.NewNullLogger()
 	c := config.Defaults()
 	c.Masters = []config.HostPort{{Host: "127.0.0.1", Port: 1}}
@@ -174,8 +170,14 @@ func TestTakenPort(t *testing.T) {
 	}
 	c.Port = first.DNSAddr().Port()
 	second := newTestServer(t, c, log)
-	if err := second.Listen(); err == nil || !strings.Contains(err.Error(), "in use") {
-		t.Errorf("error %v", err)
+	port := fmt.Sprint(c.Port)
+	if err := second.Listen(); err == nil || !strings.Contains(err.Error(), "in use") || !strings.Contains(err.Error(), ":"+port+" (settings listener and port)") {
+		t.Errorf("DNS: got error %v, want one that names port %s and its setting", err, port)
+	}
+	c.DNSOn, c.HTTPOn = false, true
+	c.HTTPListener, c.HTTPPort = c.Listener, c.Port
+	if err := newTestServer(t, c, log).Listen(); err == nil || !strings.Contains(err.Error(), "in use") || !strings.Contains(err.Error(), ":"+port+" (settings HTTPListener and httpport)") {
+		t.Errorf("HTTP: got error %v, want one that names port %s and its setting", err, port)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/sirupsen/logrus/hooks/test"
+
+	"toponym/config"
+)
+
+// Lines may quote what others have sent, of any length.
+func TestLogLinesAreBounded(t *testing.T) {
+	long := strings.Repeat("é", 1<<20)
+	for _, format := range []config.LogFormat{config.LogText, config.LogJSON} {
+		var b bytes.Buffer
+		newLog(&b, 0, format).WithError(errors.New(long)).WithField("name", long).WithField("many", strings.Split(long, "é")[:9999]).Warn(long)
+		if got := b.Len(); got > 6*4*maxLogValue {
+			t.Errorf("%s: got a line of %d bytes, want a bounded one", format, got)
+		}
+		if got := strings.Count(b.String(), "(2097152 bytes)"); got != 3 {
+			t.Errorf("%s: got the length named %d times, want 3", format, got)
+		}
+	}
+}
+
+func TestLogEntryIsOneLine(t *testing.T) {
+	for _, format := range []config.LogFormat{config.LogText, config.LogJSON} {
+		var b bytes.Buffer
+		newLog(&b, 0, format).WithField("name", "a\nlevel=error").Warn("a\nb")
+		if got := strings.Count(b.String(), "\n"); got != 1 {
+			t.Errorf("%s: got %d lines %q, want 1", format, got, b.String())
+		}
+	}
+}
+
+func TestLogFormatJSON(t *testing.T) {
+	var b bytes.Buffer
+	newLog(&b, 0, config.LogJSON).WithField("serial", 7).WithError(errors.New("timeout")).Info("hello")
+	var got struct {
+		Msg, Level, Error string
+		Serial            int
+	}
+	if err := json.Unmarshal(b.Bytes(), &got); err != nil || got.Msg != "hello" || got.Level != "info" || got.Serial != 7 || got.Error != "timeout" {
+		t.Errorf("got %s, error %v, want an object with message, level and fields", b.String(), err)
+	}
+}
+
+// The log names each flag of Mesos-DNS that was given and has no effect.
+func TestIgnoredFlagsOfMesosDNSAreLogged(t *testing.T) {
+	for args, want := range map[string]string{
+		"-logtostderr=true -alsologtostderr": "",
+		"-logtostderr=false":                 "-logtostderr",
+		"-log_dir=/var/log -vmodule x=2":     "-log_dir -vmodule",
+		"-stderrthreshold=INFO":              "-stderrthreshold",
+	} {
+		fs := newFlags("serve", "", io.Discard)
+		glog := defineGlogFlags(fs)
+		if err := fs.Parse(strings.Fields(args)); err != nil {
+			t.Fatal(err)
+		}
+		log, hook := test.NewNullLogger()
+		glog.warn(fs, log)
+		var got []string
+		for _, e := range hook.AllEntries() {
+			got = append(got, e.Data["flag"].(string))
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: got lines about %q, want %q", args, got, want)
+		}
+	}
+}
+
+func TestVerbosity(t *testing.T) {
+	for verbosity, want := range []string{"info", "info debug", "info debug trace"} {
+		var b bytes.Buffer
+		log := newLog(&b, verbosity, config.LogText)
+		log.Info("info")
+		log.Debug("debug")
+		log.Trace("trace")
+		var got []string
+		for line := range strings.Lines(b.String()) {
+			_, level, _ := strings.Cut(line, "level=")
+			level, _, _ = strings.Cut(level, " ")
+			got = append(got, level)
+		}
+		if text := strings.Join(got, " "); text != want {
+			t.Errorf("-v=%d: got levels %q, want %q", verbosity, text, want)
+		}
+	}
+}

@@ -1,0 +1,63 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"syscall"
+)
+
+// ListenError is an address that the server cannot listen on.
+type ListenError struct {
+	Service string         // "DNS" or "HTTP"
+	Addr    netip.AddrPort // as the settings have it
+	Chosen  string         // the settings or flags that choose it
+	Err     error
+}
+
+func (e *ListenError) Error() string {
+	return fmt.Sprintf("cannot answer %s on %s (%s): %s", e.Service, e.Addr, e.Chosen, e.reason())
+}
+
+// Unwrap returns the reason.
+func (e *ListenError) Unwrap() error { return e.Err }
+
+func (e *ListenError) reason() string {
+	var number syscall.Errno
+	if !errors.As(e.Err, &number) {
+		return e.Err.Error()
+	}
+	switch number {
+	case syscall.EACCES, syscall.EPERM:
+		return fmt.Sprintf("%v: it needs CAP_NET_BIND_SERVICE or a port above 1023", number)
+	case syscall.EADDRINUSE:
+		return fmt.Sprintf("%v: another program listens there (ss -lntup 'sport = :%d' shows which)", number, e.Addr.Port())
+	case syscall.EADDRNOTAVAIL:
+		return fmt.Sprintf("%v: this host does not have that address", number)
+	}
+	return number.Error()
+}
+
+// Listen opens all sockets, so that errors in their settings are known before
+// anything runs. The error is a ListenError where an address cannot be used.
+func (s *Server) Listen() error {
+	if s.o.Sockets != nil {
+		if err := s.adopt(s.o.Sockets); err != nil {
+			return err
+		}
+	}
+	c := s.config.Load()
+	if s.dns != nil && !s.dns.Addr().IsValid() {
+		if err := s.dns.Listen(); err != nil {
+			return &ListenError{"DNS", c.ListenDNS(), "settings listener and port", err}
+		}
+		s.log.WithField("addr", s.dns.Addr()).Info("answering DNS over UDP and TCP")
+	}
+	if s.http != nil && !s.http.Addr().IsValid() {
+		if err := s.http.Listen(); err != nil {
+			return &ListenError{"HTTP", c.ListenHTTP(), "settings HTTPListener and httpport", err}
+		}
+		s.log.WithField("addr", s.http.Addr()).Info("answering HTTP")
+	}
+	return nil
+}
