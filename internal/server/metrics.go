@@ -120,9 +120,8 @@ func (l scrapeLog) Println(v ...any) {
 type stateCollector struct {
 	server *Server
 
-	source, age, tasks, agents, frameworks    *prometheus.Desc
-	failovers                                 *prometheus.Desc
-	snapshotAge, snapshotSize, snapshotErrors *prometheus.Desc
+	source, age, tasks, agents, frameworks *prometheus.Desc
+	failovers                              *prometheus.Desc
 }
 
 func newStateCollector(s *Server) *stateCollector {
@@ -137,17 +136,13 @@ func newStateCollector(s *Server) *stateCollector {
 		agents:     desc("agents", "Agents of the cluster."),
 		frameworks: desc("frameworks", "Frameworks of the cluster."),
 		failovers:  desc("master_failovers_total", "Changes of the leading master."),
-
-		snapshotAge:    desc("snapshot_age_seconds", "Time since a master last confirmed the state in the snapshot on disk. Absent without a snapshot."),
-		snapshotSize:   desc("snapshot_size_bytes", "Size of the snapshot on disk. Absent without a snapshot."),
-		snapshotErrors: desc("snapshot_errors_total", "Snapshots that could not be written. Absent without stateDir."),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (c *stateCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		c.source, c.age, c.tasks, c.agents, c.frameworks, c.failovers, c.snapshotAge, c.snapshotSize, c.snapshotErrors,
+		c.source, c.age, c.tasks, c.agents, c.frameworks, c.failovers,
 	} {
 		ch <- d
 	}
@@ -172,13 +167,6 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(c.agents, float64(i.agents))
 	gauge(c.frameworks, float64(i.frameworks))
 	counter(c.failovers, i.failovers+m.Restarts)
-	if s := c.server.snapshotter; s != nil {
-		if info := s.info.Load(); info != nil {
-			gauge(c.snapshotAge, max(now.Sub(info.Confirmed), 0).Seconds())
-			gauge(c.snapshotSize, float64(info.Size))
-		}
-		counter(c.snapshotErrors, s.errors.Load())
-	}
 }
 
 func truth(b bool) float64 {

@@ -103,6 +103,9 @@ func New(o Options) (*Server, error) {
 		s.http = api.New(s.apiOptions())
 	}
 	s.metrics.registry.MustRegister(newStateCollector(s), s.pipeline.zones, collected.NewCollector(s.values))
+	if s.snapshotter != nil {
+		s.metrics.registry.MustRegister(s.snapshotter.dir)
+	}
 	if s.zooKeeper != nil {
 		s.metrics.registry.MustRegister(s.zooKeeper)
 	}
@@ -185,6 +188,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.snapshotter != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSaveTimeout)
 		s.snapshotter.save(ctx, func(write func()) { write() })
+		_ = s.snapshotter.onDisk(ctx, func() error { s.snapshotter.dir.Close(); return nil })
 		cancel()
 	}
 	if err == nil {

@@ -20,11 +20,9 @@ type snapshotter struct {
 	pipeline *pipeline
 	log      logrus.FieldLogger
 
-	disk      chan struct{}                 // taken by whoever uses dir
-	decoded   atomic.Bool                   // whether load has come to its end
-	bytesRead func() int64                  // by load so far
-	info      atomic.Pointer[snapshot.Info] // of the snapshot on disk; nil for none
-	errors    atomic.Uint64                 // snapshots that could not be written
+	disk      chan struct{} // taken by whoever uses dir
+	decoded   atomic.Bool   // whether load has come to its end
+	bytesRead func() int64  // by load so far
 
 	// Used by the goroutine of run only.
 	changes   uint64    // of the cluster, as of the snapshot on disk
@@ -67,13 +65,11 @@ func (s *snapshotter) onDisk(ctx context.Context, f func() error) error {
 func (s *snapshotter) load(ctx context.Context, now time.Time) *snapshot.Contents {
 	defer s.decoded.Store(true)
 	var c *snapshot.Contents
-	var info snapshot.Info
-	err := s.onDisk(ctx, func() (err error) { c, info, err = s.dir.Load(now); return err })
+	err := s.onDisk(ctx, func() (err error) { c, _, err = s.dir.Load(now); return err })
 	switch {
 	case ctx.Err() != nil:
 		return nil
 	case err == nil:
-		s.info.Store(&info)
 	case errors.Is(err, fs.ErrNotExist):
 		s.log.Debug("there is no snapshot yet")
 	case errors.Is(err, snapshot.ErrVersion):
@@ -139,8 +135,8 @@ func (s *snapshotter) save(ctx context.Context, background func(func())) {
 		return
 	}
 	var err error
-	switch info := s.info.Load(); {
-	case info == nil || s.failing || now.changes != s.changes:
+	switch {
+	case s.dir.Info() == nil || s.failing || now.changes != s.changes:
 		err = s.write(ctx, background)
 	case now.confirmed.After(s.confirmed):
 		if err = s.onDisk(ctx, func() error { return s.dir.Confirm(now.confirmed) }); err != nil {
@@ -148,7 +144,6 @@ func (s *snapshotter) save(ctx context.Context, background func(func())) {
 			break
 		}
 		s.confirmed = now.confirmed
-		s.info.Store(&snapshot.Info{Size: info.Size, Confirmed: now.confirmed})
 	default:
 		return
 	}
@@ -156,9 +151,6 @@ func (s *snapshotter) save(ctx context.Context, background func(func())) {
 		return
 	}
 	s.tried = time.Now()
-	if err != nil {
-		s.errors.Add(1)
-	}
 	switch {
 	case err != nil && !s.failing:
 		s.log.WithError(err).WithField("retry_interval", s.interval()).Warn("the snapshot cannot be written")
@@ -181,7 +173,6 @@ func (s *snapshotter) write(ctx context.Context, background func(func())) error 
 		return err
 	}
 	s.changes, s.confirmed = changes, c.Confirmed
-	s.info.Store(&info)
 	s.log.WithFields(logrus.Fields{
 		"tasks": len(c.State.Tasks), "bytes": info.Size, "duration": time.Since(began).Round(time.Millisecond),
 	}).Debug("the snapshot was written")

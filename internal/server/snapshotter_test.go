@@ -48,7 +48,7 @@ func running(t *testing.T, run func(context.Context)) (stop func()) {
 // they were confirmed.
 func stored(t *testing.T, s *snapshotter) (tasks int, confirmed time.Time) {
 	t.Helper()
-	c, info, err := snapshot.NewDir(filepath.Dir(s.dir.File())).Load(time.Now())
+	c, info, err := snapshot.ReadFile(s.dir.File(), time.Now())
 	if err != nil {
 		return -1, time.Time{}
 	}
@@ -103,7 +103,7 @@ func TestSnapshotIsConfirmedWhileNothingChanges(t *testing.T) {
 		if _, confirmed := stored(t, s); time.Since(confirmed) > 2*time.Minute {
 			t.Errorf("confirmed on disk: got %v ago, want at most 2m", time.Since(confirmed))
 		}
-		if age := time.Since(s.info.Load().Confirmed); age > 2*time.Minute {
+		if age := time.Since(s.dir.Info().Confirmed); age > 2*time.Minute {
 			t.Errorf("age: got %v, want at most 2m", age)
 		}
 		// Somebody cleans up.
@@ -139,7 +139,7 @@ func TestSnapshotterGoesOnAfterErrors(t *testing.T) {
 			}
 		}
 		logged(1, "cannot be written")
-		if got := s.errors.Load(); got < 5 {
+		if got := s.dir.Failures(); got < 5 {
 			t.Errorf("errors: got %d, want at least 5", got)
 		}
 		if err := os.Remove(dir); err != nil {
@@ -161,6 +161,7 @@ func TestRestoredStateIsTheOneThatWasSaved(t *testing.T) {
 	p.event(stateEvent(task("1", "web", "10.1.0.1"), task("2", "db", "10.1.0.2")))
 	before := p.zones.Current()
 	s.save(t.Context(), inBackground)
+	s.dir.Close() // as its process ends
 
 	log, hook := test.NewNullLogger()
 	next, _ := testPipeline(t)

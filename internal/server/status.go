@@ -30,7 +30,7 @@ func (s *Server) status() api.Status {
 		}
 	}
 	if s.snapshotter != nil {
-		if info := s.snapshotter.info.Load(); info != nil {
+		if info := s.snapshotter.dir.Info(); info != nil {
 			st.Snapshot = &api.SnapshotStatus{Age: max(now.Sub(info.Confirmed), 0), Size: info.Size}
 		}
 	}

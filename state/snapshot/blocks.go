@@ -9,32 +9,31 @@ import (
 	"runtime"
 )
 
-// The file is a line with the version, and then blocks: the length of what
-// follows, a checksum, and the octets. The checksum is over all blocks so far
-// with their lengths, so none can be missing or stand elsewhere. An empty block
-// is the end.
+// A file is a line with the version, followed by blocks: length, checksum,
+// content. The checksum covers all blocks so far with their lengths, so that
+// none can be missing or out of order. An empty block is the end.
 
-// blockSize is the largest block in octets: small beside the cluster, large
-// beside a system call.
+// blockSize is the maximum length of a block's content, in bytes: small compared
+// with the cluster, large enough that system calls do not matter.
 const blockSize = 64 << 10
 
-// blockHead is the length and the checksum, each 32 bits, little endian.
+// blockHead is the size of length and checksum, 32 bits each, little endian.
 const blockHead = 8
 
-// ErrDamaged is what reading gives for a file that is not what was written.
+// ErrDamaged is the error of reading a file that is not as it was written.
 var ErrDamaged = errors.New("the snapshot is damaged")
 
 func damaged(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrDamaged, fmt.Sprintf(format, args...))
 }
 
-// castagnoli is the polynomial that processors know.
+// castagnoli has the polynomial that processors compute.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// blockWriter writes octets as blocks. Its error stays.
+// blockWriter writes bytes as blocks. After an error it writes nothing more.
 type blockWriter struct {
 	to  io.Writer
-	buf []byte // room for the head, and what is not written yet
+	buf []byte // room for the head, then the content of the block
 	sum uint32
 	err error
 }
@@ -43,16 +42,16 @@ func newBlockWriter(to io.Writer) *blockWriter {
 	return &blockWriter{to: to, buf: make([]byte, blockHead, blockHead+blockSize)}
 }
 
-// octet adds one octet.
-func (w *blockWriter) octet(b byte) {
+// writeByte adds one byte.
+func (w *blockWriter) writeByte(b byte) {
 	if len(w.buf) == cap(w.buf) {
 		w.flush()
 	}
 	w.buf = append(w.buf, b)
 }
 
-// text adds octets of any number.
-func (w *blockWriter) text(s string) {
+// writeString adds any number of bytes.
+func (w *blockWriter) writeString(s string) {
 	for len(s) > 0 {
 		if len(w.buf) == cap(w.buf) {
 			w.flush()
@@ -63,7 +62,7 @@ func (w *blockWriter) text(s string) {
 	}
 }
 
-// flush writes a block. A block is a slice of work, after which others may run.
+// flush writes a block, and then yields: encoding a large state takes long.
 func (w *blockWriter) flush() {
 	binary.LittleEndian.PutUint32(w.buf, uint32(len(w.buf)-blockHead))
 	w.sum = crc32.Update(w.sum, castagnoli, w.buf[:4])
@@ -76,7 +75,7 @@ func (w *blockWriter) flush() {
 	runtime.Gosched()
 }
 
-// close writes what is left and the end.
+// close writes the last block and the end.
 func (w *blockWriter) close() error {
 	if len(w.buf) > blockHead {
 		w.flush()
@@ -85,12 +84,12 @@ func (w *blockWriter) close() error {
 	return w.err
 }
 
-// blockReader reads what blockWriter has written. Its error stays, and it gives
-// zeros from then on.
+// blockReader reads what a blockWriter has written. After an error it returns
+// zeros.
 type blockReader struct {
 	from io.Reader
 	buf  []byte // of blockSize
-	rest []byte // of the block that is being read
+	rest []byte // unread content of the block
 	sum  uint32
 	end  bool
 	err  error
@@ -107,7 +106,7 @@ func (r *blockReader) fail(err error) {
 	r.rest = nil
 }
 
-// fill reads the next block. It reports false when there is none.
+// fill reads the next block and tells whether there was one.
 func (r *blockReader) fill() bool {
 	if r.err != nil {
 		return false
@@ -128,7 +127,7 @@ func (r *blockReader) next() {
 	}
 	n := binary.LittleEndian.Uint32(head[:])
 	if n > blockSize {
-		r.fail(damaged("a block of %d octets", n))
+		r.fail(damaged("a block of %d bytes", n))
 		return
 	}
 	r.rest = r.buf[:n]
@@ -138,7 +137,7 @@ func (r *blockReader) next() {
 	r.sum = crc32.Update(r.sum, castagnoli, head[:4])
 	r.sum = crc32.Update(r.sum, castagnoli, r.rest)
 	if r.sum != binary.LittleEndian.Uint32(head[4:]) {
-		r.fail(damaged("a checksum is wrong"))
+		r.fail(damaged("wrong checksum"))
 		return
 	}
 	r.end = n == 0
@@ -149,15 +148,15 @@ func (r *blockReader) read(p []byte) bool {
 	_, err := io.ReadFull(r.from, p)
 	switch {
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-		r.fail(damaged("it was cut"))
+		r.fail(damaged("it is truncated"))
 	case err != nil:
 		r.fail(err)
 	}
 	return err == nil
 }
 
-// octet takes one octet.
-func (r *blockReader) octet() byte {
+// readByte returns one byte.
+func (r *blockReader) readByte() byte {
 	for len(r.rest) == 0 {
 		if !r.fill() {
 			return 0
@@ -168,8 +167,9 @@ func (r *blockReader) octet() byte {
 	return b
 }
 
-// text takes n octets. Room is made for what is there, whatever n says.
-func (r *blockReader) text(n uint64) string {
+// readString returns n bytes. It allocates memory for what was read, whatever n
+// says.
+func (r *blockReader) readString(n uint64) string {
 	if n <= uint64(len(r.rest)) {
 		s := string(r.rest[:n])
 		r.rest = r.rest[n:]
@@ -188,23 +188,23 @@ func (r *blockReader) text(n uint64) string {
 	return string(s)
 }
 
-// close wants the end, and nothing behind it.
+// close checks that the end comes next, and nothing follows.
 func (r *blockReader) close() error {
 	if r.err == nil && len(r.rest) > 0 {
-		r.fail(damaged("there is more than it says"))
+		r.fail(damaged("it has more content than its lists"))
 	}
 	if r.err == nil && !r.end {
 		r.next()
 	}
 	if r.err == nil && !r.end {
-		r.fail(damaged("there is more than it says"))
+		r.fail(damaged("it has more content than its lists"))
 	}
 	if r.err != nil {
 		return r.err
 	}
 	switch n, err := io.ReadFull(r.from, make([]byte, 1)); {
 	case n > 0:
-		return damaged("there is more behind its end")
+		return damaged("there is more after its end")
 	case !errors.Is(err, io.EOF):
 		return err
 	}

@@ -5,39 +5,39 @@ import (
 	"net/netip"
 )
 
-// codec writes values or reads them. One description of each type serves both
-// directions, so that they cannot differ. Values are only looked at when they
-// are written: others are using them.
+// codec writes or reads values. One description of each type serves both
+// directions, so that they cannot differ. Writing does not change values, which
+// the cluster is using.
 type codec struct {
 	w *blockWriter // nil when reading
 	r *blockReader // nil when writing
 
-	// Words are strings that come again and again. The first time they are
-	// written whole and get a number.
+	// Words are strings that often repeat. The first time a word is written as
+	// a whole and gets a number, later only the number is written.
 	numbers map[string]uint64
 	words   []string
 }
 
-// maxWords bounds what has to be remembered. What comes later is written whole.
+// maxWords bounds the words that get a number.
 const maxWords = 1 << 16
 
 func writing(w *blockWriter) *codec { return &codec{w: w, numbers: map[string]uint64{}} }
 func reading(r *blockReader) *codec { return &codec{r: r} }
 
-// number is written in as many octets as it needs, seven bits each.
+// number is written in as many bytes as it needs, seven bits each.
 func (c *codec) number(v *uint64) {
 	if c.w != nil {
 		n := *v
 		for n >= 0x80 {
-			c.w.octet(byte(n) | 0x80)
+			c.w.writeByte(byte(n) | 0x80)
 			n >>= 7
 		}
-		c.w.octet(byte(n))
+		c.w.writeByte(byte(n))
 		return
 	}
 	n := uint64(0)
 	for shift := 0; ; shift += 7 {
-		b := c.r.octet()
+		b := c.r.readByte()
 		if shift == 63 && b > 1 {
 			c.r.fail(damaged("a number is too large"))
 			return
@@ -52,7 +52,7 @@ func (c *codec) number(v *uint64) {
 
 func (c *codec) port(v *uint16) { small(c, v, math.MaxUint16) }
 
-// small is a number of few bits.
+// small is a number of at most 32 bits.
 func small[T ~uint8 | ~uint16 | ~uint32](c *codec, v *T, most uint64) {
 	n := uint64(*v)
 	c.number(&n)
@@ -66,19 +66,19 @@ func small[T ~uint8 | ~uint16 | ~uint32](c *codec, v *T, most uint64) {
 	*v = T(n)
 }
 
-// text is a string that hardly comes twice.
+// text is a string that hardly repeats.
 func (c *codec) text(s *string) {
 	n := uint64(len(*s))
 	c.number(&n)
 	if c.w != nil {
-		c.w.text(*s)
+		c.w.writeString(*s)
 	} else {
-		*s = c.r.text(n)
+		*s = c.r.readString(n)
 	}
 }
 
-// word is a string that comes often: 0 and the string the first time, its
-// number from then on. Read, all that are the same share their octets.
+// word is a string that often repeats: 0 and the string the first time, its
+// number from then on. Equal words that are read share their memory.
 func (c *codec) word(s *string) {
 	n := uint64(0)
 	if c.w != nil {
@@ -102,11 +102,11 @@ func (c *codec) word(s *string) {
 	case n <= uint64(len(c.words)):
 		*s = c.words[n-1]
 	default:
-		c.r.fail(damaged("there is no word %d", n))
+		c.r.fail(damaged("word %d is not defined", n))
 	}
 }
 
-// addr is 0 for none, 4 or 16 and the octets, or 17, the octets and the zone.
+// addr is 0 for none, 4 or 16 and the bytes, or 17, the bytes and the zone.
 func (c *codec) addr(a *netip.Addr) {
 	const none, four, sixteen, zoned = 0, 4, 16, 17
 	if c.w != nil {
@@ -119,9 +119,9 @@ func (c *codec) addr(a *netip.Addr) {
 		case a.IsValid():
 			kind = sixteen
 		}
-		c.w.octet(kind)
+		c.w.writeByte(kind)
 		for _, b := range a.AsSlice() {
-			c.w.octet(b)
+			c.w.writeByte(b)
 		}
 		if kind == zoned {
 			zone := a.Zone()
@@ -129,18 +129,18 @@ func (c *codec) addr(a *netip.Addr) {
 		}
 		return
 	}
-	switch kind := c.r.octet(); kind {
+	switch kind := c.r.readByte(); kind {
 	case none:
 	case four:
 		var b [4]byte
 		for i := range b {
-			b[i] = c.r.octet()
+			b[i] = c.r.readByte()
 		}
 		*a = netip.AddrFrom4(b)
 	case sixteen, zoned:
 		var b [16]byte
 		for i := range b {
-			b[i] = c.r.octet()
+			b[i] = c.r.readByte()
 		}
 		*a = netip.AddrFrom16(b)
 		if kind == zoned {
@@ -149,12 +149,13 @@ func (c *codec) addr(a *netip.Addr) {
 			*a = a.WithZone(zone)
 		}
 	default:
-		c.r.fail(damaged("there is no address of kind %d", kind))
+		c.r.fail(damaged("unknown kind of address: %d", kind))
 	}
 }
 
-// list is the number of its items, and the items. Room is made as items come:
-// each takes an octet at least, so memory stays in proportion to the file.
+// list is the number of items, followed by the items. Memory is allocated as
+// items are read: each takes at least a byte, so it stays in proportion to the
+// file.
 func list[T any](c *codec, l *[]T, item func(*codec, *T)) {
 	n := uint64(len(*l))
 	c.number(&n)

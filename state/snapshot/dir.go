@@ -13,47 +13,108 @@ import (
 	"time"
 )
 
-// Names of files in a directory.
+// Names of the files in a directory.
 const (
 	fileName      = "cluster.snapshot"
 	damagedPrefix = fileName + ".damaged-"
 	tempPrefix    = fileName + ".new-"
 )
 
-// keepDamaged is how many damaged files stay to be looked at, the newest.
+// keepDamaged is the number of damaged snapshots that are kept, the newest.
 const keepDamaged = 3
 
-// maxFile bounds what is read, in octets: thirty times what a cluster of
-// 100,000 tasks takes.
-const maxFile = 1 << 30
+// ErrInUse is the error where another process uses the directory: snapshots of
+// two clusters in one place would give each the names of the other.
+var ErrInUse = errors.New("another process uses the directory")
 
-// Dir is a directory with the newest snapshot in it. One goroutine may use it
-// at a time.
+// Dir is a directory with the latest snapshot. The first call of Load, Save or
+// Confirm reserves it for this process, until Close. One goroutine at a time may
+// call methods, except Info, Failures, BytesRead and those of
+// [prometheus.Collector], which any goroutine may call.
 type Dir struct {
-	path string
-	read atomic.Int64
+	path     string
+	lock     *os.File // of the directory; nil: not reserved
+	read     atomic.Int64
+	info     atomic.Pointer[Info]
+	failures atomic.Uint64
 }
 
-// NewDir is the directory of that path. Nothing is opened or made yet.
+// NewDir returns the directory with that path. It opens and creates nothing.
 func NewDir(path string) *Dir { return &Dir{path: path} }
 
-// File is the path of the snapshot.
+// File returns the path of the snapshot.
 func (d *Dir) File() string { return filepath.Join(d.path, fileName) }
 
-// Info is what is known of a snapshot without reading it.
+// Info describes a snapshot on disk.
 type Info struct {
-	Size      int64     // in octets
-	Confirmed time.Time // as in Contents, or when it was confirmed again
+	Size      int64     // in bytes
+	Confirmed time.Time // when a master last said that the state is so
 }
 
-// Save replaces the snapshot: whoever reads the directory afterwards finds the
-// one before or this one, whole. It returns when the disk has it.
+// Info describes the snapshot that was loaded, saved or confirmed last; nil for
+// none.
+func (d *Dir) Info() *Info { return d.info.Load() }
+
+// Failures returns how often Save has failed.
+func (d *Dir) Failures() uint64 { return d.failures.Load() }
+
+// reserve makes sure that no other process uses the directory, which must
+// exist. Where the file system has no locks, it trusts that none does.
+func (d *Dir) reserve() error {
+	if d.lock != nil {
+		if held, err := d.lock.Stat(); err == nil {
+			if now, err := os.Stat(d.path); err == nil && os.SameFile(held, now) {
+				return nil
+			}
+		}
+		d.release() // the directory has been replaced
+	}
+	f, err := os.Open(d.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err != nil {
+		return nil // whatever is wrong shows when the files are used
+	}
+	if inUse(f) {
+		f.Close()
+		return ErrInUse
+	}
+	d.lock = f
+	return nil
+}
+
+func (d *Dir) release() {
+	if d.lock != nil {
+		d.lock.Close()
+		d.lock = nil
+	}
+}
+
+// Close lets other processes use the directory.
+func (d *Dir) Close() { d.release() }
+
+// Save replaces the snapshot: a reader finds the previous one or this one,
+// complete. It returns once the disk has it.
 func (d *Dir) Save(s *Contents) (Info, error) {
+	info, err := d.save(s)
+	if err != nil {
+		d.failures.Add(1)
+		return Info{}, err
+	}
+	d.info.Store(&info)
+	return info, nil
+}
+
+func (d *Dir) save(s *Contents) (Info, error) {
 	if err := os.MkdirAll(d.path, 0o700); err != nil {
 		return Info{}, err
 	}
-	d.sweep()
-	f, err := os.CreateTemp(d.path, tempPrefix) // for us alone, mode 0600
+	if err := d.reserve(); err != nil {
+		return Info{}, err
+	}
+	d.removeTemporary()
+	f, err := os.CreateTemp(d.path, tempPrefix) // with mode 0600
 	if err != nil {
 		return Info{}, err
 	}
@@ -71,7 +132,7 @@ func (d *Dir) Save(s *Contents) (Info, error) {
 	return Info{Size: size, Confirmed: s.Confirmed}, d.sync()
 }
 
-// write leaves the file closed.
+// write encodes a snapshot into a file and closes it.
 func write(f *os.File, s *Contents) (size int64, err error) {
 	err = Encode(f, s)
 	if err == nil {
@@ -83,8 +144,8 @@ func write(f *os.File, s *Contents) (size int64, err error) {
 	return size, errors.Join(err, f.Close())
 }
 
-// sync has the disk know the names of files. Not all systems of files can do
-// it, and those that cannot have no need to.
+// sync makes the names of files durable. Some file systems cannot do that, and
+// do not need it.
 func (d *Dir) sync() error {
 	f, err := os.Open(d.path)
 	if err != nil {
@@ -94,14 +155,14 @@ func (d *Dir) sync() error {
 	return f.Close()
 }
 
-// sweep removes what a process has left that was killed while it wrote.
-func (d *Dir) sweep() {
+// removeTemporary removes what a process left that was killed while it wrote.
+func (d *Dir) removeTemporary() {
 	for _, name := range d.files(tempPrefix) {
 		_ = os.Remove(name)
 	}
 }
 
-// files are those whose names begin so, in their order.
+// files returns the paths of the files with a prefix, sorted.
 func (d *Dir) files(prefix string) []string {
 	entries, err := os.ReadDir(d.path)
 	if err != nil {
@@ -116,15 +177,50 @@ func (d *Dir) files(prefix string) []string {
 	return names
 }
 
-// Confirm notes that a master has said that the state is still so, which costs
-// no more than a time in the directory.
-func (d *Dir) Confirm(at time.Time) error { return os.Chtimes(d.File(), time.Time{}, at) }
+// Confirm records that a master has confirmed the state of the snapshot, as the
+// modification time of the file.
+func (d *Dir) Confirm(at time.Time) error {
+	if err := d.reserve(); err != nil {
+		return err
+	}
+	if err := os.Chtimes(d.File(), time.Time{}, at); err != nil {
+		return err
+	}
+	if info := d.info.Load(); info != nil {
+		d.info.Store(&Info{Size: info.Size, Confirmed: at})
+	}
+	return nil
+}
 
 // Load reads the snapshot. The error wraps fs.ErrNotExist where there is none,
-// [ErrVersion], [ErrDamaged], or that of the system. A confirmation that lies
-// after now is a clock's that was wrong, and counts as now.
+// [ErrInUse], [ErrVersion], [ErrDamaged], or is that of the file system. A
+// confirmation later than now comes from a clock that was wrong, and counts as
+// now: whatever the clock says, a complete snapshot is used.
 func (d *Dir) Load(now time.Time) (*Contents, Info, error) {
-	f, err := os.Open(d.File())
+	if err := d.reserve(); err != nil {
+		return nil, Info{}, err
+	}
+	s, info, err := readFile(d.File(), now, &d.read)
+	if err != nil {
+		return nil, Info{}, err
+	}
+	d.info.Store(&info)
+	return s, info, nil
+}
+
+// ReadFile is Load for the file of a directory that another process may use.
+func ReadFile(file string, now time.Time) (*Contents, Info, error) {
+	return readFile(file, now, new(atomic.Int64))
+}
+
+func readFile(file string, now time.Time, read *atomic.Int64) (*Contents, Info, error) {
+	// Opening some kinds of files, such as named pipes, waits for ever.
+	if i, err := os.Stat(file); err != nil {
+		return nil, Info{}, err
+	} else if !i.Mode().IsRegular() {
+		return nil, Info{}, fmt.Errorf("%s is not a regular file", file)
+	}
+	f, err := os.Open(file)
 	if err != nil {
 		return nil, Info{}, err
 	}
@@ -133,13 +229,7 @@ func (d *Dir) Load(now time.Time) (*Contents, Info, error) {
 	if err != nil {
 		return nil, Info{}, err
 	}
-	if !i.Mode().IsRegular() {
-		return nil, Info{}, fmt.Errorf("%s is no file", d.File())
-	}
-	if i.Size() > maxFile {
-		return nil, Info{}, damaged("it has %d octets", i.Size())
-	}
-	s, err := Decode(countingReader{f, &d.read})
+	s, err := Decode(countingReader{f, read})
 	if err != nil {
 		return nil, Info{}, err
 	}
@@ -152,8 +242,8 @@ func (d *Dir) Load(now time.Time) (*Contents, Info, error) {
 	return s, Info{Size: i.Size(), Confirmed: s.Confirmed}, nil
 }
 
-// BytesRead returns how many bytes Load has read so far. Any goroutine may call
-// it, to see whether the disk still gives something.
+// BytesRead returns how many bytes Load has read so far, which shows whether the
+// disk still answers.
 func (d *Dir) BytesRead() int64 { return d.read.Load() }
 
 // countingReader counts the bytes read.
@@ -168,9 +258,9 @@ func (r countingReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// SetAside gives a damaged snapshot another name, with the time in it, so that
-// it can be looked at, and removes the oldest of those that were set aside
-// before. It returns the name.
+// SetAside renames a damaged snapshot, with the time in its name, so that it can
+// be examined, and removes the oldest of those that were set aside before. It
+// returns the new path.
 func (d *Dir) SetAside(now time.Time) (string, error) {
 	name := filepath.Join(d.path, damagedPrefix+now.UTC().Format("20060102T150405.000Z"))
 	if err := os.Rename(d.File(), name); err != nil {

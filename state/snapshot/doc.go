@@ -1,13 +1,12 @@
-// Package snapshot keeps the cluster on disk, so that a server that starts
-// while no master answers knows what the one before it knew.
+// Package snapshot keeps the state of the cluster in a file, so that a server that
+// starts while no master answers knows what its predecessor knew.
 //
-// It stands beside package state/master, below package state: both fill a
-// cluster. It knows no clock and starts nothing; who calls it decides when to
-// write.
+// Like package state/master it is a source of the full state for a cluster. It
+// starts nothing; the caller decides when to write.
 //
-// A file is replaced whole or not at all, also when the power fails. What is
-// read has been checked against its checksum before it is looked at. Whatever
-// a file holds, reading it neither panics nor takes more memory than in
-// proportion to the file's size. Neither direction ever holds a whole file in
-// memory.
+// A file is replaced completely or not at all, even if the power fails, and
+// one process at a time uses it. Every block is checked against its checksum
+// before it is decoded. Reading neither panics nor takes more memory than in
+// proportion to the size of the file, whatever it holds; neither reading nor
+// writing keeps a whole file in memory.
 package snapshot

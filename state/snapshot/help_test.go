@@ -12,9 +12,8 @@ import (
 	"toponym/state"
 )
 
-// filler gives every field of a value, at any depth, a value of its own, so
-// that a field that is forgotten or mistaken for another is seen. Lists get two
-// items.
+// filler gives every field of a value, at any depth, a value of its own, so that
+// fields that are forgotten or confused are found. Lists get two items.
 type filler struct{ n uint64 }
 
 var someAddr = reflect.TypeFor[netip.Addr]()
@@ -53,7 +52,7 @@ func (f *filler) fill(v reflect.Value) {
 	}
 }
 
-// full has a value in every field that there is.
+// full returns contents with a value in every field.
 func full() *Contents {
 	s := &Contents{State: &state.FullState{}, Confirmed: time.Unix(1_700_000_000, 123_456_789), Serial: 1_700_000_042}
 	new(filler).fill(reflect.ValueOf(s.State).Elem())
@@ -69,7 +68,7 @@ func encode(t testing.TB, s *Contents) []byte {
 	return b.Bytes()
 }
 
-// many is a cluster of n tasks as Marathon runs them.
+// many returns contents with n tasks like those of Marathon.
 func many(n int) *Contents {
 	s := &state.FullState{Leader: state.Master{Host: "10.0.0.1", Port: 5050}}
 	const framework = "7c4c0c0e-4e4f-4b1c-9a39-2c9b9a6b9a01-0000"

@@ -13,32 +13,31 @@ import (
 	"toponym/state"
 )
 
-// version is that of the format. It grows with each change of what is written:
-// a golden file tells.
+// version is that of the format. Each change of the format increases it, and a
+// golden file notices changes. Then Decode must still read the version before:
+// the snapshot matters most when a new release starts during an outage.
 const version = 1
 
-// Title is what a file begins with, before the number of its version and the
-// end of the line.
+// title is the beginning of a file, before the version and the end of the line.
 const title = "toponym snapshot "
 
-// ErrVersion is what reading gives for a file of another version of the
-// program. Nothing is wrong with it.
-var ErrVersion = errors.New("the snapshot is of another version")
+// ErrVersion is the error of reading a sound file of another version.
+var ErrVersion = errors.New("the snapshot has another version")
 
-// Contents are what a file holds.
+// Contents is what a file holds.
 type Contents struct {
 	State *state.FullState
 
-	// Confirmed is when a master last said that the state is so, to the
-	// nanosecond.
+	// Confirmed is when a master last said that the state is so, with
+	// nanoseconds, by the clock of this host.
 	Confirmed time.Time
 
-	// Serial is the SOA serial of the zone that was made of it, so that the
-	// next one can be larger (RFC 1982).
+	// Serial is the SOA serial of the zone built from State. The next process
+	// must use a larger one (RFC 1982).
 	Serial uint32
 }
 
-// Encode writes a snapshot. The state is only looked at.
+// Encode writes a snapshot. It does not change the state.
 func Encode(to io.Writer, s *Contents) error {
 	if _, err := fmt.Fprintf(to, "%s%d\n", title, version); err != nil {
 		return err
@@ -64,7 +63,7 @@ func Decode(from io.Reader) (*Contents, error) {
 	return s, nil
 }
 
-// decodeTitle reads the first line.
+// decodeTitle reads and checks the first line.
 func decodeTitle(b *bufio.Reader) error {
 	const digits = 6
 	line, err := b.Peek(len(title) + digits + 1)
@@ -76,9 +75,9 @@ func decodeTitle(b *bufio.Reader) error {
 	n, err := strconv.ParseUint(number, 10, 32)
 	switch {
 	case !begins || !ends || err != nil:
-		return damaged("it does not begin as one")
+		return damaged("it does not begin with %q", title)
 	case n != version:
-		return fmt.Errorf("%w: %d, while this program reads %d", ErrVersion, n, version)
+		return fmt.Errorf("%w: %d instead of %d", ErrVersion, n, version)
 	}
 	_, err = b.Discard(len(title) + len(number) + 1)
 	return err

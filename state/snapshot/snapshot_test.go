@@ -20,8 +20,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files in testdata")
 
-// TestEveryFieldComesBack finds the fields of package state itself, so that one
-// that is added some day cannot be forgotten here.
+// The fields of package state are found by reflection, so that a new one cannot
+// be forgotten.
 func TestEveryFieldComesBack(t *testing.T) {
 	for name, s := range map[string]*Contents{
 		"full":  full(),
@@ -34,7 +34,7 @@ func TestEveryFieldComesBack(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !got.Confirmed.Equal(s.Confirmed) || got.Serial != s.Serial {
-				t.Errorf("confirmed %v with serial %d, want %v, %d", got.Confirmed, got.Serial, s.Confirmed, s.Serial)
+				t.Errorf("got confirmation %v and serial %d, want %v and %d", got.Confirmed, got.Serial, s.Confirmed, s.Serial)
 			}
 			if !reflect.DeepEqual(got.State, s.State) {
 				t.Errorf("got %+v, want %+v", got.State, s.State)
@@ -43,16 +43,16 @@ func TestEveryFieldComesBack(t *testing.T) {
 	}
 }
 
-// TestEncodingOnlyLooks: values of a cluster belong to others too.
-func TestEncodingOnlyLooks(t *testing.T) {
+// The values belong to the cluster as well.
+func TestEncodingChangesNothing(t *testing.T) {
 	s := full()
 	encode(t, s)
 	if !reflect.DeepEqual(s, full()) {
-		t.Error("a value was changed")
+		t.Error("got another value after Encode, want the same")
 	}
 }
 
-func TestAddresses(t *testing.T) {
+func TestEveryKindOfAddressComesBack(t *testing.T) {
 	want := []netip.Addr{
 		{}, netip.MustParseAddr("0.0.0.0"), netip.MustParseAddr("10.1.2.3"), netip.MustParseAddr("::"),
 		netip.MustParseAddr("fd00::1"), netip.MustParseAddr("::ffff:10.1.2.3"), netip.MustParseAddr("fe80::1%eth0"),
@@ -60,21 +60,20 @@ func TestAddresses(t *testing.T) {
 	s := &Contents{State: &state.FullState{Leader: state.Master{Addrs: want}}}
 	got, err := Decode(bytes.NewReader(encode(t, s)))
 	if err != nil || !reflect.DeepEqual(got.State.Leader.Addrs, want) {
-		t.Errorf("got %v, %v", got, err)
+		t.Errorf("got %v, error %v, want %v", got, err, want)
 	}
 }
 
-func TestLongStrings(t *testing.T) {
+func TestStringsLongerThanABlockComeBack(t *testing.T) {
 	long := strings.Repeat("0123456789abcdef", 3*blockSize/16)
 	s := &Contents{State: &state.FullState{Leader: state.Master{Host: long}, Agents: []*state.Agent{{ID: long}, {ID: long}}}}
 	got, err := Decode(bytes.NewReader(encode(t, s)))
 	if err != nil || !reflect.DeepEqual(got.State, s.State) {
-		t.Errorf("it did not come back: %v", err)
+		t.Errorf("got another state, error %v, want what was written", err)
 	}
 }
 
-// More words than are remembered are written whole.
-func TestManyWords(t *testing.T) {
+func TestMoreWordsThanGetNumbersComeBack(t *testing.T) {
 	s := many(5)
 	for i := range maxWords + 100 {
 		s.State.Agents = append(s.State.Agents, &state.Agent{ID: string(rune(i%20000+256)) + string(rune(i/20000+256))})
@@ -82,13 +81,12 @@ func TestManyWords(t *testing.T) {
 	s.State.Tasks[3].AgentID = s.State.Agents[maxWords+50].ID
 	got, err := Decode(bytes.NewReader(encode(t, s)))
 	if err != nil || !reflect.DeepEqual(got.State, s.State) {
-		t.Errorf("it did not come back: %v", err)
+		t.Errorf("got another state, error %v, want what was written", err)
 	}
 }
 
-// TestFormat fails when what is written is not what programs of this version
-// read. Then version has to grow, and the golden file is written anew.
-func TestFormat(t *testing.T) {
+// Programs of the same version must be able to read each other's files.
+func TestTheFormatChangesOnlyWithItsVersion(t *testing.T) {
 	path := filepath.Join("testdata", "full.snapshot")
 	b := encode(t, full())
 	if *update {
@@ -101,11 +99,11 @@ func TestFormat(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(b, want) {
-		t.Error("the format has changed: let version grow, then -update")
+		t.Error("got another format than the golden file: increase version, keep reading the version before, then run with -update")
 	}
 }
 
-func TestEveryBitCounts(t *testing.T) {
+func TestEveryFlippedBitIsDetected(t *testing.T) {
 	good := encode(t, full())
 	for i := range good {
 		for bit := range 8 {
@@ -113,74 +111,74 @@ func TestEveryBitCounts(t *testing.T) {
 			b[i] ^= 1 << bit
 			_, err := Decode(bytes.NewReader(b))
 			if !errors.Is(err, ErrDamaged) && (i >= len(title)+1 || !errors.Is(err, ErrVersion)) {
-				t.Fatalf("octet %d, bit %d: error %v", i, bit, err)
+				t.Fatalf("byte %d, bit %d: got error %v, want ErrDamaged", i, bit, err)
 			}
 		}
 	}
 }
 
-func TestEveryCutIsSeen(t *testing.T) {
+func TestEveryTruncationIsDetected(t *testing.T) {
 	good := encode(t, full())
 	for n := range good {
 		if _, err := Decode(bytes.NewReader(good[:n])); !errors.Is(err, ErrDamaged) {
-			t.Fatalf("cut at %d: error %v", n, err)
+			t.Fatalf("cut at %d: got error %v, want ErrDamaged", n, err)
 		}
 	}
 	for _, more := range [][]byte{{0}, make([]byte, blockHead), good} {
 		if _, err := Decode(bytes.NewReader(append(bytes.Clone(good), more...))); !errors.Is(err, ErrDamaged) {
-			t.Errorf("%d octets more: error %v", len(more), err)
+			t.Errorf("%d bytes more: got error %v, want ErrDamaged", len(more), err)
 		}
 	}
 }
 
-// Blocks that are sound one by one, in an order that nobody wrote.
-func TestBlocksHaveAnOrder(t *testing.T) {
+// Each block is sound by itself.
+func TestBlocksOutOfOrderAreDetected(t *testing.T) {
 	b := encode(t, many(3000))
 	head, blocks := b[:len(title)+2], b[len(title)+2:]
 	const whole = blockHead + blockSize
 	if len(blocks) < 3*whole {
-		t.Fatalf("only %d octets", len(blocks))
+		t.Fatalf("got %d bytes, want at least %d", len(blocks), 3*whole)
 	}
 	first, second, rest := blocks[:whole], blocks[whole:2*whole], blocks[2*whole:]
 	for name, order := range map[string][][]byte{
 		"swapped": {head, second, first, rest}, "one left out": {head, first, rest}, "one twice": {head, first, first, second, rest},
 	} {
 		if _, err := Decode(bytes.NewReader(bytes.Join(order, nil))); !errors.Is(err, ErrDamaged) {
-			t.Errorf("%s: error %v", name, err)
+			t.Errorf("%s: got error %v, want ErrDamaged", name, err)
 		}
 	}
 }
 
-func TestOtherVersions(t *testing.T) {
+func TestOtherVersionsAreToldFromDamage(t *testing.T) {
 	for text, want := range map[string]error{
 		"toponym snapshot 2\nwhatever": ErrVersion, "toponym snapshot 0\n": ErrVersion, "toponym snapshot 999999\n": ErrVersion,
 		"toponym snapshot \n": ErrDamaged, "toponym snapshot x\n": ErrDamaged, "toponym snapshot 1": ErrDamaged,
 		"toponym snapshot 12345678\n": ErrDamaged, "": ErrDamaged, "{}": ErrDamaged, "\n": ErrDamaged,
 	} {
 		if _, err := Decode(strings.NewReader(text)); !errors.Is(err, want) {
-			t.Errorf("%q: error %v, want %v", text, err, want)
+			t.Errorf("%q: got error %v, want %v", text, err, want)
 		}
 	}
 }
 
-func TestErrorsOfTheDiskAreNoDamage(t *testing.T) {
+func TestErrorsOfTheDiskAreNotDamage(t *testing.T) {
 	broken := errors.New("input/output error")
 	good := encode(t, full())
 	for n := range len(good) + 1 {
 		r := io.MultiReader(bytes.NewReader(good[:n]), iotest.ErrReader(broken))
 		if _, err := Decode(r); !errors.Is(err, broken) || errors.Is(err, ErrDamaged) {
-			t.Fatalf("after %d octets: error %v", n, err)
+			t.Fatalf("after %d bytes: got error %v, want that of the disk", n, err)
 		}
 	}
 	for n := range 3 {
 		w := &failing{left: n, err: broken}
 		if err := Encode(w, full()); !errors.Is(err, broken) {
-			t.Errorf("after %d writes: error %v", n, err)
+			t.Errorf("after %d writes: got error %v, want that of the disk", n, err)
 		}
 	}
 }
 
-// failing takes a number of writes.
+// failing accepts a number of writes.
 type failing struct {
 	left int
 	err  error
@@ -193,9 +191,9 @@ func (f *failing) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestSizeAndMemory: 100,000 tasks are less than 50 MB on disk, and never in
-// memory as a whole.
-func TestSizeAndMemory(t *testing.T) {
+// 100,000 tasks take less than 50 MB on disk, and the file is never in memory as a
+// whole.
+func TestATaskTakesFewBytesAndWritingFewerStill(t *testing.T) {
 	const tasks = 10_000
 	s := many(tasks)
 	size := 0
@@ -207,10 +205,10 @@ func TestSizeAndMemory(t *testing.T) {
 	}
 	runtime.ReadMemStats(&after)
 	if perTask := size / tasks; perTask > 300 {
-		t.Errorf("a task takes %d octets", perTask)
+		t.Errorf("got %d bytes per task, want at most 300", perTask)
 	}
 	if allocated := after.TotalAlloc - before.TotalAlloc; allocated > uint64(size)/2 {
-		t.Errorf("writing %d octets takes %d of memory", size, allocated)
+		t.Errorf("got %d bytes allocated to write %d, want at most half", allocated, size)
 	}
 }
 
@@ -229,12 +227,12 @@ func FuzzDecode(f *testing.F) {
 		}
 		again, err := Decode(bytes.NewReader(encode(t, s)))
 		if err != nil || !reflect.DeepEqual(again.State, s.State) {
-			t.Errorf("what was read does not come back: %v", err)
+			t.Errorf("got another state for what was read and written again, error %v", err)
 		}
 	})
 }
 
-// FuzzValues is the same behind the checksums, which a fuzzer cannot guess.
+// FuzzValues adds the checksums, which a fuzzer cannot guess.
 func FuzzValues(f *testing.F) {
 	for _, s := range []*Contents{full(), many(3)} {
 		r := newBlockReader(bytes.NewReader(encode(f, s)[len(title)+2:]))
@@ -245,7 +243,7 @@ func FuzzValues(f *testing.F) {
 		var whole bytes.Buffer
 		whole.WriteString(title + "1\n")
 		w := newBlockWriter(&whole)
-		w.text(string(b))
+		w.writeString(string(b))
 		if err := w.close(); err != nil {
 			t.Fatal(err)
 		}
@@ -255,7 +253,7 @@ func FuzzValues(f *testing.F) {
 		}
 		again, err := Decode(bytes.NewReader(encode(t, s)))
 		if err != nil || !reflect.DeepEqual(again.State, s.State) {
-			t.Errorf("what was read does not come back: %v", err)
+			t.Errorf("got another state for what was read and written again, error %v", err)
 		}
 	})
 }
@@ -269,7 +267,7 @@ func BenchmarkEncode(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	b.ReportMetric(float64(size), "octets")
+	b.ReportMetric(float64(size), "file-bytes")
 }
 
 func BenchmarkDecode(b *testing.B) {

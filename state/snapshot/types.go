@@ -7,8 +7,8 @@ import (
 	"toponym/state"
 )
 
-// What follows describes the types of package state, each field once. A change
-// here is a new version of the format: see version.
+// The functions of this file describe the types of package state, each field
+// once. A change here is a new version of the format, see version.
 
 func cluster(c *codec, s *state.FullState) {
 	master(c, &s.Leader)
