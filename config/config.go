@@ -55,6 +55,10 @@ type Config struct {
 	Unhealthy              Unhealthy // unhealthy
 	MinVisibility          string    // minVisibility: framework, cluster or external
 	PublishStates          []string  // publishStates: task states such as TASK_RUNNING
+	MaxTaskPorts           int       // maxTaskPorts: of each kind
+	MaxTaskAddresses       int       // maxTaskAddresses: networks, and addresses on each
+	MaxTaskRecords         int       // maxTaskRecords: records of one task
+	MaxFrameworkRecords    int       // maxFrameworkRecords: records of all tasks of a framework; 0: no limit
 	SOA                    SOA
 	AddressDomains         []string          // addressDomains: origins of the address trees agentip, containerip, autoip
 	AddressTTL             uint32            // addressTTL, in seconds

@@ -50,7 +50,7 @@ func (r *taskRecords) treeAddrs(n *publishedName) {
 	for i := range r.suffixes.trees {
 		t := &r.suffixes.trees[i]
 		ok := r.addrs(n.host, t[treeAgent], r.owner.agent.Addrs, hostAddr, r.params)
-		ok = r.addrs(n.host, t[treeContainer], r.reach.reported, addrSource{source: r.reach.reportedBy}, r.params) && ok
+		ok = r.addrs(n.host, t[treeContainer], r.reach.reported.addrs, addrSource{source: r.reach.reportedBy}, r.params) && ok
 		ok = r.addrs(n.host, t[treeAuto], autoAddrs, addrSource{source: auto, auto: true}, r.params) && ok
 		if !ok {
 			r.omitTooLong()

@@ -75,7 +75,7 @@ func (s *Set) Explain(name Name) Explanation {
 		if c.unpublished != nil {
 			e.asOmitted(c.unpublished.Error(), func() { g.task(c.owner) })
 			if c.framework.Name == "" && g.mentions(name, c.owner) {
-				e.omitted = append(e.omitted, ExplainedOmission{ExplainedOwner: e.owner, Reason: c.unpublished.Error()})
+				e.listOmission(ExplainedOmission{ExplainedOwner: e.owner, Reason: c.unpublished.Error()})
 			}
 			continue
 		}
@@ -149,6 +149,7 @@ var placeholderAddr = netip.AddrFrom4([4]byte{192, 0, 2, 1})
 // that it would have can be made.
 func (s *Set) assumePublished(c *candidate) {
 	c.unpublished = s.whyUnpublished(c.task)
+	c.maxRecords = s.generator.o.Limits.TaskRecords
 	c.framework, c.agent = s.frameworks[c.task.Key.Framework], s.agents[c.task.AgentID]
 	if c.framework == nil {
 		c.framework = &state.Framework{ID: c.task.Key.Framework}
@@ -168,21 +169,29 @@ func (g *generator) mayOwn(t *state.Task, name Name) bool {
 	})
 }
 
-// mentions reports whether a label of the name is the label of a task, among the
-// names of its framework if that is known.
+// mentions reports whether a label of the name, before what names of the task's
+// framework end in, is the label of the task. If the framework is unknown, it has
+// at least one label before the domain.
 func (g *generator) mentions(n Name, o owner) bool {
+	ends := []Name{g.o.Domain}
+	known := false
 	if s := g.suffixesOf(o.framework.Name); s.err == nil {
-		under := n.Under(s.tasks) || n.Under(s.slave) || s.container != "" && n.Under(s.container)
+		known = true
+		ends = []Name{s.slave, s.tasks, s.container}
 		for _, tree := range s.trees {
-			under = under || n.Under(tree[treeAgent]) || n.Under(tree[treeContainer]) || n.Under(tree[treeAuto])
-		}
-		if !under {
-			return false
+			ends = append(ends, tree[:]...)
 		}
 	}
+	i := slices.IndexFunc(ends, func(end Name) bool { return end != "" && n.Under(end) })
+	if i < 0 {
+		return false
+	}
 	label := g.label(o.task)
-	for ; len(n) > 1; n = n[1+int(n[0]):] {
-		if one := strings.TrimPrefix(string(n[1:1+int(n[0])]), "_"); one != "" && one == label {
+	rest := n[:len(n)-len(ends[i])]
+	for len(rest) > 0 {
+		one := strings.TrimPrefix(string(rest[1:1+int(rest[0])]), "_")
+		rest = rest[1+int(rest[0]):]
+		if one != "" && one == label && (known || len(rest) > 0) {
 			return true
 		}
 	}
@@ -238,10 +247,16 @@ type explainer struct {
 	owner     ExplainedOwner
 	omissions []Omission
 	reason    string // why its records are omitted; empty if they are not
+	listed    map[ExplainedOmission]struct{}
 }
 
 // begin starts with the records of another owner.
-func (e *explainer) begin(owner ExplainedOwner) { e.owner, e.omissions = owner, nil }
+func (e *explainer) begin(owner ExplainedOwner) {
+	e.owner, e.omissions = owner, nil
+	if len(e.listed) > 0 {
+		e.listed = nil
+	}
+}
 
 // asOmitted calls generate and lists its records as omitted.
 func (e *explainer) asOmitted(reason string, generate func()) {
@@ -251,14 +266,14 @@ func (e *explainer) asOmitted(reason string, generate func()) {
 }
 
 func (e *explainer) add(rtype, data, source string) {
-	owner := e.owner
-	owner.Source = source
 	key := [2]string{rtype, data}
 	r := e.records[key]
 	if e.reason != "" {
-		if r != nil && slices.Contains(r.Owners, owner) {
+		if r != nil && e.owns(r, source) {
 			return // another name of the task has the record
 		}
+		owner := e.owner
+		owner.Source = source
 		if source == SourceHost.String() && data == placeholderAddr.String() {
 			data = ""
 		}
@@ -269,17 +284,40 @@ func (e *explainer) add(rtype, data, source string) {
 		r = &ExplainedRecord{Type: rtype, Data: data}
 		e.records[key] = r
 	}
-	if !slices.Contains(r.Owners, owner) {
+	if !e.owns(r, source) {
+		owner := e.owner
+		owner.Source = source
 		r.Owners = append(r.Owners, owner)
 	}
 	e.found++
 }
 
-// listOmission lists an omission once.
-func (e *explainer) listOmission(o ExplainedOmission) {
-	if !slices.Contains(e.omitted, o) {
-		e.omitted = append(e.omitted, o)
+// owns reports whether a record lists the current owner with this source. Since
+// owners come one after the other, only the end of the list can.
+func (e *explainer) owns(r *ExplainedRecord, source string) bool {
+	for i := len(r.Owners) - 1; i >= 0; i-- {
+		o := r.Owners[i]
+		same := o.Source == source
+		if o.Source = ""; o != e.owner {
+			return false
+		}
+		if same {
+			return true
+		}
 	}
+	return false
+}
+
+// listOmission lists an omission of the current owner once.
+func (e *explainer) listOmission(o ExplainedOmission) {
+	if _, ok := e.listed[o]; ok {
+		return
+	}
+	if e.listed == nil {
+		e.listed = map[ExplainedOmission]struct{}{}
+	}
+	e.listed[o] = struct{}{}
+	e.omitted = append(e.omitted, o)
 }
 
 func (e *explainer) addr(name []byte, a netip.Addr, from addrSource) {

@@ -1,6 +1,10 @@
 package records
 
-import "net/netip"
+import (
+	"cmp"
+	"math"
+	"net/netip"
+)
 
 // generator makes the records of tasks, frameworks, agents and masters and passes
 // them to a writer.
@@ -17,6 +21,10 @@ type generator struct {
 	names     []taskName
 	nameBytes []byte
 	aliasList []string
+
+	lastName, lastLabel string // see label
+
+	omissions int // of the task or framework that is being made
 }
 
 // suffixes is what the names of one framework's tasks end in.
@@ -69,23 +77,20 @@ func (g *generator) join(prefix []byte, suffix Name) ([]byte, bool) {
 	return append(append(g.buf[:0], prefix...), suffix...), true
 }
 
-// addrs makes the address records of prefix.suffix. It returns false if the name
-// is too long.
-func (g *generator) addrs(prefix []byte, suffix Name, addrs []netip.Addr, from addrSource, p recordParams) bool {
-	name, ok := g.join(prefix, suffix)
-	if ok {
-		g.addrsAt(name, addrs, from, p)
+// hostAddrs makes the address records of a host.
+func (g *generator) hostAddrs(name Name, addrs []netip.Addr) {
+	for _, a := range addrs {
+		g.out.addr([]byte(name), a, hostAddr)
 	}
-	return ok
 }
 
-// addrsAt makes the address records of a name.
-func (g *generator) addrsAt(name []byte, addrs []netip.Addr, from addrSource, p recordParams) {
-	for _, a := range addrs {
-		g.out.addr(name, a, from)
-	}
-	if p.ttl != 0 && len(addrs) > 0 {
-		g.out.ttl(name, p.ttl)
+// omit reports an omission. The number of them is limited for each task.
+func (g *generator) omit(o Omission) {
+	switch g.omissions++; {
+	case g.omissions <= maxTaskOmissions:
+		g.out.omit(o)
+	case g.omissions == maxTaskOmissions+1:
+		g.out.omit(Omission{Task: o.Task, Framework: o.Framework, Reason: LimitError{What: "omissions", Limit: maxTaskOmissions}})
 	}
 }
 
@@ -97,7 +102,10 @@ type taskRecords struct {
 	reach    reachability
 	params   recordParams // from the labels of the task
 
-	containerTargets []Name // names that were made as targets of SRV records alone
+	budget    int  // records that the task may still own
+	exhausted bool // it would own more
+
+	containerTargets map[Name]struct{} // names that were made as targets of SRV records only
 
 	// Buffers that are reused.
 	published []publishedName
@@ -131,21 +139,25 @@ type identity struct {
 //     the SRV records of each port.
 func (g *generator) task(o owner) {
 	t := o.task
+	g.omissions = 0
 	s := g.suffixesOf(o.framework.Name)
 	if s.err != nil {
-		g.out.omit(Omission{Task: t.Key, Value: o.framework.Name, Reason: s.err})
+		g.omit(Omission{Task: t.Key, Value: o.framework.Name, Reason: s.err})
 		return
 	}
 	r := &g.current
 	r.generator, r.owner, r.suffixes = g, o, s
-	r.reach.find(t, o.agent, g.o.IPSources)
+	r.budget, r.exhausted = cmp.Or(o.maxRecords, math.MaxInt), false
+	for _, exceeded := range r.reach.find(t, o.agent, &g.o) {
+		g.omit(Omission{Task: t.Key, Reason: exceeded})
+	}
 	r.params = g.applyLabels(t, t.Labels, recordParams{weight: g.o.SRVWeight}, false)
-	r.containerTargets = r.containerTargets[:0]
+	clear(r.containerTargets)
 
 	names := g.taskNames(t)
 	tail := canonicalTail(t.Key.ID, o.agent.ID)
 	if len(names) > 0 && (!allTypeable(tail) || len(tail) >= maxLabel) {
-		g.out.omit(Omission{Task: t.Key, Value: o.agent.ID, Reason: ErrLabelBytes})
+		g.omit(Omission{Task: t.Key, Value: o.agent.ID, Reason: ErrLabelBytes})
 		return
 	}
 	byLabel := names
@@ -154,6 +166,9 @@ func (g *generator) task(o owner) {
 	}
 	r.identity(byLabel, tail)
 	r.identity(names[len(byLabel):], tail)
+	if r.exhausted {
+		g.omit(Omission{Task: t.Key, Reason: LimitError{What: "records", Limit: o.maxRecords, Setting: g.o.Limits.recordsSetting(o.maxRecords)}})
+	}
 }
 
 // identity makes the records of names that have their SRV targets in common.
@@ -163,6 +178,7 @@ func (r *taskRecords) identity(names []taskName, tail string) {
 	}
 	r.canonical = appendCanonical(r.canonical[:0], names[0].host, tail)
 	id := identity{canonical: r.canonical}
+	r.reach.forgetTargets()
 	published := r.publish(names)
 	for i := range published {
 		n, ok := &published[i], true
@@ -218,6 +234,36 @@ func (r *taskRecords) publish(names []taskName) []publishedName {
 	return r.published
 }
 
+// addrs makes the address records of prefix.suffix. It returns false if the name
+// is too long.
+func (r *taskRecords) addrs(prefix []byte, suffix Name, addrs []netip.Addr, from addrSource, p recordParams) bool {
+	name, ok := r.join(prefix, suffix)
+	if ok {
+		r.addrsAt(name, addrs, from, p)
+	}
+	return ok
+}
+
+// addrsAt makes the address records of a name.
+func (r *taskRecords) addrsAt(name []byte, addrs []netip.Addr, from addrSource, p recordParams) {
+	addrs = r.spend(addrs)
+	for _, a := range addrs {
+		r.out.addr(name, a, from)
+	}
+	if p.ttl != 0 && len(addrs) > 0 {
+		r.out.ttl(name, p.ttl)
+	}
+}
+
+// spend returns the beginning of a list of records that the budget allows.
+func (r *taskRecords) spend(addrs []netip.Addr) []netip.Addr {
+	if len(addrs) > r.budget {
+		addrs, r.exhausted = addrs[:r.budget], true
+	}
+	r.budget -= len(addrs)
+	return addrs
+}
+
 // target makes a name that belongs to the task alone, with its addresses. It
 // returns "" if the name is too long.
 func (r *taskRecords) target(canonical []byte, suffix Name, addrs []netip.Addr, from addrSource) Name {
@@ -231,17 +277,14 @@ func (r *taskRecords) target(canonical []byte, suffix Name, addrs []netip.Addr, 
 
 // networkAddrs makes the addresses of T.F.<network>.network.D.
 func (r *taskRecords) networkAddrs(n *publishedName) {
-	t := r.owner.task
-	if len(t.Addresses.Networks) == 0 && (t.Container == nil || len(t.Container.Networks) == 0) {
-		return
-	}
-	for network, addrs := range r.reach.networks(t) {
-		name, err := r.networkName(n.host, network)
+	for i := range r.reach.networks {
+		network := &r.reach.networks[i]
+		name, err := r.networkName(n.host, network.name)
 		if err != nil {
-			r.omit(network, err)
+			r.omit(network.name, err)
 			continue
 		}
-		r.addrsAt(name, addrs, addrSource{source: r.reach.reportedBy}, r.params)
+		r.addrsAt(name, network.addrs, addrSource{source: r.reach.reportedBy}, r.params)
 	}
 }
 
@@ -268,7 +311,7 @@ func (r *taskRecords) reverse(host []byte) {
 		return
 	}
 	target := r.out.target(name)
-	for _, a := range r.reach.addrs {
+	for _, a := range r.spend(r.reach.addrs) {
 		r.out.ptr(a, target, r.reach.from)
 		if r.params.ttl != 0 {
 			r.out.ttl([]byte(ReverseName(a)), r.params.ttl)
@@ -278,7 +321,7 @@ func (r *taskRecords) reverse(host []byte) {
 
 // omit reports a name of the task that cannot be published.
 func (r *taskRecords) omit(value string, reason error) {
-	r.out.omit(Omission{Task: r.owner.task.Key, Value: value, Reason: reason})
+	r.generator.omit(Omission{Task: r.owner.task.Key, Value: value, Reason: reason})
 }
 
 func (r *taskRecords) omitTooLong() { r.omit(r.owner.task.Name, ErrNameLength) }

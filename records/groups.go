@@ -56,9 +56,9 @@ type groups struct {
 	dirty      map[Name]*dirtyGroup
 	collisions int // of tasks
 
-	// frameworks is the names of frameworks by F.D, and by F as a single label
-	// without the domain.
-	frameworks          map[Name][]string
+	// frameworks counts the frameworks of each name, by F.D and by F as a single
+	// label without the domain.
+	frameworks          map[Name]map[string]int
 	frameworkCollisions int
 }
 
@@ -75,7 +75,7 @@ type dirtyGroup struct {
 }
 
 func newGroups() groups {
-	return groups{byName: map[Name]*group{}, dirty: map[Name]*dirtyGroup{}, frameworks: map[Name][]string{}}
+	return groups{byName: map[Name]*group{}, dirty: map[Name]*dirtyGroup{}, frameworks: map[Name]map[string]int{}}
 }
 
 // taskChange is a task whose records may change. task is nil if it is gone.
@@ -100,6 +100,12 @@ func (s *Set) regroup(c *state.Cluster, keys []state.TaskKey, frameworks []strin
 		after, has := s.ownerOf(c, change.task)
 		if !first {
 			all = append(all, change)
+		}
+		if had {
+			s.loads.add(k.Framework, gen.wantedRecords(before), -1)
+		}
+		if has {
+			s.loads.add(k.Framework, gen.wantedRecords(after), 1)
 		}
 		if had && has && before.task == after.task && before.framework.Name == after.framework.Name {
 			continue
@@ -131,7 +137,7 @@ func (s *Set) regroup(c *state.Cluster, keys []state.TaskKey, frameworks []strin
 	for _, id := range frameworks {
 		g.renameFramework(gen, s.frameworks[id], c.Framework(id))
 	}
-	return s.settle(all)
+	return s.settle(c, all)
 }
 
 // group returns the group of a name, and makes one if there is none.
@@ -190,39 +196,42 @@ func (g *groups) markDirty(name Name, one *group) *dirtyGroup {
 // renameFramework counts the name of a framework and no longer that of its
 // version before. Either may be nil.
 func (g *groups) renameFramework(gen *generator, before, after *state.Framework) {
-	g.changeFrameworks(gen, before, func(list []string, name string) []string {
-		i := slices.Index(list, name)
-		if i < 0 {
-			return list
-		}
-		return slices.Delete(list, i, i+1)
-	})
-	g.changeFrameworks(gen, after, func(list []string, name string) []string { return append(list, name) })
+	if before != nil {
+		g.countFramework(gen, before.Name, -1)
+	}
+	if after != nil {
+		g.countFramework(gen, after.Name, 1)
+	}
 }
 
-func (g *groups) changeFrameworks(gen *generator, f *state.Framework, change func([]string, string) []string) {
-	if f == nil {
-		return
-	}
-	s := gen.suffixesOf(f.Name)
+// countFramework counts frameworks of a name by what that becomes: F.D, and F as a
+// single label.
+func (g *groups) countFramework(gen *generator, framework string, n int) {
+	s := gen.suffixesOf(framework)
 	if s.err != nil {
 		return
 	}
-	label, err := Root.Join(s.label)
-	for _, name := range []Name{s.tasks, label} {
-		if err != nil {
-			continue
+	names := []Name{s.tasks}
+	if label, err := Root.Join(s.label); err == nil {
+		names = append(names, label)
+	}
+	for _, name := range names {
+		called := g.frameworks[name]
+		if called == nil {
+			called = map[string]int{}
+			g.frameworks[name] = called
 		}
-		list := g.frameworks[name]
-		if different(list) {
+		collided := len(called) > 1
+		if called[framework] += n; called[framework] <= 0 {
+			delete(called, framework)
+		}
+		switch collides := len(called) > 1; {
+		case collides && !collided:
+			g.frameworkCollisions++
+		case collided && !collides:
 			g.frameworkCollisions--
 		}
-		list = change(list, f.Name)
-		if different(list) {
-			g.frameworkCollisions++
-		}
-		g.frameworks[name] = list
-		if len(list) == 0 {
+		if len(called) == 0 {
 			delete(g.frameworks, name)
 		}
 	}
@@ -231,23 +240,18 @@ func (g *groups) changeFrameworks(gen *generator, f *state.Framework, change fun
 	}
 }
 
-// different reports whether the names in a list differ.
-func different(list []string) bool {
-	return slices.ContainsFunc(list, func(s string) bool { return s != list[0] })
-}
-
 // maxKeptDirty is the number of dirty groups for which memory is kept from one
 // update to the next: clearing a map costs what it once held.
 const maxKeptDirty = 1024
 
 // settle completes the groups that the update changed, and adds the tasks that
 // gain or lose a shared name.
-func (s *Set) settle(changes []taskChange) []taskChange {
+func (s *Set) settle(c *state.Cluster, changes []taskChange) []taskChange {
 	g := &s.groups
-	if len(g.dirty) == 0 {
+	concerned := s.settleLoads(c)
+	if len(g.dirty) == 0 && len(concerned) == 0 {
 		return changes
 	}
-	var concerned []*state.Task
 	for name, dirty := range g.dirty {
 		one := dirty.group
 		collided := one.collides
@@ -398,6 +402,34 @@ func (g *group) calledDifferently() bool {
 	return slices.ContainsFunc(g.members, func(t *state.Task) bool { return appName(t) != appName(g.members[0]) })
 }
 
+// settleLoads decides anew which share of records the tasks of a framework get. It
+// returns the tasks that get another one.
+func (s *Set) settleLoads(c *state.Cluster) (concerned []*state.Task) {
+	s.loads.settle(func(framework string, share int, reduced bool) {
+		if f := c.Framework(framework); f != nil && reduced {
+			refInc{s}.omit(Omission{Framework: f.ID, Value: f.Name, Reason: LimitError{
+				What: "records of its tasks", Limit: s.loads.limits.FrameworkRecords, Setting: "maxFrameworkRecords"}})
+		}
+		for t := range c.TasksOf(framework) {
+			if o, ok := s.ownerOf(c, t); ok && s.generator.wantedRecords(o) > share {
+				concerned = append(concerned, t)
+			}
+		}
+	})
+	return concerned
+}
+
+// restrict sets which shared names a task must not use and how many records it may
+// own.
+func (s *Set) restrict(o *owner) {
+	gen := s.generator
+	out := gen.out
+	gen.out = discard{}
+	defer func() { gen.out = out }()
+	o.suppressed = s.suppressedNames(*o)
+	o.maxRecords = s.loads.limitFor(o.task.Key.Framework, gen.wantedRecords(*o))
+}
+
 // suppressedNames returns the shared names that a task must not use.
 func (s *Set) suppressedNames(o owner) nameBits {
 	unhealthy := o.task.Health == state.Unhealthy
@@ -405,9 +437,6 @@ func (s *Set) suppressedNames(o owner) nameBits {
 		return 0
 	}
 	gen := s.generator
-	out := gen.out
-	gen.out = discard{}
-	defer func() { gen.out = out }()
 	var bits nameBits
 	gen.eachGroup(o, func(name []byte, bit nameBits, alias bool) {
 		g := s.groups.byName[Name(name)]

@@ -23,15 +23,16 @@ var hostAddr = addrSource{source: SourceHost}
 
 // framework makes F.D and _framework._tcp.F.D.
 func (g *generator) framework(f *state.Framework) {
+	g.omissions = 0
 	if len(f.Addrs) == 0 {
 		return
 	}
 	s := g.suffixesOf(f.Name)
 	if s.err != nil {
-		g.out.omit(Omission{Framework: f.ID, Value: f.Name, Reason: s.err})
+		g.omit(Omission{Framework: f.ID, Value: f.Name, Reason: s.err})
 		return
 	}
-	g.hostRecords(s.tasks, f.Addrs)
+	g.hostAddrs(s.tasks, f.Addrs)
 	if !f.PID.IsZero() {
 		g.hostService(SRV{Target: s.tasks, Port: f.PID.Port}, s.tasks, "framework", "tcp")
 	}
@@ -46,7 +47,7 @@ func (g *generator) agent(a *state.Agent) {
 	if err != nil {
 		return
 	}
-	g.hostRecords(slave, a.Addrs)
+	g.hostAddrs(slave, a.Addrs)
 	if !a.PID.IsZero() {
 		g.hostService(SRV{Target: slave, Port: a.PID.Port}, g.o.Domain, "slave", "tcp")
 	}
@@ -55,7 +56,7 @@ func (g *generator) agent(a *state.Agent) {
 // server makes the name of this server.
 func (g *generator) server() {
 	if g.o.MName.Under(g.o.Domain) {
-		g.hostRecords(g.o.MName, g.o.Listeners)
+		g.hostAddrs(g.o.MName, g.o.Listeners)
 	}
 }
 
@@ -68,7 +69,7 @@ func (g *generator) masters(leader state.Master, all []state.Master) {
 	}
 	if len(leader.Addrs) > 0 {
 		if name, err := d.Join(leaderLabel); err == nil {
-			g.hostRecords(name, leader.Addrs)
+			g.hostAddrs(name, leader.Addrs)
 			g.hostService(SRV{Target: name, Port: leader.Port}, d, "leader", bothProtocols[:]...)
 		}
 	}
@@ -83,13 +84,13 @@ func (g *generator) masters(leader state.Master, all []state.Master) {
 			continue
 		}
 		seen[master.Addrs[0]] = true
-		g.hostRecords(everyMaster, master.Addrs)
+		g.hostAddrs(everyMaster, master.Addrs)
 		name, err := d.Join(masterLabel + strconv.Itoa(n))
 		n++
 		if err != nil {
 			continue
 		}
-		g.hostRecords(name, master.Addrs)
+		g.hostAddrs(name, master.Addrs)
 		g.hostService(SRV{Target: name, Port: master.Port}, d, "master", bothProtocols[:]...)
 	}
 }
@@ -100,7 +101,7 @@ func (g *generator) treeMasters(o Name, leader state.Master, all []state.Master)
 		return // masters makes these names
 	}
 	if name, err := o.Join(leaderLabel); err == nil {
-		g.hostRecords(name, leader.Addrs)
+		g.hostAddrs(name, leader.Addrs)
 	}
 	name, err := o.Join(masterLabel)
 	if err != nil {
@@ -111,15 +112,10 @@ func (g *generator) treeMasters(o Name, leader state.Master, all []state.Master)
 		for _, a := range master.Addrs {
 			if !seen[a] {
 				seen[a] = true
-				g.hostRecords(name, []netip.Addr{a})
+				g.hostAddrs(name, []netip.Addr{a})
 			}
 		}
 	}
-}
-
-// hostRecords makes the address records of a host.
-func (g *generator) hostRecords(name Name, addrs []netip.Addr) {
-	g.addrs(nil, name, addrs, hostAddr, recordParams{})
 }
 
 // hostService makes an SRV record at _service._protocol.suffix for each protocol.

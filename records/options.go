@@ -24,6 +24,7 @@ type Options struct {
 	IncludeUnhealthy bool
 	MinVisibility    Visibility // tasks and ports with a narrower visibility have no records
 	States           []string   // task states that have records; empty means TASK_RUNNING
+	Limits           Limits
 }
 
 // IPSource is a source of a task's addresses.

@@ -14,6 +14,7 @@ type owner struct {
 	framework  *state.Framework
 	agent      *state.Agent
 	suppressed nameBits // shared names that it must not use
+	maxRecords int      // number of records that it may own; 0 if it wants no more than that
 }
 
 // Reasons why a task has no names.

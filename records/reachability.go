@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"toponym/state"
 )
@@ -16,30 +15,40 @@ import (
 //  3. On which side the ports of its resources are open.
 //  4. The addresses of its names, from the IP sources.
 type reachability struct {
-	addrs []netip.Addr // of the task's names, from IPSources
-	from  addrSource
+	addrs          []netip.Addr // of the task's names, from IPSources
+	from           addrSource
+	addrsAreAgents bool    // they are those of the agent
+	reported       addrSet // addresses in the task status; those of the agent on its network
+	reportedBy     IPSource
+	container      addrSet   // the reported addresses that are not the agent's
+	networks       []addrSet // the named networks on which the task has addresses
+	unnamed        addrSet   // the container addresses that are on none of these
+	unnamedFound   bool
+	isolated       bool // the task does not share the network of the agent
+	mappedOnly     bool // ports of the agent only lead to it through port mappings
+	onAgent        bool // a port of the task is open on the agent
+	mappings       mappingTable
 
-	reported   []netip.Addr // addresses in the task status; those of the agent on its network
-	reportedBy IPSource
-	container  []netip.Addr // the reported addresses that are not the agent's
-	isolated   bool         // the task does not share the network of the agent
-	mappedOnly bool         // ports of the agent only lead to it through port mappings
-	onAgent    bool         // a port of the task is open on the agent
-	mappings   []hostPortMapping
-
-	agentPorts     []state.PortRange // of resources.ports, those that are open on the agent
-	containerPorts []state.PortRange // those that can only be open on the task's own network
+	discoveryPorts []state.DiscoveryPort // of the DiscoveryInfo, up to the limit
+	resourcePorts  []state.PortRange     // of the resources, up to the limit
+	agentPorts     []state.PortRange     // of resourcePorts, those that are open on the agent
+	containerPorts []state.PortRange     // those that can only be open on the task's own network
+	agentPortSet   portSet               // of agentPorts
 
 	// Buffers that are reused.
 	containerBuf []netip.Addr
-	portsBuf     []state.PortRange
+	limitedBuf   []state.PortRange
+	mappedBuf    []state.PortRange
 }
 
-// hostPortMapping is a port mapping that opens a port of the agent, and the
-// network that it leads to, if that has a name.
-type hostPortMapping struct {
-	state.PortMapping
-	network string
+// addrSet is a set of addresses of a task on which its ports can be open.
+type addrSet struct {
+	name  string // of the network, if all of them are on one that has a name
+	addrs []netip.Addr
+
+	// Of the identity that is being made, see containerTarget.
+	target    Name
+	hasTarget bool
 }
 
 var errNoNetworkAddr = errors.New("no address is known on the network of this port")
@@ -47,36 +56,67 @@ var errNoNetworkAddr = errors.New("no address is known on the network of this po
 // dockerHost is the value of DockerInfo.network for the network of the agent.
 const dockerHost = "HOST"
 
-// find finds out where a task on an agent can be reached.
-func (r *reachability) find(t *state.Task, agent *state.Agent, sources []IPSource) {
-	*r = reachability{mappings: r.mappings[:0], containerBuf: r.containerBuf[:0], portsBuf: r.portsBuf[:0]}
-	r.reported, r.reportedBy = reportedAddrs(t.Addresses)
+// find finds out where a task on an agent can be reached. It returns which limits
+// the task exceeds.
+func (r *reachability) find(t *state.Task, agent *state.Agent, o *Options) (exceeded []LimitError) {
+	*r = reachability{networks: r.networks[:0], mappings: r.mappings.reset(), agentPortSet: r.agentPortSet.reset(),
+		containerBuf: r.containerBuf[:0], limitedBuf: r.limitedBuf[:0], mappedBuf: r.mappedBuf[:0]}
+	limits := &o.Limits
+	check := func(wasCut bool, e LimitError) {
+		if wasCut {
+			exceeded = append(exceeded, e)
+		}
+	}
+	var wasCut bool
+	if t.Discovery != nil {
+		r.discoveryPorts, wasCut = cut(t.Discovery.Ports, limits.TaskPorts)
+		check(wasCut, limits.ports("ports in its DiscoveryInfo"))
+	}
+	r.resourcePorts, wasCut = cutPorts(t.Ports, r.limitedBuf, limits.TaskPorts)
+	check(wasCut, limits.ports("ports in its resources"))
+	addresses := t.Addresses
+	for _, list := range [...]*[]netip.Addr{&addresses.NetInfo, &addresses.Docker, &addresses.Mesos} {
+		*list, wasCut = cut(*list, limits.TaskAddrs)
+		check(wasCut, limits.addrs("addresses"))
+	}
+	addresses.Networks, wasCut = cut(addresses.Networks, limits.TaskAddrs)
+	check(wasCut, limits.addrs("networks"))
+	r.reported.addrs, r.reportedBy = reportedAddrs(addresses)
 
 	docker, named := "", false
+	wasCut = false
+	add := func(mappings []state.PortMapping, network string) {
+		wasCut = !r.mappings.add(mappings, network, limits.TaskPorts) || wasCut
+	}
 	if c := t.Container; c != nil {
 		docker = c.DockerNetwork
-		r.addMappings(c.Mappings, "")
+		add(c.Mappings, "")
 		for _, n := range c.Networks {
 			named = named || n.Name != ""
-			r.addMappings(n.Mappings, n.Name)
+			add(n.Mappings, n.Name)
 		}
 	}
-	for _, n := range t.Addresses.Networks {
+	for _, n := range addresses.Networks {
 		named = named || n.Name != "" && len(n.Addrs) > 0
-		r.addMappings(n.Mappings, n.Name)
+		add(n.Mappings, n.Name)
 	}
+	check(wasCut, limits.ports("port mappings"))
+	r.mappings.buildIndex()
 	if docker != dockerHost {
-		wantsNetwork := named || docker != "" || len(r.mappings) > 0
+		wantsNetwork := named || docker != "" || len(r.mappings.list) > 0
 		r.findContainerAddrs(agent.Addrs, wantsNetwork)
-		r.isolated = wantsNetwork || len(r.container) > 0
+		r.isolated = wantsNetwork || len(r.container.addrs) > 0
 		r.mappedOnly = wantsNetwork
-		if wantsNetwork && len(r.container) == 0 && t.State == state.Starting {
-			r.reported = nil // the task is not on its networks yet
+		if wantsNetwork && len(r.container.addrs) == 0 && t.State == state.Starting {
+			r.reported.addrs = nil // the task is not on its networks yet
 		}
 	}
-	r.splitPorts(t.Ports)
-	r.onAgent = len(r.agentPorts) > 0 || r.discoveryOnAgent(t.Discovery) || r.discoveryMapped(t.Discovery)
-	r.addrs, r.from = r.fromSources(t, agent, sources)
+	check(r.findNetworks(addresses.Networks, t.Container, limits.TaskAddrs), limits.addrs("addresses on a network"))
+	r.splitPorts()
+	r.onAgent = len(r.agentPorts) > 0 || r.discoveryOnAgent() || r.discoveryMapped()
+	r.addrs, r.from = r.fromSources(addresses, agent, o.IPSources)
+	r.addrsAreAgents = sameAddrs(r.addrs, agent.Addrs)
+	return exceeded
 }
 
 // reportedAddrs returns the addresses in the status of a task, from the most
@@ -96,43 +136,43 @@ func reportedAddrs(a state.Addresses) ([]netip.Addr, IPSource) {
 // the agent's, which may have more than those that it registered with.
 func (r *reachability) findContainerAddrs(agent []netip.Addr, wantsNetwork bool) {
 	ofAgent := func(a netip.Addr) bool { return slices.Contains(agent, a) }
-	if !slices.ContainsFunc(r.reported, ofAgent) {
-		r.container = r.reported
+	if !slices.ContainsFunc(r.reported.addrs, ofAgent) {
+		r.container.addrs = r.reported.addrs
 		return
 	}
 	if !wantsNetwork {
 		return
 	}
-	for _, a := range r.reported {
+	for _, a := range r.reported.addrs {
 		if !ofAgent(a) {
 			r.containerBuf = append(r.containerBuf, a)
 		}
 	}
-	r.container = r.containerBuf
+	r.container.addrs = r.containerBuf
 }
 
 // splitPorts finds the side on which each port of the resources is open. A task
 // that asked for networks but for no port mapping can only use the numbers there.
-func (r *reachability) splitPorts(ports []state.PortRange) {
+func (r *reachability) splitPorts() {
 	switch {
 	case !r.mappedOnly:
-		r.agentPorts = ports
-	case len(r.mappings) == 0:
-		r.containerPorts = ports
+		r.agentPorts = r.resourcePorts
+	case len(r.mappings.list) == 0:
+		r.containerPorts = r.resourcePorts
 	default:
-		for _, p := range ports {
+		for _, p := range r.resourcePorts {
 			for n := int(p.First); n <= int(p.Last); n++ {
-				if r.byHostPort(uint16(n), "") != nil {
-					r.portsBuf = append(r.portsBuf, state.PortRange{First: uint16(n), Last: uint16(n)})
+				if r.mappings.byHostPort(uint16(n), "") != nil {
+					r.mappedBuf = append(r.mappedBuf, state.PortRange{First: uint16(n), Last: uint16(n)})
 				}
 			}
 		}
-		r.agentPorts = r.portsBuf
+		r.agentPorts = r.mappedBuf
 	}
 }
 
 // fromSources returns the addresses of the first IP source that has any.
-func (r *reachability) fromSources(t *state.Task, agent *state.Agent, sources []IPSource) ([]netip.Addr, addrSource) {
+func (r *reachability) fromSources(a state.Addresses, agent *state.Agent, sources []IPSource) ([]netip.Addr, addrSource) {
 	for _, source := range sources {
 		var addrs []netip.Addr
 		from := addrSource{source: source}
@@ -140,11 +180,11 @@ func (r *reachability) fromSources(t *state.Task, agent *state.Agent, sources []
 		case SourceHost:
 			addrs = agent.Addrs
 		case SourceNetInfo:
-			addrs = t.Addresses.NetInfo
+			addrs = a.NetInfo
 		case SourceDocker:
-			addrs = t.Addresses.Docker
+			addrs = a.Docker
 		case SourceMesos:
-			addrs = t.Addresses.Mesos
+			addrs = a.Mesos
 		case SourceAuto:
 			addrs, from.source = r.autoAddrs(agent)
 			from.auto = true
@@ -159,62 +199,10 @@ func (r *reachability) fromSources(t *state.Task, agent *state.Agent, sources []
 // autoAddrs returns the addresses of the agent if a port of the task is open
 // there, else those of the task itself, else those of the agent.
 func (r *reachability) autoAddrs(agent *state.Agent) ([]netip.Addr, IPSource) {
-	if r.onAgent || len(r.reported) == 0 {
+	if r.onAgent || len(r.reported.addrs) == 0 {
 		return agent.Addrs, SourceHost
 	}
-	return r.reported, r.reportedBy
-}
-
-// addMappings adds the mappings that open a port of the agent.
-func (r *reachability) addMappings(mappings []state.PortMapping, network string) {
-	for _, m := range mappings {
-		if m.HostPort == 0 || m.ContainerPort == 0 {
-			continue
-		}
-		if h := (hostPortMapping{m, network}); !slices.Contains(r.mappings, h) {
-			r.mappings = append(r.mappings, h)
-		}
-	}
-}
-
-// matchesProtocol reports whether a mapping can be that of a port with a protocol.
-// Protocols of a DiscoveryInfo other than TCP and UDP match every mapping.
-func (m *hostPortMapping) matchesProtocol(protocol string) bool {
-	switch {
-	case strings.EqualFold(protocol, "tcp"):
-		return !strings.EqualFold(m.Protocol, "udp")
-	case strings.EqualFold(protocol, "udp"):
-		return strings.EqualFold(m.Protocol, "udp")
-	}
-	return true
-}
-
-// byHostPort returns the mapping of a port of the agent, preferably one with the
-// same protocol.
-func (r *reachability) byHostPort(n uint16, protocol string) *hostPortMapping {
-	var found *hostPortMapping
-	for i := range r.mappings {
-		switch m := &r.mappings[i]; {
-		case m.HostPort != n:
-		case m.matchesProtocol(protocol):
-			return m
-		case found == nil:
-			found = m
-		}
-	}
-	return found
-}
-
-// byContainerPort returns the mapping that leads to a port of the container. The
-// same number by another protocol or on another network is another port.
-func (r *reachability) byContainerPort(n uint16, protocol, network string) *hostPortMapping {
-	for i := range r.mappings {
-		m := &r.mappings[i]
-		if m.ContainerPort == n && m.matchesProtocol(protocol) && (network == "" || m.network == "" || m.network == network) {
-			return m
-		}
-	}
-	return nil
+	return r.reported.addrs, r.reportedBy
 }
 
 // The values of the port label network-scope.
@@ -227,8 +215,8 @@ const (
 // and on the task's own network, 0 where it is not open.
 type portSides struct {
 	agent, container uint16
-	meansAgent       bool             // the DiscoveryInfo means the side of the agent
-	mapping          *hostPortMapping // between the two sides, if there is one
+	meansAgent       bool         // the DiscoveryInfo means the side of the agent
+	mapping          *portMapping // between the two sides, if there is one
 }
 
 // sidesOf returns where a port of the DiscoveryInfo is open, for one of its
@@ -243,11 +231,12 @@ func (r *reachability) sidesOf(p *state.DiscoveryPort, protocol string) portSide
 	if p.Protocol == "" {
 		protocol = "" // the mapping may have either
 	}
-	host, container := r.byHostPort(n, protocol), r.byContainerPort(n, protocol, p.Network)
+	m := &r.mappings
+	host, container := m.byHostPort(n, protocol), m.byContainerPort(n, protocol, p.Network)
 	switch {
 	case p.Scope == scopeContainer && container != nil:
 		return portSides{container.HostPort, n, false, container}
-	case p.Scope == scopeContainer && host != nil && r.byContainerPort(n, "", "") == nil:
+	case p.Scope == scopeContainer && host != nil && m.byContainerPort(n, "", "") == nil:
 		return portSides{n, host.ContainerPort, false, host}
 	case p.Scope == scopeContainer:
 		return portSides{0, n, false, nil}
@@ -255,9 +244,9 @@ func (r *reachability) sidesOf(p *state.DiscoveryPort, protocol string) portSide
 		return portSides{n, host.ContainerPort, true, host}
 	case container != nil:
 		return portSides{container.HostPort, n, true, container}
-	case r.byContainerPort(n, "", "") != nil:
+	case m.byContainerPort(n, "", "") != nil:
 		return portSides{0, n, false, nil} // what is mapped has another protocol
-	case p.Scope == scopeHost, len(r.container) == 0, !r.mappedOnly && inRanges(r.agentPorts, n):
+	case p.Scope == scopeHost, len(r.container.addrs) == 0, !r.mappedOnly && r.agentPortSet.contains(r.agentPorts, n):
 		return portSides{n, 0, true, nil}
 	}
 	return portSides{0, n, false, nil}
@@ -266,13 +255,13 @@ func (r *reachability) sidesOf(p *state.DiscoveryPort, protocol string) portSide
 // discoveryMapped reports whether a port of the agent leads to a port of the task.
 // If the DiscoveryInfo lists ports, only these count: in a pod the mappings are
 // those of all its tasks.
-func (r *reachability) discoveryMapped(d *state.Discovery) bool {
-	if d == nil || len(d.Ports) == 0 {
-		return len(r.mappings) > 0
+func (r *reachability) discoveryMapped() bool {
+	if len(r.discoveryPorts) == 0 {
+		return len(r.mappings.list) > 0
 	}
-	for i := range d.Ports {
-		p := &d.Ports[i]
-		if r.byHostPort(p.Number, p.Protocol) != nil || r.byContainerPort(p.Number, p.Protocol, p.Network) != nil {
+	for i := range r.discoveryPorts {
+		p := &r.discoveryPorts[i]
+		if r.mappings.byHostPort(p.Number, p.Protocol) != nil || r.mappings.byContainerPort(p.Number, p.Protocol, p.Network) != nil {
 			return true
 		}
 	}
@@ -281,12 +270,9 @@ func (r *reachability) discoveryMapped(d *state.Discovery) bool {
 
 // discoveryOnAgent reports whether a port of the DiscoveryInfo is open on the
 // agent.
-func (r *reachability) discoveryOnAgent(d *state.Discovery) bool {
-	if d == nil {
-		return false
-	}
-	for i := range d.Ports {
-		p := &d.Ports[i]
+func (r *reachability) discoveryOnAgent() bool {
+	for i := range r.discoveryPorts {
+		p := &r.discoveryPorts[i]
 		if sides := r.sidesOf(p, p.Protocol); sides.meansAgent && sides.agent != 0 && p.Scope != scopeContainer {
 			return true
 		}
@@ -294,100 +280,91 @@ func (r *reachability) discoveryOnAgent(d *state.Discovery) bool {
 	return false
 }
 
-func inRanges(ranges []state.PortRange, n uint16) bool {
-	for _, r := range ranges {
-		if r.First <= n && n <= r.Last {
-			return true
+// findNetworks finds the addresses on each named network. If the status names
+// none, as early versions of the Docker executor did, the only network that the
+// task asked for has all of its addresses. It reports whether a network has more
+// addresses than the limit.
+func (r *reachability) findNetworks(networks []state.Network, c *state.Container, limit int) (exceeded bool) {
+	for _, n := range networks {
+		if n.Name == "" || len(n.Addrs) == 0 {
+			continue
 		}
-	}
-	return false
-}
-
-// networks iterates over the named networks on which the task has addresses. If
-// the status names none, as early versions of the Docker executor did, the only
-// network that the task asked for has all of its addresses.
-func (r *reachability) networks(t *state.Task) func(yield func(string, []netip.Addr) bool) {
-	return func(yield func(string, []netip.Addr) bool) {
-		named := false
-		for i, n := range t.Addresses.Networks {
-			if n.Name == "" || len(n.Addrs) == 0 {
-				continue
-			}
-			named = true
-			if listsNetwork(t.Addresses.Networks[:i], n.Name) {
-				continue
-			}
-			if !yield(n.Name, addrsOn(t.Addresses.Networks, n.Name)) {
-				return
-			}
+		addrs, wasCut := cut(n.Addrs, limit)
+		exceeded = exceeded || wasCut
+		i := slices.IndexFunc(r.networks, func(s addrSet) bool { return s.name == n.Name })
+		if i < 0 {
+			r.networks = append(r.networks, addrSet{name: n.Name, addrs: slices.Clip(addrs)})
+			continue
 		}
-		if c := t.Container; !named && c != nil && len(c.Networks) == 1 && c.Networks[0].Name != "" && len(r.container) > 0 {
-			yield(c.Networks[0].Name, r.container)
-		}
-	}
-}
-
-func listsNetwork(list []state.Network, name string) bool {
-	return slices.ContainsFunc(list, func(n state.Network) bool { return n.Name == name && len(n.Addrs) > 0 })
-}
-
-// addrsOn returns all addresses on the network with a name, which mostly is listed
-// once.
-func addrsOn(list []state.Network, name string) []netip.Addr {
-	var addrs []netip.Addr
-	for _, n := range list {
-		switch {
-		case n.Name != name || len(n.Addrs) == 0:
-		case addrs == nil:
-			addrs = n.Addrs[:len(n.Addrs):len(n.Addrs)]
-		default:
-			for _, a := range n.Addrs {
-				if !slices.Contains(addrs, a) {
-					addrs = append(addrs, a)
-				}
+		known := &r.networks[i].addrs // a network is rarely listed twice
+		for _, a := range addrs {
+			switch {
+			case slices.Contains(*known, a):
+			case limit > 0 && len(*known) == limit:
+				exceeded = true
+			default:
+				*known = append(*known, a)
 			}
 		}
 	}
-	return addrs
+	if len(r.networks) == 0 && c != nil && len(c.Networks) == 1 && c.Networks[0].Name != "" && len(r.container.addrs) > 0 {
+		r.networks = append(r.networks, addrSet{name: c.Networks[0].Name, addrs: r.container.addrs})
+		r.unnamedFound = true // there are none
+		r.unnamed.addrs = r.container.addrs
+	}
+	return exceeded
 }
 
-// networkAddrs returns the addresses on a network, and the name of the network if
-// all of them are there. A network of which the status says nothing has the
-// addresses that no named network has.
-func (r *reachability) networkAddrs(t *state.Task, network string) ([]netip.Addr, string) {
-	if network == "" {
-		return r.container, ""
+// network returns the addresses on a network. A network that the status does not
+// mention has the addresses that no named network has.
+func (r *reachability) network(name string) *addrSet {
+	if name == "" {
+		return &r.container
 	}
-	anyNamed := false
-	for name, addrs := range r.networks(t) {
-		if name == network {
-			return addrs, network
-		}
-		anyNamed = true
-	}
-	if !anyNamed {
-		return r.container, ""
-	}
-	var unnamed []netip.Addr
-	for _, a := range r.container {
-		if !slices.ContainsFunc(t.Addresses.Networks, func(n state.Network) bool { return n.Name != "" && slices.Contains(n.Addrs, a) }) {
-			unnamed = append(unnamed, a)
+	for i := range r.networks {
+		if r.networks[i].name == name {
+			return &r.networks[i]
 		}
 	}
-	return unnamed, ""
+	if len(r.networks) == 0 {
+		return &r.container
+	}
+	if !r.unnamedFound {
+		r.unnamedFound = true
+		named := map[netip.Addr]struct{}{}
+		for i := range r.networks {
+			for _, a := range r.networks[i].addrs {
+				named[a] = struct{}{}
+			}
+		}
+		for _, a := range r.container.addrs {
+			if _, ok := named[a]; !ok {
+				r.unnamed.addrs = append(r.unnamed.addrs, a)
+			}
+		}
+	}
+	return &r.unnamed
 }
 
-// mappedAddrs returns the addresses that a mapping leads to. It returns the name
-// of their network if the task is on other networks as well.
-func (r *reachability) mappedAddrs(m *hostPortMapping, t *state.Task) ([]netip.Addr, string) {
-	if m.network == "" {
-		return r.container, ""
+// mapped returns the addresses that a mapping leads to. It returns those of the
+// network only if the task is on other networks as well.
+func (r *reachability) mapped(m *portMapping) *addrSet {
+	if m.network == "" || len(r.networks) == 0 {
+		return &r.container
 	}
-	addrs, network := r.networkAddrs(t, m.network)
-	if sameAddrs(addrs, r.container) {
-		return r.container, ""
+	set := r.network(m.network)
+	if sameAddrs(set.addrs, r.container.addrs) {
+		return &r.container
 	}
-	return addrs, network
+	return set
+}
+
+// forgetTargets forgets the SRV targets of all addresses.
+func (r *reachability) forgetTargets() {
+	r.reported.hasTarget, r.container.hasTarget, r.unnamed.hasTarget = false, false, false
+	for i := range r.networks {
+		r.networks[i].hasTarget = false
+	}
 }
 
 // sameAddrs reports whether two lists without duplicates hold the same addresses

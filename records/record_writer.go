@@ -40,7 +40,12 @@ func (w refInc) ttl(name []byte, seconds uint32) {
 }
 
 func (w refInc) target(name []byte) Name { return w.lastingName(name) }
-func (w refInc) omit(o Omission)         { w.omitted = append(w.omitted, o) }
+
+func (w refInc) omit(o Omission) {
+	if len(w.omitted) < maxOmissions {
+		w.omitted = append(w.omitted, o)
+	}
+}
 
 // bulkAppend adds one owner to each record while the first update loads an empty
 // set (see bulkload.go). Records of names that are complete already are added as

@@ -1,6 +1,7 @@
 package records
 
 import (
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"iter"
@@ -44,6 +45,7 @@ type Set struct {
 
 	mu          sync.Mutex // guards the fields below against Enumerate and Explain
 	groups      groups
+	loads       frameworkLoads
 	tasks       map[state.TaskKey]owner
 	unpublished map[state.TaskKey]*state.Task // known tasks that have no names
 	frameworks  map[string]*state.Framework
@@ -53,8 +55,9 @@ type Set struct {
 	hasMasters  bool // the records of leader and masters have been made
 }
 
-// Omission is a name that could not be published, or a label of a task that was
-// ignored.
+// Omission is a name that could not be published, a label of a task that was
+// ignored, or what exceeds a limit: Label and Value are empty then, and Reason is a
+// [LimitError].
 type Omission struct {
 	Task      state.TaskKey // zero for the name of a framework
 	Framework string        // the id of that framework
@@ -67,6 +70,8 @@ func (o Omission) String() string {
 	switch {
 	case o.Task == (state.TaskKey{}):
 		return fmt.Sprintf("framework %q: name %q: %v", o.Framework, o.Value, o.Reason)
+	case o.Value == "" && o.Label == "" && errors.As(o.Reason, new(LimitError)):
+		return fmt.Sprintf("task %q of framework %q: %v", o.Task.ID, o.Task.Framework, o.Reason)
 	case o.Label != "":
 		return fmt.Sprintf("task %q of framework %q: label %s=%q: %v", o.Task.ID, o.Task.Framework, o.Label, o.Value, o.Reason)
 	}
@@ -76,7 +81,7 @@ func (o Omission) String() string {
 // Changes is the result of an update.
 type Changes struct {
 	Names   []Name     // names whose records changed; those of one task mostly stand together
-	Omitted []Omission // what could not be published of the tasks and frameworks that the update looked at
+	Omitted []Omission // what could not be published of changed tasks and frameworks; at most 1000
 }
 
 // NewSet returns the set of an empty cluster.
@@ -92,6 +97,7 @@ func NewSet(o Options) *Set {
 		extraPTR:    extraOwners[Name]{},
 		ttlRequests: ttlRequests{},
 		groups:      newGroups(),
+		loads:       newFrameworkLoads(o.Limits),
 		tasks:       map[state.TaskKey]owner{},
 		unpublished: map[state.TaskKey]*state.Task{},
 		frameworks:  map[string]*state.Framework{},
@@ -182,7 +188,7 @@ func (s *Set) updateTasks(c *state.Cluster, tasks []taskChange, first bool) (rep
 		after, has := s.ownerOf(c, change.task)
 		s.rememberUnpublished(change, has)
 		if has {
-			after.suppressed = s.suppressedNames(after)
+			s.restrict(&after)
 		}
 		if had && has && before == after {
 			continue

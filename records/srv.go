@@ -1,7 +1,7 @@
 package records
 
 import (
-	"net/netip"
+	"cmp"
 	"slices"
 	"strings"
 
@@ -41,10 +41,14 @@ type agentPort struct {
 	protocol string
 }
 
+func (a agentPort) compare(b agentPort) int {
+	return cmp.Or(cmp.Compare(a.port, b.port), strings.Compare(a.protocol, b.protocol))
+}
+
 // services makes the SRV records of the names of one identity.
 func (r *taskRecords) services(id *identity, names []publishedName) {
 	t := r.owner.task
-	if len(t.Ports) == 0 && (!hasDiscovery(t) || len(t.Discovery.Ports) == 0) {
+	if len(r.reach.resourcePorts) == 0 && (!hasDiscovery(t) || len(r.reach.discoveryPorts) == 0) {
 		return
 	}
 	inTrees := false
@@ -67,8 +71,11 @@ func (r *taskRecords) services(id *identity, names []publishedName) {
 	if !hasDiscovery(t) {
 		return
 	}
-	for i := range t.Discovery.Ports {
-		p := &t.Discovery.Ports[i]
+	for i := range r.reach.discoveryPorts {
+		if r.spent() {
+			return
+		}
+		p := &r.reach.discoveryPorts[i]
 		if !r.o.publishesPort(t, p) {
 			continue
 		}
@@ -80,17 +87,26 @@ func (r *taskRecords) services(id *identity, names []publishedName) {
 	}
 }
 
+// spent reports whether the task cannot own more records although it has more.
+func (r *taskRecords) spent() bool {
+	if r.budget > 0 {
+		return false
+	}
+	r.exhausted = true
+	return true
+}
+
 // findAnnounced finds the ports of the agent that the DiscoveryInfo lists. It says
 // more about them than the resources do, so those make no records for them.
 // Mesos-DNS makes the records of both.
 func (r *taskRecords) findAnnounced() {
 	t := r.owner.task
 	r.announced = r.announced[:0]
-	if !hasDiscovery(t) || len(t.Ports) == 0 || r.o.Scope == ScopeCompat {
+	if !hasDiscovery(t) || len(r.reach.resourcePorts) == 0 || r.o.Scope == ScopeCompat {
 		return
 	}
-	for i := range t.Discovery.Ports {
-		p := &t.Discovery.Ports[i]
+	for i := range r.reach.discoveryPorts {
+		p := &r.reach.discoveryPorts[i]
 		if !r.o.publishesPort(t, p) {
 			continue
 		}
@@ -98,6 +114,7 @@ func (r *taskRecords) findAnnounced() {
 			r.announced = append(r.announced, agentPort{r.reach.sidesOf(p, proto).agent, proto})
 		}
 	}
+	slices.SortFunc(r.announced, agentPort.compare)
 }
 
 var bothProtocols = [...]string{"tcp", "udp"}
@@ -105,20 +122,23 @@ var bothProtocols = [...]string{"tcp", "udp"}
 // resourcePorts makes the records of the ports that the agent gave the task.
 func (r *taskRecords) resourcePorts(id *identity, names []publishedName) {
 	t := r.owner.task
-	if len(t.Ports) == 0 {
+	if len(r.reach.resourcePorts) == 0 {
 		return
 	}
 	agentPorts, containerPorts := r.reach.agentPorts, r.reach.containerPorts
 	if r.o.Scope == ScopeCompat {
-		agentPorts, containerPorts = t.Ports, nil
+		agentPorts, containerPorts = r.reach.resourcePorts, nil
 	}
 	discovery := hasDiscovery(t)
 	var container Name
 	if !discovery && len(containerPorts) > 0 {
-		container = r.containerTarget(id, r.reach.container, "")
+		container = r.containerTarget(id, &r.reach.container)
 	}
 	for _, proto := range bothProtocols {
 		for i := range names {
+			if r.spent() {
+				return
+			}
 			n := &names[i]
 			if n.domain {
 				for _, ports := range agentPorts {
@@ -141,7 +161,10 @@ func (r *taskRecords) resourcePorts(id *identity, names []publishedName) {
 // unannounced makes the records under F.slave.D of those ports of a range that the
 // DiscoveryInfo does not list.
 func (r *taskRecords) unannounced(n *publishedName, target Name, ports state.PortRange, proto string) {
-	announced := func(port int) bool { return slices.Contains(r.announced, agentPort{uint16(port), proto}) }
+	announced := func(port int) bool {
+		_, found := slices.BinarySearchFunc(r.announced, agentPort{uint16(port), proto}, agentPort.compare)
+		return found
+	}
 	for first := int(ports.First); first <= int(ports.Last); first++ {
 		if announced(first) {
 			continue
@@ -160,9 +183,9 @@ func (r *taskRecords) treeResourcePorts(id *identity, n *publishedName, proto st
 	reach := &r.reach
 	var container Name
 	if !reach.isolated {
-		container = r.containerTarget(id, reach.reported, "")
+		container = r.containerTarget(id, &reach.reported)
 	} else if len(reach.containerPorts) > 0 {
-		container = r.containerTarget(id, reach.container, "")
+		container = r.containerTarget(id, &reach.container)
 	}
 	for i := range r.suffixes.trees {
 		tree := &r.suffixes.trees[i]
@@ -171,10 +194,9 @@ func (r *taskRecords) treeResourcePorts(id *identity, n *publishedName, proto st
 			r.srvRange(n, id.onAgent, ports, tree[treeAuto], proto)
 			if !reach.isolated {
 				r.srvRange(n, container, ports, tree[treeContainer], proto)
-			} else if m := reach.byHostPort(ports.First, proto); m != nil { // a mapped port is a range of one
-				addrs, network := reach.mappedAddrs(m, r.owner.task)
+			} else if m := reach.mappings.byHostPort(ports.First, proto); m != nil { // a mapped port is a range of one
 				mapped := state.PortRange{First: m.ContainerPort, Last: m.ContainerPort}
-				r.srvRange(n, r.containerTarget(id, addrs, network), mapped, tree[treeContainer], proto)
+				r.srvRange(n, r.containerTarget(id, reach.mapped(m)), mapped, tree[treeContainer], proto)
 			}
 		}
 		for _, ports := range reach.containerPorts {
@@ -189,7 +211,7 @@ func (r *taskRecords) discoveryPort(id *identity, names []publishedName, p *stat
 	var at srvTargets
 	s := srvPort{label: r.o.Rule.Label(p.Name), params: params}
 	for i, proto := range r.protocolLabels(p.Protocol) {
-		if i == 0 || p.Protocol != "" && len(r.reach.mappings) > 0 { // else all protocols have the same
+		if i == 0 || p.Protocol != "" && len(r.reach.mappings.list) > 0 { // else all protocols have the same
 			at = r.srvTargets(id, p, proto, inTrees)
 		}
 		s.protocol = proto
@@ -230,9 +252,15 @@ func (r *taskRecords) protocolLabels(protocol string) []string {
 	}
 	list := r.protocols[:0]
 	for one := range strings.SplitSeq(protocol, ",") {
-		if l := r.o.Rule.Label(one); l != "" && !slices.Contains(list, l) {
-			list = append(list, l)
+		l := r.o.Rule.Label(one)
+		if l == "" || slices.Contains(list, l) {
+			continue
 		}
+		if len(list) == maxProtocols {
+			r.omit(protocol[:min(len(protocol), maxOmittedValue)], LimitError{What: "protocols", Limit: maxProtocols})
+			break
+		}
+		list = append(list, l)
 	}
 	r.protocols = list
 	if len(list) == 0 {
@@ -251,14 +279,14 @@ func (r *taskRecords) srvTargets(id *identity, p *state.DiscoveryPort, protocol 
 	}
 	compat := r.o.Scope == ScopeCompat
 	if sides.container != 0 && (inTrees || !sides.meansAgent && !compat) {
-		addrs, network := reach.reported, ""
+		addrs := &reach.reported
 		switch {
 		case reach.isolated && p.Network == "" && sides.mapping != nil:
-			addrs, network = reach.mappedAddrs(sides.mapping, r.owner.task)
+			addrs = reach.mapped(sides.mapping)
 		case reach.isolated:
-			addrs, network = reach.networkAddrs(r.owner.task, p.Network)
+			addrs = reach.network(p.Network)
 		}
-		if target := r.containerTarget(id, addrs, network); target != "" {
+		if target := r.containerTarget(id, addrs); target != "" {
 			at.container = srvTarget{target, sides.container}
 		}
 	}
@@ -266,7 +294,7 @@ func (r *taskRecords) srvTargets(id *identity, p *state.DiscoveryPort, protocol 
 	if sides.meansAgent || at.auto.name == "" {
 		at.auto = at.agent
 	}
-	if sides.meansAgent && p.Scope == "" && at.agent.name != "" && sameAddrs(reach.addrs, r.owner.agent.Addrs) {
+	if sides.meansAgent && p.Scope == "" && at.agent.name != "" && reach.addrsAreAgents {
 		at.auto.name = id.onTask // both names are right; Mesos-DNS uses this one
 	}
 	at.domain = at.auto
@@ -285,32 +313,42 @@ func (r *taskRecords) srvTargets(id *identity, p *state.DiscoveryPort, protocol 
 // containerTarget returns a name of the task alone that has exactly the given
 // addresses of the task itself. If no such name exists, it makes one:
 // T-H-S.F.<network>.network.D, or T-H-S.F.containerip.D.
-func (r *taskRecords) containerTarget(id *identity, addrs []netip.Addr, network string) Name {
+func (r *taskRecords) containerTarget(id *identity, set *addrSet) Name {
+	if !set.hasTarget {
+		set.target, set.hasTarget = r.findContainerTarget(id, set), true
+	}
+	return set.target
+}
+
+func (r *taskRecords) findContainerTarget(id *identity, set *addrSet) Name {
 	switch {
-	case len(addrs) == 0:
+	case len(set.addrs) == 0:
 		return ""
-	case sameAddrs(addrs, r.reach.addrs):
+	case sameAddrs(set.addrs, r.reach.addrs):
 		return id.onTask
-	case sameAddrs(addrs, r.owner.agent.Addrs):
+	case sameAddrs(set.addrs, r.owner.agent.Addrs):
 		return id.onAgent
 	}
 	var name []byte
 	var err error
-	if network != "" {
-		name, err = r.networkName(id.canonical, network)
+	if set.name != "" {
+		name, err = r.networkName(id.canonical, set.name)
 	} else if joined, ok := r.join(id.canonical, r.suffixes.container); ok && r.suffixes.container != "" {
 		name = joined
 	} else {
 		err = ErrNameLength
 	}
 	if err != nil {
-		r.omit(network, err)
+		r.omit(set.name, err)
 		return ""
 	}
 	target := r.out.target(name)
-	if !slices.Contains(r.containerTargets, target) {
-		r.containerTargets = append(r.containerTargets, target)
-		r.addrsAt([]byte(target), addrs, addrSource{source: r.reach.reportedBy}, r.params)
+	if _, made := r.containerTargets[target]; !made {
+		if r.containerTargets == nil {
+			r.containerTargets = map[Name]struct{}{}
+		}
+		r.containerTargets[target] = struct{}{}
+		r.addrsAt([]byte(target), set.addrs, addrSource{source: r.reach.reportedBy}, r.params)
 	}
 	return target
 }
@@ -379,7 +417,15 @@ func (r *taskRecords) srvAt(name []byte, target Name, ports state.PortRange, p r
 		r.omit(Name(name).String(), ErrNameLength)
 		return
 	}
-	for port := int(ports.First); port <= int(ports.Last); port++ {
+	last := int(ports.Last)
+	if n := last - int(ports.First) + 1; n > r.budget {
+		last, r.exhausted = int(ports.First)+r.budget-1, true
+	}
+	if last < int(ports.First) {
+		return
+	}
+	r.budget -= last - int(ports.First) + 1
+	for port := int(ports.First); port <= last; port++ {
 		r.out.srv(name, SRV{Target: target, Priority: p.priority, Weight: p.weight, Port: uint16(port)})
 	}
 	if p.ttl != 0 {

@@ -26,13 +26,10 @@ var (
 	errUint16         = fmt.Errorf("not a whole number from 0 to %d", math.MaxUint16)
 	errAlias          = errors.New("not a DNS label: letters, digits and hyphens")
 	errAliasCanonical = errors.New("has the form of a name that belongs to one task alone")
-	errTooManyAliases = fmt.Errorf("lists more than %d names", maxAliases)
+	errTooManyAliases = LimitError{What: "names", Limit: maxAliases}
 	errPortAlias      = errors.New("is for tasks, not for ports")
 	errTwice          = errors.New("is given twice; the first one counts")
 )
-
-// maxAliases is the maximum number of aliases of a task.
-const maxAliases = 8
 
 // recordParams is what labels set.
 type recordParams struct {
@@ -43,10 +40,28 @@ type recordParams struct {
 // applyLabels returns p as changed by labels. Labels with unknown keys have no
 // effect; bad ones are omitted.
 func (g *generator) applyLabels(t *state.Task, labels []state.Label, p recordParams, ofPort bool) recordParams {
-	for i, l := range labels {
+	labels, wasCut := cut(labels, maxLabels)
+	if wasCut {
+		g.omit(Omission{Task: t.Key, Reason: LimitError{What: "labels", Limit: maxLabels}})
+	}
+	var seen [4]bool
+	for _, l := range labels {
+		var n int
 		var err error
+		switch l.Key {
+		case labelTTL:
+			n = 0
+		case labelWeight:
+			n = 1
+		case labelPriority:
+			n = 2
+		case labelAlias:
+			n = 3
+		default:
+			continue
+		}
 		switch {
-		case slices.ContainsFunc(labels[:i], func(o state.Label) bool { return o.Key == l.Key }) && isOurLabel(l.Key):
+		case seen[n]:
 			err = errTwice
 		case l.Key == labelTTL:
 			if err = parseNumber(&p.ttl, l.Value, math.MaxInt32, errTTL); err == nil && p.ttl == 0 {
@@ -59,15 +74,12 @@ func (g *generator) applyLabels(t *state.Task, labels []state.Label, p recordPar
 		case l.Key == labelAlias && ofPort:
 			err = errPortAlias
 		}
+		seen[n] = true
 		if err != nil {
 			g.omitLabel(t, l, err)
 		}
 	}
 	return p
-}
-
-func isOurLabel(key string) bool {
-	return key == labelTTL || key == labelWeight || key == labelPriority || key == labelAlias
 }
 
 // parseNumber parses value into to. It returns invalid if that fails.
@@ -89,19 +101,25 @@ func (g *generator) omitLabel(t *state.Task, l state.Label, reason error) {
 	if len(value) > maxOmittedValue {
 		value = value[:maxOmittedValue] + "…"
 	}
-	g.out.omit(Omission{Task: t.Key, Label: l.Key, Value: value, Reason: reason})
+	g.omit(Omission{Task: t.Key, Label: l.Key, Value: value, Reason: reason})
 }
 
 // aliases returns the names that a task lists in DNS_ALIAS, without duplicates and
 // without its label. They depend on the task alone. The result is valid until the
 // next call.
 func (g *generator) aliases(t *state.Task, label string) []string {
-	i := slices.IndexFunc(t.Labels, func(l state.Label) bool { return l.Key == labelAlias })
+	labels, _ := cut(t.Labels, maxLabels)
+	i := slices.IndexFunc(labels, func(l state.Label) bool { return l.Key == labelAlias })
 	if i < 0 {
 		return nil
 	}
 	list := g.aliasList[:0]
-	for alias := range strings.SplitSeq(t.Labels[i].Value, ",") {
+	read := 0
+	for alias := range strings.SplitSeq(labels[i].Value, ",") {
+		if read++; read > maxAliasesRead {
+			g.omitLabel(t, labels[i], errTooManyAliases)
+			break
+		}
 		alias = strings.ToLower(strings.TrimSpace(alias))
 		if err := g.checkAlias(alias); err != nil {
 			g.omitLabel(t, state.Label{Key: labelAlias, Value: alias}, err)
@@ -111,7 +129,7 @@ func (g *generator) aliases(t *state.Task, label string) []string {
 			continue
 		}
 		if len(list) == maxAliases {
-			g.omitLabel(t, t.Labels[i], errTooManyAliases)
+			g.omitLabel(t, labels[i], errTooManyAliases)
 			break
 		}
 		list = append(list, alias)

@@ -68,7 +68,7 @@ func TestBadLabelsAreIgnoredAndOmitted(t *testing.T) {
 		{"DNS_ALIAS", "-", "not a DNS label"},
 		{"DNS_ALIAS", "ok,,", `"": not a DNS label`},
 		{"DNS_ALIAS", "web-abcde-s12", "belongs to one task alone"},
-		{"DNS_ALIAS", "a,b,c,d,e,f,g,h,i", "lists more than 8 names"},
+		{"DNS_ALIAS", "a,b,c,d,e,f,g,h,i", "has more than 8 names"},
 		{"DNS_ALIAS", strings.Repeat("x", 500), "…"},
 		{"DNS_ALIAS", "ev\x1b[31mil", `"ev\x1b[31mil"`},
 	} {

@@ -73,7 +73,7 @@ func (g *generator) taskNames(t *state.Task) []taskName {
 	names, b := g.names[:0], g.nameBytes[:0]
 	label := g.label(t)
 	if label == "" {
-		g.out.omit(Omission{Task: t.Key, Value: appName(t), Reason: ErrLabelLength})
+		g.omit(Omission{Task: t.Key, Value: appName(t), Reason: ErrLabelLength})
 	} else {
 		b, _ = appendLabels(b, label)
 		names = append(names, taskName{labelName, b, bitLabel, bitTrees})
@@ -123,8 +123,14 @@ func appName(t *state.Task) string {
 	return t.Name
 }
 
-// label returns T, or "" if nothing is left of the name.
-func (g *generator) label(t *state.Task) string { return g.o.Rule.Label(appName(t)) }
+// label returns T, or "" if nothing is left of the name. It remembers the last
+// one, since the names of a task are listed several times in a row.
+func (g *generator) label(t *state.Task) string {
+	if name := appName(t); name != g.lastName {
+		g.lastName, g.lastLabel = name, g.o.Rule.Label(name)
+	}
+	return g.lastLabel
+}
 
 // appendRawName appends the name of the DiscoveryInfo in wire form, split at its
 // dots: Mesos-DNS answers that name beside the label. It returns false if a part

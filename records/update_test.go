@@ -30,8 +30,10 @@ func everything() map[string]records.Options {
 	included := defaults()
 	included.Reverse, included.IncludeUnhealthy = true, true
 	included.AddressDomains = []records.Name{records.MustParseName("mesos"), records.MustParseName("x.mesos")}
+	limited := included
+	limited.Limits = records.Limits{TaskPorts: 2, TaskAddrs: 2, TaskRecords: 60, FrameworkRecords: 300}
 	return map[string]records.Options{
-		"compat": options("netinfo,docker,host"), "default": defaults(), "narrow": narrow, "included": included,
+		"compat": options("netinfo,docker,host"), "default": defaults(), "narrow": narrow, "included": included, "limited": limited,
 	}
 }
 

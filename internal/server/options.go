@@ -94,6 +94,12 @@ func RecordsOptions(c *config.Config) (records.Options, error) {
 		SRVWeight: c.SRVRecordDefaultWeight,
 		Reverse:   c.ReverseDNSOn,
 		States:    c.PublishStates,
+		Limits: records.Limits{
+			TaskPorts:        c.MaxTaskPorts,
+			TaskAddrs:        c.MaxTaskAddresses,
+			TaskRecords:      c.MaxTaskRecords,
+			FrameworkRecords: c.MaxFrameworkRecords,
+		},
 
 		IncludeUnhealthy: c.Unhealthy == config.UnhealthyInclude,
 	}
