@@ -1,5 +1,8 @@
-// Package fakedns has DNS servers for tests, which answer as the test wants them
-// to: late, wrong, cut, or not at all.
+// Package fakedns provides DNS servers for tests. They answer as a test needs it:
+// late, wrong, truncated, or not at all.
+//
+// Servers of [Start] use real sockets on the loopback interface. Those of a [Network]
+// live in memory, for tests with a fake clock.
 package fakedns
 
 import (
@@ -13,21 +16,22 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Server is a server on a port of the loopback interface.
+// Server is a DNS server.
 type Server struct {
 	Addr  netip.AddrPort
-	Asked atomic.Int64 // queries that have come
-	TCP   atomic.Int64 // of those, the ones over TCP or TLS
-	Conns atomic.Int64 // connections that were made
+	Asked atomic.Int64 // queries received
+	TCP   atomic.Int64 // queries received over TCP or TLS
+	Conns atomic.Int64 // connections accepted
 
 	answer atomic.Pointer[Answer]
-	ends   []*dns.Server
+	stop   func()
 }
 
-// Answer says what becomes of a query.
+// Answer handles a query.
 type Answer func(w dns.ResponseWriter, q *dns.Msg)
 
-// Start starts a server for UDP and TCP that lives as long as the test.
+// Start starts a server for UDP and TCP on a port of the loopback interface. It
+// stops when the test ends.
 func Start(t testing.TB, answer Answer) *Server {
 	t.Helper()
 	for {
@@ -47,7 +51,7 @@ func Start(t testing.TB, answer Answer) *Server {
 	}
 }
 
-// StartTLS starts a server for DNS over TLS alone.
+// StartTLS starts a server for DNS over TLS alone, like Start.
 func StartTLS(t testing.TB, conf *tls.Config, answer Answer) *Server {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -60,7 +64,7 @@ func StartTLS(t testing.TB, conf *tls.Config, answer Answer) *Server {
 }
 
 func serverAt(l net.Listener, answer Answer) *Server {
-	s := &Server{Addr: l.Addr().(*net.TCPAddr).AddrPort()}
+	s := &Server{Addr: l.Addr().(*net.TCPAddr).AddrPort(), stop: func() {}}
 	s.Set(answer)
 	return s
 }
@@ -70,21 +74,18 @@ func (s *Server) run(t testing.TB, d *dns.Server) {
 	d.NotifyStartedFunc = func() { close(started) }
 	go d.ActivateAndServe()
 	<-started
-	s.ends = append(s.ends, d)
 	t.Cleanup(func() { d.Shutdown() })
+	before := s.stop
+	s.stop = func() { d.Shutdown(); before() }
 }
 
-// Stop ends the server before the test does.
-func (s *Server) Stop() {
-	for _, d := range s.ends {
-		d.Shutdown()
-	}
-}
+// Stop stops the server before the test ends.
+func (s *Server) Stop() { s.stop() }
 
 // Set changes how the server answers from now on.
 func (s *Server) Set(answer Answer) { s.answer.Store(&answer) }
 
-// ServeDNS is called with each query.
+// ServeDNS handles a query.
 func (s *Server) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	s.Asked.Add(1)
 	if OverTCP(w) {
@@ -112,9 +113,9 @@ func (c counted) Accept() (net.Conn, error) {
 // Silent never answers.
 func Silent(dns.ResponseWriter, *dns.Msg) {}
 
-// Records answers with records in presentation form, those that have the name
-// and the type of the question, or a CNAME record of that name. Names for which
-// there are none do not exist.
+// Records answers with those of the records, in presentation form, that have the
+// name and the type of the question, and with CNAME records of that name. Names
+// without records do not exist.
 func Records(lines ...string) Answer {
 	var all []dns.RR
 	for _, l := range lines {
@@ -148,11 +149,10 @@ func Records(lines ...string) Answer {
 	}
 }
 
-// SOA is the record that stands in negative answers: they may be remembered for
-// 60 seconds.
+// SOA is the record in negative answers: they may be kept for 60 seconds.
 var SOA, _ = dns.NewRR("test. 300 IN SOA ns.test. root.test. 1 2 3 4 60")
 
-// Rcode answers with a code alone.
+// Rcode answers with a response code and nothing else.
 func Rcode(rcode int) Answer {
 	return func(w dns.ResponseWriter, q *dns.Msg) { w.WriteMsg(new(dns.Msg).SetRcode(q, rcode)) }
 }

@@ -1,37 +1,37 @@
 package upstream
 
-import (
-	"net/netip"
-	"strconv"
-)
+import "net/netip"
 
-// Address says where a server is and how to speak with it.
+// Address says where a server is and which protocol it speaks.
 type Address struct {
 	AddrPort netip.AddrPort
 	TLS      bool   // DNS over TLS (RFC 7858)
-	Name     string // whom its certificate is made out to; "": to the address
+	Name     string // the name in its certificate; "": the certificate has the address
 }
 
-// String is the form in which settings give it.
+// Ports that are not written in settings.
+const (
+	portDNS = 53
+	portDoT = 853
+)
+
+// String is the form that settings have: "192.0.2.1", "[2001:db8::1]:5353",
+// "tls://dns.example@192.0.2.1".
 func (a Address) String() string {
-	port, std := a.AddrPort.Port(), uint16(53)
-	s := ""
+	prefix, standard := "", uint16(portDNS)
 	if a.TLS {
-		s, std = "tls://", 853
+		prefix, standard = "tls://", portDoT
 		if a.Name != "" {
-			s += a.Name + "@"
+			prefix += a.Name + "@"
 		}
 	}
-	if port == std {
-		return s + a.AddrPort.Addr().String()
+	if a.AddrPort.Port() == standard {
+		return prefix + a.AddrPort.Addr().String()
 	}
-	if a.AddrPort.Addr().Is6() {
-		return s + "[" + a.AddrPort.Addr().String() + "]:" + strconv.Itoa(int(port))
-	}
-	return s + a.AddrPort.String()
+	return prefix + a.AddrPort.String()
 }
 
-// serverName is what the certificate must be made out to.
+// serverName is what the certificate must be valid for.
 func (a Address) serverName() string {
 	if a.Name != "" {
 		return a.Name

@@ -6,36 +6,49 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
+	"hash/maphash"
 	"io"
+	"net"
 	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
 )
 
-// Options of a [Client]. The zero value of a field means its default.
+// Options of a [Client].
 type Options struct {
-	Timeout time.Duration  // for one question, with all that is tried; 5 s
-	RootCAs *x509.CertPool // who signs the certificates of servers; those of the system
-	Log     logrus.FieldLogger
+	// Timeout is the time for one question, with everything that is tried. 0 means
+	// 5 seconds.
+	Timeout time.Duration
+
+	// RootCAs verify the certificates of servers. Nil means those of the system.
+	RootCAs *x509.CertPool
+
+	// Log gets a line when the state of a server changes. Nil means no log.
+	Log logrus.FieldLogger
+
+	// Dial opens connections to servers: network is "udp" or "tcp". Nil means
+	// those of the system. Writing to a connection for UDP must not block.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// Client has the servers upstream. It may be used by many goroutines.
+// Client holds the servers. It may be used by many goroutines.
 type Client struct {
 	o        Options
 	ctx      context.Context // ends with Run
 	cancel   context.CancelFunc
 	sessions tls.ClientSessionCache
+	seed     maphash.Seed
 	token    [16]byte // in the names of loop probes, as hexadecimal digits
 
 	mu       sync.Mutex
 	servers  map[Address]*server
-	released []releasedServer // in the order in which they went
+	released []releasedServer // in the order in which they were released
 	ended    bool
 	running  sync.WaitGroup
 }
 
-// gone is a server that no group names any more.
+// releasedServer is a server that is in no group any more.
 type releasedServer struct {
 	server *server
 	since  time.Time
@@ -43,7 +56,7 @@ type releasedServer struct {
 
 // New returns a client without servers. It starts nothing.
 func New(o Options) *Client {
-	if o.Timeout <= 0 {
+	if o.Timeout == 0 {
 		o.Timeout = 5 * time.Second
 	}
 	if o.Log == nil {
@@ -51,7 +64,7 @@ func New(o Options) *Client {
 		silent.SetOutput(io.Discard)
 		o.Log = silent
 	}
-	c := &Client{o: o, servers: map[Address]*server{}, sessions: tls.NewLRUClientSessionCache(0)}
+	c := &Client{o: o, servers: map[Address]*server{}, sessions: tls.NewLRUClientSessionCache(0), seed: maphash.MakeSeed()}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	var secret [8]byte
 	rand.Read(secret[:])
@@ -59,8 +72,8 @@ func New(o Options) *Client {
 	return c
 }
 
-// Group makes a group of servers, each at most once. It must be given back with
-// Release when it is not used any more.
+// Group returns a group of servers, each of them once, and [MaxServers] at most. The
+// caller must call Release when it does not use the group any more.
 func (c *Client) Group(addrs []Address) *Group {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -73,7 +86,7 @@ func (c *Client) Group(addrs []Address) *Group {
 		seen[a] = true
 		s := c.servers[a]
 		if s == nil {
-			s = &server{addr: a, client: c}
+			s = newServer(c, a)
 			c.servers[a] = s
 		}
 		s.groups++
@@ -82,7 +95,7 @@ func (c *Client) Group(addrs []Address) *Group {
 	return g
 }
 
-// Release gives a group back. Questions that it was asked go on.
+// Release ends the use of a group. Questions that it was asked go on.
 func (c *Client) Release(g *Group) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -94,7 +107,7 @@ func (c *Client) Release(g *Group) {
 	}
 }
 
-// forget closes what is left of the servers that went before a moment.
+// closeReleased closes the servers that were released before a moment.
 func (c *Client) closeReleased(before time.Time) {
 	for {
 		c.mu.Lock()
@@ -109,7 +122,7 @@ func (c *Client) closeReleased(before time.Time) {
 	}
 }
 
-// do runs f in a goroutine that Run waits for. It reports false when Run has
+// spawn runs f in a goroutine that Run waits for. It reports false when Run has
 // ended.
 func (c *Client) spawn(f func()) bool {
 	c.mu.Lock()
@@ -121,20 +134,72 @@ func (c *Client) spawn(f func()) bool {
 	return true
 }
 
-// tick is how often servers are looked after.
+// dialUDP opens a socket that is connected to a server.
+func (c *Client) dialUDP(addr Address) (datagramConn, error) {
+	if c.o.Dial != nil {
+		conn, err := c.o.Dial(c.ctx, "udp", addr.AddrPort.String())
+		if err != nil {
+			return nil, err
+		}
+		return dialedUDP{conn}, nil
+	}
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(addr.AddrPort))
+	if err != nil {
+		return nil, err
+	}
+	_ = conn.SetReadBuffer(1 << 20) // best effort: for bursts
+	d, err := newUDPConn(conn)
+	if err != nil {
+		conn.Close()
+	}
+	return d, err
+}
+
+// dialedUDP is a connection of Options.Dial.
+type dialedUDP struct{ net.Conn }
+
+// Send implements datagramConn.
+func (d dialedUDP) Send(packet []byte) error {
+	_, err := d.Write(packet)
+	return err
+}
+
+// dialStream opens a connection over TCP, or TLS, to a server.
+func (c *Client) dialStream(addr Address) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(c.ctx, c.o.Timeout)
+	defer cancel()
+	dial := c.o.Dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	conn, err := dial(ctx, "tcp", addr.AddrPort.String())
+	if err != nil || !addr.TLS {
+		return conn, err
+	}
+	secure := tls.Client(conn, &tls.Config{
+		MinVersion: tls.VersionTLS12, RootCAs: c.o.RootCAs, ServerName: addr.serverName(), ClientSessionCache: c.sessions,
+	})
+	if err := secure.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return secure, nil
+}
+
+// tick is the time between two looks at the servers.
 const tick = 250 * time.Millisecond
 
-// Run looks after the servers until ctx ends: it probes those that do not
-// answer and closes what is idle. Then it ends all questions, and returns when
-// nothing that the client started is left.
+// Run looks after the servers until ctx ends: it probes those that do not respond
+// and closes what is idle. Then it ends all questions, and returns when nothing that
+// the client started is left.
 func (c *Client) Run(ctx context.Context) {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
-	for next := (probes{}); ; {
+	for due := (probes{}); ; {
 		list := c.serverList()
-		next.keep(list)
+		due.keep(list)
 		for _, s := range list {
-			next.check(s)
+			due.check(s)
 			s.closeIdle()
 			s.flushLog()
 		}

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/miekg/dns"
@@ -21,15 +21,38 @@ import (
 	"toponym/internal/fakedns"
 )
 
+const defaultTimeout = 5 * time.Second
+
+// simulate runs a test with a fake clock, a network in memory, and a client that runs
+// until the test ends. A packet takes a millisecond.
+func simulate(t *testing.T, o Options, test func(t *testing.T, n *fakedns.Network, c *Client)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		n := fakedns.NewNetwork(t)
+		n.Delay = time.Millisecond
+		n.Unreachable = func(packet []byte) error { return &UnreachableError{syscall.ECONNREFUSED, packet} }
+		o.Dial = n.Dial
+		c := run(t, o)
+		synctest.Wait() // until Run has looked at the servers, of which there are none
+		test(t, n, c)
+	})
+}
+
 // run runs a client until the test ends.
 func run(t *testing.T, o Options) *Client {
 	t.Helper()
-	c := New(o)
+	c, stop := start(o)
+	t.Cleanup(stop)
+	return c
+}
+
+// start runs a client until it is stopped.
+func start(o Options) (c *Client, stop func()) {
+	c = New(o)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { c.Run(ctx); close(done) }()
-	t.Cleanup(func() { cancel(); <-done })
-	return c
+	return c, func() { cancel(); <-done }
 }
 
 func udpOf(servers ...*fakedns.Server) []Address {
@@ -40,21 +63,42 @@ func udpOf(servers ...*fakedns.Server) []Address {
 	return list
 }
 
-type answer struct {
+type outcome struct {
 	msg *dns.Msg
 	err error
 }
 
-type asker chan answer
-
-func (a asker) OnResponse(msg []byte) (Result, error) {
-	m := new(dns.Msg)
-	return m, m.Unpack(msg)
+// String is the rcode and the data of the answer, or the error.
+func (o outcome) String() string {
+	if o.err != nil {
+		return o.err.Error()
+	}
+	s := dns.RcodeToString[o.msg.Rcode]
+	for _, rr := range o.msg.Answer {
+		s += " " + rr.(*dns.A).A.String()
+	}
+	return s
 }
 
-func (a asker) Done(reply Result, err error) {
-	m, _ := reply.(*dns.Msg)
-	a <- answer{m, err}
+// outcomes is a handler that parses responses and sends outcomes to itself.
+type outcomes chan outcome
+
+func (o outcomes) OnResponse(msg []byte) (Result, error) {
+	m := new(dns.Msg)
+	if err := m.Unpack(msg); err != nil {
+		return m, err
+	}
+	for _, rr := range m.Answer {
+		if rr.Header().Name != m.Question[0].Name {
+			return nil, fmt.Errorf("%w: %v", ErrUnusable, rr)
+		}
+	}
+	return m, nil
+}
+
+func (o outcomes) Done(result Result, err error) {
+	m, _ := result.(*dns.Msg)
+	o <- outcome{m, err}
 }
 
 func question(name string, qtype uint16) Question {
@@ -66,117 +110,96 @@ func question(name string, qtype uint16) Question {
 	return Question{Name: b[:n], Type: qtype, Class: dns.ClassINET}
 }
 
-// ask waits for what comes of a question, as text: the rcode and the data of the
-// answer, or the error.
-func ask(t *testing.T, g *Group, name string) string {
+// ask waits for the outcome of a question, as text.
+func ask(g *Group, name string) string {
+	o := make(outcomes, 1)
+	g.Ask(question(name, dns.TypeA), o)
+	return (<-o).String()
+}
+
+// wantAnswer asks for a name that good has.
+func wantAnswer(t *testing.T, g *Group) {
 	t.Helper()
-	a := make(asker, 1)
-	g.Ask(question(name, dns.TypeA), a)
-	select {
-	case r := <-a:
-		if r.err != nil {
-			return r.err.Error()
-		}
-		s := dns.RcodeToString[r.msg.Rcode]
-		for _, rr := range r.msg.Answer {
-			s += " " + rr.(*dns.A).A.String()
-		}
-		return s
-	case <-time.After(20 * time.Second):
-		t.Fatal("nothing came of the question")
-		return ""
+	if got, want := ask(g, "a.test"), "NOERROR 192.0.2.1"; got != want {
+		t.Errorf("a.test: got %s, want %s", got, want)
 	}
 }
 
 var good = fakedns.Records("a.test. 60 IN A 192.0.2.1", "b.test. 60 IN A 192.0.2.2")
 
-func TestAsk(t *testing.T) {
+func TestAnswersComeBack(t *testing.T) {
+	simulate(t, Options{}, func(t *testing.T, n *fakedns.Network, c *Client) {
+		g := c.Group(udpOf(n.Start(good)))
+		wantAnswer(t, g)
+		if got, want := ask(g, "c.test"), "NXDOMAIN"; got != want {
+			t.Errorf("c.test: got %s, want %s", got, want)
+		}
+	})
+}
+
+// This one and TestRealTLS have real sockets; all others have a network in memory.
+func TestRealSockets(t *testing.T) {
 	t.Parallel()
-	s := fakedns.Start(t, good)
-	g := run(t, Options{}).Group(udpOf(s))
-	if got := ask(t, g, "a.test"); got != "NOERROR 192.0.2.1" {
-		t.Error(got)
+	s := fakedns.Start(t, cutOverUDP)
+	g := run(t, Options{Timeout: time.Minute}).Group(udpOf(s))
+	for range 20 {
+		wantAnswer(t, g)
 	}
-	if got := ask(t, g, "c.test"); got != "NXDOMAIN" {
-		t.Error(got)
+	if s.TCP.Load() < 20 {
+		t.Errorf("%d queries over TCP, want 20", s.TCP.Load())
 	}
 }
 
-func TestQuery(t *testing.T) {
-	asked := make(chan *dns.Msg, 10)
-	s := fakedns.Start(t, func(w dns.ResponseWriter, q *dns.Msg) {
-		if q.Question[0].Qtype == dns.TypeTXT {
-			asked <- q
+func TestQueriesSayWhatIsWanted(t *testing.T) {
+	simulate(t, Options{}, func(t *testing.T, n *fakedns.Network, c *Client) {
+		queries := make(chan *dns.Msg, 10)
+		g := c.Group(udpOf(n.Start(func(w dns.ResponseWriter, q *dns.Msg) { queries <- q; good(w, q) })))
+		q := question("a.test", dns.TypeTXT)
+		q.DO, q.CD = true, true
+		o := make(outcomes, 1)
+		g.Ask(q, o)
+		<-o
+		m := <-queries
+		if opt := m.IsEdns0(); !m.RecursionDesired || !m.CheckingDisabled || !m.AuthenticatedData || opt == nil || !opt.Do() || opt.UDPSize() != 1232 || len(opt.Option) > 0 {
+			t.Errorf("the server was sent\n%v\nwant RD, CD, AD, and an OPT record with DO, size 1232 and no options", m)
 		}
-		good(w, q)
 	})
-	g := run(t, Options{}).Group(udpOf(s))
-	q := question("a.test", dns.TypeTXT)
-	q.DO, q.CD = true, true
-	a := make(asker, 1)
-	g.Ask(q, a)
-	<-a
-	m := <-asked
-	if o := m.IsEdns0(); !m.RecursionDesired || !m.CheckingDisabled || !m.AuthenticatedData || o == nil || !o.Do() || o.UDPSize() != 1232 || len(o.Option) > 0 {
-		t.Errorf("the server was sent\n%v", m)
-	}
 }
 
-func waitFor(t *testing.T, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("it did not happen")
-		}
-	}
-}
-
-// Many questions need few sockets, and none is left when the client ends.
 func TestSocketsAreShared(t *testing.T) {
-	lost := atomic.Int64{}
-	s := fakedns.Start(t, func(w dns.ResponseWriter, q *dns.Msg) {
-		if strings.HasPrefix(q.Question[0].Name, "n") && lost.Add(1)%200 == 0 {
-			return // that one got lost
+	simulate(t, Options{}, func(t *testing.T, n *fakedns.Network, c *Client) {
+		g := c.Group(udpOf(n.Start(good)))
+		const questions, atATime = 6000, 100
+		o := make(outcomes, atATime)
+		most := 0
+		for i := range questions + atATime {
+			if i >= atATime {
+				if r := <-o; r.err != nil {
+					t.Fatal(r.err)
+				}
+			}
+			if i < questions {
+				g.Ask(question(fmt.Sprintf("n%d.test", i), dns.TypeA), o)
+			}
+			if i%500 == 0 {
+				g.servers[0].wear()
+			}
+			most = max(most, len(g.servers[0].openSockets()))
 		}
-		good(w, q)
+		if most > maxSockets {
+			t.Errorf("%d sockets were open at a time, want at most %d", most, maxSockets)
+		}
+		if n.Sockets() < questions/500*portsPerServer/2 {
+			t.Errorf("%d sockets were opened, so that ports hardly changed", n.Sockets())
+		}
+		time.Sleep(2 * socketIdle)
+		if got := len(g.servers[0].openSockets()); got != 0 {
+			t.Errorf("%d idle sockets are open, want 0", got)
+		}
 	})
-	before, goroutines := descriptors(t), runtime.NumGoroutine()
-	c := New(Options{Timeout: 3 * time.Second})
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { c.Run(ctx); close(done) }()
-	g := c.Group(udpOf(s))
-	const questions, under = 6000, 100
-	a := make(asker, under)
-	failed, most := 0, 0
-	for i := range questions + under {
-		if i >= under {
-			if r := <-a; r.err != nil {
-				failed++
-			}
-		}
-		if i < questions {
-			g.Ask(question(fmt.Sprintf("n%d.test", i), dns.TypeA), a)
-		}
-		if i%500 == 0 {
-			most = max(most, descriptors(t)-before)
-			for _, s := range g.servers {
-				s.wear()
-			}
-		}
-	}
-	if failed > questions/100 {
-		t.Errorf("%d of %d questions failed", failed, questions)
-	}
-	if most > maxSockets {
-		t.Errorf("%d sockets were open", most)
-	}
-	cancel()
-	<-done
-	waitFor(t, func() bool { return descriptors(t) <= before && runtime.NumGoroutine() <= goroutines })
 }
 
-// wear has other sockets take the place of those that are used.
+// wear makes other sockets take the place of those that are in use.
 func (s *server) wear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -185,106 +208,119 @@ func (s *server) wear() {
 	}
 }
 
-func descriptors(t *testing.T) int {
-	t.Helper()
-	list, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Skip(err)
-	}
-	return len(list)
-}
-
-// A server that no group names any more still takes the questions that were
-// asked before. Then nothing is left of it.
-func TestServersThatGo(t *testing.T) {
-	t.Parallel()
-	var first atomic.Bool
-	s := fakedns.Start(t, func(w dns.ResponseWriter, q *dns.Msg) {
-		if first.Swap(true) {
-			good(w, q)
-		}
-	})
-	c := New(Options{Timeout: time.Second})
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { c.Run(ctx); close(done) }()
-	g := c.Group(udpOf(s))
-	a := make(asker, 1)
-	g.Ask(question("a.test", dns.TypeA), a)
-	c.Release(g)
-	if r := <-a; r.err != nil || len(r.msg.Answer) != 1 {
-		t.Error(r)
-	}
-	if n := len(c.Stats()); n != 0 {
-		t.Errorf("%d servers are left", n)
-	}
-	waitFor(t, func() bool { return len(g.servers[0].openSockets()) == 0 })
-	c.Release(c.Group(udpOf(s))) // comes and goes just before the end
-	cancel()
-	<-done
-}
-
 func (s *server) openSockets() []*socket {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Collect(maps.Keys(s.open))
 }
 
-func TestLoop(t *testing.T) {
-	t.Parallel()
+func TestReleasedServersFinishTheirQuestions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := fakedns.NewNetwork(t)
+		var first atomic.Bool
+		s := n.Start(func(w dns.ResponseWriter, q *dns.Msg) {
+			if first.Swap(true) {
+				good(w, q)
+			}
+		})
+		c, stop := start(Options{Dial: n.Dial})
+		g := c.Group(udpOf(s))
+		o := make(outcomes, 1)
+		g.Ask(question("a.test", dns.TypeA), o)
+		c.Release(g)
+		if got, want := (<-o).String(), "NOERROR 192.0.2.1"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		if got := len(c.Stats()); got != 0 {
+			t.Errorf("%d servers are left, want 0", got)
+		}
+		time.Sleep(3 * defaultTimeout)
+		if got := len(g.servers[0].openSockets()); got != 0 {
+			t.Errorf("%d sockets are open, want 0", got)
+		}
+		c.Release(c.Group(udpOf(s))) // is used just before the end
+		stop()
+	})
+}
+
+func TestServersThatLeadBackAreNotAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		logger := logrus.New()
+		logger.SetOutput(&log)
+		n := fakedns.NewNetwork(t)
+		var c *Client
+		var loops atomic.Bool
+		loops.Store(true)
+		s := n.Start(func(w dns.ResponseWriter, q *dns.Msg) {
+			if loops.Load() {
+				c.IsLoopProbe(question(q.Question[0].Name, 0).Name)
+			}
+			fakedns.Rcode(dns.RcodeRefused)(w, q)
+		})
+		c, stop := start(Options{Dial: n.Dial, Log: logger})
+		g := c.Group(udpOf(s))
+		if got, want := ask(g, "a.test"), "REFUSED"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		time.Sleep(2 * tick)
+		if got := c.Stats()[0].State; got != Looping {
+			t.Fatalf("the state is %v, want looping", got)
+		}
+		asked := s.Asked.Load()
+		if got := ask(g, "a.test"); got != errNoServer.Error() || s.Asked.Load() != asked {
+			t.Errorf("got %s and %d queries, want %s and none", got, s.Asked.Load()-asked, errNoServer)
+		}
+		loops.Store(false)
+		time.Sleep(loopRetry + 2*tick)
+		if got := c.Stats()[0].State; got != Up {
+			t.Errorf("the state is %v after the loop has ended, want up", got)
+		}
+		stop()
+		if got := strings.Count(log.String(), "leads back"); got != 1 {
+			t.Errorf("%d lines say that the server leads back, want 1:\n%s", got, &log)
+		}
+		if c.IsLoopProbe(question("a.test", 0).Name) {
+			t.Error("a.test is taken for a loop probe")
+		}
+	})
+}
+
+func TestTheEndLeavesNothingBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := fakedns.NewNetwork(t)
+		c, stop := start(Options{Dial: n.Dial})
+		g := c.Group(udpOf(n.Start(fakedns.Silent)))
+		o := make(outcomes, 11)
+		for range 10 {
+			g.Ask(question("a.test", dns.TypeA), o)
+		}
+		stop()
+		g.Ask(question("a.test", dns.TypeA), o)
+		for range 11 {
+			if r := <-o; !errors.Is(r.err, errClosed) {
+				t.Errorf("got %v, want %v", r.err, errClosed)
+			}
+		}
+		if got := len(g.servers[0].openSockets()); got != 0 {
+			t.Errorf("%d sockets are open, want 0", got)
+		}
+	})
+}
+
+func TestOneLineAMinuteIsLogged(t *testing.T) {
 	var log bytes.Buffer
 	logger := logrus.New()
 	logger.SetOutput(&log)
-	c := New(Options{Log: logger})
-	s := fakedns.Start(t, func(w dns.ResponseWriter, q *dns.Msg) {
-		c.IsLoopProbe(question(q.Question[0].Name, 0).Name) // it leads back to us
-		fakedns.Rcode(dns.RcodeRefused)(w, q)
-	})
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	g := c.Group(udpOf(s))
-	go func() { c.Run(ctx); close(done) }()
-	if got := ask(t, g, "a.test"); got != "REFUSED" {
-		t.Error(got)
-	}
-	waitFor(t, func() bool { return c.Stats()[0].State == Looping })
-	asked := s.Asked.Load()
-	if got := ask(t, g, "a.test"); got != errNobody.Error() || s.Asked.Load() != asked {
-		t.Error(got)
-	}
-	cancel()
-	<-done
-	if n := strings.Count(log.String(), "\n"); n != 1 || !strings.Contains(log.String(), "leads back to us") {
-		t.Errorf("%d lines:\n%s", n, &log)
-	}
-	if c.IsLoopProbe(question("a.test", 0).Name) {
-		t.Error("any name is a probe")
-	}
-}
-
-// Nothing is left of the questions when the client ends, and who asked is told.
-func TestEnd(t *testing.T) {
-	t.Parallel()
-	dead := fakedns.Start(t, fakedns.Silent)
-	c := New(Options{})
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { c.Run(ctx); close(done) }()
-	g := c.Group(udpOf(dead))
-	a := make(asker, 10)
-	for range 10 {
-		g.Ask(question("a.test", dns.TypeA), a)
-	}
-	cancel()
-	<-done
-	for range 10 {
-		if r := <-a; !errors.Is(r.err, errClosed) {
-			t.Error(r.err)
+	simulate(t, Options{Log: logger}, func(t *testing.T, n *fakedns.Network, c *Client) {
+		g := c.Group(udpOf(n.Start(good)))
+		for range 180 {
+			g.servers[0].log.add("is tested")
+			time.Sleep(time.Second)
 		}
-	}
-	g.Ask(question("a.test", dns.TypeA), a)
-	if r := <-a; !errors.Is(r.err, errClosed) {
-		t.Error(r.err)
+	})
+	if got := strings.Count(log.String(), "\n"); got < 3 || got > 4 || !strings.Contains(log.String(), "upstream=192.0.2.1") || !strings.Contains(log.String(), "count=60") {
+		t.Errorf("%d lines in three minutes, want one a minute with upstream and count:\n%s", got, &log)
 	}
 }
 
@@ -299,7 +335,8 @@ func TestAddressString(t *testing.T) {
 		"tls://[fd00::1]:53":     {AddrPort: netip.MustParseAddrPort("[fd00::1]:53"), TLS: true},
 	} {
 		if got := a.String(); got != want {
-			t.Errorf("%q, want %q", got, want)
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 }
+

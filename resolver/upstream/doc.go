@@ -1,16 +1,17 @@
-// Package upstream asks other servers for what is not answered here.
+// Package upstream asks DNS servers for what this server cannot answer itself.
 //
-// It stands inside of package resolver, at the end of the way of the data, and
-// knows nothing of zones, caches or clients: it takes a question and gives back
-// the reply of one of the servers that may be asked.
+// It is used by package resolver, at the end of the way of the data, and knows
+// nothing of zones, caches or clients: it takes a question and returns the
+// response of one of the servers that may be asked.
 //
-// A [Client] has the servers, each once, however many groups name it. A [Group]
-// is the servers of one part of the names: it asks the fastest, and the next one
-// when that does not answer within its usual time. Questions share few sockets
-// with random ports, told apart by random ids.
+// A [Client] holds the servers, each once, however many groups name it. A [Group]
+// holds the servers for one part of the name space: it asks the fastest one, and
+// another one when no response comes within the first one's usual time. Questions
+// share few sockets with random ports and are told apart by random ids.
 //
-// What always holds: who asks is told exactly once what came of it, within the
-// timeout; asking never waits for the network; a reply counts only when address,
-// port, id and question are right; and the number of sockets does not depend on
-// the number of questions.
+// What always holds: the handler of a question is told exactly once what came of
+// it, within the timeout; asking never waits for the network; a response counts
+// only when address, port, id and question are right; no ICMP message ends more
+// than the query that it quotes; and the number of sockets does not depend on the
+// number of questions.
 package upstream

@@ -1,59 +1,120 @@
 package upstream
 
 import (
+	"errors"
+	"hash/maphash"
 	"sync"
 	"time"
 
 	"github.com/miekg/dns"
 )
 
-// maxAttempts bounds the queries that are sent for one question.
-const maxAttempts = 5
+// Errors of an attempt or an exchange.
+var (
+	errClosed   = errors.New("the connection was closed")
+	errFull     = errors.New("too many queries are pending")
+	errSilent   = errors.New("no response came in time")
+	errNoServer = errors.New("no server can be asked")
 
-// exchange is one question, asked of one server after the other until there is
-// an answer.
+	// errBusy says that the system took no packet for now. The query is sent again
+	// soon.
+	errBusy = errors.New("the send buffer is full")
+
+	// errReused says that the server closed a connection on which it had answered
+	// other queries: it may have been about to close it when this query came.
+	errReused = errors.New("the server closed the connection")
+)
+
+const (
+	// maxAttempts bounds the queries sent for one question because others got no
+	// useful response.
+	maxAttempts = 5
+
+	// maxFollowUps bounds the queries sent because a response asked for it: over
+	// TCP, or without OPT.
+	maxFollowUps = 5
+
+	// retransmit is the least time until a query is sent to a server again that was
+	// asked already.
+	retransmit = 400 * time.Millisecond
+
+	// retransmitRefused is that time when an ICMP message says that the server
+	// cannot be reached.
+	retransmitRefused = 100 * time.Millisecond
+
+	// streamPatience is the least time for a response over TCP or TLS: a connection
+	// may have to be opened first.
+	streamPatience = 500 * time.Millisecond
+
+	// busyPause is the time until a query is sent again that the system did not
+	// take.
+	busyPause = 10 * time.Millisecond
+)
+
+// exchange asks servers one question until there is an answer:
+//
+//  1. The fastest server that is up is asked, over UDP unless it speaks TLS.
+//  2. When no response comes within its retransmission timeout, the next server is
+//     asked. The first one's response is still welcome. When all have been asked,
+//     they are asked again in the same order, with longer pauses, but so that all
+//     attempts fit into the time that is left.
+//  3. A truncated response is asked for again over TCP, from the same server.
+//  4. When a server does not respond to a query with an OPT record, or with a
+//     failure that the record may have provoked, it is asked without it.
+//  5. After a failure the next server is asked. Each server may fail once.
+//  6. When nobody is left to be asked, or the time is over, the failure or the
+//     truncated response is the result, else an error.
 type exchange struct {
 	group    *Group
 	q        Question
 	handler  Handler
 	deadline time.Time
 
-	mu           sync.Mutex
-	timer        *time.Timer
-	firstAttempt attempt // most need no more
-	others       [maxAttempts - 1]*attempt
-	attempts     int    // attempts
-	open         int    // of those, the ones that a reply may come to
-	tried        uint64 // servers, by their place in the group
-	rounds       int    // how often all servers have been tried
-	done         bool
-	again        bool   // a connection that the server had closed was replaced
-	result       Result // the answer, or the best that there is until then
-	err          error
+	mu       sync.Mutex
+	timer    *time.Timer
+	attempts [maxAttempts + maxFollowUps]*attempt
+	first    attempt // memory of the first one, as most need no more
+	sent     int     // attempts of all kinds
+	tries    int     // of those, the ones that count towards maxAttempts
+	open     int     // of those, the ones that a response may come to
+	tried    uint64  // bit i: server i of the group was asked in this round
+	replied  uint64  // bit i: server i of the group has responded
+	rounds   int     // how often all servers have been asked
+	done     bool
+	result   Result // the answer, or the best that there is until then
+	err      error
 }
 
 // attempt is one query.
 type attempt struct {
 	x          *exchange
 	server     *server
+	index      int // of the server in the group
 	transport  interface{ drop(*attempt) }
+	conn       *streamConn // the connection in a streamPool; the pool's lock guards it
 	id         uint16
 	overStream bool // over TCP or TLS
 	noEDNS     bool // without an OPT record
 	open       bool
+	rejected   int  // the failure that the OPT record may have provoked; 0: none
+	refused    bool // an ICMP message says that the server cannot be reached
 	sent       time.Time
 }
 
-// tells reports whether the fate of the attempt says how the server is: a server
-// for UDP may have no TCP, and connecting takes time.
+// countsForHealth reports whether what becomes of the attempt says how the server
+// is: a server for UDP may have no TCP, and connecting takes time.
 func (a *attempt) countsForHealth() bool { return !a.overStream || a.server.addr.TLS }
 
 func (a *attempt) question() *Question { return &a.x.q }
 
-// advance asks the next server. After an answer that was of no use, each server
-// is asked once; while answers are just late, they are asked again in turn.
-func (x *exchange) advance(late bool) {
-	for x.attempts < maxAttempts {
+func (a *attempt) appendQuery(b []byte) []byte {
+	return a.question().appendQuery(b, a.id, !a.noEDNS)
+}
+
+// next asks the next server. After a failure each server is asked once; while
+// responses are only late, servers are asked again in turn.
+func (x *exchange) next(late bool) {
+	for x.tries < maxAttempts {
 		i := x.group.pick(x.tried)
 		if i < 0 && late && x.tried != 0 {
 			x.tried = 0
@@ -64,11 +125,12 @@ func (x *exchange) advance(late bool) {
 			break
 		}
 		x.tried |= 1 << i
-		s := x.group.servers[i]
-		if x.attempts > 0 {
-			s.counters.hedges.Add(1)
+		if x.tries > 0 {
+			x.group.servers[i].counters.hedges.Add(1)
 		}
-		if x.try(s, false, false) {
+		x.tries++
+		now := time.Now()
+		if x.try(i, false, x.avoidEDNS(i, now), now) {
 			return
 		}
 	}
@@ -77,130 +139,265 @@ func (x *exchange) advance(late bool) {
 	}
 }
 
-// try sends one query, and has the timer wait for its reply.
-func (x *exchange) try(s *server, stream, plain bool) bool {
-	if x.attempts == maxAttempts {
+// avoidEDNS reports whether the next query to a server should have no OPT record:
+// because the server is known to dislike it, or because it did not respond to
+// queries with it. Where they are known to work, it is more likely that a packet
+// was lost.
+func (x *exchange) avoidEDNS(server int, now time.Time) bool {
+	s := x.group.servers[server]
+	if s.edns.avoid(now) {
+		return true
+	}
+	silent := 0
+	for _, a := range x.attempts[:x.sent] {
+		switch {
+		case a.index != server:
+		case a.open:
+			silent++
+		case !a.noEDNS && a.rejected == 0:
+			return false // there was a response
+		}
+	}
+	if s.edns.works(now) {
+		return silent == 2 || silent == 4
+	}
+	return silent%2 == 1
+}
+
+// try sends one query, and sets the timer to when the next one is due. It reports
+// false when no query was sent and none will be.
+func (x *exchange) try(server int, overStream, noEDNS bool, now time.Time) bool {
+	if x.sent == len(x.attempts) {
 		return false
 	}
-	a := &x.firstAttempt
-	if x.attempts > 0 {
+	a := &x.first
+	if x.sent > 0 {
 		a = new(attempt)
-		x.others[x.attempts-1] = a
 	}
-	x.attempts++
-	*a = attempt{x: x, server: s, overStream: stream, noEDNS: plain, open: true, sent: time.Now()}
-	if err := s.send(a); err != nil {
-		a.open = false
+	s := x.group.servers[server]
+	*a = attempt{x: x, server: s, index: server, overStream: overStream || s.addr.TLS, noEDNS: noEDNS, open: true, sent: now}
+	x.attempts[x.sent] = a
+	x.sent++
+	x.open++
+	s.counters.queries.Add(1)
+	switch err := s.send(a); err {
+	case nil:
+		x.setTimer(x.patience(a, now))
+	case errBusy:
+		// It was not sent, so it does not count. Others may be able to send.
+		a.close()
+		x.sent--
+		x.tries--
+		x.setTimer(min(busyPause, x.deadline.Sub(now)))
+	default:
+		a.close()
 		s.counters.failures.Add(1)
 		x.err = err
 		return false
 	}
-	x.open++
-	wait := s.health.rto()
+	return true
+}
+
+// patience is for how long a response is waited for until somebody is asked again.
+func (x *exchange) patience(a *attempt, now time.Time) time.Duration {
+	wait := a.server.health.rto()
 	if a.overStream {
 		wait = max(wait, streamPatience)
 	}
 	if x.group.pick(x.tried) < 0 {
-		// Nobody else can be asked, and asking again helps only when a packet
-		// was lost.
+		// Nobody else can be asked, and asking again helps only when a packet was
+		// lost.
 		wait = max(2*wait, retransmit) << x.rounds
 	}
-	wait = min(wait, x.deadline.Sub(a.sent))
+	// All tries must fit into the time, with a share for the last response.
+	left := x.deadline.Sub(now)
+	return min(wait, left/time.Duration(maxAttempts-min(x.tries, maxAttempts)+1))
+}
+
+func (x *exchange) setTimer(wait time.Duration) {
 	if x.timer == nil {
 		x.timer = time.AfterFunc(wait, x.onTimeout)
 	} else {
 		x.timer.Reset(wait)
 	}
-	return true
 }
 
-const (
-	retransmit     = 400 * time.Millisecond
-	streamPatience = 500 * time.Millisecond // a connection may have to be made
-)
-
-// late is called when no reply has come for a while.
+// onTimeout is called when no response has come for a while.
 func (x *exchange) onTimeout() {
 	x.mu.Lock()
 	if x.done {
 		x.mu.Unlock()
 		return
 	}
-	now := time.Now()
-	if now.Before(x.deadline) && x.attempts < maxAttempts {
-		x.advance(true)
-	} else if left := x.deadline.Sub(now); left > 0 {
-		x.timer.Reset(left)
-	} else {
+	left := time.Until(x.deadline)
+	switch {
+	case left <= 0:
 		x.err = errSilent
 		x.finish()
+	case x.tries < maxAttempts && !x.unreachable():
+		x.next(true)
+	case x.unreachable():
+		x.finish()
+	default:
+		x.timer.Reset(left)
 	}
 	x.unlock()
 }
 
-// replied takes in a reply to an attempt, which is no longer waiting.
-func (a *attempt) onResponse(h parsedResponse) {
+// unreachable reports whether ICMP messages say of all that was asked, and asked
+// again, that it cannot be reached.
+func (x *exchange) unreachable() bool {
+	if x.rounds == 0 || x.open == 0 || x.group.pick(x.tried) >= 0 {
+		return false
+	}
+	for _, a := range x.attempts[:x.sent] {
+		if a.open && !a.refused {
+			return false
+		}
+	}
+	return true
+}
+
+// onResponse takes in the response to an attempt, which its transport has
+// forgotten.
+func (a *attempt) onResponse(r response) {
 	x := a.x
-	took := time.Since(a.sent)
+	now := time.Now()
 	x.mu.Lock()
 	if x.done || !a.open {
 		x.mu.Unlock()
 		return
 	}
 	a.close()
+	x.replied |= 1 << a.index
 	s := a.server
 	s.counters.responses.Add(1)
+	rtt := max(now.Sub(a.sent), 1)
 	if !a.countsForHealth() {
-		took = 0
+		rtt = 0
 	}
-	if s.health.onResponse(took) {
-		s.logf("answers again")
+	if s.health.onResponse(rtt) {
+		s.log.add("responds again")
 	}
+	x.learnEDNS(a, &r, now)
 	switch {
-	case !retryable(h.rcode) && h.truncated && !a.overStream:
+	case r.truncated && !a.overStream && !isFailure(r.rcode):
 		s.counters.truncated.Add(1)
-		x.keep(h)
-		if !x.try(s, true, false) && x.open == 0 {
+		x.keep(r)
+		if !x.try(a.index, true, a.noEDNS, now) && x.open == 0 {
 			x.finish()
 		}
-	case (h.rcode == dns.RcodeFormatError || h.rcode == dns.RcodeNotImplemented) && !a.noEDNS && x.try(s, a.overStream, true):
-		// It may not know EDNS (RFC 6891, section 7).
-	case retryable(h.rcode):
-		s.counters.failures.Add(1)
-		if x.result == nil {
-			x.keep(h)
+	case r.failed() && a.mayBeEDNS(&r, now):
+		a.rejected = r.rcode
+		x.keepFailure(r)
+		if !x.try(a.index, a.overStream, true, now) {
+			x.onServerFailure(s)
 		}
-		x.advance(false)
+	case r.failed():
+		x.keepFailure(r)
+		x.onServerFailure(s)
 	default:
-		x.result = h.result
+		x.result = r.result
 		x.finish()
 	}
 	x.unlock()
 }
 
-// failed ends an attempt that no reply can come to any more.
+// learnEDNS notes what a response says of the server's support of EDNS.
+func (x *exchange) learnEDNS(a *attempt, r *response, now time.Time) {
+	if r.failed() {
+		return
+	}
+	if !a.noEDNS {
+		a.server.edns.onAnswer(now)
+		return
+	}
+	suspected, certain := false, false
+	for _, other := range x.attempts[:x.sent] {
+		if other.server == a.server && !other.noEDNS && (other.open || other.rejected != 0) {
+			suspected = true
+			certain = certain || other.rejected != 0 && other.rejected != dns.RcodeServerFailure
+		}
+	}
+	if suspected && a.server.edns.onPlainAnswer(now, certain) {
+		a.server.log.add("answers only queries without EDNS, and is asked without it for a while")
+	}
+}
+
+func (x *exchange) onServerFailure(s *server) {
+	s.counters.failures.Add(1)
+	x.next(false)
+}
+
+// onUnreachable takes in an ICMP message that quotes the attempt's query. It is a
+// hint: anybody may have sent it, so the response is still welcome. But somebody
+// else is asked now, or the server again soon.
+func (a *attempt) onUnreachable(err error) {
+	x := a.x
+	x.mu.Lock()
+	if x.done || !a.open || a.refused {
+		x.mu.Unlock()
+		return
+	}
+	a.refused = true
+	x.err = err
+	a.fail(0, "cannot be reached: "+err.Error())
+	switch {
+	case x.tries < maxAttempts && x.group.pick(x.tried) >= 0:
+		x.next(true)
+	default:
+		if left := time.Until(x.deadline); left > 0 {
+			x.setTimer(min(retransmitRefused, left))
+		}
+	}
+	x.unlock()
+}
+
+// fail notes in the server's health that the attempt got no response. The time that
+// it was waited for is 0 where that says nothing of how slow the server is.
+func (a *attempt) fail(waited time.Duration, reason string) {
+	a.server.counters.failures.Add(1)
+	if !a.countsForHealth() {
+		return
+	}
+	if a.server.health.onFailure(a.x.nameHash(), waited) {
+		a.server.log.add(reason)
+	}
+}
+
+// nameHash is the hash of the name that health counts failures by.
+func (x *exchange) nameHash() uint64 {
+	if x.group.probe {
+		return uint64(x.deadline.UnixNano()) // each probe says something of its own
+	}
+	return maphash.Bytes(x.group.client.seed, x.q.Name)
+}
+
+// onFailure ends an attempt that no response can come to any more.
 func (a *attempt) onFailure(err error) {
 	x := a.x
+	now := time.Now()
 	x.mu.Lock()
 	if x.done || !a.open {
 		x.mu.Unlock()
 		return
 	}
-	a.close()
-	x.err = err
-	s := a.server
-	if err == errReused && !x.again {
-		x.again = true
-		if x.try(s, a.overStream, a.noEDNS) {
+	if err == errReused && now.Before(x.deadline) {
+		// The connection did answer others, so it is worth as many connections as
+		// fit into the time.
+		if a.server.send(a) == nil {
 			x.unlock()
 			return
 		}
 	}
-	s.counters.failures.Add(1)
-	if err != errClosed && a.countsForHealth() && s.health.onUnreachable() {
-		s.logf("cannot be reached: " + err.Error())
+	a.close()
+	x.err = err
+	if err == errClosed {
+		a.server.counters.failures.Add(1)
+	} else {
+		a.fail(0, "cannot be reached: "+err.Error())
 	}
-	x.advance(false)
+	x.next(false)
 	x.unlock()
 }
 
@@ -209,51 +406,54 @@ func (a *attempt) close() {
 	a.x.open--
 }
 
-// keep remembers a reply for when there is no better one.
-func (x *exchange) keep(h parsedResponse) {
-	if h.result != nil {
-		x.result = h.result
+// keep remembers a response for when no better one comes.
+func (x *exchange) keep(r response) {
+	if r.result != nil {
+		x.result = r.result
 	}
 }
 
-// finish ends the exchange. What came of it is said when the lock is given back.
+func (x *exchange) keepFailure(r response) {
+	if x.result == nil {
+		x.keep(r)
+	}
+}
+
+// finish ends the exchange. The handler is told when the lock is released.
 func (x *exchange) finish() {
 	x.done = true
 	if x.timer != nil {
 		x.timer.Stop()
 	}
-	for i := range x.attempts {
-		a := &x.firstAttempt
-		if i > 0 {
-			a = x.others[i-1]
-		}
+	now := time.Now()
+	noted := x.replied // servers that have failed count once
+	for _, a := range x.attempts[:x.sent] {
 		if !a.open {
 			continue
 		}
 		a.close()
 		a.transport.drop(a)
-		s := a.server
-		if waited := time.Since(a.sent); waited >= s.health.rto() {
-			s.counters.failures.Add(1)
-			if a.countsForHealth() && s.health.onTimeout(waited) {
-				s.logf("does not answer, and rests until it does")
-			}
+		waited := now.Sub(a.sent)
+		if a.refused || noted&(1<<a.index) != 0 || waited < a.server.health.rto() {
+			continue
 		}
+		noted |= 1 << a.index
+		a.fail(waited, "does not respond, and is asked only when no other server is up")
 	}
 }
 
-// unlock gives the lock back and tells who asked, when the exchange has ended
-// since the lock was taken. Whoever sees done set first was the one to end it.
+// unlock releases the lock and tells the handler, if the exchange has ended since
+// the lock was taken. Whoever finds done not set at first is the one to end it.
 func (x *exchange) unlock() {
-	done, reply, err := x.done, x.result, x.err
+	done, result, err := x.done, x.result, x.err
 	x.mu.Unlock()
 	if !done {
 		return
 	}
-	if reply != nil {
+	if result != nil {
 		err = nil
 	} else if err == nil {
-		err = errNobody
+		err = errNoServer
 	}
-	x.handler.Done(reply, err)
+	x.handler.Done(result, err)
 }

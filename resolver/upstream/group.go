@@ -1,12 +1,11 @@
 package upstream
 
 import (
-	"errors"
 	"sync/atomic"
 	"time"
 )
 
-// Group is the servers for a part of the names. It may be used by many
+// Group holds the servers for one part of the name space. It may be used by many
 // goroutines.
 type Group struct {
 	client  *Client
@@ -15,33 +14,31 @@ type Group struct {
 	probe   bool // its one server is asked whatever its state is
 }
 
-// MaxServers is how many servers a group has at most. More are left out.
+// MaxServers is how many servers a group has at most. More are ignored.
 const MaxServers = 16
 
-// exploreEvery is how many questions go to the fastest server alone. The next
-// one goes to two, so that the latency of the others stays known.
+// exploreEvery is how many questions go to the fastest server alone. The next one
+// goes to two servers, so that the round trip times of the others stay known.
 const exploreEvery = 128
 
-var errNobody = errors.New("no server can be asked")
+// Ask asks the servers. It does not wait: the handler is told what came of the
+// question, maybe before Ask returns.
+func (g *Group) Ask(q Question, h Handler) { g.ask(q, h, g.client.o.Timeout) }
 
-// Ask asks the servers. It does not wait: what comes of it is said to the asker,
-// maybe before Ask returns.
-func (g *Group) Ask(q Question, asker Handler) { g.ask(q, asker, g.client.o.Timeout) }
-
-func (g *Group) ask(q Question, asker Handler, timeout time.Duration) {
-	x := &exchange{group: g, q: q, handler: asker, deadline: time.Now().Add(timeout)}
+func (g *Group) ask(q Question, h Handler, timeout time.Duration) {
+	x := &exchange{group: g, q: q, handler: h, deadline: time.Now().Add(timeout)}
 	x.mu.Lock()
-	x.advance(false)
+	x.next(false)
 	if g.asked.Add(1)%exploreEvery == 0 && !x.done && g.pick(x.tried) >= 0 {
-		x.advance(false)
+		x.next(false)
 	}
 	x.unlock()
 }
 
-// pick chooses the fastest of the servers that were not tried, or gives -1.
-// Those that rest are asked only when none is up.
+// pick returns the index of the fastest server whose bit is not set in tried, or
+// -1. Servers that are down are picked only when none is up.
 func (g *Group) pick(tried uint64) int {
-	best, bestScore, wanted := -1, int64(0), Down
+	best, bestSRTT, wanted := -1, int64(0), Down
 	for i, s := range g.servers {
 		state := s.health.State()
 		if g.probe {
@@ -56,8 +53,8 @@ func (g *Group) pick(tried uint64) int {
 		if tried&(1<<i) != 0 {
 			continue
 		}
-		if score := s.health.srtt.Load(); best < 0 || score < bestScore {
-			best, bestScore = i, score
+		if srtt := s.health.srtt.Load(); best < 0 || srtt < bestSRTT {
+			best, bestSRTT = i, srtt
 		}
 	}
 	return best

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,96 +14,92 @@ type State int32
 const (
 	Up      State = iota // asked in its turn
 	Down                 // asked only when no server is up, until it answers a probe
-	Looping              // not asked: what it is asked comes back to us
+	Looping              // not asked: queries to it come back to this server
 )
 
+// String is the state's name, as metrics and logs have it.
 func (s State) String() string { return [...]string{"up", "down", "looping"}[s] }
 
-// health is what is known of how soon a server answers, if at all.
+// health records how fast a server responds, if at all.
 type health struct {
 	state  atomic.Int32
-	srtt   atomic.Int64 // smoothed (RFC 6298, section 2), in ns; 0: not known
-	rttvar atomic.Int64 // its mean deviation
+	srtt   atomic.Int64 // smoothed round trip time (RFC 6298, section 2), in ns; 0: not known
+	rttvar atomic.Int64 // its variation, in ns
 
-	mu       sync.Mutex
-	failures int // questions without a reply since the last reply
+	mu     sync.Mutex
+	failed []uint64 // hashes of the names that got no response since the last response
 }
 
+// Retransmission timeouts (RFC 6298, section 2, with other bounds).
 const (
-	initialRTO = 250 * time.Millisecond // until something is known
+	initialRTO = 250 * time.Millisecond // until a round trip time is known
 	minRTO     = 10 * time.Millisecond
 	maxRTO     = time.Second
-
-	// restAfter is how many questions in a row may stay without a reply.
-	downAfter = 3
 )
 
+// downAfter is how many names in a row may get no response until the server is
+// down. One name counts once, however often it is asked: the server may answer all
+// others.
+const downAfter = 3
+
+// State is the server's state.
 func (h *health) State() State { return State(h.state.Load()) }
 
-// usual is the time within which the server answers as a rule.
+// rto is the retransmission timeout: the time within which the server responds as
+// a rule.
 func (h *health) rto() time.Duration {
-	l := h.srtt.Load()
-	if l == 0 {
+	srtt := h.srtt.Load()
+	if srtt == 0 {
 		return initialRTO
 	}
-	return min(max(time.Duration(l+4*h.rttvar.Load()), minRTO), maxRTO)
+	return min(max(time.Duration(srtt+4*h.rttvar.Load()), minRTO), maxRTO)
 }
 
-// replied notes a reply, and its latency unless that is 0. It reports whether the
-// server had been resting.
-func (h *health) onResponse(after time.Duration) (back bool) {
-	h.mu.Lock()
-	h.failures = 0
-	if after > 0 {
-		h.sample(after)
-	}
-	back = h.state.CompareAndSwap(int32(Down), int32(Up))
-	h.mu.Unlock()
-	return back
-}
-
-// unanswered notes a question that has stayed without a reply for a while. It
-// reports whether the server rests from now on.
-func (h *health) onTimeout(after time.Duration) (rests bool) {
-	if after < h.rto() {
-		return false
-	}
+// onResponse notes a response, and its round trip time unless that is 0. It reports
+// whether the server had been down.
+func (h *health) onResponse(rtt time.Duration) (recovered bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if int64(after) > h.srtt.Load() {
-		h.sample(after)
+	h.failed = h.failed[:0]
+	if rtt > 0 {
+		h.sample(rtt)
 	}
-	return h.fail(1)
+	return h.state.CompareAndSwap(int32(Down), int32(Up))
 }
 
-// broke notes that the server's host says that nobody answers there.
-func (h *health) onUnreachable() (rests bool) {
+// onFailure notes that a question about a name, given by its hash, got no response
+// although it was waited for. It reports whether the server is down from now on.
+func (h *health) onFailure(name uint64, waited time.Duration) (down bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.fail(downAfter)
-}
-
-func (h *health) fail(by int) (rests bool) {
-	h.failures += by
-	return h.failures >= downAfter && h.state.CompareAndSwap(int32(Up), int32(Down))
+	// A server that is slow for a name must not look as slow for all as the
+	// timeout is long.
+	if waited = min(waited, maxRTO); int64(waited) > h.srtt.Load() {
+		h.sample(waited)
+	}
+	if len(h.failed) < downAfter && !slices.Contains(h.failed, name) {
+		h.failed = append(h.failed, name)
+	}
+	return len(h.failed) >= downAfter && h.state.CompareAndSwap(int32(Up), int32(Down))
 }
 
 // suspect reports whether the server should be probed.
 func (h *health) suspect() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.failures > 0
+	return len(h.failed) > 0
 }
 
-func (h *health) sample(d time.Duration) {
-	l, v := h.srtt.Load(), h.rttvar.Load()
-	if l == 0 {
-		l, v = int64(d), int64(d)/2
+// sample takes in a round trip time (RFC 6298, section 2).
+func (h *health) sample(rtt time.Duration) {
+	srtt, rttvar := h.srtt.Load(), h.rttvar.Load()
+	if srtt == 0 {
+		srtt, rttvar = int64(rtt), int64(rtt)/2
 	} else {
-		off := int64(d) - l
-		l += off / 8
-		v += (max(off, -off) - v) / 4
+		diff := int64(rtt) - srtt
+		srtt += diff / 8
+		rttvar += (max(diff, -diff) - rttvar) / 4
 	}
-	h.srtt.Store(max(l, 1))
-	h.rttvar.Store(v)
+	h.srtt.Store(max(srtt, 1))
+	h.rttvar.Store(rttvar)
 }

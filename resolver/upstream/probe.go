@@ -11,26 +11,25 @@ import (
 	"github.com/miekg/dns"
 )
 
-// probes are when which server is to be probed next.
-type probes map[*server]*probeState
+// probes holds when each server is probed next.
+type probes map[*server]*probing
 
-type probeState struct {
+type probing struct {
 	next     time.Time
-	interval time.Duration // doubles while the server stays silent
-
-	nextLoop time.Time
-	busy     atomic.Bool
+	interval time.Duration // doubles while the server does not respond
+	nextLoop time.Time     // when the next loop probe is due
+	busy     atomic.Bool   // a probe is under way
 }
 
 // Times of probes.
 const (
 	probeTimeout = 2 * time.Second
-	probeMax     = 10 * time.Second
-	loopRetry    = 30 * time.Second // while queries come back
-	loopRecheck  = 10 * time.Minute
+	probeMax     = 10 * time.Second // the longest interval
+	loopRetry    = 30 * time.Second // between loop probes while they come back
+	loopRecheck  = 10 * time.Minute // between loop probes else
 )
 
-// keep forgets the servers that are gone.
+// keep forgets the servers that are not in the list.
 func (p probes) keep(list []*server) {
 	for s := range p {
 		if !slices.Contains(list, s) {
@@ -39,16 +38,17 @@ func (p probes) keep(list []*server) {
 	}
 }
 
-// look sends the probes to a server that are due.
+// check sends the probes to a server that are due.
 //
-// A server that leaves questions without an answer is asked something that each
-// server knows. Any reply will do. And each that is used is asked at times for
-// a name that nobody else can know: if that comes to us, it leads back to us.
+// A server that leaves questions without a response is asked for the servers of the
+// root zone. Any response will do. A server that is in use is asked from time to time
+// for a name that nobody else can know: if this server is asked for that name, the
+// server leads back to it.
 func (p probes) check(s *server) {
 	now := time.Now()
 	at := p[s]
 	if at == nil {
-		at = &probeState{}
+		at = &probing{}
 		p[s] = at
 	}
 	if !s.health.suspect() {
@@ -60,27 +60,23 @@ func (p probes) check(s *server) {
 	switch {
 	case now.After(at.nextLoop) && s.counters.queries.Load() > 0:
 		at.nextLoop = now.Add(loopRecheck)
-		if s.health.State() == Looping {
-			at.nextLoop = now.Add(loopRetry)
-		}
 		s.loopProbeSeen.Store(false)
-		s.probe(Question{Name: s.loopName(), Type: dns.TypeHINFO, Class: dns.ClassINET}, at, func() {
-			if !s.loopProbeSeen.Load() && s.health.state.CompareAndSwap(int32(Looping), int32(Up)) {
-				s.logf("does not lead back to us any more")
+		s.probe(Question{Name: s.newLoopProbe(), Type: dns.TypeHINFO, Class: dns.ClassINET}, at, func() {
+			if s.loopProbeSeen.Load() {
+				at.nextLoop = now.Add(loopRetry)
+			} else if s.health.state.CompareAndSwap(int32(Looping), int32(Up)) {
+				s.log.add("does not lead back to this server any more")
 			}
 		})
-		if s.health.State() == Looping {
-			return
-		}
-	case s.health.suspect() && now.After(at.next):
+	case s.health.State() != Looping && s.health.suspect() && now.After(at.next):
 		at.next = now.Add(at.interval)
 		at.interval = min(2*at.interval, probeMax)
 		s.probe(Question{Name: []byte{0}, Type: dns.TypeNS, Class: dns.ClassINET}, at, func() {})
 	}
 }
 
-// probe asks this server alone, whatever its state is.
-func (s *server) probe(q Question, p *probeState, then func()) {
+// probe asks this server alone, whatever its state is, and calls then at the end.
+func (s *server) probe(q Question, p *probing, then func()) {
 	p.busy.Store(true)
 	g := &Group{client: s.client, servers: []*server{s}, probe: true}
 	g.ask(q, probeHandler(func() { then(); p.busy.Store(false) }), probeTimeout)
@@ -88,11 +84,15 @@ func (s *server) probe(q Question, p *probeState, then func()) {
 
 type probeHandler func()
 
-func (f probeHandler) OnResponse([]byte) (Result, error) { return true, nil } // any will do
-func (f probeHandler) Done(Result, error)                { f() }
+// OnResponse takes any response.
+func (f probeHandler) OnResponse([]byte) (Result, error) { return true, nil }
 
-// loopName is the name of a loop probe: the client's token and a random label.
-func (s *server) loopName() []byte {
+// Done implements Handler.
+func (f probeHandler) Done(Result, error) { f() }
+
+// newLoopProbe makes the name of a loop probe: the client's token and a random
+// label.
+func (s *server) newLoopProbe() []byte {
 	var nonce [8]byte
 	rand.Read(nonce[:])
 	name := append([]byte{16}, s.client.token[:]...)
@@ -103,8 +103,8 @@ func (s *server) loopName() []byte {
 	return name
 }
 
-// LoopProbe reports whether a name in lower-case wire form is that of a loop
-// probe of this client. The server that it was sent to is not asked any more.
+// IsLoopProbe reports whether a name in lower-case wire form is that of a loop probe
+// of this client. The server that the probe was sent to is not asked any more.
 func (c *Client) IsLoopProbe(name []byte) bool {
 	if len(name) != 35 || name[0] != 16 || !bytes.Equal(name[1:17], c.token[:]) {
 		return false
@@ -113,7 +113,7 @@ func (c *Client) IsLoopProbe(name []byte) bool {
 		if sent := s.loopProbeName.Load(); sent != nil && bytes.Equal(*sent, name) {
 			s.loopProbeSeen.Store(true)
 			if s.health.state.Swap(int32(Looping)) != int32(Looping) {
-				s.logf("leads back to us, and is not asked")
+				s.log.add("leads back to this server, and is not asked")
 			}
 		}
 	}

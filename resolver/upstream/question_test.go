@@ -20,13 +20,13 @@ func FuzzReply(f *testing.F) {
 	f.Add(reply[:20])
 	f.Add([]byte{0, 7, 0x80, 1, 0, 0, 0, 0, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, msg []byte) {
-		if !q.answers(msg) {
+		if !q.answeredBy(msg) {
 			return
 		}
 		// What is used of a message that counts must be there.
-		code, _ := rcode(msg), truncated(msg)
+		code, _ := rcodeOf(msg), isTruncated(msg)
 		if len(msg) == dnswire.HeaderSize {
-			if !retryable(code) {
+			if !isFailure(code) {
 				t.Fatal("a header alone is an answer")
 			}
 			return

@@ -8,54 +8,59 @@ import (
 	"time"
 )
 
-// server is one server upstream, with the sockets to it.
+// server is one server, with the sockets and connections to it.
 type server struct {
 	addr     Address
 	client   *Client
 	health   health
+	edns     ednsSupport
 	counters counters
-	log      rateLimitedLog
+	log      serverLog
+	streams  streamPool
 
-	groups int // groups that name it; the client's lock guards it
+	groups int // that have it; the client's lock guards it
 
-	loopProbeName atomic.Pointer[[]byte] // name of the last loop probe
+	loopProbeName atomic.Pointer[[]byte] // of the last loop probe
 	loopProbeSeen atomic.Bool            // it has come back
 
 	mu      sync.Mutex
-	sockets []*socket            // that questions are sent from
-	open    map[*socket]struct{} // also those that wait for their last replies
-	streams [maxStreams]*stream
+	sockets []*socket            // that queries are sent from
+	open    map[*socket]struct{} // also those that wait for their last responses
 }
 
-// counts are of the questions to a server.
+// counters count the queries to a server.
 type counters struct {
 	queries, responses, failures, hedges, truncated, mismatched atomic.Uint64
 }
 
 const (
-	// ports is how many sockets a server is asked from, at random: who wants to
-	// forge a reply must guess the port besides the id.
+	// portsPerServer is how many sockets a server is asked from, at random:
+	// whoever wants to forge a response must guess the port besides the id.
 	portsPerServer = 4
 
 	// maxSockets bounds the sockets to a server, with those that wait for their
-	// last replies.
+	// last responses.
 	maxSockets = 12
 
-	// rotateAfter is how many questions a socket takes until another takes its
-	// place, with another port.
+	// rotateAfter is how many queries a socket sends until another one, with
+	// another port, takes its place.
 	rotateAfter = 5000
 
-	// maxStreams bounds the connections to a server.
-	maxStreams = 2
+	// socketIdle is the time without queries after which a socket is closed, so
+	// that the next query comes from another port.
+	socketIdle = 30 * time.Second
 )
 
-// send sends the question of an attempt, over UDP if it may. An error means that
-// it was not sent, and that nothing comes of it.
+func newServer(c *Client, addr Address) *server {
+	s := &server{addr: addr, client: c}
+	s.streams.server = s
+	return s
+}
+
+// send sends the query of an attempt. An error means that it was not sent.
 func (s *server) send(a *attempt) error {
-	s.counters.queries.Add(1)
-	if a.overStream || s.addr.TLS {
-		a.overStream = true
-		return s.sendStream(a)
+	if a.overStream {
+		return s.streams.send(a)
 	}
 	for {
 		k, err := s.socket()
@@ -68,7 +73,7 @@ func (s *server) send(a *attempt) error {
 	}
 }
 
-// socket is one of the sockets, opened when it is needed.
+// socket returns one of the sockets, which is opened when it is needed.
 func (s *server) socket() (*socket, error) {
 	i := rand.IntN(portsPerServer)
 	s.mu.Lock()
@@ -91,13 +96,13 @@ func (s *server) socket() (*socket, error) {
 		if len(s.sockets) == 0 {
 			return nil, err
 		}
-		return s.sockets[0], nil // such as no file descriptors left
+		return s.sockets[0], nil // such as when no file descriptor is left
 	}
 	s.sockets = append(s.sockets, k)
 	return k, nil
 }
 
-// openSocket wants the lock.
+// openSocket opens a socket. The caller holds the lock.
 func (s *server) openSocket() (*socket, error) {
 	k, err := newSocket(s)
 	if err != nil {
@@ -114,8 +119,8 @@ func (s *server) openSocket() (*socket, error) {
 	return k, nil
 }
 
-// closed is told by a socket that it is.
-func (s *server) closed(k *socket) {
+// onClosed is called by a socket when it is closed.
+func (s *server) onClosed(k *socket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.open, k)
@@ -127,11 +132,7 @@ func (s *server) closed(k *socket) {
 	}
 }
 
-// idleSockets is after what time without questions a socket is closed, so that
-// the next question comes from another port.
-const socketIdle = 30 * time.Second
-
-// tidy closes sockets that were not used for long.
+// closeIdle closes sockets that were not used for long.
 func (s *server) closeIdle() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -144,16 +145,13 @@ func (s *server) closeIdle() {
 	})
 }
 
-// end closes all sockets and connections.
+// close closes all sockets and connections. It may be called while the client runs
+// or has ended.
 func (s *server) close() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	for k := range s.open {
 		k.conn.Close()
 	}
-	for _, t := range s.streams {
-		if t != nil {
-			s.client.running.Go(func() { t.close(errClosed) })
-		}
-	}
+	s.mu.Unlock()
+	s.streams.close()
 }

@@ -1,91 +1,103 @@
 package upstream
 
 import (
-	"encoding/binary"
+	"bytes"
 	"errors"
 	"math/rand/v2"
 	"net"
 	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"toponym/internal/dnswire"
 )
 
-// Errors that end an attempt.
-var (
-	errClosed = errors.New("the connection was closed")
-	errFull   = errors.New("too many questions are under way")
-	errSilent = errors.New("no reply came in time")
-)
-
 // errRetired says that another socket has taken the place of this one.
-var errRetired = errors.New("the socket is closed when its last reply has come")
+var errRetired = errors.New("the socket is closed when its last response has come")
 
-// socket is a UDP socket that is connected to a server, so that the system
+// datagramConn is a UDP socket that is connected to a server, so that the system
 // passes on only what comes from there.
+type datagramConn interface {
+	// Send sends a packet, or returns errBusy when there is no room for it now. It
+	// never blocks.
+	Send(packet []byte) error
+
+	// Read reads a packet. It returns an [UnreachableError] for an ICMP message,
+	// and net.ErrClosed, maybe wrapped, when the socket is closed.
+	Read(packet []byte) (int, error)
+
+	Close() error
+}
+
+// UnreachableError says that the host of a server, or somebody in its name, has
+// sent an ICMP message about a packet. A connection that [Options.Dial] makes may
+// return it from Read.
+type UnreachableError struct {
+	Err    error
+	Packet []byte // the first bytes of the packet, as the message quotes them
+}
+
+func (e *UnreachableError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error of the system.
+func (e *UnreachableError) Unwrap() error { return e.Err }
+
+// socket is a UDP socket to a server, with the attempts that wait for a response
+// on it.
 type socket struct {
 	server *server
-	conn   *net.UDPConn
-	out    sender
-	used   atomic.Int32 // questions that were sent
+	conn   datagramConn
+	used   atomic.Int32 // queries that were sent
 
 	mu      sync.Mutex
 	pending pending
-	last    time.Time // of the last question
+	last    time.Time // of the last query
 	retired bool
 	ended   bool
 }
 
-// maxWaiting bounds the questions that wait on one socket, so that an id that is
-// free is found at once.
+// maxPending bounds the queries that are pending on one socket, so that a free id
+// is found at once.
 const maxPending = 16 << 10
 
-// waiting are the attempts by the id of their query.
+// pending holds attempts by the id of their query.
 type pending map[uint16]*attempt
 
-// add gives an attempt a random id that no other has.
-func (w pending) add(a *attempt) bool {
-	if len(w) >= maxPending {
+// add gives an attempt a random id that no other attempt has. It reports false when
+// there are too many.
+func (p pending) add(a *attempt) bool {
+	if len(p) >= maxPending {
 		return false
 	}
 	for {
 		id := uint16(rand.Uint32())
-		if _, taken := w[id]; !taken {
+		if _, taken := p[id]; !taken {
 			a.id = id
-			w[id] = a
+			p[id] = a
 			return true
 		}
 	}
 }
 
-// take removes an attempt if it is there.
-func (w pending) remove(a *attempt) bool {
-	if w[a.id] != a {
+// remove removes an attempt, and reports whether it was there.
+func (p pending) remove(a *attempt) bool {
+	if p[a.id] != a {
 		return false
 	}
-	delete(w, a.id)
+	delete(p, a.id)
 	return true
 }
 
 func newSocket(s *server) (*socket, error) {
-	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(s.addr.AddrPort))
+	conn, err := s.client.dialUDP(s.addr)
 	if err != nil {
 		return nil, err
 	}
-	_ = conn.SetReadBuffer(1 << 20) // best effort: for bursts
-	k := &socket{server: s, conn: conn, pending: pending{}, last: time.Now()}
-	if err := k.out.init(conn); err != nil {
-		conn.Close()
-		return nil, err
-	}
-	return k, nil
+	return &socket{server: s, conn: conn, pending: pending{}, last: time.Now()}, nil
 }
 
-// send sends the query of an attempt. What the system does not take at once is
-// lost, as any packet may be: the next attempt follows all the same.
+// send sends the query of an attempt.
 func (k *socket) send(a *attempt) error {
 	k.mu.Lock()
 	switch {
@@ -104,18 +116,17 @@ func (k *socket) send(a *attempt) error {
 	k.last = a.sent
 	k.mu.Unlock()
 	var buf [maxQuery]byte
-	if err := k.out.send(a.question().appendQuery(buf[:0], a.id, !a.noEDNS)); err != nil && refused(err) {
-		// A reply to an earlier query that nobody listens; this one was sent
-		// or not, and its own fate follows.
-		_ = k.out.send(a.question().appendQuery(buf[:0], a.id, !a.noEDNS))
+	err := k.conn.Send(a.appendQuery(buf[:0]))
+	if err == errBusy {
+		k.drop(a)
+		return err
 	}
+	// Other errors are treated as a lost packet, and the next attempt follows in
+	// time.
 	return nil
 }
 
-// refused reports whether the server's host says that nobody listens.
-func refused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
-
-// drop forgets an attempt, whose reply is not wanted any more.
+// drop forgets an attempt whose response is not wanted any more.
 func (k *socket) drop(a *attempt) {
 	k.mu.Lock()
 	found := k.pending.remove(a)
@@ -126,7 +137,8 @@ func (k *socket) drop(a *attempt) {
 	}
 }
 
-// retire ends the socket when the last reply has come or is not wanted any more.
+// retire closes the socket when the last response has come or is not wanted any
+// more.
 func (k *socket) retire() {
 	k.mu.Lock()
 	k.retired = true
@@ -143,50 +155,53 @@ func (k *socket) idle(after time.Duration) bool {
 	return len(k.pending) == 0 && time.Since(k.last) > after
 }
 
-// readSize is more than servers may send, so that what is longer is known to be
-// cut.
+// readSize is one byte more than servers may send, so that a longer packet is known
+// to be truncated.
 const readSize = 4096 + 1
 
-// read takes in replies until the socket is closed.
+// readPause is how long reading pauses after an error, so that an error that stays
+// does not take a core.
+const readPause = 5 * time.Millisecond
+
+// read takes in responses until the socket is closed.
 func (k *socket) read() {
 	defer k.end()
 	buf := make([]byte, readSize)
 	for {
 		n, err := k.conn.Read(buf)
+		var unreachable *UnreachableError
 		switch {
 		case err == nil:
 			if n == readSize {
 				buf[2] |= dnswire.FlagTC >> 8 // the rest did not fit
 			}
 			k.handle(buf[:n])
-		case refused(err):
-			k.failAll(err)
+		case errors.As(err, &unreachable):
+			k.onUnreachable(unreachable)
 		case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded):
 			return
 		default:
-			k.failAll(err)
-			time.Sleep(5 * time.Millisecond) // so that an error that stays does not take a core
+			time.Sleep(readPause)
 		}
 	}
 }
 
-// take hands a reply to who waits for it.
+// handle hands a response to the attempt that waits for it.
 func (k *socket) handle(msg []byte) {
 	if len(msg) < dnswire.HeaderSize {
 		return
 	}
-	id := binary.BigEndian.Uint16(msg)
 	k.mu.Lock()
-	a := k.pending[id]
-	ok := a != nil && a.question().answers(msg)
+	a := k.pending[dnswire.ID(msg)]
+	ok := a != nil && a.question().answeredBy(msg)
 	k.mu.Unlock()
 	if !ok {
 		k.onMismatch(a != nil)
 		return
 	}
-	h, ok := a.parse(msg)
+	r, ok := a.parse(msg)
 	if !ok {
-		k.server.health.onResponse(0)
+		k.server.health.onResponse(0) // it is there
 		k.onMismatch(true)
 		return
 	}
@@ -195,44 +210,56 @@ func (k *socket) handle(msg []byte) {
 	end := k.retired && len(k.pending) == 0
 	k.mu.Unlock()
 	if !ok {
-		return // it was not wanted any more
+		return // it is not wanted any more
 	}
-	a.onResponse(h)
+	a.onResponse(r)
 	if end {
 		k.conn.Close()
 	}
 }
 
-// strange notes a reply that answers no question. One that has the id of a
-// question, but another question or nonsense in it, may be the guess of somebody
-// who forges replies: many such make us change the port.
+// onMismatch notes a message that answers no query. One that has the id of a query,
+// but another question or nonsense in it, may be the guess of somebody who forges
+// responses: after many of those the port changes.
 func (k *socket) onMismatch(guess bool) {
 	k.server.counters.mismatched.Add(1)
 	if guess {
 		k.used.Add(rotateAfter / 16)
-		k.server.logf("sends replies to what was not asked or that make no sense, or somebody does in its name")
+		k.server.log.add("sends responses that match no query or make no sense, or somebody does in its name")
 	}
 }
 
-// failAll ends all attempts.
-func (k *socket) failAll(err error) {
+// onUnreachable hands an ICMP message to the attempt whose query it quotes. Messages
+// that quote no pending query mean nothing, as anybody can send them.
+func (k *socket) onUnreachable(e *UnreachableError) {
+	if len(e.Packet) < dnswire.HeaderSize {
+		return
+	}
 	k.mu.Lock()
+	a := k.pending[dnswire.ID(e.Packet)]
+	k.mu.Unlock()
+	if a == nil {
+		return
+	}
+	var buf [maxQuery]byte
+	if bytes.HasPrefix(a.appendQuery(buf[:0]), e.Packet) {
+		a.onUnreachable(e.Err)
+	}
+}
+
+// end ends all attempts on the socket, which is closed.
+func (k *socket) end() {
+	k.mu.Lock()
+	k.ended = true
 	failed := make([]*attempt, 0, len(k.pending))
 	for _, a := range k.pending {
 		failed = append(failed, a)
 	}
 	clear(k.pending)
 	k.mu.Unlock()
-	for _, a := range failed {
-		a.onFailure(err)
-	}
-}
-
-func (k *socket) end() {
-	k.mu.Lock()
-	k.ended = true
-	k.mu.Unlock()
 	k.conn.Close()
-	k.server.closed(k)
-	k.failAll(errClosed)
+	k.server.onClosed(k)
+	for _, a := range failed {
+		a.onFailure(errClosed)
+	}
 }

@@ -2,165 +2,220 @@ package upstream
 
 import (
 	"bufio"
-	"context"
-	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"io"
 	"net"
+	"os"
+	"slices"
 	"sync"
 	"time"
 
 	"toponym/internal/dnswire"
 )
 
-// stream is a connection over TCP or TLS that many questions share (RFC 7766,
-// section 6.2.1.1; RFC 7858).
-type stream struct {
-	server *server
-	wake   chan struct{} // there is something to write, or it has ended
-
-	mu      sync.Mutex
-	pending pending
-	out     []byte // queries that have not been written
-	conn    net.Conn
-	replies int // since it was opened
-	silent  int // questions without a reply since the last one
-	ended   bool
-}
-
 const (
-	streamPending = 2000             // questions that wait on one connection
-	streamIdle    = 20 * time.Second // without a reply until it is closed
-	streamSilent  = 5                // questions in a row without a reply until it is closed
+	// maxStreams bounds the connections to a server that keeps them open.
+	maxStreams = 2
+
+	// maxShortStreams bounds the connections to a server that closes each of them
+	// after some responses.
+	maxShortStreams = 16
+
+	// streamPending bounds the queries that are pending on one connection, and
+	// those that wait for a connection.
+	streamPending = 2000
+
+	// streamIdle is the time without a response until a connection is closed.
+	streamIdle = 20 * time.Second
+
+	// streamSilent is how many queries in a row may get no response until a
+	// connection is closed.
+	streamSilent = 5
 )
 
-// errReused ends the attempts on a connection that the server has closed after
-// it had answered others: it may have been about to be closed when they came.
-var errReused = errors.New("the server has closed the connection")
+// streamPool holds the connections over TCP or TLS to a server. Many queries share
+// one connection (RFC 7766, section 6.2.1.1; RFC 7858).
+//
+// Some servers close a connection after one response, or after a few. Then queries
+// wait until a connection has room for them, so that each is sent about once.
+type streamPool struct {
+	server *server
 
-// sendStream sends the query of an attempt over a connection, which is opened if
-// there is none.
-func (s *server) sendStream(a *attempt) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	err := errFull
-	for i := range s.streams {
-		t := s.streams[i]
-		if t == nil || t.isEnded() {
-			t = &stream{server: s, wake: make(chan struct{}, 1), pending: pending{}}
-			if !s.client.spawn(t.run) {
-				return errClosed
-			}
-			s.streams[i] = t
-		}
-		if err = t.send(a); err == nil {
-			return nil
-		}
-	}
-	return err
+	mu    sync.Mutex
+	conns []*streamConn
+	queue []*attempt // wait for a connection
+
+	// perConn is how many responses a connection gives before the server closes it,
+	// as far as that is known. 0: it does not close connections that are in use.
+	perConn int
 }
 
-func (t *stream) isEnded() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.ended
+// streamConn is a connection. The pool's lock guards its fields.
+type streamConn struct {
+	pool      *streamPool
+	wake      chan struct{} // there is something to write, or it has ended
+	pending   pending
+	out       []byte // queries that have not been written
+	conn      net.Conn
+	responses int // since it was opened
+	silent    int // queries without a response since the last one
+	ended     bool
 }
 
-func (t *stream) send(a *attempt) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.ended {
-		return errClosed
+// send sends the query of an attempt over a connection, which is opened if there is
+// none, or queues it.
+func (p *streamPool) send(a *attempt) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	a.transport = p
+	if len(p.queue) == 0 {
+		if sent, err := p.assign(a); sent || err != nil {
+			return err
+		}
 	}
-	if len(t.pending) >= streamPending || !t.pending.add(a) {
+	if len(p.queue) >= streamPending {
 		return errFull
 	}
-	a.transport = t
-	at := len(t.out)
-	t.out = a.question().appendQuery(append(t.out, 0, 0), a.id, !a.noEDNS)
-	binary.BigEndian.PutUint16(t.out[at:], uint16(len(t.out)-at-2))
-	t.signal()
+	p.queue = append(p.queue, a)
 	return nil
 }
 
-func (t *stream) signal() {
+// assign gives an attempt to a connection with room for it. It reports false when
+// there is none.
+func (p *streamPool) assign(a *attempt) (sent bool, err error) {
+	var best *streamConn
+	for _, c := range p.conns {
+		if c.room() > 0 && (best == nil || len(c.pending) < len(best.pending)) {
+			best = c
+		}
+	}
+	limit := maxStreams
+	if p.perConn > 0 {
+		limit = maxShortStreams
+	}
+	if best == nil || p.perConn > 0 && len(best.pending) > 0 {
+		if len(p.conns) < limit {
+			c := &streamConn{pool: p, wake: make(chan struct{}, 1), pending: pending{}}
+			if !p.server.client.spawn(c.run) {
+				return false, errClosed
+			}
+			p.conns = append(p.conns, c)
+			best = c
+		}
+	}
+	if best == nil {
+		return false, nil
+	}
+	best.pending.add(a)
+	a.conn = best
+	at := len(best.out)
+	best.out = a.appendQuery(append(best.out, 0, 0))
+	binary.BigEndian.PutUint16(best.out[at:], uint16(len(best.out)-at-2))
+	best.signal()
+	return true, nil
+}
+
+// room is how many more queries the connection takes.
+func (c *streamConn) room() int {
+	limit := streamPending
+	if p := c.pool; p.perConn > 0 {
+		limit = max(p.perConn-c.responses, 1) // one more is tried: it may have changed
+	}
+	return limit - len(c.pending)
+}
+
+func (c *streamConn) signal() {
 	select {
-	case t.wake <- struct{}{}:
+	case c.wake <- struct{}{}:
 	default:
 	}
 }
 
-// drop forgets an attempt. When many in a row stay without a reply, the
-// connection leads nowhere any more.
-func (t *stream) drop(a *attempt) {
-	t.mu.Lock()
-	found := t.pending.remove(a)
-	if found {
-		t.silent++
+// pump gives queued attempts to connections that have room. The attempts that could
+// not be sent are returned with the error.
+func (p *streamPool) pump() (failed []*attempt, err error) {
+	for len(p.queue) > 0 {
+		sent, err := p.assign(p.queue[0])
+		if err != nil {
+			failed, p.queue = p.queue, nil
+			return failed, err
+		}
+		if !sent {
+			break
+		}
+		p.queue = p.queue[1:]
 	}
-	end := t.silent >= streamSilent && time.Since(a.sent) > time.Second
-	t.mu.Unlock()
+	return nil, nil
+}
+
+// drop forgets an attempt. When many in a row get no response, the connection leads
+// nowhere any more.
+func (p *streamPool) drop(a *attempt) {
+	p.mu.Lock()
+	c := a.conn
+	if c == nil {
+		p.queue = slices.DeleteFunc(p.queue, func(q *attempt) bool { return q == a })
+		p.mu.Unlock()
+		return
+	}
+	if c.pending.remove(a) {
+		c.silent++
+	}
+	end := c.silent >= streamSilent && time.Since(a.sent) > time.Second
+	p.mu.Unlock()
 	if end {
 		// Not here, where the lock of an exchange is held.
-		t.server.client.spawn(func() { t.close(errSilent) })
+		p.server.client.spawn(func() { c.close(errSilent) })
 	}
 }
 
-// run connects and writes until the connection ends.
-func (t *stream) run() {
-	conn, err := t.dial()
+// run connects, and writes until the connection ends.
+func (c *streamConn) run() {
+	client := c.pool.server.client
+	conn, err := client.dialStream(c.pool.server.addr)
 	if err != nil {
-		t.close(err)
+		c.close(err)
 		return
 	}
-	t.mu.Lock()
-	t.conn = conn
-	ended := t.ended
-	t.mu.Unlock()
-	if ended || !t.server.client.spawn(func() { t.read(conn) }) {
+	c.pool.mu.Lock()
+	c.conn = conn
+	ended := c.ended
+	c.pool.mu.Unlock()
+	if ended || !client.spawn(func() { c.read(conn) }) {
 		conn.Close()
-		t.close(errClosed)
+		c.close(errClosed)
 		return
 	}
-	for range t.wake {
-		t.mu.Lock()
-		out := t.out
-		t.out = nil
-		ended := t.ended
-		t.mu.Unlock()
+	for range c.wake {
+		c.pool.mu.Lock()
+		out := c.out
+		c.out = nil
+		ended := c.ended
+		c.pool.mu.Unlock()
 		if ended {
 			return
 		}
-		conn.SetWriteDeadline(time.Now().Add(t.server.client.o.Timeout))
+		if len(out) == 0 {
+			continue
+		}
+		_ = conn.SetWriteDeadline(time.Now().Add(client.o.Timeout))
 		if _, err := conn.Write(out); err != nil {
-			t.close(err)
+			c.close(err)
 			return
 		}
 	}
 }
 
-func (t *stream) dial() (net.Conn, error) {
-	c := t.server.client
-	ctx, cancel := context.WithTimeout(c.ctx, c.o.Timeout)
-	defer cancel()
-	addr := t.server.addr
-	if !addr.TLS {
-		return new(net.Dialer).DialContext(ctx, "tcp", addr.AddrPort.String())
-	}
-	conf := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: c.o.RootCAs, ServerName: addr.serverName(), ClientSessionCache: c.sessions}
-	return (&tls.Dialer{Config: conf}).DialContext(ctx, "tcp", addr.AddrPort.String())
-}
-
-// read takes in replies until the connection ends.
-func (t *stream) read(conn net.Conn) {
+// read takes in responses until the connection ends.
+func (c *streamConn) read(conn net.Conn) {
 	in := bufio.NewReaderSize(conn, 4<<10)
 	var size [2]byte
 	var buf []byte
 	for {
-		conn.SetReadDeadline(time.Now().Add(streamIdle))
+		_ = conn.SetReadDeadline(time.Now().Add(streamIdle))
 		if _, err := io.ReadFull(in, size[:]); err != nil {
-			t.close(err)
+			c.close(err)
 			return
 		}
 		n := int(binary.BigEndian.Uint16(size[:]))
@@ -168,66 +223,105 @@ func (t *stream) read(conn net.Conn) {
 			buf = make([]byte, n)
 		}
 		if _, err := io.ReadFull(in, buf[:n]); err != nil {
-			t.close(err)
+			c.close(err)
 			return
 		}
-		t.handle(buf[:n])
+		c.handle(buf[:n])
 	}
 }
 
-func (t *stream) handle(msg []byte) {
+// handle hands a response to the attempt that waits for it.
+func (c *streamConn) handle(msg []byte) {
 	if len(msg) < dnswire.HeaderSize {
 		return
 	}
-	id := binary.BigEndian.Uint16(msg)
-	t.mu.Lock()
-	a := t.pending[id]
-	ok := a != nil && a.question().answers(msg)
-	t.mu.Unlock()
-	var h parsedResponse
+	p := c.pool
+	p.mu.Lock()
+	a := c.pending[dnswire.ID(msg)]
+	ok := a != nil && a.question().answeredBy(msg)
+	p.mu.Unlock()
+	var r response
 	if ok {
-		h, ok = a.parse(msg)
+		r, ok = a.parse(msg)
 	}
 	if !ok {
-		t.server.counters.mismatched.Add(1)
+		p.server.counters.mismatched.Add(1)
 		return
 	}
-	t.mu.Lock()
-	t.replies++
-	t.silent = 0
-	ok = t.pending.remove(a)
-	t.mu.Unlock()
+	p.mu.Lock()
+	c.responses++
+	c.silent = 0
+	if p.perConn > 0 && c.responses > p.perConn {
+		p.perConn = 2 * c.responses
+		if p.perConn > streamPending {
+			p.perConn = 0
+		}
+	}
+	ok = c.pending.remove(a)
+	failed, err := p.pump()
+	p.mu.Unlock()
 	if ok {
-		a.onResponse(h)
+		a.onResponse(r)
+	}
+	for _, a := range failed {
+		a.onFailure(err)
 	}
 }
 
-// close ends the connection and the attempts that wait on it.
-func (t *stream) close(err error) {
-	t.mu.Lock()
-	if t.ended {
-		t.mu.Unlock()
+// close ends the connection and the attempts that are pending on it.
+func (c *streamConn) close(err error) {
+	p := c.pool
+	p.mu.Lock()
+	if c.ended {
+		p.mu.Unlock()
 		return
 	}
-	t.ended = true
-	if t.replies > 0 && err != errSilent {
+	c.ended = true
+	p.conns = slices.DeleteFunc(p.conns, func(other *streamConn) bool { return other == c })
+	if c.responses > 0 && err != errSilent {
+		if len(c.pending) > 0 && !errors.Is(err, os.ErrDeadlineExceeded) {
+			p.perConn = c.responses
+			if p.perConn >= streamPending {
+				p.perConn = 0
+			}
+		}
 		err = errReused
 	}
-	if t.server.client.ctx.Err() != nil {
+	if p.server.client.ctx.Err() != nil {
 		err = errClosed
 	}
-	failed := make([]*attempt, 0, len(t.pending))
-	for _, a := range t.pending {
+	failed := make([]*attempt, 0, len(c.pending))
+	for _, a := range c.pending {
+		a.conn = nil
 		failed = append(failed, a)
 	}
-	clear(t.pending)
-	conn := t.conn
-	t.signal()
-	t.mu.Unlock()
+	clear(c.pending)
+	conn := c.conn
+	c.signal()
+	var queued []*attempt
+	queueErr := err
+	if c.responses == 0 && len(p.conns) == 0 {
+		queued, p.queue = p.queue, nil // the next connection would end like this one
+	} else {
+		queued, queueErr = p.pump()
+	}
+	p.mu.Unlock()
 	if conn != nil {
 		conn.Close()
 	}
 	for _, a := range failed {
 		a.onFailure(err)
+	}
+	for _, a := range queued {
+		a.onFailure(queueErr)
+	}
+}
+
+// close ends all connections.
+func (p *streamPool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.conns {
+		p.server.client.running.Go(func() { c.close(errClosed) })
 	}
 }

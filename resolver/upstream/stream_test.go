@@ -1,14 +1,9 @@
 package upstream
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"math/big"
-	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +12,7 @@ import (
 	"github.com/miekg/dns"
 
 	"toponym/internal/fakedns"
+	"toponym/internal/testutil"
 )
 
 // cutOverUDP answers over TCP only.
@@ -30,150 +26,177 @@ func cutOverUDP(w dns.ResponseWriter, q *dns.Msg) {
 	good(w, q)
 }
 
-func TestTruncated(t *testing.T) {
-	t.Parallel()
-	s := fakedns.Start(t, cutOverUDP)
-	g := run(t, Options{}).Group(udpOf(s))
-	for range 100 {
-		if got := ask(t, g, "a.test"); got != "NOERROR 192.0.2.1" {
-			t.Fatal(got)
-		}
-	}
-	if n := s.Conns.Load(); n != 1 {
-		t.Errorf("%d connections for 100 questions", n)
+// closing closes the connection after each response over TCP or TLS.
+func closing(w dns.ResponseWriter, q *dns.Msg) {
+	cutOverUDP(w, q)
+	if fakedns.OverTCP(w) {
+		w.Close()
 	}
 }
 
-// With no TCP there is still what came over UDP.
-func TestTruncatedWithoutTCP(t *testing.T) {
-	t.Parallel()
-	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &dns.Server{PacketConn: udp, Handler: dns.HandlerFunc(cutOverUDP)}
-	go s.ActivateAndServe()
-	t.Cleanup(func() { s.Shutdown() })
-	g := run(t, Options{}).Group([]Address{{AddrPort: udp.LocalAddr().(*net.UDPAddr).AddrPort()}})
-	a := make(asker, 1)
-	g.Ask(question("a.test", dns.TypeA), a)
-	if r := <-a; r.err != nil || !r.msg.Truncated {
-		t.Errorf("%v", r)
-	}
-	if g.Down() {
-		t.Error("the server rests, though it answers over UDP")
-	}
-}
-
-// A connection is shared by questions at the same time, which are answered in any
-// order.
-func TestPipelining(t *testing.T) {
-	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	udp, err := net.ListenPacket("udp", l.Addr().String())
-	if err != nil {
-		t.Skip(err)
-	}
-	d := &dns.Server{PacketConn: udp, Handler: dns.HandlerFunc(cutOverUDP)}
-	go d.ActivateAndServe()
-	defer d.Shutdown()
-	const questions = 50
-	go func() {
-		conn, err := l.Accept()
-		if err != nil {
-			return
+func TestTruncatedResponsesAreAskedForOverOneConnection(t *testing.T) {
+	simulate(t, Options{}, func(t *testing.T, n *fakedns.Network, c *Client) {
+		s := n.Start(cutOverUDP)
+		g := c.Group(udpOf(s))
+		for range 100 {
+			wantAnswer(t, g)
 		}
-		defer conn.Close()
-		c := dns.Conn{Conn: conn}
-		var all []*dns.Msg
-		for len(all) < questions {
-			q, err := c.ReadMsg()
-			if err != nil {
-				return
-			}
-			if q.Question[0].Qtype == dns.TypeA { // none of our probes
-				all = append(all, q)
-			}
-		}
-		for i := range all {
-			q := all[len(all)-1-i]
-			m := new(dns.Msg).SetReply(q)
-			rr, _ := dns.NewRR(q.Question[0].Name + " 60 IN A 192.0.2." + q.Question[0].Name[:strings.Index(q.Question[0].Name, ".")])
-			m.Answer = []dns.RR{rr}
-			c.WriteMsg(m)
-		}
-		conn.Read(make([]byte, 1)) // until the client ends
-	}()
-	g := run(t, Options{}).Group([]Address{{AddrPort: l.Addr().(*net.TCPAddr).AddrPort()}})
-	var all sync.WaitGroup
-	for i := range questions {
-		all.Go(func() {
-			if got, want := ask(t, g, fmt.Sprintf("%d.test", i)), fmt.Sprintf("NOERROR 192.0.2.%d", i); got != want {
-				t.Errorf("%s, want %s", got, want)
-			}
-		})
-	}
-	all.Wait()
-}
-
-func TestConnectionsAreReplaced(t *testing.T) {
-	t.Parallel()
-	s := fakedns.Start(t, func(w dns.ResponseWriter, q *dns.Msg) {
-		cutOverUDP(w, q)
-		if fakedns.OverTCP(w) {
-			w.Close()
+		if got := s.Conns.Load(); got != 1 {
+			t.Errorf("%d connections for 100 questions, want 1", got)
 		}
 	})
-	g := run(t, Options{}).Group(udpOf(s))
-	for i := range 50 {
-		if got := ask(t, g, "a.test"); got != "NOERROR 192.0.2.1" {
-			t.Fatalf("%d: %s", i, got)
+}
+
+func TestTruncatedResponsesAreReturnedWithoutTCP(t *testing.T) {
+	simulate(t, Options{}, func(t *testing.T, n *fakedns.Network, c *Client) {
+		s := n.Start(func(w dns.ResponseWriter, q *dns.Msg) {
+			if fakedns.OverTCP(w) {
+				w.Close()
+				return
+			}
+			cutOverUDP(w, q)
+		})
+		g := c.Group(udpOf(s))
+		o := make(outcomes, 1)
+		g.Ask(question("a.test", dns.TypeA), o)
+		if r := <-o; r.err != nil || !r.msg.Truncated {
+			t.Errorf("got %v, want the truncated response", r)
 		}
+		if g.Down() {
+			t.Error("the server is down, want it up as it responds over UDP")
+		}
+	})
+}
+
+func TestResponsesOnAConnectionMayComeInAnyOrder(t *testing.T) {
+	simulate(t, Options{}, func(t *testing.T, n *fakedns.Network, c *Client) {
+		const questions = 50
+		var queries []*dns.Msg
+		s := n.Start(func(w dns.ResponseWriter, q *dns.Msg) {
+			if !fakedns.OverTCP(w) {
+				cutOverUDP(w, q)
+				return
+			}
+			if q.Question[0].Qtype != dns.TypeA {
+				return // a probe
+			}
+			if queries = append(queries, q); len(queries) < questions {
+				return
+			}
+			for i := range queries {
+				q := queries[len(queries)-1-i]
+				m := new(dns.Msg).SetReply(q)
+				rr, _ := dns.NewRR(q.Question[0].Name + " 60 IN A 192.0.2." + q.Question[0].Name[:strings.Index(q.Question[0].Name, ".")])
+				m.Answer = []dns.RR{rr}
+				w.WriteMsg(m)
+			}
+		})
+		g := c.Group(udpOf(s))
+		var all sync.WaitGroup
+		for i := range questions {
+			all.Go(func() {
+				if got, want := ask(g, fmt.Sprintf("%d.test", i)), fmt.Sprintf("NOERROR 192.0.2.%d", i); got != want {
+					t.Errorf("got %s, want %s", got, want)
+				}
+			})
+		}
+		all.Wait()
+	})
+}
+
+func TestServersMayCloseAfterEachResponse(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		t.Run(fmt.Sprintf("TLS is %v", secure), func(t *testing.T) {
+			simulate(t, Options{}, func(t *testing.T, n *fakedns.Network, c *Client) {
+				s := n.Start(closing)
+				addrs := udpOf(s)
+				if secure {
+					ca := testutil.NewCA(t)
+					s = n.StartTLS(&tls.Config{Certificates: []tls.Certificate{ca.Issue(t, "dns.test")}}, closing)
+					addrs = []Address{{AddrPort: s.Addr, TLS: true, Name: "dns.test"}}
+					c = run(t, Options{RootCAs: ca.Pool(), Dial: n.Dial})
+				}
+				g := c.Group(addrs)
+				for range 10 {
+					wantAnswer(t, g) // one at a time
+				}
+				for round := range 3 {
+					const questions = 300 // at a time
+					o := make(outcomes, questions)
+					begin := time.Now()
+					for i := range questions {
+						g.Ask(question([]string{"a.test", "b.test"}[i%2], dns.TypeA), o)
+					}
+					failed := 0
+					for range questions {
+						if r := <-o; r.err != nil || len(r.msg.Answer) == 0 {
+							failed++
+						}
+					}
+					if failed > 0 {
+						t.Errorf("round %d: %d of %d questions failed in %v, want 0", round, failed, questions, time.Since(begin))
+					}
+				}
+				if got := s.TCP.Load(); got > 2000 {
+					t.Errorf("%d queries over TCP for 910 questions, want about one each", got)
+				}
+			})
+		})
 	}
 }
 
-// authority makes certificates.
-func authority(t *testing.T, name string, ip net.IP) (tls.Certificate, *x509.CertPool) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		DNSNames: []string{name}, IPAddresses: []net.IP{ip}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, _ := x509.ParseCertificate(der)
-	pool := x509.NewCertPool()
-	pool.AddCert(cert)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
+func TestServersMayCloseAfterSomeResponses(t *testing.T) {
+	simulate(t, Options{}, func(t *testing.T, n *fakedns.Network, c *Client) {
+		var mu sync.Mutex
+		given := map[dns.ResponseWriter]int{}
+		s := n.Start(func(w dns.ResponseWriter, q *dns.Msg) {
+			cutOverUDP(w, q)
+			mu.Lock()
+			defer mu.Unlock()
+			if given[w]++; fakedns.OverTCP(w) && given[w] == 7 {
+				w.Close()
+			}
+		})
+		g := c.Group(udpOf(s))
+		const questions = 1000
+		o := make(outcomes, questions)
+		for range questions {
+			g.Ask(question("a.test", dns.TypeA), o)
+		}
+		for range questions {
+			if got, want := (<-o).String(), "NOERROR 192.0.2.1"; got != want {
+				t.Fatalf("got %s, want %s", got, want)
+			}
+		}
+	})
 }
 
-func TestTLS(t *testing.T) {
+// TestRealTLS has real sockets.
+func TestRealTLS(t *testing.T) {
 	t.Parallel()
-	cert, pool := authority(t, "dns.test", net.IPv4(127, 0, 0, 1))
-	s := fakedns.StartTLS(t, &tls.Config{Certificates: []tls.Certificate{cert}}, good)
-	c := run(t, Options{RootCAs: pool})
+	ca := testutil.NewCA(t)
+	s := fakedns.StartTLS(t, &tls.Config{Certificates: []tls.Certificate{ca.Issue(t, "dns.test", "127.0.0.1")}}, good)
+	c := run(t, Options{RootCAs: ca.Pool(), Timeout: time.Minute})
 	for _, name := range []string{"dns.test", ""} {
-		g := c.Group([]Address{{AddrPort: s.Addr, TLS: true, Name: name}})
-		if got := ask(t, g, "a.test"); got != "NOERROR 192.0.2.1" {
-			t.Errorf("%q: %s", name, got)
+		wantAnswer(t, c.Group([]Address{{AddrPort: s.Addr, TLS: true, Name: name}}))
+	}
+}
+
+func TestCertificatesAreVerified(t *testing.T) {
+	simulate(t, Options{}, func(t *testing.T, n *fakedns.Network, _ *Client) {
+		ca := testutil.NewCA(t)
+		s := n.StartTLS(&tls.Config{Certificates: []tls.Certificate{ca.Issue(t, "dns.test", "192.0.2.1")}}, good)
+		c := run(t, Options{RootCAs: ca.Pool(), Dial: n.Dial})
+		for _, name := range []string{"dns.test", ""} {
+			wantAnswer(t, c.Group([]Address{{AddrPort: s.Addr, TLS: true, Name: name}}))
 		}
-	}
-	other := c.Group([]Address{{AddrPort: s.Addr, TLS: true, Name: "other.test"}})
-	if got := ask(t, other, "a.test"); !strings.Contains(got, "certificate") {
-		t.Error(got)
-	}
-	unknown := run(t, Options{RootCAs: x509.NewCertPool()}).Group([]Address{{AddrPort: s.Addr, TLS: true}})
-	if got := ask(t, unknown, "a.test"); !strings.Contains(got, "certificate") {
-		t.Error(got)
-	}
+		other := c.Group([]Address{{AddrPort: s.Addr, TLS: true, Name: "other.test"}})
+		if got, want := ask(other, "a.test"), "certificate"; !strings.Contains(got, want) {
+			t.Errorf("another name: got %s, want an error about the %s", got, want)
+		}
+		unknown := run(t, Options{RootCAs: x509.NewCertPool(), Dial: n.Dial}).Group([]Address{{AddrPort: s.Addr, TLS: true}})
+		if got, want := ask(unknown, "a.test"), "certificate"; !strings.Contains(got, want) {
+			t.Errorf("an unknown authority: got %s, want an error about the %s", got, want)
+		}
+	})
 }
