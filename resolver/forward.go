@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
 	"toponym/internal/dnswire"
@@ -230,6 +231,14 @@ type ForwardStats struct {
 
 // Forwards reports whether names that are not ours are forwarded.
 func (s *Server) Forwards() bool { return s.forward != nil }
+
+// Collectors are the metrics of forwarding: of the upstream servers and the cache.
+func (s *Server) Collectors() []prometheus.Collector {
+	if s.forward == nil {
+		return nil
+	}
+	return []prometheus.Collector{s.forward.client, s.forward.cache}
+}
 
 // ForwardStats are counts of what was asked of others. They are zero when
 // nothing is forwarded.

@@ -15,7 +15,7 @@ func TestCollectedValues(t *testing.T) {
 		return Values{
 			Errors: 4, Reconnects: 5,
 			Events:  map[string]uint64{"TASK_ADDED": 7},
-			Forward: &Forward{Upstreams: []Upstream{{Address: "10.0.0.1:53", Queries: 5, Latency: time.Millisecond, State: "good"}}, Hits: 8, Entries: 4},
+			Forward: &Forward{Waiting: 8, Failed: 4},
 			Rates:   Rates{Slipped: 3},
 			Queries: []Query{{"mesos.", "A", "NOERROR", "udp", 1 << 40}},
 			Times: map[string]Histogram{"udp": {
@@ -24,9 +24,9 @@ func TestCollectedValues(t *testing.T) {
 		}
 	}))
 	if err := testutil.GatherAndCompare(r, strings.NewReader(`
-# HELP toponym_upstream_latency_seconds Smoothed time to a reply. Absent where it is not known.
-# TYPE toponym_upstream_latency_seconds gauge
-toponym_upstream_latency_seconds{upstream="10.0.0.1:53"} 0.001
+# HELP toponym_forward_waiting Queries that wait for upstream servers.
+# TYPE toponym_forward_waiting gauge
+toponym_forward_waiting 8
 # HELP toponym_query_duration_seconds Time from reading a query to sending its reply, of all over TCP and of a sample over UDP.
 # TYPE toponym_query_duration_seconds histogram
 toponym_query_duration_seconds_bucket{protocol="udp",le="1e-06"} 1
@@ -37,7 +37,7 @@ toponym_query_duration_seconds_count{protocol="udp"} 6
 # HELP toponym_events_total Events of the leading master, by type.
 # TYPE toponym_events_total counter
 toponym_events_total{type="TASK_ADDED"} 7
-`), "toponym_upstream_latency_seconds", "toponym_query_duration_seconds", "toponym_events_total"); err != nil {
+`), "toponym_forward_waiting", "toponym_query_duration_seconds", "toponym_events_total"); err != nil {
 		t.Error(err)
 	}
 }

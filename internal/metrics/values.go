@@ -19,22 +19,8 @@ type Values struct {
 
 // Forward is what was asked of other servers.
 type Forward struct {
-	Upstreams []Upstream
-
-	Hits, Misses, Stale, Evictions uint64 // of the cache
-	Entries, Bytes                 int    // in the cache
-
 	Waiting                 int    // queries that wait now
 	Shared, Failed, Refused uint64 // queries that waited with another, had no answer, or were too many
-}
-
-// Upstream is what one server was asked.
-type Upstream struct {
-	Address                    string
-	Queries, Replies, Failures uint64
-	Hedges, Truncated, Strange uint64
-	Latency                    time.Duration // smoothed; 0 where it is not known
-	State                      string
 }
 
 // Rates are the replies that were too many for a network of clients.

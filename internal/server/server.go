@@ -109,6 +109,9 @@ func New(o Options) (*Server, error) {
 	if s.zooKeeper != nil {
 		s.metrics.registry.MustRegister(s.zooKeeper)
 	}
+	if s.dns != nil {
+		s.metrics.registry.MustRegister(s.dns.Collectors()...)
+	}
 	return s, nil
 }
 

@@ -58,7 +58,8 @@ func (s *Server) values() metrics.Values {
 		rates := s.dns.RateStats()
 		v.Rates = metrics.Rates{Dropped: rates.Dropped, Slipped: rates.Slipped}
 		if s.dns.Forwards() {
-			v.Forward = forwardValues(s.dns.ForwardStats())
+			f := s.dns.ForwardStats()
+			v.Forward = &metrics.Forward{Waiting: f.Waiting, Shared: f.Shared, Failed: f.Failed, Refused: f.Refused}
 		}
 	}
 	return v
@@ -76,17 +77,3 @@ func queryValues(v *metrics.Values, st resolver.Stats) {
 	}
 }
 
-func forwardValues(st resolver.ForwardStats) *metrics.Forward {
-	f := &metrics.Forward{
-		Hits: st.Cache.Hits, Misses: st.Cache.Misses, Stale: st.Cache.Stale, Evictions: st.Cache.Evictions,
-		Entries: st.Cache.Entries, Bytes: st.Cache.Bytes,
-		Waiting: st.Waiting, Shared: st.Shared, Failed: st.Failed, Refused: st.Refused,
-	}
-	for _, u := range st.Upstreams {
-		f.Upstreams = append(f.Upstreams, metrics.Upstream{
-			Address: u.Address, Queries: u.Queries, Replies: u.Responses, Failures: u.Failures,
-			Hedges: u.Hedges, Truncated: u.Truncated, Strange: u.Mismatched, Latency: u.SRTT, State: u.State.String(),
-		})
-	}
-	return f
-}
