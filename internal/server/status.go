@@ -76,4 +76,3 @@ func queryValues(v *metrics.Values, st resolver.Stats) {
 		v.Times[resolver.Transport(t).String()] = metrics.Histogram{Bounds: h.Bounds, Counts: h.Counts, Sum: h.Sum}
 	}
 }
-

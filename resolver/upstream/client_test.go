@@ -339,4 +339,3 @@ func TestAddressString(t *testing.T) {
 		}
 	}
 }
-
