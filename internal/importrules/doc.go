@@ -1,3 +1,4 @@
-// Package importrules tests that packages import each other in one direction
-// only: from the cluster's state towards the answers.
+// Package importrules tests rules about the source of all packages: that they
+// import each other in one direction only, from the cluster's state towards the
+// answers, and that durations do not depend on the wall clock.
 package importrules
