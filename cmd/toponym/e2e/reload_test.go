@@ -49,7 +49,7 @@ func TestSettingsAreReadAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the new TTL", func() (bool, string) { n := s.ttl(t); return n == 5, fmt.Sprint(n) })
-	for _, line := range []string{"maxUDPSize needs a restart", "ttl is 5 now, it was 60"} {
+	for _, line := range []string{"setting=maxUDPSize", "needs a restart", "from=60 setting=ttl to=5"} {
 		if !strings.Contains(s.stderr.String(), line) {
 			t.Errorf("log: want %q in it, got\n%s", line, s.stderr.String())
 		}
