@@ -5,22 +5,13 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"toponym/internal/hostport"
 )
 
-// HostPort is the address of a listener. Host is an IP address in canonical form,
-// or a host name in lower case, which was not looked up.
-type HostPort struct {
-	Host string
-	Port uint16
-}
-
-// String returns host:port, with an IPv6 address in brackets.
-func (h HostPort) String() string {
-	return net.JoinHostPort(h.Host, strconv.Itoa(int(h.Port)))
-}
-
-// MarshalText returns String.
-func (h HostPort) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
+// HostPort is the address of a listener. In settings, Host is an IP address in
+// canonical form, or a host name in lower case, which was not looked up.
+type HostPort = hostport.Addr
 
 // parseHostPort parses host:port, or a host alone where defaultPort is not 0. It
 // returns what is wrong otherwise.

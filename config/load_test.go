@@ -50,8 +50,8 @@ func TestTheSampleOfMesosDNSIsRead(t *testing.T) {
 	}
 	want := Defaults()
 	want.File, _ = filepath.Abs("testdata/mesos-dns.json")
-	want.ZooKeeper = ZooKeeper{Servers: []HostPort{{"127.0.0.1", 2181}}, Path: "/mesos"}
-	want.Masters = []HostPort{{"127.0.0.1", 5050}}
+	want.ZooKeeper = ZooKeeper{Servers: []HostPort{{Host: "127.0.0.1", Port: 2181}}, Path: "/mesos"}
+	want.Masters = []HostPort{{Host: "127.0.0.1", Port: 5050}}
 	want.Port = 8053
 	want.Resolvers = []Upstream{{AddrPort: netip.MustParseAddrPort("8.8.8.8:53")}}
 	want.IPSources = []string{SourceMesos, SourceHost}
@@ -159,7 +159,7 @@ func TestValuesAreParsed(t *testing.T) {
 		{"recursionAllow", `"recursionAllow": ["10.1.2.3/8", "192.0.2.1"]`,
 			func(c *Config) any { return toJSON(c.RecursionAllow) }, `["10.0.0.0/8","192.0.2.1/32"]`},
 		{"zk", `"zk": "zk://u:p@s@A:1,[::1]:2,10.0.0.1/x/y/"`, func(c *Config) any { return c.ZooKeeper },
-			ZooKeeper{User: "u", Password: "p@s", Servers: []HostPort{{"a", 1}, {"::1", 2}, {"10.0.0.1", 2181}}, Path: "/x/y"}},
+			ZooKeeper{User: "u", Password: "p@s", Servers: []HostPort{{Host: "a", Port: 1}, {Host: "::1", Port: 2}, {Host: "10.0.0.1", Port: 2181}}, Path: "/x/y"}},
 		{"none", `"mesosAuthentication": "none"`, func(c *Config) any { return c.MesosAuthentication }, AuthNone},
 		{"basic", `"mesosAuthentication": "Basic", "mesosCredentials": {"Principal": "p", "SECRET": " s "}`,
 			func(c *Config) any { return c.MesosCredentials }, Credentials{"p", " s "}},

@@ -2,9 +2,9 @@ package state
 
 import (
 	"fmt"
-	"net"
-	"strconv"
 	"strings"
+
+	"toponym/internal/hostport"
 )
 
 // ParseUPID reads a libprocess address, "id@host:port". IPv6 addresses stand
@@ -15,13 +15,9 @@ func ParseUPID(s string) (UPID, error) {
 	if at < 0 {
 		return UPID{}, fmt.Errorf("%.60q is not id@host:port", s)
 	}
-	host, port, err := net.SplitHostPort(s[at+1:])
+	addr, err := hostport.Parse(s[at+1:])
 	if err != nil {
 		return UPID{}, fmt.Errorf("%.60q is not id@host:port", s)
 	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil || n == 0 || host == "" {
-		return UPID{}, fmt.Errorf("%.60q is not id@host:port", s)
-	}
-	return UPID{ID: s[:at], Host: host, Port: uint16(n)}, nil
+	return UPID{ID: s[:at], Host: addr.Host, Port: addr.Port}, nil
 }

@@ -18,38 +18,29 @@ import (
 	"toponym/zone"
 )
 
-// What follows turns settings into the options of each room.
+// The functions of this file turn settings into the options of each package.
 
-// leaders are where the masters are found out: in ZooKeeper when it is given,
-// which then has to run, else in the list of the settings.
-func leaders(c *config.Config, log logrus.FieldLogger) (leader.Detector, *leader.ZooKeeper) {
-	masters := addresses(c.Masters)
+// newDetector returns what finds the masters: the list of the settings, or
+// ZooKeeper, which then also has to run.
+func newDetector(c *config.Config, log logrus.FieldLogger) (leader.Detector, *leader.ZooKeeper) {
 	if c.ZooKeeper.IsZero() {
-		return leader.NewStatic(masters), nil
+		return leader.NewStatic(c.Masters), nil
 	}
 	z := leader.NewZooKeeper(leader.ZooKeeperOptions{
-		Servers:  addresses(c.ZooKeeper.Servers),
+		Servers:  c.ZooKeeper.Servers,
 		Path:     c.ZooKeeper.Path,
 		User:     c.ZooKeeper.User,
 		Password: c.ZooKeeper.Password.Reveal(),
-		Masters:  masters,
+		Masters:  c.Masters,
 		Timeout:  c.ZkDetectionTimeout,
 		Log:      log,
 	})
 	return z, z
 }
 
-func addresses(hosts []config.HostPort) []leader.Address {
-	var all []leader.Address
-	for _, h := range hosts {
-		all = append(all, leader.Address{Host: h.Host, Port: h.Port})
-	}
-	return all
-}
-
-func masterOptions(c *config.Config, l leader.Detector, log logrus.FieldLogger) (master.Options, error) {
+func masterOptions(c *config.Config, masters leader.Detector, log logrus.FieldLogger) (master.Options, error) {
 	o := master.Options{
-		Leaders:    l,
+		Leaders:    masters,
 		HTTPS:      c.MesosHTTPSOn,
 		Interval:   c.Refresh,
 		Resync:     c.Resync,
@@ -64,13 +55,14 @@ func masterOptions(c *config.Config, l leader.Detector, log logrus.FieldLogger) 
 	case config.StatePoll:
 		o.Source = master.Poll
 	}
+	// Certificates are needed without MesosHTTPSOn as well: the login of iam may
+	// be at an HTTPS address.
 	if c.MesosHTTPSOn || c.CACertFile != "" || c.CertFile != "" {
-		// Also without HTTPS to the masters: the login of iam may want it.
-		t, err := newCertificates(c, log)
+		certs, err := newCertificates(c, log)
 		if err != nil {
 			return o, err
 		}
-		o.TLS = t.config
+		o.TLS = certs.config
 	}
 	switch c.MesosAuthentication {
 	case config.AuthBasic:
@@ -87,7 +79,17 @@ func masterOptions(c *config.Config, l leader.Detector, log logrus.FieldLogger) 
 	return o, nil
 }
 
-// RecordsOptions returns how the settings want records to be made.
+// parseName is records.ParseName with the setting in the error.
+func parseName(setting, text string) (records.Name, error) {
+	n, err := records.ParseName(text)
+	if err != nil {
+		return n, fmt.Errorf("%s: %q: %w", setting, text, err)
+	}
+	return n, nil
+}
+
+// RecordsOptions returns the options for making records. An error names the
+// setting.
 func RecordsOptions(c *config.Config) (records.Options, error) {
 	o := records.Options{
 		Rule:      records.RFC1123,
@@ -100,30 +102,29 @@ func RecordsOptions(c *config.Config) (records.Options, error) {
 			TaskRecords:      c.MaxTaskRecords,
 			FrameworkRecords: c.MaxFrameworkRecords,
 		},
-
 		IncludeUnhealthy: c.Unhealthy == config.UnhealthyInclude,
 	}
 	if c.EnforceRFC952 {
 		o.Rule = records.RFC952
 	}
 	var err error
-	if o.Domain, err = records.ParseName(c.Domain); err != nil {
-		return o, fmt.Errorf("domain: %q: %w", c.Domain, err)
+	if o.Domain, err = parseName("domain", c.Domain); err != nil {
+		return o, err
 	}
-	if o.MName, err = records.ParseName(c.SOA.MName); err != nil {
-		return o, fmt.Errorf("SOAMname: %q: %w", c.SOA.MName, err)
+	if o.MName, err = parseName("SOAMname", c.SOA.MName); err != nil {
+		return o, err
 	}
-	for _, name := range c.IPSources {
-		s, err := records.ParseIPSource(name)
+	for _, text := range c.IPSources {
+		source, err := records.ParseIPSource(text)
 		if err != nil {
 			return o, fmt.Errorf("IPSources: %w", err)
 		}
-		o.IPSources = append(o.IPSources, s)
+		o.IPSources = append(o.IPSources, source)
 	}
-	for _, d := range c.AddressDomains {
-		n, err := records.ParseName(d)
+	for _, text := range c.AddressDomains {
+		n, err := parseName("addressDomains", text)
 		if err != nil {
-			return o, fmt.Errorf("addressDomains: %q: %w", d, err)
+			return o, err
 		}
 		o.AddressDomains = append(o.AddressDomains, n)
 	}
@@ -133,19 +134,19 @@ func RecordsOptions(c *config.Config) (records.Options, error) {
 	if o.MinVisibility, err = records.ParseVisibility(c.MinVisibility); err != nil {
 		return o, fmt.Errorf("minVisibility: %w", err)
 	}
-	o.Listeners, err = listeners(c.Listener)
+	o.Listeners, err = serverAddrs(c.Listener)
 	return o, err
 }
 
-// listeners are the addresses that the name server's own name has: the
-// listener, or every address of this host when it listens to all.
-func listeners(a netip.Addr) ([]netip.Addr, error) {
-	if !a.IsUnspecified() {
-		return []netip.Addr{a.WithZone("")}, nil
+// serverAddrs returns the addresses of the name server's own name: the listener,
+// or every address of this host where that is unspecified.
+func serverAddrs(listener netip.Addr) ([]netip.Addr, error) {
+	if !listener.IsUnspecified() {
+		return []netip.Addr{listener.WithZone("")}, nil
 	}
 	local, err := net.InterfaceAddrs()
 	if err != nil {
-		return nil, fmt.Errorf("finding the addresses of this host: %w", err)
+		return nil, fmt.Errorf("reading the addresses of this host: %w", err)
 	}
 	var addrs []netip.Addr
 	for _, l := range local {
@@ -157,7 +158,8 @@ func listeners(a netip.Addr) ([]netip.Addr, error) {
 	return addrs, nil
 }
 
-// recordsAndZone are the options of both rooms, which follow from each other.
+// recordsAndZone returns the options of both packages: those of the zone follow
+// from those of the records.
 func recordsAndZone(c *config.Config) (records.Options, zone.Options, error) {
 	r, err := RecordsOptions(c)
 	if err != nil {
@@ -168,12 +170,11 @@ func recordsAndZone(c *config.Config) (records.Options, zone.Options, error) {
 }
 
 func zoneOptions(c *config.Config, r records.Options) (zone.Options, error) {
-	rname, err := records.ParseName(c.SOA.RName)
+	rname, err := parseName("SOARname", c.SOA.RName)
 	if err != nil {
-		return zone.Options{}, fmt.Errorf("SOARname: %q: %w", c.SOA.RName, err)
+		return zone.Options{}, err
 	}
 	o := zone.Options{
-		Origins: []zone.Origin{{Name: r.Domain, TTL: c.TTL}},
 		MName:   r.MName,
 		RName:   rname,
 		Refresh: c.SOA.Refresh,
@@ -181,35 +182,34 @@ func zoneOptions(c *config.Config, r records.Options) (zone.Options, error) {
 		Expire:  c.SOA.Expire,
 		Minimum: c.SOA.MinTTL,
 	}
-	for _, text := range c.AddressDomains {
-		name, err := records.ParseName(text)
-		if err != nil {
-			return o, fmt.Errorf("addressDomains: %q: %w", text, err)
-		}
-		if name != r.Domain {
-			o.Origins = append(o.Origins, zone.Origin{Name: name, TTL: c.AddressTTL})
+	origin := func(n records.Name, ttl uint32) { o.Origins = append(o.Origins, zone.Origin{Name: n, TTL: ttl}) }
+	origin(r.Domain, c.TTL)
+	for _, n := range r.AddressDomains {
+		if n != r.Domain {
+			origin(n, c.AddressTTL)
 			continue
 		}
-		// The domain keeps its TTL, and each view has its own.
-		for _, view := range []string{"agentip", "containerip", "autoip"} {
-			below, err := name.Join(view)
+		// The domain keeps its own TTL, so each address tree is an origin.
+		for _, tree := range []string{"agentip", "containerip", "autoip"} {
+			below, err := n.Join(tree)
 			if err != nil {
-				return o, fmt.Errorf("addressDomains: %q: %w", text, err)
+				return o, fmt.Errorf("addressDomains: %v: %w", n, err)
 			}
-			o.Origins = append(o.Origins, zone.Origin{Name: below, TTL: c.AddressTTL})
+			origin(below, c.AddressTTL)
 		}
 	}
 	if r.Reverse {
-		o.Origins = append(o.Origins, zone.Origin{Name: records.ReverseIPv4, TTL: c.TTL}, zone.Origin{Name: records.ReverseIPv6, TTL: c.TTL})
+		origin(records.ReverseIPv4, c.TTL)
+		origin(records.ReverseIPv6, c.TTL)
 	}
-	for _, from := range slices.Sorted(maps.Keys(c.Aliases)) {
-		name, err := records.ParseName(from)
+	for _, text := range slices.Sorted(maps.Keys(c.Aliases)) {
+		name, err := parseName("aliases", text)
 		if err != nil {
-			return o, fmt.Errorf("aliases: %q: %w", from, err)
+			return o, err
 		}
-		target, err := records.ParseName(c.Aliases[from])
+		target, err := parseName("aliases", c.Aliases[text])
 		if err != nil {
-			return o, fmt.Errorf("aliases: %q: %w", c.Aliases[from], err)
+			return o, err
 		}
 		o.Aliases = append(o.Aliases, zone.Alias{Name: name, Target: target})
 	}
@@ -219,6 +219,7 @@ func zoneOptions(c *config.Config, r records.Options) (zone.Options, error) {
 	return o, nil
 }
 
+// resolverOptions returns the options of the DNS side, for a number of cores.
 func resolverOptions(c *config.Config, log logrus.FieldLogger, cores int) resolver.Options {
 	return resolver.Options{
 		Forward:           forwardOptions(c),
@@ -236,7 +237,7 @@ func resolverOptions(c *config.Config, log logrus.FieldLogger, cores int) resolv
 	}
 }
 
-// forwardOptions is nil when names outside of our zones are not forwarded.
+// forwardOptions is nil where no names are forwarded.
 func forwardOptions(c *config.Config) *resolver.ForwardOptions {
 	if !c.ExternalOn {
 		return nil
@@ -256,7 +257,7 @@ func forwardOptions(c *config.Config) *resolver.ForwardOptions {
 		MaxPendingPerClient: c.ForwardMaxClient,
 	}
 	if o.MaxStale == 0 {
-		o.MaxStale = -1 // never, where 0 would be the default
+		o.MaxStale = -1 // never; 0 would be the default
 	}
 	for zone, servers := range c.ZoneResolvers {
 		o.ZoneUpstreams[zone] = upstreams(servers)
@@ -284,7 +285,7 @@ func (s *Server) apiOptions() api.Options {
 		EnumerationOn:  c.EnumerationOn,
 		Enumerate:      func() any { return s.pipeline.enumerate() },
 		Explain:        s.pipeline.explain,
-		Addr:           netip.AddrPortFrom(c.HTTPListener, c.HTTPPort),
+		Addr:           c.ListenHTTP(),
 		Status:         s.status,
 		Metrics:        s.metrics.handler(s.log),
 		Config:         func(serial uint32) any { return s.config.Load().V1(serial) },

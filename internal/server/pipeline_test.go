@@ -175,12 +175,12 @@ func TestOriginsOfAddressTrees(t *testing.T) {
 	}
 }
 
-func TestListeners(t *testing.T) {
-	got, err := listeners(netip.MustParseAddr("10.1.2.3"))
+func TestServerAddrs(t *testing.T) {
+	got, err := serverAddrs(netip.MustParseAddr("10.1.2.3"))
 	if err != nil || len(got) != 1 || got[0] != netip.MustParseAddr("10.1.2.3") {
 		t.Errorf("one address: got %v, error %v, want that address", got, err)
 	}
-	all, err := listeners(netip.IPv4Unspecified())
+	all, err := serverAddrs(netip.IPv4Unspecified())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,7 +77,7 @@ func New(o Options) (*Server, error) {
 	if zoneOpts.Static, err = files.load(context.Background()); err != nil {
 		return nil, err
 	}
-	detector, zooKeeper := leaders(c, o.Log)
+	detector, zooKeeper := newDetector(c, o.Log)
 	masterOpts, err := masterOptions(c, detector, o.Log)
 	if err != nil {
 		return nil, err

@@ -1,10 +1,9 @@
 package server
 
 import (
-	"net"
-	"strconv"
 	"time"
 
+	"toponym/internal/hostport"
 	"toponym/state"
 )
 
@@ -79,5 +78,5 @@ func hostPort(m state.Master) string {
 	if m.Host == "" {
 		return ""
 	}
-	return net.JoinHostPort(m.Host, strconv.Itoa(int(m.Port)))
+	return hostport.Addr{Host: m.Host, Port: m.Port}.String()
 }

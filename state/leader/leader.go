@@ -12,34 +12,16 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"strconv"
 	"strings"
+
+	"toponym/internal/hostport"
 )
 
 // Address is where a master, or a server of ZooKeeper, listens.
-type Address struct {
-	Host string // an IP address, IPv6 without brackets, or a host name
-	Port uint16
-}
-
-// String returns host:port, IPv6 in brackets.
-func (a Address) String() string { return net.JoinHostPort(a.Host, strconv.Itoa(int(a.Port))) }
+type Address = hostport.Addr
 
 // ParseAddress reads host:port.
-func ParseAddress(s string) (Address, error) {
-	host, port, err := net.SplitHostPort(s)
-	if err != nil {
-		return Address{}, err
-	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil || n == 0 {
-		return Address{}, fmt.Errorf("port %q is not a number from 1 to 65535", port)
-	}
-	if host == "" {
-		return Address{}, errors.New("the host is empty")
-	}
-	return Address{Host: host, Port: uint16(n)}, nil
-}
+func ParseAddress(s string) (Address, error) { return hostport.Parse(s) }
 
 // Detector names the masters to ask. The name is that of Mesos
 // (master/detector.hpp).

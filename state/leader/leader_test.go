@@ -12,12 +12,12 @@ func TestParseAddress(t *testing.T) {
 		in   string
 		want Address // zero: refused
 	}{
-		{"10.0.0.1:5050", Address{"10.0.0.1", 5050}},
-		{"master1.example:5050", Address{"master1.example", 5050}},
-		{"[fd00::1]:5050", Address{"fd00::1", 5050}},
-		{"[fe80::1%eth0]:5050", Address{"fe80::1%eth0", 5050}},
-		{"m:1", Address{"m", 1}},
-		{"m:65535", Address{"m", 65535}},
+		{"10.0.0.1:5050", Address{Host: "10.0.0.1", Port: 5050}},
+		{"master1.example:5050", Address{Host: "master1.example", Port: 5050}},
+		{"[fd00::1]:5050", Address{Host: "fd00::1", Port: 5050}},
+		{"[fe80::1%eth0]:5050", Address{Host: "fe80::1%eth0", Port: 5050}},
+		{"m:1", Address{Host: "m", Port: 1}},
+		{"m:65535", Address{Host: "m", Port: 65535}},
 
 		{"", Address{}},
 		{":", Address{}},
@@ -46,8 +46,8 @@ func TestParseAddress(t *testing.T) {
 }
 
 func TestCandidates(t *testing.T) {
-	a, b, c := Address{"a", 5050}, Address{"b", 5050}, Address{"c", 5050}
-	other := Address{"a", 5051} // another port is another master
+	a, b, c := Address{Host: "a", Port: 5050}, Address{Host: "b", Port: 5050}, Address{Host: "c", Port: 5050}
+	other := Address{Host: "a", Port: 5051} // another port is another master
 	tests := []struct {
 		what string
 		led  []Address
@@ -85,24 +85,24 @@ func TestRedirect(t *testing.T) {
 		err            string // part of the error when it is refused
 	}{
 		// What masters send: no scheme, the leader's --hostname.
-		{"http://10.0.0.1:5050/master/state", "//10.0.0.2:5050/master/state", Address{"10.0.0.2", 5050}, ""},
-		{"http://10.0.0.1:5050/master/state", "//master2.example:5050/master/state?a=1", Address{"master2.example", 5050}, ""},
-		{"http://10.0.0.1:5050/master/redirect", "//10.0.0.2:5050", Address{"10.0.0.2", 5050}, ""},
-		{"https://10.0.0.1:5050/master/state", "//10.0.0.2:5051/master/state", Address{"10.0.0.2", 5051}, ""},
-		{"http://10.0.0.1:5050/master/state", "//[fd00::2]:5050/master/state", Address{"fd00::2", 5050}, ""},
+		{"http://10.0.0.1:5050/master/state", "//10.0.0.2:5050/master/state", Address{Host: "10.0.0.2", Port: 5050}, ""},
+		{"http://10.0.0.1:5050/master/state", "//master2.example:5050/master/state?a=1", Address{Host: "master2.example", Port: 5050}, ""},
+		{"http://10.0.0.1:5050/master/redirect", "//10.0.0.2:5050", Address{Host: "10.0.0.2", Port: 5050}, ""},
+		{"https://10.0.0.1:5050/master/state", "//10.0.0.2:5051/master/state", Address{Host: "10.0.0.2", Port: 5051}, ""},
+		{"http://10.0.0.1:5050/master/state", "//[fd00::2]:5050/master/state", Address{Host: "fd00::2", Port: 5050}, ""},
 
 		// The port of the scheme, not that of the one who redirects.
-		{"http://10.0.0.1:5050/master/state", "//10.0.0.2/master/state", Address{"10.0.0.2", 80}, ""},
-		{"http://10.0.0.1:5050/master/state", "//10.0.0.2:/master/state", Address{"10.0.0.2", 80}, ""},
-		{"https://10.0.0.1:5050/master/state", "//10.0.0.2/master/state", Address{"10.0.0.2", 443}, ""},
-		{"http://10.0.0.1:5050/master/state", "//[fd00::2]/master/state", Address{"fd00::2", 80}, ""},
+		{"http://10.0.0.1:5050/master/state", "//10.0.0.2/master/state", Address{Host: "10.0.0.2", Port: 80}, ""},
+		{"http://10.0.0.1:5050/master/state", "//10.0.0.2:/master/state", Address{Host: "10.0.0.2", Port: 80}, ""},
+		{"https://10.0.0.1:5050/master/state", "//10.0.0.2/master/state", Address{Host: "10.0.0.2", Port: 443}, ""},
+		{"http://10.0.0.1:5050/master/state", "//[fd00::2]/master/state", Address{Host: "fd00::2", Port: 80}, ""},
 
 		// What proxies send.
-		{"http://10.0.0.1:5050/master/state", "http://10.0.0.2:5050/master/state", Address{"10.0.0.2", 5050}, ""},
-		{"http://10.0.0.1:5050/master/state", "HTTP://10.0.0.2:5050/master/state", Address{"10.0.0.2", 5050}, ""},
-		{"http://10.0.0.1:5050/master/state", "/elsewhere", Address{"10.0.0.1", 5050}, ""},
-		{"http://[fd00::1]:5050/master/state", "state", Address{"fd00::1", 5050}, ""},
-		{"http://10.0.0.1:5050/master/state", "//user:secret@10.0.0.2:5050/", Address{"10.0.0.2", 5050}, ""},
+		{"http://10.0.0.1:5050/master/state", "http://10.0.0.2:5050/master/state", Address{Host: "10.0.0.2", Port: 5050}, ""},
+		{"http://10.0.0.1:5050/master/state", "HTTP://10.0.0.2:5050/master/state", Address{Host: "10.0.0.2", Port: 5050}, ""},
+		{"http://10.0.0.1:5050/master/state", "/elsewhere", Address{Host: "10.0.0.1", Port: 5050}, ""},
+		{"http://[fd00::1]:5050/master/state", "state", Address{Host: "fd00::1", Port: 5050}, ""},
+		{"http://10.0.0.1:5050/master/state", "//user:secret@10.0.0.2:5050/", Address{Host: "10.0.0.2", Port: 5050}, ""},
 
 		// A password must not go from HTTPS to HTTP, and no file is read.
 		{"https://10.0.0.1:5050/master/state", "http://10.0.0.2:5050/", Address{}, "from https to http"},
@@ -112,8 +112,8 @@ func TestRedirect(t *testing.T) {
 
 		{"http://10.0.0.1:5050/master/state", "", Address{}, "without a Location"},
 		{"http://10.0.0.1:5050/master/state", " ", Address{}, "without a Location"},
-		{"http://10.0.0.1:5050/master/state", "//:5050/master/state", Address{}, "host is empty"},
-		{"http://10.0.0.1:5050/master/state", "http:/master/state", Address{}, "host is empty"},
+		{"http://10.0.0.1:5050/master/state", "//:5050/master/state", Address{}, "is not host:port"},
+		{"http://10.0.0.1:5050/master/state", "http:/master/state", Address{}, "is not host:port"},
 		{"http://10.0.0.1:5050/master/state", "//10.0.0.2:0/master/state", Address{}, "port"},
 		{"http://10.0.0.1:5050/master/state", "//10.0.0.2:70000/master/state", Address{}, "port"},
 		{"http://10.0.0.1:5050/master/state", "//10.0.0.2:http/master/state", Address{}, "invalid Location"},
