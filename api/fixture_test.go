@@ -63,7 +63,7 @@ func testSnapshot() *state.FullState {
 
 func testSet(s *state.FullState) *records.Set {
 	c := state.NewCluster()
-	c.Apply(state.Event{FullState: s})
+	c.Reconcile(s, nil)
 	set, _ := records.Build(c, records.Options{
 		Domain:    records.MustParseName("mesos"),
 		MName:     records.MustParseName("ns1.mesos"),

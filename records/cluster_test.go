@@ -47,7 +47,7 @@ func (c *cluster) drop(id string) {
 
 func (c *cluster) apply() *cluster {
 	s := c.full
-	c.changes = c.set.Update(c.state, c.state.Apply(state.Event{FullState: &s}))
+	c.changes = c.set.Update(c.state, c.state.Reconcile(&s, nil))
 	return c
 }
 
@@ -92,7 +92,7 @@ func (c *cluster) collides(want int) {
 
 // recordsOf returns the set of a full state with the default settings.
 func recordsOf(c *state.Cluster, s *state.FullState) *records.Set {
-	c.Apply(state.Event{FullState: s})
+	c.Reconcile(s, nil)
 	set, _ := records.Build(c, defaults())
 	return set
 }

@@ -11,14 +11,14 @@ import (
 // A cluster with one task becomes a set of records, and an event changes it.
 func Example() {
 	cluster := state.NewCluster()
-	cluster.Apply(state.Event{FullState: &state.FullState{
+	cluster.Reconcile(&state.FullState{
 		Agents:     []*state.Agent{{ID: "20260101-S0", Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.10")}}},
 		Frameworks: []*state.Framework{{ID: "f", Name: "marathon"}},
 		Tasks: []*state.Task{{
 			Key: state.TaskKey{Framework: "f", ID: "web.1"}, Name: "web", AgentID: "20260101-S0", State: state.Running,
 			Discovery: &state.Discovery{Name: "web", Ports: []state.DiscoveryPort{{Number: 31000, Name: "http", Protocol: "tcp"}}},
 		}},
-	}})
+	}, nil)
 	set, _ := records.Build(cluster, records.Options{
 		Domain:    records.MustParseName("mesos"),
 		IPSources: []records.IPSource{records.SourceAuto, records.SourceHost},

@@ -112,7 +112,7 @@ func TestExplainListsExactlyTheRecordsOfEachName(t *testing.T) {
 			set := records.NewSet(o)
 			for range 30 {
 				h.step()
-				set.Update(c, c.Apply(state.Event{FullState: h.fullState()}))
+				set.Update(c, c.Reconcile(h.fullState(), nil))
 			}
 			for n, d := range set.All() {
 				want := map[string]bool{}
@@ -167,7 +167,7 @@ func TestReadersRunBesideUpdates(t *testing.T) {
 	}
 	for range 100 {
 		h.step()
-		set.Update(c, c.Apply(state.Event{FullState: h.fullState()}))
+		set.Update(c, c.Reconcile(h.fullState(), nil))
 	}
 	close(stop)
 	done.Wait()

@@ -51,14 +51,14 @@ func FuzzTask(f *testing.F) {
 			Frameworks: []*state.Framework{{ID: "f", Name: discovery}, {ID: "g", Name: "marathon"}},
 		}
 		set := records.NewSet(o)
-		set.Update(c, c.Apply(state.Event{FullState: &s}))
+		set.Update(c, c.Reconcile(&s, nil))
 		empty := text(set)
 
 		second := *task
 		second.Key.Framework = "g"
 		with := s
 		with.Tasks = []*state.Task{task, &second}
-		set.Update(c, c.Apply(state.Event{FullState: &with}))
+		set.Update(c, c.Reconcile(&with, nil))
 		for n, d := range set.All() {
 			if again, err := records.ParseName(n.String()); err != nil || again != n || len(n) > 255 {
 				t.Errorf("%q read again gives %q, %v, want the same name", n, again, err)
@@ -69,7 +69,7 @@ func FuzzTask(f *testing.F) {
 				}
 			}
 		}
-		set.Update(c, c.Apply(state.Event{FullState: &s}))
+		set.Update(c, c.Reconcile(&s, nil))
 		if got := text(set); got != empty {
 			t.Errorf("records are left after the task is gone: %s", firstDifference(empty, got))
 		}

@@ -118,7 +118,7 @@ func TestRecordsOfStatesInCompatMode(t *testing.T) {
 		for _, sources := range []string{"netinfo,mesos,host", "host", "docker,netinfo", "mesos,docker"} {
 			t.Run(file+"/"+sources, func(t *testing.T) {
 				c := state.NewCluster()
-				c.Apply(state.Event{FullState: loadState(t, file)})
+				c.Reconcile(loadState(t, file), nil)
 				set, changes := records.Build(c, options(sources))
 				got := text(set)
 				omitted := make([]string, len(changes.Omitted))
@@ -150,7 +150,7 @@ func TestRecordsOfStatesByDefault(t *testing.T) {
 		file := filepath.Base(f)
 		t.Run(file, func(t *testing.T) {
 			c := state.NewCluster()
-			c.Apply(state.Event{FullState: loadState(t, file)})
+			c.Reconcile(loadState(t, file), nil)
 			set, _ := records.Build(c, defaults())
 			golden(t, strings.TrimSuffix(file, ".json")+".default.txt", text(set))
 		})
@@ -159,7 +159,7 @@ func TestRecordsOfStatesByDefault(t *testing.T) {
 
 func TestRecordsOfAStateWithRFC952Labels(t *testing.T) {
 	c := state.NewCluster()
-	c.Apply(state.Event{FullState: loadState(t, "mesos-1.5.json")})
+	c.Reconcile(loadState(t, "mesos-1.5.json"), nil)
 	o := options("netinfo,host")
 	o.Rule, o.Reverse = records.RFC952, false
 	set, _ := records.Build(c, o)
@@ -170,7 +170,7 @@ func TestEnumerateHasTheFormatOfMesosDNS(t *testing.T) {
 	for _, file := range []string{"mesos-0.28.json", "mesos-1.11.json"} {
 		t.Run(file, func(t *testing.T) {
 			c := state.NewCluster()
-			c.Apply(state.Event{FullState: loadState(t, file)})
+			c.Reconcile(loadState(t, file), nil)
 			set, _ := records.Build(c, options("netinfo,host"))
 			b, err := json.MarshalIndent(set.Enumerate(), "", " ")
 			if err != nil {

@@ -54,7 +54,7 @@ var growthCases = []struct {
 		for i := range n {
 			full.Frameworks = append(full.Frameworks, &state.Framework{ID: fmt.Sprint(i), Name: "marathon"})
 		}
-		c.Apply(state.Event{FullState: full})
+		c.Reconcile(full, nil)
 		return func() { records.Build(c, defaults()) }
 	}},
 	{"instances that an update adds", 5_000, func(n int) func() {
@@ -78,11 +78,11 @@ func taskOf(fill func(t *state.Task, n int)) func(n int) func() {
 		t := app("web.1", "web", "192.168.0.1")
 		fill(t, n)
 		c := state.NewCluster()
-		c.Apply(state.Event{FullState: &state.FullState{
+		c.Reconcile(&state.FullState{
 			Agents:     []*state.Agent{{ID: "a-S0", Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.10")}}},
 			Frameworks: []*state.Framework{{ID: "f", Name: "marathon"}},
 			Tasks:      []*state.Task{t},
-		}})
+		}, nil)
 		return func() { records.Build(c, defaults()) }
 	}
 }
@@ -102,7 +102,7 @@ func instances(n int, others state.Health) (*records.Set, *state.Cluster) {
 	}
 	c := state.NewCluster()
 	set := records.NewSet(defaults())
-	set.Update(c, c.Apply(state.Event{FullState: full}))
+	set.Update(c, c.Reconcile(full, nil))
 	return set, c
 }
 

@@ -97,7 +97,7 @@ func TestATaskWithinItsLimitsLosesNothing(t *testing.T) {
 			unlimited, limited := o, o
 			unlimited.Limits, limited.Limits = records.Limits{}, limits()
 			c := state.NewCluster()
-			c.Apply(state.Event{FullState: h.fullState()})
+			c.Reconcile(h.fullState(), nil)
 			want, _ := records.Build(c, unlimited)
 			got, _ := records.Build(c, limited)
 			if text(got) != text(want) {
@@ -182,7 +182,7 @@ func TestTheEstimateOfATasksRecordsIsAnUpperBound(t *testing.T) {
 			tasks, limited := 0, 0
 			for range 60 {
 				h.step()
-				set.Update(c, c.Apply(state.Event{FullState: h.fullState()}))
+				set.Update(c, c.Reconcile(h.fullState(), nil))
 				limited += set.Limited()
 				set.WantedAndOwned(func(task state.TaskKey, wanted, owned int) {
 					tasks++

@@ -48,7 +48,7 @@ func TestEveryAnswerIsReachable(t *testing.T) {
 		for _, domain := range []string{"dcos.thisdcos.directory", "mesos", ""} {
 			t.Run(sources+"/"+domain, func(t *testing.T) {
 				c := state.NewCluster()
-				c.Apply(state.Event{FullState: full})
+				c.Reconcile(full, nil)
 				o := options(sources)
 				o.Scope, o.IncludeUnhealthy = records.ScopeLabels, false
 				if domain != "" {

@@ -112,14 +112,14 @@ func BenchmarkHealth(b *testing.B) {
 				s.Tasks = append(s.Tasks, app(fmt.Sprint("t.", i), fmt.Sprint("app", i/10), "192.168.0.1"))
 			}
 			set := records.NewSet(defaults())
-			set.Update(c, c.Apply(state.Event{FullState: s}))
+			set.Update(c, c.Reconcile(s, nil))
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
 				b.StopTimer()
 				next := *s
 				next.Tasks = append([]*state.Task(nil), s.Tasks...)
 				next.Tasks[5] = app("t.5", "app0", "192.168.0.1", healthy([]state.Health{state.Unhealthy, state.Healthy}[i%2]))
-				d := c.Apply(state.Event{FullState: &next})
+				d := c.Reconcile(&next, nil)
 				b.StartTimer()
 				set.Update(c, d)
 			}

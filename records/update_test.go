@@ -57,18 +57,19 @@ func testHistory(t *testing.T, o records.Options, seed uint64) {
 	for step := range 60 {
 		events := h.step()
 		full := h.fullState()
-		if step == 0 || h.IntN(4) == 0 {
-			events = []state.Event{{FullState: full}}
-		}
 		var delta state.Delta
-		for _, e := range events {
-			delta.Join(c.Apply(e))
+		if step == 0 || h.IntN(4) == 0 {
+			delta = c.Reconcile(full, nil)
+		} else {
+			for _, e := range events {
+				delta.Join(c.Apply(e))
+			}
 		}
 		delta.Compact()
 		changes := set.Update(c, delta)
 
 		fresh := state.NewCluster()
-		fresh.Apply(state.Event{FullState: full})
+		fresh.Reconcile(full, nil)
 		built, _ := records.Build(fresh, o)
 		if got, want := text(set), text(built); got != want {
 			t.Fatalf("seed %d, step %d: %s", seed, step, firstDifference(want, got))
@@ -120,15 +121,15 @@ func TestALongFirstUpdateEqualsShortOnes(t *testing.T) {
 	o.Reverse = true
 	full := h.fullState()
 	c := state.NewCluster()
-	c.Apply(state.Event{FullState: full})
+	c.Reconcile(full, nil)
 	built, _ := records.Build(c, o)
 
 	few := *full
 	few.Tasks = full.Tasks[:5]
 	c = state.NewCluster()
 	set := records.NewSet(o)
-	set.Update(c, c.Apply(state.Event{FullState: &few}))
-	set.Update(c, c.Apply(state.Event{FullState: full}))
+	set.Update(c, c.Reconcile(&few, nil))
+	set.Update(c, c.Reconcile(full, nil))
 	if got, want := text(set), text(built); got != want {
 		t.Errorf("in one update: %s", firstDifference(want, got))
 	}
@@ -139,10 +140,10 @@ func TestALongFirstUpdateEqualsShortOnes(t *testing.T) {
 	// Both count owners alike: a record goes with the last of them.
 	c = state.NewCluster()
 	set, _ = records.Build(c, o)
-	set.Update(c, c.Apply(state.Event{FullState: full}))
-	set.Update(c, c.Apply(state.Event{FullState: &few}))
+	set.Update(c, c.Reconcile(full, nil))
+	set.Update(c, c.Reconcile(&few, nil))
 	c = state.NewCluster()
-	c.Apply(state.Event{FullState: &few})
+	c.Reconcile(&few, nil)
 	built, _ = records.Build(c, o)
 	if got, want := text(set), text(built); got != want {
 		t.Errorf("after removal: %s", firstDifference(want, got))
@@ -157,7 +158,7 @@ func TestPublishedDataNeverChanges(t *testing.T) {
 	given := map[*records.Data]string{}
 	for range 200 {
 		h.step()
-		set.Update(c, c.Apply(state.Event{FullState: h.fullState()}))
+		set.Update(c, c.Reconcile(h.fullState(), nil))
 		for d, want := range given {
 			if got := fmt.Sprint(*d); got != want {
 				t.Fatalf("published data changed: got %s, want %s", got, want)
@@ -179,8 +180,8 @@ func TestTheSameStateTwiceChangesNothing(t *testing.T) {
 	}
 	c := state.NewCluster()
 	set := records.NewSet(options("netinfo,host"))
-	set.Update(c, c.Apply(state.Event{FullState: h.fullState()}))
-	if d := c.Apply(state.Event{FullState: h.fullState()}); !d.Empty() {
+	set.Update(c, c.Reconcile(h.fullState(), nil))
+	if d := c.Reconcile(h.fullState(), nil); !d.Empty() {
 		t.Errorf("got delta %+v, want an empty one", d)
 	}
 }
@@ -188,7 +189,7 @@ func TestTheSameStateTwiceChangesNothing(t *testing.T) {
 // The tasks of an agent follow a change of its address, even if most other tasks
 // are gone at the same time.
 func TestTasksFollowTheAddressOfTheirAgent(t *testing.T) {
-	full := func(tasks int, agent string) state.Event {
+	full := func(tasks int, agent string) *state.FullState {
 		s := &state.FullState{
 			Leader:     state.Master{Host: "m", Port: 5050},
 			Agents:     []*state.Agent{{ID: "x-S0", Addrs: []netip.Addr{netip.MustParseAddr(agent)}}},
@@ -197,12 +198,12 @@ func TestTasksFollowTheAddressOfTheirAgent(t *testing.T) {
 		for i := range tasks {
 			s.Tasks = append(s.Tasks, &state.Task{Key: state.TaskKey{Framework: "f", ID: fmt.Sprint(i)}, Name: "web", AgentID: "x-S0", State: state.Running})
 		}
-		return state.Event{FullState: s}
+		return s
 	}
 	c := state.NewCluster()
 	set := records.NewSet(options("host"))
-	set.Update(c, c.Apply(full(5, "10.0.0.1")))
-	set.Update(c, c.Apply(full(2, "10.0.0.2")))
+	set.Update(c, c.Reconcile(full(5, "10.0.0.1"), nil))
+	set.Update(c, c.Reconcile(full(2, "10.0.0.2"), nil))
 	built, _ := records.Build(c, options("host"))
 	if got, want := text(set), text(built); got != want {
 		t.Error(firstDifference(want, got))

@@ -85,7 +85,7 @@ func testZoneOf(t testing.TB, o zone.Options, more ...instances) *zone.Zone {
 		}
 	}
 	c := state.NewCluster()
-	c.Apply(state.Event{FullState: s})
+	c.Reconcile(s, nil)
 	set, _ := records.Build(c, records.Options{
 		Domain:    testOrigins[0].Name,
 		MName:     testZoneOptions.MName,

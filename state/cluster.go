@@ -6,8 +6,7 @@ import (
 	"slices"
 )
 
-// Cluster is everything that the leading master told us and that names depend
-// on. It is owned by one goroutine.
+// Cluster is the tasks, agents, frameworks and masters that names depend on.
 type Cluster struct {
 	tasks      map[TaskKey]*Task
 	agents     map[string]*Agent
@@ -15,12 +14,12 @@ type Cluster struct {
 	leader     Master
 	masters    []Master
 
-	// The tasks by where they are, so that a change of one agent or framework
-	// costs what is on it and not what is in the cluster.
+	// Tasks by agent id and by framework id, so that a change of one agent or
+	// framework costs what runs there, not what the whole cluster runs.
 	byAgent, byFramework index
 }
 
-// NewCluster returns a cluster of which nothing is known yet.
+// NewCluster returns an empty cluster.
 func NewCluster() *Cluster {
 	return &Cluster{
 		tasks:       map[TaskKey]*Task{},
@@ -31,136 +30,191 @@ func NewCluster() *Cluster {
 	}
 }
 
-// Apply takes an event in and says what it changed. Values that are equal to
-// the ones known are dropped, so that their pointers stay the same.
+// Apply applies an event and returns what it changed. A value that equals the
+// known one is dropped, so that the pointer to it stays the same.
 func (c *Cluster) Apply(e Event) Delta {
-	switch {
-	case e.Status != nil:
-		return c.update(e.Status)
-	case e.Task != nil:
-		return c.putTask(e.Task)
-	case e.TaskGone != nil:
-		return c.takeTasks(c.tasks[*e.TaskGone])
-	case e.Agent != nil:
-		return Delta{Agents: put(c.agents, e.Agent.ID, e.Agent, (*Agent).Equal)}
-	case e.AgentGone != "":
-		d := c.takeTasks(c.byAgent.list(e.AgentGone)...)
-		d.Agents = take(c.agents, e.AgentGone)
-		return d
-	case e.Framework != nil:
-		return Delta{Frameworks: put(c.frameworks, e.Framework.ID, e.Framework, (*Framework).Equal)}
-	case e.FrameworkGone != "":
-		d := c.takeTasks(c.byFramework.list(e.FrameworkGone)...)
-		d.Frameworks = take(c.frameworks, e.FrameworkGone)
-		return d
-	case e.Masters != nil:
-		return Delta{Masters: c.setMasters(e.Masters.Leader, e.Masters.All)}
-	case e.FullState != nil:
-		return c.replace(e.FullState)
-	}
-	return Delta{}
+	var d Delta
+	c.apply(e, &d)
+	return d
 }
 
-// update makes of a task the one that a status says it is now. A status of a
-// task that is not known, or of one of the same id elsewhere, says nothing:
-// it is older than what is known, or what is to come has all of it.
-func (c *Cluster) update(s *Status) Delta {
+// apply adds to d what the event changes.
+func (c *Cluster) apply(e Event, d *Delta) {
+	switch {
+	case e.Status != nil:
+		c.update(e.Status, d)
+	case e.Task != nil:
+		c.putTask(e.Task, d)
+	case e.TaskGone != nil:
+		c.removeTask(c.tasks[*e.TaskGone], d)
+	case e.Agent != nil:
+		put(c.agents, e.Agent.ID, e.Agent, (*Agent).Equal, &d.Agents)
+	case e.AgentGone != "":
+		c.removeTasks(c.byAgent.list(e.AgentGone), d)
+		remove(c.agents, e.AgentGone, &d.Agents)
+	case e.Framework != nil:
+		put(c.frameworks, e.Framework.ID, e.Framework, (*Framework).Equal, &d.Frameworks)
+	case e.FrameworkGone != "":
+		c.removeTasks(c.byFramework.list(e.FrameworkGone), d)
+		remove(c.frameworks, e.FrameworkGone, &d.Frameworks)
+	case e.Masters != nil:
+		c.setMasters(e.Masters.Leader, e.Masters.All, d)
+	}
+}
+
+// update applies a status to its task. A status is ignored where the task is
+// unknown or runs on another agent: then it is older than what is known, or
+// the full task is still to come.
+func (c *Cluster) update(s *Status, d *Delta) {
 	known := c.tasks[s.Task]
 	if known == nil || s.AgentID != "" && s.AgentID != known.AgentID {
-		return Delta{}
+		return
 	}
 	t := *known
 	t.State, t.Health = s.State, s.Health
 	if !s.Addresses.Empty() || known.State == Starting && s.State == Running {
 		t.Addresses = s.Addresses
 	}
-	return c.putTask(&t)
+	c.putTask(&t, d)
 }
 
-func (c *Cluster) putTask(t *Task) Delta {
+func (c *Cluster) putTask(t *Task, d *Delta) {
 	known := c.tasks[t.Key]
 	switch {
 	case t.Ended():
-		return c.takeTasks(known)
-	case known != nil && known.Equal(t):
-		return Delta{}
+		c.removeTask(known, d)
+	case known == nil || !known.Equal(t):
+		c.tasks[t.Key] = t
+		c.reindex(known, t)
+		d.Tasks = append(d.Tasks, t.Key)
 	}
-	c.tasks[t.Key] = t
-	c.reindex(known, t)
-	return Delta{Tasks: []TaskKey{t.Key}}
 }
 
-// takeTasks removes tasks; nil is none.
-func (c *Cluster) takeTasks(tasks ...*Task) (d Delta) {
+// removeTask removes a task of the cluster; nil is none.
+func (c *Cluster) removeTask(t *Task, d *Delta) {
+	if t != nil {
+		delete(c.tasks, t.Key)
+		c.reindex(t, nil)
+		d.Tasks = append(d.Tasks, t.Key)
+	}
+}
+
+func (c *Cluster) removeTasks(tasks []*Task, d *Delta) {
 	for _, t := range tasks {
-		if t != nil {
-			delete(c.tasks, t.Key)
-			c.reindex(t, nil)
-			d.Tasks = append(d.Tasks, t.Key)
-		}
+		c.removeTask(t, d)
 	}
-	return d
 }
 
-// put makes v the value of a key, and gives the key where that is a change.
-func put[V any](m map[string]*V, key string, v *V, equal func(a, b *V) bool) []string {
-	if known := m[key]; known != nil && equal(known, v) {
-		return nil
+// put sets the value of a key and appends the key to changed where that is a
+// change.
+func put[V any](m map[string]*V, key string, v *V, equal func(a, b *V) bool, changed *[]string) {
+	if known := m[key]; known == nil || !equal(known, v) {
+		m[key] = v
+		*changed = append(*changed, key)
 	}
-	m[key] = v
-	return []string{key}
 }
 
-// take removes a key, and gives it where it was there.
-func take[V any](m map[string]*V, key string) []string {
-	if m[key] == nil {
-		return nil
+// remove removes a key and appends it to changed where it existed.
+func remove[V any](m map[string]*V, key string, changed *[]string) {
+	if m[key] != nil {
+		delete(m, key)
+		*changed = append(*changed, key)
 	}
-	delete(m, key)
-	return []string{key}
 }
 
-func (c *Cluster) setMasters(leader Master, all []Master) (changed bool) {
-	if c.leader.Equal(leader) && slices.EqualFunc(c.masters, all, Master.Equal) {
-		return false
+func (c *Cluster) setMasters(leader Master, all []Master, d *Delta) {
+	if !c.leader.Equal(leader) || !slices.EqualFunc(c.masters, all, Master.Equal) {
+		c.leader, c.masters = leader, all
+		d.Masters = true
 	}
-	c.leader, c.masters = leader, all
-	return true
 }
 
-// Task returns the task of that key, or nil.
+// Task returns the task with that key, or nil.
 func (c *Cluster) Task(k TaskKey) *Task { return c.tasks[k] }
 
-// Agent returns the agent of that id, or nil.
+// Agent returns the agent with that id, or nil.
 func (c *Cluster) Agent(id string) *Agent { return c.agents[id] }
 
-// Framework returns the framework of that id, or nil.
+// Framework returns the framework with that id, or nil.
 func (c *Cluster) Framework(id string) *Framework { return c.frameworks[id] }
 
-// Leader is the leading master.
+// Leader returns the leading master.
 func (c *Cluster) Leader() Master { return c.leader }
 
-// Masters are all known masters in a stable order.
+// Masters returns all known masters in a stable order.
 func (c *Cluster) Masters() []Master { return c.masters }
 
-// Tasks are all tasks, in no order.
+// Tasks returns all tasks, in no order.
 func (c *Cluster) Tasks() iter.Seq[*Task] { return maps.Values(c.tasks) }
 
-// TasksOn are the tasks on an agent, which need not be known, in no order.
+// TasksOn returns the tasks on an agent, in no order. The agent itself may be
+// unknown.
 func (c *Cluster) TasksOn(agentID string) iter.Seq[*Task] { return maps.Keys(c.byAgent[agentID]) }
 
-// TasksOf are the tasks of a framework, which need not be known, in no order.
+// TasksOf returns the tasks of a framework, in no order. The framework itself
+// may be unknown.
 func (c *Cluster) TasksOf(frameworkID string) iter.Seq[*Task] {
 	return maps.Keys(c.byFramework[frameworkID])
 }
 
-// Agents are all agents, in no order.
+// Agents returns all agents, in no order.
 func (c *Cluster) Agents() iter.Seq[*Agent] { return maps.Values(c.agents) }
 
-// Frameworks are all frameworks, in no order.
+// Frameworks returns all frameworks, in no order.
 func (c *Cluster) Frameworks() iter.Seq[*Framework] { return maps.Values(c.frameworks) }
 
-// Counts are the numbers of tasks, agents and frameworks.
+// Counts returns the numbers of tasks, agents and frameworks.
 func (c *Cluster) Counts() (tasks, agents, frameworks int) {
 	return len(c.tasks), len(c.agents), len(c.frameworks)
+}
+
+// FullState returns the whole cluster as a full state, in no order. The values
+// are shared, which is safe because they never change.
+func (c *Cluster) FullState() *FullState {
+	return &FullState{
+		Leader:     c.leader,
+		Masters:    c.masters,
+		Agents:     values(c.agents),
+		Frameworks: values(c.frameworks),
+		Tasks:      values(c.tasks),
+	}
+}
+
+func values[K comparable, V any](m map[K]*V) []*V {
+	return slices.AppendSeq(make([]*V, 0, len(m)), maps.Values(m))
+}
+
+// index finds tasks by the id of their agent or framework.
+type index map[string]map[*Task]struct{}
+
+// list returns the tasks of an id in a list of its own.
+func (x index) list(id string) []*Task { return slices.Collect(maps.Keys(x[id])) }
+
+func (x index) add(id string, t *Task) {
+	tasks := x[id]
+	if tasks == nil {
+		tasks = map[*Task]struct{}{}
+		x[id] = tasks
+	}
+	tasks[t] = struct{}{}
+}
+
+func (x index) remove(id string, t *Task) {
+	tasks := x[id]
+	delete(tasks, t)
+	if len(tasks) == 0 {
+		delete(x, id)
+	}
+}
+
+// reindex replaces a task in the indexes; nil is none.
+func (c *Cluster) reindex(before, after *Task) {
+	if before != nil {
+		c.byAgent.remove(before.AgentID, before)
+		c.byFramework.remove(before.Key.Framework, before)
+	}
+	if after != nil {
+		c.byAgent.add(after.AgentID, after)
+		c.byFramework.add(after.Key.Framework, after)
+	}
 }

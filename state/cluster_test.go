@@ -72,7 +72,7 @@ func TestDelta(t *testing.T) {
 			c := clusterOf(base())
 			s := base()
 			tt.change(s)
-			got := c.Apply(Event{FullState: s})
+			got := c.Reconcile(s, nil)
 			if !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("delta %+v, want %+v", got, tt.want)
 			}
@@ -84,7 +84,7 @@ func TestDelta(t *testing.T) {
 	}
 }
 
-func TestFirstSnapshotChangesEverything(t *testing.T) {
+func TestFirstFullStateChangesEverything(t *testing.T) {
 	c := NewCluster()
 	if tasks, agents, frameworks := c.Counts(); tasks+agents+frameworks != 0 {
 		t.Errorf("a new cluster has %d tasks, %d agents, %d frameworks", tasks, agents, frameworks)
@@ -95,7 +95,7 @@ func TestFirstSnapshotChangesEverything(t *testing.T) {
 		Frameworks: []string{"F0", "F1"},
 		Masters:    true,
 	}
-	if got := c.Apply(Event{FullState: base()}); !reflect.DeepEqual(got, want) {
+	if got := c.Reconcile(base(), nil); !reflect.DeepEqual(got, want) {
 		t.Errorf("delta %+v, want %+v", got, want)
 	}
 	if tasks, agents, frameworks := c.Counts(); tasks != 3 || agents != 2 || frameworks != 2 {
@@ -117,9 +117,9 @@ func TestEventWithoutAnythingChangesNothing(t *testing.T) {
 	sameCluster(t, c, clusterOf(base()))
 }
 
-func TestEmptySnapshotEmptiesTheCluster(t *testing.T) {
+func TestEmptyFullStateEmptiesTheCluster(t *testing.T) {
 	c := clusterOf(base())
-	d := c.Apply(Event{FullState: &FullState{}})
+	d := c.Reconcile(&FullState{}, nil)
 	if len(d.Tasks) != 3 || len(d.Agents) != 2 || len(d.Frameworks) != 2 || !d.Masters {
 		t.Errorf("delta %+v", d)
 	}
@@ -132,7 +132,7 @@ func TestUnchangedValuesKeepTheirPointers(t *testing.T) {
 	first, second := base(), base()
 	second.Tasks[1].Name = "db2"
 	c := clusterOf(first)
-	c.Apply(Event{FullState: second})
+	c.Reconcile(second, nil)
 	if got := c.Task(key("F0", "t1")); got != first.Tasks[0] {
 		t.Error("a task that did not change was replaced")
 	}

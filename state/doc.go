@@ -1,11 +1,13 @@
-// Package state holds the cluster: everything that the leading Mesos master
-// told us and that names depend on, and the changes of it.
+// Package state holds the cluster: what the leading Mesos master reports and
+// names depend on.
 //
-// It is the first room on the way of the data. Package state/master fills it,
-// package records turns it into names and data. It does no I/O and looks up
-// nothing: addresses of host names are filled in before a value arrives here.
+// It is the first package on the way of the data. Package state/master fills
+// it, package records derives names and data from it. It does no I/O and
+// resolves no host names: addresses are filled in before a value gets here.
 //
-// A [Cluster] is owned by one goroutine. The tasks, agents and frameworks in
-// it are never changed once they have been handed over: a change replaces the
-// value, so a pointer that was read stays good for ever.
+// [Cluster] is the bare data, [Replica] is a Cluster together with what is
+// retained of it while a new leader's state is incomplete. Neither is safe for
+// concurrent use: one component owns them and serializes access. Tasks, agents
+// and frameworks are immutable once handed over. A change replaces the value,
+// so a pointer that was read stays valid.
 package state

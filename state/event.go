@@ -2,31 +2,19 @@ package state
 
 import "slices"
 
-// FullState is a full state of the cluster, as `/master/state` gives it.
-type FullState struct {
-	Leader     Master
-	Masters    []Master // every known one, the leader among them, in a stable order
-	Agents     []*Agent
-	Frameworks []*Framework
-	Tasks      []*Task
-}
-
-// Event is something that the leading master told us. Exactly one field is
+// Event is one change that the leading master reported. Exactly one field is
 // set.
 type Event struct {
-	FullState *FullState
-
-	// The task, agent or framework takes the place of the one known by its
-	// key. A task may come before its agent and framework.
+	// The task, agent or framework replaces the known one with its key. A task
+	// may come before its agent and framework.
 	Task      *Task
 	Agent     *Agent
 	Framework *Framework
 
-	// Status is news of a task that is known; of others it says nothing.
+	// Status updates a known task. It is ignored for an unknown one.
 	Status *Status
 
-	// What is gone takes with it what belongs to it: an agent and a framework
-	// their tasks.
+	// An agent or framework that is gone takes its tasks with it.
 	TaskGone      *TaskKey
 	AgentGone     string
 	FrameworkGone string
@@ -34,28 +22,28 @@ type Event struct {
 	Masters *Masters
 }
 
-// Status is what an update of a task says (mesos.proto, TaskStatus;
+// Status is what an update says of a task (mesos.proto, TaskStatus;
 // master.proto, Event.TaskUpdated).
 type Status struct {
 	Task    TaskKey
-	AgentID string // empty where the update does not say it
-	State   string // the newest, which may be newer than the status itself
+	AgentID string // empty where the update does not name the agent
+	State   string // the newest state, which may be newer than the status itself
 	Health  Health
-	// Addresses are those of a task that runs or is starting. Empty ones take
-	// nothing away, as a status may report health alone, but for those of the
-	// time before the task ran.
+	// Addresses are those of a task that runs or is starting. Empty ones leave
+	// the known addresses in place, since a status may report health alone. The
+	// exception is the first TASK_RUNNING: it replaces those of TASK_STARTING.
 	Addresses Addresses
 }
 
-// Masters are the leading master and all that are known, the leader among
-// them, in a stable order.
+// Masters are the leading master and all known ones, the leader among them, in
+// a stable order.
 type Masters struct {
 	Leader Master
 	All    []Master
 }
 
-// Delta says what an event changed. A task, agent or framework is listed once,
-// whether it came, went or was replaced.
+// Delta lists what changed: the keys of tasks, agents and frameworks that came,
+// went or were replaced. A key may be listed more than once until Compact.
 type Delta struct {
 	Tasks      []TaskKey
 	Agents     []string
@@ -74,8 +62,7 @@ func (d Delta) Clone() Delta {
 	return d
 }
 
-// Join adds what a later event changed. What both list is listed twice until
-// Compact.
+// Join appends what a later event changed.
 func (d *Delta) Join(later Delta) {
 	if d.Empty() {
 		*d = later
@@ -87,19 +74,19 @@ func (d *Delta) Join(later Delta) {
 	d.Masters = d.Masters || later.Masters
 }
 
-// Compact leaves each task, agent and framework in the list once.
+// Compact removes repeated keys.
 func (d *Delta) Compact() {
-	d.Tasks, d.Agents, d.Frameworks = once(d.Tasks), once(d.Agents), once(d.Frameworks)
+	d.Tasks, d.Agents, d.Frameworks = distinct(d.Tasks), distinct(d.Agents), distinct(d.Frameworks)
 }
 
-func once[K comparable](keys []K) []K {
+func distinct[K comparable](keys []K) []K {
 	if len(keys) < 2 {
 		return keys
 	}
 	seen := make(map[K]struct{}, len(keys))
 	return slices.DeleteFunc(keys, func(k K) bool {
-		_, double := seen[k]
+		_, repeated := seen[k]
 		seen[k] = struct{}{}
-		return double
+		return repeated
 	})
 }

@@ -108,10 +108,22 @@ func TestEventsAgainstAModel(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		c, model := NewCluster(), NewCluster() // of the model only the maps are used
 		for step := range 300 {
-			e := randomEvent(r)
+			var s *FullState
+			var e Event
+			if r.IntN(14) == 0 {
+				s = randomFullState(r)
+			} else {
+				e = randomEvent(r)
+			}
 			before := &Cluster{tasks: maps.Clone(model.tasks), agents: maps.Clone(model.agents), frameworks: maps.Clone(model.frameworks)}
-			model.plainly(e)
-			d := c.Apply(e)
+			var d Delta
+			if s != nil {
+				model.replaceBy(s)
+				d = c.Reconcile(s, nil)
+			} else {
+				model.plainly(e)
+				d = c.Apply(e)
+			}
 			sameCluster(t, c, model)
 			sameKeys(t, "tasks", d.Tasks, differing(before.tasks, model.tasks))
 			sameKeys(t, "agents", d.Agents, differing(before.agents, model.agents))
@@ -134,26 +146,30 @@ func TestEventsAgainstAModel(t *testing.T) {
 	}
 }
 
+// replaceBy makes the model what a full state says.
+func (c *Cluster) replaceBy(s *FullState) {
+	clear(c.tasks)
+	clear(c.agents)
+	clear(c.frameworks)
+	for _, t := range s.Tasks {
+		c.tasks[t.Key] = t
+	}
+	for _, a := range s.Agents {
+		c.agents[a.ID] = a
+	}
+	for _, f := range s.Frameworks {
+		c.frameworks[f.ID] = f
+	}
+	c.leader, c.masters = s.Leader, s.Masters
+	maps.DeleteFunc(c.tasks, func(_ TaskKey, t *Task) bool { return t.Ended() })
+}
+
 // plainly applies an event as its documentation says, whatever it costs.
 func (c *Cluster) plainly(e Event) {
 	drop := func(out func(*Task) bool) {
 		maps.DeleteFunc(c.tasks, func(_ TaskKey, t *Task) bool { return out(t) })
 	}
 	switch {
-	case e.FullState != nil:
-		clear(c.tasks)
-		clear(c.agents)
-		clear(c.frameworks)
-		for _, t := range e.FullState.Tasks {
-			c.tasks[t.Key] = t
-		}
-		for _, a := range e.FullState.Agents {
-			c.agents[a.ID] = a
-		}
-		for _, f := range e.FullState.Frameworks {
-			c.frameworks[f.ID] = f
-		}
-		c.leader, c.masters = e.FullState.Leader, e.FullState.Masters
 	case e.Task != nil:
 		c.tasks[e.Task.Key] = e.Task
 	case e.Status != nil:
@@ -191,9 +207,7 @@ func randomEvent(r *rand.Rand) Event {
 	if r.IntN(2) == 0 {
 		addrs.NetInfo = []netip.Addr{netip.AddrFrom4([4]byte{10, 0, 0, byte(r.IntN(3))})}
 	}
-	switch r.IntN(14) {
-	case 0:
-		return Event{FullState: randomSnapshot(r)}
+	switch 1 + r.IntN(13) {
 	case 1:
 		return Event{TaskGone: &k}
 	case 2:

@@ -11,15 +11,15 @@ import (
 	"testing"
 )
 
-// TestOnlyTheLastSnapshotCounts: after any history a cluster is what the last
-// snapshot alone makes of it, and each delta names exactly what differs.
-func TestOnlyTheLastSnapshotCounts(t *testing.T) {
+// TestOnlyTheLastFullStateCounts: after any history a cluster is what the last
+// full state alone makes of it, and each delta names exactly what differs.
+func TestOnlyTheLastFullStateCounts(t *testing.T) {
 	for seed := range uint64(100) {
 		r := rand.New(rand.NewPCG(seed, 0))
 		c, before := NewCluster(), NewCluster()
 		for step := range 20 {
-			s := randomSnapshot(r)
-			d := c.Apply(Event{FullState: s})
+			s := randomFullState(r)
+			d := c.Reconcile(s, nil)
 			after := clusterOf(s)
 			sameCluster(t, c, after)
 			sameKeys(t, "tasks", d.Tasks, differing(before.tasks, after.tasks))
@@ -33,9 +33,9 @@ func TestOnlyTheLastSnapshotCounts(t *testing.T) {
 	}
 }
 
-// randomSnapshot has few names and values, so that histories repeat, change
+// randomFullState has few names and values, so that histories repeat, change
 // and double them all the time.
-func randomSnapshot(r *rand.Rand) *FullState {
+func randomFullState(r *rand.Rand) *FullState {
 	s := &FullState{Leader: Master{Host: fmt.Sprint(r.IntN(2)), Port: 5050}}
 	for range r.IntN(3) {
 		s.Masters = append(s.Masters, Master{Host: fmt.Sprint(r.IntN(2))})
@@ -58,7 +58,7 @@ func randomSnapshot(r *rand.Rand) *FullState {
 
 func clusterOf(s *FullState) *Cluster {
 	c := NewCluster()
-	c.Apply(Event{FullState: s})
+	c.Reconcile(s, nil)
 	return c
 }
 

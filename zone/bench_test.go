@@ -40,14 +40,14 @@ func BenchmarkPatch(b *testing.B) {
 			ro, zo := patchOptions()
 			ro.Reverse, ro.IPSources = false, []records.IPSource{records.SourceHost}
 			c, set := state.NewCluster(), records.NewSet(ro)
-			set.Update(c, c.Apply(state.Event{FullState: bigState(tasks, 0)}))
+			set.Update(c, c.Reconcile(bigState(tasks, 0), nil))
 			z := Compile(set, zo, 1)
 			var names [2][]records.Name
 			states := [2]*state.FullState{bigState(tasks, 1), bigState(tasks, 2)}
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
 				b.StopTimer()
-				names[i%2] = set.Update(c, c.Apply(state.Event{FullState: states[i%2]})).Names
+				names[i%2] = set.Update(c, c.Reconcile(states[i%2], nil)).Names
 				b.StartTimer()
 				z = z.Patch(set, names[i%2], uint32(i))
 			}
@@ -61,7 +61,7 @@ func BenchmarkLookup(b *testing.B) {
 	ro, zo := patchOptions()
 	ro.Reverse, ro.IPSources = false, []records.IPSource{records.SourceHost}
 	c, set := state.NewCluster(), records.NewSet(ro)
-	set.Update(c, c.Apply(state.Event{FullState: bigState(10_000, 0)}))
+	set.Update(c, c.Reconcile(bigState(10_000, 0), nil))
 	z := Compile(set, zo, 1)
 	var keys [][]byte
 	for n := range z.All() {
@@ -82,7 +82,7 @@ func BenchmarkMemory(b *testing.B) {
 			ro.Reverse, ro.IPSources = false, []records.IPSource{records.SourceHost}
 			for b.Loop() {
 				c := state.NewCluster()
-				d := c.Apply(state.Event{FullState: bigState(tasks, 0)})
+				d := c.Reconcile(bigState(tasks, 0), nil)
 				cluster := heap()
 				set := records.NewSet(ro)
 				set.Update(c, d)

@@ -14,13 +14,13 @@ import (
 // exampleSet are the records of one task, web, of the framework marathon.
 func exampleSet() *records.Set {
 	c := state.NewCluster()
-	c.Apply(state.Event{FullState: &state.FullState{
+	c.Reconcile(&state.FullState{
 		Agents:     []*state.Agent{{ID: "a-S0", Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.2")}}},
 		Frameworks: []*state.Framework{{ID: "f", Name: "marathon"}},
 		Tasks: []*state.Task{{
 			Key: state.TaskKey{Framework: "f", ID: "web.1"}, Name: "web", AgentID: "a-S0", State: state.Running,
 		}},
-	}})
+	}, nil)
 	set, _ := records.Build(c, records.Options{
 		Domain:    records.MustParseName("mesos"),
 		MName:     records.MustParseName("ns1.mesos"),

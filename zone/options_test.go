@@ -21,7 +21,7 @@ func TestWithOptionsEqualsCompile(t *testing.T) {
 		fourth := static(t, second, "web.a.b.mesos. 2 A 10.7.0.9\nmesos. NS ns.example.\n")
 
 		c, set := state.NewCluster(), records.NewSet(ro)
-		set.Update(c, c.Apply(state.Event{FullState: randomCluster(r)}))
+		set.Update(c, c.Reconcile(randomCluster(r), nil))
 		z := Compile(set, first, 1)
 		for step, o := range []Options{second, first, third, fourth, third, first} {
 			serial := uint32(step + 2)
@@ -38,7 +38,7 @@ func TestWithOptionsEqualsCompile(t *testing.T) {
 				t.Fatalf("seed %d, step %d: the version before was\n%s\nand is\n%s", seed, step, was, got)
 			}
 			checkCounts(t, z)
-			z = z.Patch(set, set.Update(c, c.Apply(state.Event{FullState: randomCluster(r)})).Names, serial)
+			z = z.Patch(set, set.Update(c, c.Reconcile(randomCluster(r), nil)).Names, serial)
 		}
 	}
 }
@@ -68,7 +68,7 @@ func TestWithOptionsSharesTheRecords(t *testing.T) {
 	ro, o := patchOptions()
 	ro.IPSources = []records.IPSource{records.SourceHost}
 	c, set := state.NewCluster(), records.NewSet(ro)
-	set.Update(c, c.Apply(state.Event{FullState: bigState(2_000, 0)}))
+	set.Update(c, c.Reconcile(bigState(2_000, 0), nil))
 	z := Compile(set, o, 1)
 	serial := uint32(1)
 	allocs := testing.AllocsPerRun(20, func() {

@@ -96,7 +96,7 @@ func TestPatchEqualsCompile(t *testing.T) {
 		var older []*Zone
 		var was []string
 		for step := range 40 {
-			changes := set.Update(c, c.Apply(state.Event{FullState: randomCluster(r)}))
+			changes := set.Update(c, c.Reconcile(randomCluster(r), nil))
 			older, was = append(older, z), append(was, text(z))
 			z = z.Patch(set, changes.Names, uint32(step+2))
 			if got, want := text(z), text(Compile(set, zo, uint32(step+2))); got != want {
@@ -154,7 +154,7 @@ func TestReadersSeeOneVersionWhileOthersFollow(t *testing.T) {
 	}
 	r := rand.New(rand.NewPCG(5, 5))
 	for step := range 300 {
-		changes := set.Update(c, c.Apply(state.Event{FullState: randomCluster(r)}))
+		changes := set.Update(c, c.Reconcile(randomCluster(r), nil))
 		store.Swap(store.Current().Patch(set, changes.Names, uint32(step)))
 	}
 	close(stop)

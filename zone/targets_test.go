@@ -60,7 +60,7 @@ func TestReferenceCountsOfLargeServices(t *testing.T) {
 			Agents:     []*state.Agent{{ID: "a-S1", PID: state.UPID{ID: "slave(1)", Host: "x", Port: 5051}, Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}},
 			Frameworks: []*state.Framework{{ID: "f", Name: "marathon"}},
 		}
-		set.Update(c, c.Apply(state.Event{FullState: s}))
+		set.Update(c, c.Reconcile(s, nil))
 		z := Compile(set, zo, 1)
 		running := map[string]*state.Task{}
 		start := func(i int) {

@@ -36,7 +36,7 @@ func testSet() *records.Set {
 	addr := netip.MustParseAddr
 	c := state.NewCluster()
 	leader := state.Master{Host: "10.0.0.1", Port: 5050, Addrs: []netip.Addr{addr("10.0.0.1")}}
-	c.Apply(state.Event{FullState: &state.FullState{
+	c.Reconcile(&state.FullState{
 		Leader:     leader,
 		Masters:    []state.Master{leader},
 		Agents:     []*state.Agent{{ID: "x-S0", PID: state.UPID{ID: "slave(1)", Host: "10.0.0.2", Port: 5051}, Addrs: []netip.Addr{addr("10.0.0.2")}}},
@@ -46,7 +46,7 @@ func testSet() *records.Set {
 			Addresses: state.Addresses{NetInfo: []netip.Addr{addr("192.168.0.7"), addr("fd00::7")}},
 			Discovery: &state.Discovery{Name: "web", Ports: []state.DiscoveryPort{{Number: 80, Name: "http", Protocol: "tcp"}}},
 		}},
-	}})
+	}, nil)
 	set, _ := records.Build(c, records.Options{
 		Domain: name("mesos"), MName: name("ns1.mesos"), Listeners: []netip.Addr{addr("10.0.0.53")},
 		IPSources: []records.IPSource{records.SourceNetInfo}, Rule: records.RFC1123, SRVWeight: 1, Reverse: true,

@@ -132,7 +132,7 @@ func clusterOf(s *state.FullState, ids []string) *state.Cluster {
 		}
 	}
 	c := state.NewCluster()
-	c.Apply(state.Event{FullState: &some})
+	c.Reconcile(&some, nil)
 	return c
 }
 

@@ -29,7 +29,7 @@ func BenchmarkChange(b *testing.B) {
 				b.Fatal(err)
 			}
 			body = bytes.Buffer{}
-			p.event(state.Event{FullState: s})
+			p.state(s)
 			running := slices.DeleteFunc(s.Tasks, func(t *state.Task) bool { return !t.Running() })
 			b.ReportAllocs()
 			before, changes := cpuSeconds(), 0
@@ -48,7 +48,7 @@ func BenchmarkChange(b *testing.B) {
 					}
 					changes++
 				}
-				p.publish()
+				p.Publish()
 			}
 			b.ReportMetric((cpuSeconds()-before)*1e6/float64(changes), "cpu-us/change")
 		})

@@ -17,7 +17,6 @@ import (
 
 	"toponym/config"
 	"toponym/sim"
-	"toponym/state"
 	"toponym/state/master"
 )
 
@@ -69,7 +68,7 @@ func readStates(file string) (r reading, err error) {
 		if err != nil {
 			return r, err
 		}
-		p.event(state.Event{FullState: s})
+		p.state(s)
 		if i == 0 {
 			r.FirstCPU, r.FirstMB = cpuSeconds()-before, peakMB()
 		} else {

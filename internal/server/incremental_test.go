@@ -45,7 +45,7 @@ func zoneLines(z *zone.Zone) map[records.Name]string {
 // cluster: records by Build, zone by Compile. No event may be applied meanwhile.
 func (p *pipeline) checkRebuilt() error {
 	patched := p.zones.Current()
-	set, _ := records.Build(clusterOf(p.fullState()), p.records)
+	set, _ := records.Build(clusterOf(p.cluster.FullState()), p.records)
 	compiled := zone.Compile(set, p.zone, patched.Serial())
 	got, want := zoneLines(patched), zoneLines(compiled)
 	for _, n := range slices.Sorted(maps.Keys(want)) {
@@ -68,7 +68,7 @@ func (p *pipeline) checkRebuilt() error {
 // names are shared, and come and go, all the time.
 type eventSource struct {
 	*rand.Rand
-	past []state.Event
+	past []change
 }
 
 func (i *eventSource) addr() netip.Addr {
@@ -127,8 +127,23 @@ func (i *eventSource) masters() *state.Masters {
 	return m
 }
 
+// change is an event or a full state.
+type change struct {
+	state.Event
+	full *state.FullState
+}
+
+// apply applies a change without publishing it.
+func (c change) apply(p *pipeline) {
+	if c.full != nil {
+		p.reconcile(c.full)
+	} else {
+		p.apply(c.Event)
+	}
+}
+
 // event returns a new event, or repeats an earlier one.
-func (i *eventSource) event(p *pipeline) (e state.Event) {
+func (i *eventSource) change(p *pipeline) (e change) {
 	if len(i.past) > 0 && i.IntN(6) == 0 {
 		return i.past[len(i.past)-1-i.IntN(min(len(i.past), 12))]
 	}
@@ -147,7 +162,7 @@ func (i *eventSource) event(p *pipeline) (e state.Event) {
 	case 4:
 		e.Masters = i.masters()
 	case 5: // a full state that lacks some things and has new ones
-		s := p.fullState()
+		s := p.cluster.FullState()
 		some := func(int) bool { return i.IntN(4) == 0 }
 		s.Tasks = slices.DeleteFunc(s.Tasks, func(*state.Task) bool { return some(0) })
 		s.Agents = slices.DeleteFunc(s.Agents, func(*state.Agent) bool { return some(0) })
@@ -156,7 +171,7 @@ func (i *eventSource) event(p *pipeline) (e state.Event) {
 		for range i.IntN(4) {
 			s.Tasks = append(s.Tasks, i.task())
 		}
-		e.FullState = s
+		e.full = s
 	case 6:
 		k := i.key()
 		e.TaskGone = &k
@@ -175,7 +190,7 @@ func (i *eventSource) event(p *pipeline) (e state.Event) {
 // After any history of events, published one by one or several at once, the zone
 // is the one that is made anew of the cluster.
 func TestIncrementalEqualsRebuilt(t *testing.T) {
-	for name, change := range map[string]func(*config.Config){
+	for name, set := range map[string]func(*config.Config){
 		"default": func(*config.Config) {},
 		"reverse": func(c *config.Config) {
 			c.ReverseDNSOn, c.AddressDomains = true, []string{"mesos", "dcos.thisdcos.directory"}
@@ -187,15 +202,15 @@ func TestIncrementalEqualsRebuilt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for seed := range uint64(3) {
 				c := config.Defaults()
-				change(c)
+				set(c)
 				p, _ := testPipelineOf(t, c)
 				i := &eventSource{Rand: rand.New(rand.NewPCG(seed, 11))}
-				p.event(stateEvent())
+				p.state(fullState())
 				for step := range 250 {
 					for range 1 + i.IntN(3) {
-						p.apply(i.event(p))
+						i.change(p).apply(p)
 					}
-					p.publish()
+					p.Publish()
 					if err := p.checkRebuilt(); err != nil {
 						t.Fatalf("seed %d, step %d: %v", seed, step, err)
 					}

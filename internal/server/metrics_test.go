@@ -47,7 +47,7 @@ func wantLines(t *testing.T, page string, lines ...string) {
 func TestMetricNamesFollowTheConventions(t *testing.T) {
 	s := metricsServer(t)
 	s.metrics.countOmission(records.ErrNameLength)
-	s.pipeline.event(stateEvent(task("1", "web", "10.1.0.1")))
+	s.pipeline.state(fullState(task("1", "web", "10.1.0.1")))
 	problems, err := testutil.GatherAndLint(s.metrics.registry)
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +66,7 @@ func TestMetricsOfAState(t *testing.T) {
 	s.metrics.countOmission(records.ErrNameLength)
 	s.metrics.countReload(true)
 	s.metrics.countReload(false)
-	s.pipeline.event(stateEvent(task("1", "web", "10.1.0.1"), task("2", "db", "10.1.0.2")))
+	s.pipeline.state(fullState(task("1", "web", "10.1.0.1"), task("2", "db", "10.1.0.2")))
 	s.snapshotter.save(t.Context(), inBackground)
 	wantLines(t, scrape(t, s.metrics),
 		`toponym_build_info{goversion="`,

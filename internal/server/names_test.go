@@ -78,17 +78,17 @@ func TestAnyNameCanBeAskedFor(t *testing.T) {
 			c.SRVScope = config.SRVScopeCompat
 		}
 		p, _ := testPipelineOf(t, c)
-		e := stateEvent()
+		s := fullState()
 		for i := range 20 {
-			e.FullState.Frameworks = append(e.FullState.Frameworks, &state.Framework{ID: fmt.Sprint("f", i), Name: anyName(r), Addrs: []netip.Addr{netip.MustParseAddr("10.9.0.1")}})
+			s.Frameworks = append(s.Frameworks, &state.Framework{ID: fmt.Sprint("f", i), Name: anyName(r), Addrs: []netip.Addr{netip.MustParseAddr("10.9.0.1")}})
 		}
 		for i := range 5 {
-			e.FullState.Agents = append(e.FullState.Agents, &state.Agent{ID: fmt.Sprintf("a-S%d", i), Addrs: []netip.Addr{netip.AddrFrom4([4]byte{10, 0, 1, byte(i)})}})
+			s.Agents = append(s.Agents, &state.Agent{ID: fmt.Sprintf("a-S%d", i), Addrs: []netip.Addr{netip.AddrFrom4([4]byte{10, 0, 1, byte(i)})}})
 		}
 		for i := range 800 {
-			e.FullState.Tasks = append(e.FullState.Tasks, oddTask(r, i))
+			s.Tasks = append(s.Tasks, oddTask(r, i))
 		}
-		p.event(e)
+		p.state(s)
 		checkAxfr(t, p, c)
 		checkRecords(t, p)
 	}

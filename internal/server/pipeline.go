@@ -1,6 +1,7 @@
 package server
 
 import (
+	"hash/maphash"
 	"iter"
 	"slices"
 	"sync"
@@ -11,7 +12,6 @@ import (
 
 	"toponym/records"
 	"toponym/state"
-	"toponym/state/master"
 	"toponym/state/snapshot"
 	"toponym/zone"
 )
@@ -29,18 +29,17 @@ type pipeline struct {
 
 	configuring sync.Mutex // held by configure; taken before mu
 
-	mu         sync.Mutex // guards what follows
-	cluster    *state.Cluster
-	fromMaster bool // whether a master has sent something: then a snapshot is out of date
-	set        *records.Set
-	records    records.Options               // of set
-	zone       zone.Options                  // of the current zone
-	minSerial  uint32                        // of the snapshot: the next serial is larger
-	pending    state.Delta                   // what events changed and the zone does not show yet
-	since      time.Time                     // when the first of these events came; zero for none
-	meanwhile  *state.Delta                  // what has changed since a rebuild began; nil without one
-	omissions  map[records.Omission]struct{} // logged
-	conflicts  map[records.Name]struct{}     // logged: names of both cluster and zone files
+	mu        sync.Mutex // guards what follows
+	replica   *state.Replica
+	cluster   *state.Cluster // of the replica, for reading
+	set       *records.Set
+	records   records.Options           // of set
+	zone      zone.Options              // of the current zone
+	minSerial uint32                    // of the snapshot: the next serial is larger
+	since     time.Time                 // when the first update came that the zone does not show yet; zero for none
+	meanwhile *state.Delta              // what has changed since a rebuild began; nil without one
+	omissions map[uint64]struct{}       // logged, by hash: they quote strings of any length
+	conflicts map[records.Name]struct{} // logged: names of both cluster and zone files
 }
 
 // pipelineOptions are what a pipeline needs to know. All are required.
@@ -61,38 +60,35 @@ type pipelineOptions struct {
 const maxLogged = 1000
 
 func newPipeline(o pipelineOptions) *pipeline {
+	replica := state.NewReplica()
 	p := &pipeline{
 		o:         o,
 		zones:     zone.NewStore(zone.NewEmpty(o.zone)),
-		cluster:   state.NewCluster(),
+		replica:   replica,
+		cluster:   replica.Cluster(),
 		set:       records.NewSet(o.records),
 		records:   o.records,
 		zone:      o.zone,
-		omissions: map[records.Omission]struct{}{},
+		omissions: map[uint64]struct{}{},
 		conflicts: map[records.Name]struct{}{},
 	}
 	p.info.Store(&stateInfo{source: sourceNone})
 	return p
 }
 
-// sink is where the watcher hands over what it learns.
-func (p *pipeline) sink() master.Sink {
-	return master.Sink{Cluster: p.cluster, Apply: p.apply, Publish: p.publish}
-}
-
-// apply takes an event into the cluster. It is not visible before publish.
-func (p *pipeline) apply(e state.Event) {
+// Update changes the replica, see master.Owner. Nothing is visible before
+// Publish.
+func (p *pipeline) Update(f func(*state.Replica)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.fromMaster = true
-	p.pending.Join(p.cluster.Apply(e))
-	if p.since.IsZero() {
+	f(p.replica)
+	if p.since.IsZero() && p.replica.Pending() {
 		p.since = p.o.now()
 	}
 }
 
-// publish brings the zone up to date with all events that were applied.
-func (p *pipeline) publish() {
+// Publish brings the zone up to date with the replica.
+func (p *pipeline) Publish() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.since.IsZero() {
@@ -111,11 +107,10 @@ func (p *pipeline) publish() {
 func (p *pipeline) restore(c *snapshot.Contents) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.fromMaster {
+	if !p.replica.Restore(c.State) {
 		return false
 	}
 	p.minSerial = c.Serial
-	p.pending.Join(p.cluster.Apply(state.Event{FullState: c.State}))
 	p.update(sourceSnapshot, c.Confirmed)
 	return true
 }
@@ -123,9 +118,7 @@ func (p *pipeline) restore(c *snapshot.Contents) bool {
 // update brings records and zone up to date with the cluster. The zone is
 // replaced only when its content has changed. The caller holds mu.
 func (p *pipeline) update(source string, confirmed time.Time) {
-	delta := p.pending
-	p.pending = state.Delta{}
-	delta.Compact()
+	delta := p.replica.TakeDelta()
 	defer p.storeInfo(source, confirmed, delta)
 	var changes records.Changes
 	if !delta.Empty() {
@@ -206,15 +199,18 @@ func (p *pipeline) logConflicts(names iter.Seq[records.Name]) {
 	}
 }
 
+var hashSeed = maphash.MakeSeed()
+
 // logOmissions counts what could not be published and logs once of each why.
 // The caller holds mu.
 func (p *pipeline) logOmissions(omitted []records.Omission) {
 	for _, o := range omitted {
 		p.o.countOmission(o.Reason)
-		if _, logged := p.omissions[o]; logged || len(p.omissions) > maxLogged {
+		hash := maphash.Comparable(hashSeed, o)
+		if _, logged := p.omissions[hash]; logged || len(p.omissions) > maxLogged {
 			continue
 		}
-		p.omissions[o] = struct{}{}
+		p.omissions[hash] = struct{}{}
 		if len(p.omissions) > maxLogged {
 			p.o.log.WithField("count", maxLogged).Warn("many names were omitted; no more of them are logged")
 			continue
@@ -243,23 +239,7 @@ func (p *pipeline) contents() (c *snapshot.Contents, changes uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	i := p.currentInfo()
-	return &snapshot.Contents{State: p.fullState(), Confirmed: i.confirmed, Serial: p.zones.Current().Serial()}, i.changes
-}
-
-// fullState lists what the cluster holds. The caller holds mu.
-func (p *pipeline) fullState() *state.FullState {
-	tasks, agents, frameworks := p.cluster.Counts()
-	s := &state.FullState{
-		Leader:     p.cluster.Leader(),
-		Masters:    p.cluster.Masters(),
-		Agents:     make([]*state.Agent, 0, agents),
-		Frameworks: make([]*state.Framework, 0, frameworks),
-		Tasks:      make([]*state.Task, 0, tasks),
-	}
-	s.Agents = slices.AppendSeq(s.Agents, p.cluster.Agents())
-	s.Frameworks = slices.AppendSeq(s.Frameworks, p.cluster.Frameworks())
-	s.Tasks = slices.AppendSeq(s.Tasks, p.cluster.Tasks())
-	return s
+	return &snapshot.Contents{State: p.cluster.FullState(), Confirmed: i.confirmed, Serial: p.zones.Current().Serial()}, i.changes
 }
 
 // enumerate lists the current records by task.

@@ -16,16 +16,16 @@ import (
 	"toponym/state"
 )
 
-// stateEvent is a full state with one agent, one framework and some tasks.
-func stateEvent(tasks ...*state.Task) state.Event {
+// fullState has one agent, one framework and some tasks.
+func fullState(tasks ...*state.Task) *state.FullState {
 	leader := state.Master{Host: "10.0.0.1", Port: 5050, Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}
-	return state.Event{FullState: &state.FullState{
+	return &state.FullState{
 		Leader:     leader,
 		Masters:    []state.Master{leader},
 		Agents:     []*state.Agent{{ID: "x-S0", Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.2")}}},
 		Frameworks: []*state.Framework{{ID: "f", Name: "marathon"}},
 		Tasks:      tasks,
-	}}
+	}
 }
 
 // task is a running task.
@@ -36,10 +36,30 @@ func task(id, name, addr string) *state.Task {
 	}
 }
 
+// apply applies one event.
+func (p *pipeline) apply(e state.Event) {
+	p.Update(func(r *state.Replica) { r.Apply(p.o.now(), e, nil) })
+}
+
 // event applies one event and publishes it.
 func (p *pipeline) event(e state.Event) {
 	p.apply(e)
-	p.publish()
+	p.Publish()
+}
+
+// reconcile takes in a full state, always of the same leader.
+func (p *pipeline) reconcile(s *state.FullState) {
+	s.Leadership = state.Leadership{ID: "leader"}
+	p.Update(func(r *state.Replica) {
+		for range r.Reconcile(p.o.now(), s, nil) {
+		}
+	})
+}
+
+// state takes in a full state and publishes it.
+func (p *pipeline) state(s *state.FullState) {
+	p.reconcile(s)
+	p.Publish()
 }
 
 func testPipeline(t *testing.T) (*pipeline, *test.Hook) {
@@ -80,16 +100,16 @@ func TestSerialGrowsExactlyWithTheContent(t *testing.T) {
 	}
 	for _, step := range []struct {
 		what string
-		e    state.Event
+		s    *state.FullState
 		want uint32
 	}{
-		{"the first state", stateEvent(task("1", "web", "192.168.0.1")), 1_700_000_000},
-		{"the same again", stateEvent(task("1", "web", "192.168.0.1")), 1_700_000_000},
-		{"another address", stateEvent(task("1", "web", "192.168.0.2")), 1_700_000_001},
-		{"a task without a name", stateEvent(task("1", "web", "192.168.0.2"), task("2", "-", "192.168.0.3")), 1_700_000_001},
-		{"all gone", stateEvent(), 1_700_000_002},
+		{"the first state", fullState(task("1", "web", "192.168.0.1")), 1_700_000_000},
+		{"the same again", fullState(task("1", "web", "192.168.0.1")), 1_700_000_000},
+		{"another address", fullState(task("1", "web", "192.168.0.2")), 1_700_000_001},
+		{"a task without a name", fullState(task("1", "web", "192.168.0.2"), task("2", "-", "192.168.0.3")), 1_700_000_001},
+		{"all gone", fullState(), 1_700_000_002},
 	} {
-		p.event(step.e)
+		p.state(step.s)
 		z := p.zones.Current()
 		if !z.Ready() || z.Serial() != step.want {
 			t.Errorf("after %s: got ready %v, serial %d, want ready, serial %d", step.what, z.Ready(), z.Serial(), step.want)
@@ -99,7 +119,7 @@ func TestSerialGrowsExactlyWithTheContent(t *testing.T) {
 
 func TestFirstStateWithoutTasksIsAZone(t *testing.T) {
 	p, _ := testPipeline(t)
-	p.event(state.Event{FullState: &state.FullState{}})
+	p.state(&state.FullState{})
 	if !p.zones.Current().Ready() {
 		t.Error("got not ready, want ready")
 	}
@@ -107,8 +127,8 @@ func TestFirstStateWithoutTasksIsAZone(t *testing.T) {
 
 func TestOmittedNamesAreLoggedOnce(t *testing.T) {
 	p, hook := testPipeline(t)
-	p.event(stateEvent(task("bad.1", "-", "192.168.0.1")))
-	p.event(stateEvent(task("bad.1", "-", "192.168.0.2")))
+	p.state(fullState(task("bad.1", "-", "192.168.0.1")))
+	p.state(fullState(task("bad.1", "-", "192.168.0.2")))
 	var tasks []any
 	for _, e := range hook.AllEntries() {
 		if strings.Contains(e.Message, "omitted") {
@@ -130,7 +150,7 @@ func TestEachLevelOfTheLogShowsMore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.event(stateEvent(task("1", "web", "10.1.0.1")))
+		p.state(fullState(task("1", "web", "10.1.0.1")))
 		lines[level] = len(hook.AllEntries())
 	}
 	if lines[logrus.DebugLevel] <= lines[logrus.InfoLevel] || lines[logrus.TraceLevel] <= lines[logrus.DebugLevel] {
@@ -194,7 +214,7 @@ func TestServerAddrs(t *testing.T) {
 // A running server explains its own answers.
 func TestExplainOfAServer(t *testing.T) {
 	p, _ := testPipeline(t)
-	p.event(stateEvent(task("web.1", "web", "192.168.0.1")))
+	p.state(fullState(task("web.1", "web", "192.168.0.1")))
 	x := p.explain(records.MustParseName("web.marathon.mesos"))
 	if len(x.Records) != 1 || x.Records[0].Owners[0].Task != "web.1" {
 		t.Errorf("got %+v, want the record of web.1", x)

@@ -56,7 +56,7 @@ func (p *pipeline) configureAtOnce(r records.Options, z zone.Options) *state.Ful
 		}
 	}
 	p.meanwhile = &state.Delta{}
-	return p.fullState()
+	return p.cluster.FullState()
 }
 
 // setStatic answers from other records of zone files.
@@ -94,13 +94,13 @@ func (p *pipeline) rebuild(full *state.FullState, r records.Options, o zone.Opti
 		p.mu.Lock()
 		delta := *p.meanwhile
 		*p.meanwhile = state.Delta{}
-		delta.Join(p.pending.Clone()) // the cluster has it, so publish will find nothing new in it
+		delta.Join(p.replica.Delta().Clone()) // the cluster has it, so Publish will find nothing new in it
 		delta.Compact()
 		if len(delta.Tasks)+len(delta.Agents)+len(delta.Frameworks) <= fewChanges {
 			update(p.cluster, delta)
 			break
 		}
-		full = p.fullState()
+		full = p.cluster.FullState()
 		p.mu.Unlock()
 		p.o.background(func() { update(clusterOf(full), delta) })
 	}
@@ -114,6 +114,6 @@ func (p *pipeline) rebuild(full *state.FullState, r records.Options, o zone.Opti
 // clusterOf returns a cluster that holds a full state.
 func clusterOf(full *state.FullState) *state.Cluster {
 	c := state.NewCluster()
-	c.Apply(state.Event{FullState: full})
+	c.Reconcile(full, nil)
 	return c
 }

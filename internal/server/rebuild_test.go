@@ -38,19 +38,19 @@ func withSettings(t *testing.T, change func(*config.Config)) (records.Options, z
 
 // manyTasks is a full state with so many tasks that a rebuild needs rounds to
 // catch up with all.
-func manyTasks(host byte) state.Event {
+func manyTasks(host byte) *state.FullState {
 	var tasks []*state.Task
 	for i := range 5 * fewChanges {
 		tasks = append(tasks, task(fmt.Sprint("many.", i), fmt.Sprint("many-", i), fmt.Sprintf("10.%d.%d.%d", host, i/250, i%250)))
 	}
-	return stateEvent(tasks...)
+	return fullState(tasks...)
 }
 
 // Records are made anew beside the current zone, which goes on following the
 // cluster meanwhile.
 func TestChangesAreAnsweredWhileSettingsAreFollowed(t *testing.T) {
 	p, _ := testPipeline(t)
-	p.event(stateEvent(task("web.1", "web", "10.1.0.1")))
+	p.state(fullState(task("web.1", "web", "10.1.0.1")))
 	rounds := 0
 	p.o.background = func(work func()) {
 		rounds++
@@ -59,9 +59,9 @@ func TestChangesAreAnsweredWhileSettingsAreFollowed(t *testing.T) {
 			return
 		}
 		serial := p.zones.Current().Serial()
-		e := manyTasks(byte(rounds))
-		e.FullState.Tasks = append(e.FullState.Tasks, task("web.1", "web", fmt.Sprint("10.1.0.", 1+rounds)))
-		p.event(e)
+		s := manyTasks(byte(rounds))
+		s.Tasks = append(s.Tasks, task("web.1", "web", fmt.Sprint("10.1.0.", 1+rounds)))
+		p.state(s)
 		got, ttl := p.addressesOf("web.marathon.mesos")
 		if len(got) != 1 || got[0] != [4]byte{10, 1, 0, byte(1 + rounds)} || ttl != 60 {
 			t.Errorf("a change meanwhile: got %v with TTL %d, want 10.1.0.%d with the TTL from before", got, ttl, 1+rounds)
@@ -84,7 +84,7 @@ func TestChangesAreAnsweredWhileSettingsAreFollowed(t *testing.T) {
 
 func TestTTLAloneMakesNoNewRecords(t *testing.T) {
 	p, _ := testPipeline(t)
-	p.event(stateEvent(task("web.1", "web", "10.1.0.1")))
+	p.state(fullState(task("web.1", "web", "10.1.0.1")))
 	set, serial := p.set, p.zones.Current().Serial()
 	p.o.background = func(func()) { t.Error("got work in the background, want none") }
 	p.configure(withSettings(t, func(c *config.Config) { c.TTL, c.SOA.Retry = 9, 5 }))
@@ -103,14 +103,14 @@ func TestRebuiltZoneHasWhatHappenedMeanwhile(t *testing.T) {
 	for seed := range uint64(4) {
 		p, _ := testPipeline(t)
 		i := &eventSource{Rand: rand.New(rand.NewPCG(seed, 12))}
-		p.event(stateEvent())
+		p.state(fullState())
 		events := func() {
 			for range i.IntN(8) {
 				for range 1 + i.IntN(3) {
-					p.apply(i.event(p))
+					i.change(p).apply(p)
 				}
 				if i.IntN(4) > 0 { // else an event waits for the next publication
-					p.publish()
+					p.Publish()
 				}
 			}
 		}
@@ -133,7 +133,7 @@ func TestRebuiltZoneHasWhatHappenedMeanwhile(t *testing.T) {
 			} else {
 				p.configure(r, z)
 			}
-			p.publish()
+			p.Publish()
 			if err := p.checkRebuilt(); err != nil {
 				t.Fatalf("seed %d, step %d: %v", seed, step, err)
 			}

@@ -193,7 +193,7 @@ func TestReloadBeforeTheFirstState(t *testing.T) {
 	if p.zones.Current().Ready() {
 		t.Error("without a state: got ready, want not ready")
 	}
-	p.event(stateEvent(task("1", "web", "10.1.0.1")))
+	p.state(fullState(task("1", "web", "10.1.0.1")))
 	if z := p.zones.Current(); !z.Ready() || z.Options().DefaultTTL() != 9 {
 		t.Errorf("got ready %v, TTL %d, want ready, TTL 9", z.Ready(), z.Options().DefaultTTL())
 	}

@@ -73,7 +73,7 @@ func newFailover(t *testing.T, who bool, change func(*config.Config)) *failover 
 func (f *failover) namesOf(c *state.Cluster, task *state.Task) (names []string) {
 	alone := &state.FullState{Tasks: []*state.Task{task}, Agents: []*state.Agent{c.Agent(task.AgentID)}, Frameworks: []*state.Framework{c.Framework(task.Key.Framework)}}
 	set, cluster := records.NewSet(f.s.pipeline.records), state.NewCluster()
-	set.Update(cluster, cluster.Apply(state.Event{FullState: alone}))
+	set.Update(cluster, cluster.Reconcile(alone, nil))
 	for n, d := range set.All() {
 		if strings.Contains(n.String(), ".marathon.") && len(d.A)+len(d.AAAA)+len(d.SRV) > 0 {
 			names = append(names, n.String())

@@ -105,7 +105,7 @@ func wanted(t *testing.T, s *Server, body []byte) (*state.Cluster, []string) {
 	}
 	snap.Leader, snap.Masters = s.pipeline.cluster.Leader(), s.pipeline.cluster.Masters()
 	c := state.NewCluster()
-	d := c.Apply(state.Event{FullState: snap})
+	d := c.Reconcile(snap, nil)
 	set := records.NewSet(s.pipeline.records)
 	set.Update(c, d)
 	return c, namesOf(set)

@@ -165,7 +165,7 @@ func (s *Server) Run(ctx context.Context) error {
 		if s.snapshotter != nil {
 			s.snapshotter.await(ctx, restored)
 		}
-		return s.watcher.Run(ctx, s.pipeline.sink())
+		return s.watcher.Run(ctx, s.pipeline)
 	})
 	run(func(ctx context.Context) { s.zoneFiles.run(ctx, s.pipeline.setStatic) })
 	wait(ctx, restored, answerDelay)

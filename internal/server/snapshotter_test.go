@@ -69,11 +69,11 @@ func TestSnapshotsAreWrittenAtMostOnceInAnInterval(t *testing.T) {
 		}
 		after(time.Minute, -1) // nothing is known, nothing is written
 
-		p.event(stateEvent(task("1", "web", "10.1.0.1")))
+		p.state(fullState(task("1", "web", "10.1.0.1")))
 		after(2*snapshotCheck, 1)
-		p.event(stateEvent(task("1", "web", "10.1.0.1"), task("2", "web", "10.1.0.2")))
+		p.state(fullState(task("1", "web", "10.1.0.1"), task("2", "web", "10.1.0.2")))
 		after(20*time.Second, 1)
-		p.event(stateEvent(task("1", "web", "10.1.0.1"), task("2", "web", "10.1.0.2"), task("3", "web", "10.1.0.3")))
+		p.state(fullState(task("1", "web", "10.1.0.1"), task("2", "web", "10.1.0.2"), task("3", "web", "10.1.0.3")))
 		after(8*time.Second, 1)
 		after(3*time.Second, 3)
 	})
@@ -83,7 +83,7 @@ func TestSnapshotIsConfirmedWhileNothingChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p, _ := testSnapshotter(t)
 		defer running(t, s.run)()
-		p.event(stateEvent(task("1", "web", "10.1.0.1")))
+		p.state(fullState(task("1", "web", "10.1.0.1")))
 		time.Sleep(2 * snapshotCheck)
 		synctest.Wait()
 		before, err := os.Stat(s.dir.File())
@@ -92,7 +92,7 @@ func TestSnapshotIsConfirmedWhileNothingChanges(t *testing.T) {
 		}
 		for range 10 {
 			time.Sleep(time.Minute)
-			p.event(stateEvent(task("1", "web", "10.1.0.1")))
+			p.state(fullState(task("1", "web", "10.1.0.1")))
 		}
 		time.Sleep(testInterval + 2*snapshotCheck)
 		synctest.Wait()
@@ -110,7 +110,7 @@ func TestSnapshotIsConfirmedWhileNothingChanges(t *testing.T) {
 		if err := os.Remove(s.dir.File()); err != nil {
 			t.Fatal(err)
 		}
-		p.event(stateEvent(task("1", "web", "10.1.0.1")))
+		p.state(fullState(task("1", "web", "10.1.0.1")))
 		time.Sleep(testInterval + 2*snapshotCheck)
 		synctest.Wait()
 		if got, _ := stored(t, s); got != 1 {
@@ -128,7 +128,7 @@ func TestSnapshotterGoesOnAfterErrors(t *testing.T) {
 		}
 		defer running(t, s.run)()
 		for range 5 {
-			p.event(stateEvent(task("1", "web", "10.1.0.1")))
+			p.state(fullState(task("1", "web", "10.1.0.1")))
 			time.Sleep(time.Minute)
 		}
 		synctest.Wait()
@@ -158,7 +158,7 @@ func TestSnapshotterGoesOnAfterErrors(t *testing.T) {
 // afterwards is a change of it.
 func TestRestoredStateIsTheOneThatWasSaved(t *testing.T) {
 	s, p, _ := testSnapshotter(t)
-	p.event(stateEvent(task("1", "web", "10.1.0.1"), task("2", "db", "10.1.0.2")))
+	p.state(fullState(task("1", "web", "10.1.0.1"), task("2", "db", "10.1.0.2")))
 	before := p.zones.Current()
 	s.save(t.Context(), inBackground)
 	s.dir.Close() // as its process ends
@@ -189,14 +189,14 @@ func TestRestoredStateIsTheOneThatWasSaved(t *testing.T) {
 	}
 
 	// The same from a master changes nothing.
-	next.event(stateEvent(task("1", "web", "10.1.0.1"), task("2", "db", "10.1.0.2")))
+	next.state(fullState(task("1", "web", "10.1.0.1"), task("2", "db", "10.1.0.2")))
 	if next.zones.Current() != z {
 		t.Error("the same state from a master: got another zone, want the same")
 	}
 	if got := next.currentInfo(); got.source != sourcePoll || got.changes != 0 {
 		t.Errorf("the same state from a master: got %+v, want source poll and no change", got)
 	}
-	next.event(stateEvent(task("1", "web", "10.1.0.1")))
+	next.state(fullState(task("1", "web", "10.1.0.1")))
 	if got := next.info.Load(); got.changes != 1 || got.tasks != 1 {
 		t.Errorf("a task less: got %+v, want 1 change and 1 task", got)
 	}
@@ -204,9 +204,9 @@ func TestRestoredStateIsTheOneThatWasSaved(t *testing.T) {
 
 func TestLateSnapshotDoesNotUndoAState(t *testing.T) {
 	p, _ := testPipeline(t)
-	p.event(stateEvent(task("1", "web", "10.1.0.1")))
+	p.state(fullState(task("1", "web", "10.1.0.1")))
 	z := p.zones.Current()
-	if p.restore(&snapshot.Contents{State: stateEvent().FullState}) || p.zones.Current() != z || p.currentInfo().source != sourcePoll {
+	if p.restore(&snapshot.Contents{State: fullState()}) || p.zones.Current() != z || p.currentInfo().source != sourcePoll {
 		t.Error("got the snapshot, want the state of the master")
 	}
 }
@@ -254,7 +254,7 @@ func TestUnusableSnapshotsAreLogged(t *testing.T) {
 // A disk that does not answer keeps nobody from ending.
 func TestHungDiskDoesNotKeepTheServerFromItsEnd(t *testing.T) {
 	s, p, _ := testSnapshotter(t)
-	p.event(stateEvent(task("1", "web", "10.1.0.1")))
+	p.state(fullState(task("1", "web", "10.1.0.1")))
 	hung := make(chan struct{})
 	defer close(hung)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -347,13 +347,13 @@ func TestDNSIsAnsweredWhileTheSnapshotIsRead(t *testing.T) {
 
 func TestFailoverIsNoted(t *testing.T) {
 	p, _ := testPipeline(t)
-	p.event(stateEvent())
+	p.state(fullState())
 	if got := p.info.Load().failover; !got.IsZero() {
 		t.Errorf("the first leader: got a failover at %v, want none", got)
 	}
-	e := stateEvent()
-	e.FullState.Leader = state.Master{Host: "10.0.0.9", Port: 5050}
-	p.event(e)
+	s := fullState()
+	s.Leader = state.Master{Host: "10.0.0.9", Port: 5050}
+	p.state(s)
 	if got := p.info.Load(); got.failover.IsZero() || got.leader != "10.0.0.9:5050" {
 		t.Errorf("another leader: got %+v, want a failover to 10.0.0.9:5050", got)
 	}

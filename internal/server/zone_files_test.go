@@ -141,7 +141,7 @@ func TestZoneFilesInThePipeline(t *testing.T) {
 	if p.zones.Current().Ready() || result("ready.spartan") != zone.Success || result("web.marathon.mesos") != zone.NotReady {
 		t.Errorf("before the first state: got %v and %v, want success and not ready", result("ready.spartan"), result("web.marathon.mesos"))
 	}
-	p.event(stateEvent(task("1", "web", "192.168.0.1")))
+	p.state(fullState(task("1", "web", "192.168.0.1")))
 	first := p.zones.Current()
 	if result("ready.spartan") != zone.Success || result("web.marathon.mesos") != zone.Success {
 		t.Errorf("after the first state: got %v and %v, want success of both", result("ready.spartan"), result("web.marathon.mesos"))
@@ -154,7 +154,7 @@ func TestZoneFilesInThePipeline(t *testing.T) {
 	if z := p.zones.Current(); z.Serial() != first.Serial()+1 {
 		t.Errorf("serial: got %d, want %d", z.Serial(), first.Serial()+1)
 	}
-	p.event(stateEvent(task("1", "web", "192.168.0.3")))
+	p.state(fullState(task("1", "web", "192.168.0.3")))
 	var both []string
 	for _, e := range hook.AllEntries() {
 		if strings.Contains(e.Message, "staticZones") {

@@ -1,6 +1,14 @@
 package master
 
 import (
+	"context"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"toponym/state"
+	"toponym/state/leader"
+
 	"fmt"
 	"net/http"
 )
@@ -55,4 +63,56 @@ func (b basic) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.SetBasicAuth(b.username, b.password) // "Basic": a master does not know it in lower case
 	return b.next.RoundTrip(r)
+}
+
+// trustedHosts tells who may be sent credentials over plain HTTP where a
+// redirect leads to another host.
+type trustedHosts struct {
+	masters func() []leader.Address // of the settings, or registered in ZooKeeper
+	resolve Resolve
+}
+
+// check returns an error unless a host is that of a known master, by its name or
+// its addresses, or the one that redirects to it.
+func (t trustedHosts) check(ctx context.Context, host, from string) error {
+	if strings.EqualFold(host, from) {
+		return nil
+	}
+	known := t.masters()
+	for _, m := range known {
+		if strings.EqualFold(m.Host, host) {
+			return nil
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	of := t.addresses(ctx, host)
+	trusted := t.addresses(ctx, from)
+	for _, m := range known {
+		trusted = append(trusted, t.addresses(ctx, m.Host)...)
+	}
+	for _, a := range of {
+		if !slices.Contains(trusted, a) {
+			of = nil
+			break
+		}
+	}
+	if len(of) == 0 {
+		return fmt.Errorf("a redirect to %.255q, which is none of the known masters, is not followed: credentials would be sent over plain HTTP; name it in masters or use MesosHTTPSOn", host)
+	}
+	return nil
+}
+
+func (t trustedHosts) addresses(ctx context.Context, host string) []netip.Addr {
+	if a, err := state.ParseAddr(host); err == nil {
+		return []netip.Addr{a}
+	}
+	addrs, err := t.resolve(ctx, host)
+	if err != nil {
+		return nil
+	}
+	for i := range addrs {
+		addrs[i] = addrs[i].Unmap()
+	}
+	return addrs
 }

@@ -18,7 +18,7 @@ func TestCutOffAnywhere(t *testing.T) {
 		t.Fatalf("the whole state:\n%s", strings.Join(got, "\n"))
 	}
 	for n := range len(smallState) {
-		doc, err := decode(strings.NewReader(smallState[:n]))
+		doc, err := decode(strings.NewReader(smallState[:n]), false)
 		if doc != nil || err == nil || err.Error() != "the answer is cut off" {
 			t.Fatalf("the first %d bytes: %+v, %v", n, doc, err)
 		}
@@ -30,13 +30,13 @@ func TestCutOffAnywhere(t *testing.T) {
 func TestReadingFailsAnywhere(t *testing.T) {
 	reset := &net.OpError{Op: "read", Net: "tcp", Addr: &net.TCPAddr{Port: 40001}, Err: syscall.ECONNRESET}
 	for n := range len(smallState) {
-		doc, err := decode(io.MultiReader(strings.NewReader(smallState[:n]), iotest.ErrReader(reset)))
+		doc, err := decode(io.MultiReader(strings.NewReader(smallState[:n]), iotest.ErrReader(reset)), false)
 		if doc != nil || !errors.Is(err, syscall.ECONNRESET) || strings.Contains(err.Error(), "40001") {
 			t.Fatalf("after %d bytes: %+v, %v", n, doc, err)
 		}
 	}
 	// Also when all was read: a compressed answer is only checked at its end.
-	doc, err := decode(io.MultiReader(strings.NewReader(smallState), iotest.ErrReader(reset)))
+	doc, err := decode(io.MultiReader(strings.NewReader(smallState), iotest.ErrReader(reset)), false)
 	if doc != nil || !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("after the last byte: %+v, %v", doc, err)
 	}
@@ -52,7 +52,7 @@ func TestPiecesDoNotMatter(t *testing.T) {
 	} {
 		for _, file := range fixtures(t) {
 			body := fixture(t, file)
-			doc, err := decode(pieces(bytes.NewReader(body)))
+			doc, err := decode(pieces(bytes.NewReader(body)), false)
 			if err != nil || !slices.Equal(lines(doc), lines(mustDecode(t, body))) {
 				t.Errorf("%s in %s: %v", file, name, err)
 			}
@@ -106,7 +106,7 @@ func TestRefused(t *testing.T) {
 		{"objects nested beyond measure", `{"x": ` + strings.Repeat(`{"x": `, 1_000_000), "exceeded max depth"},
 	}
 	for _, tt := range tests {
-		doc, err := decode(strings.NewReader(tt.body))
+		doc, err := decode(strings.NewReader(tt.body), false)
 		if doc != nil || err == nil || !strings.Contains(err.Error(), tt.err) {
 			t.Errorf("%s: %v, want an error with %q", tt.what, err, tt.err)
 		}
@@ -137,7 +137,7 @@ func TestAccepted(t *testing.T) {
 		{"an empty id", `{"slaves": [{"id": ""}], "frameworks": [{"id": "", "tasks": [{"id": "t"}]}, {"id": "F", "tasks": [{"id": ""}, {}]}]}`, `framework F "" "" -`},
 	}
 	for _, tt := range tests {
-		doc, err := decode(strings.NewReader(tt.body))
+		doc, err := decode(strings.NewReader(tt.body), false)
 		if err != nil {
 			t.Errorf("%s: %v", tt.what, err)
 			continue
@@ -155,9 +155,9 @@ func TestSameFaultsInAnotherOrder(t *testing.T) {
 	body := func() []byte {
 		return []byte(`{"frameworks": [{"id": "F", "tasks": [` + strings.Join(tasks, ",") + `]}]}`)
 	}
-	one := mustDecode(t, body()).faults
+	one := mustDecode(t, body()).issues
 	slices.Reverse(tasks)
-	if other := mustDecode(t, body()).faults; one != other || one.count != 2 {
+	if other := mustDecode(t, body()).issues; one != other || one.count != 2 {
 		t.Errorf("%+v and %+v", one, other)
 	}
 }

@@ -61,7 +61,7 @@ func (n *wires) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	body, w := io.Pipe()
-	conn := &conn{header: http.Header{}, body: w, begun: make(chan struct{})}
+	conn := &conn{header: http.Header{"Date": {time.Now().UTC().Format(http.TimeFormat)}}, body: w, begun: make(chan struct{})}
 	go func() {
 		defer func() {
 			err := error(nil)
@@ -125,7 +125,7 @@ type bed struct {
 	log     *logtest.Hook
 
 	mu        sync.Mutex
-	believed  *state.Cluster
+	owner     *owner
 	published []time.Duration // since the beginning
 	lines     []string        // what was believed at the last publication
 	each      func(c *state.Cluster)
@@ -140,7 +140,7 @@ func addrPort(a leader.Address) netip.AddrPort { return netip.MustParseAddrPort(
 // run yet.
 func newBed(t *testing.T, change func(*Options)) *bed {
 	c := sim.NewCluster(sim.Options{Seed: 1})
-	b := &bed{t: t, cluster: c, network: &wires{hosts: map[string]http.Handler{}}, believed: state.NewCluster()}
+	b := &bed{t: t, cluster: c, network: &wires{hosts: map[string]http.Handler{}}, owner: newOwner()}
 	b.master(first, sim.MasterOptions{})
 	logger, hook := logtest.NewNullLogger()
 	logger.SetLevel(logrus.DebugLevel)
@@ -151,7 +151,7 @@ func newBed(t *testing.T, change func(*Options)) *bed {
 	}
 	b.log = hook
 	b.watcher = New(o)
-	b.watcher.fetcher.client.Transport = b.network
+	b.watcher.client.http.Transport = b.network
 	return b
 }
 
@@ -183,19 +183,16 @@ func (b *bed) run() (stop func()) {
 	began := time.Now()
 	go func() {
 		defer close(done)
-		b.watcher.Run(ctx, Sink{
-			Cluster: b.believed,
-			Apply:   func(e state.Event) { b.believed.Apply(e) },
-			Publish: func() {
-				l := clusterLines(b.believed)
-				b.mu.Lock()
-				b.lines, b.published = l, append(b.published, time.Since(began))
-				b.mu.Unlock()
-				if b.each != nil {
-					b.each(b.believed)
-				}
-			},
-		})
+		b.owner.publish = func(c *state.Cluster) {
+			l := clusterLines(c)
+			b.mu.Lock()
+			b.lines, b.published = l, append(b.published, time.Since(began))
+			b.mu.Unlock()
+			if b.each != nil {
+				b.each(c)
+			}
+		}
+		b.watcher.Run(ctx, b.owner)
 	}()
 	return func() { cancel(); <-done }
 }
@@ -240,14 +237,14 @@ func clusterLines(c *state.Cluster) []string {
 func (b *bed) truth(at leader.Address) []string {
 	b.t.Helper()
 	w := New(b.watcher.o)
-	w.fetcher.client.Transport = b.network
-	doc, _, err := w.fetch(b.t.Context(), at)
+	w.client.http.Transport = b.network
+	doc, _, err := w.client.fullState(b.t.Context(), at, firstByteTimeout, false)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	lead := leader.Address{Host: doc.leader.Host, Port: doc.leader.Port}
+	w.complete(b.t.Context(), doc, leader.Address{Host: doc.leader.Host, Port: doc.leader.Port})
 	c := state.NewCluster()
-	c.Apply(state.Event{FullState: w.said(b.t.Context(), doc, lead).FullState})
+	c.Reconcile(&doc.FullState, nil)
 	return clusterLines(c)
 }
 

@@ -4,53 +4,48 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/netip"
 
+	"toponym/internal/jsonscan"
 	"toponym/state"
 	"toponym/state/leader"
 )
 
-// document is what names depend on of a full state: an answer of
-// `/master/state`, of GET_STATE, or the first event of a stream.
+// document is a full state as an answer of `/master/state` or GET_STATE, or the
+// first event of a stream has it. Its Leader and Masters are not filled in.
 type document struct {
-	pid        state.UPID // of the master that answered
-	leader     state.UPID // of the master that leads; zero where none is named
-	who        identity   // of the master that answered
-	v1         bool       // whether it is the operator API's, which says no pids of frameworks
-	agents     []*state.Agent
-	recovered  []string // ids of agents that have not come back after a failover
-	frameworks []*state.Framework
-	tasks      []*state.Task
-	faults     faults
+	state.FullState
+	pid    state.UPID // of the master that answered
+	leader state.UPID // of the master that leads; zero where none is named
+	issues decodeIssues
 }
 
-// faults are the parts of a state that were left out.
-type faults struct {
+// decodeIssues are the parts of a state that were skipped because they are not
+// what a master sends.
+type decodeIssues struct {
 	count   int
-	example string // what one of them was, for the log
+	example string // describes one of them, for the log
 }
 
-// note counts a fault. Masters change the order of tasks from answer to answer,
-// so the example is the first by its text: the same faults give the same one.
-func (f *faults) note(format string, args ...any) {
+// add counts an issue. Masters change the order of tasks from answer to answer,
+// so the example is the first by its text: the same issues have the same one.
+func (i *decodeIssues) add(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	if f.count == 0 || text < f.example {
-		f.example = text
+	if i.count == 0 || text < i.example {
+		i.example = text
 	}
-	f.count++
+	i.count++
 }
 
-// errNotState is what an answer gives that is JSON but no state.
+// errNotState is the error for an answer that is JSON but no state.
 var errNotState = errors.New("the answer is no state of a master: it is not an object")
 
 // decode reads the body of an answer of `/master/state`, of Mesos 0.20 and
-// later. It holds no more than the parts that names need, and one value of
-// the rest at a time.
-func decode(body io.Reader) (*document, error) { return decodeParts(body, false) }
-
-// decodeParts leaves the tasks out where that is wanted.
-func decodeParts(body io.Reader, light bool) (*document, error) {
-	d := &decoder{reader: newReader(body), doc: &document{}, light: light}
+// later. It keeps no more than the parts that names need. With withoutTasks the
+// tasks are skipped.
+func decode(body io.Reader, withoutTasks bool) (*document, error) {
+	d := &decoder{reader: newReader(body), doc: &document{}, withoutTasks: withoutTasks}
 	if d.Kind() != '{' {
 		if err := d.Skip(); err != nil {
 			return nil, syntax(err)
@@ -63,30 +58,39 @@ func decodeParts(body io.Reader, light bool) (*document, error) {
 	if err := d.End(); err != nil {
 		return nil, syntax(err)
 	}
-	if d.doc.who.pid = pidOf(d.doc.pid); d.doc.pid.IsZero() {
-		d.doc.who.pid = pidOf(d.doc.leader) // who answers without a pid counts as the leader
+	if d.doc.Leadership.PID = hostPort(d.doc.pid); d.doc.pid.IsZero() {
+		d.doc.Leadership.PID = hostPort(d.doc.leader) // a master that answers without a pid counts as the leader
 	}
 	return d.doc, nil
 }
 
-// syntax says of an error that it came from reading the body.
+// hostPort is where a master listens, as a Leadership has it.
+func hostPort(p state.UPID) string {
+	if p.IsZero() {
+		return ""
+	}
+	return leader.Address{Host: p.Host, Port: p.Port}.String()
+}
+
+// syntax describes an error of reading or decoding a body.
 func syntax(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errors.New("the answer is cut off")
 	}
-	return fmt.Errorf("reading the answer: %w", short(err))
+	return fmt.Errorf("reading the answer: %w", cause(err))
 }
 
 // Decode reads the body of an answer of `/master/state`. Addresses are filled
-// in where the state has them; host names are left alone.
+// in where the state has them; host names are not resolved. It returns an error
+// where the body is not JSON, is cut off, or is no state.
 func Decode(body io.Reader) (*state.FullState, error) {
-	doc, err := decode(body)
+	doc, err := decode(body, false)
 	if err != nil {
 		return nil, err
 	}
-	lead := masters(leader.Address{Host: doc.leader.Host, Port: doc.leader.Port}, nil)
-	s := &state.FullState{Leader: lead.Leader, Masters: lead.All, Agents: doc.agents, Frameworks: doc.frameworks, Tasks: doc.tasks}
-	literal(s)
+	s := &doc.FullState
+	s.Leader, s.Masters = mastersOf(leader.Address{Host: doc.leader.Host, Port: doc.leader.Port}, nil)
+	fillLiterals(s)
 	return s, nil
 }
 
@@ -95,45 +99,46 @@ type decoder struct {
 	*reader
 	doc      *document
 	statuses statuses     // of the task that is being read
-	updating bool         // an update is being read, whose status says whose it is
-	light    bool         // tasks are skipped
 	addrs    []netip.Addr // of the network that is being read
+
+	inUpdate     bool // the status names its task and agent
+	withoutTasks bool
 }
 
 func (d *decoder) top(key []byte) error {
 	switch string(key) {
 	case "id":
-		return d.unique(&d.doc.who.id)
+		return d.plainString(&d.doc.Leadership.ID)
 	case "elected_time":
 		n, _, err := d.number()
-		d.doc.who.elected = n
+		d.doc.Leadership.Elected = n
 		return err
 	case "leader":
-		return d.upid(&d.doc.leader, "the leader")
+		return d.upid(&d.doc.leader, "leader", "")
 	case "pid":
-		return d.upid(&d.doc.pid, "the master")
+		return d.upid(&d.doc.pid, "master", "")
 	case "slaves":
 		return d.array(d.agents)
 	case "recovered_slaves":
-		return d.array(d.recovered)
+		return d.recoveredAgents()
 	case "frameworks":
 		return d.array(d.frameworks)
 	case "orphan_tasks": // of frameworks that have not come back, before Mesos 1.2
-		if !d.light {
+		if !d.withoutTasks {
 			return d.array(d.tasks)
 		}
 	}
 	return d.skip()
 }
 
-func (d *decoder) upid(p *state.UPID, whose string) error {
+func (d *decoder) upid(p *state.UPID, of, id string) error {
 	b, err := d.bytes()
 	if err != nil || len(b) == 0 {
 		return err
 	}
 	u, perr := state.ParseUPID(string(b))
 	if perr != nil {
-		d.doc.faults.note("pid of %s: %v", whose, perr)
+		d.doc.issues.add("pid of %s %.60q: %v", of, id, perr)
 		return nil
 	}
 	*p = u
@@ -144,79 +149,82 @@ func (d *decoder) upid(p *state.UPID, whose string) error {
 func (d *decoder) agents() error {
 	a, err := d.wholeAgent()
 	if a != nil {
-		d.doc.agents = append(d.doc.agents, a)
+		d.doc.Agents = append(d.doc.Agents, a)
 	}
 	return err
 }
 
-// wholeAgent reads an agent; it is nil where it has no id.
+// wholeAgent reads an agent. It is nil where the agent has no id.
 func (d *decoder) wholeAgent() (*state.Agent, error) {
 	a := &state.Agent{}
 	if err := d.agent(a); err != nil {
 		return nil, err
 	}
 	if a.ID == "" {
-		d.doc.faults.note("an agent without an id")
+		d.doc.issues.add("an agent without an id")
 		return nil, nil
 	}
 	return a, nil
 }
 
-// agent reads an agent of either API: the operator API has most of it inside
-// of its agent_info.
+// agent reads an agent of either API. The operator API has most of it in
+// agent_info.
 func (d *decoder) agent(a *state.Agent) error {
 	return d.object(func(key []byte) error {
 		switch string(key) {
 		case "agent_info":
 			return d.agent(a)
 		case "id":
-			return d.identifier(d.unique, &a.ID)
+			return d.identifier(d.plainString, &a.ID)
 		case "hostname":
-			return d.unique(&a.Hostname)
+			return d.plainString(&a.Hostname)
 		case "pid":
-			return d.upid(&a.PID, "agent "+a.ID)
+			return d.upid(&a.PID, "agent", a.ID)
 		}
 		return d.skip()
 	})
 }
 
-// recovered reads one agent of the list of those that have not come back.
-func (d *decoder) recovered() error {
-	var a state.Agent
-	err := d.agent(&a)
-	if err == nil && a.ID != "" {
-		d.doc.recovered = append(d.doc.recovered, a.ID)
-	}
-	return err
+// recoveredAgents reads the list of agents that have not registered yet.
+func (d *decoder) recoveredAgents() error {
+	d.doc.ListsRecovered = d.doc.ListsRecovered || d.Kind() == '['
+	return d.array(func() error {
+		var a state.Agent
+		err := d.agent(&a)
+		if err == nil && a.ID != "" {
+			d.doc.Recovered = append(d.doc.Recovered, a.ID)
+		}
+		return err
+	})
 }
 
 // frameworks reads one framework of a list.
 func (d *decoder) frameworks() error {
-	first := len(d.doc.tasks)
+	first := len(d.doc.Tasks)
 	f, err := d.wholeFramework()
 	if err != nil {
 		return err
 	}
 	if f == nil {
-		d.doc.tasks = d.doc.tasks[:first]
+		d.doc.Tasks = d.doc.Tasks[:first]
 		return nil
 	}
 	// A task belongs to the framework in which it stands.
-	for _, t := range d.doc.tasks[first:] {
+	for _, t := range d.doc.Tasks[first:] {
 		t.Key.Framework = f.ID
 	}
-	d.doc.frameworks = append(d.doc.frameworks, f)
+	d.doc.Frameworks = append(d.doc.Frameworks, f)
 	return nil
 }
 
-// wholeFramework reads a framework; it is nil where it has no id.
+// wholeFramework reads a framework. It is nil where the framework has no id.
 func (d *decoder) wholeFramework() (*state.Framework, error) {
 	f := &state.Framework{}
 	if err := d.framework(f); err != nil {
 		return nil, err
 	}
 	if f.ID == "" {
-		d.doc.faults.note("a framework without an id")
+		d.doc.issues.add("a framework without an id")
 		return nil, nil
 	}
 	return f, nil
@@ -229,18 +237,140 @@ func (d *decoder) framework(f *state.Framework) error {
 		case "framework_info":
 			return d.framework(f)
 		case "id":
-			return d.identifier(d.common, &f.ID)
+			return d.identifier(d.internedString, &f.ID)
 		case "name":
-			return d.unique(&f.Name)
+			return d.plainString(&f.Name)
 		case "hostname":
-			return d.unique(&f.Hostname)
+			return d.plainString(&f.Hostname)
 		case "pid":
-			return d.upid(&f.PID, "framework "+f.ID)
+			return d.upid(&f.PID, "framework", f.ID)
 		case "tasks":
-			if !d.light {
+			if !d.withoutTasks {
 				return d.array(d.tasks)
 			}
 		}
 		return d.skip()
 	})
+}
+
+// maxText bounds, in bytes, each string of a document that is read; a longer one
+// counts as absent. The longest useful one lists the ports of a task: 64 KiB
+// hold more than 4,000 ranges.
+const maxText = 64 << 10
+
+// maxKept bounds each string that is kept, such as an id, a name or a label. No
+// name of DNS can be made of a longer one.
+const maxKept = 4 << 10
+
+// Bounds of the strings that are kept once however often they are repeated, for
+// a stream that may go on for months.
+const (
+	maxInterned      = 1 << 18
+	maxInternedBytes = 16 << 20
+)
+
+// reader walks through a JSON document. A value of another type than the one
+// asked for is skipped and counts as absent: masters and frameworks of ten
+// years have put all kinds of things into a state.
+type reader struct {
+	*jsonscan.Scanner
+	interned      map[string]string
+	internedBytes int
+}
+
+func newReader(r io.Reader) *reader {
+	return &reader{Scanner: jsonscan.New(r, maxText), interned: map[string]string{}}
+}
+
+// object calls field for each member of the object that comes next. The key is
+// good until the next read; field must read or skip the value.
+func (r *reader) object(field func(key []byte) error) error {
+	if r.Kind() != '{' {
+		return r.Skip()
+	}
+	return r.Object(field)
+}
+
+// array calls element before each element of the array that comes next.
+func (r *reader) array(element func() error) error {
+	if r.Kind() != '[' {
+		return r.Skip()
+	}
+	return r.Array(element)
+}
+
+func (r *reader) skip() error { return r.Skip() }
+
+// bytes reads a string, good until the next read. It is nil for anything else.
+func (r *reader) bytes() ([]byte, error) {
+	if r.Kind() != '"' {
+		return nil, r.Skip()
+	}
+	return r.String()
+}
+
+// plainString reads a string that is not repeated in a document, such as a
+// task's id.
+func (r *reader) plainString(s *string) error {
+	b, err := r.kept()
+	if err == nil && b != nil {
+		*s = string(b)
+	}
+	return err
+}
+
+// internedString reads a string that is repeated in a document, and keeps it
+// once.
+func (r *reader) internedString(s *string) error {
+	b, err := r.kept()
+	if err != nil || b == nil {
+		return err
+	}
+	known, ok := r.interned[string(b)]
+	if !ok {
+		if len(r.interned) >= maxInterned || r.internedBytes+len(b) > maxInternedBytes {
+			clear(r.interned)
+			r.internedBytes = 0
+		}
+		known = string(b)
+		r.interned[known] = known
+		r.internedBytes += len(b)
+	}
+	*s = known
+	return nil
+}
+
+// kept reads a string of at most maxKept bytes. It is nil for anything else.
+func (r *reader) kept() ([]byte, error) {
+	b, err := r.bytes()
+	if len(b) > maxKept {
+		return nil, err
+	}
+	return b, err
+}
+
+// identifier reads an id, which is a string in a state and an object with a
+// value in the operator API.
+func (r *reader) identifier(read func(*string) error, id *string) error {
+	if r.Kind() != '{' {
+		return read(id)
+	}
+	return r.Object(func(key []byte) error {
+		if string(key) == "value" {
+			return read(id)
+		}
+		return r.Skip()
+	})
+}
+
+// number reads a number. Anything else leaves ok false, and so does one that is
+// out of range, such as 1e999.
+func (r *reader) number() (n float64, ok bool, err error) {
+	if r.Kind() != '0' {
+		return 0, false, r.Skip()
+	}
+	if n, err = r.Number(); err != nil || math.IsInf(n, 0) {
+		return 0, false, err
+	}
+	return n, true, nil
 }

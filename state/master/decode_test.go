@@ -91,8 +91,8 @@ func TestStatesOfManyMasters(t *testing.T) {
 			if !slices.Equal(got, tt.want) {
 				t.Errorf("got:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(tt.want, "\n"))
 			}
-			if doc.faults.count != 0 {
-				t.Errorf("%d parts were left out, such as: %s", doc.faults.count, doc.faults.example)
+			if doc.issues.count != 0 {
+				t.Errorf("%d parts were left out, such as: %s", doc.issues.count, doc.issues.example)
 			}
 		})
 	}
@@ -137,7 +137,7 @@ func TestAddressesComeFromTheNewestRunningStatusThatHasOne(t *testing.T) {
 	for _, tt := range tests {
 		body := `{"leader": "m@10.0.0.1:5050", "frameworks": [{"id": "F", "tasks": [{"id": "t", "statuses": [` + strings.Join(tt.statuses, ",") + `]}]}]}`
 		doc := mustDecode(t, []byte(body))
-		if _, got, _ := strings.Cut(describe(doc.tasks[0]), "on  "); strings.TrimSpace(got) != tt.want {
+		if _, got, _ := strings.Cut(describe(doc.Tasks[0]), "on  "); strings.TrimSpace(got) != tt.want {
 			t.Errorf("%s: %s, want %s", tt.what, got, tt.want)
 		}
 	}
@@ -159,7 +159,7 @@ func TestNetworkInfos(t *testing.T) {
 	}
 	for _, tt := range tests {
 		body := `{"frameworks": [{"id": "F", "tasks": [{"id": "t", "statuses": [{"state": "TASK_RUNNING", "container_status": {"network_infos": ` + tt.infos + `}}]}]}]}`
-		if _, got, _ := strings.Cut(describe(mustDecode(t, []byte(body)).tasks[0]), "netinfo"); got != tt.want {
+		if _, got, _ := strings.Cut(describe(mustDecode(t, []byte(body)).Tasks[0]), "netinfo"); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.what, got, tt.want)
 		}
 	}
@@ -178,7 +178,7 @@ func TestHealth(t *testing.T) {
 	}
 	for _, tt := range tests {
 		body := `{"frameworks": [{"id": "F", "tasks": [{"id": "t", "statuses": [` + tt.statuses + `]}]}]}`
-		if _, got, _ := strings.Cut(describe(mustDecode(t, []byte(body)).tasks[0]), "on  "); strings.TrimSpace(got) != tt.want {
+		if _, got, _ := strings.Cut(describe(mustDecode(t, []byte(body)).Tasks[0]), "on  "); strings.TrimSpace(got) != tt.want {
 			t.Errorf("%s: %s, want %s", tt.what, got, tt.want)
 		}
 	}
@@ -196,7 +196,7 @@ func TestLabelsThatSteer(t *testing.T) {
 	}
 	for _, tt := range tests {
 		body := `{"frameworks": [{"id": "F", "tasks": [{"id": "t", ` + tt.task + `}]}]}`
-		if _, got, _ := strings.Cut(describe(mustDecode(t, []byte(body)).tasks[0]), "on  "); strings.TrimSpace(got) != tt.want {
+		if _, got, _ := strings.Cut(describe(mustDecode(t, []byte(body)).Tasks[0]), "on  "); strings.TrimSpace(got) != tt.want {
 			t.Errorf("%s: %s, want %s", tt.what, got, tt.want)
 		}
 	}
@@ -216,7 +216,7 @@ func TestLabelsWithAddresses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		body := `{"frameworks": [{"id": "F", "tasks": [{"id": "t", "statuses": [{"state": "TASK_RUNNING", "labels": ` + tt.labels + `}]}]}]}`
-		if _, got, _ := strings.Cut(describe(mustDecode(t, []byte(body)).tasks[0]), "on  "); strings.TrimSpace(got) != tt.want {
+		if _, got, _ := strings.Cut(describe(mustDecode(t, []byte(body)).Tasks[0]), "on  "); strings.TrimSpace(got) != tt.want {
 			t.Errorf("%s: %s, want %s", tt.what, got, tt.want)
 		}
 	}
@@ -230,7 +230,7 @@ func TestDecodeFillsInAddresses(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := state.NewCluster()
-	c.Apply(state.Event{FullState: s})
+	c.Reconcile(s, nil)
 	const ids = "11111111-150e-4550-b2ad-000000000001-"
 	for _, tt := range []struct {
 		what string

@@ -84,7 +84,7 @@ func TestRedirectsThatLeadNowhere(t *testing.T) {
 		{"without end", chain, "too many redirects"},
 		{"without a Location", serve(t, redirecting("")), "redirect without a Location"},
 		{"to another scheme", serve(t, redirecting("https://10.0.0.1:5050/master/state")), "redirect from http to https is not allowed"},
-		{"to no host", serve(t, redirecting("//:5050/master/state")), "the host is empty"},
+		{"to no host", serve(t, redirecting("//:5050/master/state")), "is not host:port"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.what, func(t *testing.T) { wantError(t, New(options(tt.start)), tt.err) })
@@ -235,9 +235,9 @@ func TestStatusesThatAreErrors(t *testing.T) {
 	}
 }
 
-// TestMastersOfASnapshot: the ones of the settings in their order, by which
+// TestMastersOfAFullState: the ones of the settings in their order, by which
 // they are numbered, and the leader behind them when it is none of them.
-func TestMastersOfASnapshot(t *testing.T) {
+func TestMastersOfAFullState(t *testing.T) {
 	a, b, c := leader.Address{Host: "10.0.0.1", Port: 5050}, leader.Address{Host: "10.0.0.2", Port: 5050}, leader.Address{Host: "10.0.0.2", Port: 5051}
 	tests := []struct {
 		known []leader.Address
@@ -250,13 +250,13 @@ func TestMastersOfASnapshot(t *testing.T) {
 		{nil, a, []leader.Address{a}},
 	}
 	for _, tt := range tests {
-		s := masters(tt.lead, tt.known)
+		leading, all := mastersOf(tt.lead, tt.known)
 		var got []leader.Address
-		for _, m := range s.All {
+		for _, m := range all {
 			got = append(got, leader.Address{Host: m.Host, Port: m.Port})
 		}
-		if !slices.Equal(got, tt.want) || s.Leader.Host != tt.lead.Host || s.Leader.Port != tt.lead.Port {
-			t.Errorf("known %v, leader %v: %v led by %+v", tt.known, tt.lead, got, s.Leader)
+		if !slices.Equal(got, tt.want) || leading.Host != tt.lead.Host || leading.Port != tt.lead.Port {
+			t.Errorf("known %v, leader %v: %v led by %+v", tt.known, tt.lead, got, leading)
 		}
 	}
 }

@@ -23,13 +23,13 @@ func TestFollows(t *testing.T) {
 		b := newBed(t, func(o *Options) { o.Source = Stream; o.Resync = 1000 * time.Hour })
 		apps := b.populate(60)
 		defer b.run()()
-		time.Sleep(pace) // pids come beside
+		time.Sleep(publishInterval) // pids come beside
 		wantLines(t, "at first", b.now(), b.truth(first))
 		asked := len(b.network.requests())
 		life := sim.NewLife(b.cluster, apps, sim.LifeOptions{Seed: 7})
 		for i := range 400 {
 			life.Step()
-			time.Sleep(pace)
+			time.Sleep(publishInterval)
 			if i%40 == 0 {
 				wantLines(t, "living", b.now(), b.truth(first))
 			}
@@ -54,7 +54,7 @@ func TestRemovals(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(pace)
+			time.Sleep(publishInterval)
 			wantLines(t, "after a removal", b.now(), b.truth(first))
 		}
 		must(b.cluster.RemoveAgent(b.cluster.Agents()[0].ID))
@@ -76,7 +76,7 @@ func TestUnreachableAgents(t *testing.T) {
 		if err := b.cluster.MarkUnreachable(gone); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(pace)
+		time.Sleep(publishInterval)
 		now := b.now()
 		if slices.ContainsFunc(now, func(l string) bool { return strings.Contains(l, " on "+gone+" ") }) {
 			t.Error("tasks of the agent are still there")
@@ -89,7 +89,7 @@ func TestUnreachableAgents(t *testing.T) {
 		if err := b.cluster.Reregister(gone); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(pace)
+		time.Sleep(publishInterval)
 		wantLines(t, "when it is back", b.now(), b.truth(first))
 	})
 }
@@ -97,7 +97,7 @@ func TestUnreachableAgents(t *testing.T) {
 // TestFallsBackToPolling by itself where there is no stream, says so once, and
 // asks for one again now and then.
 func TestFallsBackToPolling(t *testing.T) {
-	poll := "reading the state every 1m0s instead"
+	poll := "polling the state until there is one error="
 	for _, tt := range []struct {
 		what    string
 		options sim.MasterOptions
@@ -193,7 +193,7 @@ func TestNotRecovered(t *testing.T) {
 		}
 		time.Sleep(20 * time.Second)
 		wantLines(t, "recovered", b.now(), b.truth(first))
-		if n := b.logged("no state of the cluster"); n != 1 {
+		if n := b.logged("no state of the cluster yet"); n != 1 {
 			t.Errorf("%d warnings: %q", n, messages(b.log, 4))
 		}
 	})
@@ -272,7 +272,7 @@ func TestPace(t *testing.T) {
 			life.Step()
 			time.Sleep(100 * time.Microsecond)
 		}
-		time.Sleep(pace)
+		time.Sleep(publishInterval)
 		b.now()
 		burst := b.published[before+1:]
 		if len(burst) > 4 {
@@ -309,13 +309,14 @@ func TestHalfAnEvent(t *testing.T) {
 	o.Source = Stream
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	c := state.NewCluster()
-	New(o).Run(ctx, Sink{Cluster: c, Apply: func(e state.Event) { c.Apply(e) }, Publish: func() {
+	owner := newOwner()
+	owner.publish = func(c *state.Cluster) {
 		if c.Agent("x-S0") != nil {
 			cancel()
 		}
-	}})
-	if c.Agent("x-S0") == nil {
+	}
+	New(o).Run(ctx, owner)
+	if c := owner.replica.Cluster(); c.Agent("x-S0") == nil {
 		t.Error("the agent was not told of")
 	}
 }

@@ -20,7 +20,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(smallState))
 	f.Add([]byte(`{"slaves":[{"id":"S","pid":"s@[fe80::1%e]:1"}],"frameworks":[{"tasks":[{"id":"t"}],"id":"F"},null]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		doc, err := decode(bytes.NewReader(body))
+		doc, err := decode(bytes.NewReader(body), false)
 		if err != nil {
 			if doc != nil {
 				t.Fatal("an error, and a part of a document")
@@ -31,7 +31,7 @@ func FuzzDecode(f *testing.F) {
 			t.Fatal("accepted, but no JSON")
 		}
 		checkDocument(t, doc)
-		again, err := decode(iotest.HalfReader(bytes.NewReader(body)))
+		again, err := decode(iotest.HalfReader(bytes.NewReader(body)), false)
 		if err != nil || !slices.Equal(lines(again), lines(doc)) {
 			t.Fatalf("read in other pieces it is something else: %v", err)
 		}
@@ -44,8 +44,8 @@ func FuzzDecode(f *testing.F) {
 			checkAddrs(t, a.Addrs)
 		}
 		c := state.NewCluster()
-		c.Apply(state.Event{FullState: s})
-		if d := c.Apply(state.Event{FullState: s}); !d.Empty() {
+		c.Reconcile(s, nil)
+		if d := c.Reconcile(s, nil); !d.Empty() {
 			t.Fatalf("the same again is a change: %+v", d)
 		}
 	})
@@ -56,21 +56,21 @@ func checkDocument(t *testing.T, doc *document) {
 	for _, p := range []state.UPID{doc.leader, doc.pid} {
 		checkUPID(t, p)
 	}
-	for _, a := range doc.agents {
+	for _, a := range doc.Agents {
 		if a.ID == "" {
 			t.Fatal("an agent without an id")
 		}
 		checkUPID(t, a.PID)
 	}
 	known := map[string]bool{}
-	for _, f := range doc.frameworks {
+	for _, f := range doc.Frameworks {
 		if f.ID == "" {
 			t.Fatal("a framework without an id")
 		}
 		checkUPID(t, f.PID)
 		known[f.ID] = true
 	}
-	for _, task := range doc.tasks {
+	for _, task := range doc.Tasks {
 		if task.Key.ID == "" || !known[task.Key.Framework] {
 			t.Fatalf("task %+v of a framework that is not there, or without an id", task.Key)
 		}
@@ -83,8 +83,8 @@ func checkDocument(t *testing.T, doc *document) {
 			checkAddrs(t, list)
 		}
 	}
-	if (doc.faults.count == 0) != (doc.faults.example == "") {
-		t.Fatalf("faults %+v", doc.faults)
+	if (doc.issues.count == 0) != (doc.issues.example == "") {
+		t.Fatalf("faults %+v", doc.issues)
 	}
 }
 

@@ -40,7 +40,7 @@ func fixtures(t testing.TB) []string {
 
 func mustDecode(t testing.TB, body []byte) *document {
 	t.Helper()
-	doc, err := decode(bytes.NewReader(body))
+	doc, err := decode(bytes.NewReader(body), false)
 	if err != nil {
 		t.Fatalf("%v in %.200s", err, body)
 	}
@@ -50,13 +50,13 @@ func mustDecode(t testing.TB, body []byte) *document {
 // lines describe a document: one line for each thing in it.
 func lines(doc *document) []string {
 	l := []string{"leader " + pid(doc.leader) + " answered by " + pid(doc.pid)}
-	for _, a := range doc.agents {
+	for _, a := range doc.Agents {
 		l = append(l, fmt.Sprintf("agent %s %.40q %s", a.ID, a.Hostname, pid(a.PID)))
 	}
-	for _, f := range doc.frameworks {
+	for _, f := range doc.Frameworks {
 		l = append(l, fmt.Sprintf("framework %s %q %q %s", f.ID, f.Name, f.Hostname, pid(f.PID)))
 	}
-	for _, t := range doc.tasks {
+	for _, t := range doc.Tasks {
 		l = append(l, "task "+describe(t))
 	}
 	return l

@@ -19,8 +19,8 @@ import (
 const (
 	lookupsAtOnce = 8
 	lookupTimeout = 3 * time.Second  // for all names of one state
-	keepFound     = 5 * time.Minute  // how long addresses are used
-	keepMissing   = 30 * time.Second // how long a failure is
+	positiveTTL   = 5 * time.Minute  // how long addresses are used
+	negativeTTL   = 30 * time.Second // how long a failure is
 )
 
 // Resolve looks a host name up.
@@ -34,30 +34,30 @@ type hosts struct {
 	now     func() time.Time
 
 	mu    sync.Mutex
-	found map[string]*lookup
+	found map[string]*cachedHost
 }
 
-type lookup struct {
+type cachedHost struct {
 	addrs []netip.Addr
 	until time.Time
 }
 
 func newHosts(r Resolve, now func() time.Time) *hosts {
-	return &hosts{resolve: r, now: now, found: map[string]*lookup{}}
+	return &hosts{resolve: r, now: now, found: map[string]*cachedHost{}}
 }
 
 // want is a host whose addresses depend on names.
-type want struct {
+type hostLookup struct {
 	addrs *[]netip.Addr
 	names []string // in the order to prefer them
 }
 
 // wants are the hosts of a state whose addresses have to be looked up.
-type wants []want
+type hostLookups []hostLookup
 
 // add takes the address among the names of a host. Where none is, the host is
 // one that has to be looked up.
-func (w *wants) add(addrs *[]netip.Addr, names ...string) {
+func (w *hostLookups) add(addrs *[]netip.Addr, names ...string) {
 	// The first that is an address wins over those that are names.
 	for _, n := range names {
 		if a, err := state.ParseAddr(n); err == nil {
@@ -67,24 +67,24 @@ func (w *wants) add(addrs *[]netip.Addr, names ...string) {
 	}
 	names = slices.DeleteFunc(names, func(n string) bool { return !leader.IsHostName(n) })
 	if len(names) > 0 {
-		*w = append(*w, want{addrs, names})
+		*w = append(*w, hostLookup{addrs, names})
 	}
 }
 
-func (w *wants) masters(lead *state.Master, all []state.Master) {
+func (w *hostLookups) masters(lead *state.Master, all []state.Master) {
 	w.add(&lead.Addrs, lead.Host)
 	for i := range all {
 		w.add(&all[i].Addrs, all[i].Host)
 	}
 }
 
-func (w *wants) agent(a *state.Agent)         { w.add(&a.Addrs, a.PID.Host, a.Hostname) }
-func (w *wants) framework(f *state.Framework) { w.add(&f.Addrs, f.PID.Host, f.Hostname) }
+func (w *hostLookups) agent(a *state.Agent)         { w.add(&a.Addrs, a.PID.Host, a.Hostname) }
+func (w *hostLookups) framework(f *state.Framework) { w.add(&f.Addrs, f.PID.Host, f.Hostname) }
 
 // literal fills in the addresses that stand in a state, and gives what is left
 // to look up.
-func literal(s *state.FullState) wants {
-	var w wants
+func fillLiterals(s *state.FullState) hostLookups {
+	var w hostLookups
 	w.masters(&s.Leader, s.Masters)
 	for _, a := range s.Agents {
 		w.agent(a)
@@ -97,14 +97,14 @@ func literal(s *state.FullState) wants {
 
 // fill resolves all names of a state.
 func (h *hosts) fill(ctx context.Context, s *state.FullState) {
-	if w := literal(s); len(w) > 0 {
-		h.look(ctx, w)
-		h.forget()
+	if w := fillLiterals(s); len(w) > 0 {
+		h.resolveAll(ctx, w)
+		h.dropExpired()
 	}
 }
 
 // look resolves the names of hosts.
-func (h *hosts) look(ctx context.Context, wants wants) {
+func (h *hosts) resolveAll(ctx context.Context, wants hostLookups) {
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	var g errgroup.Group
@@ -112,28 +112,28 @@ func (h *hosts) look(ctx context.Context, wants wants) {
 	started := map[string]bool{}
 	for _, w := range wants {
 		for _, n := range w.names {
-			if !started[n] && h.due(n) {
+			if !started[n] && h.isDue(n) {
 				started[n] = true
-				g.Go(func() error { h.lookup(ctx, n); return nil })
+				g.Go(func() error { h.resolveOne(ctx, n); return nil })
 			}
 		}
 	}
 	_ = g.Wait() // look-ups give no errors, they leave names unknown
-	h.known(wants)
+	h.fillKnown(wants)
 }
 
 // remembered fills in what is known of hosts by now, and reports whether some
 // of it has to be looked up.
-func (h *hosts) remembered(wants wants) (due bool) {
-	h.known(wants)
+func (h *hosts) fillRemembered(wants hostLookups) (due bool) {
+	h.fillKnown(wants)
 	for _, w := range wants {
-		due = due || slices.ContainsFunc(w.names, h.due)
+		due = due || slices.ContainsFunc(w.names, h.isDue)
 	}
 	return due
 }
 
 // known fills in the addresses of the names that are known.
-func (h *hosts) known(wants wants) {
+func (h *hosts) fillKnown(wants hostLookups) {
 	for _, w := range wants {
 		for _, n := range w.names {
 			if addrs := h.addrs(n); len(addrs) > 0 {
@@ -146,14 +146,14 @@ func (h *hosts) known(wants wants) {
 
 // forget drops names that are out of date. Those that the state has are not:
 // they have just been looked up, and if in vain, what was known is kept.
-func (h *hosts) forget() {
+func (h *hosts) dropExpired() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := h.now()
-	maps.DeleteFunc(h.found, func(_ string, l *lookup) bool { return !now.Before(l.until) })
+	maps.DeleteFunc(h.found, func(_ string, l *cachedHost) bool { return !now.Before(l.until) })
 }
 
-func (h *hosts) due(name string) bool {
+func (h *hosts) isDue(name string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l := h.found[name]
@@ -169,7 +169,7 @@ func (h *hosts) addrs(name string) []netip.Addr {
 	return nil
 }
 
-func (h *hosts) lookup(ctx context.Context, name string) {
+func (h *hosts) resolveOne(ctx context.Context, name string) {
 	found, err := h.resolve(ctx, name)
 	var addrs []netip.Addr
 	for _, a := range found {
@@ -184,12 +184,12 @@ func (h *hosts) lookup(ctx context.Context, name string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err != nil || len(addrs) == 0 {
-		l := &lookup{until: h.now().Add(keepMissing)}
+		l := &cachedHost{until: h.now().Add(negativeTTL)}
 		if before := h.found[name]; before != nil {
 			l.addrs = before.addrs
 		}
 		h.found[name] = l
 		return
 	}
-	h.found[name] = &lookup{addrs: addrs, until: h.now().Add(keepFound)}
+	h.found[name] = &cachedHost{addrs: addrs, until: h.now().Add(positiveTTL)}
 }

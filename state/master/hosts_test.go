@@ -162,15 +162,15 @@ func TestHowLongAnswersAreKept(t *testing.T) {
 			want    string
 		}{
 			{"not known yet", 0, "", true, "[]"},
-			{"a failure is remembered", keepMissing - 1, "10.0.0.1", false, "[]"},
+			{"a failure is remembered", negativeTTL - 1, "10.0.0.1", false, "[]"},
 			{"for its time", 1, "10.0.0.1", true, "[10.0.0.1]"},
-			{"an answer is remembered", keepFound - 1, "10.0.0.2", false, "[10.0.0.1]"},
+			{"an answer is remembered", positiveTTL - 1, "10.0.0.2", false, "[10.0.0.1]"},
 			{"for its time", 1, "10.0.0.2", true, "[10.0.0.2]"},
-			{"the name is gone: what was known stays", keepFound, "", true, "[10.0.0.2]"},
-			{"that is a failure, and remembered", keepMissing - 1, "10.0.0.3", false, "[10.0.0.2]"},
+			{"the name is gone: what was known stays", positiveTTL, "", true, "[10.0.0.2]"},
+			{"that is a failure, and remembered", negativeTTL - 1, "10.0.0.3", false, "[10.0.0.2]"},
 			{"it fails again", 1, "", true, "[10.0.0.2]"},
-			{"an answer of no use is a failure too", keepMissing, "0.0.0.0", true, "[10.0.0.2]"},
-			{"and back again", keepMissing, "10.0.0.3", true, "[10.0.0.3]"},
+			{"an answer of no use is a failure too", negativeTTL, "0.0.0.0", true, "[10.0.0.2]"},
+			{"and back again", negativeTTL, "10.0.0.3", true, "[10.0.0.3]"},
 		} {
 			time.Sleep(step.wait)
 			r.table["a"] = step.answers
@@ -193,7 +193,7 @@ func TestNamesAreForgotten(t *testing.T) {
 		h := newHosts(r.resolve, time.Now)
 		for i := range 100 {
 			filled(t, h, "stays", fmt.Sprint("once-", i))
-			time.Sleep(keepMissing)
+			time.Sleep(negativeTTL)
 		}
 		if len(h.found) > 3 {
 			t.Errorf("%d names are kept", len(h.found))
@@ -235,7 +235,7 @@ func TestResolverThatHangs(t *testing.T) {
 		r := &resolver{table: map[string]string{"a0.example": "10.0.0.1"}}
 		h := newHosts(r.resolve, time.Now)
 		filled(t, h, "a0.example")
-		time.Sleep(keepFound)
+		time.Sleep(positiveTTL)
 		r.takes = time.Hour
 		begin := time.Now()
 		if got := filled(t, h, names(1000)...); got != "[10.0.0.1]" {
@@ -272,7 +272,7 @@ func TestLookUpsComeAfterReading(t *testing.T) {
 			return []netip.Addr{netip.MustParseAddr("10.0.0.1")}, nil
 		}
 		w := New(o)
-		w.fetcher.client.Transport = roundTripper(func(*http.Request) (*http.Response, error) {
+		w.client.http.Transport = roundTripper(func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(read)}, nil
 		})
 		s, err := readOnce(t, w)

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -206,37 +208,62 @@ func hijack(t testing.TB, w http.ResponseWriter, use func(*bufio.ReadWriter)) {
 	conn.Close()
 }
 
-// TestSlowMaster: one that says nothing, and one that stops in the middle.
+// TestSlowMaster: one whose answer does not begin, and one whose answer does not
+// end. stateTimeoutSeconds is the time for the latter.
 func TestSlowMaster(t *testing.T) {
-	for what, begin := range map[string]string{"says nothing": "", "stops in the middle": `{"slaves": [`} {
-		at := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if begin != "" {
-				io.WriteString(w, begin)
-				http.NewResponseController(w).Flush()
-			}
-			<-r.Context().Done()
-		}))
-		o := options(at)
-		o.Timeout = 50 * time.Millisecond
-		t.Run(what, func(t *testing.T) { wantError(t, New(o), at.String(), "context deadline exceeded") })
+	for _, tt := range []struct {
+		what, begin, err string
+		took             time.Duration
+	}{
+		{"says nothing", "", m1.String() + ": it accepts connections and does not answer", firstByteTimeout},
+		{"stops in the middle", `{"slaves": [`, m1.String() + ": reading the state takes longer than stateTimeoutSeconds = 300", 300 * time.Second},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := options(m1)
+				o.Timeout = 300 * time.Second
+				w := New(o)
+				w.client.http.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+					if tt.begin == "" {
+						<-r.Context().Done()
+						return nil, r.Context().Err()
+					}
+					body, pipe := io.Pipe()
+					context.AfterFunc(r.Context(), func() { pipe.CloseWithError(r.Context().Err()) })
+					return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(io.MultiReader(strings.NewReader(tt.begin), body)), ContentLength: -1}, nil
+				})
+				began := time.Now()
+				wantError(t, w, tt.err)
+				if took := time.Since(began); took != tt.took {
+					t.Errorf("took %v, want %v", took, tt.took)
+				}
+			})
+		})
 	}
 }
 
-// TestFrozenMaster takes connections and says nothing. It costs its own time,
-// not that of the master that leads meanwhile.
+// TestFrozenMaster accepts connections and says nothing. The others are asked
+// meanwhile, and the one that leads need not wait.
 func TestFrozenMaster(t *testing.T) {
 	frozen, good := leader.Address{Host: "10.0.0.9", Port: 5050}, m1
 	synctest.Test(t, func(t *testing.T) {
 		o := options(frozen, good)
 		w := New(o)
-		w.fetcher.client.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+		w.client.http.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Host == frozen.String() {
 				<-r.Context().Done()
 				return nil, r.Context().Err()
 			}
+			if r.Method == http.MethodPost {
+				return response(200, `{"type": "GET_MASTER", "get_master": {"master_info": {"id": "x"}}}`)
+			}
 			return response(200, stateOf(m1, m1))
 		})
-		for _, want := range []time.Duration{o.Timeout, 0} { // the second time the leader is asked first
+		if _, err := readOnce(t, w); !errors.As(err, new(*otherLeaderError)) {
+			t.Fatalf("error %v, want that another master leads", err)
+		}
+		w.o.Leaders.SetLeading(m1)
+		for _, want := range []time.Duration{0, 0} { // the second time the leader is asked first
 			begin := time.Now()
 			wantLeader(t, w, good)
 			if took := time.Since(begin); took != want {

@@ -32,12 +32,12 @@ func TestSkippedPartsCostNoMemory(t *testing.T) {
 				strings.NewReader(p.after+smallState[1:]))
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			doc, err := decode(body)
+			doc, err := decode(body, false)
 			runtime.ReadMemStats(&after)
 			if err != nil {
 				t.Fatalf("%s: %v", what, err)
 			}
-			if n := len(doc.tasks); n < 3 {
+			if n := len(doc.Tasks); n < 3 {
 				t.Fatalf("%s: %d tasks", what, n)
 			}
 			return after.TotalAlloc - before.TotalAlloc
@@ -78,7 +78,7 @@ func (r *repeated) Read(p []byte) (int, error) {
 func TestRepeatedStringsAreKeptOnce(t *testing.T) {
 	const task = `{"id": "t", "name": "the-name", "slave_id": "the-agent", "state": "TASK_RUNNING",
 		"discovery": {"name": "the-name", "ports": {"ports": [{"number": 80, "name": "the-port", "protocol": "the-protocol"}]}}}`
-	tasks := mustDecode(t, []byte(`{"frameworks": [{"id": "F", "tasks": [`+task+`,`+task+`]}]}`)).tasks
+	tasks := mustDecode(t, []byte(`{"frameworks": [{"id": "F", "tasks": [`+task+`,`+task+`]}]}`)).Tasks
 	a, b := tasks[0], tasks[1]
 	for _, s := range [][2]*string{
 		{&a.Name, &b.Name},

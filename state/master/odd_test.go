@@ -39,12 +39,12 @@ func TestOddState(t *testing.T) {
 	if got := lines(doc); !slices.Equal(got, want) {
 		t.Errorf("got:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	if n := len(doc.tasks[len(doc.tasks)-2].Name); n != 300 {
+	if n := len(doc.Tasks[len(doc.Tasks)-2].Name); n != 300 {
 		t.Errorf("the name of long.1 has %d characters left of 300", n)
 	}
 	// Two pids, five ports, four addresses and so on: all are counted.
-	if doc.faults.count != 20 || doc.faults.example != "a framework without an id" {
-		t.Errorf("%d faults, such as: %s", doc.faults.count, doc.faults.example)
+	if doc.issues.count != 20 || doc.issues.example != "a framework without an id" {
+		t.Errorf("%d faults, such as: %s", doc.issues.count, doc.issues.example)
 	}
 }
 
@@ -63,7 +63,7 @@ func TestWrongTypesEverywhere(t *testing.T) {
 	at := map[string]string{"F0/t1": "/frameworks/0/tasks/0", "F0/t2": "/frameworks/0/tasks/1", "F1/t1": "/frameworks/1/tasks/0"}
 	for _, p := range placesIn(t, body) {
 		for _, w := range wrong {
-			doc, err := decode(io.MultiReader(bytes.NewReader(body[:p.start]), strings.NewReader(w), bytes.NewReader(body[p.end:])))
+			doc, err := decode(io.MultiReader(bytes.NewReader(body[:p.start]), strings.NewReader(w), bytes.NewReader(body[p.end:])), false)
 			if err != nil {
 				t.Fatalf("%s at %s: %v", w, p.path, err)
 			}
@@ -87,7 +87,7 @@ func mayChange(task, path string) bool {
 // tasksOf are the tasks of a document by "framework/id".
 func tasksOf(doc *document) map[string]string {
 	m := map[string]string{}
-	for _, t := range doc.tasks {
+	for _, t := range doc.Tasks {
 		m[t.Key.Framework+"/"+t.Key.ID] = describe(t)
 	}
 	return m

@@ -104,7 +104,7 @@ func TestUnknownEvents(t *testing.T) {
 		if s := b.watcher.Status(); s.Events["UNKNOWN"] != 3 || s.Events["AGENT_ADDED"] != 1 || b.logged("MOON_ROSE") != 1 {
 			t.Errorf("%v, %q", s.Events, messages(b.log, 4))
 		}
-		if b.believed.Agent("x-S0") == nil {
+		if b.owner.replica.Cluster().Agent("x-S0") == nil {
 			t.Error("what came between was not taken in")
 		}
 	})
@@ -124,7 +124,7 @@ func TestProxyThatKeepsTheStreamBack(t *testing.T) {
 			m.ServeHTTP(w, r)
 		}))
 		defer b.run()()
-		time.Sleep(streamPatience + 10*time.Second)
+		time.Sleep(firstByteTimeout + 10*time.Second)
 		wantLines(t, "polled", b.now(), b.truth(first))
 	})
 }

@@ -97,18 +97,18 @@ func TestSameAsEncodingJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(doc.tasks) != 500 || plain.tasks() != 500 || len(doc.agents) != len(plain.Slaves) || len(doc.frameworks) != len(plain.Frameworks) {
+	if len(doc.Tasks) != 500 || plain.tasks() != 500 || len(doc.Agents) != len(plain.Slaves) || len(doc.Frameworks) != len(plain.Frameworks) {
 		t.Fatalf("%d, %d, %d tasks, agents, frameworks; encoding/json has %d, %d, %d",
-			len(doc.tasks), len(doc.agents), len(doc.frameworks), plain.tasks(), len(plain.Slaves), len(plain.Frameworks))
+			len(doc.Tasks), len(doc.Agents), len(doc.Frameworks), plain.tasks(), len(plain.Slaves), len(plain.Frameworks))
 	}
 	for i, a := range plain.Slaves {
-		if got := doc.agents[i]; got.ID != a.ID || got.Hostname != a.Hostname || pid(got.PID) != a.PID {
+		if got := doc.Agents[i]; got.ID != a.ID || got.Hostname != a.Hostname || pid(got.PID) != a.PID {
 			t.Errorf("agent %+v, want %+v", got, a)
 		}
 	}
-	rest := doc.tasks
+	rest := doc.Tasks
 	for i, f := range plain.Frameworks {
-		if got := doc.frameworks[i]; got.ID != f.ID || got.Name != f.Name || got.Hostname != f.Hostname {
+		if got := doc.Frameworks[i]; got.ID != f.ID || got.Name != f.Name || got.Hostname != f.Hostname {
 			t.Errorf("framework %+v, want %+v", got, f)
 		}
 		for _, want := range f.Tasks {

@@ -33,11 +33,11 @@ type reading struct {
 
 var readers = map[string]func(io.Reader) (tasks, agents int, err error){
 	"stream": func(r io.Reader) (int, int, error) {
-		doc, err := decode(r)
+		doc, err := decode(r, false)
 		if err != nil {
 			return 0, 0, err
 		}
-		return len(doc.tasks), len(doc.agents), nil
+		return len(doc.Tasks), len(doc.Agents), nil
 	},
 	"encoding-json": func(r io.Reader) (int, int, error) {
 		s, err := readPlain(r)

@@ -49,7 +49,7 @@ func TestMasterThatStarts(t *testing.T) {
 			defer b.run()()
 			time.Sleep(time.Second)
 			b.now()
-			if s := b.watcher.Status(); s.Source != Stream || b.logged("instead") != 0 {
+			if s := b.watcher.Status(); s.Source != Stream || b.logged("until there is one") != 0 {
 				t.Errorf("status %+v; %q", s, messages(b.log, 4))
 			}
 		})
@@ -116,7 +116,7 @@ func TestSilentChanges(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		wantLines(t, "nothing that counts", b.now(), before)
 		must(b.cluster.MarkGone(agents[0].ID))
-		time.Sleep(pace)
+		time.Sleep(publishInterval)
 		if slices.ContainsFunc(b.now(), func(l string) bool { return strings.Contains(l, " on "+agents[0].ID+" ") }) {
 			t.Error("a task of the agent is still there")
 		}

@@ -59,15 +59,15 @@ var recordedStates = []string{
 	"state-05-agent-unreachable.json", "state-06-agent-back.json", "state-07-framework-disconnected.json", "state-08-agent-gone.json",
 }
 
-func recordedState(t *testing.T, name string) said {
+func recordedState(t *testing.T, name string) *state.FullState {
 	t.Helper()
-	doc := mustDecode(t, recorded(t, name))
-	return said{FullState: &state.FullState{Agents: doc.agents, Frameworks: doc.frameworks, Tasks: doc.tasks}, recovered: doc.recovered, who: doc.who}
+	return &mustDecode(t, recorded(t, name)).FullState
 }
 
-func (s said) lines() []string {
+// linesOf describe a full state.
+func linesOf(s *state.FullState) []string {
 	c := state.NewCluster()
-	c.Apply(state.Event{FullState: s.FullState})
+	c.Reconcile(s, nil)
 	return clusterLines(c)
 }
 
@@ -76,9 +76,9 @@ func (s said) lines() []string {
 // right.
 func TestRecordedCuts(t *testing.T) {
 	for _, name := range []string{"subscribe-lifecycle.recordio", "subscribe-failover.recordio"} {
-		c := state.NewCluster()
-		g := newGuard(c, guardTimeout)
+		replica := state.NewReplica()
 		now := time.Unix(1e9, 0)
+		leading := state.Leadership{ID: "a"}
 		for i, record := range recordedEvents(t, name) {
 			for cut := range len(record) {
 				rec := newRecordIO(strings.NewReader(record[:cut]), 1<<20)
@@ -91,52 +91,30 @@ func TestRecordedCuts(t *testing.T) {
 				}
 			}
 			m := mustRecord(t, record)
-			if !m.known || m.faults.count > 0 {
-				t.Errorf("record %d of %s: %q, %v", i, name, m.kind, m.faults)
+			if m.known == "" || m.issues.count > 0 {
+				t.Errorf("record %d of %s: %q, %v", i, name, m.kind, m.issues)
 			}
-			s := said{FullState: &state.FullState{Agents: m.doc0().agents, Frameworks: m.doc0().frameworks, Tasks: m.doc0().tasks}, who: identity{id: "a"}, v1: true, recovered: m.doc0().recovered}
 			if m.doc != nil {
-				c.Apply(g.state(now, s))
+				m.doc.Leadership = leading
+				reconcile(replica, now, &m.doc.FullState)
 			} else {
-				c.Apply(g.event(now, m.event))
+				replica.Apply(now, m.event, nil)
 			}
 			for _, next := range recordedStates[:2] {
-				again := state.NewCluster()
-				again.Apply(state.Event{FullState: snapshotOf(c)})
-				ag := newGuard(again, guardTimeout)
-				ag.started, ag.leader, ag.heard = true, identity{id: "a"}, now
+				again := state.NewReplica()
+				before := replica.Cluster().FullState()
+				before.Leadership = leading
+				reconcile(again, now, before)
 				s := recordedState(t, next)
-				s.who = identity{id: "a"}
-				again.Apply(ag.state(now, s))
-				wantLines(t, fmt.Sprintf("%s after record %d of %s", next, i, name), clusterLines(again), s.lines())
+				s.Leadership = leading
+				reconcile(again, now, s)
+				wantLines(t, fmt.Sprintf("%s after record %d of %s", next, i, name), clusterLines(again.Cluster()), linesOf(s))
 			}
 			if t.Failed() {
 				return
 			}
 		}
 	}
-}
-
-// doc0 is the full state of a message, or an empty one.
-func (m message) doc0() *document {
-	if m.doc == nil {
-		return &document{}
-	}
-	return m.doc
-}
-
-func snapshotOf(c *state.Cluster) *state.FullState {
-	s := &state.FullState{}
-	for a := range c.Agents() {
-		s.Agents = append(s.Agents, a)
-	}
-	for f := range c.Frameworks() {
-		s.Frameworks = append(s.Frameworks, f)
-	}
-	for task := range c.Tasks() {
-		s.Tasks = append(s.Tasks, task)
-	}
-	return s
 }
 
 // TestRecordedDisorder: recorded events that are doubled, missing and out of
@@ -149,28 +127,26 @@ func TestRecordedDisorder(t *testing.T) {
 	}
 	for seed := range uint64(300) {
 		r := rand.New(rand.NewPCG(seed, 9))
-		c := state.NewCluster()
-		g := newGuard(c, guardTimeout)
+		replica := state.NewReplica()
 		now := time.Unix(1e9, 0)
-		who := identity{id: "a"}
-		c.Apply(g.state(now, said{FullState: &state.FullState{}, who: who, v1: true}))
+		leading := state.Leadership{ID: "a"}
+		reconcile(replica, now, &state.FullState{Leadership: leading})
 		near := 1 + r.IntN(len(events))
 		for i := range events {
 			for range r.IntN(3) {
-				c.Apply(g.event(now, copied(events[min(len(events)-1, i+r.IntN(near))])))
+				replica.Apply(now, copied(events[min(len(events)-1, i+r.IntN(near))]), nil)
 			}
 		}
 		s := recordedState(t, recordedStates[r.IntN(len(recordedStates))])
-		s.who = who
-		want := s.lines()
+		s.Leadership = leading
+		want := linesOf(s)
+		var j *state.Journal
 		if r.IntN(2) == 0 {
-			c.Apply(g.state(now, s))
-		} else {
-			for range compare(g, newJournal(), s, now, 3, func(e state.Event) { c.Apply(e) }) {
-			}
-			c.Apply(state.Event{Masters: &state.Masters{}})
+			j = state.NewJournal()
 		}
-		wantLines(t, fmt.Sprint("seed ", seed), clusterLines(c), want)
+		for range replica.Reconcile(now, s, j) {
+		}
+		wantLines(t, fmt.Sprint("seed ", seed), clusterLines(replica.Cluster()), want)
 		if t.Failed() {
 			return
 		}
@@ -193,9 +169,9 @@ func TestRecordedAPIsSayTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	doc := mustDecode(t, recorded(t, "state-02-running.json"))
-	wantLines(t, "v1", lines(&document{agents: m.doc.agents, frameworks: m.doc.frameworks, tasks: m.doc.tasks}),
-		lines(&document{agents: doc.agents, frameworks: doc.frameworks, tasks: doc.tasks}))
-	if m.faults.count+doc.faults.count > 0 {
-		t.Errorf("%v, %v", m.faults, doc.faults)
+	wantLines(t, "v1", lines(&document{FullState: m.doc.FullState}),
+		lines(&document{FullState: doc.FullState}))
+	if m.issues.count+doc.issues.count > 0 {
+		t.Errorf("%v, %v", m.issues, doc.issues)
 	}
 }

@@ -21,19 +21,19 @@ type recordIO struct {
 
 func newRecordIO(r io.Reader, max int64) *recordIO {
 	s := &recordIO{max: max}
-	s.r = bufio.NewReaderSize(&within{r, s}, 64<<10)
+	s.r = bufio.NewReaderSize(&recordReader{r, s}, 64<<10)
 	return s
 }
 
 // within reads no further than the record goes. The reader of chunks of net/http
 // has a buffer of its own, and holds back what has arrived where it is asked for
 // more and a further chunk has begun: an event would wait for the next one.
-type within struct {
+type recordReader struct {
 	r io.Reader
 	s *recordIO
 }
 
-func (w *within) Read(p []byte) (int, error) {
+func (w *recordReader) Read(p []byte) (int, error) {
 	most := max(w.s.left, 1)
 	return w.r.Read(p[:min(int64(len(p)), most)])
 }
@@ -44,7 +44,7 @@ func (s *recordIO) next() error {
 	for s.left > 0 {
 		n, err := s.r.Discard(int(min(s.left, 1<<20)))
 		if s.left -= int64(n); err != nil {
-			return inside(err)
+			return unexpectedEOF(err)
 		}
 	}
 	var length int64
@@ -54,7 +54,7 @@ func (s *recordIO) next() error {
 		case err != nil && digits == 0:
 			return err
 		case err != nil:
-			return inside(err)
+			return unexpectedEOF(err)
 		case c == '\n' && digits > 0:
 			if length > s.max {
 				return errTooLarge(s.max)
@@ -83,13 +83,13 @@ func (s *recordIO) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
 	s.left -= int64(n)
 	if err != nil && s.left > 0 {
-		return n, inside(err)
+		return n, unexpectedEOF(err)
 	}
 	return n, nil
 }
 
 // inside is the error of a stream that ends inside of a record.
-func inside(err error) error {
+func unexpectedEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}

@@ -114,35 +114,54 @@ func options(masters ...leader.Address) Options {
 	}
 }
 
-// into has a watcher that does not run hand its events to out.
-func (w *Watcher) into(out func(state.Event)) {
-	w.sink = sinkOf(out)
-	if w.guard == nil {
-		w.guard = newGuard(w.sink.Cluster, w.o.Reregister)
+// owner is an Owner whose replica tests look at.
+type owner struct {
+	replica *state.Replica
+	publish func(*state.Cluster) // may be nil
+}
+
+func newOwner() *owner { return &owner{replica: state.NewReplica()} }
+
+func (o *owner) Update(f func(*state.Replica)) { f(o.replica) }
+
+func (o *owner) Publish() {
+	if o.publish != nil {
+		o.publish(o.replica.Cluster())
 	}
-	w.guard.cluster = w.sink.Cluster
 }
 
-// sinkOf is a sink for what is handed out, without a cluster that remembers it.
-func sinkOf(out func(state.Event)) Sink {
-	return Sink{Cluster: state.NewCluster(), Apply: out, Publish: func() {}}
+// reconcile takes in a full state without a journal.
+func reconcile(r *state.Replica, now time.Time, s *state.FullState) {
+	for range r.Reconcile(now, s, nil) {
+	}
 }
 
-// readOnce polls once. Nothing may be handed out beside an error.
+// counting is an owner that calls published at each publication.
+func counting(published func()) *owner {
+	o := newOwner()
+	o.publish = func(*state.Cluster) { published() }
+	return o
+}
+
+// readOnce polls once. Nothing may be published beside an error.
 func readOnce(t testing.TB, w *Watcher) (*state.FullState, error) {
 	t.Helper()
-	var s *state.FullState
-	w.into(func(e state.Event) {
-		if s != nil {
-			t.Error("two events of one reading")
-		}
-		s = e.FullState
-	})
+	published := 0
+	o := counting(func() { published++ })
+	w.owner = o
+	w.update(func(*state.Replica) {})
 	err := w.poll(t.Context())
-	if (s == nil) != (err != nil) {
-		t.Fatalf("state %+v, error %v", s, err)
+	want := 1
+	if err != nil {
+		want = 0
 	}
-	return s, err
+	if published != want {
+		t.Fatalf("published %d times, want %d; error %v", published, want, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return o.replica.Cluster().FullState(), nil
 }
 
 // wantLeader polls once and wants the state of a master.

@@ -1,6 +1,7 @@
 package master
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"slices"
@@ -10,8 +11,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sirupsen/logrus"
+
 	"toponym/sim"
 	"toponym/state"
+	"toponym/state/leader"
 )
 
 // unnamed answers all but the question who it is.
@@ -68,6 +72,24 @@ func TestFailoverToAnUnnamedMaster(t *testing.T) {
 	})
 }
 
+// listless answers as a master of Mesos before 1.2 does, which reports no
+// recovered agents in its state.
+func listless(m http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/master/state" {
+			w = replacing{w}
+		}
+		m.ServeHTTP(w, r)
+	})
+}
+
+type replacing struct{ http.ResponseWriter }
+
+func (w replacing) Write(p []byte) (int, error) {
+	_, err := w.ResponseWriter.Write(bytes.Replace(p, []byte(`"recovered_slaves"`), []byte(`"recovering_agents"`), 1))
+	return len(p), err
+}
+
 // TestUnnamedMasterIsTheSame: a state that comes late beside the stream of a
 // master which did not say who it is gives up what left in between. It waits
 // where the state may be of another one, which was elected after the stream
@@ -91,8 +113,7 @@ func TestUnnamedMasterIsTheSame(t *testing.T) {
 				if tt.later {
 					o.Now = func() time.Time { return time.Now().Add(time.Hour) }
 				}
-				m := b.master(first, o)
-				b.master(second, o)
+				m := listless(b.master(first, o))
 				var open atomic.Bool
 				b.network.set(first.String(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					switch {
@@ -112,6 +133,7 @@ func TestUnnamedMasterIsTheSame(t *testing.T) {
 					t.Fatal(err)
 				}
 				time.Sleep(10 * time.Minute)
+				b.network.set(second.String(), listless(b.master(second, o))) // leads since now
 				open.Store(true)
 				time.Sleep(5 * time.Minute)
 				if got := b.has(gone); got != tt.kept {
@@ -119,32 +141,6 @@ func TestUnnamedMasterIsTheSame(t *testing.T) {
 				}
 			})
 		})
-	}
-}
-
-// TestListedIsWaitedFor: what is known from a snapshot of agents that the master
-// lists as recovered stays, also when that was elected long ago.
-func TestListedIsWaitedFor(t *testing.T) {
-	c := state.NewCluster()
-	c.Apply(state.Event{FullState: &state.FullState{
-		Agents:     []*state.Agent{{ID: "listed"}, {ID: "other"}},
-		Frameworks: []*state.Framework{{ID: "F"}},
-		Tasks:      []*state.Task{{Key: state.TaskKey{Framework: "F", ID: "t"}, AgentID: "listed", State: state.Running}},
-	}})
-	g := newGuard(c, guardTimeout)
-	now := time.Unix(1e9, 0)
-	long := identity{id: "a", elected: 1e9 - 86400}
-	s := said{FullState: &state.FullState{}, recovered: []string{"listed"}, who: long}
-	for range 3 {
-		c.Apply(g.state(now, s))
-		now = now.Add(guardTimeout / 4)
-	}
-	if c.Agent("listed") == nil || c.Agent("other") != nil || c.Task(state.TaskKey{Framework: "F", ID: "t"}) == nil || c.Framework("F") == nil {
-		t.Errorf("%v", clusterLines(c))
-	}
-	c.Apply(g.state(now.Add(guardTimeout/4), s))
-	if tasks, agents, _ := c.Counts(); tasks+agents != 0 {
-		t.Errorf("after its time: %v", clusterLines(c))
 	}
 }
 
@@ -193,9 +189,7 @@ func TestMasterThatRestarts(t *testing.T) {
 		io.WriteString(w, `{"id": "`+id+`", "pid": "master@`+r.Host+`", "leader": "master@`+r.Host+`", "slaves": [{"id": "S0"}]}`)
 	}))
 	w := New(options(at))
-	c := state.NewCluster()
-	w.sink = Sink{Cluster: c, Apply: func(e state.Event) { c.Apply(e) }, Publish: func() {}}
-	w.guard = newGuard(c, guardTimeout)
+	w.owner = newOwner()
 	for i, tt := range []struct {
 		id       string
 		restarts uint64
@@ -210,29 +204,57 @@ func TestMasterThatRestarts(t *testing.T) {
 	}
 }
 
-// TestLeaderThatNeverSaysWhoItIs: what it leaves out goes in the end.
-func TestLeaderThatNeverSaysWhoItIs(t *testing.T) {
-	c := state.NewCluster()
-	g := newGuard(c, guardTimeout)
-	now := time.Unix(1e9, 0)
-	agents := func(ids ...string) said {
-		s := said{FullState: &state.FullState{}}
-		for _, id := range ids {
-			s.Agents = append(s.Agents, &state.Agent{ID: id})
-			s.Frameworks = append(s.Frameworks, &state.Framework{ID: "F" + id})
+// TestStateThatNamesItsLeaderAlone tells enough.
+func TestStateThatNamesItsLeaderAlone(t *testing.T) {
+	doc := mustDecode(t, []byte(`{"leader": "master@10.0.0.1:5050"}`))
+	if want := (state.Leadership{PID: "10.0.0.1:5050"}); doc.Leadership != want {
+		t.Errorf("got %+v, want %+v", doc.Leadership, want)
+	}
+}
+
+// TestOldStateBesideAStream: a full state that was under way for long undoes
+// nothing of what the stream has told since.
+func TestOldStateBesideAStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t, func(o *Options) { o.Source = Stream; o.Resync, o.Timeout = 70*time.Second, time.Minute })
+		apps := b.populate(60)
+		m := b.master(first, sim.MasterOptions{})
+		aside := leader.Address{Host: "10.0.1.99", Port: 5050} // for those who want to know at once
+		b.network.set(aside.String(), m)
+		slow := atomic.Bool{}
+		b.network.set(first.String(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/master/state" && slow.Load() {
+				w = &late{ResponseWriter: w, wait: 30 * time.Second}
+			}
+			m.ServeHTTP(w, r)
+		}))
+		defer b.run()()
+		time.Sleep(time.Minute)
+		slow.Store(true)
+		resyncs := b.watcher.Status().Resyncs
+		life := sim.NewLife(b.cluster, apps, sim.LifeOptions{Seed: 5})
+		for step := 0; b.watcher.Status().Resyncs == resyncs; step++ {
+			if step == 200 {
+				t.Fatalf("no state came: %q", messages(b.log, logrus.InfoLevel))
+			}
+			life.Step()
+			time.Sleep(500 * time.Millisecond)
+			wantLines(t, "all the time", b.now(), b.truth(aside))
+			if t.Failed() {
+				return
+			}
 		}
-		return s
-	}
-	c.Apply(g.state(now, agents("a", "b")))
-	for range 12 {
-		now = now.Add(guardTimeout / 10)
-		c.Apply(g.state(now, agents("a")))
-	}
-	if c.Agent("a") == nil || c.Agent("b") != nil || c.Framework("Fa") == nil || c.Framework("Fb") != nil {
-		t.Errorf("%q", clusterLines(c))
-	}
-	// A state that names its leader and nothing else tells enough.
-	if doc := mustDecode(t, []byte(`{"leader": "master@10.0.0.1:5050"}`)); doc.who != (identity{pid: "10.0.0.1:5050"}) {
-		t.Errorf("%+v", doc.who)
-	}
+	})
+}
+
+// late waits before it answers, with what was to be said before.
+type late struct {
+	http.ResponseWriter
+	wait time.Duration
+}
+
+func (l *late) Write(p []byte) (int, error) {
+	time.Sleep(l.wait)
+	l.wait = 0
+	return l.ResponseWriter.Write(p)
 }

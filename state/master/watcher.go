@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -18,93 +20,86 @@ import (
 // Source is where the state comes from.
 type Source uint8
 
-// The sources. Auto is the stream where a master has one, else the poll.
+// The sources. As a setting, Auto is the stream where a master has one, else
+// the poll.
 const (
 	Auto Source = iota
 	Stream
 	Poll
 )
 
-// Options say where the state is read from.
+// Options say where the state is read from. All but Leaders and Log may be
+// zero.
 type Options struct {
 	Leaders  leader.Detector
 	Source   Source
 	HTTPS    bool
-	TLS      func() *tls.Config // for each new connection of HTTPS; nil for the system's
-	Interval time.Duration      // between two readings of a poll, and the least between two beside a stream
-	Resync   time.Duration      // between two readings beside a stream
-	// Reregister is for how long agents that a new leader does not have yet are
-	// believed in.
+	TLS      func() *tls.Config // for each new connection of HTTPS; nil for the system's authorities
+	Interval time.Duration      // between two polls, and the least between two states beside a stream
+	Resync   time.Duration      // between two full states beside a stream
+	// Reregister is for how long agents are retained that a new leader does not
+	// have yet.
 	Reregister time.Duration
-	Timeout    time.Duration // of asking one of Masters, all redirects included
+	Timeout    time.Duration // from the first byte of a state to its last
 	MaxBytes   int64         // of one answer or event, decompressed
 	Username   string        // for Basic authentication; empty for none
 	Password   string
-	Account    func() (Account, error) // who logs in, for each login; nil for nobody
+	Account    func() (Account, error) // of the service that logs in, called for each login; nil for none
 	Resolve    Resolve                 // of host names; nil for the system's resolver
-	// Busy is called when a state begins to arrive, and what it gives when all
-	// is done with it: in between a core is at work. It may be nil.
+	// Busy is called when a state begins to arrive, and what it returns when the
+	// state has been published: in between a core is at work. It may be nil.
 	Busy func() (done func())
-	// Background runs what keeps a core at work, and comes back when it is
-	// done. It may be nil.
+	// Background runs work that keeps a core busy and that nobody waits for, and
+	// returns when it is done. It may be nil.
 	Background func(func())
 	Log        logrus.FieldLogger
 }
 
-// Sink takes what is believed of the cluster. All is called from the goroutine
-// of Run, or while that waits.
-type Sink struct {
-	// Cluster is what was believed so far. Run reads it; only Apply changes it.
-	Cluster *state.Cluster
-	// Apply takes an event into the cluster.
-	Apply func(state.Event)
-	// Publish makes all that was applied visible. It is called once for events
-	// that came together.
-	Publish func()
+// Owner owns the replica of the cluster that a Watcher keeps up to date. The
+// watcher calls it from one goroutine at a time.
+type Owner interface {
+	// Update calls f once, with exclusive access to the replica. The replica
+	// must not be used after f has returned.
+	Update(f func(*state.Replica))
+	// Publish makes all updates visible. It is called once for updates that
+	// belong together.
+	Publish()
 }
 
-// Watcher follows the leading master.
+// Watcher follows the leading master and keeps a replica of its cluster up to
+// date.
 type Watcher struct {
-	o       Options
-	fetcher *fetcher
-	hosts   *hosts
-	report  report
-	status  statusBoard
+	o      Options
+	client *client
+	hosts  *hosts
+	report report
+	status statusBoard
 
-	// What follows belongs to Run.
-	sink     Sink
-	guard    *guard
-	tryAgain time.Time // when to try the stream again after a master had none
-	lacking  time.Time // since when there is neither a stream nor a reason to poll
+	// The fields below belong to Run.
+	owner        Owner
+	replica      replicaStatus
+	pidsUnknown  bool      // frameworks came whose pids no full state has told yet
+	retryStream  time.Time // when to ask for a stream again after a master had none
+	noStreamFrom time.Time // since when there has been neither a stream nor a reason to poll
 }
 
-// New returns a watcher. It does nothing before Run.
+// replicaStatus is what the last update left behind in the replica.
+type replicaStatus struct {
+	started     bool
+	known       bool // it has data, of a master or of the snapshot
+	nextExpiry  time.Time
+	retained    int
+	unconfirmed bool
+}
+
+// New returns a watcher. It starts nothing.
 func New(o Options) *Watcher {
 	if o.Resolve == nil {
 		o.Resolve = func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		}
 	}
-	scheme := "http"
-	if o.HTTPS {
-		scheme = "https"
-	}
-	return &Watcher{
-		o: o,
-		fetcher: &fetcher{
-			client: &http.Client{
-				Transport:     newTransport(o),
-				CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-			},
-			scheme:   scheme,
-			auth:     o.authentication(),
-			maxBytes: o.MaxBytes,
-			old:      map[leader.Address]bool{},
-			work:     work{busy: o.Busy},
-		},
-		hosts:  newHosts(o.Resolve, time.Now),
-		report: report{log: o.Log},
-	}
+	return &Watcher{o: o, client: newClient(o), hosts: newHosts(o.Resolve, time.Now), report: report{log: o.Log}}
 }
 
 // Times of trying again.
@@ -113,31 +108,48 @@ const (
 	maxBackoff   = 30 * time.Second
 	// streamRetry is how often a master that had no stream is asked for one.
 	streamRetry = 10 * time.Minute
-	// lived is how long a stream lasts that was not in vain: after a shorter
-	// one the next is waited for ever longer.
-	lived = 10 * time.Second
-	// lackTime is for how long a master may be without a stream, for whatever
-	// reason, before its state is polled: longer than it takes to recover.
-	lackTime = 2 * registryTime
+	// lastingStream is how long a stream lasts that was no failure: after a
+	// shorter one the wait for the next one grows.
+	lastingStream = 10 * time.Second
+	// recoveryTime is how long a master may take to recover after its election:
+	// it gives up after a minute (--registry_fetch_timeout). Until then
+	// `/master/state` may be empty and answered with 200 all the same.
+	recoveryTime = time.Minute
+	// noStreamTime is for how long a master may be without a stream, for
+	// whatever reason, before its state is polled: longer than it takes to
+	// recover.
+	noStreamTime = 2 * recoveryTime
+	// aliveTimeout is how long a master may take that is said to be alive.
+	aliveTimeout = 300 * time.Millisecond
+	// silencePatience is for how long a master may be silent before others are
+	// asked who leads, and probeInterval how often they are.
+	silencePatience = 2 * time.Second
+	probeInterval   = 2 * time.Second
+	probeTimeout    = 2 * time.Second
 )
 
-// Run follows the leading master until ctx ends and tells the sink what is
-// believed. What fails is tried again, first soon and then ever later, but not
-// later than the interval. It gives no error.
-func (w *Watcher) Run(ctx context.Context, sink Sink) error {
-	w.sink, w.guard = sink, newGuard(sink.Cluster, w.o.Reregister)
+// Run follows the leading master until ctx ends, and has the owner update the
+// replica. What fails is tried again, soon at first and then at growing
+// intervals, but at least once per Interval. It always returns nil.
+func (w *Watcher) Run(ctx context.Context, owner Owner) error {
+	w.owner = owner
+	w.update(func(*state.Replica) {})
 	failures := 0
 	for ctx.Err() == nil {
-		wait, err := w.turn(ctx, &failures)
+		wait, err := w.runOnce(ctx, &failures)
 		if ctx.Err() != nil {
 			break
 		}
 		if err != nil {
-			w.report.failed(err)
+			w.report.failed(err, w.replica.known)
 			w.status.failed(err, time.Now())
-			if errors.Is(err, errOtherLeader) {
-				wait, failures = 0, 0 // who failed so often was another one
-				w.tryAgain = time.Time{}
+			w.status.lost()
+			if other := (*otherLeaderError)(nil); errors.As(err, &other) {
+				wait, failures = 0, 0 // the failures were those of another master
+				w.retryStream = time.Time{}
+				if other.now != (leader.Address{}) {
+					w.o.Leaders.SetLeading(other.now)
+				}
 			} else {
 				wait = max(retryDelay(failures, w.o.Interval), retryAfter(err))
 				failures++
@@ -146,7 +158,7 @@ func (w *Watcher) Run(ctx context.Context, sink Sink) error {
 		select {
 		case <-ctx.Done():
 		case <-w.o.Leaders.Changed():
-			w.tryAgain = time.Time{}
+			w.retryStream = time.Time{}
 			failures = 0
 		case <-time.After(wait):
 		}
@@ -155,10 +167,10 @@ func (w *Watcher) Run(ctx context.Context, sink Sink) error {
 	return nil
 }
 
-// turn reads the state once, or follows the stream to its end. It gives for how
-// long to wait then, or an error.
-func (w *Watcher) turn(ctx context.Context, failures *int) (wait time.Duration, err error) {
-	if w.o.Source == Poll || w.o.Source == Auto && time.Now().Before(w.tryAgain) {
+// runOnce polls the state once, or follows a stream to its end. It returns for
+// how long to wait then, or an error.
+func (w *Watcher) runOnce(ctx context.Context, failures *int) (wait time.Duration, err error) {
+	if w.o.Source == Poll || w.o.Source == Auto && time.Now().Before(w.retryStream) {
 		if err = w.poll(ctx); err == nil {
 			*failures = 0
 		}
@@ -166,21 +178,20 @@ func (w *Watcher) turn(ctx context.Context, failures *int) (wait time.Duration, 
 	}
 	began := time.Now()
 	followed, err := w.follow(ctx)
-	if followed && time.Since(began) >= lived {
+	if followed && time.Since(began) >= lastingStream {
 		*failures = 0
 	}
-	if followed || ctx.Err() != nil {
-		w.lacking = time.Time{}
+	if followed || ctx.Err() != nil || errors.As(err, new(*otherLeaderError)) {
+		w.noStreamFrom = time.Time{}
 		return 0, err
 	}
-	if w.lacking.IsZero() {
-		w.lacking = began
+	if w.noStreamFrom.IsZero() {
+		w.noStreamFrom = began
 	}
-	none := lacksStream(err) || time.Since(w.lacking) > lackTime
-	if w.o.Source == Stream || !none {
+	if w.o.Source == Stream || !hasNoStream(err) && time.Since(w.noStreamFrom) <= noStreamTime {
 		return 0, err
 	}
-	if perr := w.poll(ctx); errors.Is(perr, errOtherLeader) {
+	if perr := w.poll(ctx); errors.As(perr, new(*otherLeaderError)) {
 		return 0, perr
 	} else if perr != nil {
 		return 0, err
@@ -188,43 +199,308 @@ func (w *Watcher) turn(ctx context.Context, failures *int) (wait time.Duration, 
 	if w.hasStarted(ctx, err) {
 		return retryDelay(0, w.o.Interval), nil
 	}
-	// The master answers, so it is the stream that it does not have.
+	// The master answers, so it lacks the stream alone.
 	w.report.polling(err, w.o.Interval)
-	w.tryAgain = time.Now().Add(streamRetry)
+	w.retryStream = time.Now().Add(streamRetry)
 	*failures = 0
 	return w.o.Interval, nil
 }
 
-// hasStarted reports whether a master that did not know the operator API when it was
-// asked for a stream knows it now: one that starts knows nothing at first, for
+// hasStarted reports whether a master that did not know the operator API when it
+// was asked for a stream knows it now. A master that starts knows nothing for
 // some 35 ms.
 func (w *Watcher) hasStarted(ctx context.Context, err error) bool {
 	e := (*statusError)(nil)
 	if !errors.As(err, &e) || e.status != http.StatusNotFound {
 		return false
 	}
-	_, known := w.fetcher.recovered(ctx, w.Status().Leader)
+	_, known := w.client.isRecovered(ctx, w.Status().Leader)
 	return known
 }
 
-// expire gives up what was believed in for long enough.
-func (w *Watcher) expire(now time.Time) {
-	events := w.guard.expire(now)
-	for _, e := range events {
-		w.sink.Apply(e)
+// update calls f with the replica and keeps what the watcher has to know of it.
+func (w *Watcher) update(f func(*state.Replica)) {
+	before := w.replica.retained
+	w.owner.Update(func(r *state.Replica) {
+		r.ReregisterTimeout = w.o.Reregister
+		f(r)
+		tasks, agents, frameworks := r.Cluster().Counts()
+		w.replica = replicaStatus{
+			started: r.Started(), known: r.Started() || tasks+agents+frameworks > 0,
+			nextExpiry: r.NextExpiry(), retained: r.Retained(), unconfirmed: r.Unconfirmed(),
+		}
+	})
+	if w.replica.retained != before {
+		w.status.retained(w.replica.retained)
 	}
-	if len(events) > 0 {
-		w.report.gaveUp(events)
-		w.sink.Publish()
-	}
-	w.status.keeping(w.guard.keeping())
 }
 
-// background runs what keeps a core at work.
+// expire gives up what has been retained for long enough.
+func (w *Watcher) expire(now time.Time) {
+	if at := w.replica.nextExpiry; at.IsZero() || now.Before(at) {
+		return
+	}
+	agents := 0
+	w.update(func(r *state.Replica) { agents = r.Expire(now) })
+	w.report.expired(agents)
+	w.owner.Publish()
+}
+
+// background runs work that keeps a core busy. As long as there is nothing to
+// answer from, it is what all wait for, and does not give way to others.
 func (w *Watcher) background(f func()) {
-	if w.o.Background == nil {
+	if w.o.Background == nil || !w.replica.known {
 		f()
 		return
 	}
 	w.o.Background(f)
+}
+
+// poll reads the full state once.
+func (w *Watcher) poll(ctx context.Context) (err error) {
+	a := w.newAttempt(ctx)
+	defer a.cancel()
+	w.background(func() {
+		defer w.client.busy.end()
+		_, err = ask(a, func(at leader.Address) (*document, error) { return w.pollFrom(a.ctx, at) })
+	})
+	a.stopWatching()
+	return err
+}
+
+// pollFrom reads the full state of whoever a master says leads.
+func (w *Watcher) pollFrom(ctx context.Context, at leader.Address) (*document, error) {
+	doc, lead, err := w.client.fullState(ctx, at, firstByteTimeout, false)
+	if err != nil {
+		return nil, err
+	}
+	w.complete(ctx, doc, leader.Address{Host: doc.leader.Host, Port: doc.leader.Port})
+	if err := w.isPremature(ctx, lead, doc); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err // look-ups may have been broken off
+	}
+	w.o.Leaders.SetLeading(lead)
+	w.takeIn(lead, doc)
+	w.pidsUnknown = false
+	w.report.polled(lead, w.counts(), doc)
+	w.status.polled(lead, time.Now())
+	return doc, nil
+}
+
+// isPremature returns an error for the first state where it may come from a
+// master that has not recovered: it would make every name one that does not
+// exist. The operator API knows; where there is none, time tells.
+func (w *Watcher) isPremature(ctx context.Context, lead leader.Address, doc *document) error {
+	if w.replica.started || doc.AfterRecovery || !doc.Empty() {
+		return nil
+	}
+	recovered, known := w.client.isRecovered(ctx, lead)
+	if recovered {
+		return nil
+	}
+	if known {
+		return fmt.Errorf("%s: the state is empty, and the master has not recovered yet", lead)
+	}
+	age := doc.LeaderAge
+	if at, known := doc.Leadership.ElectedAt(); age == 0 && known {
+		age = time.Since(at).Abs() // clocks differ
+	}
+	if age < recoveryTime && doc.Leadership.Elected != 0 {
+		return fmt.Errorf("%s: the state is empty, and the master was elected only now: it may not have recovered yet", lead)
+	}
+	return nil
+}
+
+// complete fills in what is known of masters, and the addresses of host names.
+func (w *Watcher) complete(ctx context.Context, doc *document, lead leader.Address) {
+	doc.Leader, doc.Masters = mastersOf(lead, w.o.Leaders.Masters())
+	w.hosts.fill(ctx, &doc.FullState)
+}
+
+// mastersOf returns the leader, and the known masters in a stable order, with
+// the leader at the end where it is none of them.
+func mastersOf(lead leader.Address, known []leader.Address) (state.Master, []state.Master) {
+	leading := state.Master{Host: lead.Host, Port: lead.Port}
+	var all []state.Master
+	for _, a := range known {
+		all = append(all, state.Master{Host: a.Host, Port: a.Port})
+	}
+	if leading.Host != "" && !slices.ContainsFunc(all, leading.Equal) {
+		all = append(all, leading)
+	}
+	return leading, all
+}
+
+// takeIn reconciles the replica with a full state and publishes it.
+func (w *Watcher) takeIn(lead leader.Address, doc *document) {
+	now := time.Now()
+	failover, restart := false, false
+	w.update(func(r *state.Replica) {
+		before, _ := r.Leadership()
+		led := r.Cluster().Leader()
+		failover = before.Known() && doc.Leadership.Known() && !before.Same(doc.Leadership)
+		restart = failover && led.Host == doc.Leader.Host && led.Port == doc.Leader.Port
+		for range r.Reconcile(now, &doc.FullState, nil) {
+		}
+	})
+	w.owner.Publish()
+	if failover {
+		w.retryStream = time.Time{} // this one may have a stream
+		w.status.failover(now, restart)
+		w.report.failover(lead, w.replica.retained)
+	}
+}
+
+// counts are the numbers of what is answered from.
+func (w *Watcher) counts() (n clusterCounts) {
+	w.update(func(r *state.Replica) { n.tasks, n.agents, n.frameworks = r.Cluster().Counts() })
+	return n
+}
+
+// attempt is one round of asking masters for the state. It ends early when
+// another master is found to lead, so that one which is frozen does not hold up
+// what comes after it.
+type attempt struct {
+	ctx        context.Context
+	end        context.CancelCauseFunc
+	candidates []leader.Address
+	activity   *activity
+	stop       chan struct{}
+	stopped    chan struct{}
+}
+
+// otherLeaderError ends what is done with a master because another one leads.
+type otherLeaderError struct{ now, before leader.Address }
+
+func (e *otherLeaderError) Error() string {
+	return fmt.Sprintf("another master leads now: %s, and no longer %s", e.now, e.before)
+}
+
+// newAttempt starts to watch for another leader.
+func (w *Watcher) newAttempt(ctx context.Context) *attempt {
+	a := &attempt{candidates: w.o.Leaders.Candidates(), stop: make(chan struct{}), stopped: make(chan struct{})}
+	a.ctx, a.activity = withActivity(ctx)
+	a.ctx, a.end = context.WithCancelCause(a.ctx)
+	go w.watchLeader(a)
+	return a
+}
+
+func (a *attempt) cancel() { a.end(nil) }
+
+// stopWatching ends the watch for another leader. What was begun may go on.
+func (a *attempt) stopWatching() {
+	close(a.stop)
+	<-a.stopped
+}
+
+// watchLeader ends an attempt when the detector sees another leader, or when the
+// master that is asked is silent and another one says that it leads.
+func (w *Watcher) watchLeader(a *attempt) {
+	defer close(a.stopped)
+	timer := time.NewTimer(silencePatience)
+	defer timer.Stop()
+	reported := leader.Address{}
+	for {
+		select {
+		case <-a.stop:
+			return
+		case <-a.ctx.Done():
+			return
+		case <-w.o.Leaders.Changed():
+			if c := w.o.Leaders.Candidates(); !slices.Equal(c, a.candidates) {
+				e := &otherLeaderError{}
+				_, e.before = a.activity.silence()
+				if len(c) > 0 {
+					e.now = c[0]
+				}
+				a.end(e)
+				return
+			}
+		case <-timer.C:
+			silence, at := a.activity.silence()
+			if silence < silencePatience {
+				timer.Reset(silencePatience - silence)
+				continue
+			}
+			if at != reported {
+				reported = at
+				w.report.waiting(at, silence)
+			}
+			probe := context.WithValue(a.ctx, activityKey{}, (*activity)(nil))
+			if other, found := w.client.findLeader(probe, a.candidates, at); found {
+				a.end(&otherLeaderError{now: other.at, before: at})
+				return
+			}
+			timer.Reset(probeInterval)
+		}
+	}
+}
+
+// ask asks the candidates one after the other until one gives what is wanted.
+func ask[T any](a *attempt, from func(leader.Address) (*T, error)) (*T, error) {
+	var errs []error
+	for _, at := range a.candidates {
+		got, err := from(at)
+		if got != nil {
+			return got, nil
+		}
+		if err != nil {
+			errs = append(errs, err)
+		}
+		if a.ctx.Err() != nil {
+			break
+		}
+	}
+	if other := (*otherLeaderError)(nil); errors.As(context.Cause(a.ctx), &other) {
+		return nil, other
+	}
+	if len(errs) == 0 {
+		return nil, errors.New("no masters to ask")
+	}
+	return nil, errors.Join(errs...)
+}
+
+// findLeader asks candidates side by side who leads. It returns a leader that
+// answers itself and is none of those that are given.
+func (c *client) findLeader(ctx context.Context, candidates []leader.Address, except ...leader.Address) (leadership, bool) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answers := make(chan *leadership)
+	asked := 0
+	for _, at := range candidates {
+		if slices.Contains(except, at) {
+			continue
+		}
+		asked++
+		go func() {
+			l, err := c.whoLeads(ctx, at, probeTimeout)
+			answer := &l
+			if err != nil || slices.Contains(except, l.at) {
+				answer = nil
+			}
+			select {
+			case answers <- answer:
+			case <-ctx.Done():
+			}
+		}()
+	}
+	for range asked {
+		select {
+		case l := <-answers:
+			if l != nil {
+				return *l, true
+			}
+		case <-ctx.Done():
+			return leadership{}, false
+		}
+	}
+	return leadership{}, false
+}
+
+// isRefused reports whether an answer says that something is not for us.
+func isRefused(err error) bool {
+	e := (*statusError)(nil)
+	return errors.As(err, &e) && e.status >= 400 && e.status <= 404
 }

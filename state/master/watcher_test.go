@@ -3,7 +3,9 @@ package master
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -18,7 +20,6 @@ import (
 	"github.com/sirupsen/logrus"
 	logtest "github.com/sirupsen/logrus/hooks/test"
 
-	"toponym/state"
 	"toponym/state/leader"
 )
 
@@ -50,7 +51,7 @@ func script(o Options, steps ...func() (*http.Response, error)) *scripted {
 	s := &scripted{Watcher: New(o), log: hook}
 	begin := time.Now()
 	ctx, cancel := context.WithCancel(context.Background())
-	s.fetcher.client.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+	s.client.http.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
 		if len(s.starts) == len(steps) {
 			cancel()
 			return nil, r.Context().Err()
@@ -58,18 +59,23 @@ func script(o Options, steps ...func() (*http.Response, error)) *scripted {
 		s.starts = append(s.starts, time.Since(begin))
 		return steps[len(s.starts)-1]()
 	})
-	if err := s.Run(ctx, sinkOf(func(state.Event) { s.events = append(s.events, time.Since(begin)) })); err != nil {
+	if err := s.Run(ctx, counting(func() { s.events = append(s.events, time.Since(begin)) })); err != nil {
 		panic(err) // Run gives no error
 	}
 	return s
 }
 
-// messages are the lines of the log from a level on.
+// messages are the lines of the log from a level on: the level, the message, and
+// the fields by their names.
 func messages(h *logtest.Hook, level logrus.Level) []string {
 	var m []string
 	for _, e := range h.AllEntries() {
 		if e.Level <= level {
-			m = append(m, e.Level.String()+": "+e.Message)
+			line := e.Level.String() + ": " + e.Message
+			for _, k := range slices.Sorted(maps.Keys(e.Data)) {
+				line += fmt.Sprintf(" %s=%v", k, e.Data[k])
+			}
+			m = append(m, line)
 		}
 	}
 	return m
@@ -168,11 +174,11 @@ func TestBackoff(t *testing.T) {
 
 func TestLog(t *testing.T) {
 	const (
-		read    = "info: reading the state of the leading master at 10.0.0.1:5050: 0 tasks, 1 agents, 0 frameworks"
-		noState = "warning: no state of the cluster: 10.0.0.1:5050: "
-		stays   = "; what was known stays; trying again"
-		silent  = noState + "status 503: \"No leader elected\"" + stays
-		refused = noState + "dial: connect: connection refused" + stays
+		read      = "info: polling the state of the leading master agents=1 frameworks=0 master=10.0.0.1:5050 tasks=0"
+		noState   = "warning: no state of the cluster yet; trying again error=10.0.0.1:5050: "
+		noContact = "warning: no contact with the leading master; answering from what is known; trying again error=10.0.0.1:5050: "
+		silent    = "status 503: \"No leader elected\""
+		refused   = "dial: connect: connection refused"
 	)
 	faulty := func(tasks string) func() (*http.Response, error) {
 		return func() (*http.Response, error) {
@@ -181,7 +187,7 @@ func TestLog(t *testing.T) {
 	}
 	const a, b = `"A"`, `{"id": ""}`
 	left := func(n string) string {
-		return "warning: " + n + " parts of the state were left out, one of them: a framework without an id"
+		return "warning: parts of the state were skipped count=" + n + " example=a framework without an id"
 	}
 	type steps = []func() (*http.Response, error)
 	tests := []struct {
@@ -190,12 +196,12 @@ func TestLog(t *testing.T) {
 		want  []string
 	}{
 		{"all is well", steps{good, good, good}, []string{read}},
-		{"a reason once, and that it is over", steps{away, away, away, good, good}, []string{silent, read}},
-		{"another reason", steps{away, dead, dead, away}, []string{silent, refused, silent}},
-		{"the same reason after it was over", steps{away, good, away, good}, []string{silent, read, silent, read}},
-		{"a resolver that is away", steps{lost("40001"), lost("40002"), lost("40003")}, []string{noState + "looking up m1.example: i/o timeout" + stays}},
-		{"faults once", steps{faulty(a + "," + b), faulty(b + "," + a), faulty(a), faulty(a)}, []string{read, left("2"), left("1")}},
-		{"faults that came back", steps{faulty(a), good, faulty(a)}, []string{read, left("1"), left("1")}},
+		{"a reason once, and that it is over", steps{away, away, away, good, good}, []string{noState + silent, read}},
+		{"another reason", steps{away, dead, dead, away}, []string{noState + silent, noState + refused, noState + silent}},
+		{"the same reason after it was over", steps{away, good, away, good}, []string{noState + silent, read, noContact + silent, read}},
+		{"a resolver that is away", steps{lost("40001"), lost("40002"), lost("40003")}, []string{noState + "looking up m1.example: i/o timeout"}},
+		{"issues once", steps{faulty(a + "," + b), faulty(b + "," + a), faulty(a), faulty(a)}, []string{read, left("2")}},
+		{"issues that came back", steps{faulty(a), good, faulty(a)}, []string{read, left("1"), left("1")}},
 	}
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
@@ -214,7 +220,7 @@ func TestLogOfANewLeader(t *testing.T) {
 		second := func() (*http.Response, error) { return response(200, stateOf(m2, m2)) }
 		s := script(options(m1), good, good, moved, second, second)
 		got := messages(s.log, logrus.InfoLevel)
-		if len(got) != 2 || !strings.Contains(got[0], "at 10.0.0.1:5050:") || !strings.Contains(got[1], "at 10.0.0.2:5050:") {
+		if len(got) != 2 || !strings.Contains(got[0], "master=10.0.0.1:5050") || !strings.Contains(got[1], "master=10.0.0.2:5050") {
 			t.Errorf("%q", got)
 		}
 	})
@@ -249,11 +255,11 @@ func TestEnd(t *testing.T) {
 				logger, hook := logtest.NewNullLogger()
 				o.Log, o.Resolve = logger, tt.resolve
 				w := New(o)
-				w.fetcher.client.Transport = roundTripper(tt.answer)
+				w.client.http.Transport = roundTripper(tt.answer)
 				ctx, cancel := context.WithCancel(t.Context())
 				done := make(chan error)
 				events := 0
-				go func() { done <- w.Run(ctx, sinkOf(func(state.Event) { events++ })) }()
+				go func() { done <- w.Run(ctx, counting(func() { events++ })) }()
 				synctest.Wait()
 				logged, begin := len(hook.AllEntries()), time.Now()
 				cancel()
@@ -274,7 +280,7 @@ func TestEnd(t *testing.T) {
 func TestEndedBeforeItBegan(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := New(options(nobody(t))).Run(ctx, sinkOf(func(state.Event) { t.Error("an event") }))
+	err := New(options(nobody(t))).Run(ctx, counting(func() { t.Error("an event") }))
 	if err != nil {
 		t.Error(err)
 	}
@@ -283,7 +289,7 @@ func TestEndedBeforeItBegan(t *testing.T) {
 // TestRequest: what a master sees of us.
 func TestRequest(t *testing.T) {
 	w := New(options(m1))
-	w.fetcher.client.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+	w.client.http.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
 		if r.Method != "GET" || r.URL.String() != "http://10.0.0.1:5050/master/state" || r.ContentLength != 0 {
 			t.Errorf("%s %s", r.Method, r.URL)
 		}

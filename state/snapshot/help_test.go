@@ -52,10 +52,14 @@ func (f *filler) fill(v reflect.Value) {
 	}
 }
 
-// full returns contents with a value in every field.
+// full returns contents with a value in every field that is kept: the other
+// fields of a FullState are about the master that reported it.
 func full() *Contents {
 	s := &Contents{State: &state.FullState{}, Confirmed: time.Unix(1_700_000_000, 123_456_789), Serial: 1_700_000_042}
-	new(filler).fill(reflect.ValueOf(s.State).Elem())
+	f := &filler{n: 1} // as if the whole struct was filled
+	for _, name := range []string{"Leader", "Masters", "Agents", "Frameworks", "Tasks"} {
+		f.fill(reflect.ValueOf(s.State).Elem().FieldByName(name))
+	}
 	return s
 }
 

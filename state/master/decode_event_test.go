@@ -64,7 +64,7 @@ func TestEventsOfTheOperatorAPI(t *testing.T) {
 	tests := []struct {
 		what, text, want string
 		known            bool
-		faults           int
+		issues           int
 	}{
 		{"a heartbeat", beat, "", true, 0},
 		{"an agent", agentAdded, `agent x-S0 "10.0.0.11" slave(1)@10.0.0.11:5051`, true, 0},
@@ -93,12 +93,12 @@ func TestEventsOfTheOperatorAPI(t *testing.T) {
 	}
 	for _, tt := range tests {
 		m := mustMessage(t, tt.text)
-		if got := showEvent(m.event); got != tt.want || m.known != tt.known || m.faults.count != tt.faults {
-			t.Errorf("%s: %s, known %v, faults %v; want %s", tt.what, got, m.known, m.faults, tt.want)
+		if got := showEvent(m.event); got != tt.want || (m.known != "") != tt.known || m.issues.count != tt.issues {
+			t.Errorf("%s: got %s, known %q, issues %v; want %s, known %t, %d issues", tt.what, got, m.known, m.issues, tt.want, tt.known, tt.issues)
 		}
 	}
 	m := mustMessage(t, subscribed)
-	if m.kind != "SUBSCRIBED" || m.heartbeat != 15*time.Second || m.doc == nil || len(m.doc.tasks)+len(m.doc.frameworks)+len(m.doc.agents) != 0 || fmt.Sprint(m.doc.recovered) != "[x-S1]" {
+	if m.kind != "SUBSCRIBED" || m.heartbeat != 15*time.Second || m.doc == nil || len(m.doc.Tasks)+len(m.doc.Frameworks)+len(m.doc.Agents) != 0 || fmt.Sprint(m.doc.Recovered) != "[x-S1]" {
 		t.Errorf("%+v %+v", m, m.doc)
 	}
 }
@@ -170,7 +170,7 @@ func TestCutStream(t *testing.T) {
 			t.Fatalf("cut at %d, after %d events: %v", cut, n, err)
 		}
 		wantLines(t, "before the cut", clusterLines(c), clusterLines(applied(cleanRun[:n]...)))
-		c.Apply(state.Event{FullState: &all})
+		c.Reconcile(&all, nil)
 		wantLines(t, "after the next state", clusterLines(c), clusterLines(whole))
 		if t.Failed() {
 			t.Fatalf("cut at %d", cut)
@@ -184,8 +184,7 @@ func TestDoubledAndReorderedEvents(t *testing.T) {
 	all := append([]string{agentRemoved, frameworkRemoved, taskFinished}, cleanRun[1:]...)
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 4))
-		c := state.NewCluster()
-		g := newGuard(c, guardTimeout)
+		replica := state.NewReplica()
 		d := newEventDecoder()
 		now := time.Unix(1e9, 0)
 		for range 40 {
@@ -193,22 +192,15 @@ func TestDoubledAndReorderedEvents(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.Apply(g.event(now, m.event))
+			replica.Apply(now, m.event, nil)
 		}
 		want := applied(cleanRun...)
-		s := said{FullState: &state.FullState{Tasks: []*state.Task{}}, who: identity{id: "a"}}
-		for a := range want.Agents() {
-			s.Agents = append(s.Agents, a)
+		for range 2 {
+			s := want.FullState()
+			s.Leadership = state.Leadership{ID: "a"}
+			reconcile(replica, now, s)
 		}
-		for f := range want.Frameworks() {
-			s.Frameworks = append(s.Frameworks, f)
-		}
-		for task := range want.Tasks() {
-			s.Tasks = append(s.Tasks, task)
-		}
-		c.Apply(g.state(now, s))
-		c.Apply(g.state(now, s))
-		wantLines(t, fmt.Sprint("seed ", seed), clusterLines(c), clusterLines(want))
+		wantLines(t, fmt.Sprint("seed ", seed), clusterLines(replica.Cluster()), clusterLines(want))
 	}
 }
 

@@ -12,9 +12,9 @@ import (
 // with the same timestamp, or without any, the later one is the newer, for
 // masters list them oldest first.
 type statuses struct {
-	current, best, newest status // best: the newest of a running task with an address
-	starting              status // the newest of a starting one with an address
-	ran                   bool   // there is one of a running task
+	current, running, newest status // best: the newest of a running task with an address
+	starting                 status // the newest of a starting one with an address
+	everRan                  bool   // there is one of a running task
 }
 
 // status is what names depend on of one task status.
@@ -34,19 +34,19 @@ type addresses struct {
 }
 
 func (s *statuses) reset() {
-	for _, one := range []*status{&s.current, &s.best, &s.newest, &s.starting} {
+	for _, one := range []*status{&s.current, &s.running, &s.newest, &s.starting} {
 		one.reset()
 		one.timestamp = math.Inf(-1)
 	}
-	s.ran = false
+	s.everRan = false
 }
 
 // addresses are those of a task in a state.
 func (s *statuses) addresses(taskState string) *addresses {
-	if !s.ran && taskState != state.Running {
+	if !s.everRan && taskState != state.Running {
 		return &s.starting.addresses
 	}
-	return &s.best.addresses
+	return &s.running.addresses
 }
 
 // reset makes s empty and keeps its memory.
@@ -79,7 +79,7 @@ func (d *decoder) status() error {
 	err := d.object(func(key []byte) error {
 		switch string(key) {
 		case "state":
-			return d.common(&s.state)
+			return d.internedString(&s.state)
 		case "timestamp":
 			n, _, err := d.number()
 			s.timestamp = n
@@ -87,14 +87,14 @@ func (d *decoder) status() error {
 		case "healthy":
 			return d.health(&s.health)
 		case "labels":
-			return d.labels(ofAddress, d.addressLabel)
+			return d.labels(isAddressLabel, d.addressLabel)
 		case "task_id":
-			if d.updating {
-				return d.identifier(d.unique, &s.task)
+			if d.inUpdate {
+				return d.identifier(d.plainString, &s.task)
 			}
 		case "agent_id":
-			if d.updating {
-				return d.identifier(d.common, &s.agent)
+			if d.inUpdate {
+				return d.identifier(d.internedString, &s.agent)
 			}
 		case "container_status":
 			return d.object(func(key []byte) error {
@@ -113,10 +113,10 @@ func (d *decoder) status() error {
 	if s.timestamp >= all.newest.timestamp {
 		all.newest.timestamp, all.newest.health = s.timestamp, s.health
 	}
-	keep := &all.best
+	keep := &all.running
 	switch s.state {
 	case state.Running:
-		all.ran = true
+		all.everRan = true
 	case state.Starting:
 		keep = &all.starting
 	default:
@@ -145,7 +145,7 @@ func (d *decoder) statusNetwork() error {
 	}
 	a := &d.statuses.current.addresses
 	for _, addr := range n.Addrs {
-		appendNew(&a.netInfo, addr)
+		appendDistinct(&a.netInfo, addr)
 	}
 	if n.Name != "" || len(n.Mappings) > 0 {
 		n.Addrs = slices.Clone(n.Addrs)
@@ -160,7 +160,7 @@ const (
 	labelMesos  = "MesosContainerizer.NetworkSettings.IPAddress"
 )
 
-func ofAddress(key []byte) bool { return string(key) == labelDocker || string(key) == labelMesos }
+func isAddressLabel(key []byte) bool { return string(key) == labelDocker || string(key) == labelMesos }
 
 func (d *decoder) addressLabel(key, value string) {
 	to := &d.statuses.current.addresses.docker
@@ -169,13 +169,13 @@ func (d *decoder) addressLabel(key, value string) {
 	}
 	a, err := state.ParseAddr(value)
 	if err != nil {
-		d.doc.faults.note("a task's address: label %s: %v", key, err)
+		d.doc.issues.add("a task's address: label %s: %v", key, err)
 		return
 	}
-	appendNew(to, a)
+	appendDistinct(to, a)
 }
 
-func appendNew(to *[]netip.Addr, a netip.Addr) {
+func appendDistinct(to *[]netip.Addr, a netip.Addr) {
 	if !slices.Contains(*to, a) {
 		*to = append(*to, a)
 	}

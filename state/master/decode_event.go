@@ -11,19 +11,21 @@ import (
 // message is one answer or event of the operator API (master.proto, Response
 // and Event).
 type message struct {
-	kind      string        // its type, such as TASK_ADDED
-	doc       *document     // of a full state
-	heartbeat time.Duration // of SUBSCRIBED: the time between two heartbeats; 0 when it does not say
-	event     state.Event   // what it changes; none where it says nothing that names depend on
-	known     bool          // whether it is of a type that is known here
-	who       identity      // of GET_MASTER
-	faults    faults
+	kind       string        // its type as the master wrote it, such as TASK_ADDED
+	known      string        // the same where the type is known here, else empty
+	doc        *document     // of a full state
+	heartbeat  time.Duration // of SUBSCRIBED: the time between two heartbeats; 0 where it is not given
+	event      state.Event   // what it changes; zero where names do not depend on it
+	leadership state.Leadership
+	issues     decodeIssues
+
+	agentRemoved bool // it updates a task whose agent was removed, which no event reports
 }
 
-// errNotMessage is what a record gives that is JSON but no message.
+// errNotMessage is the error for a record that is JSON but no message.
 var errNotMessage = errors.New("not a message of the operator API")
 
-// eventDecoder reads messages of the operator API one after the other.
+// eventDecoder reads messages of the operator API, one after the other.
 type eventDecoder struct {
 	decoder
 	message message
@@ -33,11 +35,11 @@ func newEventDecoder() *eventDecoder {
 	return &eventDecoder{decoder: decoder{reader: newReader(nil)}}
 }
 
-// read reads one message, to its end. The part that has what the message says
-// is known by its name, so that it may stand before the type.
+// read reads one message, to its end. What it says is in a member named after
+// its type, which may stand before the type.
 func (d *eventDecoder) read(r io.Reader) (message, error) {
 	d.Reset(r)
-	d.doc = &document{v1: true}
+	d.doc = &document{FullState: state.FullState{AfterRecovery: true}}
 	d.message = message{}
 	if d.Kind() != '{' {
 		if err := d.Skip(); err != nil {
@@ -45,7 +47,7 @@ func (d *eventDecoder) read(r io.Reader) (message, error) {
 		}
 		return message{}, errNotMessage
 	}
-	if err := d.Object(d.part); err != nil {
+	if err := d.Object(d.member); err != nil {
 		return message{}, err
 	}
 	if err := d.End(); err != nil {
@@ -58,56 +60,65 @@ func (d *eventDecoder) read(r io.Reader) (message, error) {
 	if u := m.event.Status; u != nil {
 		u.Addresses = d.statuses.addresses(u.State).clone()
 		if u.Task.ID == "" || u.Task.Framework == "" || u.State == "" {
-			d.doc.faults.note("an update of a task without its id, framework or state")
+			d.doc.issues.add("an update of a task without its id, framework or state")
 			m.event.Status = nil
 		}
 	}
-	m.faults = d.doc.faults
-	m.known = m.known || m.kind == "HEARTBEAT"
+	m.issues = d.doc.issues
+	if m.kind == heartbeat {
+		m.known = heartbeat
+	}
 	return m, nil
 }
 
-func (d *eventDecoder) part(key []byte) error {
+// heartbeat is the type of events that have no member of their own.
+const heartbeat = "HEARTBEAT"
+
+func (d *eventDecoder) member(key []byte) error {
 	m := &d.message
-	part := d.parts(string(key))
-	if part == nil {
+	known, read := d.memberReader(string(key))
+	if read == nil {
 		if string(key) == "type" {
-			return d.common(&m.kind)
+			return d.internedString(&m.kind)
 		}
 		return d.skip()
 	}
-	m.known = true
-	return d.object(part)
+	m.known = known
+	return d.object(read)
 }
 
-// parts gives what reads the members of a part of a message.
-func (d *eventDecoder) parts(key string) func([]byte) error {
+// memberReader returns the type of messages with that member, and what reads
+// the members of the member. It returns nil for other members.
+func (d *eventDecoder) memberReader(key string) (known string, read func([]byte) error) {
+	event := &d.message.event
 	switch key {
 	case "subscribed":
-		return d.subscribed
+		return "SUBSCRIBED", d.subscribed
 	case "get_state":
 		d.message.doc = d.doc
-		return d.getState
+		return "GET_STATE", d.getState
 	case "get_master":
-		return d.getMaster
+		return "GET_MASTER", d.getMaster
 	case "task_added":
-		return d.only("task", d.taskAdded)
+		return "TASK_ADDED", d.onlyMember("task", d.taskAdded)
 	case "task_updated":
-		return d.taskUpdated()
+		return "TASK_UPDATED", d.taskUpdated()
 	case "agent_added":
-		return d.only("agent", d.agentAdded)
+		return "AGENT_ADDED", d.onlyMember("agent", d.agentAdded)
 	case "agent_removed":
-		return d.only("agent_id", func() error { return d.identifier(d.common, &d.message.event.AgentGone) })
-	case "framework_added", "framework_updated":
-		return d.only("framework", d.frameworkAdded)
+		return "AGENT_REMOVED", d.onlyMember("agent_id", func() error { return d.identifier(d.internedString, &event.AgentGone) })
+	case "framework_added":
+		return "FRAMEWORK_ADDED", d.onlyMember("framework", d.frameworkAdded)
+	case "framework_updated":
+		return "FRAMEWORK_UPDATED", d.onlyMember("framework", d.frameworkAdded)
 	case "framework_removed":
-		return d.only("framework_info", d.frameworkRemoved)
+		return "FRAMEWORK_REMOVED", d.onlyMember("framework_info", d.frameworkRemoved)
 	}
-	return nil
+	return "", nil
 }
 
-// only reads one member and skips others.
-func (d *eventDecoder) only(name string, read func() error) func([]byte) error {
+// onlyMember reads one member of an object and skips the others.
+func (d *eventDecoder) onlyMember(name string, read func() error) func([]byte) error {
 	return func(key []byte) error {
 		if string(key) == name {
 			return read()
@@ -139,8 +150,8 @@ func (d *eventDecoder) getState(key []byte) error {
 			case string(key) == name:
 				return d.array(element)
 			case string(key) == "recovered_agents":
-				return d.array(d.recovered)
-			case string(key) == "orphan_tasks": // see the one of a state
+				return d.recoveredAgents()
+			case string(key) == "orphan_tasks": // as in a state
 				return d.array(d.tasks)
 			}
 			return d.skip()
@@ -158,24 +169,24 @@ func (d *eventDecoder) getState(key []byte) error {
 }
 
 func (d *eventDecoder) getMaster(key []byte) error {
-	who := &d.message.who
+	who := &d.message.leadership
 	switch string(key) {
 	case "master_info":
 		return d.object(func(key []byte) error {
 			switch string(key) {
 			case "id":
-				return d.unique(&who.id)
+				return d.plainString(&who.ID)
 			case "pid":
 				var p state.UPID
-				err := d.upid(&p, "the master")
-				who.pid = pidOf(p)
+				err := d.upid(&p, "master", "")
+				who.PID = hostPort(p)
 				return err
 			}
 			return d.skip()
 		})
 	case "elected_time":
 		n, _, err := d.number()
-		who.elected = n
+		who.Elected = n
 		return err
 	}
 	return d.skip()
@@ -187,7 +198,7 @@ func (d *eventDecoder) taskAdded() error {
 		return err
 	}
 	if t.Key.ID == "" || t.Key.Framework == "" {
-		d.doc.faults.note("a task without an id or a framework, name %.60q", t.Name)
+		d.doc.issues.add("a task without an id or a framework, name %.60q", t.Name)
 		return nil
 	}
 	d.message.event.Task = t
@@ -202,20 +213,20 @@ func (d *eventDecoder) taskUpdated() func([]byte) error {
 	return func(key []byte) error {
 		switch string(key) {
 		case "framework_id":
-			return d.identifier(d.common, &u.Task.Framework)
+			return d.identifier(d.internedString, &u.Task.Framework)
 		case "state":
-			err := d.common(&newest)
+			err := d.internedString(&newest)
 			if newest != "" {
 				u.State = newest
 			}
 			return err
 		case "status":
 			d.statuses.reset()
-			d.updating = true
+			d.inUpdate = true
 			err := d.status()
-			d.updating = false
+			d.inUpdate = false
 			s := &d.statuses.current
-			for _, kept := range []*status{&d.statuses.best, &d.statuses.starting} {
+			for _, kept := range []*status{&d.statuses.running, &d.statuses.starting} {
 				if kept.task != "" {
 					s = kept // it has an address
 				}

@@ -58,7 +58,7 @@ func newIAM(next http.RoundTripper, account func() (Account, error)) *iam {
 // RoundTrip sends a request with a token. When the master refuses it, it is
 // sent once more with a new one.
 func (t *iam) RoundTrip(r *http.Request) (*http.Response, error) {
-	token, err := t.get(r.Context(), "")
+	token, err := t.tokenExcept(r.Context(), "")
 	if err != nil {
 		if r.Body != nil {
 			r.Body.Close() // as a RoundTripper must
@@ -66,7 +66,7 @@ func (t *iam) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp, err := t.next.RoundTrip(withToken(r, token))
-	if err != nil || resp.StatusCode != http.StatusUnauthorized || t.fresh(token) {
+	if err != nil || resp.StatusCode != http.StatusUnauthorized || t.isFresh(token) {
 		return resp, err
 	}
 	again := withToken(r, "")
@@ -79,7 +79,7 @@ func (t *iam) RoundTrip(r *http.Request) (*http.Response, error) {
 			return resp, nil
 		}
 	}
-	if token, err = t.get(r.Context(), token); err != nil {
+	if token, err = t.tokenExcept(r.Context(), token); err != nil {
 		if again.Body != nil {
 			again.Body.Close()
 		}
@@ -102,7 +102,7 @@ func setToken(r *http.Request, token string) { r.Header.Set("Authorization", "to
 
 // fresh tells that a token has just been given: another one would be refused
 // as well.
-func (t *iam) fresh(token string) bool {
+func (t *iam) isFresh(token string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return token == t.token && time.Since(t.since) < freshToken
@@ -117,19 +117,19 @@ func (t *iam) forget(token string) {
 }
 
 // get gives a token other than the one that was refused.
-func (t *iam) get(ctx context.Context, refused string) (string, error) {
-	if token, err, known := t.known(refused); known {
+func (t *iam) tokenExcept(ctx context.Context, refused string) (string, error) {
+	if token, err, known := t.cached(refused); known {
 		return token, err
 	}
 	// Whoever waits may give up; the others still want the token.
 	ch := t.logins.DoChan("", func() (any, error) {
-		if token, err, known := t.known(refused); known {
+		if token, err, known := t.cached(refused); known {
 			return token, err
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loginTimeout)
 		defer cancel()
 		token, err := t.login(ctx)
-		t.done(token, err)
+		t.store(token, err)
 		return token, err
 	})
 	select {
@@ -143,7 +143,7 @@ func (t *iam) get(ctx context.Context, refused string) (string, error) {
 
 // known gives a token that is good, or the error of the last login as long as
 // it is too soon for another one.
-func (t *iam) known(refused string) (token string, err error, ok bool) {
+func (t *iam) cached(refused string) (token string, err error, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
@@ -157,7 +157,7 @@ func (t *iam) known(refused string) (token string, err error, ok bool) {
 }
 
 // done keeps what a login gave.
-func (t *iam) done(token string, err error) {
+func (t *iam) store(token string, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
@@ -229,7 +229,7 @@ func (t *iam) loginAs(ctx context.Context, a Account) (string, error) {
 	// Not by a client: whoever is redirected to would be told the login token.
 	resp, err := t.next.RoundTrip(req)
 	if err != nil {
-		return "", short(err)
+		return "", cause(err)
 	}
 	defer resp.Body.Close()
 	switch resp.StatusCode {

@@ -1,0 +1,384 @@
+package master
+
+import (
+	"cmp"
+	"math"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"toponym/state"
+)
+
+// tasks reads one task of a list. Those that have ended are listed until their
+// framework knows of it, and have no names.
+func (d *decoder) tasks() error {
+	t := &state.Task{}
+	if err := d.task(t); err != nil {
+		return err
+	}
+	if t.Key.ID == "" {
+		d.doc.issues.add("a task without an id, name %.60q", t.Name)
+		return nil
+	}
+	d.doc.Tasks = append(d.doc.Tasks, t)
+	return nil
+}
+
+// task reads a task of either API.
+func (d *decoder) task(t *state.Task) error {
+	d.statuses.reset()
+	err := d.object(func(key []byte) error {
+		switch string(key) {
+		case "id", "task_id":
+			return d.identifier(d.plainString, &t.Key.ID)
+		case "framework_id":
+			return d.identifier(d.internedString, &t.Key.Framework)
+		case "name":
+			return d.internedString(&t.Name)
+		case "slave_id", "agent_id":
+			return d.identifier(d.internedString, &t.AgentID)
+		case "state":
+			return d.internedString(&t.State)
+		case "labels":
+			return d.labels(isRecordLabel, func(key, value string) { t.Labels = append(t.Labels, state.Label{Key: key, Value: value}) })
+		case "resources":
+			return d.resources(t)
+		case "container":
+			return d.container(t)
+		case "discovery":
+			return d.discovery(t)
+		case "statuses":
+			return d.array(d.status)
+		}
+		return d.skip()
+	})
+	t.Addresses, t.Health = d.statuses.addresses(t.State).clone(), d.statuses.newest.health
+	return err
+}
+
+func (d *decoder) discovery(t *state.Task) error {
+	if d.Kind() != '{' {
+		return d.skip()
+	}
+	t.Discovery = &state.Discovery{}
+	return d.object(func(key []byte) error {
+		switch string(key) {
+		case "name":
+			return d.internedString(&t.Discovery.Name)
+		case "visibility":
+			return d.internedString(&t.Discovery.Visibility)
+		case "ports":
+			return d.object(func(key []byte) error {
+				if string(key) != "ports" {
+					return d.skip()
+				}
+				return d.array(func() error { return d.discoveryPort(t) })
+			})
+		}
+		return d.skip()
+	})
+}
+
+func (d *decoder) discoveryPort(t *state.Task) error {
+	var p state.DiscoveryPort
+	good := false
+	err := d.object(func(key []byte) (err error) {
+		switch string(key) {
+		case "number":
+			p.Number, good, err = d.port()
+			return err
+		case "name":
+			return d.internedString(&p.Name)
+		case "protocol":
+			return d.internedString(&p.Protocol)
+		case "visibility":
+			return d.internedString(&p.Visibility)
+		case "labels":
+			return d.labels(isPortLabel, func(key, value string) {
+				switch key {
+				case labelScope:
+					p.Scope = value
+				case labelNetwork:
+					p.Network = value
+				default:
+					p.Labels = append(p.Labels, state.Label{Key: key, Value: value})
+				}
+			})
+		}
+		return d.skip()
+	})
+	if err != nil {
+		return err
+	}
+	if !good {
+		d.doc.issues.add("task %.60q: a port of its DiscoveryInfo has no number from 0 to 65535", t.Key.ID)
+		return nil
+	}
+	t.Discovery.Ports = append(t.Discovery.Ports, p)
+	return nil
+}
+
+// resources reads the ports of a task: from the sums by name that a state has,
+// or from the list of resources of the operator API.
+func (d *decoder) resources(t *state.Task) error {
+	if d.Kind() == '[' {
+		err := d.array(func() error { return d.resource(t) })
+		t.Ports = mergeRanges(t.Ports)
+		return err
+	}
+	return d.object(func(key []byte) error {
+		if string(key) != "ports" {
+			return d.skip()
+		}
+		b, err := d.bytes()
+		if err != nil || len(b) == 0 {
+			return err
+		}
+		var perr error
+		if t.Ports, perr = state.ParsePorts(string(b)); perr != nil {
+			d.doc.issues.add("task %.60q: %v", t.Key.ID, perr)
+		}
+		return nil
+	})
+}
+
+// resource reads one resource (mesos.proto, Resource) and adds it to the ports
+// where it is some.
+func (d *decoder) resource(t *state.Task) error {
+	var ranges []state.PortRange
+	ports := false
+	err := d.object(func(key []byte) error {
+		switch string(key) {
+		case "name":
+			b, err := d.bytes()
+			ports = string(b) == "ports"
+			return err
+		case "ranges":
+			return d.object(func(key []byte) error {
+				if string(key) != "range" {
+					return d.skip()
+				}
+				return d.array(func() error { return d.portRange(&ranges) })
+			})
+		}
+		return d.skip()
+	})
+	if ports {
+		t.Ports = append(t.Ports, ranges...)
+	}
+	return err
+}
+
+func (d *decoder) portRange(to *[]state.PortRange) error {
+	var r state.PortRange
+	first, last := false, false
+	err := d.object(func(key []byte) (err error) {
+		switch string(key) {
+		case "begin":
+			r.First, first, err = d.port()
+			return err
+		case "end":
+			r.Last, last, err = d.port()
+			return err
+		}
+		return d.skip()
+	})
+	switch {
+	case err != nil:
+	case !first || !last || r.First > r.Last:
+		d.doc.issues.add("a range of ports that is none")
+	default:
+		*to = append(*to, r)
+	}
+	return err
+}
+
+// joined are the same ports as a state writes them: in order, and ranges that
+// touch in one.
+func mergeRanges(ranges []state.PortRange) []state.PortRange {
+	slices.SortFunc(ranges, func(a, b state.PortRange) int { return cmp.Compare(a.First, b.First) })
+	out := ranges[:0]
+	for _, r := range ranges {
+		if last := len(out) - 1; last >= 0 && (out[last].Last == math.MaxUint16 || r.First <= out[last].Last+1) {
+			out[last].Last = max(out[last].Last, r.Last)
+			continue
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// container reads what of a ContainerInfo has to do with networks.
+func (d *decoder) container(t *state.Task) error {
+	var c state.Container
+	err := d.object(func(key []byte) error {
+		switch string(key) {
+		case "docker":
+			return d.object(func(key []byte) error {
+				switch string(key) {
+				case "network":
+					return d.internedString(&c.DockerNetwork)
+				case "port_mappings":
+					return d.array(func() error { return d.portMapping(&c.Mappings) })
+				}
+				return d.skip()
+			})
+		case "network_infos":
+			return d.array(func() error {
+				n, err := d.networkInfo()
+				if n.Name != "" || len(n.Mappings) > 0 {
+					n.Addrs = nil // what is asked for is not what it gets
+					c.Networks = append(c.Networks, n)
+				}
+				return err
+			})
+		}
+		return d.skip()
+	})
+	if err == nil && !c.Equal(&state.Container{}) {
+		t.Container = &c
+	}
+	return err
+}
+
+// networkInfo reads a NetworkInfo. Its addresses are good until the next one is
+// read.
+func (d *decoder) networkInfo() (n state.Network, err error) {
+	d.addrs = d.addrs[:0]
+	var old []netip.Addr // of Mesos 0.25, which had one address and no list
+	listed := false
+	err = d.object(func(key []byte) error {
+		switch string(key) {
+		case "name":
+			return d.internedString(&n.Name)
+		case "ip_addresses":
+			return d.array(func() error {
+				return d.object(func(key []byte) error {
+					if string(key) != "ip_address" {
+						return d.skip()
+					}
+					listed = true
+					return d.address(&d.addrs)
+				})
+			})
+		case "ip_address":
+			return d.address(&old)
+		case "port_mappings":
+			return d.array(func() error { return d.portMapping(&n.Mappings) })
+		}
+		return d.skip()
+	})
+	if !listed && len(old) > 0 {
+		d.addrs = append(d.addrs, old[len(old)-1])
+	}
+	n.Addrs = d.addrs
+	return n, err
+}
+
+// address reads an address and appends it where it is one and is new.
+func (d *decoder) address(to *[]netip.Addr) error {
+	b, err := d.bytes()
+	if err != nil || len(b) == 0 {
+		return err
+	}
+	a, perr := state.ParseAddr(string(b))
+	if perr != nil {
+		d.doc.issues.add("a task's address: %v", perr)
+		return nil
+	}
+	appendDistinct(to, a)
+	return nil
+}
+
+// portMapping reads a PortMapping of either containerizer and appends it where
+// both ports are there.
+func (d *decoder) portMapping(to *[]state.PortMapping) error {
+	var m state.PortMapping
+	host, inside := false, false
+	err := d.object(func(key []byte) (err error) {
+		switch string(key) {
+		case "host_port":
+			m.HostPort, host, err = d.port()
+			return err
+		case "container_port":
+			m.ContainerPort, inside, err = d.port()
+			return err
+		case "protocol":
+			return d.internedString(&m.Protocol)
+		}
+		return d.skip()
+	})
+	if err == nil && host && inside {
+		*to = append(*to, m)
+	}
+	return err
+}
+
+// port reads a port's number. Anything else leaves ok false.
+func (d *decoder) port() (port uint16, ok bool, err error) {
+	n, ok, err := d.number()
+	if !ok || n < 0 || n > math.MaxUint16 || n != math.Trunc(n) {
+		return 0, false, err
+	}
+	return uint16(n), true, nil
+}
+
+// The labels by which Marathon says on which side of a port mapping a port of
+// the DiscoveryInfo is, and on which network.
+const (
+	labelScope   = "network-scope"
+	labelNetwork = "network-name"
+)
+
+// steers reports whether a label steers records.
+func isRecordLabel(key []byte) bool { return strings.HasPrefix(string(key), state.LabelPrefix) }
+
+// ofPort reports whether a label of a port says what it is, or steers records.
+func isPortLabel(key []byte) bool {
+	return string(key) == labelScope || string(key) == labelNetwork || isRecordLabel(key)
+}
+
+// labels reads labels, which are a plain array in some places and inside of an
+// object in others, and hands each on that is wanted and has a value.
+func (d *decoder) labels(wanted func(key []byte) bool, use func(key, value string)) error {
+	element := func() error { return d.label(wanted, use) }
+	if d.Kind() == '[' {
+		return d.array(element)
+	}
+	return d.object(func(key []byte) error {
+		if string(key) != "labels" {
+			return d.skip()
+		}
+		return d.array(element)
+	})
+}
+
+// label reads one. Values of others may be large and are skipped: but for one
+// that comes before its key, which no master does.
+func (d *decoder) label(wanted func(key []byte) bool, use func(key, value string)) error {
+	var key, value string
+	unwanted := false
+	err := d.object(func(name []byte) error {
+		switch string(name) {
+		case "key":
+			b, err := d.bytes()
+			if err != nil {
+				return err
+			}
+			if unwanted = !wanted(b); !unwanted {
+				key = string(b)
+			}
+			return nil
+		case "value":
+			if !unwanted {
+				return d.plainString(&value)
+			}
+		}
+		return d.skip()
+	})
+	if err == nil && !unwanted && key != "" && value != "" {
+		use(key, value)
+	}
+	return err
+}

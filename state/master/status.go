@@ -1,0 +1,116 @@
+package master
+
+import (
+	"maps"
+	"sync"
+	"time"
+
+	"toponym/state/leader"
+)
+
+// Status is what the watcher is doing.
+type Status struct {
+	// Source is how the leading master is read: Stream while its events are
+	// followed, Poll while its state is polled, Auto while there is no contact.
+	Source   Source
+	Leader   leader.Address // where the leading master was asked last; zero before the first state
+	Heard    time.Time      // when a state, an event or a heartbeat came last
+	Full     time.Time      // when the last full state was read
+	Failover time.Time      // when another master was found to lead; zero for never
+	Restarts uint64         // how often that was one at the same address as before
+
+	LastError   string // why there is no state, or no full state beside a stream; empty where there is one
+	LastErrorAt time.Time
+	Errors      uint64 // how often there was none
+
+	Streams  int               // streams that have begun
+	Resyncs  int               // full states read beside them
+	Events   map[string]uint64 // events by type, heartbeats among them; unknown types under "UNKNOWN"
+	Retained int               // agents that are retained although a new leader does not have them yet
+}
+
+// statusBoard holds a status for others to read.
+type statusBoard struct {
+	mu sync.Mutex
+	s  Status
+}
+
+// Status returns what the watcher is doing. It may be called from any goroutine.
+func (w *Watcher) Status() Status {
+	b := &w.status
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := b.s
+	s.Events = maps.Clone(s.Events)
+	return s
+}
+
+func (b *statusBoard) change(f func(*Status)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f(&b.s)
+}
+
+func (s *Status) recovered() { s.LastError, s.LastErrorAt = "", time.Time{} }
+
+func (b *statusBoard) polled(lead leader.Address, now time.Time) {
+	b.change(func(s *Status) {
+		s.recovered()
+		s.Source, s.Leader, s.Heard, s.Full = Poll, lead, now, now
+	})
+}
+
+func (b *statusBoard) following(lead leader.Address, now time.Time) {
+	b.change(func(s *Status) {
+		s.recovered()
+		s.Source, s.Leader, s.Heard, s.Full = Stream, lead, now, now
+		s.Streams++
+	})
+}
+
+// unknownEvents counts the types of events that are unknown here, of which a
+// master could invent any number.
+const unknownEvents = "UNKNOWN"
+
+func (b *statusBoard) event(m message, now time.Time) {
+	kind := m.known
+	if kind == "" {
+		kind = unknownEvents
+	}
+	b.change(func(s *Status) {
+		if s.Events == nil {
+			s.Events = map[string]uint64{}
+		}
+		s.Events[kind]++
+		s.Heard = now
+	})
+}
+
+func (b *statusBoard) resynced(now time.Time) {
+	b.change(func(s *Status) {
+		s.recovered()
+		s.Full, s.Heard = now, now
+		s.Resyncs++
+	})
+}
+
+// read notes that a state was read without its tasks.
+func (b *statusBoard) read() { b.change((*Status).recovered) }
+
+// failed notes an error. Beside a stream the source stays, otherwise there is no
+// contact.
+func (b *statusBoard) failed(err error, now time.Time) {
+	b.change(func(s *Status) { s.LastError, s.LastErrorAt, s.Errors = errorText(err), now, s.Errors+1 })
+}
+
+func (b *statusBoard) lost() { b.change(func(s *Status) { s.Source = Auto }) }
+
+func (b *statusBoard) failover(now time.Time, restart bool) {
+	b.change(func(s *Status) {
+		if s.Failover = now; restart {
+			s.Restarts++
+		}
+	})
+}
+
+func (b *statusBoard) retained(n int) { b.change(func(s *Status) { s.Retained = n }) }
