@@ -2,7 +2,6 @@ package sim
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -28,10 +27,9 @@ func TestShapeV1(t *testing.T) {
 	s := loadShape(t, "v1.shape", "shared.shape")
 	seen := map[string]bool{}
 	c := fullCluster(t)
-	d := NewDemo(DemoOptions{Now: clock()})
 	masters := map[string]*Master{
 		"full":  NewMaster(c, MasterOptions{Addr: testAddr, Now: clock()}),
-		"demo":  NewMaster(d.Cluster, MasterOptions{Addr: testAddr, Now: clock()}),
+		"small": NewMaster(exampleCluster(t, 0), MasterOptions{Addr: testAddr, Now: clock()}),
 		"empty": NewMaster(NewCluster(Options{Now: clock()}), MasterOptions{Addr: testAddr, Now: clock()}),
 	}
 	for name, m := range masters {
@@ -53,8 +51,8 @@ func TestShapeV1(t *testing.T) {
 
 // TestTwoAPIs: both show the same tasks on the same agents.
 func TestTwoAPIs(t *testing.T) {
-	d := NewDemo(DemoOptions{Now: clock()})
-	m := NewMaster(d.Cluster, MasterOptions{Addr: testAddr, Now: clock()})
+	c := exampleCluster(t, 0)
+	m := NewMaster(c, MasterOptions{Addr: testAddr, Now: clock()})
 	id := func(v any) string { return v.(map[string]any)["value"].(string) }
 	v1 := map[string]string{}
 	tasks := decode(t, call(t, m, "GET_TASKS"))["get_tasks"].(map[string]any)["tasks"].([]any)
@@ -63,7 +61,7 @@ func TestTwoAPIs(t *testing.T) {
 		v1[id(v["task_id"])] = fmt.Sprint(v["name"], id(v["agent_id"]), id(v["framework_id"]), v["state"])
 	}
 	v0 := map[string]string{}
-	for _, f := range decode(t, bodyOf(t, d.Cluster))["frameworks"].([]any) {
+	for _, f := range decode(t, bodyOf(t, c))["frameworks"].([]any) {
 		for _, v := range f.(map[string]any)["tasks"].([]any) {
 			v := v.(map[string]any)
 			v0[v["id"].(string)] = fmt.Sprint(v["name"], v["slave_id"], v["framework_id"], v["state"])
@@ -123,7 +121,7 @@ func TestCalls(t *testing.T) {
 // cluster. The two APIs differ.
 func TestNotReady(t *testing.T) {
 	now := testStart
-	m := NewMaster(NewDemo(DemoOptions{Now: clock()}).Cluster, MasterOptions{
+	m := NewMaster(exampleCluster(t, 0), MasterOptions{
 		Addr: testAddr, Now: func() time.Time { return now },
 		Startup: 35 * time.Millisecond, Recovery: 8 * time.Second,
 	})
@@ -161,25 +159,12 @@ func TestNotReady(t *testing.T) {
 	}
 }
 
-// TestNoOperatorAPI: neither before Mesos 1.0 nor for a generated state.
-func TestNoOperatorAPI(t *testing.T) {
-	for _, m := range []*Master{
-		NewMaster(NewCluster(Options{}), MasterOptions{Addr: testAddr, NoOperatorAPI: true}),
-		NewGeneratedMaster(Spec{}, MasterOptions{Addr: testAddr}),
-	} {
-		srv := httptest.NewServer(m)
-		resp, err := http.Post(srv.URL+"/api/v1", "application/json", strings.NewReader(`{"type":"SUBSCRIBE"}`))
-		noError(t, err)
-		io.Copy(io.Discard, resp.Body)
-		resp.Body.Close()
-		if resp.StatusCode != 404 {
-			t.Errorf("status %d", resp.StatusCode)
-		}
-		m.BreakStreams()
-		m.CloseStreams()
-		if n := m.Subscribers(); n != 0 {
-			t.Errorf("%d subscribers", n)
-		}
-		srv.Close()
+// TestMasterWithoutOperatorAPI: before Mesos 1.0 there was none.
+func TestMasterWithoutOperatorAPI(t *testing.T) {
+	m := NewMaster(NewCluster(Options{}), MasterOptions{Addr: testAddr, NoOperatorAPI: true})
+	w := httptest.NewRecorder()
+	m.ServeHTTP(w, httptest.NewRequest("POST", "/api/v1", strings.NewReader(`{"type":"SUBSCRIBE"}`)))
+	if w.Code != http.StatusNotFound {
+		t.Errorf("status %d, want 404", w.Code)
 	}
 }

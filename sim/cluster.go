@@ -44,8 +44,8 @@ type Cluster struct {
 	inUse      map[held]int
 	updates    *rand.Rand // for the ids of status updates
 	feed       feed
-	schedulers []func(*framework) // see tellSchedulers
-	unknown    int                // networks that nobody described, see knowNetworks
+	listeners  []listener
+	unknown    int // networks that nobody described, see describeNetworks
 }
 
 // framework is a framework with its tasks.
@@ -80,10 +80,24 @@ func NewCluster(o Options) *Cluster {
 	return c
 }
 
-func (c *Cluster) uuid() string { return uuid(c.rng.Uint64(), c.rng.Uint64()) }
+// Seed returns the seed of the options.
+func (c *Cluster) Seed() uint64 { return c.seed }
 
-// uuid writes 128 bits as a random UUID (RFC 9562, version 4).
-func uuid(hi, lo uint64) string {
+// Now returns the time of the cluster's clock.
+func (c *Cluster) Now() time.Time { return c.now() }
+
+func (c *Cluster) uuid() string { return UUID(c.rng.Uint64(), c.rng.Uint64()) }
+
+// mix is the finalizer of SplitMix64: nearby numbers give unrelated ones.
+func mix(n uint64) uint64 {
+	n += 0x9e3779b97f4a7c15
+	n = (n ^ n>>30) * 0xbf58476d1ce4e5b9
+	n = (n ^ n>>27) * 0x94d049bb133111eb
+	return n ^ n>>31
+}
+
+// UUID writes 128 bits as a random UUID (RFC 9562, version 4).
+func UUID(hi, lo uint64) string {
 	return string(appendUUID(make([]byte, 0, 36), hi, lo))
 }
 

@@ -9,6 +9,7 @@ import (
 // node is what runs on an agent, whatever the agent's state.
 type node struct {
 	tasks list[placed, placed]
+	held  Resources           // by its tasks that have not ended; without ports
 	ports map[uint16]struct{} // host ports that its tasks hold
 	next  int                 // where the search for a free port goes on
 }

@@ -76,7 +76,7 @@ func (c *Cluster) SetConnected(frameworkID string, connected bool) error {
 		f.Recovered = false
 	}
 	f.Disconnected = !connected
-	c.tellSchedulers(f)
+	c.tell(f.ID, SchedulerNews{})
 	switch {
 	case !connected || !away:
 	case f.shown:

@@ -99,7 +99,7 @@ func (c *Cluster) stage(t Task) (*framework, *Task, *Agent, error) {
 	if t.Role == "" {
 		t.Role = f.role()
 	}
-	if port, taken := c.taken(a, &t); taken {
+	if port, taken := c.nodes[a.ID].taken(&t); taken {
 		return nil, nil, nil, fmt.Errorf("sim: task %q: port %d of agent %q is taken", t.Name, port, a.ID)
 	}
 	networks, err := c.assign(t.Networks, a)

@@ -35,7 +35,7 @@ func (c *Cluster) FinishTask(frameworkID, taskID, state string) error {
 // ending finds a task that shall end with a state.
 func (c *Cluster) ending(frameworkID, taskID, state string) (*framework, *Task, error) {
 	f, t, err := c.find(frameworkID, taskID)
-	if err == nil && (!terminal(state) || state == TaskError) {
+	if err == nil && (!Terminal(state) || state == TaskError) {
 		err = fmt.Errorf("sim: no task that was seen ends in %q", state)
 	}
 	return f, t, err
@@ -50,7 +50,7 @@ func (c *Cluster) KillTask(frameworkID, taskID string) error {
 	if err != nil {
 		return err
 	}
-	if terminal(t.State) {
+	if Terminal(t.State) {
 		return fmt.Errorf("sim: task %q has ended in %s", taskID, t.State)
 	}
 	c.killing(f, t)
@@ -62,35 +62,6 @@ func (c *Cluster) killing(f *framework, t *Task) *Task {
 		return t
 	}
 	return c.update(f, t, Status{State: TaskKilling, Container: t.Statuses[len(t.Statuses)-1].Container})
-}
-
-// MoveTask kills an instance and starts another of the same shape on agentID.
-// The new one has an id of its own, and a fresh address on each network that
-// AddNetwork has made known; others, such as Docker's bridge, repeat their
-// addresses on every agent. It returns the new id. After an error the old
-// instance is still there.
-func (c *Cluster) MoveTask(frameworkID, taskID, agentID string) (string, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	f, old, err := c.find(frameworkID, taskID)
-	if err != nil {
-		return "", err
-	}
-	next := *old
-	next.ID, next.AgentID, next.Statuses = "", agentID, nil
-	next.Networks = slices.Clone(old.Networks)
-	for i, n := range next.Networks {
-		if _, ok := c.networks[n.Name]; ok {
-			next.Networks[i].Addresses = nil
-		}
-	}
-	id, err := c.start(next)
-	if err != nil {
-		return "", err
-	}
-	old = c.killing(f, old)
-	c.end(f, old, terminalStatus(old, TaskKilled))
-	return id, nil
 }
 
 // SetHealth adds the result of a health check. The status repeats the state
@@ -152,6 +123,9 @@ func (c *Cluster) find(frameworkID, taskID string) (*framework, *Task, error) {
 // last, where that has the same state.
 func (c *Cluster) update(f *framework, t *Task, s Status) *Task {
 	next := c.withStatus(t, s)
+	if n, ok := c.nodes[t.AgentID]; ok && Terminal(s.State) && !Terminal(t.State) {
+		n.held.add(t.Resources.scalars(-1))
+	}
 	f.tasks.put(next.ID, next)
 	c.taskUpdated(f, next, &next.Statuses[len(next.Statuses)-1])
 	return next
@@ -177,7 +151,7 @@ func (c *Cluster) withStatus(t *Task, s Status) *Task {
 // A task that had ended before keeps its state.
 func (c *Cluster) end(f *framework, t *Task, s Status) {
 	done := c.withStatus(t, s)
-	if terminal(t.State) {
+	if Terminal(t.State) {
 		done.State = t.State
 	}
 	c.taskUpdated(f, done, &done.Statuses[len(done.Statuses)-1])
@@ -191,4 +165,14 @@ func (c *Cluster) end(f *framework, t *Task, s Status) {
 		f.completed = f.completed[1:]
 	}
 	f.completed = append(f.completed, done)
+}
+
+// CountTasks returns how many tasks Tasks would return.
+func (c *Cluster) CountTasks() (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, f := range c.frameworks.values {
+		n += len(f.tasks.values)
+	}
+	return n
 }

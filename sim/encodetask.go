@@ -184,7 +184,7 @@ func (e *encoder) container(c *Container) {
 		e.stringField("image", d.Image)
 		e.stringField("network", d.Network)
 		e.portMappings(d.PortMappings)
-		e.boolField("privileged", false)
+		e.boolField("privileged", d.Privileged)
 		if len(d.Parameters) > 0 {
 			e.labels("parameters", d.Parameters)
 		}

@@ -58,6 +58,7 @@ func (f *feed) breakAll() {
 }
 
 func (c *Cluster) taskAdded(f *framework, t *Task) {
+	c.tell(f.ID, SchedulerNews{Task: t})
 	c.publish(f, "TASK_ADDED", "task_added", func(e *encoder) {
 		e.key("task")
 		e.taskV1(t)
@@ -67,9 +68,7 @@ func (c *Cluster) taskAdded(f *framework, t *Task) {
 // taskUpdated tells of a status. The state beside it is the task's own, which
 // may be newer. Of tasks on agents that it does not know a master says nothing.
 func (c *Cluster) taskUpdated(f *framework, t *Task, s *Status) {
-	if terminal(s.State) || s.State == TaskUnreachable {
-		c.tellSchedulers(f)
-	}
+	c.tell(f.ID, SchedulerNews{t, s})
 	if a, ok := c.agents.get(t.AgentID); !ok || a.State != AgentRegistered {
 		return
 	}
@@ -104,13 +103,13 @@ func (c *Cluster) frameworkRemoved(f *framework) {
 }
 
 func (c *Cluster) agentAdded(a *Agent) {
-	c.tellSchedulers(nil)
+	c.tell("", SchedulerNews{})
 	c.publish(nil, "AGENT_ADDED", "agent_added", func(e *encoder) {
 		var used usage
 		var seen executors
 		for _, p := range c.nodes[a.ID].tasks.keys {
 			t, ok := p.framework.tasks.get(p.id)
-			if !ok || terminal(t.State) {
+			if !ok || Terminal(t.State) {
 				continue
 			}
 			used.add(t.Role, t.Resources)

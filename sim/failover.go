@@ -19,7 +19,7 @@ func (c *Cluster) MarkUnreachable(agentID string) error {
 	for _, p := range slices.Clone(c.nodes[agentID].tasks.keys) {
 		f := p.framework
 		t, ok := f.tasks.get(p.id)
-		if !ok || terminal(t.State) {
+		if !ok || Terminal(t.State) {
 			continue
 		}
 		lost := Status{State: TaskUnreachable, Reason: "REASON_AGENT_REMOVED", Message: "health check timed out"}
@@ -60,6 +60,9 @@ func (c *Cluster) Reregister(agentID string) error {
 	for _, p := range node.tasks.keys {
 		if t, ok := p.framework.unreachable.get(p.id); ok {
 			p.framework.unreachable.remove(p.id)
+			if Terminal(t.State) { // it was lost, and holds its resources again
+				node.held.add(t.Resources.scalars(1))
+			}
 			p.framework.tasks.put(p.id, reachable(t))
 		}
 		if p.framework.shown {

@@ -39,15 +39,6 @@ func serve(t testing.TB, m http.Handler) *testutil.PipeListener {
 	return testutil.ServePipes(t, testAddr, m)
 }
 
-func generate(t testing.TB, s Spec) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	if err := WriteState(&b, s); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
 func noError(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
@@ -78,7 +69,7 @@ func fullCluster(t testing.TB) *Cluster {
 		Labels:    []Label{{Key: "k", Value: "v"}},
 		Discovery: &Discovery{
 			Name: "web", Environment: "e", Location: "l", Version: "v", Labels: []Label{{Key: "d", Value: "1"}},
-			Ports: []DiscoveryPort{{Number: 31000, Name: "http", Protocol: "tcp", Visibility: "EXTERNAL", Labels: scope("host", "")}},
+			Ports: []DiscoveryPort{{Number: 31000, Name: "http", Protocol: "tcp", Visibility: "EXTERNAL", Labels: []Label{{Key: "network-scope", Value: "host"}}}},
 		},
 		Container: &Container{
 			Type: "DOCKER", Volumes: []Volume{{"RW", "/a", "/b"}},
@@ -100,7 +91,11 @@ func fullCluster(t testing.TB) *Cluster {
 		Container: &Container{Type: "MESOS", Image: "i"}, HealthCheck: &HealthCheck{TCP: true, Port: 80},
 	})
 	noError(t, err)
-	_, err = c.StartTask(Task{Name: "away", FrameworkID: f, AgentID: a1})
+	_, err = c.StartTask(Task{
+		Name: "away", FrameworkID: f, AgentID: a1,
+		Container:   &Container{Type: "MESOS", Networks: []NetworkInfo{{Name: "net", AsksIPv4: true}}},
+		HealthCheck: &HealthCheck{Port: 80, Path: "/", Scheme: "https"},
+	})
 	noError(t, err)
 	done, err := c.StartTask(Task{Name: "done", FrameworkID: f, AgentID: a2})
 	noError(t, err)
@@ -112,4 +107,47 @@ func fullCluster(t testing.TB) *Cluster {
 	noError(t, c.SetConnected(f, true))
 	noError(t, c.MarkUnreachable(a1))
 	return c
+}
+
+// exampleCluster has four agents and a few tasks of a framework: three of them are
+// called nginx, and three moving.
+func exampleCluster(tb testing.TB, seed uint64) *Cluster {
+	tb.Helper()
+	c := NewCluster(Options{Seed: seed, Now: clock()})
+	for _, n := range StandardNetworks() {
+		c.AddNetwork(n)
+	}
+	var agents []string
+	for i := range 4 {
+		a, err := c.AddAgent(Agent{Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 1, byte(101 + i)}), 5051)})
+		noError(tb, err)
+		agents = append(agents, a)
+	}
+	f, err := c.AddFramework(Framework{Name: "marathon", PID: "scheduler-1@10.0.1.11:15101", Capabilities: []string{"PARTITION_AWARE"}})
+	noError(tb, err)
+	for i := range 3 {
+		for _, t := range []Task{{Name: "nginx", Networks: []NetworkInfo{{Name: "calico"}}}, {Name: "moving", Networks: []NetworkInfo{{Name: "dcos-1"}}}} {
+			t.FrameworkID, t.AgentID = f, agents[i]
+			if _, err := c.StartTask(t); err != nil {
+				tb.Fatal(err)
+			}
+		}
+	}
+	return c
+}
+
+// move replaces a task called moving by another one on the last agent.
+func move(c *Cluster) error {
+	for _, t := range c.Tasks() {
+		if t.Name != "moving" {
+			continue
+		}
+		next := t
+		next.ID, next.Statuses, next.AgentID, next.Networks = "", nil, c.Agents()[3].ID, []NetworkInfo{{Name: "dcos-1"}}
+		if _, err := c.StartTask(next); err != nil {
+			return err
+		}
+		return c.EndTask(t.FrameworkID, t.ID, TaskKilled)
+	}
+	return nil
 }

@@ -11,17 +11,6 @@ import (
 	"time"
 )
 
-// source is where a Master takes its state from: a Cluster, or a Spec.
-type source interface {
-	state(sees func(framework string) bool) body
-}
-
-// body is what one answer shows, whenever and however often it is written.
-type body interface {
-	size(identity) int64
-	writeState(io.Writer, identity) error
-}
-
 // MasterOptions are the settings of a Master.
 type MasterOptions struct {
 	// Addr is the address the master is served on, as its pid and leader say.
@@ -65,8 +54,7 @@ type MasterOptions struct {
 // Master answers HTTP as a Mesos 1.12 master does. It is safe for concurrent
 // use. A new one leads.
 type Master struct {
-	source  source
-	cluster *Cluster // nil for a generated state, which has no operator API
+	cluster *Cluster
 	options MasterOptions
 	now     func() time.Time
 	routes  map[string]http.HandlerFunc
@@ -78,27 +66,13 @@ type Master struct {
 
 // NewMaster makes a master that shows c.
 func NewMaster(c *Cluster, o MasterOptions) *Master {
-	m := newMaster(c, o)
-	if !o.NoOperatorAPI {
-		m.cluster = c
-		m.routes["/api/v1"] = m.api
-		m.routes["/master/api/v1"] = m.api
-	}
-	return m
-}
-
-// NewGeneratedMaster makes a master that shows the state of s, which never
-// changes. Its Addr is o.Addr, whatever s says.
-func NewGeneratedMaster(s Spec, o MasterOptions) *Master { return newMaster(&generated{spec: s}, o) }
-
-func newMaster(src source, o MasterOptions) *Master {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	o.Heartbeat = cmp.Or(o.Heartbeat, 15*time.Second)
 	o.MaxSubscribers = cmp.Or(o.MaxSubscribers, 1000)
 	o.MaxWaiting = cmp.Or(o.MaxWaiting, 64<<20)
-	m := &Master{source: src, options: o, now: o.Now, id: newIdentity(o.Addr, o.Hostname, o.Now())}
+	m := &Master{cluster: c, options: o, now: o.Now, id: newIdentity(o.Addr, o.Hostname, o.Now())}
 	m.id.restarted(o.Process)
 	m.leader = m.HostPort()
 	state := readOnly(m.state)
@@ -110,6 +84,10 @@ func newMaster(src source, o MasterOptions) *Master {
 		"/health":          readOnly(m.health),
 		"/master/health":   readOnly(m.health),
 		"/version":         readOnly(m.version),
+	}
+	if !o.NoOperatorAPI {
+		m.routes["/api/v1"] = m.api
+		m.routes["/master/api/v1"] = m.api
 	}
 	return m
 }
@@ -250,9 +228,9 @@ func (m *Master) state(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id, _, _ := m.view()
-	var b body = &snapshot{}
+	b := &snapshot{}
 	if m.recovered() {
-		b = m.source.state(sees)
+		b = m.cluster.snapshot(sees)
 	}
 	serveJSON(w, r, b.size(id), func(w io.Writer) error { return b.writeState(w, id) })
 }
@@ -268,7 +246,7 @@ func newIdentity(addr netip.AddrPort, hostname string, now time.Time) identity {
 		hi = mix(hi ^ uint64(c))
 		lo = mix(lo + hi)
 	}
-	return identity{uuid: uuid(hi, lo), addr: addr, hostname: hostname, started: now, elected: now}
+	return identity{uuid: UUID(hi, lo), addr: addr, hostname: hostname, started: now, elected: now}
 }
 
 // restarted gives the id of a later process at the same address.
@@ -278,7 +256,7 @@ func (id *identity) restarted(start int) {
 		for _, c := range []byte(id.uuid) {
 			n = mix(n ^ uint64(c))
 		}
-		id.uuid = uuid(n, mix(n))
+		id.uuid = UUID(n, mix(n))
 	}
 }
 

@@ -54,7 +54,7 @@ func TestHTTP(t *testing.T) {
 		{"", "GET", "/health", 200, "", ""},
 	} {
 		t.Run(fmt.Sprintf("leader=%s %s %s", tt.leader, tt.method, tt.target), func(t *testing.T) {
-			m := NewMaster(NewDemo(DemoOptions{Now: clock()}).Cluster, MasterOptions{Addr: testAddr, Now: clock()})
+			m := NewMaster(exampleCluster(t, 0), MasterOptions{Addr: testAddr, Now: clock()})
 			m.SetLeader(tt.leader)
 			srv := httptest.NewServer(m)
 			defer srv.Close()
@@ -99,7 +99,7 @@ func request(t *testing.T, addr, method, target, acceptEncoding string) (*http.R
 }
 
 func TestGzip(t *testing.T) {
-	c := NewDemo(DemoOptions{Now: clock()}).Cluster
+	c := exampleCluster(t, 0)
 	m := NewMaster(c, MasterOptions{Addr: testAddr, Now: clock()})
 	srv := httptest.NewServer(m)
 	defer srv.Close()
@@ -167,37 +167,20 @@ func TestElection(t *testing.T) {
 	}
 }
 
-func TestGeneratedMaster(t *testing.T) {
-	m := NewGeneratedMaster(Spec{Tasks: 100}, MasterOptions{Addr: testAddr, Now: clock()})
-	var first []byte
-	for range 2 {
-		w := httptest.NewRecorder()
-		m.ServeHTTP(w, httptest.NewRequest("GET", "/master/state", nil))
-		if w.Header().Get("Content-Length") != fmt.Sprint(w.Body.Len()) {
-			t.Errorf("Content-Length %s, body %d", w.Header().Get("Content-Length"), w.Body.Len())
-		}
-		if first == nil {
-			first = w.Body.Bytes()
-		}
-		if !bytes.Equal(first, w.Body.Bytes()) {
-			t.Error("the second answer differs")
-		}
-	}
-	if v := decode(t, first); v["pid"] != "master@10.0.1.10:5050" {
-		t.Errorf("pid %v", v["pid"])
-	}
-}
-
 // TestConcurrent changes a cluster while it is read: each answer must be whole
 // and show one moment, in which every instance of the moving app exists.
 func TestConcurrent(t *testing.T) {
-	d := NewDemo(DemoOptions{Now: clock()})
-	m := NewMaster(d.Cluster, MasterOptions{Addr: testAddr, Now: clock()})
+	c := exampleCluster(t, 0)
+	m := NewMaster(c, MasterOptions{Addr: testAddr, Now: clock()})
 	var wg sync.WaitGroup
+	var moving sync.Mutex // two must not move the same task
 	for range 2 {
 		wg.Go(func() {
 			for range 100 {
-				if err := d.Move(); err != nil {
+				moving.Lock()
+				err := move(c)
+				moving.Unlock()
+				if err != nil {
 					t.Error(err)
 				}
 			}
@@ -226,13 +209,13 @@ func TestConcurrent(t *testing.T) {
 				n := 0
 				for _, f := range state.Frameworks {
 					for _, task := range f.Tasks {
-						if task.Name == moving {
+						if task.Name == "moving" {
 							n++
 						}
 					}
 				}
-				if n != 3 {
-					t.Errorf("%d instances of %s", n, moving)
+				if n != 3 && n != 4 { // 4 while one moves
+					t.Errorf("%d instances of the moving app, want 3 or 4", n)
 				}
 			}
 		})

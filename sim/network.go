@@ -145,37 +145,6 @@ func (c *Cluster) fresh(p Pool, a *Agent) (netip.Addr, error) {
 	return netip.Addr{}, fmt.Errorf("no address left on agent %q", a.ID)
 }
 
-// hold counts the addresses and ports of a task as used; release gives them
-// back.
-func (c *Cluster) hold(t *Task) {
-	for _, n := range t.Networks {
-		for _, p := range n.Addresses {
-			c.inUse[c.held(n.Name, t.AgentID, p.Addr())]++
-		}
-	}
-	if n, ok := c.nodes[t.AgentID]; ok {
-		for port := range t.hostPorts() {
-			n.ports[port] = struct{}{}
-		}
-	}
-}
-
-func (c *Cluster) release(t *Task) {
-	for _, n := range t.Networks {
-		for _, p := range n.Addresses {
-			key := c.held(n.Name, t.AgentID, p.Addr())
-			if c.inUse[key]--; c.inUse[key] <= 0 {
-				delete(c.inUse, key)
-			}
-		}
-	}
-	if n, ok := c.nodes[t.AgentID]; ok {
-		for port := range t.hostPorts() {
-			delete(n.ports, port)
-		}
-	}
-}
-
 // offset gives the address n places after a.
 func offset(a netip.Addr, n uint64) netip.Addr {
 	if a.Is4() {

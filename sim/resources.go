@@ -22,6 +22,11 @@ func (r *Resources) add(o Resources) {
 	r.Ports = append(r.Ports, o.Ports...)
 }
 
+// scalars is r without its ports, times a factor.
+func (r Resources) scalars(factor float64) Resources {
+	return Resources{CPUs: factor * r.CPUs, Mem: factor * r.Mem, Disk: factor * r.Disk, GPUs: factor * r.GPUs}
+}
+
 // PortRange is a range of ports, both ends included.
 type PortRange struct{ First, Last uint16 }
 
@@ -55,7 +60,28 @@ func (p Ports) merged() Ports {
 	return out
 }
 
-// all goes through the ports one by one.
+// len is the number of ports.
+func (p Ports) len() int {
+	n := 0
+	for _, r := range p {
+		n += int(r.Last) - int(r.First) + 1
+	}
+	return n
+}
+
+// at returns the i-th port, which has to be there.
+func (p Ports) at(i int) uint16 {
+	for _, r := range p {
+		size := int(r.Last) - int(r.First) + 1
+		if i < size {
+			return r.First + uint16(i)
+		}
+		i -= size
+	}
+	return 0
+}
+
+// all iterates over the ports one by one.
 func (p Ports) all() iter.Seq[uint16] {
 	return func(yield func(uint16) bool) {
 		for _, r := range p {

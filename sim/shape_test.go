@@ -134,11 +134,9 @@ func TestShape(t *testing.T) {
 	seen := map[string]bool{}
 	full := fullCluster(t)
 	bodies := map[string][]byte{
-		"demo":        bodyOf(t, NewDemo(DemoOptions{Now: clock()}).Cluster),
+		"example":     bodyOf(t, exampleCluster(t, 0)),
 		"full":        bodyOf(t, full),
 		"empty":       bodyOf(t, NewCluster(Options{Now: clock()})),
-		"generated":   generate(t, Spec{Tasks: 300, MaxInstances: 10}),
-		"no task":     generate(t, Spec{}),
 		"failed over": nil,
 	}
 	full.Failover()

@@ -3,6 +3,7 @@ package sim
 import (
 	"io"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 )
 
@@ -89,7 +90,7 @@ func (s *snapshot) finish(sees func(framework string) bool) {
 		v.tasks = slices.DeleteFunc(v.tasks, func(t *Task) bool { return !registered[t.AgentID] })
 		var seen executors
 		for _, t := range v.tasks {
-			if terminal(t.State) {
+			if Terminal(t.State) {
 				continue // it holds nothing any more
 			}
 			hold(v, t.AgentID, t.Role, t.Resources)
@@ -105,7 +106,10 @@ func shuffle[T any](rng *rand.Rand, s []T) {
 	rng.Shuffle(len(s), func(i, j int) { s[i], s[j] = s[j], s[i] })
 }
 
-func (c *Cluster) state(sees func(string) bool) body { return c.snapshot(sees) }
+// WriteState writes the body of /master/state as a master at addr has it.
+func (c *Cluster) WriteState(w io.Writer, addr netip.AddrPort) error {
+	return c.snapshot(nil).writeState(w, newIdentity(addr, "", c.now()))
+}
 
 // size writes the state to nowhere: that takes time, but no memory.
 func (s *snapshot) size(id identity) int64 {

@@ -86,8 +86,8 @@ func terminalStatus(t *Task, state string) Status {
 	return s
 }
 
-// terminal tells the states that a task does not leave.
-func terminal(state string) bool {
+// Terminal reports whether a task that is in a state has ended.
+func Terminal(state string) bool {
 	switch state {
 	case TaskFinished, TaskFailed, TaskKilled, TaskLost, TaskError, TaskDropped, TaskGone, TaskGoneByOperator:
 		return true

@@ -146,23 +146,16 @@ func (c *Cluster) subscribers(m *Master) (n int) {
 // BreakStreams ends all streams of the operator API as a killed process does:
 // the connections end without a last chunk.
 func (m *Master) BreakStreams() {
-	if m.cluster != nil {
-		m.cluster.endStreams(m, streamBroken)
-	}
+	m.cluster.endStreams(m, streamBroken)
 }
 
 // CloseStreams ends them as the eviction of a subscriber does: a last chunk,
 // and the connections stay open.
 func (m *Master) CloseStreams() {
-	if m.cluster != nil {
-		m.cluster.endStreams(m, streamClosed)
-	}
+	m.cluster.endStreams(m, streamClosed)
 }
 
 // Subscribers is how many streams there are.
 func (m *Master) Subscribers() int {
-	if m.cluster == nil {
-		return 0
-	}
 	return m.cluster.subscribers(m)
 }

@@ -139,6 +139,7 @@ type Docker struct {
 	PortMappings []PortMapping
 	Parameters   []Label
 	ForcePull    bool
+	Privileged   bool
 }
 
 // HealthCheck is a health check over HTTP, over TCP or by a command.

@@ -19,9 +19,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"toponym/sim"
 	"toponym/sim/marathon"
 	"toponym/sim/masters"
+	"toponym/sim/scenario"
 )
 
 func main() {
@@ -69,19 +69,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // simulate runs the cluster until ctx ends.
 func simulate(ctx context.Context, o options, stdout io.Writer) error {
-	scenario, err := o.readScenario()
+	sc, err := o.readScenario()
 	if err != nil {
 		return err
 	}
 	mo, err := o.mastersOptions()
-	if err != nil {
-		return err
-	}
-	s, err := sim.NewSimulation(scenario, sim.Options{Seed: scenario.Seed, Name: "simulated"})
-	if err != nil {
-		return err
-	}
-	m, err := masters.Serve(s, mo)
 	if err != nil {
 		return err
 	}
@@ -95,15 +87,19 @@ func simulate(ctx context.Context, o options, stdout io.Writer) error {
 		return err
 	}
 	defer closeIf(api)
-	var scheduler *sim.Scheduler
+	so := scenario.Options{Name: "simulated", Settings: marathon.Settings{DefaultNetworkName: o.defaultNetwork}}
 	if api != nil {
-		at, err := netip.ParseAddrPort(api.Addr().String())
-		if err != nil {
+		if so.Marathon, err = netip.ParseAddrPort(api.Addr().String()); err != nil {
 			return err
 		}
-		if scheduler, err = s.NewScheduler(at, marathon.Settings{DefaultNetworkName: o.defaultNetwork}); err != nil {
-			return err
-		}
+	}
+	s, err := scenario.New(sc, so)
+	if err != nil {
+		return err
+	}
+	m, err := masters.Serve(s, mo)
+	if err != nil {
+		return err
 	}
 	if err := m.Listen(); err != nil {
 		return fmt.Errorf("-listen: %w", err)
@@ -116,9 +112,8 @@ func simulate(ctx context.Context, o options, stdout io.Writer) error {
 	if control != nil {
 		serve(ctx, g, control, s.Control())
 	}
-	if scheduler != nil {
-		g.Go(func() error { return scheduler.Run(ctx) })
-		serve(ctx, g, api, scheduler)
+	if api != nil {
+		serve(ctx, g, api, s.Marathon())
 	}
 	return g.Wait()
 }
@@ -154,7 +149,7 @@ func serve(ctx context.Context, g *errgroup.Group, l net.Listener, h http.Handle
 }
 
 // describe prints where everything is and what to try.
-func describe(w io.Writer, s *sim.Simulation, m *masters.Masters, https bool, control, marathon net.Listener) {
+func describe(w io.Writer, s *scenario.Simulation, m *masters.Masters, https bool, control, marathon net.Listener) {
 	scheme := "http"
 	if https {
 		scheme = "https"

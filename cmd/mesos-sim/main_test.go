@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"toponym/internal/testutil"
-	"toponym/sim"
+	"toponym/sim/scenario"
 )
 
 func writeFile(t *testing.T, text string) string {
@@ -30,7 +30,7 @@ func TestMistakesOnTheCommandLineAreNamed(t *testing.T) {
 	one := writeFile(t, "principal hunter2\n\n")
 	odd := writeFile(t, "principal hunter2 x\n")
 	none := writeFile(t, "\n")
-	scenario := writeFile(t, "apps: [{name: web, protocol: tcp}]")
+	file := writeFile(t, "apps: [{id: web, cmd: x, portDefinitions: [{protocol: sctp}]}]\nchurn: {task: 1}")
 	for _, tc := range []struct {
 		args string
 		want string // on stderr
@@ -43,8 +43,8 @@ func TestMistakesOnTheCommandLineAreNamed(t *testing.T) {
 		{"-churn 5/d", "1000/s"},
 		{"-churn NaN", "1000/s"},
 		{"-churn -1/s", "1000/s"},
-		{"-tasks -1", "at most"},
-		{"-agents 1000000", "at most"},
+		{"-tasks -1", "tasks: -1 is not between"},
+		{"-agents 1000000", "agents: 1000000 is not between"},
 		{"-zk 127.0.0.1", "-zk"},
 		{"-cert x.pem", "go together"},
 		{"-cert x.pem -key x.key", "-cert"},
@@ -52,7 +52,8 @@ func TestMistakesOnTheCommandLineAreNamed(t *testing.T) {
 		{"-credentials " + none, "no credentials"},
 		{"-credentials /does/not/exist", "/does/not/exist"},
 		{"-scenario /does/not/exist", "/does/not/exist"},
-		{"-scenario " + scenario, "protocol"},
+		{"-scenario " + file, "line 1: apps[0].portDefinitions[0].protocol: "},
+		{"-scenario " + file, "line 2: churn.task: "},
 		{"-heartbeat 0s", "-heartbeat"},
 		{"-recovery -1s", "-recovery"},
 		{"-max-subscribers 0", "-max-subscribers"},
@@ -114,7 +115,7 @@ func TestSimulate(t *testing.T) {
 		}
 	}
 	control := regexp.MustCompile(`http://\S+/sim/status`).FindString(text)
-	status := func() (o sim.Overview) {
+	status := func() (o scenario.Overview) {
 		resp, err := http.Get(control)
 		if err != nil {
 			t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 
 	"toponym/sim"
 	"toponym/sim/masters"
+	"toponym/sim/scenario"
 )
 
 // options are the flags as they were typed.
@@ -57,23 +58,23 @@ func (o *options) define(fs *flag.FlagSet) {
 }
 
 // readScenario returns the scenario of the file with the flags on top of it.
-func (o *options) readScenario() (*sim.Scenario, error) {
-	s := &sim.Scenario{}
+func (o *options) readScenario() (*scenario.Scenario, error) {
+	s := &scenario.Scenario{}
 	if o.scenario != "" {
 		f, err := os.Open(o.scenario)
 		if err != nil {
 			return nil, err
 		}
 		defer f.Close()
-		if s, err = sim.ReadScenario(f); err != nil {
-			return nil, fmt.Errorf("%s: %w", o.scenario, err)
+		if s, err = scenario.Read(f); err != nil {
+			return nil, fmt.Errorf("%s:\n%w", o.scenario, err)
 		}
 	}
 	if o.scenario == "" || o.given["tasks"] {
 		s.Tasks = o.tasks
 	}
 	if o.agents != 0 {
-		s.Agents = o.agents
+		s.Agents.Count = o.agents
 	}
 	if s.Seed == 0 || o.given["seed"] {
 		s.Seed = o.seed

@@ -11,6 +11,7 @@ import (
 
 	"toponym/internal/testutil"
 	"toponym/sim"
+	"toponym/sim/marathon"
 )
 
 // expected are the names that the documented apps and pods get, written out.
@@ -276,7 +277,7 @@ func equalSets(a, b []string) bool {
 // TestRefusedDefinitions: Marathon's API refuses what preview says it would,
 // in the same words.
 func TestRefusedDefinitions(t *testing.T) {
-	scheduler, err := sim.NewScheduler(sim.NewCluster(sim.Options{}), sim.SchedulerOptions{})
+	scheduler, err := marathon.NewScheduler(sim.NewCluster(sim.Options{}), marathon.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

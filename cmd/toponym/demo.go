@@ -16,6 +16,7 @@ import (
 	"toponym/config"
 	"toponym/internal/server"
 	"toponym/sim"
+	"toponym/sim/scenario"
 )
 
 // demoRefresh is how often the demo reads its master: soon enough to watch a
@@ -116,12 +117,19 @@ func runDemo(ctx context.Context, o demoOptions, env environment, log logrus.Ext
 		return err
 	}
 
-	cluster := sim.NewDemo(sim.DemoOptions{Seed: 1, Every: o.every})
+	sc := scenario.Demo()
+	for i := range sc.Steps { // the one that moves an instance
+		sc.Steps[i].At, sc.Steps[i].Every = scenario.Duration(o.every), scenario.Duration(o.every)
+	}
+	cluster, err := scenario.New(sc, scenario.Options{})
+	if err != nil {
+		return err
+	}
 	announce(env, s, masterAt, m, o.every)
 
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return cluster.Run(ctx) })
-	serveHandler(ctx, g, l, sim.NewMaster(cluster.Cluster, sim.MasterOptions{Addr: masterAt}))
+	serveHandler(ctx, g, l, cluster.Handler(cluster.NewMaster(sim.MasterOptions{Addr: masterAt})))
 	if m != nil {
 		serveHandler(ctx, g, m, cluster.Marathon())
 	}
@@ -139,6 +147,7 @@ func announce(env environment, s *server.Server, masterAt netip.AddrPort, marath
   master    http://%s/master/state
   DNS       %s, UDP and TCP
   HTTP      http://%s/
+  control   http://%[1]s/sim/status
 `, masterAt, dns, s.HTTPAddr())
 	if marathonAt != nil {
 		fmt.Fprintf(w, "  Marathon  http://%s/v2/apps\n", marathonAt.Addr())

@@ -97,12 +97,12 @@ type previewTask struct {
 
 // hostPortsOf are those of its instance's host ports that a task tells of: all
 // of an app, and of a pod those of its own container.
-func hostPortsOf(t *marathon.Task, all []uint16) []uint16 {
-	if t.Executor == "" {
+func hostPortsOf(t sim.Task, all []uint16) []uint16 {
+	if t.ExecutorID == "" {
 		return all
 	}
 	return slices.DeleteFunc(slices.Clone(all), func(p uint16) bool {
-		return !slices.ContainsFunc(t.Discovery.Ports, func(d marathon.DiscoveryPort) bool { return d.Number == p })
+		return !slices.ContainsFunc(t.Discovery.Ports, func(d sim.DiscoveryPort) bool { return d.Number == p })
 	})
 }
 
@@ -125,13 +125,13 @@ func (p *previewer) start(a *marathon.App, ids []string) (*state.FullState, []pr
 		if err != nil {
 			return nil, nil, err
 		}
-		list, err := a.Tasks(id, examplePorts(a.Needs().HostPorts))
+		ports := examplePorts(a.HostPorts())
+		list, err := a.Tasks(id, ports)
 		if err != nil {
 			return nil, nil, err
 		}
 		var networks []sim.NetworkInfo // of the first task: those of a pod share them
-		for n, mt := range list {
-			t := sim.FromMarathon(mt)
+		for n, t := range list {
 			t.FrameworkID, t.AgentID = framework, agent
 			if n > 0 {
 				t.Networks = networks
@@ -144,7 +144,7 @@ func (p *previewer) start(a *marathon.App, ids []string) (*state.FullState, []pr
 				networks = inOrder(started.Networks, t.Networks)
 			}
 			t.Networks = networks
-			tasks = append(tasks, previewTask{t, addr, hostPortsOf(mt, list[0].Needs.HostPorts)})
+			tasks = append(tasks, previewTask{t, addr, hostPortsOf(t, ports)})
 		}
 	}
 	s, err := stateOf(c)

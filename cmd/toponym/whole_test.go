@@ -58,7 +58,7 @@ func startWhole(t *testing.T, agents int) *whole {
 			t.Fatal(err)
 		}
 	}
-	scheduler, err := sim.NewScheduler(w.cluster, sim.SchedulerOptions{Settings: marathon.Settings{DefaultNetworkName: "dcos"}})
+	scheduler, err := marathon.NewScheduler(w.cluster, marathon.Options{Settings: marathon.Settings{DefaultNetworkName: "dcos"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,13 +25,14 @@ var mayImport = map[string][]string{
 	"resolver/cache":    {},
 	"resolver/upstream": {},
 	"api":               {"zone", "records"},
-	"sim/marathon":      {}, // a library of sim: speaks of Marathon only
-	"sim":               {"sim/marathon"},
-	"sim/masters":       {"sim"},
-	"cmd/mesos-sim":     {"sim", "sim/marathon", "sim/masters"},
+	"sim":               {},
+	"sim/marathon":      {"sim"},
+	"sim/scenario":      {"sim", "sim/marathon"},
+	"sim/masters":       {"sim", "sim/scenario"},
+	"cmd/mesos-sim":     {"sim", "sim/marathon", "sim/masters", "sim/scenario"},
 	"cmd/toponym/e2e":   {}, // tests from outside, they start the program
 	"internal/server":   {"config", "state", "state/leader", "state/master", "state/snapshot", "records", "zone", "resolver", "api"},
-	"cmd/toponym":       {"internal/server", "config", "records", "zone", "state", "state/master", "api", "sim", "sim/marathon"},
+	"cmd/toponym":       {"internal/server", "config", "records", "zone", "state", "state/master", "api", "sim", "sim/marathon", "sim/scenario"},
 }
 
 const module = "toponym/"

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"toponym/config"
-	"toponym/sim"
+	"toponym/sim/scenario"
 	"toponym/state"
 	"toponym/state/master"
 )
@@ -21,7 +21,7 @@ func BenchmarkChange(b *testing.B) {
 			p, _ := testPipelineOf(b, config.Defaults())
 			p.o.now = time.Now
 			var body bytes.Buffer
-			if err := sim.WriteState(&body, sim.Spec{Tasks: tasks}); err != nil {
+			if err := scenario.WriteState(&body, scenario.Spec{Tasks: tasks}); err != nil {
 				b.Fatal(err)
 			}
 			s, err := master.Decode(&body)

@@ -16,7 +16,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"toponym/config"
-	"toponym/sim"
+	"toponym/sim/scenario"
 	"toponym/state/master"
 )
 
@@ -109,7 +109,7 @@ func BenchmarkState(b *testing.B) {
 		b.Fatal(err)
 	}
 	w := bufio.NewWriterSize(f, 1<<20)
-	if err := sim.WriteState(w, sim.Spec{Tasks: 100_000}); err != nil {
+	if err := scenario.WriteState(w, scenario.Spec{Tasks: 100_000}); err != nil {
 		b.Fatal(err)
 	}
 	if err := w.Flush(); err != nil {

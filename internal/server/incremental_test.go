@@ -18,6 +18,7 @@ import (
 	"toponym/internal/testutil"
 	"toponym/records"
 	"toponym/sim"
+	"toponym/sim/scenario"
 	"toponym/state"
 	"toponym/zone"
 )
@@ -240,7 +241,7 @@ func (p *pipeline) checkPublications(t *testing.T) (publications *atomic.Int64) 
 // master and the return of its agents.
 func TestIncrementalEqualsRebuiltOverAStream(t *testing.T) {
 	cluster := sim.NewCluster(sim.Options{Seed: 1})
-	apps, err := sim.Populate(cluster, sim.Spec{Tasks: 40, Agents: 4, Seed: 2})
+	apps, err := scenario.Populate(cluster, scenario.Spec{Tasks: 40, Agents: 4, Seed: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,7 +260,7 @@ func TestIncrementalEqualsRebuiltOverAStream(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- s.Run(ctx) }()
-	life := sim.NewLife(cluster, apps, sim.LifeOptions{Seed: 3})
+	life := scenario.NewLife(cluster, apps, scenario.LifeOptions{Seed: 3})
 	live := func() {
 		for enough := published.Load() + 10; published.Load() < enough; {
 			life.Step()

@@ -18,6 +18,7 @@ import (
 	"toponym/internal/fakedns"
 	"toponym/internal/testutil"
 	"toponym/sim"
+	"toponym/sim/scenario"
 )
 
 // tended is a server that follows a simulated cluster and a file of settings
@@ -33,7 +34,7 @@ type tended struct {
 
 func newTended(t *testing.T) *tended {
 	t.Helper()
-	cluster := sim.NewDemo(sim.DemoOptions{Seed: 1})
+	cluster := scenario.NewDemo(scenario.Options{})
 	web := httptest.NewUnstartedServer(nil)
 	at := netip.MustParseAddrPort(web.Listener.Addr().String())
 	web.Config.Handler = sim.NewMaster(cluster.Cluster, sim.MasterOptions{Addr: at})

@@ -24,6 +24,7 @@ import (
 	"toponym/config"
 	"toponym/internal/testutil"
 	"toponym/sim"
+	"toponym/sim/scenario"
 )
 
 // TestServeBehindIAM: the whole program before a master that wants HTTPS, a
@@ -55,7 +56,7 @@ func TestServeBehindIAM(t *testing.T) {
 		master.ServeHTTP(w, r)
 	}))
 	at := netip.MustParseAddrPort(m.Listener.Addr().String())
-	master = sim.NewMaster(sim.NewDemo(sim.DemoOptions{Seed: 1}).Cluster, sim.MasterOptions{Addr: at})
+	master = sim.NewMaster(scenario.NewDemo(scenario.Options{}).Cluster, sim.MasterOptions{Addr: at})
 
 	dir := t.TempDir()
 	file := func(name string, content []byte) string {

@@ -19,6 +19,7 @@ import (
 	"toponym/config"
 	"toponym/internal/testutil"
 	"toponym/sim"
+	"toponym/sim/scenario"
 )
 
 // newTestServer connects a server with some settings.
@@ -94,7 +95,7 @@ func answers(m *dns.Msg) []string {
 
 // The whole program, from a master's state to an answer.
 func TestServe(t *testing.T) {
-	cluster := sim.NewDemo(sim.DemoOptions{Seed: 1})
+	cluster := scenario.NewDemo(scenario.Options{})
 	web := httptest.NewUnstartedServer(nil)
 	at := netip.MustParseAddrPort(web.Listener.Addr().String())
 	web.Config.Handler = sim.NewMaster(cluster.Cluster, sim.MasterOptions{Addr: at})
@@ -129,7 +130,7 @@ func TestServe(t *testing.T) {
 	}
 
 	before := strings.Join(ask(t, s, "cart-shop.marathon.mesos.", dns.TypeA), " ")
-	if err := cluster.Move(); err != nil {
+	if _, err := cluster.Do(scenario.Action{Do: "move", App: "/shop/cart", Count: 1}); err != nil {
 		t.Fatal(err)
 	}
 	testutil.Eventually(t, func() bool {

@@ -4,6 +4,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
+
+	"toponym/sim"
 )
 
 type appAnswer struct {
@@ -98,8 +101,8 @@ func TestLifeOfAnApp(t *testing.T) {
 	}
 	s.do("DELETE", "/v2/apps/shop/cart", "", http.StatusNotFound)
 	s.do("POST", "/v2/apps/shop/cart/restart", "", http.StatusNotFound)
-	if len(s.ports)+len(s.servicePorts) != 0 {
-		t.Errorf("ports are left: %v %v", s.ports, s.servicePorts)
+	if len(s.portsInUse())+len(s.ports.used) != 0 {
+		t.Errorf("ports are left: %v %v", s.portsInUse(), s.ports.used)
 	}
 }
 
@@ -143,7 +146,10 @@ func TestUpdatesInEitherForm(t *testing.T) {
 // or force is used.
 func TestDeploymentsLock(t *testing.T) {
 	s := newServer(t)
-	s.room = 1
+	if err := s.cluster.SetDeactivated(s.agent, true); err != nil {
+		t.Fatal(err)
+	}
+	s.add(s.cluster, 1) // each instance takes one CPU
 	s.do("POST", "/v2/apps", `{"id":"a","cmd":"x","instances":2}`, http.StatusCreated)
 	deployments := get[[]struct {
 		ID           string   `json:"id"`
@@ -158,7 +164,10 @@ func TestDeploymentsLock(t *testing.T) {
 	}
 	s.do("POST", "/v2/apps", `{"id":"b","cmd":"x","instances":0}`, http.StatusCreated) // another app is free
 	s.do("PUT", "/v2/apps/a?force=true", `{"instances":3}`, http.StatusOK)
-	s.room = 10
+	if err := s.cluster.SetDeactivated(s.agent, false); err != nil {
+		t.Fatal(err)
+	}
+	s.add(s.cluster, 1) // that there is room now is news
 	s.Reconcile()
 	s.want("a a a")
 	if d := get[[]any](s, "/v2/deployments"); len(d) != 0 {
@@ -166,7 +175,7 @@ func TestDeploymentsLock(t *testing.T) {
 	}
 	s.do("PUT", "/v2/apps/a", `{"instances":1}`, http.StatusOK)
 
-	s.state = "TASK_STAGING" // what has been launched does not run yet
+	s.o.Startup = time.Hour // what is launched does not run yet
 	s.do("POST", "/v2/apps", `{"id":"c","cmd":"x"}`, http.StatusCreated)
 	if a := get[appAnswer](s, "/v2/apps/c").App; a.TasksStaged != 1 || len(a.Deployments) != 1 {
 		t.Errorf("%+v", a)
@@ -189,11 +198,13 @@ func TestLostTasksAreReplaced(t *testing.T) {
 	s := newServer(t)
 	s.do("POST", "/v2/apps", `{"id":"a","cmd":"x","instances":2}`, http.StatusCreated)
 	lost := get[appAnswer](s, "/v2/apps/a").App.Tasks[0].ID
-	s.fake.Kill(lost)
+	if err := s.cluster.EndTask(s.framework, lost, sim.TaskLost); err != nil {
+		t.Fatal(err)
+	}
 	s.Reconcile()
 	s.want("a a")
-	if _, ok := s.fake.Status(lost); ok {
-		t.Error("the lost task came back")
+	if s.instances[lost] != nil {
+		t.Error("the lost task is still an instance of the app")
 	}
 }
 

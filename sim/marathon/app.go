@@ -3,6 +3,8 @@ package marathon
 import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"toponym/sim"
 )
 
 // App is an app definition in the form of Marathon 1.5. Fields that names do
@@ -42,7 +44,8 @@ type App struct {
 	Version                    string            `json:"version,omitempty"` // set by a Marathon
 	VersionInfo                *VersionInfo      `json:"versionInfo,omitzero"`
 
-	pod *Pod // not nil: this stands for a pod
+	pod        *Pod        // not nil: this stands for a pod
+	taskLabels []sim.Label // Labels as the tasks have them
 }
 
 // VersionInfo says when an app changed in which way.

@@ -32,7 +32,7 @@ func FuzzAPI(f *testing.F) {
 			return
 		}
 		s := newServer(t)
-		s.Marathon.o.MaxInstances = 50
+		s.o.MaxInstances = 50
 		s.do("POST", "/v2/apps", `{"id":"a","cmd":"x"}`, http.StatusCreated)
 		s.do("POST", "/v2/groups", `{"id":"/g","apps":[{"id":"b","cmd":"x"}]}`, http.StatusCreated)
 		s.do("POST", "/v2/pods", `{"id":"p","containers":[{"name":"c","resources":{}}]}`, http.StatusCreated)

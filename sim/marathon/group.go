@@ -21,13 +21,19 @@ type groupDefinition struct {
 	Version      string            `json:"version,omitempty"`
 }
 
+// group is what a group has beside its name.
+type group struct {
+	dependencies []string
+	version      string
+}
+
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // addGroup makes a group and those above it, where they are not there yet.
-func (m *Marathon) addGroup(p pathID, version string) {
+func (s *Scheduler) addGroup(p pathID, version string) {
 	for ; !p.root(); p = p.parent() {
-		if m.groups[p.String()] == nil {
-			m.groups[p.String()] = &group{version: version}
+		if s.groups[p.String()] == nil {
+			s.groups[p.String()] = &group{version: version}
 		}
 	}
 }
@@ -125,67 +131,67 @@ func (t *tree) add(g groupDefinition, base pathID, path string) error {
 
 // putGroup makes a group what a definition says. Apps and groups that the
 // definition lists take the place of all that were there.
-func (m *Marathon) putGroup(base pathID, g groupDefinition, mustBeNew, force bool) (*deployment, pathID, error) {
+func (s *Scheduler) putGroup(base pathID, g groupDefinition, mustBeNew, force bool) (*deployment, pathID, error) {
 	id := parsePathID(g.ID).in(base)
-	if mustBeNew && (id.root() || m.groups[id.String()] != nil) {
+	if mustBeNew && (id.root() || s.groups[id.String()] != nil) {
 		return nil, id, failure(http.StatusConflict, "Group %s is already created. Use PUT to change this group.", id)
 	}
-	if m.apps[id.String()] != nil {
+	if s.apps[id.String()] != nil {
 		return nil, id, failure(http.StatusConflict, "An app with the path %s already exists.", id)
 	}
 	if g.ScaleBy != nil {
-		d, err := m.scaleGroup(id, *g.ScaleBy, force)
+		d, err := s.scaleGroup(id, *g.ScaleBy, force)
 		return d, id, err
 	}
 	if g.Version != "" {
 		return nil, id, failure(http.StatusNotImplemented, "Going back to a version of a group is not simulated.")
 	}
-	t := newTree(m.o.Settings)
+	t := newTree(s.o.Settings)
 	if err := t.add(g, base, ""); err != nil {
 		return nil, id, err
 	}
-	t.faults.unless(len(m.groups)+len(t.order) <= maxApps, "/groups", "there are too many groups")
+	t.faults.unless(len(s.groups)+len(t.order) <= maxApps, "/groups", "there are too many groups")
 	if err := t.faults.err(notValid); err != nil {
 		return nil, id, err
 	}
 	c := change{}
-	gone := m.replaced(t)
-	for app := range m.apps {
+	gone := s.replaced(t)
+	for app := range s.apps {
 		parent := parsePathID(app).parent()
-		listed := m.apps[app].app.pod == nil // a list of apps says nothing of the pods
+		listed := s.apps[app].app.pod == nil // a list of apps says nothing of the pods
 		if def, ok := t.groups[parent.String()]; ok && def.Apps != nil && listed || gone[parent.String()] {
 			c[app] = nil
 		}
 	}
 	for app, a := range t.apps {
-		if e := m.apps[app]; e != nil && e.app.pod != nil && !gone[parsePathID(app).parent().String()] {
+		if e := s.apps[app]; e != nil && e.app.pod != nil && !gone[parsePathID(app).parent().String()] {
 			return nil, id, failure(http.StatusConflict, "A pod with the path %s already exists.", app)
 		}
 		c[app] = a
 	}
 	for _, name := range t.order {
-		if m.apps[name] != nil && !c.removes(name) {
+		if s.apps[name] != nil && !c.removes(name) {
 			return nil, id, failure(http.StatusConflict, "An app with the path %s already exists.", name)
 		}
 	}
-	d, err := m.apply(c, force)
+	d, err := s.apply(c, force)
 	if err != nil {
 		return nil, id, err
 	}
 	for name := range gone {
-		delete(m.groups, name)
+		delete(s.groups, name)
 	}
 	for _, name := range t.order {
 		p := parsePathID(name)
-		m.addGroup(p, d.version)
+		s.addGroup(p, d.version)
 		if p.root() {
 			continue
 		}
-		m.groups[name].version = d.version
+		s.groups[name].version = d.version
 		if deps := t.groups[name].Dependencies; deps != nil {
-			m.groups[name].dependencies = nil
+			s.groups[name].dependencies = nil
 			for _, dep := range deps {
-				m.groups[name].dependencies = append(m.groups[name].dependencies, parsePathID(dep).in(p).String())
+				s.groups[name].dependencies = append(s.groups[name].dependencies, parsePathID(dep).in(p).String())
 			}
 		}
 	}
@@ -193,14 +199,14 @@ func (m *Marathon) putGroup(base pathID, g groupDefinition, mustBeNew, force boo
 }
 
 // replaced are the groups that a definition leaves out of a list of groups.
-func (m *Marathon) replaced(t *tree) map[string]bool {
+func (s *Scheduler) replaced(t *tree) map[string]bool {
 	gone, above := map[string]bool{}, map[string]bool{}
 	for _, name := range t.order {
 		for p := parsePathID(name); !p.root() && !above[p.String()]; p = p.parent() {
 			above[p.String()] = true
 		}
 	}
-	for name := range m.groups {
+	for name := range s.groups {
 		if _, ok := t.groups[name]; ok {
 			continue
 		}
@@ -219,8 +225,8 @@ func (m *Marathon) replaced(t *tree) map[string]bool {
 }
 
 // scaleGroup multiplies the instances of all apps of a group.
-func (m *Marathon) scaleGroup(id pathID, by float64, force bool) (*deployment, error) {
-	if !id.root() && m.groups[id.String()] == nil {
+func (s *Scheduler) scaleGroup(id pathID, by float64, force bool) (*deployment, error) {
+	if !id.root() && s.groups[id.String()] == nil {
 		return nil, failure(http.StatusNotFound, "Group '%s' does not exist", id)
 	}
 	var f faults
@@ -229,7 +235,7 @@ func (m *Marathon) scaleGroup(id pathID, by float64, force bool) (*deployment, e
 		return nil, err
 	}
 	c := change{}
-	for app, e := range m.apps {
+	for app, e := range s.apps {
 		if parsePathID(app).within(id) {
 			next := *e.app
 			next.VersionInfo = nil
@@ -237,24 +243,24 @@ func (m *Marathon) scaleGroup(id pathID, by float64, force bool) (*deployment, e
 			c[app] = &next
 		}
 	}
-	return m.apply(c, force)
+	return s.apply(c, force)
 }
 
 // removeGroup removes a group with all that is in it.
-func (m *Marathon) removeGroup(id pathID, force bool) (*deployment, error) {
-	if !id.root() && m.groups[id.String()] == nil {
+func (s *Scheduler) removeGroup(id pathID, force bool) (*deployment, error) {
+	if !id.root() && s.groups[id.String()] == nil {
 		return nil, failure(http.StatusNotFound, "Group '%s' does not exist", id)
 	}
 	c := change{}
-	for app := range m.apps {
+	for app := range s.apps {
 		if parsePathID(app).within(id) {
 			c[app] = nil
 		}
 	}
-	d, err := m.apply(c, force)
+	d, err := s.apply(c, force)
 	if err != nil {
 		return nil, err
 	}
-	maps.DeleteFunc(m.groups, func(name string, _ *group) bool { return parsePathID(name).within(id) })
+	maps.DeleteFunc(s.groups, func(name string, _ *group) bool { return parsePathID(name).within(id) })
 	return d, nil
 }

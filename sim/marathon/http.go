@@ -18,14 +18,18 @@ const maxBody = 4 << 20
 type request struct {
 	*http.Request
 	w     http.ResponseWriter
-	m     *Marathon
+	s     *Scheduler
 	body  []byte
 	force bool
 }
 
 // ServeHTTP answers as Marathon's API does. Paths are matched by hand: ids of
 // apps have slashes, and clients send them with a second slash in front.
-func (m *Marathon) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
+func (s *Scheduler) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
+	if hr.URL.Path == "/v2/events" {
+		s.serveEvents(w, hr)
+		return
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, hr.Body, maxBody))
 	if err != nil {
 		var tooMuch *http.MaxBytesError
@@ -37,10 +41,10 @@ func (m *Marathon) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 		respondError(w, err)
 		return
 	}
-	r := &request{Request: hr, w: w, m: m, body: body, force: hr.URL.Query().Get("force") == "true"}
-	m.mu.Lock()
+	r := &request{Request: hr, w: w, s: s, body: body, force: hr.URL.Query().Get("force") == "true"}
+	s.mu.Lock()
 	status, answer, err := r.route()
-	m.mu.Unlock()
+	s.mu.Unlock()
 	if err != nil {
 		respondError(w, err)
 		return
@@ -54,7 +58,7 @@ func (r *request) route() (status int, answer any, err error) {
 	if !utf8.ValidString(path) {
 		return 0, nil, failure(http.StatusBadRequest, "the path is not UTF-8")
 	}
-	r.m.settle()
+	r.s.settle()
 	switch {
 	case path == "/ping":
 		return r.only(http.MethodGet, func() (int, any, error) { return http.StatusOK, plain("pong"), nil })
@@ -62,6 +66,10 @@ func (r *request) route() (status int, answer any, err error) {
 		return r.only(http.MethodGet, r.info)
 	case path == "/v2/deployments":
 		return r.only(http.MethodGet, r.listDeployments)
+	case path == "/v2/queue":
+		return r.only(http.MethodGet, r.queue)
+	case path == "/v2/leader":
+		return r.only(http.MethodGet, func() (int, any, error) { return http.StatusOK, map[string]string{"leader": r.Host}, nil })
 	case path == "/v2/tasks":
 		return r.only(http.MethodGet, r.allTasks)
 	}
@@ -149,22 +157,22 @@ func respondError(w http.ResponseWriter, err error) {
 
 // deployed is the answer to a change.
 func (r *request) deployed(status int, d *deployment) (int, any, error) {
-	r.m.settle()
+	r.s.settle()
 	r.w.Header().Set("Marathon-Deployment-Id", d.id)
 	return status, map[string]string{"version": d.version, "deploymentId": d.id}, nil
 }
 
 func (r *request) info() (int, any, error) {
 	return http.StatusOK, map[string]any{
-		"name":        r.m.o.Name,
+		"name":        r.s.o.Name,
 		"version":     "1.5.0",
 		"buildref":    "unknown",
 		"elected":     true,
 		"leader":      r.Host,
-		"frameworkId": r.m.o.FrameworkID,
+		"frameworkId": r.s.framework,
 		"marathon_config": map[string]any{
-			"framework_name":       r.m.o.Name,
-			"default_network_name": r.m.o.DefaultNetworkName,
+			"framework_name":       r.s.o.Name,
+			"default_network_name": r.s.o.DefaultNetworkName,
 			"local_port_min":       firstPort,
 			"local_port_max":       lastPort,
 			"checkpoint":           true,
@@ -175,6 +183,41 @@ func (r *request) info() (int, any, error) {
 		"zookeeper_config": map[string]any{},
 		"http_config":      map[string]any{},
 	}, nil
+}
+
+// queue lists the apps and pods of which instances are missing.
+func (r *request) queue() (int, any, error) {
+	type delay struct {
+		TimeLeftSeconds int  `json:"timeLeftSeconds"`
+		Overdue         bool `json:"overdue"`
+	}
+	type waiting struct {
+		Count int   `json:"count"`
+		Delay delay `json:"delay"`
+		App   *App  `json:"app,omitzero"`
+		Pod   *Pod  `json:"pod,omitzero"`
+	}
+	list := []waiting{}
+	for _, id := range sortedKeys(r.s.apps) {
+		e := r.s.apps[id]
+		there := 0
+		for _, i := range e.instances {
+			if _, ok := r.s.status(i); ok {
+				there++
+			}
+		}
+		if there >= e.app.Instances {
+			continue
+		}
+		w := waiting{Count: e.app.Instances - there, Delay: delay{Overdue: true}}
+		if e.app.pod != nil {
+			w.Pod = e.app.scaled()
+		} else {
+			w.App = e.app
+		}
+		list = append(list, w)
+	}
+	return http.StatusOK, map[string]any{"queue": list}, nil
 }
 
 func (r *request) listDeployments() (int, any, error) {
@@ -189,10 +232,10 @@ func (r *request) listDeployments() (int, any, error) {
 		TotalSteps     int      `json:"totalSteps"`
 	}
 	list := []view{}
-	for _, d := range r.m.deployments {
+	for _, d := range r.s.deployments {
 		v := view{ID: d.id, Version: d.version, CurrentStep: 1, TotalSteps: 1}
 		for _, id := range d.apps {
-			if e := r.m.apps[id]; e != nil && e.app.pod != nil {
+			if e := r.s.apps[id]; e != nil && e.app.pod != nil {
 				v.AffectedPods = append(v.AffectedPods, id)
 			} else {
 				v.AffectedApps = append(v.AffectedApps, id)

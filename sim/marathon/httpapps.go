@@ -38,7 +38,7 @@ func (r *request) apps(path string) (int, any, error) {
 
 // known is the app of that id.
 func (r *request) known(id string) (*entry, error) {
-	if e := r.m.apps[id]; e != nil && e.app.pod == nil {
+	if e := r.s.apps[id]; e != nil && e.app.pod == nil {
 		return e, nil
 	}
 	return nil, failure(http.StatusNotFound, "App '%s' does not exist", id)
@@ -53,14 +53,14 @@ func (r *request) listApps() (int, any, error) {
 		return 0, nil, err
 	}
 	list := []appView{}
-	for _, e := range r.m.entries(false) {
+	for _, e := range r.s.entries(false) {
 		a := e.app
 		written := ""
 		if a.Cmd != nil {
 			written = strings.ToLower(*a.Cmd)
 		}
 		if strings.Contains(written, cmd) && strings.Contains(a.ID, id) && selects(a.Labels) {
-			list = append(list, r.m.view(e, tasks))
+			list = append(list, r.s.view(e, tasks))
 		}
 	}
 	return http.StatusOK, map[string]any{"apps": list}, nil
@@ -94,29 +94,30 @@ func parseSelector(s string) (func(map[string]string) bool, error) {
 func (r *request) appsBelow(path string) (int, any, error) {
 	group := parsePathID(path).in(pathID{absolute: true})
 	list := []appView{}
-	for _, e := range r.m.entries(false) {
+	for _, e := range r.s.entries(false) {
 		if parsePathID(e.app.ID).within(group) {
-			list = append(list, r.m.view(e, true))
+			list = append(list, r.s.view(e, true))
 		}
 	}
 	return http.StatusOK, map[string]any{"*": list}, nil
 }
 
 func (r *request) createApp() (int, any, error) {
-	a, err := Parse(r.body, r.m.o.Settings)
+	a, err := Parse(r.body, r.s.o.Settings)
 	if err != nil {
 		return 0, nil, err
 	}
-	if r.m.apps[a.ID] != nil {
+	if r.s.apps[a.ID] != nil {
 		return 0, nil, failure(http.StatusConflict, "An app with id [%s] already exists.", a.ID)
 	}
-	d, err := r.m.apply(change{a.ID: a}, r.force)
+	d, err := r.s.apply(change{a.ID: a}, r.force)
 	if err != nil {
 		return 0, nil, err
 	}
+	r.publishChange(r.s.apps[a.ID].app)
 	r.w.Header().Set("Marathon-Deployment-Id", d.id)
 	r.w.Header().Set("Location", a.ID)
-	return http.StatusCreated, r.m.view(r.m.apps[a.ID], true), nil
+	return http.StatusCreated, r.s.view(r.s.apps[a.ID], true), nil
 }
 
 func (r *request) showApp(id string) (int, any, error) {
@@ -124,7 +125,7 @@ func (r *request) showApp(id string) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusOK, map[string]any{"app": r.m.view(e, true)}, nil
+	return http.StatusOK, map[string]any{"app": r.s.view(e, true)}, nil
 }
 
 func (r *request) putApp(id string) (int, any, error) {
@@ -137,11 +138,12 @@ func (r *request) putApp(id string) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	known := r.m.apps[a.ID] != nil
-	d, err := r.m.apply(change{a.ID: a}, r.force)
+	known := r.s.apps[a.ID] != nil
+	d, err := r.s.apply(change{a.ID: a}, r.force)
 	if err != nil {
 		return 0, nil, err
 	}
+	r.publishChange(r.s.apps[a.ID].app)
 	if known {
 		return r.deployed(http.StatusOK, d)
 	}
@@ -163,7 +165,7 @@ func (r *request) next(id string, update object, partial bool) (*App, error) {
 		id = parsePathID(names.ID).in(pathID{absolute: true}).String()
 	}
 	update = cloneWith(update, id)
-	e := r.m.apps[id]
+	e := r.s.apps[id]
 	if e != nil && e.app.pod != nil {
 		return nil, failure(http.StatusConflict, "A pod with the path %s already exists.", id)
 	}
@@ -171,9 +173,9 @@ func (r *request) next(id string, update object, partial bool) (*App, error) {
 		return r.earlier(id, names.Version, update)
 	}
 	if e == nil || !partial {
-		return Parse(r.marshal(update), r.m.o.Settings)
+		return Parse(r.marshal(update), r.s.o.Settings)
 	}
-	return updated(e.app, update, r.m.o.Settings)
+	return updated(e.app, update, r.s.o.Settings)
 }
 
 // earlier is the app as it was in a version of it.
@@ -183,7 +185,7 @@ func (r *request) earlier(id, version string, update object) (*App, error) {
 		f.add("/", "The 'version' field may only be combined with the 'id' field.")
 		return nil, f.err(notValid)
 	}
-	if e := r.m.apps[id]; e != nil {
+	if e := r.s.apps[id]; e != nil {
 		for _, a := range e.history {
 			if a.Version == version {
 				next := *a
@@ -215,9 +217,12 @@ func (r *request) updateApps() (int, any, error) {
 		}
 		c[a.ID] = a
 	}
-	d, err := r.m.apply(c, r.force)
+	d, err := r.s.apply(c, r.force)
 	if err != nil {
 		return 0, nil, err
+	}
+	for _, id := range sortedKeys(c) {
+		r.publishChange(r.s.apps[id].app)
 	}
 	return r.deployed(http.StatusOK, d)
 }
@@ -226,7 +231,7 @@ func (r *request) deleteApp(id string) (int, any, error) {
 	if _, err := r.known(id); err != nil {
 		return 0, nil, err
 	}
-	d, err := r.m.apply(change{id: nil}, r.force || !r.URL.Query().Has("force")) // force is the default here
+	d, err := r.s.apply(change{id: nil}, r.force || !r.URL.Query().Has("force")) // force is the default here
 	if err != nil {
 		return 0, nil, err
 	}
@@ -238,7 +243,7 @@ func (r *request) restart(id string) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	d, err := r.m.apply(change{id: restarted(e.app)}, r.force)
+	d, err := r.s.apply(change{id: restarted(e.app)}, r.force)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -27,7 +27,7 @@ func cutLast(path string) (before, last string) {
 }
 
 func (r *request) showGroup(id pathID) (int, any, error) {
-	g := r.m.group(id)
+	g := r.s.group(id)
 	if g == nil {
 		return 0, nil, failure(http.StatusNotFound, "Group '%s' does not exist", id)
 	}
@@ -36,7 +36,7 @@ func (r *request) showGroup(id pathID) (int, any, error) {
 
 // partOfGroup answers for the apps or the versions of a group.
 func (r *request) partOfGroup(id pathID, word string) (int, any, error) {
-	g := r.m.group(id)
+	g := r.s.group(id)
 	if g == nil {
 		return 0, nil, failure(http.StatusNotFound, "Group '%s' does not exist", id)
 	}
@@ -54,7 +54,7 @@ func (r *request) putGroup(base pathID, create bool) (int, any, error) {
 	if r.URL.Query().Get("dryRun") == "true" {
 		return 0, nil, failure(http.StatusNotImplemented, "A dry run is not simulated.")
 	}
-	d, id, err := r.m.putGroup(base, g, create, r.force)
+	d, id, err := r.s.putGroup(base, g, create, r.force)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -66,7 +66,7 @@ func (r *request) putGroup(base pathID, create bool) (int, any, error) {
 }
 
 func (r *request) deleteGroup(id pathID) (int, any, error) {
-	d, err := r.m.removeGroup(id, r.force)
+	d, err := r.s.removeGroup(id, r.force)
 	if err != nil {
 		return 0, nil, err
 	}

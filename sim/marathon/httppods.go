@@ -20,7 +20,7 @@ func (r *request) pods(path string) (int, any, error) {
 			if err != nil {
 				return 0, nil, err
 			}
-			return http.StatusOK, r.m.podStatus(e), nil
+			return http.StatusOK, r.s.podStatus(e), nil
 		})
 	case word == "versions":
 		return r.only(http.MethodGet, func() (int, any, error) { return r.podVersions(id) })
@@ -43,17 +43,17 @@ func (r *request) pods(path string) (int, any, error) {
 }
 
 func (r *request) knownPod(id string) (*entry, error) {
-	if e := r.m.apps[id]; e != nil && e.app.pod != nil {
+	if e := r.s.apps[id]; e != nil && e.app.pod != nil {
 		return e, nil
 	}
 	return nil, failure(http.StatusNotFound, "Pod '%s' does not exist", id)
 }
 
 // entries are the apps, or the pods, by id.
-func (m *Marathon) entries(pods bool) []*entry {
+func (s *Scheduler) entries(pods bool) []*entry {
 	var out []*entry
-	for _, id := range sortedKeys(m.apps) {
-		if e := m.apps[id]; (e.app.pod != nil) == pods {
+	for _, id := range sortedKeys(s.apps) {
+		if e := s.apps[id]; (e.app.pod != nil) == pods {
 			out = append(out, e)
 		}
 	}
@@ -62,7 +62,7 @@ func (m *Marathon) entries(pods bool) []*entry {
 
 func (r *request) listPods() (int, any, error) {
 	list := []*Pod{}
-	for _, e := range r.m.entries(true) {
+	for _, e := range r.s.entries(true) {
 		list = append(list, e.app.scaled())
 	}
 	return http.StatusOK, list, nil
@@ -70,14 +70,14 @@ func (r *request) listPods() (int, any, error) {
 
 func (r *request) allPodStatuses() (int, any, error) {
 	list := []podStatus{}
-	for _, e := range r.m.entries(true) {
-		list = append(list, r.m.podStatus(e))
+	for _, e := range r.s.entries(true) {
+		list = append(list, r.s.podStatus(e))
 	}
 	return http.StatusOK, list, nil
 }
 
 func (r *request) parsePod() (*App, error) {
-	a, ok, err := ParsePod(r.body, r.m.o.Settings)
+	a, ok, err := ParsePod(r.body, r.s.o.Settings)
 	if err == nil && !ok {
 		var f faults
 		f.add("/containers", "error.path.missing")
@@ -91,7 +91,7 @@ func (r *request) createPod() (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	if r.m.apps[a.ID] != nil {
+	if r.s.apps[a.ID] != nil {
 		return 0, nil, failure(http.StatusConflict, "id [%s] is already in use", a.ID)
 	}
 	r.w.Header().Set("Location", a.ID)
@@ -115,23 +115,23 @@ func (r *request) putPod(id string) (int, any, error) {
 }
 
 func (r *request) changePod(status int, a *App) (int, any, error) {
-	d, err := r.m.apply(change{a.ID: a}, r.force)
+	d, err := r.s.apply(change{a.ID: a}, r.force)
 	if err != nil {
 		return 0, nil, err
 	}
 	r.w.Header().Set("Marathon-Deployment-Id", d.id)
-	return status, r.m.apps[a.ID].app.scaled(), nil
+	return status, r.s.apps[a.ID].app.scaled(), nil
 }
 
 func (r *request) deletePod(id string) (int, any, error) {
 	if _, err := r.knownPod(id); err != nil {
 		return 0, nil, err
 	}
-	d, err := r.m.apply(change{id: nil}, r.force)
+	d, err := r.s.apply(change{id: nil}, r.force)
 	if err != nil {
 		return 0, nil, err
 	}
-	r.m.settle()
+	r.s.settle()
 	r.w.Header().Set("Marathon-Deployment-Id", d.id)
 	return http.StatusAccepted, nil, nil
 }
@@ -176,26 +176,26 @@ type podEndpoint struct {
 	AllocatedHostPort *uint16 `json:"allocatedHostPort,omitzero"`
 }
 
-func (m *Marathon) podStatus(e *entry) podStatus {
+func (s *Scheduler) podStatus(e *entry) podStatus {
 	v := podStatus{ID: e.app.ID, Spec: e.app.scaled(), Status: "DEGRADED", Instances: []podInstanceStatus{}}
-	if m.settled(e) {
+	if s.settled(e) {
 		v.Status = "STABLE"
 	}
-	for _, r := range e.tasks {
-		s, ok := m.launcher.Status(r.id)
+	for _, in := range e.instances {
+		st, ok := s.status(in)
 		if !ok {
 			continue
 		}
 		i := podInstanceStatus{
-			ID: r.id, Status: strings.TrimPrefix(s.State, "TASK_"), AgentID: s.AgentID, AgentHostname: s.Host,
+			ID: in.id, Status: strings.TrimPrefix(st.State, "TASK_"), AgentID: in.on.agentID, AgentHostname: st.Host,
 			Addresses: []string{},
 		}
-		for _, a := range s.Addresses {
+		for _, a := range st.Addresses {
 			i.Addresses = append(i.Addresses, a.String())
 		}
-		ports := s.HostPorts
+		ports := in.ports
 		for _, c := range e.app.pod.Containers {
-			state := podContainerState{Name: c.Name, ContainerID: r.id + "." + c.Name}
+			state := podContainerState{Name: c.Name, ContainerID: in.id + "." + c.Name}
 			for _, endpoint := range c.Endpoints {
 				shown := podEndpoint{Name: endpoint.Name}
 				if endpoint.HostPort != nil && len(ports) > 0 {

@@ -18,7 +18,7 @@ func (r *request) tasks(id string, rest []string) (int, any, error) {
 	if len(rest) == 0 {
 		return r.by(methods{
 			http.MethodGet: func() (int, any, error) {
-				return http.StatusOK, map[string]any{"tasks": r.m.view(e, true).Tasks}, nil
+				return http.StatusOK, map[string]any{"tasks": r.s.view(e, true).Tasks}, nil
 			},
 			http.MethodDelete: func() (int, any, error) { return r.killTasks(e, "") },
 		})
@@ -32,7 +32,7 @@ func (r *request) killTasks(e *entry, taskID string) (int, any, error) {
 	q := r.URL.Query()
 	host := q.Get("host")
 	var killed []taskView
-	for _, t := range r.m.view(e, true).Tasks {
+	for _, t := range r.s.view(e, true).Tasks {
 		if (taskID == "" || t.ID == taskID) && (host == "" || t.Host == host) {
 			killed = append(killed, t)
 		}
@@ -40,30 +40,33 @@ func (r *request) killTasks(e *entry, taskID string) (int, any, error) {
 	if taskID != "" && len(killed) == 0 {
 		return 0, nil, failure(http.StatusNotFound, "Task '%s' does not exist", taskID)
 	}
-	isKilled := func(t run) bool {
-		return slices.ContainsFunc(killed, func(k taskView) bool { return k.ID == t.id })
+	isKilled := func(i *instance) bool {
+		return slices.ContainsFunc(killed, func(k taskView) bool { return k.ID == i.id })
+	}
+	kill := func(instances []*instance) {
+		for _, i := range instances {
+			if isKilled(i) {
+				r.s.kill(i)
+			}
+		}
 	}
 	if q.Get("scale") == "true" {
 		next := *e.app
 		next.VersionInfo = nil
 		next.Instances = max(next.Instances-len(killed), 0)
-		before := e.tasks
-		e.tasks = slices.DeleteFunc(slices.Clone(e.tasks), isKilled)
-		d, err := r.m.apply(change{e.app.ID: &next}, r.force)
+		before := e.instances
+		e.instances = slices.DeleteFunc(slices.Clone(e.instances), isKilled)
+		d, err := r.s.apply(change{e.app.ID: &next}, r.force)
 		if err != nil {
-			e.tasks = before
+			e.instances = before
 			return 0, nil, err
 		}
-		for _, t := range killed {
-			r.m.launcher.Kill(t.ID)
-		}
+		kill(before)
 		return r.deployed(http.StatusOK, d)
 	}
-	for _, t := range killed {
-		r.m.launcher.Kill(t.ID)
-	}
-	e.tasks = slices.DeleteFunc(e.tasks, isKilled)
-	r.m.reconcile(e)
+	kill(e.instances)
+	e.instances = slices.DeleteFunc(e.instances, isKilled)
+	r.s.reconcile(e)
 	if taskID != "" {
 		return http.StatusOK, map[string]any{"task": killed[0]}, nil
 	}
@@ -72,8 +75,8 @@ func (r *request) killTasks(e *entry, taskID string) (int, any, error) {
 
 func (r *request) allTasks() (int, any, error) {
 	list := []taskView{}
-	for _, e := range r.m.entries(false) {
-		list = append(list, r.m.view(e, true).Tasks...)
+	for _, e := range r.s.entries(false) {
+		list = append(list, r.s.view(e, true).Tasks...)
 	}
 	return http.StatusOK, map[string]any{"tasks": list}, nil
 }

@@ -114,6 +114,7 @@ func (a *App) finish(s Settings) {
 		a.Container = &c
 	}
 	a.Version, a.VersionInfo = "", nil
+	a.taskLabels = sortedLabels(a.Labels)
 }
 
 // ports is how many ports the app has, of whichever kind.

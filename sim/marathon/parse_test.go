@@ -1,6 +1,7 @@
 package marathon
 
 import (
+	stdjson "encoding/json"
 	"errors"
 	"flag"
 	"os"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"toponym/sim"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -47,20 +50,20 @@ func parseFile(t testing.TB, file string) *App {
 	return a
 }
 
-// instance is the task of an app with ports from 31000 on.
-func instance(t testing.TB, a *App) *Task {
+// instanceOfApp is the task of an app with ports from 31000 on.
+func instanceOfApp(t testing.TB, a *App) sim.Task {
 	t.Helper()
-	ports := a.Needs().HostPorts
+	ports := a.HostPorts()
 	for i, p := range ports {
 		if p == 0 {
 			ports[i] = 31000 + uint16(i)
 		}
 	}
-	task, err := a.Task(a.TaskID("b2f6ecd1-0000-4000-8000-000000000001"), ports)
+	tasks, err := a.Tasks(a.TaskID("b2f6ecd1-0000-4000-8000-000000000001"), ports)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return task
+	return tasks[0]
 }
 
 func text(t testing.TB, v any) string {
@@ -70,6 +73,36 @@ func text(t testing.TB, v any) string {
 		t.Fatal(err)
 	}
 	return string(b) + "\n"
+}
+
+// taskText is text for what Mesos is told, without empty fields.
+func taskText(t testing.TB, v any) string {
+	t.Helper()
+	b, err := stdjson.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fields any
+	if err := stdjson.Unmarshal(b, &fields); err != nil {
+		t.Fatal(err)
+	}
+	return text(t, withoutEmpty(fields))
+}
+
+func withoutEmpty(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, field := range v {
+			if field = withoutEmpty(field); field == nil || field == "" || field == false || field == 0.0 {
+				delete(v, k)
+			}
+		}
+	case []any:
+		for i := range v {
+			v[i] = withoutEmpty(v[i])
+		}
+	}
+	return v
 }
 
 func golden(t *testing.T, name, got string) {
@@ -91,7 +124,7 @@ func TestAccepted(t *testing.T) {
 		name := strings.TrimSuffix(filepath.Base(file), ".json")
 		t.Run(name, func(t *testing.T) {
 			a := parseFile(t, file)
-			golden(t, name+".txt", text(t, a)+text(t, instance(t, a)))
+			golden(t, name+".txt", text(t, a)+taskText(t, instanceOfApp(t, a)))
 		})
 	}
 }
@@ -118,8 +151,8 @@ func TestFormsAreEqual(t *testing.T) {
 		if !reflect.DeepEqual(a, b) {
 			t.Errorf("%s and %s differ:\n%s\n%s", file, other, text(t, a), text(t, b))
 		}
-		if x, y := instance(t, a), instance(t, b); !reflect.DeepEqual(x, y) {
-			t.Errorf("the tasks of %s and %s differ:\n%s\n%s", file, other, text(t, x), text(t, y))
+		if x, y := instanceOfApp(t, a), instanceOfApp(t, b); !reflect.DeepEqual(x, y) {
+			t.Errorf("the tasks of %s and %s differ:\n%s\n%s", file, other, taskText(t, x), taskText(t, y))
 		}
 	}
 }
@@ -199,6 +232,6 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		normalisedTwice(t, a, withDefault)
-		instance(t, a)
+		instanceOfApp(t, a)
 	})
 }

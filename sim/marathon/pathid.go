@@ -119,3 +119,29 @@ func (p pathID) taskName() string {
 
 // taskID is the id of an instance: "/shop/cart" is "shop_cart.<uuid>".
 func (p pathID) taskID(uuid string) string { return strings.Join(p.segments, "_") + "." + uuid }
+
+// AppOf returns the id of the app or pod that a task is of. In the id of a task
+// "_" stands for the slashes, and no other "_" can occur.
+func AppOf(taskID string) string {
+	name := taskID
+	if before, _, ok := cutLastOf(taskID, ".instance-"); ok {
+		name = before
+	} else if before, _, ok := cutLastOf(taskID, "."); ok {
+		name = before
+	}
+	return "/" + strings.ReplaceAll(name, "_", "/")
+}
+
+// instanceOf returns the id of the instance that a task is of: that of a pod has
+// several tasks.
+func instanceOf(taskID string) string {
+	before, after, ok := cutLastOf(taskID, ".instance-")
+	if !ok {
+		return taskID
+	}
+	uuid, _, _ := strings.Cut(after, ".")
+	return before + ".instance-" + uuid
+}
+
+// splitDots splits the name of a task into its labels.
+func splitDots(name string) []string { return strings.Split(name, ".") }

@@ -2,10 +2,13 @@ package marathon
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"toponym/sim"
 )
 
 // Pod is a pod definition: containers that run together on one agent, in one
@@ -235,4 +238,215 @@ func (p *Pod) missing() faults {
 		}
 	}
 	return f
+}
+
+// What Marathon says of pods whose rules are broken.
+const (
+	containerNamesRule = "container names must be unique"
+	endpointNamesRule  = "endpoint names must be unique"
+	hostPortsRule      = "host ports must be unique"
+	needsContainerPort = "is required when using container-mode networking"
+	needsHostPort      = "is required when using host-mode networking"
+	noContainerPort    = "is not allowed when using host-mode networking"
+	checkEndpointRule  = "is not an endpoint of this container"
+	severalChecksRule  = "exactly one of http, tcp and exec must be set"
+)
+
+// faults checks a pod that has its networks.
+func (p *Pod) faults(s Settings) faults {
+	var f faults
+	id := parsePathID(p.ID)
+	for _, reason := range id.faults() {
+		f.add("/id", reason)
+	}
+	on := p.app()
+	on.networkFaults(&f, s)
+	f.unless(unique(p.Containers, func(c PodContainer) string { return c.Name }), "/containers", containerNamesRule)
+	var all []Endpoint
+	for i, c := range p.Containers {
+		for j, e := range c.Endpoints {
+			at := fmt.Sprintf("/containers(%d)/endpoints(%d)", i, j)
+			if on.onHost() {
+				f.unless(e.HostPort != nil, at+"/hostPort", needsHostPort)
+				f.unless(e.ContainerPort == nil, at+"/containerPort", noContainerPort)
+			} else {
+				f.unless(e.ContainerPort != nil, at+"/containerPort", needsContainerPort)
+			}
+			several := len(p.Networks) > 1 && p.Networks[0].Mode == ModeContainer
+			f.unless(!several || e.HostPort == nil || len(e.NetworkNames) == 1, at, severalRule)
+			for _, name := range e.NetworkNames {
+				known := slices.ContainsFunc(p.Networks, func(n Network) bool { return n.Name == name })
+				f.unless(known, at+"/networkNames", fmt.Sprintf("%s is not a network of the pod", name))
+			}
+		}
+		if c.HealthCheck != nil {
+			c.checkFaults(&f, fmt.Sprintf("/containers(%d)/healthCheck", i))
+		}
+		all = append(all, c.Endpoints...)
+	}
+	f.unless(unique(all, func(e Endpoint) string { return e.Name }), "/containers", endpointNamesRule)
+	f.unless(unique(all, func(e Endpoint) uint16 {
+		if e.HostPort == nil {
+			return 0
+		}
+		return *e.HostPort
+	}), "/containers", hostPortsRule)
+	return f
+}
+
+func (c *PodContainer) checkFaults(f *faults, at string) {
+	h, kinds := c.HealthCheck, 0
+	endpoint := func(name, path string) {
+		kinds++
+		known := slices.ContainsFunc(c.Endpoints, func(e Endpoint) bool { return e.Name == name })
+		f.unless(known, at+path, checkEndpointRule)
+	}
+	if h.HTTP != nil {
+		endpoint(h.HTTP.Endpoint, "/http/endpoint")
+	}
+	if h.TCP != nil {
+		endpoint(h.TCP.Endpoint, "/tcp/endpoint")
+	}
+	if h.Exec != nil {
+		kinds++
+	}
+	f.unless(kinds == 1, at, severalChecksRule)
+}
+
+// resources is what an instance holds, executor included.
+func (p *Pod) resources() sim.Resources {
+	out := p.ExecutorResources.forMesos()
+	for _, c := range p.Containers {
+		r := c.Resources.forMesos()
+		out.CPUs, out.Mem, out.Disk, out.GPUs = out.CPUs+r.CPUs, out.Mem+r.Mem, out.Disk+r.Disk, out.GPUs+r.GPUs
+	}
+	return out
+}
+
+func (r *PodResources) forMesos() sim.Resources {
+	return sim.Resources{CPUs: r.CPUs, Mem: r.Mem, Disk: r.Disk, GPUs: float64(r.GPUs)}
+}
+
+// hostPorts are those of all containers.
+func (p *Pod) hostPorts() []uint16 {
+	var out []uint16
+	for _, c := range p.Containers {
+		out = append(out, c.hostPorts()...)
+	}
+	return out
+}
+
+func (c *PodContainer) hostPorts() []uint16 {
+	var out []uint16
+	for _, e := range c.Endpoints {
+		if e.HostPort != nil {
+			out = append(out, *e.HostPort)
+		}
+	}
+	return out
+}
+
+// tasks returns the tasks of the instance with an id. All of them are in the
+// network of their executor, which has the port mappings of all containers. Each
+// has the ports of its own container in its DiscoveryInfo, under the pod's name.
+func (p *Pod) tasks(id string, hostPorts []uint16) []sim.Task {
+	on := p.app()
+	name, uuid, _ := cutLastOf(id, ".instance-")
+	left := hostPorts
+	var out []sim.Task
+	var all []mapping
+	for _, c := range p.Containers {
+		n := len(c.hostPorts())
+		ports := c.mappings(on, left[:n])
+		left = left[n:]
+		all = append(all, ports...)
+		t := sim.Task{
+			ID:          id + "." + c.Name,
+			Name:        c.Name,
+			ExecutorID:  "instance-" + name + "." + uuid,
+			Resources:   c.Resources.forMesos(),
+			Labels:      sortedLabels(merged(p.Labels, c.Labels)),
+			Discovery:   &sim.Discovery{Name: on.TaskName(), Ports: on.discovery(ports)},
+			Container:   &sim.Container{Type: typeMesos},
+			HealthCheck: c.check(ports),
+		}
+		if c.Image != nil {
+			t.Container.Image, t.Container.Cached = c.Image.ID, !c.Image.ForcePull
+		}
+		out = append(out, t)
+	}
+	out[0].ExecutorPorts = sim.PortList(hostPorts...) // the executor holds them
+	networks := on.mesosNetworks(all)
+	for i := range out {
+		out[i].Networks = networks
+	}
+	return out
+}
+
+// mappings are the ports of a container with the numbers of one instance.
+func (c *PodContainer) mappings(on *App, hostPorts []uint16) []mapping {
+	var out []mapping
+	for _, e := range c.Endpoints {
+		m := mapping{PortMapping: PortMapping{
+			Name: e.Name, Protocol: strings.Join(e.Protocol, ","), Labels: e.Labels, NetworkNames: e.NetworkNames,
+		}}
+		if e.ContainerPort != nil {
+			m.ContainerPort = *e.ContainerPort
+		}
+		if e.HostPort != nil {
+			m.host, m.has = hostPorts[0], true
+			hostPorts = hostPorts[1:]
+		}
+		if m.ContainerPort == 0 {
+			m.ContainerPort = m.host // on the host they are the same; else 0 asks for that
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+func (c *PodContainer) check(ports []mapping) *sim.HealthCheck {
+	h := c.HealthCheck
+	if h == nil {
+		return nil
+	}
+	t := newCheck(h.GracePeriodSeconds, h.IntervalSeconds, h.TimeoutSeconds)
+	port := func(name string) uint16 {
+		i := slices.IndexFunc(ports, func(m mapping) bool { return m.Name == name })
+		return ports[i].ContainerPort // checkFaults has seen that it is there
+	}
+	switch {
+	case h.HTTP != nil:
+		t.Scheme, t.Path, t.Port = strings.ToLower(h.HTTP.Scheme), h.HTTP.Path, port(h.HTTP.Endpoint)
+		if t.Scheme == "" {
+			t.Scheme = "http"
+		}
+	case h.TCP != nil:
+		t.TCP, t.Port = true, port(h.TCP.Endpoint)
+	default:
+		t.Command = h.Exec.Command.Shell
+		if t.Command == "" {
+			t.Command = strings.Join(h.Exec.Command.Argv, " ")
+		}
+	}
+	return t
+}
+
+// merged are the labels of a pod with those of a container over them.
+func merged(a, b map[string]string) map[string]string {
+	out := map[string]string{}
+	for _, m := range []map[string]string{a, b} {
+		for k, v := range m {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+func cutLastOf(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
 }

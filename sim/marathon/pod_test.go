@@ -6,12 +6,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"toponym/sim"
 )
 
 // podTasks are the tasks of an instance with ports from 31000 on.
-func podTasks(t testing.TB, a *App) []*Task {
+func podTasks(t testing.TB, a *App) []sim.Task {
 	t.Helper()
-	ports := a.Needs().HostPorts
+	ports := a.HostPorts()
 	for i, p := range ports {
 		if p == 0 {
 			ports[i] = 31000 + uint16(i)
@@ -33,7 +35,7 @@ func TestPods(t *testing.T) {
 				t.Fatal(ok, err)
 			}
 			once := text(t, a.scaled())
-			golden(t, "pod-"+name+".txt", once+text(t, podTasks(t, a)))
+			golden(t, "pod-"+name+".txt", once+taskText(t, podTasks(t, a)))
 			podNormalisedTwice(t, a)
 		})
 	}
@@ -143,8 +145,8 @@ func TestLifeOfAPod(t *testing.T) {
 		s.do("GET", "/v2/pods/shop/pod"+path, "", http.StatusNotFound)
 	}
 	s.do("DELETE", "/v2/pods/shop/pod", "", http.StatusNotFound)
-	if len(s.ports) != 0 {
-		t.Errorf("ports are left: %v", s.ports)
+	if len(s.portsInUse()) != 0 {
+		t.Errorf("ports are left: %v", s.portsInUse())
 	}
 }
 

@@ -1,7 +1,10 @@
 package marathon
 
 import (
+	"net/netip"
 	"time"
+
+	"toponym/sim"
 )
 
 // ref names a deployment.
@@ -48,50 +51,53 @@ type health struct {
 }
 
 // view is an app with its counts, and with its tasks where they are wanted.
-func (m *Marathon) view(e *entry, tasks bool) appView {
+func (s *Scheduler) view(e *entry, tasks bool) appView {
 	v := appView{App: e.app}
-	if d := m.locks[e.app.ID]; d != nil {
+	if d := s.locks[e.app.ID]; d != nil {
 		v.Deployments = []ref{{d.id}}
 	}
 	if tasks {
 		v.Tasks = []taskView{}
 	}
-	for _, r := range e.tasks {
-		s, ok := m.launcher.Status(r.id)
+	for _, i := range e.instances {
+		st, ok := s.status(i)
 		if !ok {
 			continue
 		}
-		if s.State == taskRunning {
+		if st.State == sim.TaskRunning {
 			v.TasksRunning++
 		} else {
 			v.TasksStaged++
 		}
-		if s.Healthy != nil && *s.Healthy {
+		if st.Healthy != nil && *st.Healthy {
 			v.TasksHealthy++
-		} else if s.Healthy != nil {
+		} else if st.Healthy != nil {
 			v.TasksUnhealthy++
 		}
 		if tasks {
-			v.Tasks = append(v.Tasks, newTaskView(e.app, r, s))
+			v.Tasks = append(v.Tasks, newTaskView(e.app, i, st))
 		}
 	}
 	return v
 }
 
-func newTaskView(a *App, r run, s Status) taskView {
+func newIPView(a netip.Addr) ipView {
+	if a.Is6() {
+		return ipView{a.String(), "IPv6"}
+	}
+	return ipView{a.String(), "IPv4"}
+}
+
+func newTaskView(a *App, i *instance, s status) taskView {
 	t := taskView{
-		ID: r.id, AppID: a.ID, SlaveID: s.AgentID, Host: s.Host, State: s.State, Ports: s.HostPorts,
-		ServicePorts: a.servicePorts(), StagedAt: stamp(s.Staged), StartedAt: stamp(s.Started), Version: r.config,
+		ID: i.id, AppID: a.ID, SlaveID: i.on.agentID, Host: s.Host, State: s.State, Ports: i.ports,
+		ServicePorts: a.servicePorts(), StagedAt: stamp(i.staged), StartedAt: stamp(s.Started), Version: i.config,
 	}
 	for _, addr := range s.Addresses {
-		protocol := "IPv4"
-		if addr.Is6() {
-			protocol = "IPv6"
-		}
-		t.IPAddresses = append(t.IPAddresses, ipView{addr.String(), protocol})
+		t.IPAddresses = append(t.IPAddresses, newIPView(addr))
 	}
 	if s.Healthy != nil {
-		h := health{Alive: *s.Healthy, TaskID: r.id}
+		h := health{Alive: *s.Healthy, TaskID: i.id}
 		if !h.Alive {
 			h.ConsecutiveFailures = 1
 		}

@@ -4,11 +4,12 @@ import (
 	"fmt"
 
 	"toponym/sim"
+	"toponym/sim/scenario"
 )
 
 // Serve makes the masters of a simulation. They answer its control API below
 // /sim/, which can kill, start, freeze and thaw them.
-func Serve(s *sim.Simulation, o Options) (*Masters, error) {
+func Serve(s *scenario.Simulation, o Options) (*Masters, error) {
 	m, err := New(s.Cluster, o)
 	if err != nil {
 		return nil, err
@@ -21,7 +22,7 @@ func Serve(s *sim.Simulation, o Options) (*Masters, error) {
 		"master-freeze": m.Freeze,
 		"master-thaw":   m.Thaw,
 	} {
-		s.SetAction(name, func(a sim.Action) ([]string, error) {
+		s.SetAction(name, func(a scenario.Action) ([]string, error) {
 			i := m.Leader()
 			if a.Master != nil {
 				i = *a.Master

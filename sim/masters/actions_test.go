@@ -6,14 +6,14 @@ import (
 	"testing/synctest"
 	"time"
 
-	"toponym/sim"
+	"toponym/sim/scenario"
 )
 
 // TestMastersDieByTheControlAPI: each action on a master does what its name
 // says, and what cannot be done is an error.
 func TestMastersDieByTheControlAPI(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		simulation, err := sim.NewSimulation(&sim.Scenario{Agents: 2}, sim.Options{})
+		simulation, err := scenario.New(&scenario.Scenario{Agents: scenario.Agents{Count: 2}}, scenario.Options{})
 		noError(t, err)
 		s := newStageOf(t, simulation, Options{Session: time.Second})
 		do := func(i int, action, want string) {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"toponym/sim"
+	"toponym/sim/scenario"
 )
 
 // Options are the settings of Masters.
@@ -54,7 +55,7 @@ type Options struct {
 // killed, frozen and started again one by one. It is safe for concurrent use.
 type Masters struct {
 	cluster    *sim.Cluster
-	simulation *sim.Simulation // nil without a control API
+	simulation *scenario.Simulation // nil without a control API
 	options    Options
 
 	mu       sync.Mutex

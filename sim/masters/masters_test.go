@@ -14,6 +14,7 @@ import (
 
 	"toponym/internal/testutil"
 	"toponym/sim"
+	"toponym/sim/scenario"
 )
 
 var testAddr = netip.MustParseAddrPort("10.0.1.10:5050")
@@ -43,12 +44,12 @@ type stage struct {
 }
 
 func newStage(t *testing.T, o Options) *stage {
-	simulation, err := sim.NewSimulation(&sim.Scenario{Tasks: 100, Agents: 100}, sim.Options{Seed: 1})
+	simulation, err := scenario.New(&scenario.Scenario{Tasks: 100, Agents: scenario.Agents{Count: 100}}, scenario.Options{Seed: 1})
 	noError(t, err)
 	return newStageOf(t, simulation, o)
 }
 
-func newStageOf(t *testing.T, simulation *sim.Simulation, o Options) *stage {
+func newStageOf(t *testing.T, simulation *scenario.Simulation, o Options) *stage {
 	s := &stage{t: t, cluster: simulation.Cluster, at: map[string]*testutil.PipeListener{}}
 	o.Listen = []string{"10.0.0.1:5050", "10.0.0.2:5050", "10.0.0.3:5050"}
 	o.Hostnames = []string{"m1.test", "m2.test"}

@@ -18,7 +18,9 @@ import (
 	logtest "github.com/sirupsen/logrus/hooks/test"
 
 	"toponym/sim"
+	"toponym/sim/marathon"
 	simmasters "toponym/sim/masters"
+	"toponym/sim/scenario"
 	"toponym/state"
 	"toponym/state/leader"
 )
@@ -166,9 +168,9 @@ func (b *bed) master(at leader.Address, o sim.MasterOptions) *sim.Master {
 }
 
 // populate adds agents, frameworks and tasks.
-func (b *bed) populate(tasks int) []*sim.App {
+func (b *bed) populate(tasks int) []*marathon.Scheduler {
 	b.t.Helper()
-	apps, err := sim.Populate(b.cluster, sim.Spec{Tasks: tasks, Agents: 5, Seed: 3})
+	apps, err := scenario.Populate(b.cluster, scenario.Spec{Tasks: tasks, Agents: 5, Seed: 3})
 	if err != nil {
 		b.t.Fatal(err)
 	}

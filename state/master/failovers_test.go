@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"toponym/sim"
+	"toponym/sim/scenario"
 	"toponym/state"
 )
 
@@ -61,7 +62,7 @@ func failovers(t *testing.T, source Source, r *rand.Rand) {
 	b.each = w.look
 	defer b.run()()
 	time.Sleep(10 * time.Second)
-	life := sim.NewLife(b.cluster, apps, sim.LifeOptions{Seed: r.Uint64()})
+	life := scenario.NewLife(b.cluster, apps, scenario.LifeOptions{Seed: r.Uint64()})
 	lead, next := first, second
 	for range 30 {
 		agents, frameworks := b.cluster.Agents(), b.cluster.Frameworks()

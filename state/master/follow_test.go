@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"toponym/sim"
+	"toponym/sim/scenario"
 	"toponym/state"
 	"toponym/state/leader"
 )
@@ -26,7 +27,7 @@ func TestFollows(t *testing.T) {
 		time.Sleep(publishInterval) // pids come beside
 		wantLines(t, "at first", b.now(), b.truth(first))
 		asked := len(b.network.requests())
-		life := sim.NewLife(b.cluster, apps, sim.LifeOptions{Seed: 7})
+		life := scenario.NewLife(b.cluster, apps, scenario.LifeOptions{Seed: 7})
 		for i := range 400 {
 			life.Step()
 			time.Sleep(publishInterval)
@@ -261,7 +262,7 @@ func TestPace(t *testing.T) {
 		defer b.run()()
 		time.Sleep(time.Second)
 		b.now()
-		life := sim.NewLife(b.cluster, apps, sim.LifeOptions{Seed: 1})
+		life := scenario.NewLife(b.cluster, apps, scenario.LifeOptions{Seed: 1})
 		before := len(b.published)
 		life.Step()
 		b.now()

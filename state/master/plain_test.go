@@ -6,7 +6,7 @@ import (
 	"io"
 	"testing"
 
-	"toponym/sim"
+	"toponym/sim/scenario"
 	"toponym/state"
 )
 
@@ -89,7 +89,7 @@ func (s *plainState) tasks() int {
 // TestSameAsEncodingJSON compares what both read of a big cluster.
 func TestSameAsEncodingJSON(t *testing.T) {
 	var body bytes.Buffer
-	if err := sim.WriteState(&body, sim.Spec{Tasks: 500}); err != nil {
+	if err := scenario.WriteState(&body, scenario.Spec{Tasks: 500}); err != nil {
 		t.Fatal(err)
 	}
 	doc := mustDecode(t, body.Bytes())

@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"testing"
 
-	"toponym/sim"
+	"toponym/sim/scenario"
 )
 
 // A peak of memory belongs to a process, so each reading has one of its own:
@@ -177,7 +177,7 @@ func bigState(b *testing.B, tasks int) (file string, size int64) {
 			b.Fatal(err)
 		}
 		w := bufio.NewWriterSize(f, 1<<20)
-		if err := sim.WriteState(w, sim.Spec{Tasks: tasks}); err != nil {
+		if err := scenario.WriteState(w, scenario.Spec{Tasks: tasks}); err != nil {
 			b.Fatal(err)
 		}
 		if err := w.Flush(); err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"toponym/sim"
+	"toponym/sim/scenario"
 	"toponym/state"
 	"toponym/state/leader"
 )
@@ -232,7 +233,7 @@ func TestOldStateBesideAStream(t *testing.T) {
 		time.Sleep(time.Minute)
 		slow.Store(true)
 		resyncs := b.watcher.Status().Resyncs
-		life := sim.NewLife(b.cluster, apps, sim.LifeOptions{Seed: 5})
+		life := scenario.NewLife(b.cluster, apps, scenario.LifeOptions{Seed: 5})
 		for step := 0; b.watcher.Status().Resyncs == resyncs; step++ {
 			if step == 200 {
 				t.Fatalf("no state came: %q", messages(b.log, logrus.InfoLevel))

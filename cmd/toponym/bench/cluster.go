@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"toponym/sim"
+	"toponym/sim/scenario"
 )
 
 // readsPath returns the number of states that were read completely.
@@ -22,7 +23,7 @@ const readsPath = "/bench/reads"
 // simulate runs the simulated master in a process of its own.
 func simulate(args []string, w io.Writer) error {
 	var addr netip.AddrPort
-	var spec sim.Spec
+	var spec scenario.Spec
 	fs := flag.NewFlagSet(childSimulate, flag.ContinueOnError)
 	fs.TextVar(&addr, "listen", netip.AddrPort{}, "where")
 	fs.IntVar(&spec.Tasks, "tasks", 10_000, "how many")
@@ -35,7 +36,11 @@ func simulate(args []string, w io.Writer) error {
 		return err
 	}
 	var reads atomic.Int64
-	master := sim.NewGeneratedMaster(spec, sim.MasterOptions{Addr: addr})
+	c := sim.NewCluster(sim.Options{Seed: spec.Seed})
+	if _, err := scenario.Populate(c, spec); err != nil {
+		return err
+	}
+	master := sim.NewMaster(c, sim.MasterOptions{Addr: addr, NoOperatorAPI: true})
 	web := &http.Server{
 		ReadHeaderTimeout: 5 * time.Second,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -17,6 +17,7 @@ import (
 	"github.com/miekg/dns"
 
 	"toponym/sim"
+	"toponym/sim/scenario"
 )
 
 // Additional paths of the simulated master.
@@ -28,8 +29,8 @@ const (
 // live runs a simulated master whose cluster changes all the time.
 func live(args []string, w io.Writer) error {
 	var addr netip.AddrPort
-	var spec sim.Spec
-	var o sim.LifeOptions
+	var spec scenario.Spec
+	var o scenario.LifeOptions
 	fs := flag.NewFlagSet(childLive, flag.ContinueOnError)
 	fs.TextVar(&addr, "listen", netip.AddrPort{}, "where")
 	fs.IntVar(&spec.Tasks, "tasks", 10_000, "how many")
@@ -39,7 +40,7 @@ func live(args []string, w io.Writer) error {
 		return err
 	}
 	c := sim.NewCluster(sim.Options{Seed: spec.Seed})
-	apps, err := sim.Populate(c, spec)
+	apps, err := scenario.Populate(c, spec)
 	if err != nil {
 		return err
 	}
@@ -48,7 +49,7 @@ func live(args []string, w io.Writer) error {
 		return err
 	}
 	o.Seed = spec.Seed
-	life := sim.NewLife(c, apps, o)
+	life := scenario.NewLife(c, apps, o)
 	l, err := net.Listen("tcp", addr.String())
 	if err != nil {
 		return err

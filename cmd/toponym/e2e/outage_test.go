@@ -19,12 +19,29 @@ const (
 seed: 4
 agents: 20
 apps:
-  - {name: web, instances: 4, ports: [{name: http}]}
-  - {name: cart.shop, instances: 3, network: dcos-1, docker: true, ports: [{name: http, port: 8080}]}
-  - {name: blog, instances: 2, network: bridge, docker: true, ports: [{name: http, port: 80}]}
-  - {name: db, instances: 5, network: calico, ports: [{name: sql, port: 5432}]}
-  - {name: six, instances: 2, network: dcos6, ports: [{name: http, port: 80}]}
-  - {name: canary, instances: 1, network: dcos-1}
+  - {id: /web, cmd: x, instances: 4, portDefinitions: [{name: http}]}
+  - id: /shop/cart
+    instances: 3
+    networks: [{mode: container, name: dcos-1}]
+    container: {type: DOCKER, docker: {image: cart}, portMappings: [{containerPort: 8080, name: http}]}
+  - id: /blog
+    instances: 2
+    networks: [{mode: container/bridge}]
+    container: {type: DOCKER, docker: {image: blog}, portMappings: [{containerPort: 80, name: http}]}
+  - id: /db
+    cmd: x
+    instances: 5
+    networks: [{mode: container, name: calico}]
+    container: {type: MESOS, portMappings: [{containerPort: 5432, name: sql}]}
+  - id: /six
+    cmd: x
+    instances: 2
+    networks: [{mode: container, name: dcos6}]
+    container: {type: MESOS, portMappings: [{containerPort: 80, name: http}]}
+  - id: /canary
+    cmd: x
+    networks: [{mode: container, name: dcos-1}]
+    container: {type: MESOS, portMappings: []}
 `
 )
 

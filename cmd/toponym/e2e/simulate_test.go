@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"toponym/sim"
+	"toponym/sim/scenario"
 )
 
 // simulation is a mesos-sim that runs as a process.
@@ -50,7 +50,7 @@ func (s *simulation) do(t *testing.T, action string) {
 	}
 }
 
-func (s *simulation) overview(t *testing.T) (o sim.Overview) {
+func (s *simulation) overview(t *testing.T) (o scenario.Overview) {
 	t.Helper()
 	resp, err := http.Get(s.control + "/sim/status")
 	if err != nil {
@@ -66,7 +66,11 @@ func (s *simulation) overview(t *testing.T) (o sim.Overview) {
 const simulateScenario = `
 agents: 3
 apps:
-  - {name: web, instances: 2, network: dcos-1, ports: [{name: http, port: 80}]}
+  - id: /web
+    cmd: serve
+    instances: 2
+    networks: [{mode: container, name: dcos-1}]
+    container: {type: MESOS, portMappings: [{containerPort: 80, name: http}]}
 `
 
 // A server that reads three simulated masters goes on answering when the leader is
@@ -97,7 +101,7 @@ func TestFollowSimulatedMasters(t *testing.T) {
 		return o.Leader == 1 && o.Agents == 3, fmt.Sprintf("%+v", o)
 	})
 	s.do(t, `[{"do": "master-start", "master": 0}, {"do": "scale", "app": "web", "count": 1}]`)
-	want("9.0.2.2")
+	want("9.0.0.2")
 	s.terminate(t)
 }
 

@@ -1,0 +1,205 @@
+package marathon
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+)
+
+// deployment is a change that is under way.
+type deployment struct {
+	id, version string
+	apps        []string
+}
+
+// change is a set of apps that become others; nil ones go.
+type change map[string]*App
+
+// problem is an answer other than success.
+type problem struct {
+	status int
+	body   any
+}
+
+func (p *problem) Error() string { return http.StatusText(p.status) }
+
+func failure(status int, format string, args ...any) error {
+	message := strings.ToValidUTF8(fmt.Sprintf(format, args...), "\uFFFD") // a query may be anything
+	return &problem{status, map[string]string{"message": message}}
+}
+
+// locked is the answer while another deployment changes the same app.
+func locked(by map[*deployment]bool) error {
+	body := struct {
+		Message     string `json:"message"`
+		Deployments []ref  `json:"deployments"`
+	}{Message: "App is locked by one or more deployments. Override with the option '?force=true'. " +
+		"View details at '/v2/deployments/<DEPLOYMENT_ID>'."}
+	for d := range by {
+		body.Deployments = append(body.Deployments, ref{d.id})
+	}
+	slices.SortFunc(body.Deployments, func(a, b ref) int { return strings.Compare(a.ID, b.ID) })
+	return &problem{http.StatusConflict, body}
+}
+
+// settle forgets the deployments that are over.
+func (s *Scheduler) settle() {
+	s.forget("deployment_success", func(d *deployment) bool {
+		return !slices.ContainsFunc(d.apps, func(id string) bool {
+			e := s.apps[id]
+			return e != nil && !s.settled(e)
+		})
+	})
+}
+
+// forget drops deployments, frees their apps, and publishes an event.
+func (s *Scheduler) forget(event string, over func(*deployment) bool) {
+	s.deployments = slices.DeleteFunc(s.deployments, func(d *deployment) bool {
+		if !over(d) {
+			return false
+		}
+		for _, id := range d.apps {
+			delete(s.locks, id)
+		}
+		s.events.publish(event, s.cluster.Now(), map[string]any{"id": d.id})
+		return true
+	})
+}
+
+// apply makes a change and starts its deployment. With force it takes the
+// place of the deployments that are in its way.
+func (s *Scheduler) apply(c change, force bool) (*deployment, error) {
+	s.settle()
+	inTheWay := map[*deployment]bool{}
+	for id := range c {
+		if d := s.locks[id]; d != nil {
+			inTheWay[d] = true
+		}
+	}
+	if len(inTheWay) > 0 && !force {
+		return nil, locked(inTheWay)
+	}
+	if err := s.admit(c); err != nil {
+		return nil, err
+	}
+	s.forget("deployment_failed", func(d *deployment) bool { return inTheWay[d] })
+	d := &deployment{id: s.newID(), version: s.version(), apps: sortedKeys(c)}
+	s.rootVersion = d.version
+	for _, id := range d.apps {
+		if c[id] == nil {
+			s.remove(id)
+		} else {
+			s.put(c[id], d.version)
+		}
+		s.locks[id] = d
+	}
+	s.deployments = append(s.deployments, d)
+	s.events.publish("deployment_info", s.cluster.Now(), map[string]any{
+		"plan": map[string]any{"id": d.id, "version": d.version, "affectedApps": d.apps},
+	})
+	return d, nil
+}
+
+// admit refuses what would be too much, and ids that are taken.
+func (s *Scheduler) admit(c change) error {
+	var f faults
+	grow := 0
+	for _, id := range sortedKeys(c) {
+		a := c[id]
+		if a == nil {
+			continue
+		}
+		if s.apps[id] == nil {
+			grow++
+			if s.groups[id] != nil {
+				return failure(http.StatusConflict, "A group with the path %s already exists.", id)
+			}
+			for p := parsePathID(id).parent(); !p.root(); p = p.parent() {
+				if e := s.apps[p.String()]; e != nil && !c.removes(p.String()) || c[p.String()] != nil {
+					return failure(http.StatusConflict, "An app with the path %s already exists.", p)
+				}
+			}
+		}
+		f.unless(a.Instances <= s.o.MaxInstances, "/instances", "error.max")
+	}
+	f.unless(len(s.apps)+grow <= maxApps, "/", "there are too many apps")
+	return f.err(notValid)
+}
+
+func (c change) removes(id string) bool {
+	a, ok := c[id]
+	return ok && a == nil
+}
+
+// put makes a the definition of its app, and launches and ends instances.
+func (s *Scheduler) put(a *App, version string) { s.reconcile(s.define(a, version)) }
+
+// define makes a the definition of its app.
+func (s *Scheduler) define(a *App, version string) *entry {
+	e := s.apps[a.ID]
+	next := *a
+	next.Version = version
+	next.VersionInfo = &VersionInfo{LastScalingAt: version, LastConfigChangeAt: version}
+	if e == nil {
+		e = &entry{}
+		s.apps[a.ID] = e
+		s.addGroup(parsePathID(a.ID).parent(), version)
+		s.ports.assign(&next, nil)
+	} else {
+		s.ports.assign(&next, e.app)
+		if a.VersionInfo == nil && sameConfig(&next, e.app) {
+			next.VersionInfo.LastConfigChangeAt = e.app.VersionInfo.LastConfigChangeAt
+		}
+		if next.Instances == e.app.Instances {
+			next.VersionInfo.LastScalingAt = e.app.VersionInfo.LastScalingAt
+		}
+	}
+	e.app = &next
+	e.history = append(e.history, &next)
+	if len(e.history) > maxVersions {
+		e.history = e.history[1:]
+	}
+	return e
+}
+
+// restarted is the app as something that must be started anew, though its
+// definition is the same: that is what a VersionInfo means to put.
+func restarted(a *App) *App {
+	next := *a
+	next.VersionInfo = &VersionInfo{}
+	return &next
+}
+
+func (s *Scheduler) remove(id string) {
+	e := s.apps[id]
+	if e == nil {
+		return
+	}
+	for _, i := range e.instances {
+		s.kill(i)
+	}
+	s.ports.count(e.app, -1)
+	delete(s.apps, id)
+}
+
+// sameConfig reports whether two definitions differ in their instances only.
+func sameConfig(a, b *App) bool {
+	return bytes.Equal(configOf(a), configOf(b))
+}
+
+func configOf(a *App) []byte {
+	plain := *a
+	plain.Instances, plain.Version, plain.VersionInfo = 0, "", nil
+	b, err := json.Marshal(&plain, json.Deterministic(true))
+	if err != nil {
+		return nil // an App is made of what was read as JSON
+	}
+	if a.pod != nil {
+		return append(b, a.pod.config()...)
+	}
+	return b
+}
