@@ -8,17 +8,16 @@ import (
 	"toponym/internal/server"
 )
 
-// check is the command that reads a file of settings and says what it means.
+// check is the command that validates settings and prints all of them, defaults
+// included.
 func check(_ context.Context, args []string, env environment) int {
-	fs := newFlags("check", "toponym check reads the settings and says what would be in force.", env.stderr)
-	file := fs.String("config", "config.json", "the settings: JSON, YAML or TOML")
+	fs := newFlags("check", "toponym check validates the settings and prints all of them, defaults included.", env.stderr)
+	file := configFlag(fs)
 	if status, done := parse(fs, args, env.stderr); done {
 		return status
 	}
 	c, warnings, err := config.Load(*file, env.vars, server.ZoneFileCheck)
-	for _, w := range warnings {
-		fmt.Fprintln(env.stderr, "warning:", w)
-	}
+	printWarnings(env, warnings)
 	if err != nil {
 		reportErrors(env, err)
 		return statusFailed
@@ -28,6 +27,12 @@ func check(_ context.Context, args []string, env environment) int {
 		return statusFailed
 	}
 	return statusOK
+}
+
+func printWarnings[T any](env environment, warnings []T) {
+	for _, w := range warnings {
+		fmt.Fprintln(env.stderr, "warning:", w)
+	}
 }
 
 // reportErrors prints what is wrong with the settings, a line for each error.

@@ -18,18 +18,18 @@ import (
 	"toponym/records"
 )
 
-// Limits of what is read from a server.
+// Limits of reading from a server.
 const (
 	explainTimeout = 30 * time.Second
-	maxExplanation = 64 << 20 // octets
+	maxExplanation = 64 << 20 // bytes
 )
 
-// explain is the command that asks a running server why a name gives what it
-// gives.
+// explain is the command that asks a running server who owns the records of a
+// name, and what is omitted and why.
 func explain(ctx context.Context, args []string, env environment) int {
-	fs := newFlags("explain", "toponym explain NAME asks a running server why a name gives what it gives.", env.stderr)
-	server := fs.String("server", "http://127.0.0.1:8123", "the HTTP side of the server")
-	// The name may stand before the flags or behind them.
+	fs := newFlags("explain", "toponym explain NAME asks a running server who owns the records of a name, and what is omitted and why.", env.stderr)
+	server := fs.String("server", "http://127.0.0.1:8123", "`URL` of the HTTP side of the server")
+	// The name may come before or after the flags.
 	var name string
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		name, args = args[0], args[1:]
@@ -45,7 +45,7 @@ func explain(ctx context.Context, args []string, env environment) int {
 		name, rest = rest[0], rest[1:]
 	}
 	if strings.Trim(name, ".") == "" || len(rest) > 0 {
-		fmt.Fprintln(env.stderr, "toponym explain: one name is wanted, for example: toponym explain web.marathon.mesos")
+		fmt.Fprintln(env.stderr, "toponym explain: want one name, for example: toponym explain web.marathon.mesos")
 		return statusUsage
 	}
 	x, err := fetchExplanation(ctx, *server, name)
@@ -60,7 +60,7 @@ func explain(ctx context.Context, args []string, env environment) int {
 func fetchExplanation(ctx context.Context, server, name string) (x api.Explanation, err error) {
 	base, err := url.Parse(server)
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
-		return x, fmt.Errorf("-server %q is not the address of a server: want for example http://127.0.0.1:8123", server)
+		return x, fmt.Errorf("-server: %q is not the URL of a server: want for example http://127.0.0.1:8123", server)
 	}
 	ctx, cancel := context.WithTimeout(ctx, explainTimeout)
 	defer cancel()
@@ -70,36 +70,35 @@ func fetchExplanation(ctx context.Context, server, name string) (x api.Explanati
 	}
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
-		var what *url.Error
-		if errors.As(err, &what) {
-			err = what.Err
+		if e := (*url.Error)(nil); errors.As(err, &e) {
+			err = e.Err
 		}
-		return x, fmt.Errorf("no server answers at %s: %w; -server says where its HTTP side is", server, err)
+		return x, fmt.Errorf("no server answers at %s: %w; -server chooses another address", server, err)
 	}
 	defer response.Body.Close()
 	body := io.LimitReader(response.Body, maxExplanation)
 	if response.StatusCode != http.StatusOK {
-		var fault struct{ Error string }
-		_ = json.NewDecoder(body).Decode(&fault) // whatever else it is, the status says enough
-		return x, fmt.Errorf("%s: %s", server, cmp.Or(fault.Error, response.Status))
+		var refused struct{ Error string }
+		_ = json.NewDecoder(body).Decode(&refused) // any other body is of no use
+		return x, fmt.Errorf("%s: %s", server, cmp.Or(refused.Error, response.Status))
 	}
 	if err := json.NewDecoder(body).Decode(&x); err != nil {
-		return x, fmt.Errorf("%s: the answer is none of Toponym: %w", server, err)
+		return x, fmt.Errorf("%s: the response is not one of Toponym: %w", server, err)
 	}
 	return x, nil
 }
 
-// answerTexts say what is answered for a name without records.
+// answerTexts describe the answer for a name without records.
 var answerTexts = map[string]string{
-	api.AnswerEmpty:   "has no records: it is there because names below it are",
-	api.AnswerNoName:  "does not exist, and is answered so (NXDOMAIN)",
-	api.AnswerNotOurs: "is in none of the server's zones, so it is forwarded or refused",
+	api.AnswerEmpty:   "has no records; it exists because names below it do",
+	api.AnswerNoName:  "does not exist (NXDOMAIN)",
+	api.AnswerNotOurs: "is in none of the zones below, so it is forwarded or refused",
 }
 
 func printExplanation(w io.Writer, x api.Explanation) {
 	fmt.Fprintln(w, x.Name)
 	if x.AnswersAs != "" {
-		fmt.Fprintf(w, "  is answered as %s, by an alias\n", x.AnswersAs)
+		fmt.Fprintf(w, "  is answered as %s, through an alias\n", x.AnswersAs)
 	}
 	if text := answerTexts[x.Answer]; text != "" {
 		fmt.Fprintln(w, " ", text)
@@ -108,7 +107,7 @@ func printExplanation(w io.Writer, x api.Explanation) {
 		fmt.Fprintf(w, "      zone %s\n", zone)
 	}
 	if x.TTL != nil {
-		fmt.Fprintf(w, "  TTL %d, by a label\n", *x.TTL)
+		fmt.Fprintf(w, "  TTL %d, set by a label\n", *x.TTL)
 	}
 	for _, r := range x.Records {
 		fmt.Fprintf(w, "  %s %s\n", r.Type, r.Data)

@@ -46,7 +46,7 @@ func TestExplain(t *testing.T) {
 	} {
 		got := runWith(t, append([]string{"explain"}, args...)...)
 		want := `web.marathon.mesos.
-  TTL 5, by a label
+  TTL 5, set by a label
   A 10.0.0.1
       task web (web.1) of framework "mara\x1b[31mthon" (f-0) on agent a-S0; from netinfo
       agent a-S1
@@ -65,16 +65,16 @@ func TestExplain(t *testing.T) {
 		status int
 		stderr string
 	}{
-		{nil, statusUsage, "one name is wanted"},
-		{[]string{"."}, statusUsage, "one name is wanted"},
-		{[]string{"a", "b"}, statusUsage, "one name is wanted"},
+		{nil, statusUsage, "want one name"},
+		{[]string{"."}, statusUsage, "want one name"},
+		{[]string{"a", "b"}, statusUsage, "want one name"},
 		{[]string{"a", "-server", "http://127.0.0.1:1"}, statusFailed, "no server answers at http://127.0.0.1:1"},
 		{[]string{"a", "-colour"}, statusUsage, "-colour"},
 		{[]string{"-help"}, statusOK, "-server"},
 		{[]string{"bad..name", "-server", server.URL}, statusFailed, "no name"},
 		{[]string{"gone", "-server", server.URL}, statusFailed, "404"},
-		{[]string{"html", "-server", server.URL}, statusFailed, "none of Toponym"},
-		{[]string{"a", "-server", "here"}, statusFailed, "not the address of a server"},
+		{[]string{"html", "-server", server.URL}, statusFailed, "not one of Toponym"},
+		{[]string{"a", "-server", "here"}, statusFailed, "not the URL of a server"},
 	} {
 		got := runWith(t, append([]string{"explain"}, tc.args...)...)
 		if got.status != tc.status || !strings.Contains(got.stderr, tc.stderr) {
@@ -123,18 +123,18 @@ spartan.             60 NS  ns1.mesos.
 	web := "  A 192.168.0.1\n" + owner + "  A 10.20.0.6\n      a file of staticZones\n"
 	for _, tc := range []struct{ name, want string }{
 		{"WEB.marathon.mesos.", "web.marathon.mesos.\n" + web},
-		{"web.marathon.mesos.thisdcos.directory", "web.marathon.mesos.thisdcos.directory.\n  is answered as web.marathon.mesos., by an alias\n" + web},
+		{"web.marathon.mesos.thisdcos.directory", "web.marathon.mesos.thisdcos.directory.\n  is answered as web.marathon.mesos., through an alias\n" + web},
 		{"web.marathon.autoip.dcos.thisdcos.global", "web.marathon.autoip.dcos.thisdcos.global.\n" +
-			"  is answered as web.marathon.autoip.dcos.thisdcos.directory., by an alias\n  A 192.168.0.1\n" + owner},
+			"  is answered as web.marathon.autoip.dcos.thisdcos.directory., through an alias\n  A 192.168.0.1\n" + owner},
 		{"no.marathon.mesos.thisdcos.directory", "no.marathon.mesos.thisdcos.directory.\n" +
-			"  is answered as no.marathon.mesos., by an alias\n  does not exist, and is answered so (NXDOMAIN)\n"},
+			"  is answered as no.marathon.mesos., through an alias\n  does not exist (NXDOMAIN)\n"},
 		{"db.marathon.mesos", "db.marathon.mesos.\n  A 10.20.0.5\n      a file of staticZones\n"},
 		{"spartan", "spartan.\n  SOA ns1.mesos. root.ns1.mesos. SERIAL 60 600 86400 60\n      a file of staticZones\n  NS ns1.mesos.\n      a file of staticZones\n"},
 		{"mesos", "mesos.\n  SOA ns1.mesos. root.ns1.mesos. SERIAL 60 600 86400 60\n      the zone itself\n  NS ns1.mesos.\n      the zone itself\n"},
 		{"slave.mesos", "slave.mesos.\n  A 10.0.0.2\n      agent x-S0; from host\n"},
-		{"marathon.slave.mesos", "marathon.slave.mesos.\n  has no records: it is there because names below it are\n"},
-		{"no.mesos", "no.mesos.\n  does not exist, and is answered so (NXDOMAIN)\n"},
-		{"web.example.com", "web.example.com.\n  is in none of the server's zones, so it is forwarded or refused\n" +
+		{"marathon.slave.mesos", "marathon.slave.mesos.\n  has no records; it exists because names below it do\n"},
+		{"no.mesos", "no.mesos.\n  does not exist (NXDOMAIN)\n"},
+		{"web.example.com", "web.example.com.\n  is in none of the zones below, so it is forwarded or refused\n" +
 			"      zone dcos.thisdcos.directory.\n      zone mesos.\n      zone spartan.\n"},
 	} {
 		got := runWith(t, "explain", tc.name, "-server", "http://"+server.HTTPAddr().String())

@@ -37,6 +37,11 @@ func parse(fs *flag.FlagSet, args []string, stderr io.Writer) (status int, done 
 	return statusOK, false
 }
 
+// configFlag is -config, which unit files for Mesos-DNS set.
+func configFlag(fs *flag.FlagSet) *string {
+	return fs.String("config", "config.json", "`FILE` with the settings: JSON, YAML or TOML")
+}
+
 // verbosityFlag is -v, which unit files for Mesos-DNS set.
 func verbosityFlag(fs *flag.FlagSet) *int {
 	return fs.Int("v", 0, "how much is logged: 0 what an operator must know, 1 also every change of the zone, 2 also every changed name")

@@ -28,14 +28,14 @@ const (
 	statusUsage  = 2
 )
 
-// command is what a word on the command line does.
+// command is one of the words that may come first on the command line.
 type command struct {
 	name    string
 	summary string
 	run     func(ctx context.Context, args []string, env environment) int
 }
 
-// environment is what a command may use of the process.
+// environment is the part of the process that commands may use.
 type environment struct {
 	vars           []string // as os.Environ gives them
 	stdout, stderr io.Writer
@@ -43,11 +43,11 @@ type environment struct {
 
 func commands() []command {
 	return []command{
-		{"serve", "answer for a cluster (the default, also without the word)", serve},
-		{"check", "read the settings and say what would be in force", check},
-		{"demo", "answer for a simulated cluster, with no other set-up", demo},
-		{"preview", "show which names a Marathon app would get", preview},
-		{"explain", "ask a running server why a name gives what it gives", explain},
+		{"serve", "answer for a cluster; the default without a command", serve},
+		{"check", "validate the settings and print all of them", check},
+		{"demo", "answer for a simulated cluster, without any set-up", demo},
+		{"preview", "show the names that a Marathon app would get", preview},
+		{"explain", "ask a running server who owns the records of a name", explain},
 		{"version", "print the version", func(_ context.Context, _ []string, env environment) int {
 			fmt.Fprintln(env.stdout, version())
 			return statusOK
@@ -55,7 +55,7 @@ func commands() []command {
 	}
 }
 
-// run is the program without the process around it.
+// run runs the program with these arguments and returns its exit status.
 func run(ctx context.Context, args []string, vars []string, stdout, stderr io.Writer) int {
 	env := environment{vars: vars, stdout: stdout, stderr: stderr}
 	if len(args) > 0 {
@@ -70,7 +70,7 @@ func run(ctx context.Context, args []string, vars []string, stdout, stderr io.Wr
 			}
 		}
 		if args[0] == "" || args[0][0] != '-' {
-			fmt.Fprintf(stderr, "toponym: there is no command %q\n\n", args[0])
+			fmt.Fprintf(stderr, "toponym: unknown command %q\n\n", args[0])
 			usage(stderr)
 			return statusUsage
 		}
@@ -79,7 +79,7 @@ func run(ctx context.Context, args []string, vars []string, stdout, stderr io.Wr
 }
 
 func usage(w io.Writer) {
-	fmt.Fprint(w, `toponym names the tasks of a Mesos cluster and answers for the names over DNS.
+	fmt.Fprint(w, `toponym gives the tasks of a Mesos cluster names and answers for them over DNS.
 
 Usage:
   toponym [-config FILE] [-v=0|1|2]     answer for a cluster
@@ -90,13 +90,14 @@ Commands:
 	for _, c := range commands() {
 		fmt.Fprintf(w, "  %-9s %s\n", c.name, c.summary)
 	}
-	fmt.Fprint(w, `  help      print this text; each command has its own with -help
+	fmt.Fprint(w, `  help      print this text; -help after a command describes its flags
 
 Flags without a command:
-  -config FILE   settings, as JSON (Mesos-DNS's own file), YAML or TOML; default config.json
+  -config FILE   settings in JSON (the file of Mesos-DNS), YAML or TOML; config.json by default
   -v N           how much is logged: 0 what an operator must know, 1 more, 2 all
   -version       print the version
+  -help          describe all flags
 
-Settings can be overridden by variables such as TOPONYM_REFRESHSECONDS.
+Environment variables such as TOPONYM_REFRESHSECONDS override settings.
 `)
 }

@@ -54,7 +54,7 @@ func TestCommandLine(t *testing.T) {
 		{"help", []string{"help"}, 0, []string{"Usage:", "check", "demo", "preview"}, nil},
 		{"--help", []string{"--help"}, 0, []string{"Usage:"}, nil},
 		{"the help of a command", []string{"demo", "-help"}, 0, nil, []string{"-every", "-dns"}},
-		{"an unknown command", []string{"start"}, 2, nil, []string{`no command "start"`, "Usage:"}},
+		{"an unknown command", []string{"start"}, 2, nil, []string{`unknown command "start"`, "Usage:"}},
 		{"an unknown flag", []string{"-colour"}, 2, nil, []string{"-colour"}},
 		{"an argument too many", []string{"-v=1", "extra"}, 2, nil, []string{`unexpected argument "extra"`}},
 		{"a file that is not there", []string{"-config", "/does/not/exist.json"}, 1, nil, []string{"/does/not/exist.json"}},

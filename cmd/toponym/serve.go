@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -12,13 +11,12 @@ import (
 
 	"toponym/config"
 	"toponym/internal/server"
-	"toponym/zone"
 )
 
 // serve is the command that answers for a cluster.
 func serve(ctx context.Context, args []string, env environment) int {
 	fs := newFlags("serve", "toponym answers for the tasks of a Mesos cluster.", env.stderr)
-	file := fs.String("config", "config.json", "the settings: JSON, YAML or TOML")
+	file := configFlag(fs)
 	showVersion := fs.Bool("version", false, "print the version")
 	verbosity := verbosityFlag(fs)
 	glog := defineGlogFlags(fs)
@@ -36,9 +34,7 @@ func serve(ctx context.Context, args []string, env environment) int {
 	source := server.NewSource(*file, env.vars, hangup)
 	c, warnings, err := config.Load(*file, env.vars)
 	if err != nil {
-		for _, w := range warnings {
-			fmt.Fprintln(env.stderr, "warning:", w)
-		}
+		printWarnings(env, warnings)
 		reportErrors(env, err)
 		return statusFailed
 	}
@@ -47,36 +43,27 @@ func serve(ctx context.Context, args []string, env environment) int {
 	for _, w := range warnings {
 		log.Warn(w)
 	}
-	err = runServer(ctx, c, source, log)
-	if all := (zone.ZoneFileErrors)(nil); errors.As(err, &all) {
+	sockets, err := server.InheritedSockets()
+	if err != nil {
+		log.WithError(err).Error("the sockets of the service manager cannot be used")
+		return statusFailed
+	}
+	o := serverOptions(c, log)
+	o.Source, o.Sockets, o.NotifyManager = source, sockets, true
+	s, err := server.New(o)
+	if err != nil {
 		reportErrors(env, err)
 		return statusFailed
 	}
-	if err != nil {
+	if err := s.Listen(); err != nil {
+		log.Error(err)
+		return statusFailed
+	}
+	if err := s.Run(ctx); err != nil {
 		log.Error(err)
 		return statusFailed
 	}
 	return statusOK
-}
-
-// runServer answers with these settings until ctx ends.
-func runServer(ctx context.Context, c *config.Config, source *server.Source, log logrus.Ext1FieldLogger) error {
-	sockets, err := server.InheritedSockets()
-	if err != nil {
-		return err
-	}
-	o := serverOptions(c, log)
-	o.Source = source
-	o.Sockets = sockets
-	o.NotifyManager = true
-	s, err := server.New(o)
-	if err != nil {
-		return err
-	}
-	if err := s.Listen(); err != nil {
-		return err
-	}
-	return s.Run(ctx)
 }
 
 // serverOptions are those of every server in this program.
