@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"errors"
 	"hash/maphash"
 	"net/netip"
 	"sync"
@@ -112,7 +113,10 @@ func (f *forwarder) deliver(waiting []*pendingQuery, e *cache.Entry, age cache.A
 // OnResponse makes an entry of a reply.
 func (fl *flight) OnResponse(msg []byte) (upstream.Result, error) {
 	e, err := fl.f.reader.Read(msg, fl.key)
-	if err != nil {
+	switch {
+	case errors.Is(err, cache.ErrNoAnswer):
+		return nil, upstream.ErrUnusable
+	case err != nil:
 		return nil, err
 	}
 	return e, nil

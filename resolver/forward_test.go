@@ -47,8 +47,8 @@ func TestForward(t *testing.T) {
 				{"www.example.com. A +rd +edns=4096", wantWWW + "\nopt 1232"},
 				{"www.example.com. A +rd +edns=4096 +opt=10:0123456789abcdef", wantWWW + "\nopt 1232 cookie=0123456789abcdef+16"},
 				{"www.example.com. A +rd +cd +do", "NOERROR qr rd ra cd\nanswer www.example.com. 60 A 192.0.2.1\nopt 1232 do"},
-				{"no.example.com. A +rd", "NXDOMAIN qr rd ra\nauthority test. 60 SOA ns.test. root.test. 1 2 3 4 60"},
-				{"www.example.com. MX +rd", "NOERROR qr rd ra\nauthority test. 60 SOA ns.test. root.test. 1 2 3 4 60"},
+				{"no.example.com. A +rd", "NXDOMAIN qr rd ra\nauthority com. 60 SOA ns.test. root.test. 1 2 3 4 60"},
+				{"www.example.com. MX +rd", "NOERROR qr rd ra\nauthority com. 60 SOA ns.test. root.test. 1 2 3 4 60"},
 				{"alias.example.com. A +rd", "NOERROR qr rd ra\nanswer alias.example.com. 60 CNAME www.example.com."},
 				{askOne + " +rd", "NOERROR qr aa rd ra\nanswer one.marathon.mesos. 60 A 10.1.0.1"},
 				{"lie.mesos. A +rd", "NXDOMAIN qr aa rd ra\nauthority mesos. 30 SOA ns1.mesos. root.ns1.mesos. 7 60 600 86400 30"},
@@ -169,7 +169,7 @@ func TestZonesOfOthers(t *testing.T) {
 		{"a.corp.example. A +rd", "NOERROR qr rd ra\nanswer a.corp.example. 60 A 192.0.2.1"},
 		{"a.LAB.corp.example. A +rd", "NOERROR qr rd ra\nanswer a.LAB.corp.example. 60 A 192.0.2.2"},
 		{"acorp.example. A +rd", "NXDOMAIN qr rd ra"},
-		{"x.8.b.d.0.1.0.0.2.ip6.arpa. PTR +rd", "NXDOMAIN qr rd ra\nauthority test. 60 SOA ns.test. root.test. 1 2 3 4 60"},
+		{"x.8.b.d.0.1.0.0.2.ip6.arpa. PTR +rd", "NXDOMAIN qr rd ra\nauthority arpa. 60 SOA ns.test. root.test. 1 2 3 4 60"},
 	} {
 		if got := askOver(t, conn, x.ask); got != x.want {
 			t.Errorf("%s\n--- got\n%s\n--- want\n%s", x.ask, got, x.want)

@@ -143,14 +143,25 @@ func Records(lines ...string) Answer {
 			}
 		}
 		if len(m.Answer) == 0 {
-			m.Ns = []dns.RR{SOA}
+			m.Ns = []dns.RR{soa(q.Question[0].Name)}
 		}
 		w.WriteMsg(m)
 	}
 }
 
-// SOA is the record in negative answers: they may be kept for 60 seconds.
-var SOA, _ = dns.NewRR("test. 300 IN SOA ns.test. root.test. 1 2 3 4 60")
+// soa is the record in negative answers, of the top-level domain. They may be kept for
+// 60 seconds.
+func soa(name string) dns.RR {
+	labels := dns.SplitDomainName(name)
+	if len(labels) > 1 {
+		labels = labels[len(labels)-1:]
+	}
+	rr, err := dns.NewRR(dns.Fqdn(strings.Join(labels, ".")) + " 300 IN SOA ns.test. root.test. 1 2 3 4 60")
+	if err != nil {
+		panic(err)
+	}
+	return rr
+}
 
 // Rcode answers with a response code and nothing else.
 func Rcode(rcode int) Answer {

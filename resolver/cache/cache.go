@@ -11,15 +11,16 @@ import (
 
 // Options bound a [Cache].
 type Options struct {
-	Entries int           // how many entries it holds at most
-	Bytes   int           // how many octets of memory they take at most, about
-	Stale   time.Duration // for how long entries are kept past their life (RFC 8767, section 5)
+	Entries int           // most entries that it holds
+	Bytes   int           // most bytes of memory that they take, about
+	Stale   time.Duration // how long entries are kept after they have expired (RFC 8767, section 5)
 }
 
 // Cache holds entries by question. It may be used by many goroutines.
 //
-// It is made of parts, so that they seldom wait for each other. Each holds its
-// share of entries and octets, and forgets what was not used for longest.
+// It consists of shards, so that goroutines seldom wait for each other. Each shard
+// holds its share of entries and bytes, and evicts the entry that was not used for the
+// longest time.
 type Cache struct {
 	seed   maphash.Seed
 	epoch  time.Time
@@ -27,8 +28,8 @@ type Cache struct {
 	shards []shard
 }
 
-// part finds entries by the hash of their key, and compares the key then. Of two
-// keys with the same hash, which come once in a blue moon, the later stays.
+// shard finds entries by the hash of their key, and compares the key then. Of two keys
+// with the same hash only the later one is kept.
 type shard struct {
 	mu       sync.Mutex
 	lru      *simplelru.LRU[uint64, *Entry]
@@ -36,36 +37,42 @@ type shard struct {
 	maxBytes int
 	stats    Stats
 
-	_ [64]byte // parts share no line of the processor's cache
+	_ [64]byte // shards share no cache line of the processor
 }
 
 // Stats are counts since the cache was made, and what it holds.
 type Stats struct {
-	Hits      uint64 // found, and fit for use
-	Misses    uint64 // not found, or past its life
-	Stale     uint64 // used past its life
-	Evictions uint64 // forgotten for want of room
-	Entries   int
-	Bytes     int
+	Hits      uint64 `json:"hits"`      // look-ups that found a fresh entry
+	Misses    uint64 `json:"misses"`    // look-ups that found no usable entry
+	Stale     uint64 `json:"stale"`     // expired entries that were used
+	Evictions uint64 `json:"evictions"` // entries removed to make room
+	Entries   int    `json:"entries"`
+	Bytes     int    `json:"bytes"`
 }
 
 const (
 	maxShards = 64
-	// perPart is what a part must hold at least, so that the shares of a small
-	// cache do not get too small.
+
+	// Each shard may hold at least this much, or there are fewer shards. The shares
+	// of a small cache would be too small otherwise.
 	entriesPerShard = 256
+	bytesPerShard   = 512 << 10
+
+	// maxShare is the part of its shard that an entry may take. A larger one is not
+	// kept, as it would evict too many others.
+	maxShare = 4
 )
 
 // New returns an empty cache.
 func New(o Options) *Cache {
 	count := 1
-	for count < maxShards && 2*count*entriesPerShard <= o.Entries {
+	for count < maxShards && 2*count*entriesPerShard <= o.Entries && 2*count*bytesPerShard <= o.Bytes {
 		count *= 2
 	}
 	c := &Cache{seed: maphash.MakeSeed(), epoch: time.Now(), stale: o.Stale, shards: make([]shard, count)}
 	for i := range c.shards {
 		p := &c.shards[i]
-		p.maxBytes = max(o.Bytes/count, 1)
+		p.maxBytes = o.Bytes / count
 		p.lru, _ = simplelru.NewLRU(max(o.Entries/count, 1), func(_ uint64, e *Entry) {
 			p.bytes -= e.size()
 			p.stats.Evictions++
@@ -74,7 +81,7 @@ func New(o Options) *Cache {
 	return c
 }
 
-// now is the time since the cache was made. Steps of the wall clock do not count.
+// now is the time since the cache was made. It does not depend on the wall clock.
 func (c *Cache) now() time.Duration { return time.Since(c.epoch) }
 
 func (c *Cache) shardOf(k Key) (*shard, uint64) {
@@ -82,21 +89,21 @@ func (c *Cache) shardOf(k Key) (*shard, uint64) {
 	return &c.shards[h>>32&uint64(len(c.shards)-1)], h
 }
 
-// Found is what a look-up has found.
+// Found is the result of a look-up.
 type Found struct {
-	Entry    *Entry // nil: nothing that may be used
+	Entry    *Entry // nil: there is none that may be used
 	Age      Age
-	Prefetch bool // the entry is popular and will end soon: the caller shall ask anew
+	Prefetch bool // the entry is popular and expires soon: the caller should ask again
 }
 
-// Entries are renewed that were used so often, when that part of their life is
+// An entry is prefetched if it was used that often, and when that fraction of its TTL is
 // left.
 const (
 	prefetchHits     = 4
 	prefetchFraction = 10
 )
 
-// Get finds what may be used for a question.
+// Get looks up an entry that may be used for a question.
 func (c *Cache) Get(k Key) (f Found) {
 	p, h := c.shardOf(k)
 	now := c.now()
@@ -124,10 +131,8 @@ func (c *Cache) Get(k Key) (f Found) {
 	return f
 }
 
-// Stale finds what was known of a question when nothing better can be had. It is
-// nil when that is too old. The entry serves for everybody until a while from
-// now, so that not each of them has to wait for servers that fail (RFC 8767,
-// section 5: failure recheck timer).
+// GetStale looks up an entry for when no server answers, which may have expired. It
+// returns nil when there is none, or when it expired too long ago.
 func (c *Cache) GetStale(k Key) *Entry {
 	p, h := c.shardOf(k)
 	now := c.now()
@@ -140,19 +145,20 @@ func (c *Cache) GetStale(k Key) *Entry {
 	return e
 }
 
-// keeps reports whether an entry that is past its life may still be used.
+// servesStale reports whether an entry may still be used when no server answers.
 func (c *Cache) servesStale(e *Entry, now time.Duration) bool {
 	return !e.Failed() && now-e.stored < e.TTL+c.stale
 }
 
-// Extend lets an entry serve past its life for a while.
+// ExtendStale makes Get return an expired entry for [StaleTTL] from now, so that not
+// every query has to wait for servers that fail (RFC 8767, section 5: failure recheck
+// timer).
 func (c *Cache) ExtendStale(e *Entry) {
 	e.staleUntil.Store(int64(c.now() + StaleTTL))
 	e.prefetching.Store(false)
 }
 
-// CountStale notes that an entry was used past its life by somebody who had
-// waited.
+// CountStale notes that n queries that had waited got an expired entry.
 func (c *Cache) CountStale(k Key, n int) {
 	p, _ := c.shardOf(k)
 	p.mu.Lock()
@@ -160,8 +166,8 @@ func (c *Cache) CountStale(k Key, n int) {
 	p.stats.Stale += uint64(n)
 }
 
-// Put stores the answer to a question. A failure does not take the place of
-// what may still be of use.
+// Put stores the answer to a question, unless its TTL is 0 or it is too large. A failure
+// does not replace an answer that may still be of use.
 func (c *Cache) Put(k Key, e *Entry) {
 	if e.TTL <= 0 {
 		return
@@ -177,6 +183,9 @@ func (c *Cache) Put(k Key, e *Entry) {
 	if e.key == nil {
 		e.key = bytes.Clone(k)
 	}
+	if e.size() > p.maxBytes/maxShare {
+		return
+	}
 	e.stored = now
 	if ok {
 		p.bytes -= old.size()
@@ -190,7 +199,7 @@ func (c *Cache) Put(k Key, e *Entry) {
 	}
 }
 
-// Stats are those of all parts.
+// Stats are those of all shards.
 func (c *Cache) Stats() (s Stats) {
 	for i := range c.shards {
 		p := &c.shards[i]

@@ -9,64 +9,63 @@ import (
 	"github.com/miekg/dns"
 )
 
-func entry(life time.Duration) *Entry { return &Entry{TTL: life, body: make([]byte, 50), start: 24} }
+func entry(ttl time.Duration) *Entry { return &Entry{TTL: ttl, body: make([]byte, 50), start: 24} }
 
-func TestLifeOfAnEntry(t *testing.T) {
+func TestEntriesExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := New(Options{Entries: 10, Bytes: 1 << 20, Stale: time.Hour})
 		k := key("a.test", dns.TypeA)
 		if c.Get(k).Entry != nil || c.GetStale(k) != nil {
-			t.Error("something is in an empty cache")
+			t.Error("an empty cache has an entry")
 		}
 		e := entry(time.Minute)
 		c.Put(k, e)
 		time.Sleep(59 * time.Second)
 		if f := c.Get(k); f.Entry != e || f.Age.Elapsed != 59*time.Second || f.Age.Stale {
-			t.Errorf("%+v", f)
+			t.Errorf("after 59 s: got %+v, want the fresh entry", f)
 		}
 		if c.Get(key("a.test", dns.TypeAAAA)).Entry != nil {
 			t.Error("another type has the same entry")
 		}
 		time.Sleep(time.Second)
 		if c.Get(k).Entry != nil {
-			t.Error("an entry is used past its life")
+			t.Error("an expired entry is used")
 		}
-		// A failure does not take its place.
 		c.Put(k, Failure(2))
 		if c.GetStale(k) != e {
-			t.Fatal("it is not there to be used when nothing else can be had")
+			t.Fatal("a failure has replaced an entry that may be used when no server answers")
 		}
 		c.ExtendStale(e)
 		if f := c.Get(k); f.Entry != e || !f.Age.Stale {
-			t.Errorf("%+v", f)
+			t.Errorf("after ExtendStale: got %+v, want the stale entry", f)
 		}
 		time.Sleep(StaleTTL)
 		if c.Get(k).Entry != nil {
-			t.Error("it is used without looking for better")
+			t.Error("the stale entry is used for longer than StaleTTL")
 		}
 		time.Sleep(time.Hour)
 		if c.GetStale(k) != nil {
-			t.Error("it is used although it is too old")
+			t.Error("an entry is used that expired too long ago")
 		}
 		c.Put(k, Failure(2))
 		if f := c.Get(k); f.Entry == nil || !f.Entry.Failed() {
 			t.Error("a failure is not remembered")
 		}
 		if c.GetStale(k) != nil {
-			t.Error("a failure is used past its life")
+			t.Error("a failure is used as a stale answer")
 		}
 		time.Sleep(FailureTTL)
 		if c.Get(k).Entry != nil {
-			t.Error("a failure is remembered for too long")
+			t.Error("a failure is remembered for longer than FailureTTL")
 		}
 		c.Put(k, entry(0))
-		if c.Stats().Entries != 1 {
-			t.Errorf("%+v", c.Stats())
+		if got := c.Stats().Entries; got != 1 {
+			t.Errorf("%d entries, want 1: an entry with the TTL 0 is not stored", got)
 		}
 	})
 }
 
-func TestPopularEntriesAreRenewed(t *testing.T) {
+func TestPopularEntriesArePrefetched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := New(Options{Entries: 10, Bytes: 1 << 20})
 		k, rare := key("a.test", dns.TypeA), key("b.test", dns.TypeA)
@@ -74,23 +73,23 @@ func TestPopularEntriesAreRenewed(t *testing.T) {
 		c.Put(rare, entry(100*time.Second))
 		for range 20 {
 			if c.Get(k).Prefetch {
-				t.Error("too early")
+				t.Error("an entry is prefetched long before it expires")
 			}
 		}
 		time.Sleep(95 * time.Second)
 		if c.Get(rare).Prefetch {
-			t.Error("nobody asks for this one")
+			t.Error("an entry is prefetched that nobody asks for")
 		}
 		if !c.Get(k).Prefetch {
-			t.Error("it is not renewed")
+			t.Error("a popular entry is not prefetched")
 		}
 		if c.Get(k).Prefetch {
-			t.Error("it is renewed twice")
+			t.Error("an entry is prefetched twice")
 		}
 	})
 }
 
-func TestBounds(t *testing.T) {
+func TestEntriesAreBounded(t *testing.T) {
 	c := New(Options{Entries: 1000, Bytes: 1 << 30})
 	for i := range 5000 {
 		c.Put(key(fmt.Sprintf("n%d.test", i), dns.TypeA), entry(time.Minute))
@@ -98,24 +97,53 @@ func TestBounds(t *testing.T) {
 			t.Errorf("the entry %d was not kept", i)
 		}
 	}
-	s := c.Stats()
-	if s.Entries > 1000 || s.Entries < 900 || s.Evictions != uint64(5000-s.Entries) {
-		t.Errorf("%+v", s)
+	if s := c.Stats(); s.Entries > 1000 || s.Entries < 900 || s.Evictions != uint64(5000-s.Entries) {
+		t.Errorf("got %+v, want 900 to 1000 entries, and the others evicted", s)
 	}
-	c = New(Options{Entries: 1 << 20, Bytes: 1 << 20})
-	for i := range 20000 {
-		c.Put(key(fmt.Sprintf("n%d.test", i), dns.TypeA), entry(time.Minute))
-		c.Put(key(fmt.Sprintf("n%d.test", i), dns.TypeA), entry(time.Minute)) // again
-	}
-	s = c.Stats()
-	sum := 0
+}
+
+// heldBytes is the size of the entries, added up.
+func (c *Cache) heldBytes() (sum int) {
 	for i := range c.shards {
 		for _, e := range c.shards[i].lru.Values() {
 			sum += e.size()
 		}
 	}
-	if s.Bytes > 1<<20 || s.Bytes != sum || s.Entries < 1000 {
-		t.Errorf("%+v, the entries have %d octets", s, sum)
+	return sum
+}
+
+func TestBytesAreBounded(t *testing.T) {
+	const limit = 1 << 20
+	c := New(Options{Entries: 1 << 20, Bytes: limit})
+	for i := range 20000 {
+		k := key(fmt.Sprintf("n%d.test", i), dns.TypeA)
+		c.Put(k, entry(time.Minute))
+		c.Put(k, entry(time.Minute)) // replaces the first one
+	}
+	if s, held := c.Stats(), c.heldBytes(); s.Bytes > limit || s.Bytes != held || s.Entries < 1000 {
+		t.Errorf("got %+v, want at most %d bytes, the %d of the entries, and at least 1000 entries", s, limit, held)
+	}
+}
+
+// One client's large answers must not evict everything else.
+func TestLargeEntriesEvictLittle(t *testing.T) {
+	const limit = 128 << 10
+	c := New(Options{Entries: 1 << 20, Bytes: limit})
+	for i := range 100 {
+		c.Put(key(fmt.Sprintf("n%d.test", i), dns.TypeA), entry(time.Minute))
+	}
+	for i := range 100 {
+		c.Put(key(fmt.Sprintf("large%d.test", i), dns.TypeTXT), &Entry{TTL: time.Minute, body: make([]byte, 60<<10), start: 24})
+	}
+	if s := c.Stats(); s.Bytes > limit || s.Entries != 100 {
+		t.Errorf("got %+v, want at most %d bytes, and the 100 small entries", s, limit)
+	}
+	c = New(Options{Entries: 1 << 20, Bytes: 64 << 20})
+	for i := range 5000 {
+		c.Put(key(fmt.Sprintf("large%d.test", i), dns.TypeTXT), &Entry{TTL: time.Minute, body: make([]byte, 60<<10), start: 24})
+	}
+	if s := c.Stats(); s.Bytes > 64<<20 || s.Entries < 500 {
+		t.Errorf("got %+v, want at most 64 MiB, and at least 500 entries", s)
 	}
 }
 
@@ -133,6 +161,17 @@ func TestHitsAllocateNothing(t *testing.T) {
 		f := c.Get(k)
 		f.Entry.Write(buf, 24, 512, f.Age)
 	}); n != 0 {
-		t.Errorf("%v allocations", n)
+		t.Errorf("%v allocations, want 0", n)
+	}
+}
+
+func BenchmarkRead(b *testing.B) {
+	k := key("a.test", dns.TypeA)
+	msg := message(b, "a.test", dns.TypeA, 0, "a.test. 60 IN CNAME b.test.", "b.test. 60 IN A 192.0.2.1", "b.test. 60 IN A 192.0.2.2", "additional", "opt")
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := reader.Read(msg, k); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

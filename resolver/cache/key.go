@@ -1,26 +1,29 @@
 package cache
 
-import "encoding/binary"
+import (
+	"encoding/binary"
 
-// Key is what an entry is found by: the name in lower-case wire form, type,
-// class, and the flags that change what a server answers. It is made by
-// [AppendKey] alone.
+	"toponym/internal/dnswire"
+)
+
+// Key identifies a question: the name in lower-case wire form, the type, the class,
+// and the flags that change what a server answers. It is made by [AppendKey] alone.
 type Key []byte
 
-// Bits of the last octet of a key.
+// Bits of the last byte of a key.
 const (
 	keyDO = 1 << iota
 	keyCD
 )
 
-// KeyTail is how many octets a key has behind the name.
+// KeyTail is how many bytes a key has behind the name.
 const KeyTail = 5
 
-// MaxKey is the size of the longest key (RFC 1035, section 2.3.4).
-const MaxKey = 255 + KeyTail
+// MaxKey is the size of the longest key, in bytes (RFC 1035, section 2.3.4).
+const MaxKey = dnswire.MaxName + KeyTail
 
-// AppendKey makes a key in b, which holds the name: DO is the flag of RFC 3225,
-// CD that of RFC 4035.
+// AppendKey makes a key in b, which holds the name. DO is the flag of RFC 3225, and CD
+// that of RFC 4035.
 func AppendKey(b []byte, qtype, class uint16, do, cd bool) Key {
 	b = binary.BigEndian.AppendUint16(b, qtype)
 	b = binary.BigEndian.AppendUint16(b, class)
@@ -43,8 +46,8 @@ func (k Key) Type() uint16 { return binary.BigEndian.Uint16(k[len(k)-KeyTail:]) 
 // Class is the QCLASS.
 func (k Key) Class() uint16 { return binary.BigEndian.Uint16(k[len(k)-KeyTail+2:]) }
 
-// DO reports whether records of DNSSEC are wanted.
+// DO reports whether DNSSEC records are wanted.
 func (k Key) DO() bool { return k[len(k)-1]&keyDO != 0 }
 
-// CD reports whether the server is asked not to check signatures.
+// CD reports whether the upstream server need not check signatures.
 func (k Key) CD() bool { return k[len(k)-1]&keyCD != 0 }
