@@ -150,5 +150,8 @@ func (s Status) Short() string {
 	if s.Source == "snapshot" {
 		return fmt.Sprintf("state of the snapshot on disk, %v old: no master has been heard", age)
 	}
+	if s.Source == "memory" {
+		return fmt.Sprintf("state of %s, %v old: no contact with the leading master", s.Leader, age)
+	}
 	return fmt.Sprintf("state of %s by %s, %v old", s.Leader, s.Source, age)
 }

@@ -66,6 +66,7 @@ func TestShort(t *testing.T) {
 	for want, s := range map[string]Status{
 		"no state of the cluster yet":                {Source: "none", StateAge: -1},
 		"state of 10.0.0.1:5050 by stream, 3s old":   {Source: "stream", Leader: "10.0.0.1:5050", StateAge: 3200 * time.Millisecond},
+		"state of 10.0.0.1:5050, 3s old: no contact": {Source: "memory", Leader: "10.0.0.1:5050", StateAge: 3200 * time.Millisecond},
 		"state of the snapshot on disk, 1h0m0s old:": {Source: "snapshot", Leader: "10.0.0.1:5050", StateAge: time.Hour},
 	} {
 		if got := s.Short(); !strings.HasPrefix(got, want) {

@@ -13,8 +13,6 @@ func TestCollectedValues(t *testing.T) {
 	r := prometheus.NewRegistry()
 	r.MustRegister(NewCollector(func() Values {
 		return Values{
-			Errors: 4, Reconnects: 5,
-			Events:  map[string]uint64{"TASK_ADDED": 7},
 			Forward: &Forward{Waiting: 8, Failed: 4},
 			Rates:   Rates{Slipped: 3},
 			Queries: []Query{{"mesos.", "A", "NOERROR", "udp", 1 << 40}},
@@ -34,10 +32,7 @@ toponym_query_duration_seconds_bucket{protocol="udp",le="0.001"} 3
 toponym_query_duration_seconds_bucket{protocol="udp",le="+Inf"} 6
 toponym_query_duration_seconds_sum{protocol="udp"} 1
 toponym_query_duration_seconds_count{protocol="udp"} 6
-# HELP toponym_events_total Events of the leading master, by type.
-# TYPE toponym_events_total counter
-toponym_events_total{type="TASK_ADDED"} 7
-`), "toponym_forward_waiting", "toponym_query_duration_seconds", "toponym_events_total"); err != nil {
+`), "toponym_forward_waiting", "toponym_query_duration_seconds"); err != nil {
 		t.Error(err)
 	}
 }

@@ -13,10 +13,8 @@ type reader struct {
 	read  func() Values
 	descs []*prometheus.Desc
 
-	errors, reconnects    *prometheus.Desc
-	events, resyncs, kept *prometheus.Desc
-	queries, queryTime    *prometheus.Desc
-	forward               forwardDescs
+	queries, queryTime *prometheus.Desc
+	forward            forwardDescs
 }
 
 // NewCollector shows what read gives, which is called from any goroutine.
@@ -27,11 +25,6 @@ func NewCollector(read func() Values) prometheus.Collector {
 		r.descs = append(r.descs, d)
 		return d
 	}
-	r.errors = desc("master_errors_total", "Failures to read the state of the leading master.")
-	r.reconnects = desc("master_reconnects_total", "Streams of events that were opened after the first.")
-	r.events = desc("events_total", "Events of the leading master, by type.", "type")
-	r.resyncs = desc("master_resyncs_total", "Full states that were read beside a stream of events.")
-	r.kept = desc("agents_kept", "Agents that a new leading master does not have yet and that are believed in.")
 	r.queries = desc("queries_total", "Queries that were answered, by zone of the name, type, rcode and protocol.",
 		"zone", "type", "rcode", "protocol")
 	r.queryTime = desc("query_duration_seconds",
@@ -56,13 +49,6 @@ func (r *reader) Collect(ch chan<- prometheus.Metric) {
 	counter := func(d *prometheus.Desc, value uint64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), labels...)
 	}
-	for kind, n := range v.Events {
-		counter(r.events, n, kind)
-	}
-	counter(r.resyncs, v.Resyncs)
-	gauge(r.kept, float64(v.KeptAgents))
-	counter(r.errors, v.Errors)
-	counter(r.reconnects, v.Reconnects)
 	r.forward.collect(v, gauge, counter)
 	for _, q := range v.Queries {
 		counter(r.queries, q.Count, q.Zone, q.Type, q.Rcode, q.Protocol)

@@ -4,12 +4,6 @@ import "time"
 
 // Values are what the rooms have counted, and what is so at the moment.
 type Values struct {
-	Events     map[string]uint64 // of the master, by type
-	Resyncs    uint64            // full states read beside a stream
-	KeptAgents int               // agents that a new leader does not have yet and that are believed in
-	Errors     uint64            // failures to read a state
-	Reconnects uint64            // streams that were opened after the first
-
 	Forward *Forward // nil where nothing is forwarded
 	Rates   Rates
 

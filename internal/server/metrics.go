@@ -121,7 +121,6 @@ type stateCollector struct {
 	server *Server
 
 	source, age, tasks, agents, frameworks *prometheus.Desc
-	failovers                              *prometheus.Desc
 }
 
 func newStateCollector(s *Server) *stateCollector {
@@ -135,14 +134,13 @@ func newStateCollector(s *Server) *stateCollector {
 		tasks:      desc("tasks", "Tasks of the cluster."),
 		agents:     desc("agents", "Agents of the cluster."),
 		frameworks: desc("frameworks", "Frameworks of the cluster."),
-		failovers:  desc("master_failovers_total", "Changes of the leading master."),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (c *stateCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		c.source, c.age, c.tasks, c.agents, c.frameworks, c.failovers,
+		c.source, c.age, c.tasks, c.agents, c.frameworks,
 	} {
 		ch <- d
 	}
@@ -153,11 +151,8 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
-	counter := func(d *prometheus.Desc, value uint64) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value))
-	}
-	now, i, m := time.Now(), c.server.pipeline.currentInfo(), c.server.watcher.Status()
-	for _, source := range []string{sourceNone, sourceSnapshot, sourcePoll, sourceStream} {
+	now, i := time.Now(), c.server.pipeline.currentInfo()
+	for _, source := range []string{sourceNone, sourceSnapshot, sourcePoll, sourceStream, sourceMemory} {
 		gauge(c.source, truth(source == i.source), source)
 	}
 	if age := i.age(now); age >= 0 {
@@ -166,7 +161,6 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(c.tasks, float64(i.tasks))
 	gauge(c.agents, float64(i.agents))
 	gauge(c.frameworks, float64(i.frameworks))
-	counter(c.failovers, i.failovers+m.Restarts)
 }
 
 func truth(b bool) float64 {

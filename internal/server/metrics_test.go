@@ -72,7 +72,7 @@ func TestMetricsOfAState(t *testing.T) {
 		`toponym_build_info{goversion="`,
 		`toponym_ready 1`,
 		`toponym_state_source{source="none"} 0`,
-		`toponym_state_source{source="poll"} 1`,
+		`toponym_state_source{source="memory"} 1`, // the watcher does not run
 		`toponym_state_age_seconds `,
 		`toponym_tasks 2`,
 		`toponym_agents 1`,

@@ -102,7 +102,7 @@ func New(o Options) (*Server, error) {
 	if c.HTTPOn {
 		s.http = api.New(s.apiOptions())
 	}
-	s.metrics.registry.MustRegister(newStateCollector(s), s.pipeline.zones, collected.NewCollector(s.values))
+	s.metrics.registry.MustRegister(newStateCollector(s), s.watcher, s.pipeline.zones, collected.NewCollector(s.values))
 	if s.snapshotter != nil {
 		s.metrics.registry.MustRegister(s.snapshotter.dir)
 	}

@@ -15,7 +15,6 @@ import (
 	"github.com/sirupsen/logrus/hooks/test"
 
 	"toponym/config"
-	"toponym/state"
 	"toponym/state/snapshot"
 )
 
@@ -342,19 +341,5 @@ func TestDNSIsAnsweredWhileTheSnapshotIsRead(t *testing.T) {
 	cancel()
 	if err := <-done; err != nil {
 		t.Errorf("Run: got %v, want no error", err)
-	}
-}
-
-func TestFailoverIsNoted(t *testing.T) {
-	p, _ := testPipeline(t)
-	p.state(fullState())
-	if got := p.info.Load().failover; !got.IsZero() {
-		t.Errorf("the first leader: got a failover at %v, want none", got)
-	}
-	s := fullState()
-	s.Leader = state.Master{Host: "10.0.0.9", Port: 5050}
-	p.state(s)
-	if got := p.info.Load(); got.failover.IsZero() || got.leader != "10.0.0.9:5050" {
-		t.Errorf("another leader: got %+v, want a failover to 10.0.0.9:5050", got)
 	}
 }

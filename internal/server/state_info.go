@@ -14,6 +14,7 @@ const (
 	sourceSnapshot = "snapshot"
 	sourcePoll     = "poll"
 	sourceStream   = "stream"
+	sourceMemory   = "memory" // what a master reported before contact with it was lost
 )
 
 // stateInfo describes the state that is answered from. Values are immutable.
@@ -21,8 +22,6 @@ type stateInfo struct {
 	source    string    // one of the sources above
 	leader    string    // the leading master, host:port; empty for none
 	confirmed time.Time // when a master last told that the state is so
-	failover  time.Time // when the leader last changed; zero for never
-	failovers uint64    // how often the leader has changed
 	changes   uint64    // how often the cluster has changed since it was restored
 
 	tasks, agents, frameworks int
@@ -30,7 +29,7 @@ type stateInfo struct {
 
 // live reports whether the state comes from a master, and not from the snapshot
 // or from nowhere.
-func (i *stateInfo) live() bool { return i.source == sourcePoll || i.source == sourceStream }
+func (i *stateInfo) live() bool { return i.source != sourceNone && i.source != sourceSnapshot }
 
 // age returns the time since a master last confirmed the state; -1 without a
 // state.
@@ -46,12 +45,7 @@ func (i *stateInfo) age(now time.Time) time.Duration {
 func (p *pipeline) storeInfo(source string, confirmed time.Time, d state.Delta) {
 	i := *p.info.Load()
 	i.source, i.confirmed = source, confirmed
-	if lead := hostPort(p.cluster.Leader()); lead != i.leader {
-		if i.leader != "" && lead != "" {
-			i.failover, i.failovers = p.o.now(), i.failovers+1
-		}
-		i.leader = lead
-	}
+	i.leader = hostPort(p.cluster.Leader())
 	if !d.Empty() && i.live() {
 		i.changes++
 	}

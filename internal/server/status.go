@@ -17,10 +17,7 @@ func (s *Server) status() api.Status {
 		StartedAt: s.started, Uptime: now.Sub(s.started),
 		Tasks: i.tasks, Agents: i.agents, Frameworks: i.frameworks,
 		LastError: m.LastError, LastErrorAt: m.LastErrorAt,
-		LastFailover: i.failover,
-	}
-	if m.Failover.After(st.LastFailover) {
-		st.LastFailover = m.Failover // at the same address
+		LastFailover: m.LastFailover,
 	}
 	if s.zooKeeper != nil {
 		zk := s.zooKeeper.Status()
@@ -40,19 +37,18 @@ func (s *Server) status() api.Status {
 // lastHeard returns how and when a master was heard last.
 func (s *Server) lastHeard() (source string, at time.Time) {
 	m := s.watcher.Status()
-	if m.Source == master.Stream {
+	switch m.Source {
+	case master.Stream:
 		return sourceStream, m.Heard
+	case master.Poll:
+		return sourcePoll, m.Heard
 	}
-	return sourcePoll, m.Heard
+	return sourceMemory, m.Heard
 }
 
 // values are the numbers of packages that have no collector of their own.
 func (s *Server) values() metrics.Values {
-	m := s.watcher.Status()
-	v := metrics.Values{
-		Events: m.Events, Resyncs: uint64(m.Resyncs), KeptAgents: m.Retained,
-		Errors: m.Errors, Reconnects: uint64(max(m.Streams-1, 0)),
-	}
+	var v metrics.Values
 	if s.dns != nil {
 		queryValues(&v, s.dns.Stats())
 		rates := s.dns.RateStats()

@@ -69,7 +69,7 @@ func TestNothingIsMissingDuringAFailover(t *testing.T) {
 				}
 				b.failover(sim.MasterOptions{Recovery: 8 * time.Second})
 				time.Sleep(20 * time.Second)
-				if s := b.watcher.Status(); s.Retained != 5 || s.Failover.IsZero() || s.Leader != second {
+				if s := b.watcher.Status(); s.Retained != 5 || s.LastFailover.IsZero() || s.Leader != second {
 					t.Errorf("status %+v", s)
 				}
 				for _, a := range b.cluster.Agents() {

@@ -12,12 +12,13 @@ import (
 type Status struct {
 	// Source is how the leading master is read: Stream while its events are
 	// followed, Poll while its state is polled, Auto while there is no contact.
-	Source   Source
-	Leader   leader.Address // where the leading master was asked last; zero before the first state
-	Heard    time.Time      // when a state, an event or a heartbeat came last
-	Full     time.Time      // when the last full state was read
-	Failover time.Time      // when another master was found to lead; zero for never
-	Restarts uint64         // how often that was one at the same address as before
+	Source Source
+	Leader leader.Address // where the leading master was asked last; zero before the first state
+	Heard  time.Time      // when a state, an event or a heartbeat came last
+	Full   time.Time      // when the last full state was read
+
+	LastFailover time.Time // when another master was found to lead; zero for never
+	Failovers    uint64    // how often one was, also at the same address as before
 
 	LastError   string // why there is no state, or no full state beside a stream; empty where there is one
 	LastErrorAt time.Time
@@ -105,12 +106,8 @@ func (b *statusBoard) failed(err error, now time.Time) {
 
 func (b *statusBoard) lost() { b.change(func(s *Status) { s.Source = Auto }) }
 
-func (b *statusBoard) failover(now time.Time, restart bool) {
-	b.change(func(s *Status) {
-		if s.Failover = now; restart {
-			s.Restarts++
-		}
-	})
+func (b *statusBoard) failover(now time.Time) {
+	b.change(func(s *Status) { s.LastFailover, s.Failovers = now, s.Failovers+1 })
 }
 
 func (b *statusBoard) retained(n int) { b.change(func(s *Status) { s.Retained = n }) }

@@ -192,14 +192,14 @@ func TestMasterThatRestarts(t *testing.T) {
 	w := New(options(at))
 	w.owner = newOwner()
 	for i, tt := range []struct {
-		id       string
-		restarts uint64
+		id        string
+		failovers uint64
 	}{{"a", 0}, {"a", 0}, {"b", 1}, {"b", 1}} {
 		id = tt.id
 		if err := w.poll(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if s := w.Status(); s.Restarts != tt.restarts || s.Failover.IsZero() != (tt.restarts == 0) {
+		if s := w.Status(); s.Failovers != tt.failovers || s.LastFailover.IsZero() != (tt.failovers == 0) {
 			t.Errorf("after state %d: %+v", i, s)
 		}
 	}

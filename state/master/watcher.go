@@ -336,19 +336,21 @@ func mastersOf(lead leader.Address, known []leader.Address) (state.Master, []sta
 // takeIn reconciles the replica with a full state and publishes it.
 func (w *Watcher) takeIn(lead leader.Address, doc *document) {
 	now := time.Now()
-	failover, restart := false, false
+	failover := false
 	w.update(func(r *state.Replica) {
 		before, _ := r.Leadership()
 		led := r.Cluster().Leader()
-		failover = before.Known() && doc.Leadership.Known() && !before.Same(doc.Leadership)
-		restart = failover && led.Host == doc.Leader.Host && led.Port == doc.Leader.Port
+		failover = led.Host != "" && (led.Host != doc.Leader.Host || led.Port != doc.Leader.Port)
+		if before.Known() && doc.Leadership.Known() {
+			failover = !before.Same(doc.Leadership)
+		}
 		for range r.Reconcile(now, &doc.FullState, nil) {
 		}
 	})
 	w.owner.Publish()
 	if failover {
 		w.retryStream = time.Time{} // this one may have a stream
-		w.status.failover(now, restart)
+		w.status.failover(now)
 		w.report.failover(lead, w.replica.retained)
 	}
 }
