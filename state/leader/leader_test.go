@@ -45,7 +45,7 @@ func TestParseAddress(t *testing.T) {
 	}
 }
 
-func TestCandidates(t *testing.T) {
+func TestTheMasterThatLedLastIsAskedFirst(t *testing.T) {
 	a, b, c := Address{Host: "a", Port: 5050}, Address{Host: "b", Port: 5050}, Address{Host: "c", Port: 5050}
 	other := Address{Host: "a", Port: 5051} // another port is another master
 	tests := []struct {
@@ -67,18 +67,18 @@ func TestCandidates(t *testing.T) {
 			s.SetLeading(l)
 		}
 		if got := s.Candidates(); !slices.Equal(got, tt.want) {
-			t.Errorf("%s: %v, want %v", tt.what, got, tt.want)
+			t.Errorf("%s: got %v, want %v", tt.what, got, tt.want)
 		}
 		if !slices.Equal(s.Masters(), []Address{a, b, c}) || !slices.Equal(masters, s.Masters()) {
-			t.Errorf("%s: the list became %v", tt.what, s.Masters())
+			t.Errorf("%s: got masters %v, want the list as it was given", tt.what, s.Masters())
 		}
 	}
 	if got := NewStatic(nil).Candidates(); len(got) != 0 {
-		t.Errorf("nobody to ask, but got %v", got)
+		t.Errorf("without masters: got %v, want nothing", got)
 	}
 }
 
-func TestRedirect(t *testing.T) {
+func TestRedirectNamesTheLeaderAndKeepsTheScheme(t *testing.T) {
 	tests := []struct {
 		base, location string
 		want           Address
@@ -128,10 +128,10 @@ func TestRedirect(t *testing.T) {
 		}
 		got, err := Redirect(base, tt.location)
 		if got != tt.want {
-			t.Errorf("from %s to %q: %+v, want %+v", tt.base, tt.location, got, tt.want)
+			t.Errorf("from %s to %q: got %+v, want %+v", tt.base, tt.location, got, tt.want)
 		}
 		if (err != nil) != (tt.err != "") || err != nil && !strings.Contains(err.Error(), tt.err) {
-			t.Errorf("from %s to %q: error %v, want %q", tt.base, tt.location, err, tt.err)
+			t.Errorf("from %s to %q: got error %v, want %q", tt.base, tt.location, err, tt.err)
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-func TestNodeNames(t *testing.T) {
+func TestOnlyNodesOfMastersAreRead(t *testing.T) {
 	for name, want := range map[string]int32{
 		"json.info_0000000000":  0,
 		"json.info_0000000012":  12,
@@ -17,7 +17,7 @@ func TestNodeNames(t *testing.T) {
 		"json.info_-2147483648": -1 << 31, // after 2^31 elections the lowest is negative
 	} {
 		if n, ok := parseNodeName(name); !ok || n.sequence != want || n.name != name {
-			t.Errorf("%s: %+v, %v, want %d", name, n, ok, want)
+			t.Errorf("%s: got %+v, %v, want sequence %d", name, n, ok, want)
 		}
 	}
 	for _, name := range []string{
@@ -25,13 +25,13 @@ func TestNodeNames(t *testing.T) {
 		"json.info_000000000x", "json.info_+000000001", "xjson.info_0000000000", "JSON.info_0000000000", "json.info_ 000000001",
 	} {
 		if n, ok := parseNodeName(name); ok {
-			t.Errorf("%q is taken for %d", name, n.sequence)
+			t.Errorf("%q: got sequence %d, want it ignored", name, n.sequence)
 		}
 	}
 }
 
-// message makes a MasterInfo as Mesos before 0.24 wrote it, and as it would
-// write it with an address.
+// message returns a MasterInfo in protobuf, as Mesos before 0.24 writes it, and
+// optionally with an address.
 func message(ip uint32, port uint64, pid, hostname string, address []byte) string {
 	var b []byte
 	number := func(n protowire.Number, v uint64) {
@@ -57,7 +57,7 @@ func message(ip uint32, port uint64, pid, hostname string, address []byte) strin
 	return string(b)
 }
 
-func TestNodeContents(t *testing.T) {
+func TestTheAddressOfAMasterIsFoundInEveryVersion(t *testing.T) {
 	const json, protobuf = "json.info_0000000001", "info_0000000001"
 	littleEndian := binary.LittleEndian.Uint32([]byte{10, 0, 0, 9})
 	address := protowire.AppendString(protowire.AppendTag(nil, 2, protowire.BytesType), "fd00::9")
@@ -68,10 +68,10 @@ func TestNodeContents(t *testing.T) {
 	}{
 		{json, masterJSON("m1.example", "10.0.0.1", 5050), "10.0.0.1:5050", "m1.example:5050"},
 		{json, masterJSON("10.0.0.1", "10.0.0.1", 5050), "10.0.0.1:5050", ""},
-		{json, masterJSON("10.0.0.2", "10.0.0.1", 5050), "10.0.0.1:5050", ""}, // an address is no name
+		{json, masterJSON("10.0.0.2", "10.0.0.1", 5050), "10.0.0.1:5050", ""}, // an address is not a name
 		{json, masterJSON("m1", "fd00::1", 5051), "[fd00::1]:5051", "m1:5051"},
 		{json, masterJSON("m1", "::ffff:10.0.0.1", 5050), "10.0.0.1:5050", "m1:5050"},
-		// The address counts, not the integer in which its octets are turned round.
+		// The address is used before the integer, whose bytes are reversed.
 		{json, `{"ip": 16777343, "port": 5050, "address": {"ip": "10.0.0.1", "port": 5050}}`, "10.0.0.1:5050", ""},
 		{json, `{"ip": 16777343, "port": 5050, "pid": "master@10.0.0.3:5050"}`, "10.0.0.3:5050", ""},
 		{json, `{"ip": 16777343, "port": 5050}`, "127.0.0.1:5050", ""},
@@ -110,18 +110,18 @@ func TestNodeContents(t *testing.T) {
 		got, byName := n.addr.String(), n.byName.String()
 		if tt.addr == "" {
 			if err == nil || n.addr != (Address{}) || len(err.Error()) > 100 {
-				t.Errorf("%s %.80q: %s, error %v", tt.name, tt.data, got, err)
+				t.Errorf("%s %.80q: got %s, error %v, want a short error", tt.name, tt.data, got, err)
 			}
 			continue
 		}
 		if err != nil || got != tt.addr {
-			t.Errorf("%s %.80q: %s, %v, want %s", tt.name, tt.data, got, err, tt.addr)
+			t.Errorf("%s %.80q: got %s, error %v, want %s", tt.name, tt.data, got, err, tt.addr)
 		}
 		if n.byName == (Address{}) {
 			byName = ""
 		}
 		if byName != tt.byName {
-			t.Errorf("%s %.80q: by name %q, want %q", tt.name, tt.data, byName, tt.byName)
+			t.Errorf("%s %.80q: got name %q, want %q", tt.name, tt.data, byName, tt.byName)
 		}
 	}
 }
@@ -138,7 +138,7 @@ func FuzzNode(f *testing.F) {
 		}
 		if err := n.decode(data); err != nil {
 			if n.addr != (Address{}) || n.byName != (Address{}) {
-				t.Fatalf("%+v beside %v", n, err)
+				t.Fatalf("got %+v beside error %v, want no address", n, err)
 			}
 			return
 		}
@@ -147,7 +147,7 @@ func FuzzNode(f *testing.F) {
 				continue
 			}
 			if again, err := ParseAddress(a.String()); err != nil || again != a {
-				t.Fatalf("%+v: %v", a, err)
+				t.Fatalf("got %+v, error %v when it is parsed, want an address", a, err)
 			}
 		}
 	})

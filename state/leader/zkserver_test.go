@@ -15,9 +15,9 @@ import (
 	"sync"
 )
 
-// ensemble is a ZooKeeper of some servers without a network: as much of its
-// protocol as a reader needs. Its connections are pipes, so that the clock of a
-// synctest bubble can go on.
+// ensemble is a ZooKeeper of several servers without a network: the part of its
+// protocol that a reader needs. Connections are pipes, which do not stop the
+// clock of a synctest bubble.
 type ensemble struct {
 	mu       sync.Mutex
 	servers  map[string]*fakeServer
@@ -31,7 +31,7 @@ type ensemble struct {
 // fakeServer is one server of an ensemble.
 type fakeServer struct {
 	away     bool // refuses connections
-	frozen   bool // takes connections and says nothing
+	frozen   bool // accepts connections and sends nothing
 	noQuorum bool // ends connections without giving a session
 	raw      []byte
 	conns    map[*fakeConn]bool
@@ -52,7 +52,7 @@ func newEnsemble(servers ...Address) *ensemble {
 	return e
 }
 
-// set changes a server, and ends its connections.
+// set changes a server and closes its connections.
 func (e *ensemble) set(a Address, change func(*fakeServer)) {
 	e.mu.Lock()
 	s := e.servers[a.String()]
@@ -64,7 +64,7 @@ func (e *ensemble) set(a Address, change func(*fakeServer)) {
 	}
 }
 
-// freeze leaves the connections open.
+// freeze makes a server silent and leaves its connections open.
 func (e *ensemble) freeze(a Address) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -92,7 +92,7 @@ func (e *ensemble) dial(_ context.Context, _, address string) (net.Conn, error) 
 	return theirs, nil
 }
 
-// put creates a node and what is missing of its parents.
+// put creates a node and its missing parents.
 func (e *ensemble) put(name, data string) {
 	e.mu.Lock()
 	var created []string
@@ -137,7 +137,7 @@ func (e *ensemble) fire(event int32, p string) {
 	}
 }
 
-// serve answers one connection. Errors are those of a connection that ended.
+// serve answers the requests of one connection until it is closed.
 func (e *ensemble) serve(s *fakeServer, c *fakeConn) {
 	if _, err := receive(c); err != nil {
 		return
@@ -259,7 +259,7 @@ func (c *fakeConn) send(p packer) {
 	}()
 }
 
-// packer writes values as ZooKeeper does.
+// packer encodes values as ZooKeeper does. It is independent of zkMessage.
 type packer []byte
 
 func (p packer) int32(v int32) packer {
@@ -280,13 +280,13 @@ func mustBe[T any](v T, err error) T {
 	return v
 }
 
-// masterJSON is what Mesos 1.12 writes of a master.
+// masterJSON returns the node of a master as Mesos 1.12 writes it.
 func masterJSON(hostname, ip string, port int) string {
 	return fmt.Sprintf(`{"address":{"hostname":%q,"ip":%q,"port":%d},"capabilities":[{"type":"AGENT_UPDATE"}],"hostname":%[1]q,`+
 		`"id":"6a7c1d52-0000-4000-8000-000000000001","ip":16777343,"pid":"master@%[2]s:%[3]d","port":%[3]d,"version":"1.12.0"}`, hostname, ip, port)
 }
 
-// count is how often a server was dialed.
+// count returns how often a server was dialed.
 func (e *ensemble) count(address Address) int {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -1,6 +1,8 @@
 package leader
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -141,5 +143,25 @@ func TestMastersOfTwoVersionsAreInOneElection(t *testing.T) {
 		r.settle()
 		r.wantCandidates(m1, m3, m2)
 		r.wantMasters(m1, m2, m3)
+	})
+}
+
+// Anyone who may write to ZooKeeper decides what nodes are called and hold.
+func TestNodesCannotForgeOrFloodTheLog(t *testing.T) {
+	e := newEnsemble(zk1)
+	long := strings.Repeat("x", maxNodeBytes-100) + "\nlevel=error"
+	e.put("/mesos/json.info_0000000001", fmt.Sprintf(`{"hostname": %q, "port": 5050, "address": {"ip": %q}}`, long, long[:100]))
+	e.put("/mesos/json.info_0000000002", long)
+	e.put("/mesos/json.info_0000000003\n", "")
+	e.put("/mesos/"+long, "")
+	bubble(t, e, ZooKeeperOptions{}, func(r *running) {
+		r.pass(time.Minute)
+		for _, line := range r.log.AllEntries() {
+			text := line.Message + fmt.Sprint(line.Data)
+			if len(text) > 300 || strings.ContainsAny(text, "\r\n") {
+				r.t.Errorf("got the line %.300q of %d bytes, want a short one", text, len(text))
+			}
+		}
+		r.wantCandidates()
 	})
 }
