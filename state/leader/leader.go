@@ -7,15 +7,7 @@
 // unavailable.
 package leader
 
-import (
-	"errors"
-	"fmt"
-	"net"
-	"net/url"
-	"strings"
-
-	"toponym/internal/hostport"
-)
+import "toponym/internal/hostport"
 
 // Address is where a master, or a server of ZooKeeper, listens.
 type Address = hostport.Addr
@@ -38,26 +30,4 @@ type Detector interface {
 	// differ: it is time to ask Candidates. It is nil for a detector that cannot
 	// know.
 	Changed() <-chan struct{}
-}
-
-// Redirect returns the master that the Location header of a standby's answer
-// names. base is the URL that was requested. Masters leave out the scheme,
-// "//host:port/path", and sometimes a port that is the default of the scheme.
-// Another scheme is an error, so that credentials never leave HTTPS.
-func Redirect(base *url.URL, location string) (Address, error) {
-	if strings.TrimSpace(location) == "" {
-		return Address{}, errors.New("redirect without a Location header")
-	}
-	u, err := base.Parse(location)
-	if err != nil {
-		return Address{}, fmt.Errorf("redirect with an invalid Location: %w", err)
-	}
-	if u.Scheme != base.Scheme {
-		return Address{}, fmt.Errorf("redirect from %s to %s is not allowed", base.Scheme, u.Scheme)
-	}
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
-	}
-	return ParseAddress(net.JoinHostPort(u.Hostname(), port))
 }

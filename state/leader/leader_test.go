@@ -1,9 +1,7 @@
 package leader
 
 import (
-	"net/url"
 	"slices"
-	"strings"
 	"testing"
 )
 
@@ -75,63 +73,5 @@ func TestTheMasterThatLedLastIsAskedFirst(t *testing.T) {
 	}
 	if got := NewStatic(nil).Candidates(); len(got) != 0 {
 		t.Errorf("without masters: got %v, want nothing", got)
-	}
-}
-
-func TestRedirectNamesTheLeaderAndKeepsTheScheme(t *testing.T) {
-	tests := []struct {
-		base, location string
-		want           Address
-		err            string // part of the error when it is refused
-	}{
-		// What masters send: no scheme, the leader's --hostname.
-		{"http://10.0.0.1:5050/master/state", "//10.0.0.2:5050/master/state", Address{Host: "10.0.0.2", Port: 5050}, ""},
-		{"http://10.0.0.1:5050/master/state", "//master2.example:5050/master/state?a=1", Address{Host: "master2.example", Port: 5050}, ""},
-		{"http://10.0.0.1:5050/master/redirect", "//10.0.0.2:5050", Address{Host: "10.0.0.2", Port: 5050}, ""},
-		{"https://10.0.0.1:5050/master/state", "//10.0.0.2:5051/master/state", Address{Host: "10.0.0.2", Port: 5051}, ""},
-		{"http://10.0.0.1:5050/master/state", "//[fd00::2]:5050/master/state", Address{Host: "fd00::2", Port: 5050}, ""},
-
-		// The port of the scheme, not that of the one who redirects.
-		{"http://10.0.0.1:5050/master/state", "//10.0.0.2/master/state", Address{Host: "10.0.0.2", Port: 80}, ""},
-		{"http://10.0.0.1:5050/master/state", "//10.0.0.2:/master/state", Address{Host: "10.0.0.2", Port: 80}, ""},
-		{"https://10.0.0.1:5050/master/state", "//10.0.0.2/master/state", Address{Host: "10.0.0.2", Port: 443}, ""},
-		{"http://10.0.0.1:5050/master/state", "//[fd00::2]/master/state", Address{Host: "fd00::2", Port: 80}, ""},
-
-		// What proxies send.
-		{"http://10.0.0.1:5050/master/state", "http://10.0.0.2:5050/master/state", Address{Host: "10.0.0.2", Port: 5050}, ""},
-		{"http://10.0.0.1:5050/master/state", "HTTP://10.0.0.2:5050/master/state", Address{Host: "10.0.0.2", Port: 5050}, ""},
-		{"http://10.0.0.1:5050/master/state", "/elsewhere", Address{Host: "10.0.0.1", Port: 5050}, ""},
-		{"http://[fd00::1]:5050/master/state", "state", Address{Host: "fd00::1", Port: 5050}, ""},
-		{"http://10.0.0.1:5050/master/state", "//user:secret@10.0.0.2:5050/", Address{Host: "10.0.0.2", Port: 5050}, ""},
-
-		// A password must not go from HTTPS to HTTP, and no file is read.
-		{"https://10.0.0.1:5050/master/state", "http://10.0.0.2:5050/", Address{}, "from https to http"},
-		{"http://10.0.0.1:5050/master/state", "https://10.0.0.2:5050/", Address{}, "from http to https"},
-		{"http://10.0.0.1:5050/master/state", "file:///etc/passwd", Address{}, "to file"},
-		{"http://10.0.0.1:5050/master/state", "mailto:root@example", Address{}, "to mailto"},
-
-		{"http://10.0.0.1:5050/master/state", "", Address{}, "without a Location"},
-		{"http://10.0.0.1:5050/master/state", " ", Address{}, "without a Location"},
-		{"http://10.0.0.1:5050/master/state", "//:5050/master/state", Address{}, "is not host:port"},
-		{"http://10.0.0.1:5050/master/state", "http:/master/state", Address{}, "is not host:port"},
-		{"http://10.0.0.1:5050/master/state", "//10.0.0.2:0/master/state", Address{}, "port"},
-		{"http://10.0.0.1:5050/master/state", "//10.0.0.2:70000/master/state", Address{}, "port"},
-		{"http://10.0.0.1:5050/master/state", "//10.0.0.2:http/master/state", Address{}, "invalid Location"},
-		{"http://10.0.0.1:5050/master/state", "//[fd00::2/master/state", Address{}, "invalid Location"},
-		{"http://10.0.0.1:5050/master/state", "//a b/", Address{}, "invalid Location"},
-		{"http://10.0.0.1:5050/master/state", "//10.0.0.2:5050/\x00", Address{}, "invalid Location"},
-	}
-	for _, tt := range tests {
-		base, err := url.Parse(tt.base)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := Redirect(base, tt.location)
-		if got != tt.want {
-			t.Errorf("from %s to %q: got %+v, want %+v", tt.base, tt.location, got, tt.want)
-		}
-		if (err != nil) != (tt.err != "") || err != nil && !strings.Contains(err.Error(), tt.err) {
-			t.Errorf("from %s to %q: got error %v, want %q", tt.base, tt.location, err, tt.err)
-		}
 	}
 }
