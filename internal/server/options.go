@@ -219,8 +219,9 @@ func zoneOptions(c *config.Config, r records.Options) (zone.Options, error) {
 	return o, nil
 }
 
-// resolverOptions returns the options of the DNS side, for a number of cores.
-func resolverOptions(c *config.Config, log logrus.FieldLogger, cores int) resolver.Options {
+// resolverOptions returns the options of the DNS side, for a number of cores and
+// of TCP connections.
+func resolverOptions(c *config.Config, log logrus.FieldLogger, cores, tcpConnections int) resolver.Options {
 	return resolver.Options{
 		Forward:           forwardOptions(c),
 		RateLimit:         c.RateLimit,
@@ -231,7 +232,7 @@ func resolverOptions(c *config.Config, log logrus.FieldLogger, cores int) resolv
 		SetTruncateBit:    c.SetTruncateBit,
 		ResolvSubnetFirst: c.ResolvSubnetFirst,
 		TCPIdleTimeout:    c.TCPIdleTimeout,
-		TCPMaxConnections: c.TCPMaxConnections,
+		TCPMaxConnections: tcpConnections,
 		Workers:           cores,
 		Log:               log,
 	}

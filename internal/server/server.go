@@ -96,8 +96,11 @@ func New(o Options) (*Server, error) {
 	if c.StateDir != "" {
 		s.snapshotter = newSnapshotter(c.StateDir, func() time.Duration { return s.config.Load().SnapshotInterval }, s.pipeline, o.Log)
 	}
+	openFiles := openFilesLimit()
+	tcpConnections, _ := connectionLimits(openFiles, c, s.tuning.cores)
+	logConnectionLimits(openFiles, c, tcpConnections, o.Log)
 	if c.DNSOn {
-		s.dns = resolver.New(s.pipeline.zones, resolverOptions(c, o.Log, s.tuning.cores))
+		s.dns = resolver.New(s.pipeline.zones, resolverOptions(c, o.Log, s.tuning.cores, tcpConnections))
 	}
 	if c.HTTPOn {
 		s.http = api.New(s.apiOptions())
