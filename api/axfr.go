@@ -1,170 +1,97 @@
 package api
 
 import (
-	"bufio"
-	"encoding/json"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
 	"toponym/records"
 	"toponym/zone"
 )
 
-// axfr answers /v1/axfr: all addresses and SRV records of the zone in one
-// object. PTR records are not in it, as they were not in Mesos-DNS.
+// axfr answers /v1/axfr: all addresses and SRV records of the zone in one object,
+// in the form of encodeJSON. As in Mesos-DNS, PTR records are not in it.
 //
-// The text of a big zone is some 100 MB, so it is written as it is made. What
-// is held is the order of the names, a pointer for each.
+// The nodes are sorted once, at a pointer for each. Their records are written as
+// they are formatted.
 func (s *Server) axfr(w http.ResponseWriter, r *http.Request, z *zone.Zone) {
-	w.Header().Set("Content-Type", contentJSON)
-	if r.Method == http.MethodHead {
-		return
-	}
-	t := transfer{w: bufio.NewWriterSize(w, 64<<10)}
-	if err := t.zone(z, s.o.RefreshSeconds, s.o.Domain); err != nil {
-		// The connection is broken, and so the client knows that it has
-		// not got everything.
-		s.log.WithError(err).Debug("a zone transfer over HTTP ended early")
-	}
-}
-
-// transfer writes a zone in the form of json.MarshalIndent with one space.
-type transfer struct {
-	w   *bufio.Writer
-	buf []byte // what is written next
-}
-
-func (t *transfer) zone(z *zone.Zone, refreshSeconds int, domain string) error {
-	quotedDomain, err := json.Marshal(domain) // a setting, and so any text
-	if err != nil {
-		return err
-	}
-	o := z.Options()
-	b := append(t.buf[:0], "{\n \"TTL\": "...)
-	b = strconv.AppendUint(b, uint64(o.DefaultTTL()), 10)
-	b = append(b, ",\n \"Serial\": "...)
-	b = strconv.AppendUint(b, uint64(z.Serial()), 10)
-	b = append(b, ",\n \"RefreshSeconds\": "...)
-	b = strconv.AppendInt(b, int64(refreshSeconds), 10)
-	b = appendName(append(b, ",\n \"Mname\": "...), o.MName)
-	b = appendName(append(b, ",\n \"Rname\": "...), o.RName)
-	b = append(append(b, ",\n \"Domain\": "...), quotedDomain...)
-	b = append(b, ",\n \"Records\": {\n  "...)
-	if err := t.write(b); err != nil {
-		return err
-	}
-
-	nodes := sortedNodes(z)
-	for i, l := range lists {
-		if i > 0 {
-			t.buf = append(t.buf, ",\n  "...)
+	s.stream(w, r, contentJSON, func(t *stream) {
+		o := z.Options()
+		b := append(t.buf, "{\n \"TTL\": "...)
+		b = strconv.AppendUint(b, uint64(o.DefaultTTL()), 10)
+		b = append(b, ",\n \"Serial\": "...)
+		b = strconv.AppendUint(b, uint64(z.Serial()), 10)
+		b = append(b, ",\n \"RefreshSeconds\": "...)
+		b = strconv.AppendInt(b, int64(s.o.RefreshSeconds), 10)
+		b = appendName(append(b, ",\n \"Mname\": "...), o.MName)
+		b = appendName(append(b, ",\n \"Rname\": "...), o.RName)
+		b = appendText(append(b, ",\n \"Domain\": "...), s.o.Domain)
+		t.buf = append(b, ",\n \"Records\": {\n  "...)
+		nodes := sortedNodes(z)
+		for i, f := range axfrFields {
+			if i > 0 {
+				t.buf = append(t.buf, ",\n  "...)
+			}
+			f.append(t, nodes)
 		}
-		if err := t.list(nodes, l); err != nil {
-			return err
-		}
-	}
-	if err := t.write(append(t.buf, "\n }\n}"...)); err != nil {
-		return err
-	}
-	return t.w.Flush()
+		t.buf = append(t.buf, "\n }\n}"...)
+	})
 }
 
-// list is the map of one type's records by name.
-type list struct {
-	key    string
-	rrtype uint16
-	// values appends a node's records, each on a line of its own with a
-	// comma behind it.
-	values func([]byte, *zone.Node) []byte
+// axfrField is the object that holds the records of one type by name.
+type axfrField struct {
+	key   string
+	count func(*zone.Node) int
+	value func(b []byte, n *zone.Node, i int) []byte // appends record i
 }
 
-var lists = [...]list{
-	{"As", typeA, appendA},
-	{"AAAAs", typeAAAA, appendAAAA},
-	{"SRVs", typeSRV, appendSRV},
+var axfrFields = [...]axfrField{
+	{"As", func(n *zone.Node) int { return len(n.A) }, func(b []byte, n *zone.Node, i int) []byte {
+		return appendAddr(b, netip.AddrFrom4(n.A[i]))
+	}},
+	{"AAAAs", func(n *zone.Node) int { return len(n.AAAA) }, func(b []byte, n *zone.Node, i int) []byte {
+		return appendAddr(b, netip.AddrFrom16(n.AAAA[i]))
+	}},
+	{"SRVs", func(n *zone.Node) int { return len(n.SRV) }, func(b []byte, n *zone.Node, i int) []byte {
+		b = appendName(b, n.SRV[i].Target)
+		b[len(b)-1] = ':' // replaces the closing quote
+		return append(strconv.AppendUint(b, uint64(n.SRV[i].Port), 10), '"')
+	}},
 }
 
-func (t *transfer) list(nodes []*zone.Node, l list) error {
-	b := append(appendQuoted(t.buf, l.key), ": {"...)
+// append writes the field.
+func (f axfrField) append(t *stream, nodes []*zone.Node) {
+	t.buf = append(appendQuoted(t.buf, f.key), ": {"...)
 	separator, end := "\n   ", "}"
 	for _, n := range nodes {
-		if !n.Has(l.rrtype) {
+		count := f.count(n)
+		if count == 0 {
 			continue
 		}
-		b = appendName(append(b, separator...), n.Name)
-		b = l.values(append(b, ": ["...), n)
-		b[len(b)-1] = '\n' // instead of the last value's comma
-		b = append(b, "   ]"...)
-		if err := t.write(b); err != nil {
-			return err
+		t.buf = append(appendName(append(t.buf, separator...), n.Name), ": [\n    "...)
+		for i := range count {
+			if i > 0 {
+				t.buf = append(t.buf, ",\n    "...)
+			}
+			t.buf = f.value(t.buf, n, i)
+			if !t.next() {
+				return
+			}
 		}
-		b = t.buf
+		t.buf = append(t.buf, "\n   ]"...)
 		separator, end = ",\n   ", "\n  }"
 	}
-	return t.write(append(b, end...))
-}
-
-// write sends b on and keeps its room for what comes next.
-func (t *transfer) write(b []byte) error {
-	_, err := t.w.Write(b)
-	t.buf = b[:0]
-	return err
-}
-
-const valueIndent = "\n    "
-
-func appendA(b []byte, n *zone.Node) []byte {
-	for _, a := range n.A {
-		b = appendAddr(b, netip.AddrFrom4(a))
-	}
-	return b
-}
-
-func appendAAAA(b []byte, n *zone.Node) []byte {
-	for _, a := range n.AAAA {
-		b = appendAddr(b, netip.AddrFrom16(a))
-	}
-	return b
+	t.buf = append(t.buf, end...)
 }
 
 func appendAddr(b []byte, a netip.Addr) []byte {
-	b = append(b, valueIndent+`"`...)
-	return append(a.AppendTo(b), `",`...)
-}
-
-func appendSRV(b []byte, n *zone.Node) []byte {
-	for _, srv := range n.SRV {
-		b = appendName(append(b, valueIndent...), srv.Target)
-		b[len(b)-1] = ':' // instead of the closing quote
-		b = append(strconv.AppendUint(b, uint64(srv.Port), 10), `",`...)
-	}
-	return b
-}
-
-// appendQuoted appends a JSON string. Names in presentation form are printable
-// ASCII, in which only two characters need an escape.
-func appendQuoted[T string | []byte](b []byte, s T) []byte {
-	b = append(b, '"')
-	for i := range len(s) {
-		if s[i] == '"' || s[i] == '\\' {
-			b = append(b, '\\')
-		}
-		b = append(b, s[i])
-	}
-	return append(b, '"')
-}
-
-// appendName appends a name as a JSON string. It leaves nothing behind, of which
-// a large zone would be much.
-func appendName(b []byte, n records.Name) []byte {
-	var text [1024]byte // the longest name with every octet escaped
-	return appendQuoted(b, n.AppendTo(text[:0]))
+	return append(a.AppendTo(append(b, '"')), '"')
 }
 
 // sortedNodes are the nodes that /v1/axfr shows, in the order in which
-// encoding/json has the keys of a map: that of the names' text.
+// encoding/json writes the keys of a map: that of the names' text.
 func sortedNodes(z *zone.Zone) []*zone.Node {
 	nodes := make([]*zone.Node, 0, z.Counts().Names)
 	for n := range z.All() {
@@ -174,4 +101,43 @@ func sortedNodes(z *zone.Zone) []*zone.Node {
 	}
 	slices.SortFunc(nodes, func(a, b *zone.Node) int { return compareText(a.Name, b.Name) })
 	return nodes
+}
+
+// compareText orders names as strings.Compare orders their presentation form,
+// without making it, which would take many megabytes for a large zone.
+//
+// Label by label: where one label is the beginning of the other, the dot behind it
+// is compared with the next byte of the other. Bytes that the presentation form
+// escapes are compared as they are; the order is total all the same.
+func compareText(a, b records.Name) int {
+	for {
+		n, m := int(a[0]), int(b[0])
+		switch {
+		case n == 0 && m == 0:
+			return 0
+		case n == 0:
+			return -1
+		case m == 0:
+			return 1
+		}
+		both := 1 + min(n, m)
+		if c := strings.Compare(string(a[1:both]), string(b[1:both])); c != 0 {
+			return c
+		}
+		switch {
+		case n < m:
+			return compareDot(b[both])
+		case n > m:
+			return -compareDot(a[both])
+		}
+		a, b = a[both:], b[both:]
+	}
+}
+
+// compareDot compares a dot with a byte of a label, which counts as different.
+func compareDot(c byte) int {
+	if c < '.' {
+		return 1
+	}
+	return -1
 }

@@ -1,22 +1,24 @@
-// Package api is the HTTP side: what other programs read from Mesos-DNS over
-// HTTP, and a little more.
+// Package api answers over HTTP: the paths of Mesos-DNS under /v1, and paths of
+// its own for operators.
 //
-// It stands beside package resolver at the end of the way of the data: both
-// answer from the zone that package zone holds. Package records lends it the
-// form of names.
+// It stands at the end of the data's way, beside package resolver: both look
+// names up in the current version of the zone.
 //
-// The answers under /v1 have the bytes that Mesos-DNS gave, oddities included,
-// because programs read them: a port is a string, a miss is status 200 with one
-// object of empty strings, a service is echoed as it was typed.
-//
-// One thing is new there. Before the first state of the cluster has arrived,
-// everything that depends on it answers 503: Mesos-DNS did not listen yet, so
-// its clients take that for what it is, while a miss would be a wrong answer.
+// The answers of the Mesos-DNS paths have the same bytes as those of Mesos-DNS,
+// because programs depend on them: a port is a string, a miss has status 200 and
+// one object of empty strings, a service name is echoed as it was typed. One
+// thing differs: before the first state of the cluster has arrived, all paths
+// that depend on it answer 503. Mesos-DNS did not listen yet at that time, so its
+// clients cope with that, whereas a miss would be wrong.
 //
 // What always holds:
 //
 //   - A request sees one version of the zone from its beginning to its end.
-//   - No answer changes anything; no request body is read.
-//   - What a request asks for costs time and memory within bounds, however the
-//     client behaves.
+//   - No answer changes anything, and no request body is read.
+//   - No answer that grows with the cluster is in memory as a whole: it is
+//     written in chunks (stream.go) or has a fixed limit (explain.go, page.go).
+//   - Connections, expensive answers and the time that slow readers get are
+//     bounded, in all and per client (limits.go, connections.go).
+//   - No lock is held and no slot of a shared queue is taken while a client that
+//     does not read is waited for, except one of the slots for long answers.
 package api

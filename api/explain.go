@@ -11,62 +11,118 @@ import (
 	"toponym/zone"
 )
 
-// Explanation is what /v1/explain/{name} gives: what is answered for a name, who
-// owns each record of it, and what is omitted and why.
+// Explanation is the body of /v1/explain/{name}: what is answered for a name, who
+// owns each record, and which owners are omitted and why.
 type Explanation struct {
 	records.Explanation
-	Answer string `json:"answer"` // one of those below
-	// AnswersAs is the name whose records these are, where the one that was
-	// asked for is, or is below, an alias.
+	Answer string `json:"answer"` // one of the constants below
+	// AnswersAs is the name whose records these are, where the name in question is
+	// an alias or below one.
 	AnswersAs string `json:"answersAs,omitempty"`
-	// Zones are the names at the top of what is answered for, where the name is
-	// in none of them.
+	// Zones are the origins of the server where the name is in none of them.
 	Zones []string `json:"zones,omitempty"`
+	// Elsewhere says who answers a name that is in no zone of the server; null
+	// where the name is in one.
+	Elsewhere *Elsewhere `json:"elsewhere,omitempty"`
+	// More is the number of records, owners and omissions that are not listed
+	// because there are too many.
+	More int `json:"more,omitempty"`
 }
 
 // What is answered for a name.
 const (
-	AnswerRecords = "records"
-	AnswerEmpty   = "no records"   // it exists because of names below it
-	AnswerNoName  = "no such name" // NXDOMAIN
-	AnswerNotOurs = "not ours"     // forwarded, or refused
+	AnswerRecords   = "records"
+	AnswerEmpty     = "no records"       // it exists because of names below it (NODATA)
+	AnswerNoName    = "no such name"     // NXDOMAIN
+	AnswerLocal     = "answered locally" // by a zone that every resolver serves itself (RFC 6303, RFC 6761)
+	AnswerForwarded = "forwarded"        // to other servers
+	AnswerRefused   = "refused"          // REFUSED: the name is in no zone and is not forwarded
 )
 
-// The kinds of owners that the cluster does not know of.
+// Elsewhere says who answers a name that is in no zone of the server.
+type Elsewhere struct {
+	// Local is the zone that the resolver answers itself, such as "localhost.".
+	Local string `json:"local,omitempty"`
+	// Domain is the key of zoneResolvers that the name is below, "." for the
+	// general resolvers. Servers are those that it is forwarded to.
+	Domain  string   `json:"domain,omitempty"`
+	Servers []string `json:"servers,omitempty"`
+}
+
+// answer is the constant that describes e.
+func (e *Elsewhere) answer() string {
+	switch {
+	case e.Local != "":
+		return AnswerLocal
+	case e.Domain != "":
+		return AnswerForwarded
+	}
+	return AnswerRefused
+}
+
+// The kinds of owners that are not part of the cluster.
 const (
 	KindFile = "file" // one of staticZones
-	KindZone = "zone" // what the top of a zone has to have
+	KindZone = "zone" // the SOA and NS records that the top of a zone has
 )
 
-// explain answers /v1/explain/{name}. It looks at all tasks, so it is bounded
-// as the answers are that list the whole cluster.
+// maxExplained bounds the records, owners and omissions of an explanation, each.
+const maxExplained = 1000
+
+// explain answers /v1/explain/{name}. The explanation looks at every task, so
+// there is one at a time; but it is complete before it is written, so that a client
+// that does not read keeps nobody waiting.
 func (s *Server) explain(w http.ResponseWriter, r *http.Request, z *zone.Zone) {
 	name, err := explainable(r.PathValue("name"))
 	if err != nil {
-		s.writeJSON(w, http.StatusBadRequest, struct {
-			Error string `json:"error"`
-		}{"the name cannot be looked up: " + err.Error()})
+		s.writeError(w, http.StatusBadRequest, "the name cannot be looked up: "+err.Error())
 		return
 	}
+	x, ok := s.explanationInTurn(r, z, name)
+	if !ok {
+		s.busy(w)
+		return
+	}
+	s.writeJSON(w, http.StatusOK, x)
+}
+
+// explanationInTurn explains a name when it is the request's turn. It is not ok
+// where that takes too long.
+func (s *Server) explanationInTurn(r *http.Request, z *zone.Zone, name records.Name) (x Explanation, ok bool) {
+	release, ok := s.explains.acquire(r.Context(), clientOf(r.RemoteAddr))
+	if !ok {
+		return x, false
+	}
+	defer release()
+	if s.work.acquire(r.Context()) != nil {
+		return x, false
+	}
+	defer s.work.release()
+	return s.explanationOf(z, name), true
+}
+
+// explanationOf explains a name.
+func (s *Server) explanationOf(z *zone.Zone, name records.Name) Explanation {
 	a, result := z.Lookup([]byte(name), typeANY)
 	x := Explanation{}
-	of := name
+	owner := name
 	if m := z.AliasMatch(a); a.ViaAlias() {
-		of = name[:len(name)-m.AliasLen] + m.Target
-		x.AnswersAs = of.String()
+		owner = name[:len(name)-m.AliasLen] + m.Target
+		x.AnswersAs = owner.String()
 	}
-	x.Explanation = s.o.Explain(of)
+	x.Explanation = s.o.Explain(owner)
 	x.Name = name.String()
 	if a.Node != nil {
-		x.addOthers(z, a.Node, of)
+		x.addOthers(z, a, owner)
+	}
+	if s.o.Elsewhere != nil && (result == zone.OutOfZone || result == zone.NXDomain) {
+		x.Elsewhere = s.o.Elsewhere(name)
 	}
 	switch {
+	case x.Elsewhere != nil:
+		x.Answer = x.Elsewhere.answer()
 	case result == zone.OutOfZone:
-		x.Answer = AnswerNotOurs
-		for _, origin := range z.Origins() {
-			x.Zones = append(x.Zones, origin.String())
-		}
-		slices.Sort(x.Zones)
+		x.Answer = AnswerRefused
 	case result == zone.NXDomain:
 		x.Answer = AnswerNoName
 	case len(x.Records) == 0:
@@ -74,20 +130,55 @@ func (s *Server) explain(w http.ResponseWriter, r *http.Request, z *zone.Zone) {
 	default:
 		x.Answer = AnswerRecords
 	}
-	s.writeJSON(w, http.StatusOK, x)
+	if result == zone.OutOfZone {
+		for _, origin := range z.Origins() {
+			x.Zones = append(x.Zones, origin.String())
+		}
+		slices.Sort(x.Zones)
+	}
+	x.limit()
+	return x
 }
 
 // addOthers adds the records that are not of the cluster.
-func (x *Explanation) addOthers(z *zone.Zone, n *zone.Node, name records.Name) {
-	kind := KindZone
-	if z.Options().Static.Has(name) {
-		kind = KindFile
+func (x *Explanation) addOthers(z *zone.Zone, a zone.Answer, name records.Name) {
+	type key struct{ rtype, data string }
+	known := make(map[key]bool, len(x.Records))
+	for _, r := range x.Records {
+		known[key{r.Type, r.Data}] = true
 	}
-	for _, rr := range z.RRs(n, name.String(), typeANY) {
-		rtype, data := dns.TypeToString[rr.Header().Rrtype], strings.TrimPrefix(rr.String(), rr.Header().String())
-		if !slices.ContainsFunc(x.Records, func(r records.ExplainedRecord) bool { return r.Type == rtype && r.Data == data }) {
-			x.Records = append(x.Records, records.ExplainedRecord{Type: rtype, Data: data, Owners: []records.ExplainedOwner{{Kind: kind}}})
+	for i, rr := range z.RRs(a.Node, name.String(), typeANY) {
+		k := key{dns.Type(rr.Header().Rrtype).String(), strings.TrimPrefix(rr.String(), rr.Header().String())}
+		if known[k] {
+			continue
 		}
+		known[k] = true
+		kind := KindFile
+		if rtype := rr.Header().Rrtype; !z.InStaticZone(a) && (rtype == dns.TypeSOA || rtype == dns.TypeNS && i == 1) {
+			kind = KindZone
+		}
+		x.Records = append(x.Records, records.ExplainedRecord{Type: k.rtype, Data: k.data, Owners: []records.ExplainedOwner{{Kind: kind}}})
+	}
+}
+
+// limit cuts lists that are too long.
+func (x *Explanation) limit() {
+	owners := 0
+	for i := range x.Records {
+		r := &x.Records[i]
+		if left := maxExplained - owners; len(r.Owners) > left {
+			x.More += len(r.Owners) - left
+			r.Owners = r.Owners[:left:left]
+		}
+		owners += len(r.Owners)
+	}
+	if more := len(x.Records) - maxExplained; more > 0 {
+		x.More += more
+		x.Records = x.Records[:maxExplained:maxExplained]
+	}
+	if more := len(x.Omitted) - maxExplained; more > 0 {
+		x.More += more
+		x.Omitted = x.Omitted[:maxExplained:maxExplained]
 	}
 }
 

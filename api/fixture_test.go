@@ -86,7 +86,7 @@ func testOptions(s *state.FullState) Options {
 		Domain:         "mesos",
 		RefreshSeconds: 60,
 		EnumerationOn:  true,
-		Enumerate:      func() any { return set.Enumerate() },
+		Enumerate:      set.Enumerate,
 		Explain:        set.Explain,
 		Config: func(serial uint32) any {
 			return struct {

@@ -21,15 +21,15 @@ var (
 	pageCSS string
 )
 
-// page is the page for people at "/". It has no scripts and loads nothing, so
-// its policy allows nothing but its own style sheet and its own form.
+// page is the page for people at "/". It has no scripts and loads nothing, so its
+// policy allows only its own style sheet and its own form.
 type page struct {
 	template *template.Template
 	policy   string
 }
 
-// newPage panics only when the embedded template is broken, which any test
-// shows.
+// newPage panics only where the embedded template is invalid, which every test
+// would show.
 func newPage() *page {
 	sum := sha256.Sum256([]byte(pageCSS))
 	return &page{
@@ -46,24 +46,28 @@ type pageData struct {
 	Ready           bool
 	Serial          uint32
 	Counts          zone.Counts
-	// Which of the optional endpoints there are.
-	ConfigOn, EnumerateOn, AxfrOn, MetricsOn bool
+	// Which of the optional paths there are.
+	ConfigOn, EnumerateOn, AxfrOn, MetricsOn, ExplainOn bool
 
-	Status *statusJSON // nil where there is none
-	State  string      // the status in short
+	Status *Status // nil where there is none
+	State  string  // the status in one line
 
-	Asked *pageAnswer // nil when nothing was asked for
+	Asked *pageAnswer // nil where no name was entered
 }
 
-// pageAnswer is what the form's name owns.
+// maxPageRecords bounds the records of a name that the page lists.
+const maxPageRecords = 100
+
+// pageAnswer is the result for the name that was entered.
 type pageAnswer struct {
-	Typed  string // as it was typed: it may be anything
-	Shown  string // as it was looked up; empty when it can be no name
+	Typed  string // as it was entered: it may be anything
+	Shown  string // as it was looked up; empty where it cannot be a name
 	Path   string // Shown as a part of a path
 	Addrs  []netip.Addr
 	SRV    []pageSRV
 	PTR    []string
-	Exists bool // it owns something
+	Exists bool // it owns records
+	More   int  // records that are not listed
 }
 
 // pageSRV is an SRV record.
@@ -72,8 +76,7 @@ type pageSRV struct {
 	Target                 string
 }
 
-// showPage answers "/", with the records of the name in the query where there
-// is one.
+// showPage answers "/", with the records of the name in the query if there is one.
 func (s *Server) showPage(w http.ResponseWriter, r *http.Request) {
 	z := s.o.Store.Current()
 	d := pageData{
@@ -86,12 +89,12 @@ func (s *Server) showPage(w http.ResponseWriter, r *http.Request) {
 		ConfigOn:    s.o.Config != nil,
 		EnumerateOn: s.o.EnumerationOn && s.o.Enumerate != nil,
 		AxfrOn:      s.o.EnumerationOn,
+		MetricsOn:   s.o.Metrics != nil,
+		ExplainOn:   s.o.Explain != nil,
 	}
-	d.MetricsOn = s.o.Metrics != nil
 	if s.o.Status != nil {
-		st := s.o.Status()
-		j := s.describe(st, z)
-		d.Status, d.State = &j, st.Short()
+		st := s.describe(s.o.Status(), z)
+		d.Status, d.State = &st, st.Short()
 	}
 	if typed := r.URL.Query().Get("name"); typed != "" {
 		d.Asked = ask(z, typed)
@@ -99,8 +102,8 @@ func (s *Server) showPage(w http.ResponseWriter, r *http.Request) {
 
 	var b bytes.Buffer
 	if err := s.page.template.Execute(&b, d); err != nil {
-		s.log.WithError(err).Error("the page could not be made")
-		http.Error(w, "the page could not be made", http.StatusInternalServerError)
+		s.log.WithError(err).Error("rendering the page failed")
+		http.Error(w, "the page cannot be rendered", http.StatusInternalServerError)
 		return
 	}
 	h := w.Header()
@@ -111,25 +114,37 @@ func (s *Server) showPage(w http.ResponseWriter, r *http.Request) {
 
 // ask looks a name up for the page.
 func ask(z *zone.Zone, typed string) *pageAnswer {
+	if len(typed) > maxTyped {
+		return &pageAnswer{Typed: typed[:maxTyped] + "…"}
+	}
 	shown, n, ok := clean(typed)
 	if !ok {
 		return &pageAnswer{Typed: typed}
 	}
-	d := data(z, n)
+	d := dataOf(z, n)
 	a := &pageAnswer{Typed: typed, Shown: shown, Path: url.PathEscape(shown), Exists: !d.Empty()}
-	for _, addr := range d.A {
+	left := maxPageRecords
+	for _, addr := range firstOf(d.A, &left) {
 		a.Addrs = append(a.Addrs, netip.AddrFrom4(addr))
 	}
-	for _, addr := range d.AAAA {
+	for _, addr := range firstOf(d.AAAA, &left) {
 		a.Addrs = append(a.Addrs, netip.AddrFrom16(addr))
 	}
-	for _, srv := range d.SRV {
+	for _, srv := range firstOf(d.SRV, &left) {
 		a.SRV = append(a.SRV, newPageSRV(srv))
 	}
-	for _, target := range d.PTR {
+	for _, target := range firstOf(d.PTR, &left) {
 		a.PTR = append(a.PTR, target.String())
 	}
+	a.More = len(d.A) + len(d.AAAA) + len(d.SRV) + len(d.PTR) - maxPageRecords + left
 	return a
+}
+
+// firstOf takes as many elements from a list as are left.
+func firstOf[T any](list []T, left *int) []T {
+	n := min(len(list), *left)
+	*left -= n
+	return list[:n]
 }
 
 func newPageSRV(s records.SRV) pageSRV {

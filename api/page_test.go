@@ -16,7 +16,7 @@ func askPage(s *Server, name string) string {
 	return get(s, "/?name="+url.QueryEscape(name)).Body.String()
 }
 
-func TestPageGolden(t *testing.T) {
+func TestPageHasTheExpectedHTML(t *testing.T) {
 	s := testServer()
 	for file, path := range map[string]string{
 		"page.html":         "/",
@@ -26,14 +26,15 @@ func TestPageGolden(t *testing.T) {
 		t.Run(file, func(t *testing.T) {
 			w := get(s, path)
 			if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "text/html; charset=utf-8" {
-				t.Errorf("status %d, Content-Type %q", w.Code, w.Header().Get("Content-Type"))
+				t.Errorf("got status %d and Content-Type %q, want 200 and HTML", w.Code, w.Header().Get("Content-Type"))
 			}
 			golden(t, file, w.Body.Bytes())
 		})
 	}
 }
 
-func TestPageAnswers(t *testing.T) {
+// The page shows the records of a name, or says why there are none.
+func TestPageShowsTheRecordsOfAName(t *testing.T) {
 	s := testServer()
 	for name, want := range map[string]string{
 		"LEADER.mesos":                "10.0.0.1",
@@ -41,23 +42,23 @@ func TestPageAnswers(t *testing.T) {
 		"1.0.168.192.in-addr.arpa":    "nginx.marathon.mesos.",
 		"nothing.mesos":               "No records: <code>nothing.mesos.</code>",
 		"mesos":                       "No records",
-		"a..b":                        "This cannot be a name",
-		strings.Repeat("long.", 1000): "This cannot be a name",
+		"a..b":                        "Not a valid name",
+		strings.Repeat("long.", 1000): "Not a valid name",
 	} {
 		if got := askPage(s, name); !strings.Contains(got, want) {
-			t.Errorf("%.40q: no %q in:\n%s", name, want, got)
+			t.Errorf("%.40q: got no %q in:\n%s", name, want, got)
 		}
 	}
 	pending := askPage(pendingServer(), "leader.mesos")
-	for _, want := range []string{"Not ready", "Nothing is known yet"} {
+	for _, want := range []string{"Not ready", "No state of the cluster has arrived yet"} {
 		if !strings.Contains(pending, want) {
-			t.Errorf("pending: no %q in:\n%s", want, pending)
+			t.Errorf("before the first state: got no %q in:\n%s", want, pending)
 		}
 	}
 }
 
-// Nothing that comes from a client or from the cluster is markup.
-func TestPageEscapes(t *testing.T) {
+// Texts of clients and of the cluster never become markup.
+func TestPageEscapesTextsOfOthers(t *testing.T) {
 	snapshot := testSnapshot()
 	snapshot.Tasks[1].Discovery = &state.Discovery{
 		Name:  "<script>x</script>",
@@ -78,16 +79,16 @@ func TestPageEscapes(t *testing.T) {
 	} {
 		body := askPage(s, name)
 		if strings.Contains(body, "<script") || strings.Contains(body, `onfocus=alert(1) autofocus='`) || strings.Contains(body, `href="javascript`) {
-			t.Errorf("%q:\n%s", name, body)
+			t.Errorf("%q: got markup in:\n%s", name, body)
 		}
 	}
 	if hit := askPage(s, "_<script>x</script>._tcp.marathon.mesos"); !strings.Contains(hit, "port 80") {
-		t.Errorf("the name was not found:\n%s", hit)
+		t.Errorf("got no record of the name in:\n%s", hit)
 	}
 }
 
-// The links of the page lead to what they say, whatever is in the name.
-func TestPageLinks(t *testing.T) {
+// The links of the page lead to the name, whatever characters it has.
+func TestPageLinksLeadToTheName(t *testing.T) {
 	snapshot := testSnapshot()
 	snapshot.Tasks[1].Discovery.Name = "a/b?c#d%e&f"
 	s := New(testOptions(snapshot))
@@ -98,29 +99,29 @@ func TestPageLinks(t *testing.T) {
 		_, link, ok := strings.Cut(askPage(s, name), `As JSON: <a href="`)
 		link, _, _ = strings.Cut(link, `"`)
 		if got := get(s, html.UnescapeString(link)); !ok || !strings.Contains(got.Body.String(), want) {
-			t.Errorf("%s: the link %q gives status %d: %s", name, link, got.Code, got.Body)
+			t.Errorf("%s: got the link %q, which gives status %d: %s", name, link, got.Code, got.Body)
 		}
 	}
 }
 
-// The policy lets the browser load the page's own style and nothing else.
-func TestPagePolicy(t *testing.T) {
+// The policy lets the browser use the page's own style and nothing else.
+func TestPagePolicyAllowsOnlyItsStyle(t *testing.T) {
 	w := get(testServer(), "/")
 	policy := w.Header().Get("Content-Security-Policy")
 	_, style, _ := strings.Cut(w.Body.String(), "<style>")
 	style, _, _ = strings.Cut(style, "</style>")
 	sum := sha256.Sum256([]byte(style))
 	if want := "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"; !strings.Contains(policy, want) {
-		t.Errorf("policy %q does not allow the style %s", policy, want)
+		t.Errorf("got the policy %q, which does not allow the style %s", policy, want)
 	}
 	for _, want := range []string{"default-src 'none'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'"} {
 		if !strings.Contains(policy, want) {
-			t.Errorf("policy %q has no %s", policy, want)
+			t.Errorf("got the policy %q, want %s in it", policy, want)
 		}
 	}
 	for _, bad := range []string{"<script", "http://", "https://", "style=", " src="} {
 		if strings.Contains(w.Body.String(), bad) {
-			t.Errorf("the page has %q", bad)
+			t.Errorf("got a page with %q", bad)
 		}
 	}
 }

@@ -2,17 +2,13 @@ package api
 
 import (
 	"net/http"
-	"time"
+	"strings"
 
 	"toponym/zone"
 )
 
-// maxBulk is how many answers that list the whole cluster are made at once:
-// each costs memory in proportion to the cluster. More have to wait.
-const maxBulk = 4
-
-// routes are the paths that the server knows. A path takes GET and HEAD; the
-// mux answers other methods with 405 and other paths with 404.
+// routes are the paths of the server. All take GET and HEAD; the mux answers other
+// methods with 405 and other paths with 404.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	handle := func(path string, h http.HandlerFunc) {
@@ -33,28 +29,41 @@ func (s *Server) routes() http.Handler {
 	handle("/v1/hosts/{host}/ports", s.ports)
 	handle("/v1/services/{service}", s.ready(s.services))
 	if s.o.Explain != nil {
-		handle("/v1/explain/{name}", s.ready(s.bulky(s.explain)))
+		handle("/v1/explain/{name}", s.ready(s.explain))
 	}
 	if s.o.EnumerationOn {
-		handle("/v1/axfr", s.ready(s.bulky(s.axfr)))
+		handle("/v1/axfr", s.ready(s.limited(s.bulk, s.axfr)))
 		if s.o.Enumerate != nil {
-			handle("/v1/enumerate", s.ready(s.bulky(s.enumerate)))
+			handle("/v1/enumerate", s.ready(s.limited(s.bulk, s.enumerate)))
 		}
 	}
 	handle("/healthz", s.healthz)
 	handle("/readyz", s.readyz)
 	mux.HandleFunc("GET /{$}", s.showPage)
-	return withHeaders(mux)
+	return s.metrics.count(withHeaders(mux))
 }
 
-// withHeaders sets what holds for every answer.
+// pathLabel is the path of a route for metrics.
+func pathLabel(pattern string) string {
+	path := strings.TrimSuffix(strings.TrimPrefix(pattern, "GET "), "{$}")
+	switch {
+	case path == "":
+		return "other"
+	case path == "/":
+		return path
+	}
+	return strings.TrimSuffix(path, "/")
+}
+
+// withHeaders sets the headers of every answer.
 func withHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Cache-Control", "no-store") // addresses are out of date at once
+		h.Set("Cache-Control", "no-store") // addresses may change at any time
 		if r.ContentLength != 0 {
-			// Nobody reads this body; closing spares net/http from draining it.
+			// The body is not read, so net/http would have to drain it before the
+			// next request.
 			h.Set("Connection", "close")
 		}
 		next.ServeHTTP(w, r)
@@ -64,33 +73,15 @@ func withHeaders(next http.Handler) http.Handler {
 // zoneHandler answers from one version of the zone.
 type zoneHandler func(w http.ResponseWriter, r *http.Request, z *zone.Zone)
 
-// ready takes the version of the zone that the answer is made from, and
-// answers 503 while there is none that knows the cluster.
+// ready takes the current version of the zone, and answers 503 where it knows
+// nothing of the cluster yet.
 func (s *Server) ready(next zoneHandler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		z := s.o.Store.Current()
 		if !z.Ready() {
-			s.writeJSON(w, http.StatusServiceUnavailable, struct {
-				Error string `json:"error"`
-			}{notReady})
+			s.writeError(w, http.StatusServiceUnavailable, notReady)
 			return
 		}
-		next(w, r, z)
-	}
-}
-
-// bulky bounds how many big answers are made at once, and gives each the time
-// to be written that its size needs.
-func (s *Server) bulky(next zoneHandler) zoneHandler {
-	return func(w http.ResponseWriter, r *http.Request, z *zone.Zone) {
-		select {
-		case s.bulk <- struct{}{}:
-			defer func() { <-s.bulk }()
-		case <-r.Context().Done():
-			return
-		}
-		// A writer without deadlines, such as a test's, needs none.
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(bulkWriteTimeout))
 		next(w, r, z)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"log"
 	"net"
 	"net/http"
@@ -17,66 +18,82 @@ import (
 	"toponym/zone"
 )
 
-// Limits of a connection. A client that is slower than this is cut off.
+// Limits of a connection. A client that is slower is cut off. Answers that are
+// written in chunks have limits of their own (stream.go).
 const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 10 * time.Second
 	writeTimeout      = 30 * time.Second
-	bulkWriteTimeout  = 5 * time.Minute // for answers that list the whole cluster
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 16 << 10
 
-	stopTimeout = 5 * time.Second // what requests under way are given at the end
+	stopTimeout = 5 * time.Second // for requests that are under way when the server stops
 )
 
-// Options are what a Server answers from, and where.
+// Options say what a Server answers from, and where it listens. Functions may be
+// called from any goroutine.
 type Options struct {
 	Store *zone.Store // what names are looked up in
 
 	Version string // of the program, in /v1/version and on the page
 	URL     string // of the project, in /v1/version
 
-	Domain         string // as it is configured, such as "mesos"
-	RefreshSeconds int    // as it is configured; /v1/axfr repeats it
+	Domain         string // the setting, such as "mesos"
+	RefreshSeconds int    // the setting; /v1/axfr repeats it
 
-	// EnumerationOn lets /v1/enumerate and /v1/axfr answer, which give the
-	// whole cluster away. They are unknown paths otherwise.
+	// EnumerationOn enables /v1/enumerate and /v1/axfr, which disclose the whole
+	// cluster.
 	EnumerationOn bool
-	// Enumerate makes the value that /v1/enumerate shows. It is called from
-	// any goroutine, and only once the zone is ready. Where it is nil, the
-	// path is unknown.
-	Enumerate func() any
-	// Explain says who owns the records of a name, which /v1/explain/{name}
-	// shows. It is called from any goroutine, and only once the zone is ready.
-	// Where it is nil, the path is unknown.
+	// Enumerate iterates over frameworks and their tasks for /v1/enumerate. It is
+	// called only when the zone is ready. Nil disables the path.
+	Enumerate func() iter.Seq2[string, iter.Seq[records.EnumeratedTask]]
+	// Explain says who owns the records of a name for /v1/explain/{name}. It is
+	// called only when the zone is ready. Nil disables the path.
 	Explain func(name records.Name) records.Explanation
-	// Config makes the value that /v1/config shows, with its secrets taken
-	// out. The argument is the zone's serial, 0 before the first state. Where
-	// it is nil, the path is unknown.
+	// Elsewhere says who answers a name that the zone does not have: it gives nil
+	// where the zone's NXDOMAIN is the answer. It may be nil where nothing is
+	// forwarded.
+	Elsewhere func(name records.Name) *Elsewhere
+	// Config returns the value that /v1/config shows, without secrets. The argument
+	// is the serial of the zone, 0 before the first state. Nil disables the path.
 	Config func(serial uint32) any
-	// Status says where the state came from and how the server does. It is
-	// called from any goroutine. Where it is nil, /v1/status is unknown.
+	// Status returns the state of the server for /v1/status and the page. Nil
+	// disables the path.
 	Status func() Status
-	// Metrics answers /metrics. Where it is nil, the path is unknown.
+	// Metrics answers /metrics. Nil disables the path.
 	Metrics http.Handler
 
-	Addr netip.AddrPort     // where to listen; port 0 takes any that is free
+	// MaxConnections bounds the open connections; 0 means 512. Idle ones are
+	// closed to make room for new ones.
+	MaxConnections int
+
+	Addr netip.AddrPort     // where to listen; port 0 takes any free one
 	Log  logrus.FieldLogger // nil logs nothing
 }
 
-// Server answers over HTTP.
+// Server answers over HTTP. It is a prometheus.Collector of its own numbers.
 type Server struct {
-	o        Options
-	log      logrus.FieldLogger
-	page     *page
-	bulk     chan struct{} // holds a token for each bulk answer under way
-	handler  http.Handler
-	listener net.Listener // nil before Listen
+	o                     Options
+	log                   logrus.FieldLogger
+	page                  *page
+	metrics               *metrics
+	work                  semaphore // processor tokens for long answers
+	bulk, large, explains *slots
+	connections           *connections
+	handler               http.Handler
+	listener              net.Listener // nil before Listen
 }
 
-// New makes a server. It starts nothing and opens nothing.
+// New returns a server. It starts and opens nothing.
 func New(o Options) *Server {
-	s := &Server{o: o, log: o.Log, page: newPage(), bulk: make(chan struct{}, maxBulk)}
+	s := &Server{
+		o: o, log: o.Log, page: newPage(), metrics: newMetrics(),
+		work:        newWork(),
+		bulk:        newSlots(maxBulk, maxBulkPerClient),
+		large:       newSlots(maxLarge, maxLargePerClient),
+		explains:    newSlots(maxExplains, maxExplainsPerClient),
+		connections: newConnections(o.MaxConnections),
+	}
 	if s.log == nil {
 		silent := logrus.New()
 		silent.SetOutput(io.Discard)
@@ -86,7 +103,7 @@ func New(o Options) *Server {
 	return s
 }
 
-// Handler answers requests without a listener of the server's own.
+// Handler answers requests without the server's listener.
 func (s *Server) Handler() http.Handler { return s.handler }
 
 // Listen opens the server's port. Requests wait there until Run is called.
@@ -99,12 +116,12 @@ func (s *Server) Listen() error {
 	return nil
 }
 
-// Adopt has the server answer on a listener that somebody else has opened, such
-// as systemd, in the place of Listen.
+// Adopt makes the server answer on a listener that systemd, for example, has
+// opened. It replaces Listen.
 func (s *Server) Adopt(l net.Listener) { s.listener = l }
 
-// Addr is the address that the server listens on, which tells the port where
-// any was asked for. It is for use after Listen: the zero AddrPort before.
+// Addr is the address that the server listens on, with the actual port. It is the
+// zero AddrPort before Listen.
 func (s *Server) Addr() netip.AddrPort {
 	if s.listener == nil {
 		return netip.AddrPort{}
@@ -117,20 +134,19 @@ func (s *Server) Addr() netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }
 
-// Run answers requests until the context ends, and then lets those under way
-// finish for 5 seconds. It listens first where Listen was not called. The
-// error is nil unless listening failed. A server runs once.
+// Run answers requests until the context ends, and then waits up to 5 seconds for
+// those that are under way. It listens first if Listen was not called. The error is
+// nil unless listening failed. A server runs once.
 func (s *Server) Run(ctx context.Context) error {
 	if s.listener == nil {
 		if err := s.Listen(); err != nil {
 			return err
 		}
 	}
-	var open conns
 	server := &http.Server{
-		Handler:           open.owing(s.handler),
-		ConnContext:       open.known,
-		ConnState:         open.note,
+		Handler:           s.connections.markBusy(s.handler),
+		ConnContext:       s.connections.withConnection,
+		ConnState:         s.connections.stateChanged,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
@@ -151,10 +167,10 @@ func (s *Server) Run(ctx context.Context) error {
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	_ = s.listener.Close()
-	open.closeOthers()
+	s.connections.closeIdle()
 	if err := server.Shutdown(limit); err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
-			s.log.Warn("HTTP requests were cut off because they did not finish in time")
+			s.log.WithField("timeout", stopTimeout).Warn("stopping cut off HTTP requests that were under way")
 		}
 		_ = server.Close()
 	}
@@ -162,8 +178,8 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// debugWriter takes what net/http has to say, all of it about clients that
-// went away or sent something else than HTTP.
+// debugWriter logs the messages of net/http at level debug: all are about clients
+// that went away or sent something other than HTTP.
 type debugWriter struct{ log logrus.FieldLogger }
 
 func (w debugWriter) Write(b []byte) (int, error) {

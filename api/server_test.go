@@ -3,6 +3,7 @@ package api
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -22,13 +23,13 @@ func TestListenAndRun(t *testing.T) {
 	o.Addr = netip.MustParseAddrPort("127.0.0.1:0")
 	s := New(o)
 	if s.Addr().IsValid() {
-		t.Errorf("listens on %s before Listen", s.Addr())
+		t.Errorf("got the address %s before Listen, want none", s.Addr())
 	}
 	if err := s.Listen(); err != nil {
 		t.Fatal(err)
 	}
 	if a := s.Addr(); a.Addr() != o.Addr.Addr() || a.Port() == 0 {
-		t.Errorf("listens on %s", a)
+		t.Errorf("got the address %s, want %s with a port", a, o.Addr.Addr())
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -42,7 +43,7 @@ func TestListenAndRun(t *testing.T) {
 	body, err := io.ReadAll(resp.Body)
 	_ = resp.Body.Close()
 	if err != nil || resp.StatusCode != 200 {
-		t.Fatalf("status %d, %v", resp.StatusCode, err)
+		t.Fatalf("got status %d and %v, want 200", resp.StatusCode, err)
 	}
 	golden(t, "axfr.json", body)
 
@@ -51,11 +52,11 @@ func TestListenAndRun(t *testing.T) {
 		t.Errorf("Run: %v", err)
 	}
 	if _, err := net.Dial("tcp", s.Addr().String()); err == nil {
-		t.Error("the port is still open")
+		t.Error("the port is open after Run returned")
 	}
 }
 
-func TestPortTaken(t *testing.T) {
+func TestPortInUseIsAnError(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -64,20 +65,19 @@ func TestPortTaken(t *testing.T) {
 	o := testOptions(testSnapshot())
 	o.Addr = l.Addr().(*net.TCPAddr).AddrPort()
 	if err := New(o).Listen(); err == nil {
-		t.Error("Listen: no error")
+		t.Error("Listen: got no error")
 	}
 	if err := New(o).Run(t.Context()); err == nil {
-		t.Error("Run: no error")
+		t.Error("Run: got no error")
 	}
 }
 
-// The listener fails while the server runs.
-func TestRunFails(t *testing.T) {
+func TestRunFailsWithItsListener(t *testing.T) {
 	s := testServer()
 	s.listener = newPipeListener()
 	_ = s.listener.Close()
 	if err := s.Run(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "api: ") {
-		t.Errorf("Run: %v", err)
+		t.Errorf("Run: got %v, want an error of this package", err)
 	}
 }
 
@@ -93,8 +93,7 @@ func blockingServer(log logrus.FieldLogger) (s *Server, l *pipeListener, started
 	return s, l, started, release
 }
 
-// A request that is under way at the end gets its answer.
-func TestGracefulStop(t *testing.T) {
+func TestRequestsUnderWayAreAnsweredAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, l, started, release := blockingServer(nil)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -113,7 +112,7 @@ func TestGracefulStop(t *testing.T) {
 		}
 		close(release)
 		if got := <-answer; got != `200 OK "late"` {
-			t.Errorf("answer: %s", got)
+			t.Errorf("got the answer %s", got)
 		}
 		if err := <-done; err != nil {
 			t.Errorf("Run: %v", err)
@@ -121,8 +120,7 @@ func TestGracefulStop(t *testing.T) {
 	})
 }
 
-// A request that does not end is cut off after the time that is given.
-func TestStopIsBounded(t *testing.T) {
+func TestRequestsThatDoNotEndAreCutOffAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		logger, hook := logtest.NewNullLogger()
 		s, l, started, release := blockingServer(logger)
@@ -142,18 +140,18 @@ func TestStopIsBounded(t *testing.T) {
 			t.Errorf("took %s", took)
 		}
 		if got := <-answer; !strings.HasPrefix(got, "error: ") {
-			t.Errorf("answer: %s", got)
+			t.Errorf("got the answer %s", got)
 		}
 		if e := hook.LastEntry(); e == nil || e.Level != logrus.WarnLevel {
-			t.Errorf("logged: %v", e)
+			t.Errorf("got the log entry %v", e)
 		}
 		close(release)
 	})
 }
 
-// A client that sends its request too slowly is cut off, and what net/http has
-// to say about clients is for those who debug.
-func TestSlowClient(t *testing.T) {
+// A client that sends its request too slowly is cut off. Messages of net/http about
+// clients are logged at level debug.
+func TestSlowRequestsAreCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		logger, hook := logtest.NewNullLogger()
 		logger.SetLevel(logrus.DebugLevel)
@@ -175,7 +173,7 @@ func TestSlowClient(t *testing.T) {
 
 		_, _ = debugWriter{logger}.Write([]byte("http: something\n"))
 		if e := hook.LastEntry(); e.Level != logrus.DebugLevel || e.Message != "http: something" {
-			t.Errorf("logged: %v", e)
+			t.Errorf("got the log entry %v", e)
 		}
 	})
 }
@@ -198,8 +196,7 @@ func request(c net.Conn, path string) string {
 	return resp.Status + " " + string(body)
 }
 
-// pipeListener accepts connections that live in memory, where synctest rules
-// the time.
+// pipeListener accepts connections in memory, so that synctest controls the time.
 type pipeListener struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -231,3 +228,121 @@ func (l *pipeListener) Close() error {
 }
 
 func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
+
+// addressedConn is a connection of a client with an address.
+type addressedConn struct {
+	net.Conn
+	remote string
+}
+
+func (c addressedConn) RemoteAddr() net.Addr {
+	return net.TCPAddrFromAddrPort(netip.MustParseAddrPort(c.remote))
+}
+
+// dialFrom connects a client with an address.
+func (l *pipeListener) dialFrom(remote string) net.Conn {
+	client, server := net.Pipe()
+	l.conns <- addressedConn{server, remote}
+	return client
+}
+
+// isOpen reports whether the server still has a connection. It ends the connection.
+func isOpen(c net.Conn) bool {
+	return !strings.HasPrefix(request(c, "/healthz"), "error: ")
+}
+
+// limitedServer runs with a number of connections.
+func limitedServer(t *testing.T, limit int) (s *Server, l *pipeListener, stop func()) {
+	o := testOptions(testSnapshot())
+	o.MaxConnections = limit
+	s, l = New(o), newPipeListener()
+	s.listener = l
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	return s, l, func() { cancel(); <-done }
+}
+
+// Ten thousand idle connections once stayed open, until no descriptor was left. Now
+// the one that is idle longest is closed when there are too many.
+func TestTheLongestIdleConnectionIsClosedWhenThereAreTooMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, l, stop := limitedServer(t, 3)
+		var conns []net.Conn
+		for i := range 3 {
+			conns = append(conns, l.dialFrom(fmt.Sprintf("10.0.0.%d:1", i)))
+			time.Sleep(time.Second)
+		}
+		// The first is used, so that the second is idle longest.
+		_, _ = io.WriteString(conns[0], "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+		resp, err := http.ReadResponse(bufio.NewReader(conns[0]), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		synctest.Wait()
+
+		conns = append(conns, l.dialFrom("10.0.0.9:1"))
+		synctest.Wait()
+		if got := s.connections.count(); got != 3 {
+			t.Errorf("got %d connections, want 3", got)
+		}
+		if got := s.connections.closedForRoom(); got != 1 {
+			t.Errorf("got %d connections closed, want 1", got)
+		}
+		for i, want := range []bool{true, false, true, true} {
+			if got := isOpen(conns[i]); got != want {
+				t.Errorf("connection %d: got open %v, want %v", i, got, want)
+			}
+		}
+		stop()
+	})
+}
+
+// A client with many idle connections shuts out itself, and nobody else.
+func TestConnectionsOfOneClientDoNotShutOutOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, l, stop := limitedServer(t, 4)
+		quiet := l.dialFrom("10.0.0.1:1") // idle longest
+		time.Sleep(time.Second)
+		for i := range 50 {
+			conn := l.dialFrom(fmt.Sprintf("10.0.0.2:%d", i+1))
+			go func() { _, _ = io.Copy(io.Discard, conn) }()
+			synctest.Wait()
+		}
+		if got := s.connections.count(); got != 4 {
+			t.Errorf("got %d connections, want 4", got)
+		}
+		if !isOpen(quiet) {
+			t.Error("the connection of another client was closed")
+		}
+		stop()
+	})
+}
+
+// A connection whose request is under way is never closed for another.
+func TestConnectionsWithARequestUnderWayStay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		started, release := make(chan struct{}), make(chan struct{})
+		o := testOptions(testSnapshot())
+		o.MaxConnections = 1
+		o.Config = func(uint32) any { close(started); <-release; return "late" }
+		s, l := New(o), newPipeListener()
+		s.listener = l
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- s.Run(ctx) }()
+		answer := make(chan string, 1)
+		go func() { answer <- request(l.dial(), "/v1/config") }()
+		<-started
+		if other := l.dial(); isOpen(other) {
+			t.Error("got a second connection, want it closed")
+		}
+		close(release)
+		if got, want := <-answer, `200 OK "late"`; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		cancel()
+		<-done
+	})
+}

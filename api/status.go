@@ -1,157 +1,179 @@
 package api
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"net/http"
+	"strings"
 	"time"
+	"unicode"
 
+	"toponym/state/leader"
 	"toponym/zone"
 )
 
-// Status is what GET /v1/status shows. Times are as of the request.
+// Status is the body of /v1/status. What is absent is null, so that it is not
+// mistaken for zero. The fields that say so are set by the api package.
 type Status struct {
-	Source    string        // where the state came from: poll, stream, snapshot or none
-	Leader    string        // host:port of the leading master, empty for none
-	StateAge  time.Duration // since a master last said that the state is so; negative for no state
-	Uptime    time.Duration // of the process
-	StartedAt time.Time
-
-	Tasks, Agents, Frameworks int
-
-	LastError    string // of reading the state; empty for none so far
-	LastErrorAt  time.Time
-	LastFailover time.Time // when another master began to lead; zero for never
-
-	Snapshot  *SnapshotStatus  // nil where none is on disk
-	ZooKeeper *ZooKeeperStatus // nil where it is not used
+	Version   string    `json:"version"` // set here
+	StartedAt time.Time `json:"started_at"`
+	Uptime    Seconds   `json:"uptime_seconds"`
+	Ready     bool      `json:"ready"`  // set here: names of the cluster can be answered
+	Source    string    `json:"source"` // of the state: poll, stream, memory, snapshot or none
+	Leader    *string   `json:"leader"` // host:port of the leading master
+	// StateAge is the time since a master last confirmed the state.
+	StateAge   *Seconds     `json:"state_age_seconds"`
+	Serial     *uint32      `json:"serial"` // set here
+	Tasks      int          `json:"tasks"`
+	Agents     int          `json:"agents"`
+	Frameworks int          `json:"frameworks"`
+	Names      int          `json:"names"`   // set here
+	Records    RecordCounts `json:"records"` // set here
+	// LastError is the last failure to read the state.
+	LastError *leader.Failure `json:"last_error"`
+	// LastFailover is when the leading master changed last.
+	LastFailover *time.Time      `json:"last_failover"`
+	Snapshot     *SnapshotStatus `json:"snapshot"`  // null where none is on disk
+	ZooKeeper    *leader.Status  `json:"zookeeper"` // null where it is not used
 }
 
-// ZooKeeperStatus is how things stand with ZooKeeper.
-type ZooKeeperStatus struct {
-	State       string    // what can be seen of the election there
-	Since       time.Time // when that began
-	LastError   string    // empty for none so far
-	LastErrorAt time.Time
-}
-
-// SnapshotStatus is what is known of the snapshot on disk.
-type SnapshotStatus struct {
-	Age  time.Duration // since what it says was so
-	Size int64         // octets
-}
-
-// statusJSON is the body of /v1/status. Absent things are null, so that they
-// are not mistaken for zero.
-type statusJSON struct {
-	Version       string         `json:"version"`
-	StartedAt     time.Time      `json:"started_at"`
-	UptimeSeconds float64        `json:"uptime_seconds"`
-	Ready         bool           `json:"ready"`
-	Source        string         `json:"source"`
-	Leader        *string        `json:"leader"`
-	StateAge      *float64       `json:"state_age_seconds"`
-	Serial        *uint32        `json:"serial"`
-	Tasks         int            `json:"tasks"`
-	Agents        int            `json:"agents"`
-	Frameworks    int            `json:"frameworks"`
-	Names         int            `json:"names"`
-	Records       recordsJSON    `json:"records"`
-	LastError     *lastErrorJSON `json:"last_error"`
-	LastFailover  *time.Time     `json:"last_failover"`
-	Snapshot      *snapshotJSON  `json:"snapshot"`
-	ZooKeeper     *zooKeeperJSON `json:"zookeeper"`
-}
-
-type zooKeeperJSON struct {
-	State     string         `json:"state"`
-	Since     time.Time      `json:"since"`
-	LastError *lastErrorJSON `json:"last_error"`
-}
-
-type recordsJSON struct {
+// RecordCounts are the numbers of records by type.
+type RecordCounts struct {
 	A    int `json:"A"`
 	AAAA int `json:"AAAA"`
 	SRV  int `json:"SRV"`
 	PTR  int `json:"PTR"`
 }
 
-type lastErrorJSON struct {
-	Text string    `json:"text"`
-	Time time.Time `json:"time"`
+// SnapshotStatus describes the snapshot on disk.
+type SnapshotStatus struct {
+	Age   Seconds `json:"age_seconds"` // of the state in it
+	Bytes int64   `json:"bytes"`
 }
 
-type snapshotJSON struct {
-	AgeSeconds float64 `json:"age_seconds"`
-	Bytes      int64   `json:"bytes"`
+// Seconds is a duration that JSON has as a number of seconds, with milliseconds.
+type Seconds time.Duration
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *Seconds) UnmarshalJSON(b []byte) error {
+	var seconds float64
+	if err := json.Unmarshal(b, &seconds); err != nil {
+		return err
+	}
+	*s = Seconds(seconds * float64(time.Second))
+	return nil
 }
 
-// seconds keeps milliseconds.
-func seconds(d time.Duration) float64 { return math.Round(d.Seconds()*1000) / 1000 }
+// MarshalJSON implements json.Marshaler.
+func (s Seconds) MarshalJSON() ([]byte, error) {
+	return json.Marshal(math.Round(time.Duration(s).Seconds()*1000) / 1000)
+}
+
+// String gives the number of seconds, for the page.
+func (s Seconds) String() string {
+	text, _ := s.MarshalJSON()
+	return string(text)
+}
 
 // status answers /v1/status.
 func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
-	s.writeJSON(w, http.StatusOK, s.describe(s.o.Status(), s.o.Store.Current()))
+	body, err := encodeJSON(s.describe(s.o.Status(), s.o.Store.Current()))
+	if err != nil {
+		s.log.WithError(err).Error("encoding the status failed")
+		http.Error(w, "the status cannot be encoded", http.StatusInternalServerError)
+		return
+	}
+	write(w, http.StatusOK, contentJSON, withoutControls(body))
 }
 
-func (s *Server) describe(st Status, z *zone.Zone) statusJSON {
+// maxStatusText bounds the texts of others in a status, in bytes.
+const maxStatusText = 1000
+
+// describe completes a status with what the zone says.
+func (s *Server) describe(st Status, z *zone.Zone) Status {
 	n := z.Counts()
-	j := statusJSON{
-		Version:       s.o.Version,
-		StartedAt:     st.StartedAt.UTC(),
-		UptimeSeconds: seconds(st.Uptime),
-		Ready:         z.Ready(),
-		Source:        st.Source,
-		Tasks:         st.Tasks,
-		Agents:        st.Agents,
-		Frameworks:    st.Frameworks,
-		Names:         n.Names,
-		Records:       recordsJSON{n.A, n.AAAA, n.SRV, n.PTR},
-	}
-	if st.Leader != "" {
-		j.Leader = &st.Leader
-	}
-	if st.StateAge >= 0 {
-		age := seconds(st.StateAge)
-		j.StateAge = &age
-	}
+	st.Version, st.Ready, st.Names = s.o.Version, z.Ready(), n.Names
+	st.Records = RecordCounts{n.A, n.AAAA, n.SRV, n.PTR}
+	st.StartedAt = st.StartedAt.UTC()
 	if z.Ready() {
 		serial := z.Serial()
-		j.Serial = &serial
+		st.Serial = &serial
 	}
-	j.LastError = lastError(st.LastError, st.LastErrorAt)
-	if !st.LastFailover.IsZero() {
-		at := st.LastFailover.UTC()
-		j.LastFailover = &at
+	if st.Leader != nil {
+		text := shorten(*st.Leader)
+		st.Leader = &text
 	}
-	if st.Snapshot != nil {
-		j.Snapshot = &snapshotJSON{seconds(st.Snapshot.Age), st.Snapshot.Size}
+	if at := st.LastFailover; at != nil {
+		utc := at.UTC()
+		st.LastFailover = &utc
 	}
-	if zk := st.ZooKeeper; zk != nil {
-		j.ZooKeeper = &zooKeeperJSON{zk.State, zk.Since.UTC(), lastError(zk.LastError, zk.LastErrorAt)}
+	st.LastError = shortFailure(st.LastError)
+	if st.ZooKeeper != nil {
+		zk := *st.ZooKeeper
+		zk.Since, zk.LastError = zk.Since.UTC(), shortFailure(zk.LastError)
+		st.ZooKeeper = &zk
 	}
-	return j
+	return st
 }
 
-// lastError is nil for none.
-func lastError(text string, at time.Time) *lastErrorJSON {
-	if text == "" {
+func shortFailure(f *leader.Failure) *leader.Failure {
+	if f == nil {
 		return nil
 	}
-	return &lastErrorJSON{text, at.UTC()}
+	return &leader.Failure{Text: shorten(f.Text), Time: f.Time.UTC()}
 }
 
-// Short is the status in a few words, for a page or a log.
+// shorten bounds a text that others wrote.
+func shorten(text string) string {
+	if len(text) > maxStatusText {
+		return strings.ToValidUTF8(text[:maxStatusText], "") + "…"
+	}
+	return text
+}
+
+// Short is the status in one line of a few words, for a page, a log or a service
+// manager. It contains no control characters.
 func (s Status) Short() string {
-	if s.StateAge < 0 {
+	if s.StateAge == nil {
 		return "no state of the cluster yet"
 	}
-	age := max(s.StateAge, 0).Round(time.Second)
+	age := time.Duration(max(*s.StateAge, 0)).Round(time.Second)
 	if s.Source == "snapshot" {
-		return fmt.Sprintf("state of the snapshot on disk, %v old: no master has been heard", age)
+		return fmt.Sprintf("state from the snapshot on disk, %v old: no master has been reached", age)
+	}
+	of := "a master"
+	if s.Leader != nil {
+		of = printable(shorten(*s.Leader))
 	}
 	if s.Source == "memory" {
-		return fmt.Sprintf("state of %s, %v old: no contact with the leading master", s.Leader, age)
+		return fmt.Sprintf("state of %s, %v old: no contact with the leading master", of, age)
 	}
-	return fmt.Sprintf("state of %s by %s, %v old", s.Leader, s.Source, age)
+	return fmt.Sprintf("state of %s by %s, %v old", of, s.Source, age)
+}
+
+// printable replaces the control characters of a text, and what is not UTF-8, by
+// U+FFFD.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, strings.ToValidUTF8(text, string(unicode.ReplacementChar)))
+}
+
+// healthz answers that the process serves, whatever it knows: an orchestrator that
+// restarted it because a master is away would only lose its answers.
+func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
+	writeText(w, http.StatusOK, "ok")
+}
+
+// readyz answers whether names of the cluster can be looked up.
+func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
+	if !s.o.Store.Current().Ready() {
+		writeText(w, http.StatusServiceUnavailable, notReady)
+		return
+	}
+	writeText(w, http.StatusOK, "ok")
 }

@@ -2,24 +2,14 @@ package records
 
 import (
 	"cmp"
+	"hash/maphash"
+	"iter"
 	"net/netip"
 	"slices"
 	"strconv"
 
 	"toponym/state"
 )
-
-// Enumeration is the answer of /v1/enumerate in the format of Mesos-DNS: the
-// frameworks with their tasks and the records of these.
-type Enumeration struct {
-	Frameworks []EnumeratedFramework `json:"frameworks"`
-}
-
-// EnumeratedFramework is a framework with its tasks that have names.
-type EnumeratedFramework struct {
-	Tasks []EnumeratedTask `json:"tasks"`
-	Name  string           `json:"name"`
-}
 
 // EnumeratedTask is a task with its records. As in Mesos-DNS, a record that
 // several tasks own is only listed with the first of them.
@@ -36,26 +26,45 @@ type EnumeratedRecord struct {
 	Type string `json:"rtype"`
 }
 
-// Enumerate lists the records by the tasks that own them, sorted by framework and
-// task id. It may be called from any goroutine. It blocks updates only while it
-// copies pointers: the records are made again from values that never change.
-func (s *Set) Enumerate() Enumeration {
-	frameworks, owners := s.owners()
-	e := Enumeration{Frameworks: make([]EnumeratedFramework, 0, len(frameworks))}
-	lister := &recordLister{seen: map[EnumeratedRecord]struct{}{}}
-	g := newGenerator(s.generator.o, lister)
-	for _, f := range frameworks {
-		tasks := owners[f.ID]
-		slices.SortFunc(tasks, func(a, b owner) int { return cmp.Compare(a.task.Key.ID, b.task.Key.ID) })
-		ef := EnumeratedFramework{Name: f.Name, Tasks: make([]EnumeratedTask, 0, len(tasks))}
-		for _, o := range tasks {
-			lister.records = nil
-			g.task(o)
-			ef.Tasks = append(ef.Tasks, EnumeratedTask{Name: o.task.Name, ID: o.task.Key.ID, Records: lister.records})
+// Enumerate iterates over the frameworks by name, and for each of them over its
+// tasks that have names by task id. Records are made while the caller iterates, so
+// that a cluster of any size is never in memory as a whole. A task and its records
+// are valid until the next one.
+//
+// It may be called from any goroutine, and the caller may take its time: updates
+// wait only while pointers are copied at the start. The records are those of that
+// moment.
+func (s *Set) Enumerate() iter.Seq2[string, iter.Seq[EnumeratedTask]] {
+	return func(yield func(string, iter.Seq[EnumeratedTask]) bool) {
+		frameworks, owners := s.owners()
+		lister := &recordLister{seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}}
+		g := newGenerator(s.generator.o, lister)
+		for _, f := range frameworks {
+			tasks := owners[f.ID]
+			delete(owners, f.ID)
+			slices.SortFunc(tasks, func(a, b owner) int { return cmp.Compare(a.task.Key.ID, b.task.Key.ID) })
+			if !yield(f.Name, lister.tasks(g, tasks)) {
+				return
+			}
 		}
-		e.Frameworks = append(e.Frameworks, ef)
 	}
-	return e
+}
+
+// tasks iterates over tasks with their records.
+func (l *recordLister) tasks(g *generator, tasks []owner) iter.Seq[EnumeratedTask] {
+	return func(yield func(EnumeratedTask) bool) {
+		for _, o := range tasks {
+			l.records = l.records[:0]
+			g.task(o)
+			t := EnumeratedTask{Name: o.task.Name, ID: o.task.Key.ID}
+			if len(l.records) > 0 {
+				t.Records = l.records
+			}
+			if !yield(t) {
+				return
+			}
+		}
+	}
 }
 
 // owners returns the frameworks sorted by name, and the tasks that have names by
@@ -77,17 +86,21 @@ func (s *Set) owners() ([]*state.Framework, map[string][]owner) {
 	return frameworks, tasks
 }
 
-// recordLister is the writer that lists records.
+// recordLister is the writer that lists records. Of those that it has listed it
+// keeps 64 bits of a hash with a random seed: of a million records two have the
+// same once in 30 million enumerations, and one of them would be missing.
 type recordLister struct {
-	seen    map[EnumeratedRecord]struct{}
+	seed    maphash.Seed
+	seen    map[uint64]struct{}
 	records []EnumeratedRecord
 }
 
 func (l *recordLister) add(r EnumeratedRecord) {
-	if _, ok := l.seen[r]; ok {
+	hash := maphash.Comparable(l.seed, r)
+	if _, ok := l.seen[hash]; ok {
 		return
 	}
-	l.seen[r] = struct{}{}
+	l.seen[hash] = struct{}{}
 	l.records = append(l.records, r)
 }
 

@@ -159,7 +159,10 @@ func TestReadersRunBesideUpdates(t *testing.T) {
 					return
 				default:
 					set.Explain(records.MustParseName(name))
-					set.Enumerate()
+					for _, tasks := range set.Enumerate() {
+						for range tasks {
+						}
+					}
 					set.Collisions()
 				}
 			}

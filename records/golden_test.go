@@ -166,13 +166,36 @@ func TestRecordsOfAStateWithRFC952Labels(t *testing.T) {
 	golden(t, "mesos-1.5.rfc952.txt", text(set))
 }
 
+// enumerated is the answer of /v1/enumerate as Mesos-DNS declares it.
+type enumerated struct {
+	Frameworks []enumeratedFramework `json:"frameworks"`
+}
+
+type enumeratedFramework struct {
+	Tasks []records.EnumeratedTask `json:"tasks"`
+	Name  string                   `json:"name"`
+}
+
+func enumeration(set *records.Set) enumerated {
+	all := enumerated{Frameworks: []enumeratedFramework{}}
+	for name, tasks := range set.Enumerate() {
+		f := enumeratedFramework{Tasks: []records.EnumeratedTask{}, Name: name}
+		for t := range tasks {
+			t.Records = slices.Clone(t.Records) // valid until the next task
+			f.Tasks = append(f.Tasks, t)
+		}
+		all.Frameworks = append(all.Frameworks, f)
+	}
+	return all
+}
+
 func TestEnumerateHasTheFormatOfMesosDNS(t *testing.T) {
 	for _, file := range []string{"mesos-0.28.json", "mesos-1.11.json"} {
 		t.Run(file, func(t *testing.T) {
 			c := state.NewCluster()
 			c.Reconcile(loadState(t, file), nil)
 			set, _ := records.Build(c, options("netinfo,host"))
-			b, err := json.MarshalIndent(set.Enumerate(), "", " ")
+			b, err := json.MarshalIndent(enumeration(set), "", " ")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -116,6 +116,12 @@ func (z *Zone) soa(index uint16) *dns.SOA {
 	}
 }
 
+// InStaticZone reports whether the origin of an answer has its SOA and NS records
+// in a zone file. Those of other origins come from the settings.
+func (z *Zone) InStaticZone(a Answer) bool {
+	return a.location.inZone() && z.origins[a.location.origin()].static
+}
+
 // Origins are the names of the origins, those of zone files included.
 func (z *Zone) Origins() []records.Name {
 	names := make([]records.Name, 0, len(z.origins))

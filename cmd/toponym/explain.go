@@ -90,9 +90,11 @@ func fetchExplanation(ctx context.Context, server, name string) (x api.Explanati
 
 // answerTexts describe the answer for a name without records.
 var answerTexts = map[string]string{
-	api.AnswerEmpty:   "has no records; it exists because names below it do",
-	api.AnswerNoName:  "does not exist (NXDOMAIN)",
-	api.AnswerNotOurs: "is in none of the zones below, so it is forwarded or refused",
+	api.AnswerEmpty:     "has no records; it exists because names below it do",
+	api.AnswerNoName:    "does not exist (NXDOMAIN)",
+	api.AnswerLocal:     "is answered by the resolver itself and never forwarded",
+	api.AnswerForwarded: "is in none of the server's zones and is forwarded",
+	api.AnswerRefused:   "is in none of the server's zones and is not forwarded (REFUSED)",
 }
 
 func printExplanation(w io.Writer, x api.Explanation) {
@@ -102,6 +104,14 @@ func printExplanation(w io.Writer, x api.Explanation) {
 	}
 	if text := answerTexts[x.Answer]; text != "" {
 		fmt.Fprintln(w, " ", text)
+	}
+	if e := x.Elsewhere; e != nil {
+		if e.Local != "" {
+			fmt.Fprintf(w, "      special-use zone %s\n", e.Local)
+		}
+		for _, server := range e.Servers {
+			fmt.Fprintf(w, "      to %s, for names below %s\n", server, e.Domain)
+		}
 	}
 	for _, zone := range x.Zones {
 		fmt.Fprintf(w, "      zone %s\n", zone)
@@ -121,6 +131,9 @@ func printExplanation(w io.Writer, x api.Explanation) {
 	}
 	printOmissions(w, "omitted", x.Omitted, func(o records.ExplainedOmission) bool { return o.Label == "" })
 	printOmissions(w, "ignored labels", x.Omitted, func(o records.ExplainedOmission) bool { return o.Label != "" })
+	if x.More > 0 {
+		fmt.Fprintf(w, "  and %d more, which are too many to list\n", x.More)
+	}
 }
 
 // printOmissions prints those omissions that selected selects, under a title.

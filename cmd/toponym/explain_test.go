@@ -134,7 +134,7 @@ spartan.             60 NS  ns1.mesos.
 		{"slave.mesos", "slave.mesos.\n  A 10.0.0.2\n      agent x-S0; from host\n"},
 		{"marathon.slave.mesos", "marathon.slave.mesos.\n  has no records; it exists because names below it do\n"},
 		{"no.mesos", "no.mesos.\n  does not exist (NXDOMAIN)\n"},
-		{"web.example.com", "web.example.com.\n  is in none of the zones below, so it is forwarded or refused\n" +
+		{"web.example.com", "web.example.com.\n  is in none of the server's zones and is not forwarded (REFUSED)\n" +
 			"      zone dcos.thisdcos.directory.\n      zone mesos.\n      zone spartan.\n"},
 	} {
 		got := runWith(t, "explain", tc.name, "-server", "http://"+server.HTTPAddr().String())

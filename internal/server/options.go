@@ -284,7 +284,7 @@ func (s *Server) apiOptions() api.Options {
 		Domain:         c.Domain,
 		RefreshSeconds: int(c.Refresh.Seconds()),
 		EnumerationOn:  c.EnumerationOn,
-		Enumerate:      func() any { return s.pipeline.enumerate() },
+		Enumerate:      s.pipeline.enumerate,
 		Explain:        s.pipeline.explain,
 		Addr:           c.ListenHTTP(),
 		Status:         s.status,

@@ -243,7 +243,9 @@ func (p *pipeline) contents() (c *snapshot.Contents, changes uint64) {
 }
 
 // enumerate lists the current records by task.
-func (p *pipeline) enumerate() records.Enumeration { return p.currentSet().Enumerate() }
+func (p *pipeline) enumerate() iter.Seq2[string, iter.Seq[records.EnumeratedTask]] {
+	return p.currentSet().Enumerate()
+}
 
 // explain tells who owns the records of a name.
 func (p *pipeline) explain(n records.Name) records.Explanation { return p.currentSet().Explain(n) }

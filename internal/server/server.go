@@ -104,6 +104,7 @@ func New(o Options) (*Server, error) {
 	}
 	if c.HTTPOn {
 		s.http = api.New(s.apiOptions())
+		s.metrics.registry.MustRegister(s.http)
 	}
 	s.metrics.registry.MustRegister(newStateCollector(s), s.watcher, s.pipeline.zones, collected.NewCollector(s.values))
 	if s.snapshotter != nil {

@@ -6,6 +6,7 @@ import (
 	"toponym/api"
 	"toponym/internal/metrics"
 	"toponym/resolver"
+	"toponym/state/leader"
 	"toponym/state/master"
 )
 
@@ -13,22 +14,29 @@ import (
 func (s *Server) status() api.Status {
 	now, i, m := time.Now(), s.pipeline.currentInfo(), s.watcher.Status()
 	st := api.Status{
-		Source: i.source, Leader: i.leader, StateAge: i.age(now),
-		StartedAt: s.started, Uptime: now.Sub(s.started),
+		Source:    i.source,
+		StartedAt: s.started, Uptime: api.Seconds(now.Sub(s.started)),
 		Tasks: i.tasks, Agents: i.agents, Frameworks: i.frameworks,
-		LastError: m.LastError, LastErrorAt: m.LastErrorAt,
-		LastFailover: m.LastFailover,
+	}
+	if i.leader != "" {
+		st.Leader = &i.leader
+	}
+	if age := api.Seconds(i.age(now)); age >= 0 {
+		st.StateAge = &age
+	}
+	if m.LastError != "" {
+		st.LastError = &leader.Failure{Text: m.LastError, Time: m.LastErrorAt}
+	}
+	if !m.LastFailover.IsZero() {
+		st.LastFailover = &m.LastFailover
 	}
 	if s.zooKeeper != nil {
 		zk := s.zooKeeper.Status()
-		st.ZooKeeper = &api.ZooKeeperStatus{State: zk.State, Since: zk.Since}
-		if e := zk.LastError; e != nil {
-			st.ZooKeeper.LastError, st.ZooKeeper.LastErrorAt = e.Text, e.Time
-		}
+		st.ZooKeeper = &zk
 	}
 	if s.snapshotter != nil {
 		if info := s.snapshotter.dir.Info(); info != nil {
-			st.Snapshot = &api.SnapshotStatus{Age: max(now.Sub(info.Confirmed), 0), Size: info.Size}
+			st.Snapshot = &api.SnapshotStatus{Age: api.Seconds(max(now.Sub(info.Confirmed), 0)), Bytes: info.Size}
 		}
 	}
 	return st

@@ -8,13 +8,8 @@ import (
 	"toponym/state"
 )
 
-const (
-	hostMiss    = "[\n {\n  \"host\": \"\",\n  \"ip\": \"\"\n }\n]"
-	serviceMiss = "[\n {\n  \"service\": \"\",\n  \"host\": \"\",\n  \"ip\": \"\",\n  \"port\": \"\"\n }\n]"
-)
-
-// The exact bytes that programs read.
-func TestV1Golden(t *testing.T) {
+// Programs depend on the exact bytes of these answers.
+func TestAnswersOfMesosDNSToTheByte(t *testing.T) {
 	s := testServer()
 	for file, path := range map[string]string{
 		"version.json":                "/v1/version",
@@ -33,10 +28,10 @@ func TestV1Golden(t *testing.T) {
 		t.Run(file, func(t *testing.T) {
 			w := get(s, path)
 			if w.Code != http.StatusOK {
-				t.Errorf("status %d", w.Code)
+				t.Errorf("got status %d, want 200", w.Code)
 			}
 			if got := w.Header().Get("Content-Type"); got != "application/json" {
-				t.Errorf("Content-Type %q", got)
+				t.Errorf("got Content-Type %q, want application/json", got)
 			}
 			golden(t, file, w.Body.Bytes())
 		})
@@ -44,7 +39,7 @@ func TestV1Golden(t *testing.T) {
 }
 
 // A name is looked up and shown as Mesos-DNS did it, however it is typed.
-func TestHostsTyped(t *testing.T) {
+func TestHostsAreFoundHoweverTheyAreTyped(t *testing.T) {
 	s := testServer()
 	leader := "[\n {\n  \"host\": \"leader.mesos.\",\n  \"ip\": \"10.0.0.1\"\n }\n]"
 	for typed, want := range map[string]string{
@@ -78,13 +73,13 @@ func TestHostsTyped(t *testing.T) {
 	} {
 		w := get(s, "/v1/hosts/"+typed)
 		if w.Code != http.StatusOK || w.Body.String() != want {
-			t.Errorf("%.60q: status %d:\n%s\nwant:\n%s", typed, w.Code, w.Body, want)
+			t.Errorf("%.60q: got status %d:\n%s\nwant:\n%s", typed, w.Code, w.Body, want)
 		}
 	}
 }
 
 // The name is cleaned for the look-up, but echoed as it was typed.
-func TestServicesTyped(t *testing.T) {
+func TestServicesAreEchoedAsTheyAreTyped(t *testing.T) {
 	s := testServer()
 	plain := get(s, "/v1/services/_web._tcp.marathon.mesos").Body.String()
 	for typed, want := range map[string]string{
@@ -99,14 +94,14 @@ func TestServicesTyped(t *testing.T) {
 	} {
 		w := get(s, "/v1/services/"+typed)
 		if w.Code != http.StatusOK || w.Body.String() != want {
-			t.Errorf("%.60q: status %d:\n%s\nwant:\n%s", typed, w.Code, w.Body, want)
+			t.Errorf("%.60q: got status %d:\n%s\nwant:\n%s", typed, w.Code, w.Body, want)
 		}
 	}
 }
 
 // The agent's address is unknown, so the target of its scheduler's and its
 // task's records has none either.
-func TestServicesTargetWithoutAddress(t *testing.T) {
+func TestTargetsWithoutAddressAreLeftOut(t *testing.T) {
 	snapshot := testSnapshot()
 	snapshot.Agents[0].Addrs = nil
 	for _, task := range snapshot.Tasks {
@@ -117,13 +112,13 @@ func TestServicesTargetWithoutAddress(t *testing.T) {
 		t.Fatal("the zone has no SRV records")
 	}
 	if got := get(s, "/v1/services/_web._tcp.marathon.mesos").Body.String(); got != serviceMiss {
-		t.Errorf("got %s", got)
+		t.Errorf("got %s, want %s", got, serviceMiss)
 	}
 }
 
-// '<' and '&' may stand in names. JSON needs no escape for them, and the type
-// keeps a browser from taking them for HTML.
-func TestNoHTMLEscapes(t *testing.T) {
+// The characters '<' and '&' may stand in names. JSON needs no escape for them, and
+// the content type keeps a browser from reading them as HTML.
+func TestNamesAreNotEscapedForHTML(t *testing.T) {
 	snapshot := testSnapshot()
 	snapshot.Tasks[1].Discovery.Name = "a<b>&c"
 	s := New(testOptions(snapshot))
@@ -135,18 +130,18 @@ func TestNoHTMLEscapes(t *testing.T) {
 	} {
 		w := get(s, path)
 		if !strings.Contains(w.Body.String(), "a<b>&c.marathon.mesos.") && !strings.Contains(w.Body.String(), "a<b>&c._tcp.marathon.mesos") {
-			t.Errorf("%s: %s", path, w.Body)
+			t.Errorf("%s: got no unescaped name in %s", path, w.Body)
 		}
 		if w.Header().Get("X-Content-Type-Options") != "nosniff" {
-			t.Errorf("%s: nosniff is missing", path)
+			t.Errorf("%s: got no X-Content-Type-Options: nosniff", path)
 		}
 	}
 }
 
-func TestConfigThatCannotBeEncoded(t *testing.T) {
+func TestConfigThatCannotBeEncodedIsAnError(t *testing.T) {
 	o := testOptions(testSnapshot())
 	o.Config = func(uint32) any { return func() {} }
 	if w := get(New(o), "/v1/config"); w.Code != http.StatusInternalServerError {
-		t.Errorf("status %d: %s", w.Code, w.Body)
+		t.Errorf("got status %d: %s; want 500", w.Code, w.Body)
 	}
 }

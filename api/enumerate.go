@@ -1,0 +1,56 @@
+package api
+
+import (
+	"net/http"
+
+	"toponym/records"
+	"toponym/zone"
+)
+
+// enumerate answers /v1/enumerate: the frameworks with their tasks and the records
+// of these, in the form of encodeJSON. Each task is written as it is made.
+func (s *Server) enumerate(w http.ResponseWriter, r *http.Request, _ *zone.Zone) {
+	s.stream(w, r, contentJSON, func(t *stream) {
+		t.buf = append(t.buf, "{\n \"frameworks\": ["...)
+		separator, end := "\n", "]\n}"
+		for framework, tasks := range s.o.Enumerate() {
+			t.buf = append(append(t.buf, separator...), "  {\n   \"tasks\": ["...)
+			taskSeparator, tasksEnd := "\n", "]"
+			for task := range tasks {
+				t.buf = append(t.buf, taskSeparator...)
+				t.buf = appendTask(t.buf, task)
+				taskSeparator, tasksEnd = ",\n", "\n   ]"
+				if !t.next() {
+					break
+				}
+			}
+			t.buf = append(append(t.buf, tasksEnd...), ",\n   \"name\": "...)
+			t.buf = append(appendText(t.buf, framework), "\n  }"...)
+			separator, end = ",\n", "\n ]\n}"
+			if !t.next() {
+				break
+			}
+		}
+		t.buf = append(t.buf, end...)
+	})
+}
+
+// appendTask appends a task with its records.
+func appendTask(b []byte, t records.EnumeratedTask) []byte {
+	b = appendText(append(b, "    {\n     \"name\": "...), t.Name)
+	b = appendText(append(b, ",\n     \"id\": "...), t.ID)
+	b = append(b, ",\n     \"records\": "...)
+	if t.Records == nil {
+		return append(b, "null\n    }"...)
+	}
+	separator := "[\n"
+	for _, r := range t.Records {
+		b = append(append(b, separator...), "      {\n       \"name\": "...)
+		b = appendQuoted(b, r.Name)
+		b = appendQuoted(append(b, ",\n       \"host\": "...), r.Host)
+		b = appendQuoted(append(b, ",\n       \"rtype\": "...), r.Type)
+		b = append(b, "\n      }"...)
+		separator = ",\n"
+	}
+	return append(b, "\n     ]\n    }"...)
+}

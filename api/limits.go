@@ -1,0 +1,137 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"runtime"
+	"sync"
+	"time"
+
+	"toponym/zone"
+)
+
+// Limits of what is done for clients at the same time.
+const (
+	// Answers about the whole cluster. Each holds a pointer for every name or
+	// task.
+	maxBulk          = 8
+	maxBulkPerClient = 4
+
+	// Answers about names with more than largeAnswer records.
+	largeAnswer       = 256
+	maxLarge          = 32
+	maxLargePerClient = 8
+
+	// Explanations. Each looks at every task.
+	maxExplains          = 1
+	maxExplainsPerClient = 1
+
+	// slotWait is how long a request waits for its turn before it is refused.
+	slotWait = 2 * time.Second
+)
+
+// semaphore bounds how many goroutines do something at the same time.
+type semaphore chan struct{}
+
+// acquire waits for a place until the context ends.
+func (s semaphore) acquire(ctx context.Context) error {
+	select {
+	case s <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// release gives a place back.
+func (s semaphore) release() { <-s }
+
+// newWork returns the processor tokens: long answers are made by at most half of
+// the processors, so that DNS has the others.
+func newWork() semaphore { return make(semaphore, max(1, runtime.GOMAXPROCS(0)/2)) }
+
+// slots bounds the requests of a kind that are under way, in all and per client.
+type slots struct {
+	all       semaphore
+	perClient int
+
+	mu      sync.Mutex
+	clients map[netip.Addr]*clientSlots
+}
+
+// clientSlots are the slots of one client, as long as it has requests.
+type clientSlots struct {
+	held     semaphore
+	requests int // that hold a slot or wait for one
+}
+
+func newSlots(all, perClient int) *slots {
+	return &slots{all: make(semaphore, all), perClient: perClient, clients: map[netip.Addr]*clientSlots{}}
+}
+
+// acquire takes a slot for a client. It is not ok where none becomes free within
+// slotWait or before the context ends.
+func (s *slots) acquire(ctx context.Context, client netip.Addr) (release func(), ok bool) {
+	ctx, cancel := context.WithTimeout(ctx, slotWait)
+	defer cancel()
+	s.mu.Lock()
+	c := s.clients[client]
+	if c == nil {
+		c = &clientSlots{held: make(semaphore, s.perClient)}
+		s.clients[client] = c
+	}
+	c.requests++
+	s.mu.Unlock()
+	leave := func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if c.requests--; c.requests == 0 {
+			delete(s.clients, client)
+		}
+	}
+	if c.held.acquire(ctx) != nil {
+		leave()
+		return nil, false
+	}
+	if s.all.acquire(ctx) != nil {
+		c.held.release()
+		leave()
+		return nil, false
+	}
+	return func() { s.all.release(); c.held.release(); leave() }, true
+}
+
+// limited answers with h while it holds one of the slots, or with 503.
+func (s *Server) limited(slots *slots, h zoneHandler) zoneHandler {
+	return func(w http.ResponseWriter, r *http.Request, z *zone.Zone) {
+		release, ok := slots.acquire(r.Context(), clientOf(r.RemoteAddr))
+		if !ok {
+			s.busy(w)
+			return
+		}
+		defer release()
+		h(w, r, z)
+	}
+}
+
+// busy answers that a request has to be sent again later.
+func (s *Server) busy(w http.ResponseWriter) {
+	w.Header().Set("Retry-After", "1") // seconds (RFC 9110, section 10.2.3)
+	s.writeError(w, http.StatusServiceUnavailable, "too many requests of this kind are under way: try again")
+}
+
+// clientOf is the address of a client for limits: of IPv6 its /64, as a host has
+// all addresses of it.
+func clientOf(remote string) netip.Addr {
+	p, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return netip.Addr{}
+	}
+	a := p.Addr().Unmap().WithZone("")
+	if a.Is6() {
+		network, _ := a.Prefix(64)
+		return network.Addr()
+	}
+	return a
+}

@@ -1,0 +1,65 @@
+package api
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are the numbers of a server.
+type metrics struct {
+	requests   *prometheus.CounterVec
+	openDesc   *prometheus.Desc
+	closedDesc *prometheus.Desc
+}
+
+func newMetrics() *metrics {
+	return &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "toponym_http_requests_total",
+			Help: "HTTP requests that were answered, by path pattern and status code.",
+		}, []string{"path", "code"}),
+		openDesc:   prometheus.NewDesc("toponym_http_connections", "Open HTTP connections.", nil, nil),
+		closedDesc: prometheus.NewDesc("toponym_http_connections_closed_total", "HTTP connections that were closed because there were too many.", nil, nil),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (s *Server) Describe(ch chan<- *prometheus.Desc) {
+	s.metrics.requests.Describe(ch)
+	ch <- s.metrics.openDesc
+	ch <- s.metrics.closedDesc
+}
+
+// Collect implements prometheus.Collector.
+func (s *Server) Collect(ch chan<- prometheus.Metric) {
+	s.metrics.requests.Collect(ch)
+	ch <- prometheus.MustNewConstMetric(s.metrics.openDesc, prometheus.GaugeValue, float64(s.connections.count()))
+	ch <- prometheus.MustNewConstMetric(s.metrics.closedDesc, prometheus.CounterValue, float64(s.connections.closedForRoom()))
+}
+
+// count counts the answers of next. The labels take few values: the path is the
+// pattern of a route, or "other".
+func (m *metrics) count(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := &codeWriter{ResponseWriter: w, code: http.StatusOK}
+		defer func() { m.requests.WithLabelValues(pathLabel(r.Pattern), strconv.Itoa(c.code)).Inc() }()
+		next.ServeHTTP(c, r)
+	})
+}
+
+// codeWriter remembers the status of an answer.
+type codeWriter struct {
+	http.ResponseWriter
+	code int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (c *codeWriter) WriteHeader(code int) {
+	c.code = code
+	c.ResponseWriter.WriteHeader(code)
+}
+
+// Unwrap is for http.ResponseController.
+func (c *codeWriter) Unwrap() http.ResponseWriter { return c.ResponseWriter }

@@ -1,0 +1,121 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// Limits of answers that are written in chunks.
+const (
+	chunkSize = 32 << 10 // bytes
+
+	// A client that reads more slowly than minReadRate, after a grace time, is
+	// cut off: it would hold a slot that others need.
+	minReadRate = 32 << 10 // bytes per second
+	readGrace   = 10 * time.Second
+)
+
+// chunks are buffers that streams use again.
+var chunks = sync.Pool{New: func() any { b := make([]byte, 0, chunkSize+4<<10); return &b }}
+
+// stream writes an answer of any length in chunks. The handler appends to buf and
+// calls next after each item. Before a chunk is written, the processor token is
+// given back, so that a slow client does not keep others from making progress.
+type stream struct {
+	buf []byte
+	err error // the client is gone or too slow: no more has to be made
+
+	w       http.ResponseWriter
+	r       *http.Request
+	work    semaphore
+	working bool          // it has a token of work
+	sent    int64         // bytes
+	blocked time.Duration // time spent writing
+}
+
+// stream answers with status 200 and what content appends. Where the client does
+// not get all of it, the connection is broken so that the client notices.
+func (s *Server) stream(w http.ResponseWriter, r *http.Request, contentType string, content func(*stream)) {
+	w.Header().Set("Content-Type", contentType)
+	pooled := chunks.Get().(*[]byte)
+	t := &stream{w: w, r: r, work: s.work, buf: (*pooled)[:0]}
+	defer func() {
+		t.pause()
+		if cap(t.buf) <= 2*chunkSize { // one item may have been larger
+			*pooled = t.buf[:0]
+			chunks.Put(pooled)
+		}
+	}()
+	if t.resume(); t.err == nil {
+		content(t)
+	}
+	t.pause()
+	if t.sent == 0 && t.err == nil {
+		// An answer of a single chunk gets its length, as in Mesos-DNS.
+		w.Header().Set("Content-Length", strconv.Itoa(len(t.buf)))
+	}
+	t.write()
+	if t.err != nil && !errors.Is(t.err, errHead) {
+		s.log.WithError(t.err).WithField("path", pathLabel(r.Pattern)).Debug("a client did not read the whole answer")
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// resume takes a processor token.
+func (t *stream) resume() {
+	if t.err == nil {
+		t.err = t.work.acquire(t.r.Context())
+		t.working = t.err == nil
+	}
+}
+
+// pause gives the processor token back.
+func (t *stream) pause() {
+	if t.working {
+		t.work.release()
+		t.working = false
+	}
+}
+
+// errHead ends a long answer to HEAD, whose length stays unknown.
+var errHead = errors.New("the body of an answer to HEAD is not made")
+
+// next writes the buffer if it is full. It is false when nobody reads the answer
+// any more.
+func (t *stream) next() bool {
+	if t.err == nil && len(t.buf) >= chunkSize {
+		if t.r.Method == http.MethodHead {
+			t.err = errHead
+		} else {
+			t.pause()
+			t.write()
+			t.resume()
+		}
+	}
+	if t.err != nil {
+		t.buf = t.buf[:0]
+	}
+	return t.err == nil
+}
+
+// write writes the buffer. The client has the more time for it the more it has
+// read in less time than it was allowed.
+func (t *stream) write() {
+	if t.err == nil {
+		t.err = t.r.Context().Err()
+	}
+	if t.err == nil && len(t.buf) > 0 {
+		size := int64(len(t.buf))
+		allowed := readGrace + time.Duration(float64(t.sent+size)/minReadRate*float64(time.Second)) - t.blocked
+		begin := time.Now()
+		// A ResponseWriter without deadlines, such as a test's, needs none.
+		_ = http.NewResponseController(t.w).SetWriteDeadline(begin.Add(allowed))
+		_, t.err = t.w.Write(t.buf)
+		t.blocked += time.Since(begin)
+		t.sent += size
+	}
+	t.buf = t.buf[:0]
+}
