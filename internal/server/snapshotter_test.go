@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -198,6 +199,33 @@ func TestRestoredStateIsTheOneThatWasSaved(t *testing.T) {
 	next.state(fullState(task("1", "web", "10.1.0.1")))
 	if got := next.info.Load(); got.changes != 1 || got.tasks != 1 {
 		t.Errorf("a task less: got %+v, want 1 change and 1 task", got)
+	}
+}
+
+// Two servers with one stateDir may follow different clusters.
+func TestASecondProcessLeavesTheSnapshotAloneUntilTheFirstEnds(t *testing.T) {
+	s, p, _ := testSnapshotter(t)
+	p.state(fullState(task("1", "web", "10.1.0.1")))
+	s.save(t.Context(), inBackground)
+
+	log, hook := test.NewNullLogger()
+	second, _ := testPipeline(t)
+	s2 := newSnapshotter(filepath.Dir(s.dir.File()), func() time.Duration { return time.Minute }, second, log)
+	if c := s2.load(t.Context(), time.Now()); c != nil {
+		t.Error("got the snapshot of the first process, want none")
+	}
+	if e := hook.LastEntry(); e == nil || !errors.Is(e.Data["error"].(error), snapshot.ErrInUse) {
+		t.Errorf("got log line %v, want one with %v", e, snapshot.ErrInUse)
+	}
+	second.state(fullState(task("1", "web", "10.1.0.1"), task("2", "db", "10.1.0.2")))
+	s2.save(t.Context(), inBackground)
+	if got, _ := stored(t, s); got != 1 {
+		t.Errorf("tasks on disk: got %d, want 1 of the first process", got)
+	}
+	s.dir.Close() // as its process ends
+	s2.save(t.Context(), inBackground)
+	if got, _ := stored(t, s); got != 2 {
+		t.Errorf("tasks on disk after the first has ended: got %d, want 2 of the second process", got)
 	}
 }
 

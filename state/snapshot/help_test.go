@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -52,13 +53,18 @@ func (f *filler) fill(v reflect.Value) {
 	}
 }
 
-// full returns contents with a value in every field that is kept: the other
-// fields of a FullState are about the master that reported it.
+// notKept are the fields of a FullState that a snapshot does not hold, because they
+// are about the master that reported it.
+var notKept = []string{"Leadership", "LeaderAge", "Recovered", "ListsRecovered", "AfterRecovery"}
+
+// full returns contents with a value in every field that is kept.
 func full() *Contents {
 	s := &Contents{State: &state.FullState{}, Confirmed: time.Unix(1_700_000_000, 123_456_789), Serial: 1_700_000_042}
-	f := &filler{n: 1} // as if the whole struct was filled
-	for _, name := range []string{"Leader", "Masters", "Agents", "Frameworks", "Tasks"} {
-		f.fill(reflect.ValueOf(s.State).Elem().FieldByName(name))
+	f := &filler{n: 1}
+	for v, i := reflect.ValueOf(s.State).Elem(), 0; i < v.NumField(); i++ {
+		if field := v.Type().Field(i); field.IsExported() && !slices.Contains(notKept, field.Name) {
+			f.fill(v.Field(i))
+		}
 	}
 	return s
 }
