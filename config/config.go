@@ -45,20 +45,21 @@ type Config struct {
 	IAMConfigFile          string // IAMConfigFile: DC/OS service account
 
 	// Names and records.
-	Domain                 string    // domain: lower-case, without the trailing dot
-	TTL                    uint32    // ttl, in seconds (RFC 2181 section 8)
-	SRVRecordDefaultWeight uint16    // srvRecordDefaultWeight (RFC 2782)
-	IPSources              []string  // IPSources: Source… constants; the first with an address is used
-	EnforceRFC952          bool      // EnforceRFC952: labels of at most 24 characters that start with a letter
-	ReverseDNSOn           bool      // ReverseDnsOn: PTR records
-	SRVScope               SRVScope  // srvScope
-	Unhealthy              Unhealthy // unhealthy
-	MinVisibility          string    // minVisibility: framework, cluster or external
-	PublishStates          []string  // publishStates: task states such as TASK_RUNNING
-	MaxTaskPorts           int       // maxTaskPorts: of each kind
-	MaxTaskAddresses       int       // maxTaskAddresses: networks, and addresses on each
-	MaxTaskRecords         int       // maxTaskRecords: records of one task
-	MaxFrameworkRecords    int       // maxFrameworkRecords: records of all tasks of a framework; 0: no limit
+	Domain                 string        // domain: lower-case, without the trailing dot
+	TTL                    uint32        // ttl, in seconds (RFC 2181 section 8)
+	SRVRecordDefaultWeight uint16        // srvRecordDefaultWeight (RFC 2782)
+	IPSources              []string      // IPSources: Source… constants; the first with an address is used
+	EnforceRFC952          bool          // EnforceRFC952: labels of at most 24 characters that start with a letter
+	ReverseDNSOn           bool          // ReverseDnsOn: PTR records
+	SRVScope               SRVScope      // srvScope
+	Unhealthy              Unhealthy     // unhealthy
+	MinVisibility          string        // minVisibility: framework, cluster or external
+	PublishStates          []string      // publishStates: task states such as TASK_RUNNING
+	AliasTakeover          AliasTakeover // aliasTakeover
+	MaxTaskPorts           int           // maxTaskPorts: of each kind
+	MaxTaskAddresses       int           // maxTaskAddresses: networks, and addresses on each
+	MaxTaskRecords         int           // maxTaskRecords: records of one task
+	MaxFrameworkRecords    int           // maxFrameworkRecords: records of all tasks of a framework; 0: no limit
 	SOA                    SOA
 	AddressDomains         []string          // addressDomains: origins of the address trees agentip, containerip, autoip
 	AddressTTL             uint32            // addressTTL, in seconds
@@ -151,6 +152,17 @@ type LogFormat string
 const (
 	LogText LogFormat = "text"
 	LogJSON LogFormat = "json"
+)
+
+// AliasTakeover selects the tasks that may have, as an alias, a name that another
+// app has left within the last hour.
+type AliasTakeover string
+
+// The values of aliasTakeover.
+const (
+	AliasTakeoverGroup     AliasTakeover = "group"     // of the same framework and Marathon group
+	AliasTakeoverFramework AliasTakeover = "framework" // of the same framework
+	AliasTakeoverAny       AliasTakeover = "any"
 )
 
 // Unhealthy selects what happens to unhealthy tasks while a task with the same

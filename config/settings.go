@@ -127,6 +127,8 @@ func (c *Config) settings() []setting {
 			value: bind(&c.MinVisibility, oneOf("framework", "cluster", "external"))},
 		{key: "publishStates", def: []any{"TASK_RUNNING"}, reloadable: true, doc: "task states in which tasks have records",
 			value: bind(&c.PublishStates, listOf(taskState, `["TASK_RUNNING", "TASK_STARTING"]`))},
+		{key: "aliasTakeover", def: string(AliasTakeoverGroup), reloadable: true, doc: "tasks whose DNS_ALIAS may be a name that another app has left within the last hour: group (of the same framework and Marathon group), framework, or any",
+			value: bind(&c.AliasTakeover, oneOf(AliasTakeoverGroup, AliasTakeoverFramework, AliasTakeoverAny))},
 		{key: "maxTaskPorts", def: 256, reloadable: true, doc: "maximum number of ports of a task: of its DiscoveryInfo, of its resources, and port mappings; further ones are omitted",
 			value: bind(&c.MaxTaskPorts, integer[int](1, math.MaxUint16))},
 		{key: "maxTaskAddresses", def: 64, reloadable: true, doc: "maximum number of networks of a task, and of its addresses on each; further ones are omitted",

@@ -6,6 +6,7 @@
 //   - published.go decides whether the task has names at all;
 //   - task_names.go lists its names, and groups.go decides which of them it may
 //     use: tasks that share a name depend on each other;
+//   - limits.go bounds what it can cost;
 //   - reachability.go finds out at which addresses and ports it can be reached;
 //   - generator.go and srv.go make its records, infrastructure.go those of
 //     frameworks, agents and masters;
@@ -14,5 +15,6 @@
 //
 // What always holds: everything here is pure. The same cluster and the same
 // [Options] give the same set whatever came before, so [Set.Update] always ends
-// with what [Build] would return. Nothing reads a clock, a file or the network.
+// with what [Build] would return. The exception are names that apps have left
+// within the last hour (see reservations.go). Nothing reads a file or the network.
 package records

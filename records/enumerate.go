@@ -74,7 +74,7 @@ func (s *Set) owners() ([]*state.Framework, map[string][]owner) {
 	defer s.mu.Unlock()
 	frameworks := make([]*state.Framework, 0, len(s.frameworks))
 	for _, f := range s.frameworks {
-		frameworks = append(frameworks, f)
+		frameworks = append(frameworks, f.Framework)
 	}
 	slices.SortFunc(frameworks, func(a, b *state.Framework) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))

@@ -85,6 +85,7 @@ func (s *Set) Explain(name Name) Explanation {
 		for bit := range c.suppressed.all {
 			used := c.owner
 			used.suppressed &^= bit
+			used.refused &^= bit
 			e.asOmitted(c.reasons[bit], func() { g.task(used) })
 		}
 		if e.found > found || g.mentions(name, c.owner) {
@@ -149,8 +150,8 @@ var placeholderAddr = netip.AddrFrom4([4]byte{192, 0, 2, 1})
 // that it would have can be made.
 func (s *Set) assumePublished(c *candidate) {
 	c.unpublished = s.whyUnpublished(c.task)
-	c.maxRecords = s.generator.o.Limits.TaskRecords
-	c.framework, c.agent = s.frameworks[c.task.Key.Framework], s.agents[c.task.AgentID]
+	c.maxRecords = int32(s.generator.o.Limits.TaskRecords)
+	c.framework, c.agent = s.frameworks[c.task.Key.Framework].Framework, s.agents[c.task.AgentID]
 	if c.framework == nil {
 		c.framework = &state.Framework{ID: c.task.Key.Framework}
 	}
@@ -202,9 +203,17 @@ func (g *generator) mentions(n Name, o owner) bool {
 func (s *Set) whySuppressed(g *generator, o owner) map[nameBits]string {
 	reasons := map[nameBits]string{}
 	g.eachGroup(o, func(name []byte, bit nameBits, alias bool) {
-		reasons[bit] = reasonUnhealthy
-		if one := s.groups.byName[Name(name)]; alias && one != nil && one.suppresses&suppressAliases != 0 {
+		one := s.groups.byName[Name(name)]
+		switch {
+		case one == nil:
+		case !alias && one.suppresses&suppressMembers != 0:
+			reasons[bit] = errCanonicalName.Error()
+		case alias && one.suppresses&suppressAliases != 0:
 			reasons[bit] = reasonAlias
+		case alias && o.refused.has(bit):
+			reasons[bit] = errAliasReserved.Error()
+		default:
+			reasons[bit] = reasonUnhealthy
 		}
 	})
 	return reasons
@@ -219,11 +228,15 @@ func (s *Set) explainInfrastructure(g *generator, e *explainer) {
 	leader, masters := s.leader, s.masters
 	s.mu.Unlock()
 
-	slices.SortFunc(frameworks, func(a, b *state.Framework) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(frameworks, func(a, b frameworkOwner) int { return cmp.Compare(a.ID, b.ID) })
 	slices.SortFunc(agents, func(a, b *state.Agent) int { return cmp.Compare(a.ID, b.ID) })
 	for _, f := range frameworks {
 		e.begin(ExplainedOwner{Kind: "framework", Framework: f.ID, FrameworkName: f.Name})
-		g.framework(f)
+		if err := g.frameworkOmission(f); err == nil {
+			g.framework(f)
+		} else if g.suffixesOf(f.Name).err == nil {
+			e.asOmitted(err.Error(), func() { g.frameworkRecords(f.Framework) })
+		}
 	}
 	for _, a := range agents {
 		e.begin(ExplainedOwner{Kind: "agent", Agent: a.ID})

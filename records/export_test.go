@@ -11,7 +11,7 @@ import (
 func (s *Set) WantedAndOwned(f func(task state.TaskKey, wanted, owned int)) {
 	for k, o := range s.tasks {
 		g := newGenerator(s.generator.o, discard{})
-		wanted := g.wantedRecords(o)
+		wanted := int(g.wantedRecords(o))
 		counter := &recordCounter{}
 		g.out = counter
 		o.maxRecords = 0
@@ -28,6 +28,12 @@ func (s *Set) Limited() (n int) {
 		}
 	}
 	return n
+}
+
+// TaskHash returns H of a task id.
+func TaskHash(id string) string {
+	hash := taskHash(id)
+	return string(hash[:])
 }
 
 // recordCounter is a writer that counts records.

@@ -1,9 +1,12 @@
 package records
 
 import (
+	"bytes"
 	"cmp"
 	"math"
 	"net/netip"
+
+	"toponym/state"
 )
 
 // generator makes the records of tasks, frameworks, agents and masters and passes
@@ -18,11 +21,15 @@ type generator struct {
 
 	// Buffers that are reused.
 	buf       [maxName + 2*(1+maxLabel)]byte
-	names     []taskName
+	names     []taskName // of namesOf
 	nameBytes []byte
+	namesOf   *state.Task // nil if none
 	aliasList []string
+	canonical []byte
 
 	lastName, lastLabel string // see label
+	tailTask, tailAgent string // see canonicalTail
+	tail                []byte
 
 	omissions int // of the task or framework that is being made
 }
@@ -34,6 +41,8 @@ type suffixes struct {
 	label     string         // F as a single label
 	container Name           // F.containerip.D, with F as a single label
 	trees     []treeSuffixes // by address domain
+	reserved  bool           // F.D is a name of the infrastructure
+	server    []byte         // what F.D has to be preceded by to be the name of this server; empty if nothing
 	err       error          // set if the framework can have no names
 }
 
@@ -54,12 +63,17 @@ func (g *generator) suffixesOf(framework string) *suffixes {
 	labels := g.o.Rule.Labels(framework)
 	if len(labels) == 0 {
 		s.err = ErrLabelLength
+	} else if g.o.Scope != ScopeCompat && g.reservesSubtree(labels[len(labels)-1]) {
+		s.err = ErrReservedName
 	} else if s.tasks, s.err = g.o.Domain.Join(labels...); s.err == nil {
 		var slave Name
 		if slave, s.err = g.o.Domain.Join(slaveLabel); s.err == nil {
 			s.slave, s.err = slave.Join(labels...)
 		}
 		g.joinTrees(s, labels)
+		if g.o.Scope != ScopeCompat {
+			g.findReserved(s)
+		}
 	}
 	if len(g.frameworks) >= maxCachedFrameworks {
 		clear(g.frameworks)
@@ -110,7 +124,6 @@ type taskRecords struct {
 	// Buffers that are reused.
 	published []publishedName
 	bytes     []byte
-	canonical []byte
 	announced []agentPort
 	protocols []string
 }
@@ -147,7 +160,7 @@ func (g *generator) task(o owner) {
 	}
 	r := &g.current
 	r.generator, r.owner, r.suffixes = g, o, s
-	r.budget, r.exhausted = cmp.Or(o.maxRecords, math.MaxInt), false
+	r.budget, r.exhausted = cmp.Or(int(o.maxRecords), math.MaxInt), false
 	for _, exceeded := range r.reach.find(t, o.agent, &g.o) {
 		g.omit(Omission{Task: t.Key, Reason: exceeded})
 	}
@@ -155,7 +168,7 @@ func (g *generator) task(o owner) {
 	clear(r.containerTargets)
 
 	names := g.taskNames(t)
-	tail := canonicalTail(t.Key.ID, o.agent.ID)
+	tail := g.canonicalTail(t.Key.ID, o.agent.ID)
 	if len(names) > 0 && (!allTypeable(tail) || len(tail) >= maxLabel) {
 		g.omit(Omission{Task: t.Key, Value: o.agent.ID, Reason: ErrLabelBytes})
 		return
@@ -167,12 +180,12 @@ func (g *generator) task(o owner) {
 	r.identity(byLabel, tail)
 	r.identity(names[len(byLabel):], tail)
 	if r.exhausted {
-		g.omit(Omission{Task: t.Key, Reason: LimitError{What: "records", Limit: o.maxRecords, Setting: g.o.Limits.recordsSetting(o.maxRecords)}})
+		g.omit(Omission{Task: t.Key, Reason: LimitError{What: "records", Limit: int(o.maxRecords), Setting: g.o.Limits.recordsSetting(int(o.maxRecords))}})
 	}
 }
 
 // identity makes the records of names that have their SRV targets in common.
-func (r *taskRecords) identity(names []taskName, tail string) {
+func (r *taskRecords) identity(names []taskName, tail []byte) {
 	if len(names) == 0 {
 		return
 	}
@@ -219,9 +232,20 @@ func (r *taskRecords) identity(names []taskName, tail string) {
 func (r *taskRecords) publish(names []taskName) []publishedName {
 	r.published, r.bytes = r.published[:0], r.bytes[:0]
 	for _, n := range names {
+		isServer := len(r.suffixes.server) > 0 && bytes.Equal(n.host, r.suffixes.server)
+		switch {
+		case isServer:
+			r.omit(n.String(), ErrReservedName)
+		case r.owner.refused.has(n.domain) || r.owner.refused.has(n.trees):
+			reason := errCanonicalName
+			if n.kind == aliasName {
+				reason = errAliasReserved
+			}
+			r.omit(n.String(), reason)
+		}
 		p := publishedName{
 			host:   n.host,
-			domain: !r.owner.suppressed.has(n.domain),
+			domain: !r.owner.suppressed.has(n.domain) && !isServer,
 			trees:  n.trees != 0 && !r.owner.suppressed.has(n.trees) && len(r.suffixes.trees) > 0,
 		}
 		if n.host[0] < maxLabel {

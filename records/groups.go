@@ -34,6 +34,19 @@ type group struct {
 	collides   bool // members are called differently and only share the label
 }
 
+// OwnershipError is the reason why a task or framework does not have a name that
+// belongs to another.
+type OwnershipError string
+
+// The reasons of that type.
+const (
+	errTaskName      OwnershipError = "a task is called by the name"
+	errCanonicalName OwnershipError = "it is the name of one other task alone"
+	errAliasReserved OwnershipError = "it is the name of another app, which had tasks within the last hour (setting aliasTakeover)"
+)
+
+func (e OwnershipError) Error() string { return string(e) }
+
 // aliasMembers is the tasks that have the name of a group as a DNS_ALIAS.
 type aliasMembers struct {
 	members   []*state.Task
@@ -47,6 +60,7 @@ const (
 	suppressUnhealthy        suppression = 1 << iota // unhealthy members
 	suppressAliases                                  // all aliases: the name belongs to a task or a framework
 	suppressUnhealthyAliases                         // unhealthy tasks among the aliases
+	suppressMembers                                  // all members: the name is T-H-S of another task
 )
 
 // groups is all groups of a set.
@@ -56,9 +70,17 @@ type groups struct {
 	dirty      map[Name]*dirtyGroup
 	collisions int // of tasks
 
-	// frameworks counts the frameworks of each name, by F.D and by F as a single
-	// label without the domain.
-	frameworks          map[Name]map[string]int
+	withAliases int // groups that have aliases
+	reserved    reservations
+
+	// canonical counts the tasks whose canonical names, with T-H-S in the place of
+	// T, have a hash. Groups of such a name suppress their members.
+	canonical          map[uint64]uint32
+	canonicalConflicts int // groups that suppress their members
+
+	// frameworks is the frameworks by F.D, and by F as a single label without the
+	// domain.
+	frameworks          map[Name]*namedFrameworks
 	frameworkCollisions int
 }
 
@@ -67,15 +89,22 @@ type recentGroup struct {
 	group *group
 }
 
+// namedFrameworks is the frameworks that share a name.
+type namedFrameworks struct {
+	ids    map[string]struct{}
+	called map[string]int // how many frameworks have each name
+}
+
 // dirtyGroup is a group that the running update changes.
 type dirtyGroup struct {
-	group      *group
-	leaving    []*state.Task // from members or aliases
-	mayCollide bool          // a member came that is not called like the first
+	group          *group
+	leaving        []*state.Task // from members
+	leavingAliases []*state.Task
+	mayCollide     bool // a member came that is not called like the first
 }
 
 func newGroups() groups {
-	return groups{byName: map[Name]*group{}, dirty: map[Name]*dirtyGroup{}, frameworks: map[Name]map[string]int{}}
+	return groups{byName: map[Name]*group{}, dirty: map[Name]*dirtyGroup{}, frameworks: map[Name]*namedFrameworks{}, canonical: map[uint64]uint32{}}
 }
 
 // taskChange is a task whose records may change. task is nil if it is gone.
@@ -101,17 +130,12 @@ func (s *Set) regroup(c *state.Cluster, keys []state.TaskKey, frameworks []strin
 		if !first {
 			all = append(all, change)
 		}
-		if had {
-			s.loads.add(k.Framework, gen.wantedRecords(before), -1)
-		}
-		if has {
-			s.loads.add(k.Framework, gen.wantedRecords(after), 1)
-		}
 		if had && has && before.task == after.task && before.framework.Name == after.framework.Name {
 			continue
 		}
 		if had {
-			gen.eachGroup(before, func(name []byte, _ nameBits, _ bool) { g.leave(name, before.task) })
+			gen.eachGroup(before, func(name []byte, _ nameBits, alias bool) { g.leave(name, before.task, alias) })
+			gen.eachCanonical(before, func(name []byte) { g.countCanonical(s.seed, name, -1) })
 		}
 		hasLabel := false
 		if has {
@@ -122,8 +146,9 @@ func (s *Set) regroup(c *state.Cluster, keys []state.TaskKey, frameworks []strin
 						order = append(order, one)
 					}
 				}
-				g.join(kept, one, after.task, alias)
+				g.join(s.seed, kept, one, after.task, alias)
 			})
+			gen.eachCanonical(after, func(name []byte) { g.countCanonical(s.seed, name, 1) })
 		}
 		if first && !hasLabel {
 			all = append(all, change)
@@ -135,9 +160,9 @@ func (s *Set) regroup(c *state.Cluster, keys []state.TaskKey, frameworks []strin
 		}
 	}
 	for _, id := range frameworks {
-		g.renameFramework(gen, s.frameworks[id], c.Framework(id))
+		g.renameFramework(gen, s.frameworks[id].Framework, c.Framework(id))
 	}
-	return s.settle(c, all)
+	return s.settle(all)
 }
 
 // group returns the group of a name, and makes one if there is none.
@@ -157,10 +182,11 @@ func (g *groups) group(seed maphash.Seed, name []byte) (Name, *group) {
 
 // join adds a task to a group. A group whose members are healthy and called the
 // same is complete with that; others have to be settled.
-func (g *groups) join(name Name, one *group, t *state.Task, alias bool) {
+func (g *groups) join(seed maphash.Seed, name Name, one *group, t *state.Task, alias bool) {
 	if alias {
 		if one.aliases == nil {
 			one.aliases = &aliasMembers{}
+			g.withAliases++
 		}
 		one.aliases.members = append(one.aliases.members, t)
 		one.aliases.unhealthy += countUnhealthy(t)
@@ -170,16 +196,45 @@ func (g *groups) join(name Name, one *group, t *state.Task, alias bool) {
 	one.members = append(one.members, t)
 	one.unhealthy += countUnhealthy(t)
 	different := len(one.members) > 1 && appName(one.members[0]) != appName(t)
-	if one.unhealthy > 0 || one.aliases != nil || different {
+	first := len(one.members) == 1 && (g.frameworks[name] != nil || g.isCanonical(seed, name))
+	if one.unhealthy > 0 || one.aliases != nil || different || first {
 		dirty := g.markDirty(name, one)
 		dirty.mayCollide = dirty.mayCollide || different
 	}
 }
 
+// countCanonical counts tasks with a canonical name.
+func (g *groups) countCanonical(seed maphash.Seed, name []byte, n int) {
+	hash := maphash.Bytes(seed, name)
+	before := g.canonical[hash]
+	after := before + uint32(n)
+	if after == 0 {
+		delete(g.canonical, hash)
+	} else {
+		g.canonical[hash] = after
+	}
+	if before == 0 || after == 0 {
+		if one := g.byName[Name(name)]; one != nil {
+			g.markDirty(Name(name), one)
+		}
+	}
+}
+
+// isCanonical reports whether a name is the canonical name of a task.
+func (g *groups) isCanonical(seed maphash.Seed, name Name) bool {
+	return g.canonical[maphash.String(seed, string(name))] > 0
+}
+
 // leave notes that a task leaves a group.
-func (g *groups) leave(name []byte, t *state.Task) {
-	if one := g.byName[Name(name)]; one != nil {
-		dirty := g.markDirty(Name(name), one)
+func (g *groups) leave(name []byte, t *state.Task, alias bool) {
+	one := g.byName[Name(name)]
+	if one == nil {
+		return
+	}
+	dirty := g.markDirty(Name(name), one)
+	if alias {
+		dirty.leavingAliases = append(dirty.leavingAliases, t)
+	} else {
 		dirty.leaving = append(dirty.leaving, t)
 	}
 }
@@ -197,17 +252,17 @@ func (g *groups) markDirty(name Name, one *group) *dirtyGroup {
 // version before. Either may be nil.
 func (g *groups) renameFramework(gen *generator, before, after *state.Framework) {
 	if before != nil {
-		g.countFramework(gen, before.Name, -1)
+		g.countFramework(gen, before, -1)
 	}
 	if after != nil {
-		g.countFramework(gen, after.Name, 1)
+		g.countFramework(gen, after, 1)
 	}
 }
 
 // countFramework counts frameworks of a name by what that becomes: F.D, and F as a
 // single label.
-func (g *groups) countFramework(gen *generator, framework string, n int) {
-	s := gen.suffixesOf(framework)
+func (g *groups) countFramework(gen *generator, f *state.Framework, n int) {
+	s := gen.suffixesOf(f.Name)
 	if s.err != nil {
 		return
 	}
@@ -216,22 +271,27 @@ func (g *groups) countFramework(gen *generator, framework string, n int) {
 		names = append(names, label)
 	}
 	for _, name := range names {
-		called := g.frameworks[name]
-		if called == nil {
-			called = map[string]int{}
-			g.frameworks[name] = called
+		named := g.frameworks[name]
+		if named == nil {
+			named = &namedFrameworks{ids: map[string]struct{}{}, called: map[string]int{}}
+			g.frameworks[name] = named
 		}
-		collided := len(called) > 1
-		if called[framework] += n; called[framework] <= 0 {
-			delete(called, framework)
+		collided := len(named.called) > 1
+		if named.called[f.Name] += n; named.called[f.Name] <= 0 {
+			delete(named.called, f.Name)
 		}
-		switch collides := len(called) > 1; {
+		if n > 0 {
+			named.ids[f.ID] = struct{}{}
+		} else {
+			delete(named.ids, f.ID)
+		}
+		switch collides := len(named.called) > 1; {
 		case collides && !collided:
 			g.frameworkCollisions++
 		case collided && !collides:
 			g.frameworkCollisions--
 		}
-		if len(called) == 0 {
+		if len(named.called) == 0 {
 			delete(g.frameworks, name)
 		}
 	}
@@ -246,35 +306,62 @@ const maxKeptDirty = 1024
 
 // settle completes the groups that the update changed, and adds the tasks that
 // gain or lose a shared name.
-func (s *Set) settle(c *state.Cluster, changes []taskChange) []taskChange {
+func (s *Set) settle(changes []taskChange) []taskChange {
 	g := &s.groups
-	concerned := s.settleLoads(c)
-	if len(g.dirty) == 0 && len(concerned) == 0 {
-		return changes
-	}
+	var concerned []*state.Task
 	for name, dirty := range g.dirty {
 		one := dirty.group
-		collided := one.collides
+		collided, hadAliases := one.collides, one.aliases != nil
 		dirty.removeLeaving()
+		if hadAliases && one.aliases == nil {
+			g.withAliases--
+		}
+		reserved := s.reserve(name, dirty)
+		if named := g.frameworks[name]; named != nil {
+			for id := range named.ids {
+				s.recheckFrameworks = append(s.recheckFrameworks, id)
+			}
+		}
 		switch {
 		case one.collides && !collided:
 			g.collisions++
 		case collided && !one.collides:
 			g.collisions--
 		}
-		if now := one.decide(len(g.frameworks[name]) > 0, s.generator.o.IncludeUnhealthy); now != one.suppresses {
-			concerned = one.appendConcerned(concerned, now^one.suppresses)
+		now := one.decide(g.frameworks[name] != nil, s.generator.o.IncludeUnhealthy)
+		if g.isCanonical(s.seed, name) && len(one.members) > 0 {
+			now |= suppressMembers
+		}
+		if changed := now ^ one.suppresses; changed != 0 || reserved {
+			if reserved {
+				changed |= suppressAliases
+			}
+			switch {
+			case changed&suppressMembers == 0:
+			case now&suppressMembers != 0:
+				g.canonicalConflicts++
+			default:
+				g.canonicalConflicts--
+			}
+			concerned = one.appendConcerned(concerned, changed)
 			one.suppresses = now
 		}
 		if len(one.members) == 0 && one.aliases == nil {
 			delete(g.byName, name)
 		}
 	}
-	if len(g.dirty) > maxKeptDirty {
-		g.dirty = map[Name]*dirtyGroup{}
+	if len(g.dirty) > 0 {
+		if len(g.dirty) > maxKeptDirty {
+			g.dirty = map[Name]*dirtyGroup{}
+		}
+		clear(g.dirty)
+		clear(g.recent[:]) // some of these groups may be gone
 	}
-	clear(g.dirty)
-	clear(g.recent[:]) // some of these groups may be gone
+	g.reserved.expire(s.time, func(name Name) {
+		if one := g.byName[name]; one != nil {
+			concerned = append(concerned, one.aliases.list()...)
+		}
+	})
 	if len(concerned) == 0 {
 		return changes
 	}
@@ -298,28 +385,11 @@ const maxSearched = 4
 // back is listed twice; its older entry goes.
 func (d *dirtyGroup) removeLeaving() {
 	g := d.group
-	if len(d.leaving) <= maxSearched {
-		for _, t := range d.leaving {
-			if i := slices.Index(g.members, t); i >= 0 {
-				g.members = slices.Delete(g.members, i, i+1)
-				g.unhealthy -= countUnhealthy(t)
-			} else if i := slices.Index(g.aliases.list(), t); i >= 0 {
-				g.aliases.members = slices.Delete(g.aliases.members, i, i+1)
-				g.aliases.unhealthy -= countUnhealthy(t)
-			}
+	g.members = deleteTasks(g.members, d.leaving, &g.unhealthy)
+	if a := g.aliases; a != nil {
+		if a.members = deleteTasks(a.members, d.leavingAliases, &a.unhealthy); len(a.members) == 0 {
+			g.aliases = nil
 		}
-	} else {
-		leaving := make(map[*state.Task]int, len(d.leaving))
-		for _, t := range d.leaving {
-			leaving[t]++
-		}
-		g.members = deleteTasks(g.members, leaving, &g.unhealthy)
-		if a := g.aliases; a != nil {
-			a.members = deleteTasks(a.members, leaving, &a.unhealthy)
-		}
-	}
-	if len(g.aliases.list()) == 0 {
-		g.aliases = nil
 	}
 	g.members = releaseSpare(g.members)
 	if d.mayCollide || g.collides {
@@ -328,11 +398,24 @@ func (d *dirtyGroup) removeLeaving() {
 }
 
 // deleteTasks deletes each task as many times as it leaves.
-func deleteTasks(list []*state.Task, leaving map[*state.Task]int, unhealthy *int32) []*state.Task {
+func deleteTasks(list, leaving []*state.Task, unhealthy *int32) []*state.Task {
+	if len(leaving) <= maxSearched {
+		for _, t := range leaving {
+			if i := slices.Index(list, t); i >= 0 {
+				list = slices.Delete(list, i, i+1)
+				*unhealthy -= countUnhealthy(t)
+			}
+		}
+		return list
+	}
+	times := make(map[*state.Task]int, len(leaving))
+	for _, t := range leaving {
+		times[t]++
+	}
 	return slices.DeleteFunc(list, func(t *state.Task) bool {
-		n := leaving[t]
+		n := times[t]
 		if n > 0 {
-			leaving[t] = n - 1
+			times[t] = n - 1
 			*unhealthy -= countUnhealthy(t)
 		}
 		return n > 0
@@ -383,7 +466,9 @@ func (g *group) decide(ofFramework, includeUnhealthy bool) suppression {
 
 // appendConcerned appends the tasks that a changed suppression concerns.
 func (g *group) appendConcerned(list []*state.Task, changed suppression) []*state.Task {
-	if changed&suppressUnhealthy != 0 {
+	if changed&suppressMembers != 0 {
+		list = append(list, g.members...)
+	} else if changed&suppressUnhealthy != 0 {
 		for _, t := range g.members {
 			if t.Health == state.Unhealthy {
 				list = append(list, t)
@@ -404,15 +489,15 @@ func (g *group) calledDifferently() bool {
 
 // settleLoads decides anew which share of records the tasks of a framework get. It
 // returns the tasks that get another one.
-func (s *Set) settleLoads(c *state.Cluster) (concerned []*state.Task) {
+func (s *Set) settleLoads(c *state.Cluster) (concerned []taskChange) {
 	s.loads.settle(func(framework string, share int, reduced bool) {
 		if f := c.Framework(framework); f != nil && reduced {
 			refInc{s}.omit(Omission{Framework: f.ID, Value: f.Name, Reason: LimitError{
 				What: "records of its tasks", Limit: s.loads.limits.FrameworkRecords, Setting: "maxFrameworkRecords"}})
 		}
 		for t := range c.TasksOf(framework) {
-			if o, ok := s.ownerOf(c, t); ok && s.generator.wantedRecords(o) > share {
-				concerned = append(concerned, t)
+			if int(s.tasks[t.Key].wanted) > share {
+				concerned = append(concerned, taskChange{t.Key, t})
 			}
 		}
 	})
@@ -426,18 +511,19 @@ func (s *Set) restrict(o *owner) {
 	out := gen.out
 	gen.out = discard{}
 	defer func() { gen.out = out }()
-	o.suppressed = s.suppressedNames(*o)
-	o.maxRecords = s.loads.limitFor(o.task.Key.Framework, gen.wantedRecords(*o))
+	o.suppressed, o.refused = s.suppressedNames(*o)
+	o.wanted = gen.wantedRecords(*o)
+	o.maxRecords = s.loads.limitFor(o.task.Key.Framework, o.wanted)
 }
 
-// suppressedNames returns the shared names that a task must not use.
-func (s *Set) suppressedNames(o owner) nameBits {
+// suppressedNames returns the shared names that a task must not use, and those of
+// them that belong to another task or app.
+func (s *Set) suppressedNames(o owner) (bits, refused nameBits) {
 	unhealthy := o.task.Health == state.Unhealthy
-	if !unhealthy && len(o.task.Labels) == 0 {
-		return 0
+	if !unhealthy && len(o.task.Labels) == 0 && s.groups.canonicalConflicts == 0 {
+		return 0, 0
 	}
 	gen := s.generator
-	var bits nameBits
 	gen.eachGroup(o, func(name []byte, bit nameBits, alias bool) {
 		g := s.groups.byName[Name(name)]
 		if g == nil {
@@ -447,11 +533,41 @@ func (s *Set) suppressedNames(o owner) nameBits {
 		if alias {
 			suppressed = g.suppresses&suppressAliases != 0 || unhealthy && g.suppresses&suppressUnhealthyAliases != 0
 		}
-		if suppressed {
-			bits |= bit
+		switch {
+		case !alias && g.suppresses&suppressMembers != 0,
+			alias && g.suppresses&suppressAliases == 0 && !s.groups.reserved.permits(Name(name), o.task, gen.o.AliasTakeover):
+			refused |= bit
+		case !suppressed:
+			return
 		}
+		bits |= bit
 	})
-	return bits
+	return bits, refused
+}
+
+// reserve reserves the name of a changed group for the apps of which it no longer
+// has tasks. It reports whether there are any.
+func (s *Set) reserve(name Name, d *dirtyGroup) (reserved bool) {
+	if s.generator.o.Now == nil || len(d.leaving) == 0 {
+		return false
+	}
+	type app struct{ framework, group string }
+	appOf := func(t *state.Task) app { return app{t.Key.Framework, appGroup(t)} }
+	first := appOf(d.leaving[0])
+	if m := d.group.members; len(m) > 0 && appOf(m[0]) == first && !slices.ContainsFunc(d.leaving, func(t *state.Task) bool { return appOf(t) != first }) {
+		return false // as with most groups, all tasks are of one app
+	}
+	left := map[app]*state.Task{}
+	for _, t := range d.leaving {
+		left[appOf(t)] = t
+	}
+	for _, t := range d.group.members {
+		delete(left, appOf(t))
+	}
+	for _, t := range left {
+		s.groups.reserved.add(name, t, s.time.Add(reservedFor))
+	}
+	return len(left) > 0
 }
 
 // countCollisions returns the number of names, of tasks and of frameworks, that

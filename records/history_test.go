@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"toponym/records"
 	"toponym/state"
 )
 
@@ -48,10 +49,20 @@ func (h *history) addrs(most int) []netip.Addr {
 
 var oddNames = []string{"web", "Web", "db.prod", "a_b", "-", "", "x-very-long-name-x-very-long-name-x-very-long-name-x-very-long-name", "cart.shop"}
 
+var frameworkNames = []string{"marathon", "marathon", "marathon.user", "marathon-user", "-", "web.marathon", "a-b.marathon", "leader", "master1", "slave", "x.slave", "ns1", "containerip"}
+
+// name returns one of a few names, or the canonical name of a task.
+func (h *history) name() string {
+	if h.IntN(6) == 0 {
+		return fmt.Sprintf("%s-%s-s%d", []string{"web", "Web"}[h.IntN(2)], records.TaskHash(fmt.Sprint("t", h.IntN(30))), h.IntN(5))
+	}
+	return oddNames[h.IntN(len(oddNames))]
+}
+
 func (h *history) task() *state.Task {
 	t := &state.Task{
 		Key:     state.TaskKey{Framework: fmt.Sprintf("f%d", h.IntN(3)), ID: fmt.Sprintf("t%d", h.IntN(30))},
-		Name:    oddNames[h.IntN(len(oddNames))],
+		Name:    h.name(),
 		AgentID: fmt.Sprintf("a-S%d", h.IntN(5)),
 		State:   []string{state.Running, state.Running, state.Running, "TASK_KILLING"}[h.IntN(4)],
 		Addresses: state.Addresses{
@@ -66,7 +77,7 @@ func (h *history) task() *state.Task {
 		t.Ports = append(t.Ports, state.PortRange{First: first, Last: first + uint16(h.IntN(2))})
 	}
 	if h.IntN(2) == 0 {
-		t.Discovery = &state.Discovery{Name: oddNames[h.IntN(len(oddNames))]}
+		t.Discovery = &state.Discovery{Name: h.name()}
 		for range h.IntN(3) {
 			t.Discovery.Ports = append(t.Discovery.Ports, state.DiscoveryPort{
 				Number:   uint16(h.IntN(3) * 80),
@@ -129,7 +140,7 @@ func (h *history) step() (events []state.Event) {
 			events = append(events, state.Event{AgentGone: id})
 		case 2:
 			id := fmt.Sprintf("f%d", h.IntN(3))
-			f := &state.Framework{ID: id, Name: []string{"marathon", "marathon.user", "marathon-user", "-", "web.marathon", "a-b.marathon"}[h.IntN(6)], Addrs: h.addrs(1)}
+			f := &state.Framework{ID: id, Name: frameworkNames[h.IntN(len(frameworkNames))], Addrs: h.addrs(1)}
 			if h.IntN(2) == 0 {
 				f.PID = state.UPID{ID: "scheduler", Host: "x", Port: 1234}
 			}

@@ -1,8 +1,11 @@
 package records
 
 import (
+	"errors"
 	"net/netip"
+	"slices"
 	"strconv"
+	"strings"
 
 	"toponym/state"
 )
@@ -21,17 +24,54 @@ const (
 // hostAddr is the source of addresses that are those of a host.
 var hostAddr = addrSource{source: SourceHost}
 
+// frameworkOwner is a framework with what its own names depend on.
+type frameworkOwner struct {
+	*state.Framework
+	taken bool // tasks are called by its name
+}
+
+// frameworkOwner returns what the names of a framework depend on. The result is
+// zero if f is nil.
+func (s *Set) frameworkOwner(f *state.Framework) frameworkOwner {
+	if f == nil {
+		return frameworkOwner{}
+	}
+	one := s.groups.byName[s.generator.suffixesOf(f.Name).tasks]
+	return frameworkOwner{f, one != nil && len(one.members) > 0 && s.generator.o.Scope != ScopeCompat}
+}
+
+// ErrReservedName is the reason why a framework or a task does not have a name.
+var ErrReservedName = errors.New("the name is reserved for the infrastructure of the cluster")
+
+// frameworkOmission returns the reason why a framework has no names of its own, or
+// nil.
+func (g *generator) frameworkOmission(f frameworkOwner) error {
+	switch s := g.suffixesOf(f.Name); {
+	case s.err != nil:
+		return s.err
+	case s.reserved:
+		return ErrReservedName
+	case f.taken:
+		return errTaskName
+	}
+	return nil
+}
+
 // framework makes F.D and _framework._tcp.F.D.
-func (g *generator) framework(f *state.Framework) {
+func (g *generator) framework(f frameworkOwner) {
 	g.omissions = 0
 	if len(f.Addrs) == 0 {
 		return
 	}
-	s := g.suffixesOf(f.Name)
-	if s.err != nil {
-		g.omit(Omission{Framework: f.ID, Value: f.Name, Reason: s.err})
+	if err := g.frameworkOmission(f); err != nil {
+		g.omit(Omission{Framework: f.ID, Value: f.Name, Reason: err})
 		return
 	}
+	g.frameworkRecords(f.Framework)
+}
+
+func (g *generator) frameworkRecords(f *state.Framework) {
+	s := g.suffixesOf(f.Name)
 	g.hostAddrs(s.tasks, f.Addrs)
 	if !f.PID.IsZero() {
 		g.hostService(SRV{Target: s.tasks, Port: f.PID.Port}, s.tasks, "framework", "tcp")
@@ -125,5 +165,44 @@ func (g *generator) hostService(d SRV, suffix Name, service string, protocols ..
 		if name, err := suffix.Join("_"+service, "_"+p); err == nil {
 			g.out.srv([]byte(name), d)
 		}
+	}
+}
+
+// reservesSubtree reports whether a label directly under the domain has names of
+// the infrastructure, or of the tasks of all frameworks, below it. A framework
+// whose last label is one of these would share them.
+func (g *generator) reservesSubtree(label string) bool {
+	switch label {
+	case slaveLabel, networkLabel, containerLabel:
+		return true
+	}
+	for _, o := range g.o.AddressDomains {
+		switch {
+		case o == g.o.Domain:
+			if slices.Contains(treeLabels[:], label) {
+				return true
+			}
+		case o.Under(g.o.Domain):
+			if name, err := g.o.Domain.Join(label); err == nil && o.Under(name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// findReserved finds out whether F.D or names below it are those of the leader, a
+// master or this server.
+func (g *generator) findReserved(s *suffixes) {
+	first := string(s.tasks[1 : 1+s.tasks[0]])
+	if parent, _ := s.tasks.Parent(); parent == g.o.Domain {
+		digits := strings.TrimPrefix(first, masterLabel)
+		s.reserved = first == leaderLabel || digits != first && strings.Trim(digits, "0123456789") == ""
+	}
+	switch {
+	case g.o.MName == s.tasks:
+		s.reserved = true
+	case g.o.MName.Under(s.tasks):
+		s.server = []byte(g.o.MName[:len(g.o.MName)-len(s.tasks)])
 	}
 }

@@ -2,6 +2,7 @@ package records
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"toponym/state"
@@ -123,7 +124,7 @@ func (f *frameworkLoads) share(level int) int {
 }
 
 // add adds the records that a task wants to own, as often as times says.
-func (f *frameworkLoads) add(framework string, wanted, times int) {
+func (f *frameworkLoads) add(framework string, wanted int32, times int) {
 	if f.limits.FrameworkRecords == 0 {
 		return
 	}
@@ -134,7 +135,7 @@ func (f *frameworkLoads) add(framework string, wanted, times int) {
 	}
 	l.tasks += times
 	for level := range l.records {
-		n := wanted
+		n := int(wanted)
 		if share := f.share(level); share > 0 {
 			n = min(n, share)
 		}
@@ -165,13 +166,13 @@ func (f *frameworkLoads) settle(changed func(framework string, share int, reduce
 
 // limitFor returns the number of records that a task may own if it wants to own
 // more than that; else 0.
-func (f *frameworkLoads) limitFor(framework string, wanted int) int {
+func (f *frameworkLoads) limitFor(framework string, wanted int32) int32 {
 	level := 0
 	if l := f.byID[framework]; l != nil {
 		level = l.level
 	}
-	if share := f.share(level); share > 0 && wanted > share {
-		return share
+	if share := f.share(level); share > 0 && int(wanted) > share {
+		return int32(share)
 	}
 	return 0
 }
@@ -179,7 +180,7 @@ func (f *frameworkLoads) limitFor(framework string, wanted int) int {
 // wantedRecords returns an upper bound of the number of records that a task owns
 // if nothing limits them, which is close to the number itself. It is much cheaper
 // than making the records.
-func (g *generator) wantedRecords(o owner) int {
+func (g *generator) wantedRecords(o owner) int32 {
 	t, l, s := o.task, g.o.Limits, g.suffixesOf(o.framework.Name)
 	if s.err != nil {
 		return 0
@@ -233,7 +234,7 @@ func (g *generator) wantedRecords(o owner) int {
 			wanted += len(names) * protocols * perPort
 		}
 	}
-	return wanted
+	return int32(min(wanted, math.MaxInt32))
 }
 
 // recordsSetting returns the setting that limits a task to a number of records.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 )
 
 // Options control which records are made of a cluster.
@@ -25,6 +26,14 @@ type Options struct {
 	MinVisibility    Visibility // tasks and ports with a narrower visibility have no records
 	States           []string   // task states that have records; empty means TASK_RUNNING
 	Limits           Limits
+
+	AliasTakeover AliasTakeover
+	// Now is the clock by which names stay reserved for their app when its last
+	// task is gone. If it is nil, they are free for aliases at once.
+	Now func() time.Time
+	// Previous is the set that the new one takes the place of. Names that are
+	// reserved there are reserved in the new set. It may be nil.
+	Previous *Set
 }
 
 // IPSource is a source of a task's addresses.

@@ -14,7 +14,9 @@ type owner struct {
 	framework  *state.Framework
 	agent      *state.Agent
 	suppressed nameBits // shared names that it must not use
-	maxRecords int      // number of records that it may own; 0 if it wants no more than that
+	refused    nameBits // those of them that it must not use whatever other tasks do
+	wanted     int32    // estimate of the number of its records, see wantedRecords
+	maxRecords int32    // number of records that it may own; 0 if it wants no more than that
 }
 
 // Reasons why a task has no names.
@@ -82,7 +84,7 @@ func (s *Set) whyUnpublished(t *state.Task) error {
 		return fmt.Errorf("its state is %s", t.State)
 	case !s.generator.o.publishesTo(t):
 		return errVisibility
-	case s.frameworks[t.Key.Framework] == nil:
+	case s.frameworks[t.Key.Framework].Framework == nil:
 		return errUnknownFramework
 	}
 	return errUnknownAgent

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"toponym/state"
 )
@@ -33,8 +34,10 @@ type Set struct {
 	internTable []*Data // by hash, see intern
 
 	// Of the running update.
-	changes []nameChange
-	omitted []Omission
+	time              time.Time
+	changes           []nameChange
+	omitted           []Omission
+	recheckFrameworks []string // frameworks whose name a task may have taken or left
 
 	// Of the first update, nil after it.
 	loaded    []*entry // all, in the order in which they came
@@ -48,7 +51,7 @@ type Set struct {
 	loads       frameworkLoads
 	tasks       map[state.TaskKey]owner
 	unpublished map[state.TaskKey]*state.Task // known tasks that have no names
-	frameworks  map[string]*state.Framework
+	frameworks  map[string]frameworkOwner
 	agents      map[string]*state.Agent
 	leader      state.Master
 	masters     []state.Master
@@ -86,7 +89,9 @@ type Changes struct {
 
 // NewSet returns the set of an empty cluster.
 func NewSet(o Options) *Set {
-	return &Set{
+	previous := o.Previous
+	o.Previous = nil
+	s := &Set{
 		names:       map[Name]*entry{},
 		seed:        maphash.MakeSeed(),
 		internTable: make([]*Data, minInterned),
@@ -100,9 +105,15 @@ func NewSet(o Options) *Set {
 		loads:       newFrameworkLoads(o.Limits),
 		tasks:       map[state.TaskKey]owner{},
 		unpublished: map[state.TaskKey]*state.Task{},
-		frameworks:  map[string]*state.Framework{},
+		frameworks:  map[string]frameworkOwner{},
 		agents:      map[string]*state.Agent{},
 	}
+	if previous != nil {
+		previous.mu.Lock()
+		s.groups.reserved = previous.groups.reserved.clone()
+		previous.mu.Unlock()
+	}
+	return s
 }
 
 // Build returns the set of a cluster. The changes list all of its names.
@@ -135,6 +146,7 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
+	s.time = s.now()
 	first := len(s.names) == 0 && len(s.tasks) == 0
 	tasks := s.regroup(c, s.affectedTasks(c, d), d.Frameworks, first)
 	g := s.generator
@@ -143,13 +155,21 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 		s.beginBulkLoad(len(tasks))
 	}
 	oldTasks := s.updateTasks(c, tasks, first)
-	oldFrameworks := replaceValues(s.frameworks, d.Frameworks, c.Framework, g.framework)
+	if tasks = s.settleLoads(c); len(tasks) > 0 {
+		oldTasks = append(oldTasks, s.updateTasks(c, tasks, first)...)
+	}
+	frameworks := append(slices.Clip(d.Frameworks), s.recheckFrameworks...)
+	s.recheckFrameworks = nil
+	oldFrameworks := replaceValues(s.frameworks, frameworks, func(id string) frameworkOwner { return s.frameworkOwner(c.Framework(id)) }, g.framework)
 	oldAgents := replaceValues(s.agents, d.Agents, c.Agent, g.agent)
 	oldLeader, oldMasters, hadMasters := s.leader, s.masters, s.hasMasters
 	if d.Masters {
 		s.leader, s.masters, s.hasMasters = c.Leader(), c.Masters(), true
 		g.server()
 		g.masters(s.leader, s.masters)
+	}
+	if first {
+		s.sortLoaded()
 	}
 
 	g.out = refDec{s}
@@ -167,9 +187,6 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 		g.masters(oldLeader, oldMasters)
 	}
 
-	if first {
-		s.sortLoaded()
-	}
 	s.collisions.Store(int64(s.groups.countCollisions()))
 	return s.finish(first)
 }
@@ -180,7 +197,7 @@ func (s *Set) updateTasks(c *state.Cluster, tasks []taskChange, first bool) (rep
 	replaced = make([]owner, 0, min(len(tasks), len(s.tasks)))
 	for i, change := range tasks {
 		yieldCPU(i)
-		if first && len(s.loading) >= bulkSortEvery && !s.sameApp(tasks[i-1], change) {
+		if first && len(s.loading) >= bulkSortEvery && (i == 0 || !s.sameApp(tasks[i-1], change)) {
 			s.sortLoaded()
 		}
 		k := change.key
@@ -196,10 +213,12 @@ func (s *Set) updateTasks(c *state.Cluster, tasks []taskChange, first bool) (rep
 		if has {
 			s.generator.task(after)
 			s.tasks[k] = after
+			s.loads.add(k.Framework, after.wanted, 1)
 		} else {
 			delete(s.tasks, k)
 		}
 		if had {
+			s.loads.add(k.Framework, before.wanted, -1)
 			replaced = append(replaced, before)
 		}
 	}
@@ -225,7 +244,7 @@ func (s *Set) affectedTasks(c *state.Cluster, d state.Delta) []state.TaskKey {
 	})
 	frameworks := slices.DeleteFunc(slices.Clone(d.Frameworks), func(id string) bool {
 		before, after := s.frameworks[id], c.Framework(id)
-		return before != nil && after != nil && before.Name == after.Name
+		return before.Framework != nil && after != nil && before.Name == after.Name
 	})
 	if len(agents) == 0 && len(frameworks) == 0 {
 		return d.Tasks
@@ -263,16 +282,17 @@ func (s *Set) affectedTasks(c *state.Cluster, d state.Delta) []state.TaskKey {
 
 // replaceValues updates current for the given ids, calls generate for each new
 // value and returns the values that were replaced.
-func replaceValues[V any](current map[string]*V, ids []string, latest func(id string) *V, generate func(*V)) (replaced []*V) {
+func replaceValues[V comparable](current map[string]V, ids []string, latest func(id string) V, generate func(V)) (replaced []V) {
+	var none V
 	for _, id := range ids {
 		before, after := current[id], latest(id)
 		if before == after {
 			continue
 		}
-		if before != nil {
+		if before != none {
 			replaced = append(replaced, before)
 		}
-		if after == nil {
+		if after == none {
 			delete(current, id)
 			continue
 		}

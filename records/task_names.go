@@ -4,6 +4,7 @@ import (
 	"crypto/sha1"
 	"encoding/base32"
 	"math/bits"
+	"slices"
 	"strings"
 
 	"toponym/internal/dnswire"
@@ -33,6 +34,9 @@ type taskName struct {
 	// trees is 0 for raw names, which are not there.
 	domain, trees nameBits
 }
+
+// String returns T.
+func (n taskName) String() string { return strings.TrimSuffix(Name(n.host).String(), ".") }
 
 type taskNameKind uint8
 
@@ -70,6 +74,10 @@ func (b nameBits) all(yield func(nameBits) bool) {
 // depend on the task alone. Values that cannot be names are omitted. The result
 // is valid until the next call.
 func (g *generator) taskNames(t *state.Task) []taskName {
+	if g.namesOf == t {
+		return g.names // which are asked for several times in a row
+	}
+	omissions := g.omissions
 	names, b := g.names[:0], g.nameBytes[:0]
 	label := g.label(t)
 	if label == "" {
@@ -88,7 +96,10 @@ func (g *generator) taskNames(t *state.Task) []taskName {
 		b = raw
 		names = append(names, taskName{rawName, b[start:], bitRaw, 0})
 	}
-	g.names, g.nameBytes = names, b
+	g.names, g.nameBytes, g.namesOf = names, b, t
+	if g.omissions != omissions {
+		g.namesOf = nil // the next caller may want to omit as well
+	}
 	return names
 }
 
@@ -106,6 +117,32 @@ func (g *generator) eachGroup(o owner, f func(name []byte, bit nameBits, alias b
 		if n.trees != 0 && len(s.trees) > 0 {
 			b, _ := appendLabels(append(g.buf[:0], n.host...), s.label)
 			f(append(b, 0), n.trees, n.kind == aliasName)
+		}
+	}
+}
+
+// eachCanonical calls f with each canonical name of a task, in the form of the
+// names of groups. The name is in a buffer that is reused.
+func (g *generator) eachCanonical(o owner, f func(name []byte)) {
+	s := g.suffixesOf(o.framework.Name)
+	if s.err != nil {
+		return
+	}
+	tail := g.canonicalTail(o.task.Key.ID, o.agent.ID)
+	if !allTypeable(tail) || len(tail) >= maxLabel {
+		return
+	}
+	for _, n := range g.taskNames(o.task) {
+		if n.kind == aliasName {
+			continue
+		}
+		g.canonical = appendCanonical(g.canonical[:0], n.host, tail)
+		if name, ok := g.join(g.canonical, s.tasks); ok {
+			f(name)
+		}
+		if n.trees != 0 && slices.Contains(g.o.AddressDomains, g.o.Domain) { // T-H-S.F.containerip.D
+			b, _ := appendLabels(append(g.buf[:0], g.canonical...), s.label)
+			f(append(b, 0))
 		}
 	}
 }
@@ -164,9 +201,9 @@ func appendRawName(b []byte, t *state.Task, label string) ([]byte, bool) {
 // between a name and a port.
 func typeable(c byte) bool { return needsNoEscape(c) && c != ':' }
 
-func allTypeable(s string) bool {
-	for i := range len(s) {
-		if !typeable(s[i]) {
+func allTypeable(s []byte) bool {
+	for _, c := range s {
+		if !typeable(c) {
 			return false
 		}
 	}
@@ -175,7 +212,7 @@ func allTypeable(s string) bool {
 
 // appendCanonical appends the canonical form of a shared name: that with "-H-S" at
 // the end of its last label, which is shortened to fit.
-func appendCanonical(b, host []byte, tail string) []byte {
+func appendCanonical(b, host, tail []byte) []byte {
 	last := 0
 	for next := 0; next < len(host); next += 1 + int(host[next]) {
 		last = next
@@ -187,9 +224,18 @@ func appendCanonical(b, host []byte, tail string) []byte {
 	return append(b, tail...)
 }
 
-// canonicalTail returns "-H-S" for a task.
-func canonicalTail(taskID, agentID string) string {
-	return "-" + taskHash(taskID) + "-" + agentTail(agentID)
+// canonicalTail returns "-H-S" for a task. It remembers the last one. The result
+// is valid until the next call.
+func (g *generator) canonicalTail(taskID, agentID string) []byte {
+	if len(g.tail) == 0 || taskID != g.tailTask || agentID != g.tailAgent {
+		g.tailTask, g.tailAgent = taskID, agentID
+		hash := taskHash(taskID)
+		g.tail = append(append(append(g.tail[:0], '-'), hash[:]...), '-')
+		for _, c := range []byte(agentTail(agentID)) {
+			g.tail = append(g.tail, dnswire.LowerByte(c))
+		}
+	}
+	return g.tail
 }
 
 // zbase32 is an alphabet that is easy to read for humans
@@ -199,17 +245,17 @@ var zbase32 = base32.NewEncoding(zbase32Alphabet).WithPadding(base32.NoPadding)
 const zbase32Alphabet = "ybndrfg8ejkmcpqxot1uwisza345h769"
 
 // taskHash returns H: 5 characters of a hash of the task id, as in Mesos-DNS.
-func taskHash(id string) string {
+func taskHash(id string) (hash [5]byte) {
 	sum := sha1.Sum([]byte(id))
 	var b [8]byte
-	zbase32.Encode(b[:], sum[:5])
-	return string(b[:5])
+	zbase32.Encode(b[:], sum[:len(hash)])
+	copy(hash[:], b[:])
+	return hash
 }
 
-// agentTail returns S: what follows the last '-' of an agent id, such as "s0".
-func agentTail(id string) string {
-	return strings.ToLower(id[strings.LastIndexByte(id, '-')+1:])
-}
+// agentTail returns what follows the last '-' of an agent id, such as "S0". In
+// lower case it is S.
+func agentTail(id string) string { return id[strings.LastIndexByte(id, '-')+1:] }
 
 // isCanonical reports whether a label has the form of T-H-S.
 func isCanonical(label string) bool {

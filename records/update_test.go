@@ -108,6 +108,10 @@ func TestALongFirstUpdateEqualsShortOnes(t *testing.T) {
 	for range 40 {
 		h.step()
 	}
+	for i, name := range []string{"marathon", "marathon.user", "marathon-user"} {
+		id := fmt.Sprint("f", i)
+		h.frameworks[id] = &state.Framework{ID: id, Name: name}
+	}
 	for i := range 3000 {
 		task := h.task()
 		task.Key.ID = fmt.Sprint("long.", i)

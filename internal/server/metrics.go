@@ -80,6 +80,12 @@ func (m *serverMetrics) countOmission(reason error) {
 		label = "name_length"
 	case errors.Is(reason, records.ErrLabelBytes):
 		label = "label_characters"
+	case errors.Is(reason, records.ErrReservedName):
+		label = "reserved"
+	case errors.As(reason, new(records.OwnershipError)):
+		label = "taken"
+	case errors.As(reason, new(records.LimitError)):
+		label = "limit"
 	}
 	m.omissions.WithLabelValues(label).Inc()
 }

@@ -131,6 +131,9 @@ func RecordsOptions(c *config.Config) (records.Options, error) {
 	if o.Scope, err = records.ParseSRVScope(string(c.SRVScope)); err != nil {
 		return o, fmt.Errorf("srvScope: %w", err)
 	}
+	if o.AliasTakeover, err = records.ParseAliasTakeover(string(c.AliasTakeover)); err != nil {
+		return o, fmt.Errorf("aliasTakeover: %w", err)
+	}
 	if o.MinVisibility, err = records.ParseVisibility(c.MinVisibility); err != nil {
 		return o, fmt.Errorf("minVisibility: %w", err)
 	}

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"context"
+	"errors"
 	"hash/maphash"
 	"iter"
 	"slices"
@@ -66,14 +68,50 @@ func newPipeline(o pipelineOptions) *pipeline {
 		zones:     zone.NewStore(zone.NewEmpty(o.zone)),
 		replica:   replica,
 		cluster:   replica.Cluster(),
-		set:       records.NewSet(o.records),
 		records:   o.records,
 		zone:      o.zone,
 		omissions: map[uint64]struct{}{},
 		conflicts: map[records.Name]struct{}{},
 	}
+	p.set = records.NewSet(p.withClock(o.records, nil))
 	p.info.Store(&stateInfo{source: sourceNone})
 	return p
+}
+
+// withClock returns the options of a set that takes the place of another one,
+// which may be nil.
+func (p *pipeline) withClock(o records.Options, previous *records.Set) records.Options {
+	o.Now, o.Previous = p.o.now, previous
+	return o
+}
+
+// expiryInterval is the interval of looking for names that are no longer reserved
+// for the app that has left them.
+const expiryInterval = 5 * time.Second
+
+// runExpiry gives such names to the tasks that have them as aliases, until ctx
+// ends.
+func (p *pipeline) runExpiry(ctx context.Context) {
+	tick := time.NewTicker(expiryInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			p.expireReservations()
+		}
+	}
+}
+
+func (p *pipeline) expireReservations() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	end, ok := p.set.NextExpiry()
+	if !ok || end.After(p.o.now()) || p.replica.Pending() || !p.zones.Current().Ready() {
+		return // else the next update sees to it
+	}
+	p.publishChanges(p.set.Update(p.cluster, state.Delta{}))
 }
 
 // Update changes the replica, see master.Owner. Nothing is visible before
@@ -127,6 +165,12 @@ func (p *pipeline) update(source string, confirmed time.Time) {
 	if p.meanwhile != nil {
 		p.meanwhile.Join(delta.Clone())
 	}
+	p.publishChanges(changes)
+}
+
+// publishChanges brings the zone up to date with changed records. The caller holds
+// mu.
+func (p *pipeline) publishChanges(changes records.Changes) {
 	p.logOmissions(changes.Omitted)
 	p.logConflicts(slices.Values(changes.Names))
 	p.traceChanges(changes.Names)
@@ -227,6 +271,10 @@ func (p *pipeline) logOmission(o records.Omission) {
 	if o.Label != "" {
 		fields["label"] = o.Label
 		p.o.log.WithFields(fields).Warn("omitted a label of a task")
+		return
+	}
+	if errors.As(o.Reason, new(records.LimitError)) {
+		p.o.log.WithFields(fields).Warn("omitted what exceeds a limit")
 		return
 	}
 	p.o.log.WithFields(fields).Warn("omitted a name")

@@ -43,7 +43,7 @@ func (p *pipeline) configureAtOnce(r records.Options, z zone.Options) *state.Ful
 	switch {
 	case !current.Ready():
 		if !same {
-			p.set, p.records = records.NewSet(r), r
+			p.set, p.records = records.NewSet(p.withClock(r, p.set)), r
 		}
 		p.zone = z
 		p.zones.Swap(zone.NewEmpty(z))
@@ -76,12 +76,13 @@ func (p *pipeline) setStatic(s *zone.StaticRecords) {
 
 // rebuild makes records and a zone with other options of the cluster.
 func (p *pipeline) rebuild(full *state.FullState, r records.Options, o zone.Options) {
+	previous := p.currentSet()
 	var set *records.Set
 	var next *zone.Zone
 	var omitted []records.Omission
 	p.o.background(func() {
 		var changes records.Changes
-		set, changes = records.Build(clusterOf(full), r)
+		set, changes = records.Build(clusterOf(full), p.withClock(r, previous))
 		next = zone.Compile(set, o, 0, changes.Names...)
 		omitted = changes.Omitted
 	})

@@ -172,6 +172,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return s.watcher.Run(ctx, s.pipeline)
 	})
 	run(func(ctx context.Context) { s.zoneFiles.run(ctx, s.pipeline.setStatic) })
+	run(s.pipeline.runExpiry)
 	wait(ctx, restored, answerDelay)
 	if s.dns != nil {
 		g.Go(func() error { return s.dns.Run(ctx) })
