@@ -244,14 +244,19 @@ func TestMalformedResponsesMakeNoEntry(t *testing.T) {
 	}
 }
 
-// FuzzRead reads what may come from a network, and writes it out in all sizes.
+// FuzzRead reads messages that a network may bring, and writes them in all sizes.
 func FuzzRead(f *testing.F) {
-	k := key("a.test", dns.TypeA)
 	f.Add(message(f, "a.test", dns.TypeA, 0, "a.test. 60 IN CNAME b.a.test.", "b.a.test. 60 IN A 192.0.2.1", "authority", "test. 300 IN SOA ns.test. root.test. 1 2 3 4 60", "additional", "opt"), uint16(100))
-	f.Add(message(f, "a.test", dns.TypeA, 0, "a.test. 60 IN A 192.0.2.1", "additional", "opt", "web.mesos. 60 IN A 192.0.2.1", "x.test. 60 IN SRV 1 2 3 web.mesos."), uint16(60))
-	f.Add(message(f, "a.test", dns.TypeA, 3, "authority", "test. 300 IN SOA ns.test. root.test. 1 2 3 4 60"), uint16(512))
+	f.Add(message(f, "a.test", dns.TypeSRV, 0, "a.test. 60 IN SRV 1 2 3 b.test.", "x.test. 60 IN SRV 1 2 3 web.mesos.", "additional", "opt", "b.test. 60 IN A 192.0.2.1", "web.mesos. 60 IN A 192.0.2.1"), uint16(60))
+	f.Add(message(f, "a.test", dns.TypeA, 3, "authority", "test. 300 IN SOA ns.test. root.test. 1 2 3 4 60", "0.test. 60 IN NSEC b.test. A"), uint16(513))
+	f.Add(message(f, "a.test", dns.TypeA, 0, "test. 60 IN DNAME example.", "a.test. 60 IN CNAME a.example.", "a.example. 60 IN A 192.0.2.1", "a.example. 60 IN RRSIG A 13 2 60 20300101000000 20200101000000 1 test. AAAA"), uint16(513))
 	r := Reader{MaxTTL: time.Hour, MinTTL: time.Second, InBailiwick: notOf("\x05mesos\x00")}
 	f.Fuzz(func(t *testing.T, msg []byte, size uint16) {
+		const question = 12 + 8 + 4
+		k := key("a.test", dns.TypeA)
+		if len(msg) >= question {
+			k = AppendKey(k.Name(), binary.BigEndian.Uint16(msg[question-4:]), dns.ClassINET, size&1 != 0, false)
+		}
 		sent := bytes.Clone(msg)
 		e, err := r.Read(msg, k)
 		if !bytes.Equal(sent, msg) {
@@ -260,35 +265,58 @@ func FuzzRead(f *testing.F) {
 		if err != nil {
 			return
 		}
-		const question = 12 + 8 + 4
 		buf := make([]byte, 1<<17)
-		copy(buf, message(t, "A.Test", dns.TypeA, 0)[:question])
+		copy(buf, message(t, "A.Test", k.Type(), 0)[:question])
 		for _, size := range []int{question, max(int(size), question), 65535} {
 			for _, age := range []Age{{}, {Elapsed: time.Minute}, {Elapsed: time.Hour * 999, Stale: true}} {
 				w := e.Write(buf, question, size, age)
 				if w.End > size || w.End < question {
-					t.Fatalf("the records end at %d of %d", w.End, size)
+					t.Fatalf("the records end at %d, want at most %d", w.End, size)
 				}
-				off := question
-				for i, n := range w.Counts {
-					for range n {
-						at := dnswire.SkipName(buf[:w.End], off)
-						if at < 0 {
-							t.Fatalf("section %d: a name is broken", i)
-						}
-						if ttl := binary.BigEndian.Uint32(buf[at+4:]); ttl > 3600 {
-							t.Fatalf("a TTL of %d", ttl)
-						}
-						if bytes.HasSuffix(dnswire.AppendName(nil, buf, off), []byte("\x05mesos\x00")) {
-							t.Fatal("a record of a name that is ours")
-						}
-						off = at + 10 + int(binary.BigEndian.Uint16(buf[at+8:]))
-					}
-				}
-				if off != w.End {
-					t.Fatalf("the records end at %d, not %d", off, w.End)
-				}
+				checkWritten(t, buf[:w.End], k, w)
 			}
 		}
 	})
+}
+
+// checkWritten checks that a message has the records that were counted, and that they
+// answer the question.
+func checkWritten(t *testing.T, msg []byte, k Key, w Written) {
+	t.Helper()
+	chain := map[string]bool{string(k.Name()): true}
+	off := dnswire.HeaderSize + len(k.Name()) + 4
+	var answers []dnswire.Record
+	for section, n := range w.Counts {
+		for range n {
+			r, ok := dnswire.ReadRecord(msg, off)
+			if !ok {
+				t.Fatalf("section %d: the record at %d cannot be read", section, off)
+			}
+			if r.TTL > 3600 {
+				t.Fatalf("a TTL is %d, want at most 3600", r.TTL)
+			}
+			if bytes.HasSuffix(dnswire.AppendName(nil, msg, off), []byte("\x05mesos\x00")) {
+				t.Fatal("there is a record of a name that is not in bailiwick")
+			}
+			if section == int(dnswire.Answer) {
+				answers = append(answers, r)
+				if r.Type == dns.TypeCNAME {
+					chain[string(dnswire.AppendName(nil, msg, r.DataOff))] = true
+				}
+			}
+			off = r.End
+		}
+	}
+	if off != len(msg) {
+		t.Fatalf("the records end at %d, want %d", off, len(msg))
+	}
+	for _, r := range answers {
+		switch {
+		case r.Type == dns.TypeDNAME, r.Type == dns.TypeRRSIG && k.DO():
+		case r.Type != k.Type() && r.Type != dns.TypeCNAME && k.Type() != dns.TypeANY:
+			t.Fatalf("there is a record of type %d, want %d", r.Type, k.Type())
+		case !chain[string(dnswire.AppendName(nil, msg, r.NameOff))] && !w.Truncated:
+			t.Fatal("there is a record of a name that is not in the chain")
+		}
+	}
 }
