@@ -2,7 +2,7 @@ package state
 
 import "slices"
 
-// Equal reports whether both tasks say the same.
+// Equal reports whether both tasks are equal.
 func (t *Task) Equal(o *Task) bool {
 	return t.Key == o.Key && t.Name == o.Name && t.AgentID == o.AgentID && t.State == o.State &&
 		t.Health == o.Health &&
@@ -13,12 +13,12 @@ func (t *Task) Equal(o *Task) bool {
 		t.Addresses.Equal(o.Addresses)
 }
 
-// Equal reports whether both say the same.
+// Equal reports whether both are equal.
 func (n Network) Equal(o Network) bool {
 	return n.Name == o.Name && slices.Equal(n.Addrs, o.Addrs) && slices.Equal(n.Mappings, o.Mappings)
 }
 
-// Equal reports whether both are nil or say the same.
+// Equal reports whether both are nil or equal.
 func (c *Container) Equal(o *Container) bool {
 	if c == nil || o == nil {
 		return c == o
@@ -27,7 +27,7 @@ func (c *Container) Equal(o *Container) bool {
 		slices.EqualFunc(c.Networks, o.Networks, Network.Equal)
 }
 
-// Equal reports whether both say the same.
+// Equal reports whether both are equal.
 func (p DiscoveryPort) Equal(o DiscoveryPort) bool {
 	return p.Number == o.Number && p.Name == o.Name && p.Protocol == o.Protocol && p.Visibility == o.Visibility &&
 		p.Scope == o.Scope && p.Network == o.Network && slices.Equal(p.Labels, o.Labels)
@@ -39,7 +39,7 @@ func (a Addresses) Equal(o Addresses) bool {
 		slices.EqualFunc(a.Networks, o.Networks, Network.Equal)
 }
 
-// Equal reports whether both are nil or say the same.
+// Equal reports whether both are nil or equal.
 func (d *Discovery) Equal(o *Discovery) bool {
 	if d == nil || o == nil {
 		return d == o
@@ -47,12 +47,12 @@ func (d *Discovery) Equal(o *Discovery) bool {
 	return d.Name == o.Name && d.Visibility == o.Visibility && slices.EqualFunc(d.Ports, o.Ports, DiscoveryPort.Equal)
 }
 
-// Equal reports whether both agents say the same.
+// Equal reports whether both agents are equal.
 func (a *Agent) Equal(o *Agent) bool {
 	return a.ID == o.ID && a.Hostname == o.Hostname && a.PID == o.PID && slices.Equal(a.Addrs, o.Addrs)
 }
 
-// Equal reports whether both frameworks say the same.
+// Equal reports whether both frameworks are equal.
 func (f *Framework) Equal(o *Framework) bool {
 	return f.ID == o.ID && f.Name == o.Name && f.Hostname == o.Hostname && f.PID == o.PID && slices.Equal(f.Addrs, o.Addrs)
 }

@@ -8,8 +8,8 @@ import (
 )
 
 // ParsePorts reads port ranges as `/master/state` has them:
-// "[31000-31001, 31005-31005]". Parts that are no ranges of ports are left
-// out; the error names the first of them.
+// "[31000-31001, 31005-31005]". Parts that are not ranges of ports are skipped;
+// the error names the first of them.
 func ParsePorts(s string) ([]PortRange, error) {
 	inner, ok := strings.CutPrefix(strings.TrimSpace(s), "[")
 	if ok {
@@ -36,8 +36,7 @@ func ParsePorts(s string) ([]PortRange, error) {
 	return ranges, first
 }
 
-// parseRange reads "first-last". A single number is read as a range of one,
-// which is what it cannot but mean.
+// parseRange reads "first-last". A single number is a range of one port.
 func parseRange(s string) (PortRange, error) {
 	a, b, ok := strings.Cut(s, "-")
 	if !ok {
@@ -46,24 +45,24 @@ func parseRange(s string) (PortRange, error) {
 	first, err1 := strconv.ParseUint(a, 10, 16)
 	last, err2 := strconv.ParseUint(b, 10, 16)
 	if err1 != nil || err2 != nil || first > last {
-		return PortRange{}, fmt.Errorf("%.60q is no range of ports", s)
+		return PortRange{}, fmt.Errorf("%.60q is not a range of ports, as in 31000-31005", s)
 	}
 	return PortRange{uint16(first), uint16(last)}, nil
 }
 
-// ParseAddr reads an address of a task or an agent. Mesos gives IPv6 addresses
-// of containers with their prefix length; it is dropped. Addresses that nobody
-// can connect to are refused: unspecified ones, and those with a scope, which
-// means something on one host only.
+// ParseAddr reads an address of a task or an agent. The prefix length that Mesos
+// appends to IPv6 addresses of containers is dropped. Addresses that no client
+// can connect to are an error: unspecified ones, and those with a zone, which
+// has a meaning on one host only.
 func ParseAddr(s string) (netip.Addr, error) {
 	host, _, _ := strings.Cut(s, "/")
 	a, err := netip.ParseAddr(host)
 	if err != nil {
-		return netip.Addr{}, fmt.Errorf("%.60q is no IP address", s)
+		return netip.Addr{}, fmt.Errorf("%.60q is not an IP address", s)
 	}
 	a = a.Unmap()
 	if a.IsUnspecified() || a.Zone() != "" {
-		return netip.Addr{}, fmt.Errorf("%.60q is no address to connect to", s)
+		return netip.Addr{}, fmt.Errorf("%.60q is not an address that clients can connect to", s)
 	}
 	return a, nil
 }

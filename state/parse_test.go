@@ -38,6 +38,12 @@ func TestParseUPID(t *testing.T) {
 		{"master@fd11:a::11:5050", UPID{}},
 		{"master@[fd11:a::11]", UPID{}},
 		{"scheduler-garbage@@:port", UPID{}},
+
+		// Hosts end up in the log, in the status and in what systemd reads.
+		{"master@evil\nWATCHDOG=trigger:5050", UPID{}},
+		{"master@<html>:5050", UPID{}},
+		{"master@[fe80::1%eth0]:5050", UPID{"master", "fe80::1%eth0", 5050}},
+		{"master@" + strings.Repeat("a", 256) + ":5050", UPID{}},
 	}
 	for _, tt := range tests {
 		got, err := ParseUPID(tt.in)
@@ -95,8 +101,8 @@ func TestParsePorts(t *testing.T) {
 }
 
 func TestParseAddr(t *testing.T) {
-	const none = "is no IP address"
-	const useless = "is no address to connect to"
+	const none = "is not an IP address"
+	const useless = "is not an address that clients can connect to"
 	tests := []struct {
 		in   string
 		want string

@@ -9,33 +9,33 @@ type TaskKey struct {
 	ID        string // TaskID.value
 }
 
-// Task is what names depend on of a Mesos task (mesos.proto, Task).
+// Task holds the parts of a Mesos task that names depend on (mesos.proto, Task).
 type Task struct {
 	Key       TaskKey
 	Name      string // Task.name, as the framework wrote it
 	AgentID   string // Task.slave_id
 	State     string // Task.state, such as "TASK_RUNNING"
 	Ports     []PortRange
-	Discovery *Discovery // nil when the task has none
-	Container *Container // nil when nothing in it has to do with networks
+	Discovery *Discovery // nil where the task has none
+	Container *Container // nil where it says nothing about networks
 	Addresses Addresses
 	Health    Health
-	Labels    []Label // those of Task.labels that steer records, see LabelPrefix
+	Labels    []Label // those of Task.labels that set parameters of records, see LabelPrefix
 }
 
 // Running reports whether the task's state is TASK_RUNNING.
 func (t *Task) Running() bool { return t.State == Running }
 
-// Running is the state of a task that gets names. Starting comes before it, and
-// has names where the settings ask for that.
+// States of a task that can have names: Running always, Starting where
+// publishStates has it.
 const (
 	Running  = "TASK_RUNNING"
 	Starting = "TASK_STARTING"
 )
 
-// Ended reports whether the task's state is one after which a master no longer
-// lists it among the tasks of its framework: it is over, or its agent is away.
-// An unreachable one that comes back is told of as a task that was added.
+// Ended reports whether the task is over or its agent is unreachable: a master
+// no longer lists it among the tasks of its framework. An unreachable task that
+// returns is reported as a task that was added.
 func (t *Task) Ended() bool {
 	switch t.State {
 	case "TASK_FINISHED", "TASK_FAILED", "TASK_KILLED", "TASK_ERROR", "TASK_LOST", "TASK_DROPPED",
@@ -45,14 +45,14 @@ func (t *Task) Ended() bool {
 	return false
 }
 
-// PortRange is one range of host ports that a task was given, both ends
-// included (mesos.proto, Value.Ranges; resource "ports").
+// PortRange is a range of host ports that a task has, both ends included
+// (mesos.proto, Value.Ranges; resource "ports").
 type PortRange struct {
 	First, Last uint16
 }
 
-// LabelPrefix is what the keys of labels begin with that steer the records of
-// a task or of a port. Other labels are not kept.
+// LabelPrefix begins the keys of labels that set parameters of the records of a
+// task or a port. Other labels are not kept.
 const LabelPrefix = "DNS_"
 
 // Label is a label of a task or of a port (mesos.proto, Label). Keys may
@@ -61,34 +61,34 @@ type Label struct {
 	Key, Value string
 }
 
-// Health is what the newest status says of a task's health checks
+// Health is the result of a task's health checks in its newest status
 // (mesos.proto, TaskStatus.healthy).
 type Health uint8
 
-// A task without health checks, or before the first result, is HealthUnknown.
+// HealthUnknown is the health of a task without health checks or before their
+// first result.
 const (
 	HealthUnknown Health = iota
 	Healthy
 	Unhealthy
 )
 
-// Network is one network that a task is on, or asks to be on, and how ports of
-// the agent lead into it (mesos.proto, NetworkInfo).
+// Network is a network that a task is on, or asks to be on, and the ports of the
+// agent that lead into it (mesos.proto, NetworkInfo).
 type Network struct {
-	Name     string       // empty for the network of the agent, and of old versions
-	Addrs    []netip.Addr // none in what is only asked for
+	Name     string       // empty for the agent's network, and from old versions
+	Addrs    []netip.Addr // empty in a Container
 	Mappings []PortMapping
 }
 
-// PortMapping leads from a port of the agent to a port of a container
-// (mesos.proto, NetworkInfo.PortMapping, DockerInfo.PortMapping).
+// PortMapping maps a port of the agent to a port of a container (mesos.proto, NetworkInfo.PortMapping, DockerInfo.PortMapping).
 type PortMapping struct {
 	HostPort      uint16
 	ContainerPort uint16
 	Protocol      string // as written; empty means tcp
 }
 
-// Container is what a framework asked for of networks (mesos.proto,
+// Container holds what a framework asked for about networks (mesos.proto,
 // ContainerInfo).
 type Container struct {
 	DockerNetwork string        // DockerInfo.network: HOST, BRIDGE, NONE or USER; empty for other containers
@@ -96,22 +96,22 @@ type Container struct {
 	Networks      []Network     // ContainerInfo.network_infos
 }
 
-// Addresses are a task's own addresses by where the task status says them,
-// each list in the order of the status and without repetitions. They come
-// from the newest TASK_RUNNING status that carries an address, so that a
-// status which only reports health does not take them away. Before a task runs
-// they come from its TASK_STARTING status; what that says is not believed of one
-// that runs, as Docker's executor tells of the agent's address at first.
+// Addresses are a task's own addresses by the field of the task status that has
+// them, each list in the order of the status and without repetitions. They come
+// from the newest TASK_RUNNING status that has an address, so that a status
+// which only reports health leaves them in place. Before a task runs they come
+// from its TASK_STARTING status, and are dropped when it runs, since Docker's
+// executor reports the agent's address there.
 type Addresses struct {
 	NetInfo []netip.Addr // container_status.network_infos, all of them
-	// Networks are the same by network, for those that have a name or port
-	// mappings.
+	// Networks are the same addresses by network, for networks that have a name
+	// or port mappings.
 	Networks []Network
 	Docker   []netip.Addr // status label Docker.NetworkSettings.IPAddress
 	Mesos    []netip.Addr // status label MesosContainerizer.NetworkSettings.IPAddress
 }
 
-// Empty reports whether no status carried an address.
+// Empty reports whether no status has an address.
 func (a Addresses) Empty() bool {
 	return len(a.NetInfo) == 0 && len(a.Docker) == 0 && len(a.Mesos) == 0
 }
@@ -136,8 +136,7 @@ type DiscoveryPort struct {
 }
 
 // UPID is the address of a libprocess actor, such as
-// "slave(1)@10.0.0.3:5051". Its zero value means that there is none: HTTP
-// frameworks have no pid.
+// "slave(1)@10.0.0.3:5051". HTTP frameworks have none, which is the zero value.
 type UPID struct {
 	ID   string // "slave(1)"
 	Host string // an address, or a host name
@@ -152,8 +151,8 @@ type Agent struct {
 	ID       string
 	Hostname string // SlaveInfo.hostname, as the agent announced it
 	PID      UPID
-	// Addrs are the addresses of the host part of PID, or of Hostname where
-	// there is no pid. It is empty when the name did not resolve.
+	// Addrs are the addresses of PID.Host, or of Hostname where there is no pid.
+	// They are empty where the name did not resolve.
 	Addrs []netip.Addr
 }
 
@@ -163,13 +162,13 @@ type Framework struct {
 	Name     string
 	Hostname string
 	PID      UPID
-	// Addrs are the scheduler's addresses: of the host part of PID, or of
-	// Hostname where there is no pid.
+	// Addrs are the scheduler's addresses: those of PID.Host, or of Hostname where
+	// there is no pid.
 	Addrs []netip.Addr
 }
 
-// Master is a Mesos master that is known by configuration or because it
-// leads.
+// Master is a Mesos master: one of the settings, one that is registered in
+// ZooKeeper, or the leader.
 type Master struct {
 	Host  string // an address, or a host name
 	Port  uint16

@@ -13,7 +13,7 @@ import (
 	"net/http"
 )
 
-// authentication is how we say who we are.
+// authentication is the way in which requests carry credentials.
 type authentication int
 
 const (
@@ -32,23 +32,23 @@ func (o Options) authentication() authentication {
 	return noAuthentication
 }
 
-// refused says what a status 401 or 403 means, for all paths of a master: which
-// setting to look at.
+// refused explains a status 401 or 403 of any path of a master, and names the
+// setting to check.
 func (a authentication) refused(status int) string {
 	var why string
 	switch {
 	case a == basicAuthentication && status == http.StatusUnauthorized:
 		why = "the master does not know the principal and the secret of mesosCredentials"
 	case a == basicAuthentication:
-		why = "the principal of mesosCredentials may not do that: look at the ACLs of the master"
+		why = "the principal of mesosCredentials may not do that: check the ACLs of the master"
 	case a == iamAuthentication && status == http.StatusUnauthorized:
-		why = "the master does not take the token of the service account: look at IAMConfigFile"
+		why = "the master rejects the token of the service account: check IAMConfigFile"
 	case a == iamAuthentication:
-		why = "the service account of IAMConfigFile may not do that: look at its permissions"
+		why = "the service account of IAMConfigFile may not do that: check its permissions"
 	case status == http.StatusUnauthorized:
-		why = "the master wants authentication: look at mesosAuthentication and mesosCredentials"
+		why = "the master requires authentication: check mesosAuthentication and mesosCredentials"
 	default:
-		why = "nobody may do that without authentication: look at mesosAuthentication and mesosCredentials"
+		why = "this is not allowed without authentication: check mesosAuthentication and mesosCredentials"
 	}
 	return fmt.Sprintf("status %d: %s", status, why)
 }
@@ -61,7 +61,7 @@ type basic struct {
 
 func (b basic) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
-	r.SetBasicAuth(b.username, b.password) // "Basic": a master does not know it in lower case
+	r.SetBasicAuth(b.username, b.password) // masters do not know "basic" in lower case
 	return b.next.RoundTrip(r)
 }
 

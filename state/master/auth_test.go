@@ -81,19 +81,19 @@ func TestBasicAsMastersReadIt(t *testing.T) {
 	}
 }
 
-// TestRefusals say which setting to look at.
-func TestRefusals(t *testing.T) {
+// TestRefusalsNameTheSetting to check.
+func TestRefusalsNameTheSetting(t *testing.T) {
 	nobody := func() (Account, error) { return Account{}, errors.New("not asked for here") }
 	for _, tt := range []struct {
 		o         Options
 		status    int
 		want, not string
 	}{
-		{Options{}, 401, "look at mesosAuthentication and mesosCredentials", "IAM"},
-		{Options{}, 403, "look at mesosAuthentication and mesosCredentials", "IAM"},
+		{Options{}, 401, "check mesosAuthentication and mesosCredentials", "IAM"},
+		{Options{}, 403, "check mesosAuthentication and mesosCredentials", "IAM"},
 		{Options{Username: "u", Password: "s3cret"}, 401, "the principal and the secret of mesosCredentials", "IAM"},
-		{Options{Username: "u", Password: "s3cret"}, 403, "look at the ACLs of the master", "IAM"},
-		{Options{Account: nobody}, 401, "look at IAMConfigFile", "mesosCredentials"},
+		{Options{Username: "u", Password: "s3cret"}, 403, "check the ACLs of the master", "IAM"},
+		{Options{Account: nobody}, 401, "check IAMConfigFile", "mesosCredentials"},
 		{Options{Account: nobody}, 403, "the service account of IAMConfigFile", "mesosCredentials"},
 	} {
 		got := tt.o.authentication().refused(tt.status)

@@ -101,7 +101,9 @@ type decoder struct {
 	statuses statuses     // of the task that is being read
 	addrs    []netip.Addr // of the network that is being read
 
-	inUpdate     bool // the status names its task and agent
+	taskID       string // of the task that is being read
+	full         bool   // a list of it has reached its bound
+	inUpdate     bool   // the status names its task and agent
 	withoutTasks bool
 }
 

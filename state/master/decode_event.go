@@ -222,6 +222,7 @@ func (d *eventDecoder) taskUpdated() func([]byte) error {
 			return err
 		case "status":
 			d.statuses.reset()
+			d.taskID, d.full = "", false
 			d.inUpdate = true
 			err := d.status()
 			d.inUpdate = false
@@ -232,6 +233,7 @@ func (d *eventDecoder) taskUpdated() func([]byte) error {
 				}
 			}
 			u.Task.ID, u.AgentID, u.Health = s.task, s.agent, s.health
+			d.message.agentRemoved = s.agentRemoved
 			if newest == "" {
 				u.State = s.state
 			}

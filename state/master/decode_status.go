@@ -8,26 +8,30 @@ import (
 	"toponym/state"
 )
 
-// statuses are what is kept of the task statuses that were read so far: of two
-// with the same timestamp, or without any, the later one is the newer, for
-// masters list them oldest first.
+// statuses are what is kept of the statuses of a task that have been read. Of two
+// with the same timestamp, or without one, the later is the newer: masters list
+// them oldest first.
 type statuses struct {
-	current, running, newest status // best: the newest of a running task with an address
-	starting                 status // the newest of a starting one with an address
-	everRan                  bool   // there is one of a running task
+	current  status // being read
+	newest   status
+	running  status // the newest TASK_RUNNING with an address
+	starting status // the newest TASK_STARTING with an address
+	everRan  bool   // there is a TASK_RUNNING
 }
 
-// status is what names depend on of one task status.
+// status holds the parts of a task status that names depend on.
 type status struct {
 	timestamp float64 // seconds since 1970
 	state     string
 	health    state.Health
 	addresses addresses
-	task      string // whose status it is, which it says in an update
-	agent     string
+	task      string // only in an update
+	agent     string // only in an update
+
+	agentRemoved bool // the agent was removed; only in an update
 }
 
-// addresses is state.Addresses in memory that is used again.
+// addresses is state.Addresses in memory that is reused.
 type addresses struct {
 	netInfo, docker, mesos []netip.Addr
 	networks               []state.Network
@@ -41,7 +45,7 @@ func (s *statuses) reset() {
 	s.everRan = false
 }
 
-// addresses are those of a task in a state.
+// addresses returns the addresses of a task that is in a state.
 func (s *statuses) addresses(taskState string) *addresses {
 	if !s.everRan && taskState != state.Running {
 		return &s.starting.addresses
@@ -49,7 +53,7 @@ func (s *statuses) addresses(taskState string) *addresses {
 	return &s.running.addresses
 }
 
-// reset makes s empty and keeps its memory.
+// reset empties s and keeps its memory.
 func (s *status) reset() {
 	a := &s.addresses
 	*s = status{addresses: addresses{netInfo: a.netInfo[:0], docker: a.docker[:0], mesos: a.mesos[:0], networks: a.networks[:0]}}
@@ -59,20 +63,19 @@ func (a *addresses) empty() bool {
 	return len(a.netInfo) == 0 && len(a.docker) == 0 && len(a.mesos) == 0
 }
 
-// clone gives what a holds in memory of its own.
+// clone returns a copy that shares no memory with a.
 func (a *addresses) clone() state.Addresses {
 	c := state.Addresses{NetInfo: slices.Clone(a.netInfo), Docker: slices.Clone(a.docker), Mesos: slices.Clone(a.mesos)}
 	c.Networks = slices.Clone(a.networks)
 	for i, n := range c.Networks {
-		if slices.Equal(n.Addrs, c.NetInfo) { // mostly there is one network
+		if slices.Equal(n.Addrs, c.NetInfo) { // the usual case: one network
 			c.Networks[i].Addrs = c.NetInfo
 		}
 	}
 	return c
 }
 
-// status reads one task status, and keeps it where it is the newest, of all or
-// of a running task that carries an address.
+// status reads one task status and keeps it where it is the newest of its kind.
 func (d *decoder) status() error {
 	s := &d.statuses.current
 	s.reset()
@@ -88,6 +91,12 @@ func (d *decoder) status() error {
 			return d.health(&s.health)
 		case "labels":
 			return d.labels(isAddressLabel, d.addressLabel)
+		case "reason":
+			if d.inUpdate {
+				b, err := d.bytes()
+				s.agentRemoved = isAgentRemoval(b)
+				return err
+			}
 		case "task_id":
 			if d.inUpdate {
 				return d.identifier(d.plainString, &s.task)
@@ -128,6 +137,16 @@ func (d *decoder) status() error {
 	return nil
 }
 
+// isAgentRemoval reports whether a reason of a status (mesos.proto,
+// TaskStatus.Reason) says that the task's agent was removed.
+func isAgentRemoval(reason []byte) bool {
+	switch string(reason) {
+	case "REASON_SLAVE_REMOVED", "REASON_SLAVE_REMOVED_BY_OPERATOR", "REASON_AGENT_REMOVED", "REASON_AGENT_REMOVED_BY_OPERATOR":
+		return true
+	}
+	return false
+}
+
 func (d *decoder) health(h *state.Health) error {
 	switch d.Kind() {
 	case 't':
@@ -145,16 +164,16 @@ func (d *decoder) statusNetwork() error {
 	}
 	a := &d.statuses.current.addresses
 	for _, addr := range n.Addrs {
-		appendDistinct(&a.netInfo, addr)
+		d.appendDistinct(&a.netInfo, addr)
 	}
 	if n.Name != "" || len(n.Mappings) > 0 {
 		n.Addrs = slices.Clone(n.Addrs)
-		a.networks = append(a.networks, n)
+		appendBounded(d, &a.networks, n, maxTaskAddresses, "networks")
 	}
 	return nil
 }
 
-// The status labels by which executors told a container's address.
+// Status labels in which executors reported a container's address.
 const (
 	labelDocker = "Docker.NetworkSettings.IPAddress"
 	labelMesos  = "MesosContainerizer.NetworkSettings.IPAddress"
@@ -172,11 +191,13 @@ func (d *decoder) addressLabel(key, value string) {
 		d.doc.issues.add("a task's address: label %s: %v", key, err)
 		return
 	}
-	appendDistinct(to, a)
+	d.appendDistinct(to, a)
 }
 
-func appendDistinct(to *[]netip.Addr, a netip.Addr) {
+// appendDistinct appends an address unless it is there. The bound of the list
+// keeps this from being quadratic in what a task reports.
+func (d *decoder) appendDistinct(to *[]netip.Addr, a netip.Addr) {
 	if !slices.Contains(*to, a) {
-		*to = append(*to, a)
+		appendBounded(d, to, a, maxTaskAddresses, "addresses")
 	}
 }

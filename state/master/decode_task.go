@@ -10,8 +10,26 @@ import (
 	"toponym/state"
 )
 
-// tasks reads one task of a list. Those that have ended are listed until their
-// framework knows of it, and have no names.
+// Bounds of the lists of one task. What exceeds them is skipped: no task has as
+// many, and each element costs records.
+const (
+	maxTaskAddresses = 256
+	maxTaskPorts     = 4096 // ranges, mappings, ports of a DiscoveryInfo
+	maxTaskLabels    = 1024 // that are kept
+)
+
+// appendBounded appends to a list of a task unless that is full.
+func appendBounded[T any](d *decoder, list *[]T, v T, most int, what string) {
+	if len(*list) < most {
+		*list = append(*list, v)
+	} else if !d.full {
+		d.full = true
+		d.doc.issues.add("task %.60q has more than %d %s", d.taskID, most, what)
+	}
+}
+
+// tasks reads one task of a list. Tasks that have ended are listed until their
+// framework has acknowledged it, and have no names.
 func (d *decoder) tasks() error {
 	t := &state.Task{}
 	if err := d.task(t); err != nil {
@@ -28,10 +46,13 @@ func (d *decoder) tasks() error {
 // task reads a task of either API.
 func (d *decoder) task(t *state.Task) error {
 	d.statuses.reset()
+	d.full = false
 	err := d.object(func(key []byte) error {
 		switch string(key) {
 		case "id", "task_id":
-			return d.identifier(d.plainString, &t.Key.ID)
+			err := d.identifier(d.plainString, &t.Key.ID)
+			d.taskID = t.Key.ID
+			return err
 		case "framework_id":
 			return d.identifier(d.internedString, &t.Key.Framework)
 		case "name":
@@ -41,7 +62,9 @@ func (d *decoder) task(t *state.Task) error {
 		case "state":
 			return d.internedString(&t.State)
 		case "labels":
-			return d.labels(isRecordLabel, func(key, value string) { t.Labels = append(t.Labels, state.Label{Key: key, Value: value}) })
+			return d.labels(isRecordLabel, func(key, value string) {
+				appendBounded(d, &t.Labels, state.Label{Key: key, Value: value}, maxTaskLabels, "labels")
+			})
 		case "resources":
 			return d.resources(t)
 		case "container":
@@ -102,7 +125,7 @@ func (d *decoder) discoveryPort(t *state.Task) error {
 				case labelNetwork:
 					p.Network = value
 				default:
-					p.Labels = append(p.Labels, state.Label{Key: key, Value: value})
+					appendBounded(d, &p.Labels, state.Label{Key: key, Value: value}, maxTaskLabels, "labels")
 				}
 			})
 		}
@@ -115,11 +138,11 @@ func (d *decoder) discoveryPort(t *state.Task) error {
 		d.doc.issues.add("task %.60q: a port of its DiscoveryInfo has no number from 0 to 65535", t.Key.ID)
 		return nil
 	}
-	t.Discovery.Ports = append(t.Discovery.Ports, p)
+	appendBounded(d, &t.Discovery.Ports, p, maxTaskPorts, "ports in its DiscoveryInfo")
 	return nil
 }
 
-// resources reads the ports of a task: from the sums by name that a state has,
+// resources reads the ports of a task: from the totals by name that a state has,
 // or from the list of resources of the operator API.
 func (d *decoder) resources(t *state.Task) error {
 	if d.Kind() == '[' {
@@ -143,8 +166,8 @@ func (d *decoder) resources(t *state.Task) error {
 	})
 }
 
-// resource reads one resource (mesos.proto, Resource) and adds it to the ports
-// where it is some.
+// resource reads one resource (mesos.proto, Resource) and adds it where it is
+// ports.
 func (d *decoder) resource(t *state.Task) error {
 	var ranges []state.PortRange
 	ports := false
@@ -165,7 +188,9 @@ func (d *decoder) resource(t *state.Task) error {
 		return d.skip()
 	})
 	if ports {
-		t.Ports = append(t.Ports, ranges...)
+		for _, r := range ranges {
+			appendBounded(d, &t.Ports, r, maxTaskPorts, "ranges of ports")
+		}
 	}
 	return err
 }
@@ -189,13 +214,13 @@ func (d *decoder) portRange(to *[]state.PortRange) error {
 	case !first || !last || r.First > r.Last:
 		d.doc.issues.add("a range of ports that is none")
 	default:
-		*to = append(*to, r)
+		appendBounded(d, to, r, maxTaskPorts, "ranges of ports")
 	}
 	return err
 }
 
-// joined are the same ports as a state writes them: in order, and ranges that
-// touch in one.
+// mergeRanges returns ranges as a state writes them: in order, with adjacent ones
+// merged.
 func mergeRanges(ranges []state.PortRange) []state.PortRange {
 	slices.SortFunc(ranges, func(a, b state.PortRange) int { return cmp.Compare(a.First, b.First) })
 	out := ranges[:0]
@@ -209,7 +234,7 @@ func mergeRanges(ranges []state.PortRange) []state.PortRange {
 	return out
 }
 
-// container reads what of a ContainerInfo has to do with networks.
+// container reads the parts of a ContainerInfo that are about networks.
 func (d *decoder) container(t *state.Task) error {
 	var c state.Container
 	err := d.object(func(key []byte) error {
@@ -228,8 +253,8 @@ func (d *decoder) container(t *state.Task) error {
 			return d.array(func() error {
 				n, err := d.networkInfo()
 				if n.Name != "" || len(n.Mappings) > 0 {
-					n.Addrs = nil // what is asked for is not what it gets
-					c.Networks = append(c.Networks, n)
+					n.Addrs = nil // requested addresses need not be the actual ones
+					appendBounded(d, &c.Networks, n, maxTaskAddresses, "networks")
 				}
 				return err
 			})
@@ -242,8 +267,7 @@ func (d *decoder) container(t *state.Task) error {
 	return err
 }
 
-// networkInfo reads a NetworkInfo. Its addresses are good until the next one is
-// read.
+// networkInfo reads a NetworkInfo. Its addresses are valid until the next call.
 func (d *decoder) networkInfo() (n state.Network, err error) {
 	d.addrs = d.addrs[:0]
 	var old []netip.Addr // of Mesos 0.25, which had one address and no list
@@ -276,7 +300,7 @@ func (d *decoder) networkInfo() (n state.Network, err error) {
 	return n, err
 }
 
-// address reads an address and appends it where it is one and is new.
+// address reads an address and appends it unless it is invalid or repeated.
 func (d *decoder) address(to *[]netip.Addr) error {
 	b, err := d.bytes()
 	if err != nil || len(b) == 0 {
@@ -287,12 +311,12 @@ func (d *decoder) address(to *[]netip.Addr) error {
 		d.doc.issues.add("a task's address: %v", perr)
 		return nil
 	}
-	appendDistinct(to, a)
+	d.appendDistinct(to, a)
 	return nil
 }
 
-// portMapping reads a PortMapping of either containerizer and appends it where
-// both ports are there.
+// portMapping reads a PortMapping of either containerizer and appends it where it
+// has both ports.
 func (d *decoder) portMapping(to *[]state.PortMapping) error {
 	var m state.PortMapping
 	host, inside := false, false
@@ -310,12 +334,12 @@ func (d *decoder) portMapping(to *[]state.PortMapping) error {
 		return d.skip()
 	})
 	if err == nil && host && inside {
-		*to = append(*to, m)
+		appendBounded(d, to, m, maxTaskPorts, "port mappings")
 	}
 	return err
 }
 
-// port reads a port's number. Anything else leaves ok false.
+// port reads a port number. For anything else ok is false.
 func (d *decoder) port() (port uint16, ok bool, err error) {
 	n, ok, err := d.number()
 	if !ok || n < 0 || n > math.MaxUint16 || n != math.Trunc(n) {
@@ -324,23 +348,23 @@ func (d *decoder) port() (port uint16, ok bool, err error) {
 	return uint16(n), true, nil
 }
 
-// The labels by which Marathon says on which side of a port mapping a port of
-// the DiscoveryInfo is, and on which network.
+// Labels of Marathon that tell on which side of a port mapping a port of the
+// DiscoveryInfo is, and on which network.
 const (
 	labelScope   = "network-scope"
 	labelNetwork = "network-name"
 )
 
-// steers reports whether a label steers records.
+// isRecordLabel reports whether a label sets parameters of records.
 func isRecordLabel(key []byte) bool { return strings.HasPrefix(string(key), state.LabelPrefix) }
 
-// ofPort reports whether a label of a port says what it is, or steers records.
+// isPortLabel reports whether a label of a port is used.
 func isPortLabel(key []byte) bool {
 	return string(key) == labelScope || string(key) == labelNetwork || isRecordLabel(key)
 }
 
-// labels reads labels, which are a plain array in some places and inside of an
-// object in others, and hands each on that is wanted and has a value.
+// labels reads labels, which are an array in some places and in an object in
+// others, and calls use with each that is wanted and has a value.
 func (d *decoder) labels(wanted func(key []byte) bool, use func(key, value string)) error {
 	element := func() error { return d.label(wanted, use) }
 	if d.Kind() == '[' {
@@ -354,8 +378,8 @@ func (d *decoder) labels(wanted func(key []byte) bool, use func(key, value strin
 	})
 }
 
-// label reads one. Values of others may be large and are skipped: but for one
-// that comes before its key, which no master does.
+// label reads one label. The values of unwanted labels are skipped, unless they
+// come before their key, which no master does.
 func (d *decoder) label(wanted func(key []byte) bool, use func(key, value string)) error {
 	var key, value string
 	unwanted := false

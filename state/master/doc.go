@@ -1,11 +1,12 @@
 // Package master reads the state of the leading Mesos master.
 //
-// It stands at the beginning of the way of the data and gives the owner of a
-// state.Cluster one event after the other. It finds the leader with the help
-// of package state/leader, decodes what it says as a stream, and resolves the
-// host names in it.
+// It stands at the beginning of the way of the data. A [Watcher] asks the
+// masters that package state/leader names, decodes what the leader answers,
+// resolves the host names in it, and keeps a state.Replica up to date, which its
+// [Owner] turns into names. The state comes as a stream of events, with a full
+// state beside it from time to time (a resync), or by polling.
 //
-// What a master answers is either taken whole or refused whole: an answer
-// that is cut off, is not JSON, is too large or names no leader changes
-// nothing. Inside of a good answer, a bad task or agent costs itself only.
+// Always true: an answer is taken in whole or not at all. One that is cut off,
+// is not JSON, is too large or names no leader changes nothing. In a good answer
+// a bad task or agent costs only itself.
 package master

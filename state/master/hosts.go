@@ -14,21 +14,20 @@ import (
 	"toponym/state/leader"
 )
 
-// Bounds of looking up host names: a cluster has few of them, and a resolver
-// that does not answer must not hold up a state for long.
+// Bounds of resolving host names. A cluster has few of them, and a resolver that
+// does not answer must not delay a state for long.
 const (
 	lookupsAtOnce = 8
 	lookupTimeout = 3 * time.Second  // for all names of one state
-	positiveTTL   = 5 * time.Minute  // how long addresses are used
-	negativeTTL   = 30 * time.Second // how long a failure is
+	positiveTTL   = 5 * time.Minute  // for addresses
+	negativeTTL   = 30 * time.Second // for failures
 )
 
-// Resolve looks a host name up.
+// Resolve returns the addresses of a host name.
 type Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
 
-// hosts fills in the addresses of masters, agents and schedulers. Names that
-// do not resolve leave the addresses empty; those known before are used until
-// a look-up gives others.
+// hosts fills in the addresses of masters, agents and schedulers. A name that
+// does not resolve keeps the addresses known before, or has none.
 type hosts struct {
 	resolve Resolve
 	now     func() time.Time
@@ -46,19 +45,19 @@ func newHosts(r Resolve, now func() time.Time) *hosts {
 	return &hosts{resolve: r, now: now, found: map[string]*cachedHost{}}
 }
 
-// want is a host whose addresses depend on names.
+// hostLookup is a host whose addresses depend on names.
 type hostLookup struct {
 	addrs *[]netip.Addr
-	names []string // in the order to prefer them
+	names []string // in order of preference
 }
 
-// wants are the hosts of a state whose addresses have to be looked up.
+// hostLookups are the hosts of a state whose addresses have to be resolved.
 type hostLookups []hostLookup
 
-// add takes the address among the names of a host. Where none is, the host is
-// one that has to be looked up.
+// add sets the address of a host where one of its names is an address, and adds
+// the host otherwise.
 func (w *hostLookups) add(addrs *[]netip.Addr, names ...string) {
-	// The first that is an address wins over those that are names.
+	// An address is preferred to a name.
 	for _, n := range names {
 		if a, err := state.ParseAddr(n); err == nil {
 			*addrs = []netip.Addr{a}
@@ -81,8 +80,8 @@ func (w *hostLookups) masters(lead *state.Master, all []state.Master) {
 func (w *hostLookups) agent(a *state.Agent)         { w.add(&a.Addrs, a.PID.Host, a.Hostname) }
 func (w *hostLookups) framework(f *state.Framework) { w.add(&f.Addrs, f.PID.Host, f.Hostname) }
 
-// literal fills in the addresses that stand in a state, and gives what is left
-// to look up.
+// fillLiterals fills in the addresses that a state contains, and returns the
+// hosts that have to be resolved.
 func fillLiterals(s *state.FullState) hostLookups {
 	var w hostLookups
 	w.masters(&s.Leader, s.Masters)
@@ -95,7 +94,7 @@ func fillLiterals(s *state.FullState) hostLookups {
 	return w
 }
 
-// fill resolves all names of a state.
+// fill resolves all host names of a state.
 func (h *hosts) fill(ctx context.Context, s *state.FullState) {
 	if w := fillLiterals(s); len(w) > 0 {
 		h.resolveAll(ctx, w)
@@ -103,7 +102,7 @@ func (h *hosts) fill(ctx context.Context, s *state.FullState) {
 	}
 }
 
-// look resolves the names of hosts.
+// resolveAll resolves the names of hosts.
 func (h *hosts) resolveAll(ctx context.Context, wants hostLookups) {
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
@@ -118,12 +117,12 @@ func (h *hosts) resolveAll(ctx context.Context, wants hostLookups) {
 			}
 		}
 	}
-	_ = g.Wait() // look-ups give no errors, they leave names unknown
+	_ = g.Wait() // resolveOne has no error: it leaves the name unknown
 	h.fillKnown(wants)
 }
 
-// remembered fills in what is known of hosts by now, and reports whether some
-// of it has to be looked up.
+// fillRemembered fills in the addresses that are known, and reports whether some
+// names are due to be resolved.
 func (h *hosts) fillRemembered(wants hostLookups) (due bool) {
 	h.fillKnown(wants)
 	for _, w := range wants {
@@ -132,7 +131,7 @@ func (h *hosts) fillRemembered(wants hostLookups) (due bool) {
 	return due
 }
 
-// known fills in the addresses of the names that are known.
+// fillKnown fills in the addresses of the names that are known.
 func (h *hosts) fillKnown(wants hostLookups) {
 	for _, w := range wants {
 		for _, n := range w.names {
@@ -144,8 +143,8 @@ func (h *hosts) fillKnown(wants hostLookups) {
 	}
 }
 
-// forget drops names that are out of date. Those that the state has are not:
-// they have just been looked up, and if in vain, what was known is kept.
+// dropExpired forgets names that have expired. The names of the current state
+// have not: they were resolved just now, even if in vain.
 func (h *hosts) dropExpired() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -177,7 +176,7 @@ func (h *hosts) resolveOne(ctx context.Context, name string) {
 			addrs = append(addrs, a)
 		}
 	}
-	// Resolvers shuffle; the same addresses must look the same.
+	// Resolvers shuffle; equal answers must be equal lists.
 	slices.SortFunc(addrs, netip.Addr.Compare)
 	addrs = slices.Compact(addrs)
 

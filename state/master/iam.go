@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// Account is a service account of DC/OS.
+// Account is a service account of the identity management of DC/OS.
 type Account struct {
 	UID           string
 	LoginEndpoint string // an absolute URL
@@ -28,26 +28,26 @@ type Account struct {
 // Bounds of logging in.
 const (
 	loginTimeout  = 10 * time.Second
-	loginTokenFor = 5 * time.Minute // how long a login token is valid: clocks differ
+	loginTokenFor = 5 * time.Minute // validity of a login token: clocks differ
 	maxLoginBytes = 64 << 10        // of an answer
 	freshToken    = 10 * time.Second
 	renewBefore   = time.Minute // before a token expires, or a tenth of its life
 )
 
-// iam adds the token of a service account to requests. The token is kept until
-// it expires or is refused; then it logs in again. It is safe for concurrent
-// use: one login serves all who wait for it.
+// iam adds the token of a service account to requests. It keeps the token until
+// that expires or is refused, and then logs in again. It is safe for concurrent
+// use: one login serves all requests that wait for it.
 type iam struct {
 	next    http.RoundTripper
-	account func() (Account, error) // read anew for each login
+	account func() (Account, error) // called for each login
 	logins  singleflight.Group
 
 	mu        sync.Mutex
 	token     string
 	since     time.Time // of the login
-	until     time.Time // when to renew it; zero: when it is refused
-	failures  int       // to log in, one after the other
-	notBefore time.Time // the next try
+	until     time.Time // when to renew the token; zero: when it is refused
+	failures  int       // to log in, in a row
+	notBefore time.Time // of the next login
 	lastError error
 }
 
@@ -55,8 +55,8 @@ func newIAM(next http.RoundTripper, account func() (Account, error)) *iam {
 	return &iam{next: next, account: account}
 }
 
-// RoundTrip sends a request with a token. When the master refuses it, it is
-// sent once more with a new one.
+// RoundTrip sends a request with a token. When the master refuses the token, the
+// request is sent once more with a new one.
 func (t *iam) RoundTrip(r *http.Request) (*http.Response, error) {
 	token, err := t.tokenExcept(r.Context(), "")
 	if err != nil {
@@ -86,7 +86,7 @@ func (t *iam) RoundTrip(r *http.Request) (*http.Response, error) {
 		resp.Body.Close()
 		return nil, err
 	}
-	_, _ = io.CopyN(io.Discard, resp.Body, maxLoginBytes) // it tells nothing new
+	_, _ = io.CopyN(io.Discard, resp.Body, maxLoginBytes) // so that the connection is not reset
 	resp.Body.Close()
 	setToken(again, token)
 	return t.next.RoundTrip(again)
@@ -100,8 +100,8 @@ func withToken(r *http.Request, token string) *http.Request {
 
 func setToken(r *http.Request, token string) { r.Header.Set("Authorization", "token="+token) }
 
-// fresh tells that a token has just been given: another one would be refused
-// as well.
+// isFresh reports whether a token has just been issued: another one would be
+// refused as well.
 func (t *iam) isFresh(token string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -116,12 +116,12 @@ func (t *iam) forget(token string) {
 	}
 }
 
-// get gives a token other than the one that was refused.
+// tokenExcept returns a token other than the one that was refused.
 func (t *iam) tokenExcept(ctx context.Context, refused string) (string, error) {
 	if token, err, known := t.cached(refused); known {
 		return token, err
 	}
-	// Whoever waits may give up; the others still want the token.
+	// A request that gives up must not end the login for the others.
 	ch := t.logins.DoChan("", func() (any, error) {
 		if token, err, known := t.cached(refused); known {
 			return token, err
@@ -141,8 +141,8 @@ func (t *iam) tokenExcept(ctx context.Context, refused string) (string, error) {
 	}
 }
 
-// known gives a token that is good, or the error of the last login as long as
-// it is too soon for another one.
+// cached returns a valid token, or the error of the last login while it is too
+// soon for another one.
 func (t *iam) cached(refused string) (token string, err error, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -156,7 +156,7 @@ func (t *iam) cached(refused string) (token string, err error, ok bool) {
 	return "", nil, false
 }
 
-// done keeps what a login gave.
+// store keeps the result of a login.
 func (t *iam) store(token string, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -171,8 +171,8 @@ func (t *iam) store(token string, err error) {
 	t.failures, t.notBefore, t.lastError = 0, time.Time{}, nil
 }
 
-// renewAt is when to log in again, by what a token says of itself. It is not
-// checked: only the masters can do that. Zero stands for when it is refused.
+// renewAt returns when to log in again according to the token, whose signature
+// only the masters can check. Zero means: when the token is refused.
 func renewAt(token string, now time.Time) time.Time {
 	var claims jwt.RegisteredClaims
 	if _, _, err := jwt.NewParser().ParseUnverified(token, &claims); err != nil || claims.ExpiresAt == nil {
@@ -182,10 +182,10 @@ func renewAt(token string, now time.Time) time.Time {
 	if left <= 0 {
 		return time.Time{} // our clock or theirs is wrong
 	}
-	return claims.ExpiresAt.Add(-min(renewBefore, left/10))
+	return now.Add(left - min(renewBefore, left/10)) // by the monotonic clock
 }
 
-// login asks for a token.
+// login requests a token.
 func (t *iam) login(ctx context.Context) (string, error) {
 	account, err := t.account()
 	if err != nil {
@@ -198,7 +198,7 @@ func (t *iam) login(ctx context.Context) (string, error) {
 	return token, nil
 }
 
-// endpoint is where to log in, without what may be secret in a URL.
+// endpoint is the URL of the login without the parts that may be secret.
 func endpoint(s string) string {
 	u, err := url.Parse(s)
 	if err != nil {
@@ -221,12 +221,13 @@ func (t *iam) loginAs(ctx context.Context, a Account) (string, error) {
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.LoginEndpoint, bytes.NewReader(body))
 	if err != nil {
-		return "", errors.New("login_endpoint of IAMConfigFile is no URL")
+		return "", errors.New("login_endpoint of IAMConfigFile is not a URL")
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "Toponym")
-	// Not by a client: whoever is redirected to would be told the login token.
+	// Not by an http.Client, which would send the login token to another host
+	// after a redirect.
 	resp, err := t.next.RoundTrip(req)
 	if err != nil {
 		return "", cause(err)
@@ -235,15 +236,15 @@ func (t *iam) loginAs(ctx context.Context, a Account) (string, error) {
 	switch resp.StatusCode {
 	case http.StatusOK:
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return "", fmt.Errorf("status %d: look at uid and private_key in IAMConfigFile", resp.StatusCode)
+		return "", fmt.Errorf("status %d: check uid and private_key in IAMConfigFile", resp.StatusCode)
 	default:
-		return "", fmt.Errorf("status %d: look at login_endpoint in IAMConfigFile", resp.StatusCode)
+		return "", fmt.Errorf("status %d: check login_endpoint in IAMConfigFile", resp.StatusCode)
 	}
 	var answer struct {
 		Token string `json:"token"`
 	}
 	if json.NewDecoder(io.LimitReader(resp.Body, maxLoginBytes)).Decode(&answer) != nil {
-		return "", errors.New("the answer is not JSON: look at login_endpoint in IAMConfigFile")
+		return "", errors.New("the answer is not JSON: check login_endpoint in IAMConfigFile")
 	}
 	if answer.Token == "" || strings.ContainsFunc(answer.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return "", errors.New("the answer holds no token")

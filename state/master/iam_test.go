@@ -39,9 +39,9 @@ func TestIAM(t *testing.T) {
 	wantError(t, New(o), "logging in at https://"+login.String()+"/acs/api/v1/auth/login: ", "certificate")
 	i.set(func() { i.status = 401 })
 	o.TLS = func() *tls.Config { return &tls.Config{RootCAs: ca} }
-	wantError(t, New(o), "status 401: look at uid and private_key in IAMConfigFile")
+	wantError(t, New(o), "status 401: check uid and private_key in IAMConfigFile")
 	i.set(func() { i.answer, i.status = `{"token": "another"}`, 0 })
-	wantError(t, New(o), "status 401: the master does not take the token of the service account: look at IAMConfigFile")
+	wantError(t, New(o), "status 401: the master rejects the token of the service account: check IAMConfigFile")
 	o.Account = func() (Account, error) { return Account{}, errors.New("IAMConfigFile: is gone") }
 	wantError(t, New(o), "IAMConfigFile: is gone")
 }
@@ -217,12 +217,12 @@ func TestAnswersToALogin(t *testing.T) {
 		status       int
 		answer, want string
 	}{
-		{401, `{"title": "Unauthorized"}`, "status 401: look at uid and private_key in IAMConfigFile"},
-		{403, "", "status 403: look at uid and private_key in IAMConfigFile"},
-		{404, "", "status 404: look at login_endpoint in IAMConfigFile"},
-		{307, "", "status 307: look at login_endpoint in IAMConfigFile"}, // not followed: the login token is for one
-		{500, "hunter2", "status 500: look at login_endpoint in IAMConfigFile"},
-		{200, "<html>", "the answer is not JSON: look at login_endpoint in IAMConfigFile"},
+		{401, `{"title": "Unauthorized"}`, "status 401: check uid and private_key in IAMConfigFile"},
+		{403, "", "status 403: check uid and private_key in IAMConfigFile"},
+		{404, "", "status 404: check login_endpoint in IAMConfigFile"},
+		{307, "", "status 307: check login_endpoint in IAMConfigFile"}, // not followed: the login token is for one
+		{500, "hunter2", "status 500: check login_endpoint in IAMConfigFile"},
+		{200, "<html>", "the answer is not JSON: check login_endpoint in IAMConfigFile"},
 		{200, `{"token": 7}`, "the answer is not JSON"},
 		{200, `{"token": "hunter2`, "the answer is not JSON"},
 		{200, `{"token": "` + strings.Repeat("x", maxLoginBytes) + `"}`, "the answer is not JSON"},

@@ -143,7 +143,7 @@ func TestStateThatIsNotForUs(t *testing.T) {
 		if b.has(gone) || b.watcher.Status().Resyncs == 0 {
 			t.Errorf("no full state was read: %+v", b.watcher.Status())
 		}
-		if n := b.logged("look at mesosAuthentication and mesosCredentials"); n != 1 {
+		if n := b.logged("check mesosAuthentication and mesosCredentials"); n != 1 {
 			t.Errorf("said %d times: %q", n, messages(b.log, 4))
 		}
 	})

@@ -7,16 +7,16 @@ import (
 	"io"
 )
 
-// maxLengthDigits is more than the largest length has.
+// maxLengthDigits is more than an int64 has.
 const maxLengthDigits = 19
 
-// recordIO reads records as the operator API sends them: the length of a record
-// in decimal digits, a newline, and the record. Masters put one record into one
-// chunk of HTTP; nothing here depends on that.
+// recordIO reads records as the operator API sends them (docs/recordio.md of
+// Mesos): the length of a record in decimal digits, a newline, and the record.
+// Masters put one record into one chunk of HTTP, on which nothing depends here.
 type recordIO struct {
 	r    *bufio.Reader
-	max  int64 // octets of one record
-	left int64 // of the record that is being read
+	max  int64 // bytes of one record
+	left int64 // bytes of the current record that have not been read
 }
 
 func newRecordIO(r io.Reader, max int64) *recordIO {
@@ -25,9 +25,9 @@ func newRecordIO(r io.Reader, max int64) *recordIO {
 	return s
 }
 
-// within reads no further than the record goes. The reader of chunks of net/http
-// has a buffer of its own, and holds back what has arrived where it is asked for
-// more and a further chunk has begun: an event would wait for the next one.
+// recordReader reads no further than the current record. net/http's reader of
+// chunks blocks when it is asked for more than has arrived and a further chunk
+// has begun: an event would wait for the next one.
 type recordReader struct {
 	r io.Reader
 	s *recordIO
@@ -38,8 +38,8 @@ func (w *recordReader) Read(p []byte) (int, error) {
 	return w.r.Read(p[:min(int64(len(p)), most)])
 }
 
-// next goes to the next record, which Read gives then. Between two records, the
-// end of the stream gives its own error: io.EOF where it was announced.
+// next moves to the next record. At the end of the stream between two records it
+// returns the error of the stream: io.EOF where the end was announced.
 func (s *recordIO) next() error {
 	for s.left > 0 {
 		n, err := s.r.Discard(int(min(s.left, 1<<20)))
@@ -72,7 +72,7 @@ func (s *recordIO) next() error {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// Read reads of the record, which ends with io.EOF.
+// Read reads from the current record, at whose end it returns io.EOF.
 func (s *recordIO) Read(p []byte) (int, error) {
 	if s.left == 0 {
 		return 0, io.EOF
@@ -88,7 +88,7 @@ func (s *recordIO) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// inside is the error of a stream that ends inside of a record.
+// unexpectedEOF is the error of a stream that ends within a record.
 func unexpectedEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
