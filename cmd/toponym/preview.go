@@ -96,12 +96,13 @@ func runPreview(file string, o previewFlags, env environment) error {
 		return err
 	}
 	settings := marathon.Settings{DefaultNetworkName: o.defaultNetwork}
-	apps, typos, err := parseDefinitions(data, settings)
-	for _, t := range typos {
-		fmt.Fprintf(env.stderr, "warning: %s: %v\n", file, t)
+	apps, warnings, err := parseDefinitions(data, settings)
+	for _, w := range warnings {
+		fmt.Fprintf(env.stderr, "warning: %s: %v\n", file, w)
 	}
+	refused, err := complain(file, err, o)
 	if err != nil {
-		return complain(file, err, o.json, env)
+		return err
 	}
 	p := &previewer{flags: o, options: options}
 	var shown []appPreview
@@ -112,10 +113,20 @@ func runPreview(file string, o previewFlags, env environment) error {
 		}
 		shown = append(shown, s)
 	}
-	if o.json {
-		return writeJSON(env.stdout, map[string]any{"apps": shown})
+	switch {
+	case o.json && refused != nil && len(shown) == 0:
+		err = writeJSON(env.stdout, refused.body)
+	case o.json && refused != nil:
+		err = writeJSON(env.stdout, map[string]any{"apps": shown, "refused": refused.body})
+	case o.json:
+		err = writeJSON(env.stdout, map[string]any{"apps": shown})
+	default:
+		err = writePreviews(env.stdout, shown, o.names)
 	}
-	return writePreviews(env.stdout, shown, o.names)
+	if err == nil && refused != nil {
+		err = refused
+	}
+	return err
 }
 
 // previewOptions are those of the server that the settings are for.
@@ -160,25 +171,39 @@ func readDefinition(file string) ([]byte, error) {
 	return data, nil
 }
 
-// complain gives Marathon's reasons: as the body it would answer, or as lines.
-func complain(file string, err error, asJSON bool, env environment) error {
+// refusal says that Marathon would refuse some or all of a file.
+type refusal struct {
+	text string
+	body *marathon.Invalid // what Marathon would answer
+}
+
+func (r *refusal) Error() string { return r.text }
+
+// complain turns the error of definitions that Marathon refuses into a refusal, and
+// returns other errors as they are.
+func complain(file string, err error, o previewFlags) (*refusal, error) {
+	if err == nil {
+		return nil, nil
+	}
 	var invalid *marathon.Invalid
 	if !errors.As(err, &invalid) {
-		return fmt.Errorf("%s: %w", file, err)
-	}
-	if asJSON {
-		if err := writeJSON(env.stdout, invalid); err != nil {
-			return err
-		}
-		return fmt.Errorf("%s: Marathon would refuse this: %s", file, invalid.Message)
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	var b strings.Builder
+	fmt.Fprintf(&b, "%s: Marathon would refuse this: %s", file, invalid.Message)
+	unnamed := false
 	for _, d := range invalid.Details {
 		for _, reason := range d.Errors {
-			fmt.Fprintf(&b, "\n  %s: %s", d.Path, reason)
+			unnamed = unnamed || reason == marathon.UnnamedNetwork
+			if !o.json {
+				fmt.Fprintf(&b, "\n  %s: %s", d.Path, reason)
+			}
 		}
 	}
-	return fmt.Errorf("%s: Marathon would refuse this: %s%s", file, invalid.Message, b.String())
+	if unnamed && o.defaultNetwork == "" {
+		b.WriteString("\n  -default-network is missing: Marathon takes the name from its flag --default_network_name")
+	}
+	return &refusal{b.String(), invalid}, nil
 }
 
 func writeJSON(w io.Writer, v any) error {

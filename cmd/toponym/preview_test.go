@@ -256,8 +256,73 @@ func TestPreviewOfWhatIsMistyped(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := runWith(t, "preview", file)
-	if want := "warning: " + file + `: (1)/instancess: Marathon knows no such field and ignores it; "instances"?` + "\n"; o.status != statusOK || o.stderr != want {
+	if want := "warning: " + file + `: (1)/instancess: Marathon knows no such field and ignores it; did you mean "instances"?` + "\n"; o.status != statusOK || o.stderr != want {
 		t.Errorf("status %d: %s", o.status, o.stderr)
+	}
+}
+
+// TestBadAppDoesNotHideTheOthersOfAList: the others are shown, and what is wrong
+// with the bad one is told.
+func TestBadAppDoesNotHideTheOthersOfAList(t *testing.T) {
+	file := writeConfig(t, `{"apps": [{"id": "/a", "cmd": "x"}, {"id": "/b", "cmd": "x", "cpus": 0}, {"id": "/c", "cmd": "x"}]}`)
+	o := runWith(t, "preview", file)
+	if o.status != statusFailed || !strings.Contains(o.stderr, "/apps(1)/cpus: error.min") {
+		t.Errorf("status %d, want 1 and the error of the second app:\n%s", o.status, o.stderr)
+	}
+	for _, want := range []string{"a.marathon.mesos.", "c.marathon.mesos."} {
+		if !strings.Contains(o.stdout, want) {
+			t.Errorf("the preview lacks %s:\n%s", want, o.stdout)
+		}
+	}
+	o = runWith(t, "preview", "-json", file)
+	var body struct {
+		Apps    []appPreview
+		Refused struct{ Details []struct{ Path string } }
+	}
+	if err := json.Unmarshal([]byte(o.stdout), &body); err != nil || len(body.Apps) != 2 || len(body.Refused.Details) != 1 || body.Refused.Details[0].Path != "/apps(1)/cpus" {
+		t.Errorf("%v, %+v, want two apps and one error", err, body)
+	}
+}
+
+// TestListOfMarathon14IsTaken: what an old Marathon gives for GET /v2/apps.
+func TestListOfMarathon14IsTaken(t *testing.T) {
+	file := writeConfig(t, `{"apps": [{"id": "/shop/web", "cmd": "serve", "args": null, "user": null, "env": {}, "instances": 2, "cpus": 0.1, "mem": 32, "disk": 0,
+		"executor": "", "constraints": [], "uris": ["http://files.example/web.tgz"],
+		"fetch": [{"uri": "http://files.example/web.tgz", "extract": true, "executable": false, "cache": false}], "storeUrls": [],
+		"ports": [10000], "portDefinitions": [{"port": 10000, "protocol": "tcp", "labels": {}}], "requirePorts": false, "container": null,
+		"labels": {}, "version": "2016-05-01T10:00:00.000Z", "tasksStaged": 0, "tasksRunning": 2, "deployments": []}]}`)
+	if o := runWith(t, "preview", file); o.status != statusOK || !strings.Contains(o.stdout, "web-shop.marathon.mesos.") {
+		t.Errorf("status %d\n%s%s", o.status, o.stdout, o.stderr)
+	}
+}
+
+// TestMissingDefaultNetworkIsNamed: a network without a name needs the flag.
+func TestMissingDefaultNetworkIsNamed(t *testing.T) {
+	for name, text := range map[string]string{
+		"an address":          `{"id": "/a", "cmd": "x", "ipAddress": {}}`,
+		"a container network": `{"id": "/a", "cmd": "x", "networks": [{"mode": "container"}]}`,
+		"a pod":               `{"id": "/p", "networks": [{"mode": "container"}], "containers": [{"name": "c", "resources": {"cpus": 1, "mem": 1}}]}`,
+	} {
+		file := writeConfig(t, text)
+		if o := runWith(t, "preview", file); o.status != statusFailed || !strings.Contains(o.stderr, "-default-network is missing") {
+			t.Errorf("%s: status %d, want 1 and the name of the flag:\n%s", name, o.status, o.stderr)
+		}
+		if o := runWith(t, "preview", "-default-network", "dcos", file); o.status != statusOK {
+			t.Errorf("%s, with the flag: status %d\n%s", name, o.status, o.stderr)
+		}
+	}
+	other := writeConfig(t, `{"id": "/a"}`)
+	if o := runWith(t, "preview", other); strings.Contains(o.stderr, "-default-network") {
+		t.Errorf("another error names the flag:\n%s", o.stderr)
+	}
+}
+
+// TestRefusedProtocolOfAPodIsAWarning: published examples have such protocols.
+func TestRefusedProtocolOfAPodIsAWarning(t *testing.T) {
+	file := writeConfig(t, `{"id": "/p", "containers": [{"name": "c", "resources": {"cpus": 0.1, "mem": 32}, "endpoints": [{"name": "web", "hostPort": 0, "protocol": ["HTTP"]}]}]}`)
+	o := runWith(t, "preview", file)
+	if o.status != statusOK || !strings.Contains(o.stderr, `warning: `+file+`: /containers(0)/endpoints(0)/protocol(0): the protocol "HTTP" is refused by Marathon`) {
+		t.Errorf("status %d, want 0 and a warning:\n%s", o.status, o.stderr)
 	}
 }
 

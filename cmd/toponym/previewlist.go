@@ -12,8 +12,8 @@ import (
 // list of them, as PUT /v2/apps takes it and GET /v2/pods gives it, or
 // {"apps": [...]} and {"app": {...}}, as GET /v2/apps and /v2/apps/ID give them.
 //
-// Beside the apps it gives what looks mistyped in them.
-func parseDefinitions(data []byte, s marathon.Settings) ([]*marathon.App, []marathon.Typo, error) {
+// The error of a list says what is wrong with some of it; the apps are the others.
+func parseDefinitions(data []byte, s marathon.Settings) ([]*marathon.App, []marathon.Warning, error) {
 	var list []json.RawMessage
 	if json.Unmarshal(data, &list) == nil && list != nil {
 		return parseList(list, "", s)
@@ -28,20 +28,21 @@ func parseDefinitions(data []byte, s marathon.Settings) ([]*marathon.App, []mara
 		}
 	}
 	apps, err := parseDefinition(data, s)
-	return apps, marathon.Typos(data), err
+	return apps, marathon.Warnings(data), err
 }
 
-// parseList reads all of a list, and tells all that is wrong.
-func parseList(list []json.RawMessage, at string, s marathon.Settings) (apps []*marathon.App, typos []marathon.Typo, err error) {
+// parseList reads a list. Its error, if it is a *marathon.Invalid, has everything
+// that is wrong with the definitions that are not among the apps.
+func parseList(list []json.RawMessage, at string, s marathon.Settings) (apps []*marathon.App, warnings []marathon.Warning, err error) {
 	var all *marathon.Invalid
 	for i, data := range list {
 		path := at
 		if at != "/app" {
 			path = fmt.Sprintf("%s(%d)", at, i)
 		}
-		for _, typo := range marathon.Typos(data) {
-			typo.Path = path + typo.Path
-			typos = append(typos, typo)
+		for _, w := range marathon.Warnings(data) {
+			w.Path = path + w.Path
+			warnings = append(warnings, w)
 		}
 		more, err := parseDefinition(data, s)
 		var one *marathon.Invalid
@@ -50,7 +51,7 @@ func parseList(list []json.RawMessage, at string, s marathon.Settings) (apps []*
 			apps = append(apps, more...)
 			continue
 		case !errors.As(err, &one):
-			return nil, typos, err
+			return nil, warnings, err
 		case all == nil:
 			all = &marathon.Invalid{Message: one.Message}
 		}
@@ -63,12 +64,12 @@ func parseList(list []json.RawMessage, at string, s marathon.Settings) (apps []*
 		}
 	}
 	if all != nil {
-		return nil, typos, all
+		return apps, warnings, all
 	}
 	if len(apps) == 0 {
 		return nil, nil, errors.New("there is no definition in it")
 	}
-	return apps, typos, nil
+	return apps, warnings, nil
 }
 
 // parseDefinition reads a group, a pod or an app, by what it has.
@@ -80,5 +81,8 @@ func parseDefinition(data []byte, s marathon.Settings) ([]*marathon.App, error) 
 	if !ok && err == nil {
 		a, err = marathon.Parse(data, s)
 	}
-	return []*marathon.App{a}, err
+	if err != nil {
+		return nil, err
+	}
+	return []*marathon.App{a}, nil
 }

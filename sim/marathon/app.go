@@ -10,39 +10,39 @@ import (
 // App is an app definition in the form of Marathon 1.5. Fields that names do
 // not depend on are kept as they were written.
 type App struct {
-	ID                         string            `json:"id"` // absolute
-	AcceptedResourceRoles      jsontext.Value    `json:"acceptedResourceRoles,omitzero"`
-	Args                       []string          `json:"args,omitempty"`
-	BackoffFactor              float64           `json:"backoffFactor"`
-	BackoffSeconds             int               `json:"backoffSeconds"`
-	Cmd                        *string           `json:"cmd,omitzero"`
-	Constraints                jsontext.Value    `json:"constraints,omitzero"`
-	Container                  *Container        `json:"container,omitzero"`
-	CPUs                       float64           `json:"cpus"`
-	Dependencies               []string          `json:"dependencies,omitempty"`
-	Disk                       float64           `json:"disk"` // MB
-	Env                        jsontext.Value    `json:"env,omitzero"`
-	Executor                   string            `json:"executor"`
-	Fetch                      []Artifact        `json:"fetch,omitempty"`
-	GPUs                       int               `json:"gpus"`
-	HealthChecks               []HealthCheck     `json:"healthChecks,omitempty"`
-	Instances                  int               `json:"instances"`
-	KillSelection              string            `json:"killSelection"`
-	Labels                     map[string]string `json:"labels,omitempty"`
-	MaxLaunchDelaySeconds      int               `json:"maxLaunchDelaySeconds"`
-	Mem                        float64           `json:"mem"` // MB
-	Networks                   []Network         `json:"networks"`
-	PortDefinitions            []PortDefinition  `json:"portDefinitions,omitzero"` // empty: no ports
-	ReadinessChecks            jsontext.Value    `json:"readinessChecks,omitzero"`
-	RequirePorts               bool              `json:"requirePorts"`
-	Residency                  jsontext.Value    `json:"residency,omitzero"`
-	Secrets                    jsontext.Value    `json:"secrets,omitzero"`
-	TaskKillGracePeriodSeconds *int              `json:"taskKillGracePeriodSeconds,omitzero"`
-	UnreachableStrategy        jsontext.Value    `json:"unreachableStrategy,omitzero"`
-	UpgradeStrategy            jsontext.Value    `json:"upgradeStrategy,omitzero"`
-	User                       string            `json:"user,omitempty"`
-	Version                    string            `json:"version,omitempty"` // set by a Marathon
-	VersionInfo                *VersionInfo      `json:"versionInfo,omitzero"`
+	ID                         string                    `json:"id"` // absolute
+	AcceptedResourceRoles      []string                  `json:"acceptedResourceRoles,omitzero"`
+	Args                       []string                  `json:"args,omitempty"`
+	BackoffFactor              float64                   `json:"backoffFactor"`
+	BackoffSeconds             int                       `json:"backoffSeconds"`
+	Cmd                        *string                   `json:"cmd,omitzero"`
+	Constraints                [][]string                `json:"constraints,omitempty"`
+	Container                  *Container                `json:"container,omitzero"`
+	CPUs                       float64                   `json:"cpus"`
+	Dependencies               []string                  `json:"dependencies,omitempty"`
+	Disk                       float64                   `json:"disk"` // MB
+	Env                        map[string]jsontext.Value `json:"env"`  // texts, or references to secrets
+	Executor                   string                    `json:"executor"`
+	Fetch                      []Artifact                `json:"fetch,omitempty"`
+	GPUs                       int                       `json:"gpus"`
+	HealthChecks               []HealthCheck             `json:"healthChecks,omitempty"`
+	Instances                  int                       `json:"instances"`
+	KillSelection              string                    `json:"killSelection"`
+	Labels                     map[string]string         `json:"labels"`
+	MaxLaunchDelaySeconds      int                       `json:"maxLaunchDelaySeconds"`
+	Mem                        float64                   `json:"mem"` // MB
+	Networks                   []Network                 `json:"networks"`
+	PortDefinitions            []PortDefinition          `json:"portDefinitions,omitzero"` // empty: no ports
+	ReadinessChecks            jsontext.Value            `json:"readinessChecks,omitzero"`
+	RequirePorts               bool                      `json:"requirePorts"`
+	Residency                  jsontext.Value            `json:"residency,omitzero"`
+	Secrets                    jsontext.Value            `json:"secrets,omitzero"`
+	TaskKillGracePeriodSeconds *int                      `json:"taskKillGracePeriodSeconds,omitzero"`
+	UnreachableStrategy        jsontext.Value            `json:"unreachableStrategy,omitzero"`
+	UpgradeStrategy            *UpgradeStrategy          `json:"upgradeStrategy,omitzero"`
+	User                       string                    `json:"user,omitempty"`
+	Version                    string                    `json:"version,omitempty"` // set by a Marathon
+	VersionInfo                *VersionInfo              `json:"versionInfo,omitzero"`
 
 	pod        *Pod        // not nil: this stands for a pod
 	taskLabels []sim.Label // Labels as the tasks have them
@@ -52,6 +52,13 @@ type App struct {
 type VersionInfo struct {
 	LastScalingAt      string `json:"lastScalingAt"`
 	LastConfigChangeAt string `json:"lastConfigChangeAt"`
+}
+
+// UpgradeStrategy says how many instances there are during an upgrade, as shares
+// of the instances of the app. Both are set.
+type UpgradeStrategy struct {
+	MinimumHealthCapacity *float64 `json:"minimumHealthCapacity"`
+	MaximumOverCapacity   *float64 `json:"maximumOverCapacity"`
 }
 
 // The modes of a Network.
@@ -119,7 +126,7 @@ type PortMapping struct {
 	HostPort      *uint16           `json:"hostPort,omitzero"`
 	Labels        map[string]string `json:"labels,omitempty"`
 	Name          string            `json:"name,omitempty"`
-	Protocol      string            `json:"protocol"` // tcp, udp or "tcp,udp"
+	Protocol      string            `json:"protocol"` // tcp, udp or "udp,tcp"
 	ServicePort   uint16            `json:"servicePort"`
 	NetworkNames  []string          `json:"networkNames,omitempty"` // empty: all networks
 }
@@ -166,6 +173,7 @@ type Artifact struct {
 
 // defaults are what Marathon takes for what is not written.
 func defaults() App {
+	all := 1.0
 	return App{
 		BackoffFactor:         1.15,
 		BackoffSeconds:        1,
@@ -174,9 +182,16 @@ func defaults() App {
 		KillSelection:         "YOUNGEST_FIRST",
 		MaxLaunchDelaySeconds: 3600,
 		Mem:                   128,
+		UpgradeStrategy:       &UpgradeStrategy{&all, &all},
 		UnreachableStrategy:   jsontext.Value(`{"inactiveAfterSeconds":0,"expungeAfterSeconds":0}`),
-		UpgradeStrategy:       jsontext.Value(`{"minimumHealthCapacity":1,"maximumOverCapacity":1}`),
 	}
+}
+
+// UnmarshalJSONFrom reads an upgrade strategy, which replaces the default.
+func (u *UpgradeStrategy) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	type plain UpgradeStrategy
+	*u = UpgradeStrategy{}
+	return json.UnmarshalDecode(d, (*plain)(u))
 }
 
 // UnmarshalJSONFrom reads a network; the mode is "container" when not written.

@@ -19,8 +19,8 @@ func FuzzAPI(f *testing.F) {
 		{"PUT", "/v2/groups/g", `{"apps":[],"scaleBy":2}`},
 		{"DELETE", "/v2/apps/g/b/tasks?scale=true", ""},
 		{"GET", "/v2/apps/*?label=a", ""},
-		{"POST", "/v2/pods", `{"id":"/g/q","networks":[{"mode":"container/bridge"}],"containers":[{"name":"c","resources":{},"endpoints":[{"name":"e","containerPort":0}]}]}`},
-		{"PUT", "/v2/pods/p", `{"id":"p","scaling":{"instances":2},"containers":[{"name":"c","resources":{}}]}`},
+		{"POST", "/v2/pods", `{"id":"/g/q","networks":[{"mode":"container/bridge"}],"containers":[{"name":"c","resources":{"cpus":0.1,"mem":1},"endpoints":[{"name":"e","containerPort":0}]}]}`},
+		{"PUT", "/v2/pods/p", `{"id":"p","scaling":{"instances":2},"containers":[{"name":"c","resources":{"cpus":0.1,"mem":1}}]}`},
 		{"GET", "/v2/pods/p::status", ""},
 		{"PUT", "/v2/groups/\xab", `{"scaleBy":0}`},
 	} {
@@ -35,7 +35,7 @@ func FuzzAPI(f *testing.F) {
 		s.o.MaxInstances = 50
 		s.do("POST", "/v2/apps", `{"id":"a","cmd":"x"}`, http.StatusCreated)
 		s.do("POST", "/v2/groups", `{"id":"/g","apps":[{"id":"b","cmd":"x"}]}`, http.StatusCreated)
-		s.do("POST", "/v2/pods", `{"id":"p","containers":[{"name":"c","resources":{}}]}`, http.StatusCreated)
+		s.do("POST", "/v2/pods", `{"id":"p","containers":[{"name":"c","resources":{"cpus":0.1,"mem":1}}]}`, http.StatusCreated)
 		w := httptest.NewRecorder()
 		s.ServeHTTP(w, &http.Request{Method: method, URL: u, Host: "marathon", Body: http.NoBody})
 		w = httptest.NewRecorder()

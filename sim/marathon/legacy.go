@@ -12,6 +12,8 @@ type definition struct {
 	IPAddress *ipAddress `json:"ipAddress,omitzero"`
 	Ports     []uint16   `json:"ports,omitzero"`
 	URIs      []string   `json:"uris,omitzero"`
+
+	contained bool // it was written with a container
 }
 
 // ipAddress asks for an address per task. Its groups are accepted and mean
@@ -64,7 +66,8 @@ func (d *definition) legacyFaults() faults {
 		f.unless(len(d.Ports) == 0 && len(d.PortDefinitions) == 0, "/", "cannot specify both an IP address and port")
 	}
 	f.unless(network == "" || len(d.Networks) == 0, "/", "must not specify both container.docker.network and networks")
-	f.unless(len(d.URIs) == 0 || len(d.Fetch) == 0, "/uris", "may not be set in conjunction with fetch")
+	same := slices.EqualFunc(d.URIs, d.Fetch, func(uri string, a Artifact) bool { return uri == a.URI }) // as Marathon 1.4 answers GET
+	f.unless(len(d.URIs) == 0 || len(d.Fetch) == 0 || same, "/uris", "may not be set in conjunction with fetch")
 	f.unless(unique(d.Ports, func(p uint16) uint16 { return p }), "/", "ports must be unique")
 	f.unless(d.Ports == nil || d.PortDefinitions == nil || slices.EqualFunc(d.Ports, d.PortDefinitions,
 		func(p uint16, q PortDefinition) bool { return p == q.Port }), "/", "cannot specify both ports and port definitions")
@@ -73,6 +76,7 @@ func (d *definition) legacyFaults() faults {
 
 // translate moves the fields of 1.4 to where 1.5 has them.
 func (d *definition) translate() error {
+	d.contained = d.Container != nil
 	if len(d.Fetch) == 0 {
 		for _, uri := range d.URIs {
 			d.Fetch = append(d.Fetch, Artifact{URI: uri, Extract: isArchive(uri)})
@@ -133,7 +137,10 @@ func (d *definition) translateContainer() error {
 				return &Invalid{Message: "cannot specify both portMappings and docker.portMappings"}
 			}
 			if c.PortMappings == nil {
-				c.PortMappings = docker.PortMappings
+				c.PortMappings = slices.Clone(docker.PortMappings)
+				for i := range c.PortMappings {
+					c.PortMappings[i].Protocol = modernProtocol(c.PortMappings[i].Protocol)
+				}
 			}
 		}
 		docker.Network, docker.PortMappings = "", nil
@@ -147,10 +154,18 @@ func (d *definition) translateContainer() error {
 	}
 	for _, p := range d.IPAddress.Discovery.Ports {
 		c.PortMappings = append(c.PortMappings, PortMapping{
-			ContainerPort: p.Number, Name: p.Name, Protocol: orTCP(p.Protocol), Labels: p.Labels,
+			ContainerPort: p.Number, Name: p.Name, Protocol: modernProtocol(orTCP(p.Protocol)), Labels: p.Labels,
 		})
 	}
 	return nil
+}
+
+// modernProtocol is the protocol of a port in the form of 1.5.
+func modernProtocol(protocol string) string {
+	if protocol == bothProtocols {
+		return "udp,tcp"
+	}
+	return protocol
 }
 
 func orTCP(protocol string) string {

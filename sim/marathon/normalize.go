@@ -20,9 +20,10 @@ func (d definition) app(s Settings, base pathID) (*App, error) {
 	for i, dep := range a.Dependencies {
 		a.Dependencies[i] = parsePathID(dep).in(parsePathID(a.ID).parent()).String()
 	}
+	written := a
 	a.defaultPorts()
 	a.defaultChecks()
-	if err := a.faults(s).err(notValid); err != nil {
+	if err := a.faults(s, d.contained, &written).err(notValid); err != nil {
 		return nil, err
 	}
 	a.finish(s)

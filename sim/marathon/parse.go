@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -35,9 +36,10 @@ func parseIn(data []byte, s Settings, base pathID) (*App, error) {
 	return d.app(s, base)
 }
 
-// decode reads JSON. Members that are null count as not written.
+// decode reads JSON as Marathon does: members that are null count as not written,
+// of a member that is there twice the last one counts, and 1.0 is a whole number.
 func decode(data []byte, v any) error {
-	clean, err := withoutNulls(data)
+	clean, err := cleaned(data)
 	if err != nil {
 		return &Malformed{Message: invalidJSON, Details: err.Error()}
 	}
@@ -47,12 +49,12 @@ func decode(data []byte, v any) error {
 	return nil
 }
 
-// withoutNulls copies a JSON value without the members that are null.
-func withoutNulls(data []byte) ([]byte, error) {
-	in := jsontext.NewDecoder(bytes.NewReader(data))
-	var b bytes.Buffer
-	out := jsontext.NewEncoder(&b)
-	if err := copyValue(in, out); err != nil {
+// cleaned returns JSON without null members, members that another one of the same
+// name follows, and fractions of whole numbers.
+func cleaned(data []byte) ([]byte, error) {
+	in := jsontext.NewDecoder(bytes.NewReader(data), jsontext.AllowDuplicateNames(true))
+	out, err := appendCleaned(nil, in)
+	if err != nil {
 		return nil, err
 	}
 	if _, err := in.ReadToken(); err != io.EOF {
@@ -61,63 +63,99 @@ func withoutNulls(data []byte) ([]byte, error) {
 		}
 		return nil, err
 	}
-	return b.Bytes(), nil
+	return out, nil
 }
 
 // maxDepth is the deepest nesting that is read; groups in groups are the only
 // thing that nests without end.
 const maxDepth = 256
 
-func copyValue(in *jsontext.Decoder, out *jsontext.Encoder) error {
-	t, err := in.ReadToken()
-	if err != nil {
-		return err
-	}
-	if err := out.WriteToken(t); err != nil {
-		return err
-	}
+// appendCleaned appends the next value.
+func appendCleaned(b []byte, in *jsontext.Decoder) ([]byte, error) {
 	if in.StackDepth() > maxDepth {
-		return errors.New("nested too deep")
+		return nil, errors.New("nested too deep")
 	}
-	switch kind := t.Kind(); kind {
+	switch in.PeekKind() {
 	case '{':
-		for in.PeekKind() != '}' {
-			name, err := in.ReadValue()
-			if err != nil {
-				return err
-			}
-			name = name.Clone()
-			if in.PeekKind() == 'n' {
-				if err := in.SkipValue(); err != nil {
-					return err
-				}
-				continue
-			}
-			if err := out.WriteValue(name); err != nil {
-				return err
-			}
-			if err := copyValue(in, out); err != nil {
-				return err
-			}
-		}
-		return copyEnd(in, out)
+		return appendObject(b, in)
 	case '[':
-		for in.PeekKind() != ']' {
-			if err := copyValue(in, out); err != nil {
-				return err
+		if _, err := in.ReadToken(); err != nil {
+			return nil, err
+		}
+		b = append(b, '[')
+		for n := 0; in.PeekKind() != ']'; n++ {
+			if n > 0 {
+				b = append(b, ',')
+			}
+			var err error
+			if b, err = appendCleaned(b, in); err != nil {
+				return nil, err
 			}
 		}
-		return copyEnd(in, out)
+		_, err := in.ReadToken()
+		return append(b, ']'), err
 	}
-	return nil
+	v, err := in.ReadValue()
+	if err != nil {
+		return nil, err
+	}
+	if v.Kind() == '0' {
+		return append(b, wholeNumber(v)...), nil
+	}
+	return append(b, v...), nil
 }
 
-func copyEnd(in *jsontext.Decoder, out *jsontext.Encoder) error {
-	t, err := in.ReadToken()
-	if err != nil {
-		return err
+func appendObject(b []byte, in *jsontext.Decoder) ([]byte, error) {
+	if _, err := in.ReadToken(); err != nil {
+		return nil, err
 	}
-	return out.WriteToken(t)
+	var names []string
+	members := map[string][]byte{}
+	for in.PeekKind() != '}' {
+		name, err := in.ReadValue()
+		if err != nil {
+			return nil, err
+		}
+		key := string(name)
+		if plain, err := jsontext.AppendUnquote(nil, name); err == nil { // "a" and "\u0061" are the same
+			quoted, _ := jsontext.AppendQuote(nil, plain)
+			key = string(quoted)
+		}
+		value, err := appendCleaned(nil, in)
+		if err != nil {
+			return nil, err
+		}
+		if _, ok := members[key]; !ok {
+			names = append(names, key)
+		}
+		members[key] = value
+	}
+	b = append(b, '{')
+	first := true
+	for _, name := range names {
+		if string(members[name]) == "null" {
+			continue
+		}
+		if !first {
+			b = append(b, ',')
+		}
+		first = false
+		b = append(append(append(b, name...), ':'), members[name]...)
+	}
+	_, err := in.ReadToken()
+	return append(b, '}'), err
+}
+
+// wholeNumber writes a number without a fraction where it is whole.
+func wholeNumber(v jsontext.Value) []byte {
+	if !bytes.ContainsAny(v, ".eE") {
+		return v
+	}
+	f, err := strconv.ParseFloat(string(v), 64)
+	if err != nil || f != math.Trunc(f) || math.Abs(f) >= 1<<53 {
+		return v
+	}
+	return strconv.AppendInt(nil, int64(f), 10)
 }
 
 // decodingFault says in Marathon's way that a value is not of its type.

@@ -184,7 +184,7 @@ func normalisedTwice(t *testing.T, a *App, s Settings) {
 func TestNoNameWithoutDefault(t *testing.T) {
 	for _, name := range []string{"ip-address-empty.1.4", "ip-address-empty.1.5", "ip-address-groups.1.4"} {
 		_, err := Parse(read(t, filepath.Join(fixtures, "apps", name+".json")), Settings{})
-		if err == nil || !strings.Contains(err.Error(), networkNameRule) {
+		if err == nil || !strings.Contains(err.Error(), UnnamedNetwork) {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
@@ -192,7 +192,7 @@ func TestNoNameWithoutDefault(t *testing.T) {
 
 func TestMalformed(t *testing.T) {
 	for _, body := range []string{
-		"", "{", "[1,", `{"id":}`, `{"id":"a","id":"b"}`, `{"id":"a","cmd":"b"} {}`, "\xff", `{"id":"` + "\xff" + `"}`,
+		"", "{", "[1,", `{"id":}`, `{"id":"a","cmd":"b"} {}`, "\xff", `{"id":"` + "\xff" + `"}`,
 		strings.Repeat("[", 1000), `{"env":` + strings.Repeat(`{"a":`, 1000),
 	} {
 		_, err := Parse([]byte(body), Settings{})

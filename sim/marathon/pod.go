@@ -135,6 +135,7 @@ func ParsePod(data []byte, s Settings) (a *App, ok bool, err error) {
 	if err := decode(data, &p); err != nil {
 		return nil, true, err
 	}
+	p.canonical()
 	if err := p.missing().err(invalidJSON); err != nil {
 		return nil, true, err
 	}
@@ -145,6 +146,23 @@ func ParsePod(data []byte, s Settings) (a *App, ok bool, err error) {
 		return nil, true, err
 	}
 	return p.app(), true, nil
+}
+
+// canonical writes the words of enumerations as Marathon does.
+func (p *Pod) canonical() {
+	canonical(&p.Scaling.Kind, "fixed")
+	canonicalModes(p.Networks)
+	for i := range p.Containers {
+		c := &p.Containers[i]
+		if c.Image != nil {
+			canonical(&c.Image.Kind, "DOCKER", "APPC")
+		}
+		for j := range c.Endpoints {
+			for k := range c.Endpoints[j].Protocol {
+				canonical(&c.Endpoints[j].Protocol[k], "tcp", "udp")
+			}
+		}
+	}
 }
 
 // app is what stands for the pod among the apps.
@@ -217,22 +235,26 @@ func (p *Pod) missing() faults {
 	for i, c := range p.Containers {
 		at := fmt.Sprintf("/containers(%d)", i)
 		there(c.Name, at+"/name")
-		f.unless(c.Name == "" || validSegment(c.Name) && !strings.Contains(c.Name, "."), at+"/name", "error.pattern")
+		f.unless(c.Name == "" || validName(c.Name), at+"/name", "error.pattern")
 		if c.Resources == nil {
 			f.add(at+"/resources", "error.path.missing")
 		} else {
 			r := c.Resources
-			f.unless(r.CPUs >= 0 && r.Mem >= 0 && r.Disk >= 0 && r.GPUs >= 0, at+"/resources", "error.min")
+			f.unless(r.CPUs >= smallest && r.Mem >= smallest && r.Disk >= 0 && r.GPUs >= 0, at+"/resources", "error.min")
 		}
 		f.unless(len(c.Endpoints) <= maxPorts, at+"/endpoints", "error.max")
+		if h := c.HealthCheck; h != nil {
+			f.unless(h.GracePeriodSeconds >= 0 && h.IntervalSeconds >= 0 && h.TimeoutSeconds >= 0, at+"/healthCheck", "error.min")
+		}
 		for j, e := range c.Endpoints {
 			at := fmt.Sprintf("%s/endpoints(%d)", at, j)
 			there(e.Name, at+"/name")
-			f.unless(e.Name == "" || validPortName(e.Name), at+"/name", "error.pattern")
+			f.unless(e.Name == "" || validName(e.Name), at+"/name", "error.pattern")
 			f.unless(len(e.NetworkNames) <= maxNetworks, at+"/networkNames", "error.max")
 			f.unless(len(e.Protocol) <= maxProtocols && unique(e.Protocol, func(s string) string { return s }), at+"/protocol", "error.max")
 			for _, protocol := range e.Protocol {
-				// Any name will do: Marathon's own examples have "http".
+				// Marathon takes tcp and udp. Published examples have others, such as
+				// "http", which Warnings tells of.
 				f.unless(protocol != "" && only(protocol, lower+upper+digits+"-"), at+"/protocol", "error.pattern")
 			}
 		}

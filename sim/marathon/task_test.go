@@ -16,18 +16,18 @@ import (
 func TestTasksAreShownAsByARealMaster(t *testing.T) {
 	for file, want := range map[string]string{
 		"host-vip": `{"resources":"[31000-31001]","container":null,"discovery":{"name":"search.store","visibility":"FRAMEWORK","ports":[
-			{"name":"api","number":31000,"protocol":"tcp","labels":{"labels":[{"key":"VIP_0","value":"/search:80"}]}},
 			{"name":"api","number":31000,"protocol":"udp","labels":{"labels":[{"key":"VIP_0","value":"/search:80"}]}},
+			{"name":"api","number":31000,"protocol":"tcp","labels":{"labels":[{"key":"VIP_0","value":"/search:80"}]}},
 			{"name":"peers","number":31001,"protocol":"tcp"}]}}`,
 		"bridge.1.4": `{"resources":"[31000-31000]","container":{"type":"DOCKER","network":"BRIDGE","mappings":[{"container_port":80,"host_port":31000,"protocol":"tcp"}],"networks":null},
 			"discovery":{"name":"cart.store","visibility":"FRAMEWORK","ports":[
 			{"name":"web","number":31000,"protocol":"tcp","labels":{"labels":[{"key":"network-scope","value":"host"}]}}]}}`,
 		"bridge-mesos": `{"resources":"[31000-31001]","container":{"type":"MESOS","network":"","mappings":null,"networks":[{"ip_addresses":[{"protocol":"IPv4"}],"name":"mesos-bridge","port_mappings":[
-			{"container_port":25,"host_port":31000,"protocol":"tcp"},{"container_port":53,"host_port":31001,"protocol":"tcp"},{"container_port":53,"host_port":31001,"protocol":"udp"}]}]},
+			{"container_port":25,"host_port":31000,"protocol":"tcp"},{"container_port":53,"host_port":31001,"protocol":"udp"},{"container_port":53,"host_port":31001,"protocol":"tcp"}]}]},
 			"discovery":{"name":"mail.store","visibility":"FRAMEWORK","ports":[
 			{"name":"smtp","number":31000,"protocol":"tcp","labels":{"labels":[{"key":"network-scope","value":"host"}]}},
-			{"name":"dns","number":31001,"protocol":"tcp","labels":{"labels":[{"key":"network-scope","value":"host"}]}},
-			{"name":"dns","number":31001,"protocol":"udp","labels":{"labels":[{"key":"network-scope","value":"host"}]}}]}}`,
+			{"name":"dns","number":31001,"protocol":"udp","labels":{"labels":[{"key":"network-scope","value":"host"}]}},
+			{"name":"dns","number":31001,"protocol":"tcp","labels":{"labels":[{"key":"network-scope","value":"host"}]}}]}}`,
 		"dcos-virtual-network.1.4": `{"resources":"","container":{"type":"DOCKER","network":"USER","mappings":null,"networks":[{"name":"dcos-1"}]},
 			"discovery":{"name":"my-networking","visibility":"FRAMEWORK","ports":[
 			{"name":"foo","number":123,"protocol":"tcp","labels":{"labels":[{"key":"network-scope","value":"container"},{"key":"network-name","value":"dcos-1"}]}}]}}`,

@@ -4,13 +4,17 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
-// What Marathon says of rules that are broken.
+// What Marathon says of rules that are broken. UnnamedNetwork is about a network that
+// has no name when there is no Settings.DefaultNetworkName either.
 const (
 	portNamesRule      = "Port names must be unique."
-	networkNameRule    = "Network name must be specified when container network is selected."
+	UnnamedNetwork     = "Network name must be specified when container network is selected."
 	hostNetworkRule    = "Host networks may not have names or labels"
 	bridgeNetworkRule  = "Bridge networks may not have names"
 	duplicateRule      = "Duplicate networks are not allowed"
@@ -35,7 +39,10 @@ const (
 	checkMesosTCP   = "MESOS_TCP"
 )
 
-var protocols = []string{"tcp", "udp", "tcp,udp", "udp,tcp"}
+// protocols are those of a port. The 1.4 form knows bothProtocols as well.
+var protocols = []string{"tcp", "udp", "udp,tcp"}
+
+const bothProtocols = "tcp,udp"
 
 // Bounds of ours. Marathon has none, but no agent has as many of them.
 const (
@@ -44,8 +51,12 @@ const (
 	maxProtocols = 8
 )
 
+// smallest is the least amount of CPUs, and of memory of a pod's container.
+const smallest = 0.001
+
 // literalFaults checks single values, before any of them is given a meaning.
 func (d *definition) literalFaults() faults {
+	d.canonical()
 	var f faults
 	oneOf := func(path, value string, allowed ...string) {
 		f.unless(slices.Contains(allowed, value), path, "error.unknown.enum.literal")
@@ -54,10 +65,16 @@ func (d *definition) literalFaults() faults {
 		f.unless(value >= least && value <= math.MaxInt32, path, "error.min")
 	}
 	f.unless(d.Cmd == nil || *d.Cmd != "", "/cmd", "error.minLength")
-	atLeast("/cpus", d.CPUs, 0)
+	atLeast("/cpus", d.CPUs, smallest)
 	atLeast("/mem", d.Mem, 0)
 	atLeast("/disk", d.Disk, 0)
 	atLeast("/gpus", float64(d.GPUs), 0)
+	atLeast("/backoffFactor", d.BackoffFactor, 1)
+	atLeast("/backoffSeconds", float64(d.BackoffSeconds), 0)
+	atLeast("/maxLaunchDelaySeconds", float64(d.MaxLaunchDelaySeconds), 0)
+	if g := d.TaskKillGracePeriodSeconds; g != nil {
+		atLeast("/taskKillGracePeriodSeconds", float64(*g), 0)
+	}
 	f.unless(len(d.Networks) <= maxNetworks, "/networks", "error.max")
 	f.unless(len(d.PortDefinitions) <= maxPorts, "/portDefinitions", "error.max")
 	f.unless(len(d.Ports) <= maxPorts, "/ports", "error.max")
@@ -65,24 +82,32 @@ func (d *definition) literalFaults() faults {
 	atLeast("/instances", float64(d.Instances), 0)
 	oneOf("/killSelection", d.KillSelection, "YOUNGEST_FIRST", "OLDEST_FIRST")
 	networkLiterals(&f, d.Networks)
+	envLiterals(&f, d.Env)
+	d.UpgradeStrategy.literals(&f)
 	for i, p := range d.PortDefinitions {
 		path := fmt.Sprintf("/portDefinitions(%d)", i)
 		oneOf(path+"/protocol", p.Protocol, protocols...)
-		f.unless(p.Name == "" || validPortName(p.Name), path+"/name", "error.pattern")
+		f.unless(p.Name == "" || validName(p.Name), path+"/name", "error.pattern")
 	}
 	for i, h := range d.HealthChecks {
-		oneOf(fmt.Sprintf("/healthChecks(%d)/protocol", i), h.Protocol,
+		path := fmt.Sprintf("/healthChecks(%d)/", i)
+		oneOf(path+"protocol", h.Protocol,
 			checkHTTP, checkHTTPS, checkTCP, checkCommand, checkMesosHTTP, checkMesosHTTPS, checkMesosTCP)
+		atLeast(path+"gracePeriodSeconds", float64(h.GracePeriodSeconds), 0)
+		atLeast(path+"intervalSeconds", float64(h.IntervalSeconds), 0)
+		atLeast(path+"timeoutSeconds", float64(h.TimeoutSeconds), 0)
+		atLeast(path+"delaySeconds", float64(h.DelaySeconds), 0)
+		atLeast(path+"maxConsecutiveFailures", float64(h.MaxConsecutiveFailures), 0)
 	}
 	if ip := d.IPAddress; ip != nil && ip.Discovery != nil {
 		f.unless(len(ip.Discovery.Ports) <= maxPorts, "/ipAddress/discovery/ports", "error.max")
 		for i, p := range ip.Discovery.Ports {
 			path := fmt.Sprintf("/ipAddress/discovery/ports(%d)", i)
-			oneOf(path+"/protocol", orTCP(p.Protocol), protocols...)
+			oneOf(path+"/protocol", orTCP(p.Protocol), append(protocols, bothProtocols)...)
 			if p.Name == "" {
 				f.add(path+"/name", "error.path.missing")
 			} else {
-				f.unless(validPortName(p.Name), path+"/name", "error.pattern")
+				f.unless(validName(p.Name), path+"/name", "error.pattern")
 			}
 		}
 	}
@@ -94,21 +119,98 @@ func (d *definition) literalFaults() faults {
 		return f
 	}
 	oneOf("/container/type", c.Type, typeDocker, typeMesos)
-	mappings := func(path string, list []PortMapping) {
+	mappings := func(path string, list []PortMapping, allowed []string) {
 		f.unless(len(list) <= maxPorts, path, "error.max")
 		for i, m := range list {
 			path := fmt.Sprintf("%s(%d)", path, i)
 			f.unless(len(m.NetworkNames) <= maxNetworks, path+"/networkNames", "error.max")
-			oneOf(path+"/protocol", m.Protocol, protocols...)
-			f.unless(m.Name == "" || validPortName(m.Name), path+"/name", "error.pattern")
+			oneOf(path+"/protocol", m.Protocol, allowed...)
+			f.unless(m.Name == "" || validName(m.Name), path+"/name", "error.pattern")
 		}
 	}
-	mappings("/container/portMappings", c.PortMappings)
+	mappings("/container/portMappings", c.PortMappings, protocols)
 	if c.Docker != nil {
-		mappings("/container/docker/portMappings", c.Docker.PortMappings)
+		mappings("/container/docker/portMappings", c.Docker.PortMappings, append(protocols, bothProtocols))
 		oneOf("/container/docker/network", c.Docker.Network, "", dockerHost, dockerBridge, dockerUser, dockerNone)
 	}
 	return f
+}
+
+// canonical writes the words of enumerations as Marathon does, which reads them in
+// any case.
+func (d *definition) canonical() {
+	canonical(&d.KillSelection, "YOUNGEST_FIRST", "OLDEST_FIRST")
+	canonicalModes(d.Networks)
+	for i := range d.PortDefinitions {
+		canonical(&d.PortDefinitions[i].Protocol, protocols...)
+	}
+	for i := range d.HealthChecks {
+		d.HealthChecks[i].Protocol = strings.ToUpper(d.HealthChecks[i].Protocol)
+		canonical(&d.HealthChecks[i].IPProtocol, "IPv4", "IPv6")
+	}
+	if ip := d.IPAddress; ip != nil && ip.Discovery != nil {
+		for i := range ip.Discovery.Ports {
+			canonical(&ip.Discovery.Ports[i].Protocol, append(protocols, bothProtocols)...)
+		}
+	}
+	c := d.Container
+	if c == nil {
+		return
+	}
+	canonical(&c.Type, typeDocker, typeMesos)
+	for i := range c.PortMappings {
+		canonical(&c.PortMappings[i].Protocol, protocols...)
+	}
+	for i := range c.Volumes {
+		canonical(&c.Volumes[i].Mode, "RO", "RW")
+	}
+	if c.Docker != nil {
+		canonical(&c.Docker.Network, dockerHost, dockerBridge, dockerUser, dockerNone)
+		for i := range c.Docker.PortMappings {
+			canonical(&c.Docker.PortMappings[i].Protocol, append(protocols, bothProtocols)...)
+		}
+	}
+}
+
+func canonicalModes(list []Network) {
+	for i := range list {
+		canonical(&list[i].Mode, ModeHost, ModeContainer, ModeBridge)
+	}
+}
+
+// canonical replaces a word by the one of words that differs in its case only.
+func canonical(word *string, words ...string) {
+	for _, w := range words {
+		if strings.EqualFold(*word, w) {
+			*word = w
+		}
+	}
+}
+
+// envLiterals checks the environment: each value is a text, or refers to a secret.
+func envLiterals(f *faults, env map[string]jsontext.Value) {
+	for _, name := range sortedKeys(env) {
+		kind := env[name].Kind()
+		f.unless(kind == '"' || kind == '{', "/env/"+name, "error.expected.jsstring")
+	}
+}
+
+func (u *UpgradeStrategy) literals(f *faults) {
+	if u == nil {
+		return
+	}
+	for path, share := range map[string]*float64{
+		"/upgradeStrategy/minimumHealthCapacity": u.MinimumHealthCapacity, "/upgradeStrategy/maximumOverCapacity": u.MaximumOverCapacity,
+	} {
+		switch {
+		case share == nil:
+			f.add(path, "error.path.missing")
+		case *share < 0:
+			f.add(path, "error.min")
+		case *share > 1:
+			f.add(path, "error.max")
+		}
+	}
 }
 
 func networkLiterals(f *faults, list []Network) {
@@ -119,15 +221,20 @@ func networkLiterals(f *faults, list []Network) {
 	}
 }
 
-func validPortName(s string) bool { return len(s) <= 255 && only(s, lower+upper+digits+"-_") }
+// validName takes what Marathon does as the name of a port: letters in lower case,
+// digits, and dashes between them.
+func validName(s string) bool { return validSegment(s) && !strings.Contains(s, ".") }
 
-// validNetworkName takes what CNI does as a network's name.
+// validNetworkName takes what Marathon does as the name of a network: a name that
+// may contain underscores.
 func validNetworkName(s string) bool {
-	return len(s) <= 63 && only(s, lower+upper+digits+"-_.") && only(s[:1], lower+upper+digits)
+	return len(s) <= 63 && validName(strings.ReplaceAll(s, "_", "-"))
 }
 
-// faults checks an app that has its ports and no field of 1.4 any more.
-func (a *App) faults(s Settings) faults {
+// faults checks an app that has its ports and no field of 1.4 any more. contained
+// says that it was written with a container, which has a command of its own, and
+// written has the ports as they were before those that do not fit were dropped.
+func (a *App) faults(s Settings, contained bool, written *App) faults {
 	var f faults
 	id := parsePathID(a.ID)
 	for _, reason := range id.faults() {
@@ -141,13 +248,27 @@ func (a *App) faults(s Settings) faults {
 	}
 	a.networkFaults(&f, s)
 	a.containerFaults(&f)
-	hasImage := a.Container != nil && (a.Container.Docker != nil || len(a.Container.AppC) > 0)
 	cmd, args := a.Cmd != nil, len(a.Args) > 0
-	f.unless(cmd != args || !cmd && hasImage, "/", commandRule)
-	f.unless(unique(a.PortDefinitions, func(p PortDefinition) string { return p.Name }), "/portDefinitions", portNamesRule)
+	f.unless(cmd != args || !cmd && contained, "/", commandRule)
+	f.unless(a.AcceptedResourceRoles == nil || len(a.AcceptedResourceRoles) > 0, "/acceptedResourceRoles", "must not be empty")
+	for i, c := range a.Constraints {
+		if reason := constraintFault(c); reason != "" {
+			f.add(fmt.Sprintf("/constraints(%d)", i), reason)
+		}
+	}
+	written.portNameFaults(&f)
 	f.unless(unique(a.PortDefinitions, func(p PortDefinition) uint16 { return p.Port }), "/portDefinitions", portDefinitionRule)
 	a.checkFaults(&f)
 	return f
+}
+
+// portNameFaults checks the ports as they are written, also those that do not fit the
+// networks of the app and are dropped.
+func (a *App) portNameFaults(f *faults) {
+	f.unless(unique(a.PortDefinitions, func(p PortDefinition) string { return p.Name }), "/portDefinitions", portNamesRule)
+	if a.Container != nil {
+		f.unless(unique(a.Container.PortMappings, func(m PortMapping) string { return m.Name }), "/container/portMappings", portNamesRule)
+	}
 }
 
 func (a *App) networkFaults(f *faults, s Settings) {
@@ -172,7 +293,7 @@ func (a *App) networkFaults(f *faults, s Settings) {
 		}
 		return n.Name
 	}
-	f.unless(unnamed == 0 || s.DefaultNetworkName != "", "/networks", networkNameRule)
+	f.unless(unnamed == 0 || s.DefaultNetworkName != "", "/networks", UnnamedNetwork)
 	f.unless(unnamed <= 1 && unique(a.Networks, named), "/networks", duplicateRule)
 	f.unless(len(count) <= 1 && count[ModeHost] <= 1 && count[ModeBridge] <= 1, "/networks", mixedRule)
 	if a.Container != nil && a.Container.Type == typeDocker {
@@ -204,7 +325,6 @@ func (a *App) containerFaults(f *faults) {
 		}
 	}
 	several := len(a.Networks) > 1 && a.Networks[0].Mode == ModeContainer
-	f.unless(unique(c.PortMappings, func(m PortMapping) string { return m.Name }), "/container/portMappings", portNamesRule)
 	for i, m := range c.PortMappings {
 		path := fmt.Sprintf("/container/portMappings(%d)", i)
 		f.unless(!several || m.HostPort == nil || len(m.NetworkNames) == 1, path, severalRule)
@@ -234,4 +354,42 @@ func (a *App) checkFaults(f *faults) {
 		f.unless(ok, fmt.Sprintf("/healthChecks(%d)", i), portIndexRule)
 	}
 	f.unless(byMesos <= 1, "/", oneMesosCheckRule)
+}
+
+// constraintFault says what is wrong with a constraint, in Marathon's words.
+func constraintFault(c []string) string {
+	if len(c) < 2 || len(c) > 3 {
+		return "Each constraint must have either 2 or 3 fields"
+	}
+	value := len(c) == 3
+	switch c[1] {
+	case "UNIQUE":
+		if value {
+			return "Value specified but not used"
+		}
+	case "CLUSTER":
+		if !value {
+			return "Missing value"
+		}
+	case "GROUP_BY":
+		if value && !isInt(c[2]) {
+			return "Value was specified but is not a number"
+		}
+	case "MAX_PER":
+		if !value || !isInt(c[2]) {
+			return "Value was not specified or is not a number"
+		}
+	case "LIKE", "UNLIKE":
+		if !value {
+			return "A regular expression value must be provided"
+		}
+	default:
+		return "Constraint operator must be one of the following UNIQUE, CLUSTER, GROUP_BY, LIKE, MAX_PER or UNLIKE"
+	}
+	return ""
+}
+
+func isInt(s string) bool {
+	_, err := strconv.ParseInt(s, 10, 32)
+	return err == nil
 }

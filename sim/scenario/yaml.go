@@ -202,8 +202,10 @@ func (r *reader) app(n *yaml.Node, key string) *marathon.App {
 		r.failAt(n.Line, key, "the definition cannot be read: %v", strings.ReplaceAll(err.Error(), "\n", ""))
 		return nil
 	}
-	for _, t := range marathon.Typos(definition) {
-		r.definitionFault(n, key, t.Path, fmt.Sprintf("there is no such field; did you mean %q?", t.Meant))
+	for _, w := range marathon.Warnings(definition) {
+		if w.Meant != "" {
+			r.definitionFault(n, key, w.Path, fmt.Sprintf("there is no such field; did you mean %q?", w.Meant))
+		}
 	}
 	a, err := parseApp(definition)
 	var invalid *marathon.Invalid
