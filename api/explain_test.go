@@ -1,9 +1,15 @@
 package api
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+
+	"toponym/records"
+	"toponym/zone"
 )
 
 // What cannot be a name, and paths that are not there yet, are told apart.
@@ -22,5 +28,109 @@ func TestExplainOfInvalidNames(t *testing.T) {
 	o.Explain = nil
 	if w := get(New(o), "/v1/explain/web.marathon.mesos"); w.Code != http.StatusNotFound {
 		t.Errorf("without an explanation: got status %d, want 404", w.Code)
+	}
+}
+
+// The answer of names that the zones do not have is that of whoever answers them:
+// once it was said of localhost that it was forwarded or refused.
+func TestExplainSaysWhoAnswersOtherNames(t *testing.T) {
+	o := testOptions(testSnapshot())
+	o.Elsewhere = func(name records.Name) *Elsewhere {
+		switch name.String() {
+		case "localhost.":
+			return &Elsewhere{Local: "localhost."}
+		case "example.com.", "9.9.9.9.in-addr.arpa.":
+			return &Elsewhere{Domain: ".", Servers: []string{"192.0.2.1"}}
+		case "refused.example.":
+			return &Elsewhere{}
+		}
+		return nil
+	}
+	for name, want := range map[string]struct {
+		answer string
+		zones  int
+	}{
+		"web.marathon.mesos":       {AnswerRecords, 0},
+		"_tcp.marathon.mesos":      {AnswerEmpty, 0},
+		"nope.marathon.mesos":      {AnswerNoName, 0},
+		"1.0.168.192.in-addr.arpa": {AnswerRecords, 0},
+		"9.9.9.9.in-addr.arpa":     {AnswerForwarded, 0},
+		"localhost":                {AnswerLocal, 3},
+		"example.com":              {AnswerForwarded, 3},
+		"refused.example":          {AnswerRefused, 3},
+	} {
+		x := explained(t, New(o), name)
+		if x.Answer != want.answer || len(x.Zones) != want.zones {
+			t.Errorf("%s: got %q with %d zones, want %q with %d", name, x.Answer, len(x.Zones), want.answer, want.zones)
+		}
+	}
+	if x := explained(t, testServer(), "example.com"); x.Answer != AnswerRefused {
+		t.Errorf("without forwarding: got %q, want %q", x.Answer, AnswerRefused)
+	}
+}
+
+// explained is the answer of /v1/explain.
+func explained(t *testing.T, s *Server, name string) (x Explanation) {
+	t.Helper()
+	w := get(s, "/v1/explain/"+name)
+	if err := json.Unmarshal(w.Body.Bytes(), &x); err != nil || w.Code != http.StatusOK {
+		t.Fatalf("%s: got status %d and %v: %s", name, w.Code, err, w.Body)
+	}
+	return x
+}
+
+// An apex has the SOA and NS records of the settings, unless a zone file has the
+// whole zone; other records of files are the file's.
+func TestExplainOfApexes(t *testing.T) {
+	zo := zoneOptions()
+	zo.Aliases = []zone.Alias{{Name: records.MustParseName("mesos.example"), Target: records.MustParseName("mesos")}}
+	var err error
+	zo.Static, err = zone.ReadZoneFiles([]zone.ZoneFile{{Name: "f", Text: []byte(`
+file.example. 60 SOA ns.file.example. root.ns.file.example. 1 2 3 4 5
+file.example. 60 NS ns.file.example.
+file.example. 60 A 10.1.0.1
+mesos. 60 TXT "at the apex"
+mesos. 60 NS ns2.file.example.
+`)}}, zo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := testOptions(testSnapshot())
+	o.Store = zone.NewStore(zone.Compile(testSet(testSnapshot()), zo, testSerial))
+	for name, want := range map[string][]string{
+		"mesos":         {"SOA zone", "NS zone", "NS file", "TXT file"},
+		"mesos.example": {"SOA zone", "NS zone", "NS file", "TXT file"},
+		"in-addr.arpa":  {"SOA zone", "NS zone"},
+		"file.example":  {"SOA file", "A file", "NS file"},
+	} {
+		var got []string
+		for _, r := range explained(t, New(o), name).Records {
+			got = append(got, r.Type+" "+r.Owners[0].Kind)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+}
+
+// Explanations of names with thousands of owners are cut, and say so.
+func TestExplanationsAreBounded(t *testing.T) {
+	x := explained(t, New(testOptions(bigService(5000))), "big.marathon.mesos")
+	if len(x.Records) != maxExplained || x.More != 2*(5000-maxExplained) {
+		t.Errorf("got %d records and %d more, want %d and %d", len(x.Records), x.More, maxExplained, 2*(5000-maxExplained))
+	}
+	shared := testSnapshot()
+	for i := range 3000 {
+		task := *shared.Tasks[1]
+		task.Key.ID = fmt.Sprint("web.", i+10)
+		shared.Tasks = append(shared.Tasks, &task)
+	}
+	x = explained(t, New(testOptions(shared)), "web.marathon.mesos")
+	owners := 0
+	for _, r := range x.Records {
+		owners += len(r.Owners)
+	}
+	if owners != maxExplained || len(x.Records) != 3 || x.More != 3*3001-maxExplained {
+		t.Errorf("got %d owners of %d records and %d more, want %d of 3 and %d", owners, len(x.Records), x.More, maxExplained, 3*3001-maxExplained)
 	}
 }

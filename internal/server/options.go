@@ -278,7 +278,7 @@ func upstreams(servers []config.Upstream) []resolver.Upstream {
 }
 
 // apiOptions returns the options of the HTTP side.
-func (s *Server) apiOptions() api.Options {
+func (s *Server) apiOptions(connections int) api.Options {
 	c := s.config.Load()
 	return api.Options{
 		Store:          s.pipeline.zones,
@@ -289,10 +289,25 @@ func (s *Server) apiOptions() api.Options {
 		EnumerationOn:  c.EnumerationOn,
 		Enumerate:      s.pipeline.enumerate,
 		Explain:        s.pipeline.explain,
+		Elsewhere:      s.elsewhere,
+		MaxConnections: connections,
 		Addr:           c.ListenHTTP(),
 		Status:         s.status,
 		Metrics:        s.metrics.handler(s.log),
 		Config:         func(serial uint32) any { return s.config.Load().V1(serial) },
 		Log:            s.log,
 	}
+}
+
+// elsewhere returns who answers a name that the zones do not have; nil where they
+// answer themselves, also with NXDOMAIN.
+func (s *Server) elsewhere(name records.Name) *api.Elsewhere {
+	if s.dns == nil {
+		return nil
+	}
+	route, ok := s.dns.Route([]byte(name))
+	if !ok {
+		return nil
+	}
+	return &api.Elsewhere{Local: route.Local, Domain: route.Domain, Servers: route.Servers}
 }

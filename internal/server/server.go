@@ -97,13 +97,13 @@ func New(o Options) (*Server, error) {
 		s.snapshotter = newSnapshotter(c.StateDir, func() time.Duration { return s.config.Load().SnapshotInterval }, s.pipeline, o.Log)
 	}
 	openFiles := openFilesLimit()
-	tcpConnections, _ := connectionLimits(openFiles, c, s.tuning.cores)
+	tcpConnections, httpConnections := connectionLimits(openFiles, c, s.tuning.cores)
 	logConnectionLimits(openFiles, c, tcpConnections, o.Log)
 	if c.DNSOn {
 		s.dns = resolver.New(s.pipeline.zones, resolverOptions(c, o.Log, s.tuning.cores, tcpConnections))
 	}
 	if c.HTTPOn {
-		s.http = api.New(s.apiOptions())
+		s.http = api.New(s.apiOptions(httpConnections))
 		s.metrics.registry.MustRegister(s.http)
 	}
 	s.metrics.registry.MustRegister(newStateCollector(s), s.watcher, s.pipeline.zones, collected.NewCollector(s.values))

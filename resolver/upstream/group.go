@@ -72,3 +72,12 @@ func (g *Group) Down() bool {
 
 // Len is the number of servers.
 func (g *Group) Len() int { return len(g.servers) }
+
+// Addresses are those of the servers, as in the settings.
+func (g *Group) Addresses() []string {
+	addrs := make([]string, 0, len(g.servers))
+	for _, s := range g.servers {
+		addrs = append(addrs, s.addr.String())
+	}
+	return addrs
+}

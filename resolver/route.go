@@ -1,0 +1,62 @@
+package resolver
+
+import "toponym/zone"
+
+// Route says who answers a query for a name that the server's zones do not have.
+type Route struct {
+	// Local is the zone of special-use names that this server answers itself
+	// (RFC 6303, RFC 6761), such as "localhost."; "" where it does not.
+	Local string
+	// Domain is the key of ForwardOptions.ZoneUpstreams that the name is at or
+	// below, in presentation form, "." for none, or "" where the query is not
+	// forwarded.
+	Domain string
+	// Servers are those that the query is forwarded to.
+	Servers []string
+}
+
+// Route returns who answers queries of clients that may use forwarding for a name
+// in lower-case wire form. It is not ok where the zones of the server answer, also
+// with NXDOMAIN. It follows the same rules as responder.forwardable and
+// responder.answer. It may be called from any goroutine while the server runs.
+func (s *Server) Route(name []byte) (r Route, ok bool) {
+	z, f := s.store.Current(), s.forward
+	_, result := z.Lookup(name, 0)
+	switch {
+	case f == nil:
+		return r, result == zone.OutOfZone
+	case inOurZones(z, name):
+		return r, false
+	}
+	domain, servers := f.zoneUpstreams(name)
+	if domain != "" {
+		r.Domain = domain
+		for _, u := range servers {
+			r.Servers = append(r.Servers, u.String())
+		}
+		return r, true
+	}
+	if special := f.special.find(name); special != nil {
+		// A reverse zone of ours comes before the zone of special-use names in it.
+		if result != zone.OutOfZone {
+			return r, false
+		}
+		return Route{Local: special.apex}, true
+	}
+	return Route{Domain: ".", Servers: f.defaultGroup.Load().Addresses()}, true
+}
+
+// zoneUpstreams is the closest key of ZoneUpstreams that a name is at or below,
+// with its servers; "" where there is none.
+func (f *forwarder) zoneUpstreams(name []byte) (domain string, servers []Upstream) {
+	for i := 0; ; i += 1 + int(name[i]) {
+		for key, list := range f.o.ZoneUpstreams {
+			if wireName(key) == string(name[i:]) {
+				return key, list
+			}
+		}
+		if name[i] == 0 {
+			return "", nil
+		}
+	}
+}
