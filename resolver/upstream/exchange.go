@@ -182,6 +182,7 @@ func (x *exchange) try(server int, overStream, noEDNS bool, now time.Time) bool 
 	s.counters.queries.Add(1)
 	switch err := s.send(a); err {
 	case nil:
+		s.health.onQuery(now)
 		x.setTimer(x.patience(a, now))
 	case errBusy:
 		// It was not sent, so it does not count. Others may be able to send.
@@ -360,7 +361,7 @@ func (a *attempt) fail(waited time.Duration, reason string) {
 	if !a.countsForHealth() {
 		return
 	}
-	if a.server.health.onFailure(a.x.nameHash(), waited) {
+	if a.server.health.onFailure(a.x.nameHash(), a.sent, waited) {
 		a.server.log.add(reason)
 	}
 }

@@ -161,7 +161,7 @@ func TestServersThatAreDownComeBackByAProbe(t *testing.T) {
 		s := n.Start(good)
 		g := c.Group(udpOf(s))
 		for i := range uint64(downAfter) {
-			g.servers[0].health.onFailure(i, time.Second)
+			g.servers[0].health.onFailure(i, time.Now(), time.Second)
 		}
 		if !g.Down() {
 			t.Fatal("the server is up, want it down")
@@ -362,6 +362,29 @@ func TestOneSlowNameDoesNotTakeItsServerDown(t *testing.T) {
 		wantAnswer(t, g)
 		if got := time.Since(begin); got != 2*time.Millisecond {
 			t.Errorf("another name took %v, want 2 ms", got)
+		}
+	})
+}
+
+// Neither must many such names.
+func TestManySlowNamesDoNotTakeTheirServerDown(t *testing.T) {
+	simulate(t, Options{}, func(t *testing.T, n *fakedns.Network, c *Client) {
+		g := c.Group(udpOf(n.Start(func(w dns.ResponseWriter, q *dns.Msg) {
+			if q.Question[0].Qtype != dns.TypeA {
+				good(w, q) // such as a probe
+			}
+		})))
+		for round := range 10 {
+			o := make(outcomes, 100)
+			for i := range 100 {
+				g.Ask(question(fmt.Sprintf("n%d.test", 100*round+i), dns.TypeA), o)
+			}
+			for range 100 {
+				<-o
+				if g.Down() {
+					t.Fatal("the server is down, want it up as it responds to probes")
+				}
+			}
 		}
 	})
 }

@@ -26,8 +26,12 @@ type health struct {
 	srtt   atomic.Int64 // smoothed round trip time (RFC 6298, section 2), in ns; 0: not known
 	rttvar atomic.Int64 // its variation, in ns
 
-	mu     sync.Mutex
-	failed []uint64 // hashes of the names that got no response since the last response
+	epoch     time.Time    // times below count from here
+	waitSince atomic.Int64 // when the first query was sent after the last response, in ns; 0: none was
+
+	mu           sync.Mutex
+	lastResponse time.Time
+	failed       []uint64 // hashes of the names that got no response since then
 }
 
 // Retransmission timeouts (RFC 6298, section 2, with other bounds).
@@ -36,6 +40,10 @@ const (
 	minRTO     = 10 * time.Millisecond
 	maxRTO     = time.Second
 )
+
+// suspectAfter is how long a server may send nothing after it was asked something until
+// it is probed.
+const suspectAfter = time.Second
 
 // downAfter is how many names in a row may get no response until the server is
 // down. One name counts once, however often it is asked: the server may answer all
@@ -55,11 +63,20 @@ func (h *health) rto() time.Duration {
 	return min(max(time.Duration(srtt+4*h.rttvar.Load()), minRTO), maxRTO)
 }
 
+// onQuery notes that a query is sent.
+func (h *health) onQuery(now time.Time) {
+	if h.waitSince.Load() == 0 {
+		h.waitSince.Store(max(int64(now.Sub(h.epoch)), 1))
+	}
+}
+
 // onResponse notes a response, and its round trip time unless that is 0. It reports
 // whether the server had been down.
 func (h *health) onResponse(rtt time.Duration) (recovered bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.lastResponse = time.Now()
+	h.waitSince.Store(0)
 	h.failed = h.failed[:0]
 	if rtt > 0 {
 		h.sample(rtt)
@@ -67,11 +84,15 @@ func (h *health) onResponse(rtt time.Duration) (recovered bool) {
 	return h.state.CompareAndSwap(int32(Down), int32(Up))
 }
 
-// onFailure notes that a question about a name, given by its hash, got no response
-// although it was waited for. It reports whether the server is down from now on.
-func (h *health) onFailure(name uint64, waited time.Duration) (down bool) {
+// onFailure notes that a query about a name, given by its hash, got no response although
+// it was waited for. It reports whether the server is down from now on. A server that
+// has responded to something else since the query was sent is not: only that name is slow.
+func (h *health) onFailure(name uint64, sent time.Time, waited time.Duration) (down bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.lastResponse.After(sent) {
+		return false
+	}
 	// A server that is slow for a name must not look as slow for all as the
 	// timeout is long.
 	if waited = min(waited, maxRTO); int64(waited) > h.srtt.Load() {
@@ -84,7 +105,10 @@ func (h *health) onFailure(name uint64, waited time.Duration) (down bool) {
 }
 
 // suspect reports whether the server should be probed.
-func (h *health) suspect() bool {
+func (h *health) suspect(now time.Time) bool {
+	if since := h.waitSince.Load(); since != 0 && now.Sub(h.epoch)-time.Duration(since) > suspectAfter {
+		return true
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.failed) > 0

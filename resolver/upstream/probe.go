@@ -51,7 +51,7 @@ func (p probes) check(s *server) {
 		at = &probing{}
 		p[s] = at
 	}
-	if !s.health.suspect() {
+	if !s.health.suspect(now) {
 		at.interval = tick
 	}
 	if at.busy.Load() {
@@ -68,7 +68,7 @@ func (p probes) check(s *server) {
 				s.log.add("does not lead back to this server any more")
 			}
 		})
-	case s.health.State() != Looping && s.health.suspect() && now.After(at.next):
+	case s.health.State() != Looping && s.health.suspect(now) && now.After(at.next):
 		at.next = now.Add(at.interval)
 		at.interval = min(2*at.interval, probeMax)
 		s.probe(Question{Name: []byte{0}, Type: dns.TypeNS, Class: dns.ClassINET}, at, func() {})

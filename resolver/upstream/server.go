@@ -52,7 +52,7 @@ const (
 )
 
 func newServer(c *Client, addr Address) *server {
-	s := &server{addr: addr, client: c}
+	s := &server{addr: addr, client: c, health: health{epoch: time.Now()}}
 	s.streams.server = s
 	return s
 }
