@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -400,38 +401,35 @@ func TestServersThatAreSilentForAllNamesGoDown(t *testing.T) {
 	})
 }
 
-// busyConn takes no packets for some time.
+// busyConn takes no packets until a time, in ns.
 type busyConn struct {
-	datagramConn
-	until time.Time
+	net.Conn
+	until *atomic.Int64
 }
 
-func (b busyConn) Send(packet []byte) error {
-	if time.Now().Before(b.until) {
-		return errBusy
+func (b busyConn) Write(packet []byte) (int, error) {
+	if time.Now().UnixNano() < b.until.Load() {
+		return 0, errBusy
 	}
-	return b.datagramConn.Send(packet)
+	return b.Conn.Write(packet)
 }
 
 func TestFullSendBuffersAreNoFailures(t *testing.T) {
-	simulate(t, Options{}, func(t *testing.T, n *fakedns.Network, c *Client) {
+	simulate(t, Options{}, func(t *testing.T, n *fakedns.Network, _ *Client) {
+		var until atomic.Int64
+		c := run(t, Options{Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := n.Dial(ctx, network, address)
+			return busyConn{conn, &until}, err
+		}})
 		g := c.Group(udpOf(n.Start(good)))
-		for range portsPerServer * 4 { // until all sockets are open
-			wantAnswer(t, g)
-		}
-		s := g.servers[0]
-		s.mu.Lock()
-		until := time.Now().Add(3 * busyPause)
-		for _, k := range s.sockets {
-			k.conn = busyConn{k.conn, until}
-		}
-		s.mu.Unlock()
+		wantAnswer(t, g)
+		until.Store(time.Now().Add(3 * busyPause).UnixNano())
 		begin := time.Now()
 		wantAnswer(t, g)
 		if got, most := time.Since(begin), 5*busyPause; got > most {
 			t.Errorf("it took %v, want at most %v", got, most)
 		}
-		if got := s.counters.failures.Load(); got != 0 {
+		if got := g.servers[0].counters.failures.Load(); got != 0 {
 			t.Errorf("%d failures of the server were counted, want 0", got)
 		}
 	})
