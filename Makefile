@@ -12,8 +12,10 @@ PACKAGES := cmd/toponym/e2e/packages.txt
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 10
 
+# Not by "go run", which turns the Ctrl-C that ends the demo into an error.
 run: ## answer for a simulated cluster, with no other set-up
-	$(GO) run ./cmd/toponym demo
+	$(GO) build -o bin/toponym ./cmd/toponym
+	@bin/toponym demo
 
 test: ## run all tests that need nothing but Go
 	$(GO) vet ./...

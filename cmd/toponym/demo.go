@@ -65,10 +65,19 @@ func (o demoOptions) listenMarathon(log logrus.FieldLogger) (net.Listener, error
 	case err == nil:
 		return l, nil
 	case o.marathonWanted:
-		return nil, fmt.Errorf("-marathon: %w", err)
+		return nil, cannotListen("Marathon", o.marathon, "-marathon", err)
 	}
-	log.Warnf("Marathon's API is not served: %v (-marathon chooses another address)", err)
+	log.WithError(err).WithField("flag", "-marathon").Warn("the API of Marathon is not served")
 	return nil, nil
+}
+
+// cannotListen names the flag whose address cannot be used.
+func cannotListen(service, address, flagName string, err error) error {
+	at, parseErr := netip.ParseAddrPort(address)
+	if parseErr != nil {
+		return fmt.Errorf("%s: %w", flagName, parseErr)
+	}
+	return &server.ListenError{Service: service, Addr: at, Chosen: "flag " + flagName, Err: err}
 }
 
 func runDemo(ctx context.Context, o demoOptions, env environment, log logrus.Ext1FieldLogger) error {
@@ -85,7 +94,7 @@ func runDemo(ctx context.Context, o demoOptions, env environment, log logrus.Ext
 	}
 	l, err := net.Listen("tcp", o.master)
 	if err != nil {
-		return fmt.Errorf("the simulated master cannot listen: %w (is a Mesos master running here? -master chooses another address)", err)
+		return cannotListen("Mesos", o.master, "-master", err)
 	}
 	defer l.Close()
 	m, err := o.listenMarathon(log)

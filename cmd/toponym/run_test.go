@@ -3,11 +3,18 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"toponym/internal/testutil"
 )
 
 // outcome is what a run of the program gives.
@@ -84,4 +91,92 @@ func TestCommandLine(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPortsInUseAreNamedWithTheirFlag: each address of the demo has a flag.
+func TestPortsInUseAreNamedWithTheirFlag(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, taken := range []string{"-master", "-dns", "-http", "-marathon"} {
+		args := []string{"demo"}
+		for _, name := range []string{"-master", "-dns", "-http", "-marathon"} {
+			at := "127.0.0.1:0"
+			if name == taken {
+				at = l.Addr().String()
+			}
+			args = append(args, name, at)
+		}
+		o := runWith(t, args...)
+		if o.status != statusFailed || !strings.Contains(o.stderr, l.Addr().String()+" (flag "+taken+")") || !strings.Contains(o.stderr, "in use") {
+			t.Errorf("%s: status %d, want 1, the flag and the address:\n%s", taken, o.status, o.stderr)
+		}
+	}
+}
+
+// TestDemoHasAControlAPI: below /sim/ of its master, and an end by a signal is no
+// error.
+func TestDemoHasAControlAPI(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var stdout, stderr screen
+	done := make(chan int)
+	go func() {
+		done <- run(ctx, []string{"demo", "-master", "127.0.0.1:0", "-dns", "127.0.0.1:0", "-http", "127.0.0.1:0", "-marathon", "127.0.0.1:0"}, nil, &stdout, &stderr)
+	}()
+	testutil.Eventually(t, func() bool { return strings.Contains(stdout.String(), "Ctrl-C") }, "the demo does not say what runs: %v", &stderr)
+	control := regexp.MustCompile(`http://\S+/sim`).FindString(stdout.String())
+	call := func(path, body string) (int, string) {
+		t.Helper()
+		method := "GET"
+		if body != "" {
+			method = "POST"
+		}
+		r, err := http.NewRequestWithContext(ctx, method, control+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(b)
+	}
+	if status, body := call("/status", ""); status != 200 || !strings.Contains(body, `"tasks": 14`) || !strings.Contains(body, `"leader": 0`) {
+		t.Errorf("/sim/status: %d %s", status, body)
+	}
+	if status, body := call("/do", `[{"do": "move", "app": "/shop/cart", "count": 1}, {"do": "health", "app": "blog", "healthy": false}]`); status != 200 {
+		t.Errorf("/sim/do: %d %s", status, body)
+	}
+	if status, body := call("/do", `{"do": "master-kill"}`); status != 409 || !strings.Contains(body, "mesos-sim") {
+		t.Errorf("/sim/do: %d %s, want 409 and the program that can", status, body)
+	}
+	cancel()
+	if status := <-done; status != statusOK {
+		t.Errorf("exit status %d, want 0: %v", status, &stderr)
+	}
+}
+
+// screen is an output that is read while it is written.
+type screen struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
 }

@@ -91,17 +91,18 @@ type entry struct {
 
 // instance is an instance of an app or a pod that was launched.
 type instance struct {
-	id      string
-	app     *App // as it was then
-	config  string
-	on      spreadKey
-	place   int // in Scheduler.order
-	tasks   []string
-	ports   []uint16
-	checked bool  // by Marathon itself: Mesos does not hear of that
-	healthy *bool // the result of that
-	staged  time.Time
-	ended   bool
+	id       string
+	app      *App // as it was then
+	config   string
+	on       spreadKey
+	place    int // in Scheduler.order
+	tasks    []string
+	ports    []uint16
+	checked  bool            // by Marathon itself: Mesos does not hear of that
+	healthy  *bool           // the result of that
+	checking map[string]bool // tasks whose next check by Mesos is planned
+	staged   time.Time
+	ended    bool
 }
 
 // spreadKey is an app on an agent.
@@ -125,7 +126,7 @@ func NewScheduler(c *sim.Cluster, o Options) (*Scheduler, error) {
 		spread:    map[spreadKey]int{},
 		lost:      map[string]*instance{},
 	}
-	s.news.wake, s.events.wake = make(chan struct{}, 1), make(chan struct{}, 1)
+	s.news.wake, s.news.failed, s.events.wake = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
 	s.rootVersion = s.version()
 	for _, f := range c.Frameworks() {
 		if f.Name == o.Name {
@@ -175,11 +176,13 @@ const timeFormat = "2006-01-02T15:04:05.000Z"
 // news is what the cluster has told and nobody has looked at yet. It has a lock of
 // its own because the cluster is locked when it tells something.
 type news struct {
-	wake chan struct{}
+	wake   chan struct{} // something ended or came
+	failed chan struct{} // a health check failed
 
-	mu    sync.Mutex
-	ended map[string]bool // apps of which an instance has ended
-	room  bool            // an agent came or something ended: there may be room
+	mu        sync.Mutex
+	ended     map[string]bool // apps of which an instance has ended
+	room      bool            // an agent came or something ended: there may be room
+	unhealthy map[string]bool // tasks that a check of Mesos found unhealthy
 }
 
 // hear takes note of what the cluster tells.
@@ -197,8 +200,49 @@ func (s *Scheduler) hear(n sim.SchedulerNews) {
 		s.news.mu.Unlock()
 		nudge(s.news.wake)
 	}
+	if n.Task != nil && n.Task.HealthCheck != nil && n.Status != nil && n.Status.Healthy != nil && !*n.Status.Healthy {
+		s.news.mu.Lock()
+		if s.news.unhealthy == nil {
+			s.news.unhealthy = map[string]bool{}
+		}
+		s.news.unhealthy[n.Task.ID] = true
+		s.news.mu.Unlock()
+		nudge(s.news.failed)
+	}
 	if n.Task != nil {
 		s.events.hear(n)
+	}
+}
+
+// checkAgain plans the next check of the tasks that were found unhealthy: Mesos tells
+// of each failure.
+func (s *Scheduler) checkAgain() {
+	s.news.mu.Lock()
+	tasks := s.news.unhealthy
+	s.news.unhealthy = nil
+	s.news.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range sortedKeys(tasks) {
+		i := s.instances[instanceOf(id)]
+		t, ok := s.cluster.Task(s.framework, id)
+		if i == nil || !ok || t.HealthCheck == nil || i.checking[id] {
+			continue
+		}
+		if i.checking == nil {
+			i.checking = map[string]bool{}
+		}
+		i.checking[id] = true
+		s.plan(max(t.HealthCheck.Interval, time.Second), i, func(s *Scheduler, i *instance) {
+			delete(i.checking, id)
+			t, ok := s.cluster.Task(s.framework, id)
+			if !ok || t.State != sim.TaskRunning || s.cluster.Presence(s.framework, id) != sim.TaskPresent {
+				return
+			}
+			if h := t.Statuses[len(t.Statuses)-1].Healthy; h != nil && !*h {
+				s.cluster.SetHealth(s.framework, id, false)
+			}
+		})
 	}
 }
 
@@ -224,6 +268,9 @@ func (s *Scheduler) Run(ctx context.Context) error {
 			return nil
 		case <-s.events.wake:
 			s.publishHeard()
+			continue
+		case <-s.news.failed:
+			s.checkAgain()
 			continue
 		case <-s.news.wake:
 			if !waiting {

@@ -264,3 +264,33 @@ func TestScheduledPod(t *testing.T) {
 		s.after(0, "only")
 	})
 }
+
+// TestUnhealthyStatusIsSentAgainAtEachFailedCheck, as long as the task is unhealthy.
+func TestUnhealthyStatusIsSentAgainAtEachFailedCheck(t *testing.T) {
+	withScheduler(t, 1, func(s *scheduled) {
+		in := s.events("?event_type=health_status_changed_event")
+		s.do("POST", "/v2/apps", `{"id": "web", "cmd": "x", "healthChecks": [{"protocol": "MESOS_TCP", "intervalSeconds": 7}]}`, 201)
+		task := s.after(15*time.Second, "web", sim.TaskRunning)[0]
+		if in.next()["alive"] != true {
+			t.Error("the first result is not good")
+		}
+		noError(t, s.cluster.SetHealth(s.framework, task.ID, false))
+		begin := time.Now()
+		for n := range 4 {
+			if e := in.next(); e["alive"] != false || time.Since(begin) != time.Duration(n)*7*time.Second {
+				t.Errorf("%v after %v, want a failure after %d times 7s", e, time.Since(begin), n)
+			}
+		}
+		noError(t, s.cluster.SetHealth(s.framework, task.ID, true))
+		if in.next()["alive"] != true {
+			t.Error("the task is healthy again, and nobody hears of it")
+		}
+		noError(t, s.cluster.SetHealth(s.framework, task.ID, true))
+		begin = time.Now()
+		in.next()
+		time.Sleep(time.Minute)
+		if n := len(s.Scheduler.steps); n != 0 {
+			t.Errorf("%d checks are planned for a healthy task", n)
+		}
+	})
+}
