@@ -45,6 +45,9 @@ func FuzzTask(f *testing.F) {
 		if has(6) {
 			o.Rule = records.RFC952
 		}
+		if has(7) {
+			o.Limits = records.Limits{TaskPorts: 1, TaskAddrs: 1, TaskRecords: 1 + len(port), FrameworkRecords: 50}
+		}
 		c := state.NewCluster()
 		s := state.FullState{
 			Agents:     []*state.Agent{{ID: "a-S0", Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}},

@@ -57,7 +57,7 @@ var growthCases = []struct {
 		c.Reconcile(full, nil)
 		return func() { records.Build(c, defaults()) }
 	}},
-	{"instances that an update adds", 5_000, func(n int) func() {
+	{"instances that an update adds", 10_000, func(n int) func() {
 		return func() {
 			set, c := instances(2, state.Healthy)
 			var d state.Delta

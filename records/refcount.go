@@ -11,11 +11,12 @@ import (
 // them. An update runs in three steps:
 //
 //  1. The records of new owners are added, then those of old owners removed.
-//     The data of a name does not change meanwhile. Owners beside the first are
-//     counted in extraOwners; records that come and go are collected in the
-//     nameChange of their name.
-//  2. finish applies each nameChange once: it makes new data, or reuses that of
-//     another name if it is equal. Whoever holds the old data keeps it.
+//     The data of a name does not change meanwhile. Owners of a published record
+//     beside the first are counted in extraOwners; what comes and goes beside is
+//     collected, in any order, in the nameChange of its name.
+//  2. finish sorts each nameChange and applies it once: it makes new data, or
+//     reuses that of another name if it is equal. Whoever holds the old data keeps
+//     it.
 //  3. finish drops names without records and reports the names that changed.
 
 // entry is a name of a set with its data.
@@ -77,27 +78,15 @@ var (
 	}
 )
 
-// add adds one owner of v. The first owner makes v a record.
+// add adds one owner of v. The first owner makes v a record. In an update, all
+// additions come before all removals.
 func (r recordType[T]) add(s *Set, e *entry, v T) {
-	_, published := r.find(*r.records(e.data), v)
-	if published && e.change == 0 {
+	if _, published := r.find(*r.records(e.data), v); published {
 		r.extra(s)[ownedRecord[T]{e.name, v}]++
 		return
 	}
 	d := r.diff(s.changeOf(e))
-	if published {
-		if i, gone := r.find(d.gone, v); gone {
-			d.gone = slices.Delete(d.gone, i, i+1)
-		} else {
-			r.extra(s)[ownedRecord[T]{e.name, v}]++
-		}
-		return
-	}
-	if i, added := r.find(d.added, v); added {
-		r.extra(s)[ownedRecord[T]{e.name, v}]++
-	} else {
-		d.added = slices.Insert(d.added, i, v)
-	}
+	d.added = append(d.added, v)
 }
 
 // remove removes one owner of v. v is no longer a record when the last owner is
@@ -110,19 +99,48 @@ func (r recordType[T]) remove(s *Set, e *entry, v T) {
 		}
 		return
 	}
-	if _, published := r.find(*r.records(e.data), v); published {
+	if _, published := r.find(*r.records(e.data), v); published || e.change != 0 {
 		d := r.diff(s.changeOf(e))
-		if i, gone := r.find(d.gone, v); !gone {
-			d.gone = slices.Insert(d.gone, i, v)
+		d.gone = append(d.gone, v)
+	}
+}
+
+// settle sorts a diff, in which values stand as often as owners came or went, and
+// counts the owners of new records.
+func (r recordType[T]) settle(s *Set, e *entry, c *nameChange) {
+	d := r.diff(c)
+	if len(d.added) < 2 && len(d.gone) == 0 {
+		return
+	}
+	slices.SortFunc(d.added, r.compare)
+	slices.SortFunc(d.gone, r.compare)
+	added, gone := d.added, d.gone
+	d.added, d.gone = d.added[:0], d.gone[:0]
+	for len(added)+len(gone) > 0 {
+		var v T
+		if len(gone) == 0 || len(added) > 0 && r.compare(added[0], gone[0]) < 0 {
+			v = added[0]
+		} else {
+			v = gone[0]
 		}
-		return
-	}
-	if e.change == 0 {
-		return
-	}
-	d := r.diff(s.changeOf(e))
-	if i, added := r.find(d.added, v); added {
-		d.added = slices.Delete(d.added, i, i+1)
+		owners := 0
+		for ; len(added) > 0 && added[0] == v; added = added[1:] {
+			owners++
+		}
+		for ; len(gone) > 0 && gone[0] == v; gone = gone[1:] {
+			owners--
+		}
+		switch {
+		case owners > 0:
+			d.added = append(d.added, v)
+			if owners > 1 {
+				r.extra(s)[ownedRecord[T]{e.name, v}] += uint32(owners - 1)
+			}
+		case owners < 0:
+			if _, published := r.find(*r.records(e.data), v); published {
+				d.gone = append(d.gone, v)
+			}
+		}
 	}
 }
 
@@ -187,7 +205,7 @@ type nameChange struct {
 	ttl   uint32
 }
 
-// diff is the records that come and go, each list sorted.
+// diff is the records that come and go, each list sorted once settled.
 type diff[T comparable] struct {
 	added, gone []T
 }
@@ -271,6 +289,10 @@ func (s *Set) finish(first bool) Changes {
 		c := &s.changes[i]
 		e := c.entry
 		e.change = 0
+		recordsA.settle(s, e, c)
+		recordsAAAA.settle(s, e, c)
+		recordsSRV.settle(s, e, c)
+		recordsPTR.settle(s, e, c)
 		if before := e.data; c.changesRecords() || c.ttl != before.TTL {
 			e.data = s.dataAfter(c, &recent)
 			if !c.a.empty() || !c.aaaa.empty() || !c.srv.empty() || !e.data.Equal(before) {
