@@ -75,6 +75,7 @@ type Config struct {
 	ResolvSubnetFirst bool                  // ResolvSubnetFirst: addresses near the client first
 	TCPIdleTimeout    time.Duration         // tcpIdleTimeout (RFC 7766 section 6.2.3)
 	TCPMaxConnections int                   // tcpMaxConnections: open at the same time
+	TCPMaxClient      int                   // tcpMaxClient: open at the same time from one client
 	RecurseOn         bool                  // recurseon: RA in responses
 	ExternalOn        bool                  // externalon: forward names outside our zones
 	Timeout           time.Duration         // timeout: for one forwarded query, over all its upstream servers
@@ -88,6 +89,7 @@ type Config struct {
 	CacheBytes        int                   // cacheBytes: maximum size, in bytes
 	ForwardMax        int                   // forwardMax: pending forwarded queries
 	ForwardMaxClient  int                   // forwardMaxClient: pending forwarded queries of one client
+	ForwardMaxDomain  int                   // forwardMaxDomain: pending forwarded queries for one domain
 	RateLimit         int                   // rateLimit: UDP responses per second to one network; 0: no limit
 	RateLimitExempt   []netip.Prefix        // rateLimitExempt: clients without that limit
 	HTTPOn            bool                  // httpon

@@ -8,7 +8,7 @@ import (
 
 func TestAnswers(t *testing.T) {
 	const soa = "mesos. 30 SOA ns1.mesos. root.ns1.mesos. 7 60 600 86400 30"
-	runExchanges(t, newResponder(testOptions().withDefaults()), testZone(t), []exchange{
+	runExchanges(t, newResponder(testOptions()), testZone(t), []exchange{
 		{"an address", "one.marathon.mesos. A", `
 			NOERROR qr aa
 			answer one.marathon.mesos. 60 A 10.1.0.1`},
@@ -69,9 +69,14 @@ func TestAnswers(t *testing.T) {
 		{"below a name that owns records", "x.one.marathon.mesos. A", `
 			NXDOMAIN qr aa
 			authority ` + soa},
-		{"the zone with the longest origin", "1.2.3.4.in-addr.arpa. PTR", `
+		{"the zone with the longest origin, for an address that the cluster may have", "1.2.3.10.in-addr.arpa. PTR", `
 			NXDOMAIN qr aa
 			authority in-addr.arpa. 30 SOA ns1.mesos. root.ns1.mesos. 7 60 600 86400 30`},
+		{"the reverse name of somebody else's address", "8.8.8.8.in-addr.arpa. PTR", `REFUSED qr`},
+		{"and what is above it", "8.in-addr.arpa. NS", `REFUSED qr`},
+		{"the apex of the reverse zone", "in-addr.arpa. SOA", `
+			NOERROR qr aa
+			answer in-addr.arpa. 60 SOA ns1.mesos. root.ns1.mesos. 7 60 600 86400 30`},
 		{"a name of others", "example.com. A +rd", `REFUSED qr rd`},
 		{"a name that only ends like ours", "notmesos. A", `REFUSED qr`},
 		{"the root", ". NS", `REFUSED qr`},
@@ -132,7 +137,7 @@ func TestAnswers(t *testing.T) {
 }
 
 func TestBeforeTheFirstState(t *testing.T) {
-	r := newResponder(testOptions().withDefaults())
+	r := newResponder(testOptions())
 	runExchanges(t, r, zone.NewEmpty(testZoneOptions), []exchange{
 		{"a name of ours", "one.marathon.mesos. A", `SERVFAIL qr`},
 		{"the apex", "mesos. SOA +edns=4096 +do", `

@@ -2,7 +2,6 @@ package resolver
 
 import (
 	"encoding/binary"
-	"iter"
 )
 
 // edns is what a request says in its OPT record (RFC 6891, section 6.1).
@@ -14,14 +13,20 @@ type edns struct {
 	options []byte
 }
 
-const optFlagDO = 1 << 15
+const (
+	optFlagDO = 1 << 15
 
-// take reads an OPT record. It reports false when the record makes the request
+	// maxOptions is enough for all options that a response can have: a
+	// cookie, a client subnet and an extended error.
+	maxOptions = 4 + 40 + 4 + 20 + 4 + 2
+)
+
+// parse reads an OPT record. It reports false when the record makes the request
 // malformed: it is the second one, its owner is not the root, or its options
 // do not fill it.
 //
-// Options of a version that we do not know may look different, so they are
-// not looked at.
+// The options of an unknown version may have another form, so they are not
+// checked.
 func (e *edns) parse(r record) bool {
 	if e.present || !r.root {
 		return false
@@ -46,26 +51,15 @@ func (e *edns) parse(r record) bool {
 	return true
 }
 
-// all gives the options with their codes.
-func (e *edns) all() iter.Seq2[uint16, []byte] {
-	return func(yield func(uint16, []byte) bool) {
-		for rest := e.options; len(rest) >= 4; {
-			code, size := binary.BigEndian.Uint16(rest), binary.BigEndian.Uint16(rest[2:])
-			if !yield(code, rest[4:4+size]) {
-				return
-			}
-			rest = rest[4+size:]
-		}
-	}
-}
-
 // option finds the first option of a code. Of several the first counts (RFC
 // 7873, section 5.2).
-func (e *edns) option(code uint16) ([]byte, bool) {
-	for c, data := range e.all() {
-		if c == code {
-			return data, true
+func (e *edns) option(code uint16) (data []byte, ok bool) {
+	for rest := e.options; len(rest) >= 4; {
+		found, end := binary.BigEndian.Uint16(rest), 4+int(binary.BigEndian.Uint16(rest[2:]))
+		if found == code {
+			return rest[4:end], true
 		}
+		rest = rest[end:]
 	}
 	return nil, false
 }
@@ -77,7 +71,7 @@ func appendOption(options []byte, code uint16, data []byte) []byte {
 	return append(options, data...)
 }
 
-// appendOPT adds the OPT record of a reply: our size, version 0, and of the
+// appendOPT adds the OPT record of a response: our size, version 0, and of the
 // flags DO alone.
 func appendOPT(msg []byte, udpSize, rcode uint16, do bool, options []byte) []byte {
 	msg = append(msg, 0, 0, 41) // the root, TYPE OPT

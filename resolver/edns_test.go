@@ -12,7 +12,7 @@ import (
 
 func TestEDNS(t *testing.T) {
 	const one = "answer one.marathon.mesos. 60 A 10.1.0.1"
-	runExchanges(t, newResponder(testOptions().withDefaults()), testZone(t), []exchange{
+	runExchanges(t, newResponder(testOptions()), testZone(t), []exchange{
 		{"no OPT record without one in the query", "one.marathon.mesos. A", `
 			NOERROR qr aa
 			` + one},
@@ -88,19 +88,60 @@ func TestServerCookiesAreThoseOfTheRFC(t *testing.T) {
 	} {
 		secret, _ := hex.DecodeString(x.secret)
 		client, _ := hex.DecodeString(x.client)
-		c := cookiesOf([16]byte(secret))
-		c.now = func() time.Time { return time.Unix(x.time, 0) }
-		got, ok := c.respond(client, netip.MustParseAddr(x.addr))
-		if want := x.client + x.want; !ok || hex.EncodeToString(got) != want {
+		c := &cookies{now: func() time.Time { return time.Unix(x.time, 0) }}
+		c.secrets.Store(&cookieSecrets{current: newCookieSecret([16]byte(secret)), until: c.now().Add(time.Hour)})
+		got := serverCookie(t, c, string(client), netip.MustParseAddr(x.addr))
+		if want := x.client + x.want; hex.EncodeToString(got) != want {
 			t.Errorf("%s: %x, want %s", x.title, got, want)
 		}
 	}
 }
 
 func TestEachServerHasItsOwnSecret(t *testing.T) {
-	a, b := newCookies(), newCookies()
+	a, b := newCookies().secrets.Load().current, newCookies().secrets.Load().current
 	if a.k0 == b.k0 || a.k1 == b.k1 {
-		t.Error("two secrets are the same")
+		t.Errorf("two servers have the secrets %v and %v, want different ones", a, b)
+	}
+}
+
+// serverCookie is the data of the cookie option that answers a client's cookie.
+func serverCookie(t *testing.T, c *cookies, client string, addr netip.Addr) []byte {
+	t.Helper()
+	q := query{edns: edns{options: appendOption(nil, dns.EDNS0COOKIE, []byte(client))}}
+	option, ok := c.appendCookie(nil, &q, addr)
+	if !ok {
+		t.Fatalf("the cookie %x is refused", client)
+	}
+	return option[4:]
+}
+
+// RFC 7873, section 7.1: a secret is replaced before it is 26 hours old, and
+// cookies that it made stay valid for as long as any.
+func TestCookieSecretsAreReplacedInTime(t *testing.T) {
+	addr := netip.MustParseAddr("192.0.2.1")
+	for range 20 { // the times are random
+		now := time.Unix(1_700_000_000, 0)
+		c := newCookies()
+		c.now = func() time.Time { return now }
+		c.secrets.Store(&cookieSecrets{current: randomSecret(), until: nextRollover(now)})
+		first, last := c.secrets.Load().current, time.Time{}
+		for start := now; c.at(now).current == first; now = now.Add(time.Minute) {
+			if last = now; now.Sub(start) >= 26*time.Hour {
+				t.Fatal("the secret is 26 h old")
+			}
+		}
+		changed := now
+		now = last
+		c.secrets.Store(&cookieSecrets{current: first, until: changed})
+		cookie := serverCookie(t, c, "client!!", addr)
+		for now = changed; now.Sub(last) <= time.Hour; now = now.Add(10 * time.Minute) {
+			if !c.valid(cookie, addr) {
+				t.Fatalf("a cookie is refused after %v, want it to be valid for 1 h", now.Sub(last))
+			}
+		}
+		if c.valid(cookie, addr) {
+			t.Error("a cookie of more than 1 h is valid")
+		}
 	}
 }
 
@@ -109,7 +150,7 @@ func TestClientSubnet(t *testing.T) {
 	o.ResolvSubnetFirst = true
 	// 10.3.0.1 to 10.3.0.249 and 10.3.1.0, so the last is alone in its /24.
 	z := testZone(t, instances{name: "net", count: 250, base: 3})
-	r := newResponder(o.withDefaults())
+	r := newResponder(o)
 	first := func(text string) string {
 		m, _ := askMsg(t, r, z, text+" +tcp")
 		return m.Answer[0].(*dns.A).A.String()

@@ -72,7 +72,7 @@ func TestMalformedPackets(t *testing.T) {
 			if x.spoil != nil {
 				packet = x.spoil(packet)
 			}
-			r := newResponder(testOptions().withDefaults())
+			r := newResponder(testOptions())
 			got := silence
 			if msg, _ := r.respond(make([]byte, bufferSize), testZone(t), c, packet); msg != nil {
 				got = render(t, packet, msg)
@@ -92,7 +92,7 @@ func TestOtherRecordsAreWalkedOver(t *testing.T) {
 		binary.BigEndian.PutUint16(packet[section:], 1)
 		packet = append(packet, a...)
 	}
-	r := newResponder(testOptions().withDefaults())
+	r := newResponder(testOptions())
 	msg, _ := r.respond(make([]byte, bufferSize), testZone(t), c, packet)
 	if got, want := render(t, packet, msg), "NOERROR qr aa\nanswer one.marathon.mesos. 60 A 10.1.0.1"; got != want {
 		t.Errorf("got %s", got)
@@ -102,7 +102,7 @@ func TestOtherRecordsAreWalkedOver(t *testing.T) {
 // The owner of an answer is a pointer to the question, which is where clients
 // look first.
 func TestAnswersPointToTheQuestion(t *testing.T) {
-	r := newResponder(testOptions().withDefaults())
+	r := newResponder(testOptions())
 	for _, text := range []string{"oNE.marathon.MESOS. A", "_One._Tcp.marathon.Mesos. SRV", "mEsos. NS"} {
 		packet, c := packQuery(t, text)
 		msg, _ := r.respond(make([]byte, bufferSize), testZone(t), c, packet)

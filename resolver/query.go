@@ -10,16 +10,18 @@ import (
 
 // query is a request as it was read. Its slices point into the packet.
 //
-// Packets are read here rather than by a library because replies depend on
-// what libraries forgive: octets behind the message, a question that lacks its
-// class, a second OPT record, an option that is longer than its record.
+// Packets are parsed here rather than by a library for two reasons: parsing
+// must not allocate, and responses depend on errors that libraries forgive,
+// such as bytes behind the message, a question without a class, a second OPT
+// record, or an option that is longer than its record.
 type query struct {
 	id    uint16
 	flags uint16
 
-	hasQuestion bool   // whether there is a question
-	packet      []byte // the message from its first octet, for names in it
+	hasQuestion bool
+	packet      []byte // the whole message, for names in it
 	name        []byte // QNAME in wire form, as typed
+	end         int    // offset behind the question
 	qtype       uint16
 	class       uint16
 
@@ -28,26 +30,27 @@ type query struct {
 
 func (q *query) opcode() int { return int(q.flags&dnswire.OpcodeMask) >> 11 }
 
-// parse reads a packet. It reports false for what must not be answered at all:
-// a packet without a whole header, and replies, as two servers could go on
+// parse reads a packet. It reports false for packets that must not be answered:
+// those without a whole header, and responses, as two servers could go on
 // answering each other.
 //
-// For everything else the rcode says whether the packet was well-formed. The
-// query holds what could be read until then, to be echoed.
-func parse(packet []byte) (q query, rcode uint16, ok bool) {
+// For all others the rcode says whether the packet was well-formed. The query
+// then holds what could be read, to be echoed.
+func (q *query) parse(packet []byte) (rcode uint16, ok bool) {
 	if len(packet) < dnswire.HeaderSize {
-		return q, 0, false
+		return 0, false
 	}
 	q.packet = packet
+	q.end = dnswire.HeaderSize
 	q.id = binary.BigEndian.Uint16(packet)
 	q.flags = binary.BigEndian.Uint16(packet[2:])
 	if q.flags&dnswire.FlagQR != 0 {
-		return q, 0, false
+		return 0, false
 	}
 	if !q.parseBody(packet) {
 		rcode = dns.RcodeFormatError
 	}
-	return q, rcode, true
+	return rcode, true
 }
 
 func (q *query) parseBody(packet []byte) bool {
@@ -65,8 +68,8 @@ func (q *query) parseBody(packet []byte) bool {
 	default: // RFC 9619
 		return false
 	}
-	// Nothing that we answer has a meaning for records in the other
-	// sections, so those are only walked over.
+	// Records in the answer and authority sections have no meaning in any
+	// query that is answered here, so they are skipped.
 	for range records {
 		r, next := parseRecord(packet, off)
 		if next < 0 || r.rtype == dns.TypeOPT {
@@ -88,7 +91,7 @@ func (q *query) parseBody(packet []byte) bool {
 }
 
 // parseQuestion reads a question and returns the offset behind it, or -1. A
-// name in a question has nothing before it to point to, so pointers are wrong.
+// compression pointer is an error: there is no name before the question's.
 func (q *query) parseQuestion(packet []byte, off int) int {
 	end := dnswire.SkipQuestionName(packet, off)
 	if end < 0 || end+4 > len(packet) {
@@ -98,23 +101,16 @@ func (q *query) parseQuestion(packet []byte, off int) int {
 	q.name = packet[off:end]
 	q.qtype = binary.BigEndian.Uint16(packet[end:])
 	q.class = binary.BigEndian.Uint16(packet[end+2:])
-	return end + 4
+	q.end = end + 4
+	return q.end
 }
 
-// key is the name as the zone knows it, in lower case (RFC 4343), in a buffer
-// of the caller. Length octets are below 'A', so they stay as they are.
-func (q *query) lowerName(buf *[dnswire.MaxName]byte) []byte {
-	key := buf[:copy(buf[:], q.name)]
-	dnswire.ToLower(key)
-	return key
-}
-
-// suffix is the end of the name, of that many octets in wire form, in
-// presentation form and as typed.
-func (q *query) suffix(octets int) string {
-	s, _, err := dns.UnpackDomainName(q.packet, dnswire.HeaderSize+len(q.name)-octets)
+// suffix is the end of the name as typed, in presentation form. Its length is
+// given in bytes of the wire form.
+func (q *query) suffix(length int) string {
+	s, _, err := dns.UnpackDomainName(q.packet, dnswire.HeaderSize+len(q.name)-length)
 	if err != nil {
-		return "." // not reached: the name was checked when it was read
+		return "." // not reached: the name was checked when it was parsed
 	}
 	return s
 }

@@ -5,7 +5,7 @@ import "toponym/zone"
 // Route says who answers a query for a name that the server's zones do not have.
 type Route struct {
 	// Local is the zone of special-use names that this server answers itself
-	// (RFC 6303, RFC 6761), such as "localhost."; "" where it does not.
+	// such as "localhost."; "" where it does not.
 	Local string
 	// Domain is the key of ForwardOptions.ZoneUpstreams that the name is at or
 	// below, in presentation form, "." for none, or "" where the query is not
@@ -17,31 +17,32 @@ type Route struct {
 
 // Route returns who answers queries of clients that may use forwarding for a name
 // in lower-case wire form. It is not ok where the zones of the server answer, also
-// with NXDOMAIN. It follows the same rules as responder.forwardable and
+// with NXDOMAIN. It follows the same rules as responder.resolve and
 // responder.answer. It may be called from any goroutine while the server runs.
 func (s *Server) Route(name []byte) (r Route, ok bool) {
-	z, f := s.store.Current(), s.forward
-	_, result := z.Lookup(name, 0)
-	switch {
-	case f == nil:
-		return r, result == zone.OutOfZone
-	case inOurZones(z, name):
+	f := s.responder.forward
+	_, result := s.store.Current().Lookup(name, 0)
+	if !isOutside(result, name) {
 		return r, false
 	}
-	domain, servers := f.zoneUpstreams(name)
-	if domain != "" {
-		r.Domain = domain
-		for _, u := range servers {
-			r.Servers = append(r.Servers, u.String())
+	if f != nil {
+		if domain, servers := f.zoneUpstreams(name); domain != "" {
+			r.Domain = domain
+			for _, u := range servers {
+				r.Servers = append(r.Servers, u.String())
+			}
+			return r, true
 		}
-		return r, true
 	}
-	if special := f.special.find(name); special != nil {
+	special := specialNames.find(name)
+	switch {
+	case special != nil && result != zone.OutOfZone:
 		// A reverse zone of ours comes before the zone of special-use names in it.
-		if result != zone.OutOfZone {
-			return r, false
-		}
-		return Route{Local: special.apex}, true
+		return r, false
+	case f == nil:
+		return r, true
+	case special != nil:
+		return Route{Local: wireText(special.apex)}, true
 	}
 	return Route{Domain: ".", Servers: f.defaultGroup.Load().Addresses()}, true
 }

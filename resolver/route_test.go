@@ -16,12 +16,12 @@ import (
 func TestRouteSaysWhoAnswers(t *testing.T) {
 	server := func(addr string) Upstream { return Upstream{AddrPort: netip.MustParseAddrPort(addr)} }
 	o := testOptions()
-	o.Forward = &ForwardOptions{
-		Upstreams:     []Upstream{server("192.0.2.1:53")},
-		ZoneUpstreams: map[string][]Upstream{"weave.local": {server("192.0.2.2:53")}, "10.in-addr.arpa": {server("192.0.2.3:53")}},
-	}
+	f := forwardOptions()
+	f.Upstreams = []Upstream{server("192.0.2.1:53")}
+	f.ZoneUpstreams = map[string][]Upstream{"weave.local": {server("192.0.2.2:53")}, "10.in-addr.arpa": {server("192.0.2.3:53")}}
+	o.Forward = &f
 	forwarding := New(zone.NewStore(testZone(t)), o)
-	forwarding.forward.defaultGroup.Store(forwarding.forward.client.Group(o.Forward.Upstreams))
+	forwarding.responder.forward.defaultGroup.Store(forwarding.responder.forward.client.Group(o.Forward.Upstreams))
 	o.Forward = nil
 	refusing := New(zone.NewStore(testZone(t)), o)
 	for _, tc := range []struct {

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/miekg/dns"
+
+	"toponym/zone"
 )
 
 // sized is a query that says how large a reply may be.
@@ -17,25 +19,28 @@ func sized(name, qtype string, size int, more string) string {
 func TestRepliesOverUDPKeepTheirLimit(t *testing.T) {
 	z := testZone(t, instances{name: "big", count: 400, base: 3})
 	for _, x := range []struct {
-		title   string
-		options Options
-		ask     string
-		limit   int
+		title      string
+		maxUDPSize uint16
+		ask        string
+		limit      int
 	}{
-		{"without EDNS", Options{}, "big.marathon.mesos. A", 512},
-		{"what the client can take", Options{}, "big.marathon.mesos. A +edns=1000", 1000},
-		{"what we can take", Options{}, "big.marathon.mesos. A +edns=4096", 1232},
-		{"a client that says less than the least", Options{}, "big.marathon.mesos. A +edns=0", 512},
-		{"a larger setting", Options{MaxUDPSize: 4096}, "big.marathon.mesos. A +edns=4096", 4096},
-		{"a larger setting, a smaller client", Options{MaxUDPSize: 4096}, "big.marathon.mesos. A +edns=1400", 1400},
-		{"a setting below the least", Options{MaxUDPSize: 100}, "big.marathon.mesos. A +edns=4096", 512},
-		{"loopback", Options{}, "big.marathon.mesos. A +edns=5000 +from=127.3.2.1", 5000},
-		{"loopback over IPv6", Options{}, "big.marathon.mesos. A +edns=5000 +from=::1", 5000},
-		{"loopback without EDNS", Options{}, "big.marathon.mesos. A +from=127.0.0.1", 512},
+		{"without EDNS", 0, "big.marathon.mesos. A", 512},
+		{"what the client can take", 0, "big.marathon.mesos. A +edns=1000", 1000},
+		{"what we can take", 0, "big.marathon.mesos. A +edns=4096", 1232},
+		{"a client that says less than the least", 0, "big.marathon.mesos. A +edns=0", 512},
+		{"a larger setting", 4096, "big.marathon.mesos. A +edns=4096", 4096},
+		{"a larger setting, a smaller client", 4096, "big.marathon.mesos. A +edns=1400", 1400},
+		{"a setting below the least", 100, "big.marathon.mesos. A +edns=4096", 512},
+		{"loopback", 0, "big.marathon.mesos. A +edns=5000 +from=127.3.2.1", 5000},
+		{"loopback over IPv6", 0, "big.marathon.mesos. A +edns=5000 +from=::1", 5000},
+		{"loopback without EDNS", 0, "big.marathon.mesos. A +from=127.0.0.1", 512},
 	} {
 		t.Run(x.title, func(t *testing.T) {
-			r := newResponder(x.options.withDefaults())
-			r.setTC = true
+			o := shuffledOptions()
+			if x.maxUDPSize > 0 {
+				o.MaxUDPSize = x.maxUDPSize
+			}
+			r := New(zone.NewStore(z), o).responder
 			m, size := askMsg(t, r, z, x.ask)
 			// An address takes 16 octets, so a reply that is as full as
 			// can be lacks less than that.
@@ -51,7 +56,7 @@ func TestRepliesOverUDPKeepTheirLimit(t *testing.T) {
 
 func TestAReplyThatFillsItsLimitIsWhole(t *testing.T) {
 	z := testZone(t, instances{name: "big", count: 100, base: 3})
-	r := newResponder(testOptions().withDefaults())
+	r := newResponder(testOptions())
 	_, full := askMsg(t, r, z, sized("big.marathon.mesos.", "A", 65535, "+from=127.0.0.1"))
 	for _, x := range []struct {
 		size, answers int
@@ -73,7 +78,7 @@ func TestAReplyThatFillsItsLimitIsWhole(t *testing.T) {
 // RFC 6891, section 7; RFC 8906, section 8.2.7.
 func TestCutRepliesKeepTheOPTRecord(t *testing.T) {
 	z := testZone(t, instances{name: "big", count: 100, base: 3})
-	r := newResponder(testOptions().withDefaults())
+	r := newResponder(testOptions())
 	m, size := askMsg(t, r, z, "_big._tcp.marathon.mesos. SRV +edns=512 +do +opt=10:0123456789abcdef")
 	opt := m.IsEdns0()
 	if opt == nil || !opt.Do() || opt.UDPSize() != 1232 || len(opt.Option) != 1 {
@@ -89,7 +94,7 @@ func TestAdditionalRRsetsAreLeftOutFirstWholeAndSilently(t *testing.T) {
 	// Seven targets with two addresses each make a reply that can be cut and
 	// is still larger than the least that a client can take.
 	z := testZone(t, instances{name: "seven", count: 7, base: 3})
-	r := newResponder(testOptions().withDefaults())
+	r := newResponder(testOptions())
 	all, full := askMsg(t, r, z, sized("_seven._tcp.marathon.mesos.", "SRV", 65535, "+from=127.0.0.1"))
 	const a, aaaa = 16, 28 // octets of an address record
 	for _, x := range []struct{ less, additional int }{
@@ -111,7 +116,7 @@ func TestAdditionalRRsetsAreLeftOutFirstWholeAndSilently(t *testing.T) {
 
 func TestSetTruncateBitFalseOnlyLeavesTheBitOff(t *testing.T) {
 	z := testZone(t, instances{name: "big", count: 100, base: 3})
-	with, without := newResponder(testOptions().withDefaults()), newResponder(testOptions().withDefaults())
+	with, without := newResponder(testOptions()), newResponder(testOptions())
 	without.setTC = false
 	a, _ := askMsg(t, with, z, "big.marathon.mesos. A")
 	b, _ := askMsg(t, without, z, "big.marathon.mesos. A")
@@ -126,7 +131,7 @@ func TestSetTruncateBitFalseOnlyLeavesTheBitOff(t *testing.T) {
 
 func TestRepliesOverTCPHoldWhatFitsIn64KiB(t *testing.T) {
 	z := testZone(t, instances{name: "big", count: 5000, base: 3})
-	r := newResponder(testOptions().withDefaults())
+	r := newResponder(testOptions())
 	m, size := askMsg(t, r, z, "big.marathon.mesos. A +tcp")
 	if size > 65535 || size <= 65535-16 || !m.Truncated {
 		t.Errorf("%d addresses, %d octets, TC %v", len(m.Answer), size, m.Truncated)
@@ -144,7 +149,7 @@ func TestRepliesOverTCPHoldWhatFitsIn64KiB(t *testing.T) {
 // section 4.1.4).
 func TestAddressesOfTargetsFarBehindInTheMessage(t *testing.T) {
 	z := testZone(t, instances{name: "big", count: 500, base: 3})
-	r := newResponder(testOptions().withDefaults())
+	r := newResponder(testOptions())
 	m, size := askMsg(t, r, z, "_big._tcp.marathon.mesos. SRV +tcp")
 	if m.Truncated || len(m.Answer) != 500 || len(m.Extra) != 1000 {
 		t.Fatalf("TC %v, %d answers, %d additional, %d octets", m.Truncated, len(m.Answer), len(m.Extra), size)
@@ -171,7 +176,7 @@ func TestTheLongestQuestion(t *testing.T) {
 	if len(packet) != 12+255+4 {
 		t.Fatalf("the packet has %d octets", len(packet))
 	}
-	r := newResponder(testOptions().withDefaults())
+	r := newResponder(testOptions())
 	m, size := askMsg(t, r, testZone(t), name+" A")
 	if m.Rcode != dns.RcodeNameError || len(m.Ns) != 1 || m.Truncated || size > 512 {
 		t.Errorf("%d octets: %v", size, m)
@@ -182,7 +187,9 @@ func BenchmarkCutReply(b *testing.B) {
 	for _, n := range []int{3, 200, 5000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			z := testZone(b, instances{name: "big", count: n, base: 3})
-			r := newResponder(Options{MaxUDPSize: 4096}.withDefaults())
+			o := shuffledOptions()
+			o.MaxUDPSize = 4096
+			r := newResponder(o)
 			packet, c := packQuery(b, "_big._tcp.marathon.mesos. SRV +edns=4096")
 			c.addr = netip.MustParseAddr("10.0.0.1")
 			buf := make([]byte, bufferSize)

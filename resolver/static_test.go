@@ -45,7 +45,7 @@ func staticZone(t testing.TB, o zone.Options, more ...instances) *zone.Zone {
 func TestStaticAnswers(t *testing.T) {
 	const soa = "inner.example. 20 SOA ns.inner.example. ops.inner.example. 7 3600 600 86400 20"
 	z := staticZone(t, testZoneOptions)
-	runExchanges(t, newResponder(testOptions().withDefaults()), z, []exchange{
+	runExchanges(t, newResponder(testOptions()), z, []exchange{
 		{"a text", "db.inner.example. TXT", `
 			NOERROR qr aa
 			answer db.inner.example. 300 TXT "some text"`},
@@ -130,7 +130,7 @@ func TestStaticAnswers(t *testing.T) {
 // ours nobody knows.
 func TestStaticBeforeTheFirstState(t *testing.T) {
 	o := staticZone(t, testZoneOptions).Options()
-	runExchanges(t, newResponder(testOptions().withDefaults()), zone.NewEmpty(o), []exchange{
+	runExchanges(t, newResponder(testOptions()), zone.NewEmpty(o), []exchange{
 		{"a name", "www.inner.example. A", `
 			NOERROR qr aa
 			answer www.inner.example. 300 CNAME db.inner.example.

@@ -11,30 +11,25 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"toponym/resolver/cache"
 )
 
 // serveTCP starts the goroutines that accept connections until ctx ends, and
 // returns. Connections that are still busy when final ends are closed.
 func (s *Server) serveTCP(ctx, final context.Context, all *sync.WaitGroup) {
-	// A token for each connection that may be open.
-	open := make(chan struct{}, s.o.TCPMaxConnections)
-	for _, l := range append([]*net.TCPListener{s.tcp}, s.moreTCP...) {
-		all.Go(func() { s.accept(ctx, final, l, open, all) })
+	for _, l := range s.tcp {
+		all.Go(func() { s.accept(ctx, final, l, all) })
 	}
 }
 
 // accept serves the connections of one listener.
-func (s *Server) accept(ctx, final context.Context, l *net.TCPListener, open chan struct{}, all *sync.WaitGroup) {
+func (s *Server) accept(ctx, final context.Context, l *net.TCPListener, all *sync.WaitGroup) {
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
 	defer l.Close()
-	pause := backoff{max: time.Second}
+	failures := 0
 	for {
-		select {
-		case open <- struct{}{}:
-		case <-ctx.Done():
-			return
-		}
 		conn, err := l.AcceptTCP()
 		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 			if err == nil {
@@ -42,57 +37,96 @@ func (s *Server) accept(ctx, final context.Context, l *net.TCPListener, open cha
 			}
 			return
 		}
-		if err != nil { // such as no file descriptors left: that passes
-			<-open
-			s.log.WithError(err).Warn("cannot accept connections")
-			pause.wait(ctx)
+		if err != nil { // such as too many open files: that passes
+			s.connections.closeOne()
+			s.log.WithError(err).Warn("cannot accept TCP connections")
+			pause(ctx, &failures)
 			continue
 		}
-		pause.reset()
+		failures = 0
 		addr := conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().WithZone("").Unmap()
+		c := newConnection(s, conn, addr)
+		s.connections.add(c)
 		all.Go(func() {
-			s.serveConn(ctx, final, conn, addr)
-			<-open
+			s.serveConn(ctx, final, c)
+			s.connections.remove(c)
 		})
 	}
 }
 
-// Buffers of a connection. Queries are small; a reply that is larger than its
+// Buffers of a connection. Queries are small; a response that is larger than its
 // buffer is sent without being copied.
 const (
 	connReadBuffer  = 2 << 10
 	connWriteBuffer = 4 << 10
 )
 
-// largeBuffers are for messages of any size, so that a connection holds one
-// only while it answers.
-var largeBuffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+// connection is a client's connection. Responses go through it in any order:
+// those that are made as its queries are read, and those that come later.
+type connection struct {
+	s    *Server
+	conn net.Conn
+	addr netip.Addr
+	in   *bufio.Reader
 
-// serveConn answers the queries of one connection until the client closes it,
-// is idle for too long, or ctx ends. Queries that have been read whole by then
-// are answered. Answers that others have to be asked for come when they are
+	writing sync.Mutex // held while something is written
+	out     *bufio.Writer
+
+	mu      sync.Mutex
+	changed sync.Cond        // pending or queue have become less
+	pending int              // queries that have no response yet
+	queue   []queuedResponse // responses that are there
+	sending bool             // a goroutine takes from the queue
+
+	place connectionPlace // the table of connections guards it
+}
+
+// queuedResponse is a response to a query that was pending.
+type queuedResponse struct {
+	query *pendingQuery
+	entry *cache.Entry
+	age   cache.Age
+}
+
+// maxConnPending bounds the pending queries of one connection. Until there are
+// fewer no more are read, so that a client that does not take its responses does
+// not pile them up here.
+const maxConnPending = 128
+
+func newConnection(s *Server, conn net.Conn, addr netip.Addr) *connection {
+	c := &connection{
+		s: s, conn: conn, addr: addr,
+		in:  bufio.NewReaderSize(conn, connReadBuffer),
+		out: bufio.NewWriterSize(conn, connWriteBuffer),
+	}
+	c.changed.L = &c.mu
+	return c
+}
+
+// serveConn answers the queries of one connection until the client closes it, is
+// idle for too long, or ctx ends. Queries that have been read whole by then are
+// answered. Answers that upstream servers have to be asked for come when they are
 // there, and do not hold up those behind them (RFC 7766, section 6.2.1.1).
 //
-// A client may send queries before it takes replies. If it never takes any, the
+// A client may send queries before it takes responses. If it never takes any, the
 // connection ends with the idle timeout.
-func (s *Server) serveConn(ctx, final context.Context, conn net.Conn, addr netip.Addr) {
+func (s *Server) serveConn(ctx, final context.Context, c *connection) {
+	conn := c.conn
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.SetReadDeadline(aLongTimeAgo) })()
 	defer context.AfterFunc(final, func() { conn.Close() })()
 
-	in := bufio.NewReaderSize(conn, connReadBuffer)
-	c := newConnection(s, conn)
 	for {
 		conn.SetReadDeadline(time.Now().Add(s.o.TCPIdleTimeout))
 		if ctx.Err() != nil {
 			// The end may have come before the deadline was set.
 			conn.SetReadDeadline(aLongTimeAgo)
 		}
-		err := s.answerTCP(in, c, addr)
-		if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil && in.Buffered() == 0 && c.hasPending() {
-			continue // it is not idle: it waits for us
+		err := c.answer()
+		if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil && c.in.Buffered() == 0 && c.hasPending() {
+			continue // it is not idle: it waits for this server
 		}
-		if err == nil && !holdsMessage(in) {
+		if err == nil && !c.holdsMessage() {
 			err = c.flush()
 		}
 		if err != nil {
@@ -105,17 +139,17 @@ func (s *Server) serveConn(ctx, final context.Context, conn net.Conn, addr netip
 	}
 }
 
-// Bounds of linger. Whatever the client still sends has been sent already, so
-// a short silence means that there is no more.
+// Bounds of linger. Whatever the client still sends has been sent already, so a
+// short silence means that there is no more.
 const (
 	lingerTime    = time.Second
 	lingerSilence = 20 * time.Millisecond
 )
 
-// linger ends a connection so that the replies on their way arrive: closed with
+// linger ends a connection so that the responses on their way arrive: closed with
 // queries unread, it would be reset, and the client's system would throw away
-// what had not been read there (RFC 7766, section 6.2.4 has clients expect
-// an end at any time, but with the replies that were sent).
+// what had not been read there (RFC 7766, section 6.2.4 has clients expect an end
+// at any time, but with the responses that were sent).
 func linger(conn net.Conn) {
 	half, ok := conn.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil {
@@ -130,76 +164,174 @@ func linger(conn net.Conn) {
 	}
 }
 
-// answerTCP answers the next query. The reply may stay in the writer's buffer,
-// or follow later.
-func (s *Server) answerTCP(in *bufio.Reader, c *connection, addr netip.Addr) error {
-	size, err := readSize(in)
+// answer answers the next query. The response may stay in the writer's buffer, or
+// follow later.
+func (c *connection) answer() error {
+	size, err := c.readSize()
 	if err != nil {
 		return err
 	}
-	packet, large, err := readMessage(in, size)
+	packet, large, err := c.readMessage(size)
 	if err != nil {
 		return err
 	}
-	defer doneWith(in, size, large)
+	defer c.doneWith(size, large)
+	c.place.touch()
 	start := time.Now()
-	buf := largeBuffers.Get().(*[bufferSize]byte)
-	defer largeBuffers.Put(buf)
-	msg, l := s.respond(buf[:], s.store.Current(), client{addr: addr, transport: TCP}, packet)
+	buf := messageBuffers.Get().(*messageBuffer)
+	defer messageBuffers.Put(buf)
+	r := c.s.responder
+	msg, l := r.respond(buf[2:], c.s.store.Current(), client{addr: c.addr, transport: TCP}, packet)
 	if l != nil {
 		if msg == nil {
 			c.addPending()
 			l.replyTo = c
 		}
-		s.forward.ask(l)
+		r.forward.forward(l)
 	}
 	if msg == nil {
 		return nil
 	}
-	err = c.write(msg)
-	s.responder.counters.times[TCP].add(time.Since(start), 1)
+	err = c.write(buf[:2+len(msg)])
+	r.counters.times[TCP].add(time.Since(start), 1)
 	return err
 }
 
 // readSize reads the length field that precedes a message (RFC 1035, section
 // 4.2.2).
-func readSize(in *bufio.Reader) (int, error) {
-	b, err := in.Peek(2)
+func (c *connection) readSize() (int, error) {
+	b, err := c.in.Peek(2)
 	if err != nil {
 		return 0, err
 	}
-	in.Discard(2)
+	c.in.Discard(2)
 	return int(binary.BigEndian.Uint16(b)), nil
 }
 
 // readMessage reads a message. A small one stays in the reader's buffer, another
 // one is in a large buffer; doneWith gives either back.
-func readMessage(in *bufio.Reader, size int) (msg []byte, large *[bufferSize]byte, err error) {
-	if size <= in.Size() {
-		msg, err = in.Peek(size)
+func (c *connection) readMessage(size int) (msg []byte, large *messageBuffer, err error) {
+	if size <= c.in.Size() {
+		msg, err = c.in.Peek(size)
 		return msg, nil, err
 	}
-	large = largeBuffers.Get().(*[bufferSize]byte)
-	if _, err = io.ReadFull(in, large[:size]); err != nil {
-		largeBuffers.Put(large)
+	large = messageBuffers.Get().(*messageBuffer)
+	if _, err = io.ReadFull(c.in, large[:size]); err != nil {
+		messageBuffers.Put(large)
 	}
 	return large[:size], large, err
 }
 
-func doneWith(in *bufio.Reader, size int, large *[bufferSize]byte) {
+func (c *connection) doneWith(size int, large *messageBuffer) {
 	if large != nil {
-		largeBuffers.Put(large)
+		messageBuffers.Put(large)
 	} else {
-		in.Discard(size)
+		c.in.Discard(size)
 	}
 }
 
 // holdsMessage reports whether the next message has been read already, so that
-// its reply can go out with those before it.
-func holdsMessage(in *bufio.Reader) bool {
-	if in.Buffered() < 2 {
+// its response can go out with those before it.
+func (c *connection) holdsMessage() bool {
+	if c.in.Buffered() < 2 {
 		return false
 	}
-	b, err := in.Peek(2)
-	return err == nil && in.Buffered()-2 >= int(binary.BigEndian.Uint16(b))
+	b, err := c.in.Peek(2)
+	return err == nil && c.in.Buffered()-2 >= int(binary.BigEndian.Uint16(b))
+}
+
+// write writes a response with room for its length field before it. It may stay
+// in the buffer, but never leaves in parts: clients exist that expect a message
+// and its length in one segment (RFC 7766, section 8).
+func (c *connection) write(framed []byte) error {
+	binary.BigEndian.PutUint16(framed, uint16(len(framed)-2))
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	c.conn.SetWriteDeadline(time.Now().Add(c.s.o.TCPIdleTimeout))
+	if len(framed) > c.out.Available() {
+		c.out.Flush()
+	}
+	_, err := c.out.Write(framed) // errors of a writer stay
+	return err
+}
+
+func (c *connection) flush() error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	return c.out.Flush()
+}
+
+// addPending notes a query whose response comes later, when there are not too
+// many.
+func (c *connection) addPending() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pending >= maxConnPending {
+		// The client gets what is there before it is kept waiting.
+		c.mu.Unlock()
+		c.flush()
+		c.mu.Lock()
+	}
+	for c.pending >= maxConnPending {
+		c.changed.Wait()
+	}
+	c.pending++
+}
+
+// hasPending reports whether the client waits for responses.
+func (c *connection) hasPending() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pending > 0
+}
+
+// writeResponse takes a response that has come. Writing it may have to wait for
+// the client, so a goroutine does that, of which there is one while there are
+// responses.
+func (c *connection) writeResponse(l *pendingQuery, e *cache.Entry, age cache.Age) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.queue = append(c.queue, queuedResponse{l, e, age})
+	if !c.sending {
+		c.sending = true
+		go c.sendQueue()
+	}
+}
+
+func (c *connection) sendQueue() {
+	buf := messageBuffers.Get().(*messageBuffer)
+	defer messageBuffers.Put(buf)
+	for {
+		c.mu.Lock()
+		queue := c.queue
+		c.queue = nil
+		if len(queue) == 0 {
+			c.sending = false
+			c.changed.Broadcast()
+			c.mu.Unlock()
+			return
+		}
+		c.mu.Unlock()
+		for _, r := range queue {
+			msg := c.s.responder.writePending(buf[2:], r.query, r.entry, r.age)
+			if c.write(buf[:2+len(msg)]) != nil {
+				break // the client is gone
+			}
+		}
+		c.flush()
+		c.mu.Lock()
+		c.pending -= len(queue)
+		c.changed.Broadcast()
+		c.mu.Unlock()
+	}
+}
+
+// drain waits until all responses have been written, or cannot be any more.
+func (c *connection) drain() {
+	c.flush()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.pending > 0 || c.sending {
+		c.changed.Wait()
+	}
 }

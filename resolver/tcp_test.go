@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -113,7 +114,7 @@ func serveOne(t *testing.T, o Options, test func(cancel context.CancelFunc, conn
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			s.serveConn(ctx, t.Context(), ours, netip.MustParseAddr("127.0.0.1"))
+			s.serveConn(ctx, t.Context(), newConnection(s, ours, netip.MustParseAddr("127.0.0.1")))
 		}()
 		test(cancel, theirs)
 		theirs.Close()
@@ -182,12 +183,11 @@ func TestTheEndOfTheServerEndsIdleConnections(t *testing.T) {
 
 // What the server has taken from the connection is answered.
 func TestQueriesThatWereReadAreAnsweredAtTheEnd(t *testing.T) {
-	o := testOptions()
-	release := make(chan struct{})
-	o.Shuffle = func(int, func(i, j int)) { <-release }
-	s, stop := start(t, "127.0.0.1", o)
+	s := listening(t, "127.0.0.1", testOptions())
+	_, release := blockAnswers(s)
+	stop := run(t, s)
 	conn := dial(t, s, "tcp", "127.0.0.1")
-	packet, _ := packQuery(t, "web.marathon.mesos. A")
+	packet, _ := packQuery(t, askWithCookie)
 	conn.Write(append(framed(packet), framed(packet)...))
 	release <- struct{}{} // the first is being answered, so both were read
 	stopped := make(chan struct{})
@@ -201,27 +201,129 @@ func TestQueriesThatWereReadAreAnsweredAtTheEnd(t *testing.T) {
 	<-stopped
 }
 
-// More connections than allowed wait until others end.
-func TestConnectionsAreLimited(t *testing.T) {
+// dialFrom connects to a server from an address of this machine.
+func dialFrom(t *testing.T, s *Server, from string) net.Conn {
+	t.Helper()
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	conn, err := d.Dial("tcp", s.Addr().String())
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+func isOpen(t *testing.T, conn net.Conn) bool {
+	t.Helper()
+	packet, _ := packQuery(t, askOne)
+	if _, err := (&dns.Conn{Conn: conn}).Write(packet); err != nil {
+		return false
+	}
+	_, err := conn.Read(make([]byte, 500))
+	return err == nil
+}
+
+// A client whose idle connections reach its bound loses the one that has been idle
+// for longest, and keeps nobody else out.
+func TestIdleConnectionsOfOneClientDoNotShutOutOthers(t *testing.T) {
 	o := testOptions()
-	o.TCPMaxConnections = 2
+	o.TCPMaxConnections, o.TCPMaxConnectionsPerClient = 10, 4
 	s, _ := start(t, "127.0.0.1", o)
+	other := dialFrom(t, s, "127.0.0.2")
+	askOver(t, other, askOne)
 	var conns []net.Conn
-	for range 2 {
-		c := dial(t, s, "tcp", "127.0.0.1")
+	for range 3 * o.TCPMaxConnections {
+		c := dialFrom(t, s, "127.0.0.1")
 		askOver(t, c, askOne)
 		conns = append(conns, c)
 	}
-	third := dial(t, s, "tcp", "127.0.0.1")
-	packet, _ := packQuery(t, askOne)
-	(&dns.Conn{Conn: third}).Write(packet)
-	third.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
-	if _, err := third.Read(make([]byte, 1)); err == nil {
-		t.Error("a third connection was served")
+	if !isOpen(t, other) {
+		t.Error("the connection of another client was closed")
 	}
-	third.SetReadDeadline(time.Now().Add(5 * time.Second))
-	conns[0].Close()
-	if got := readReply(t, third, packet); got != wantOne {
-		t.Error(got)
+	for i, c := range conns {
+		if got, want := isOpen(t, c), i >= len(conns)-o.TCPMaxConnectionsPerClient; got != want {
+			t.Errorf("connection %d of %d: open is %v, want %v", i, len(conns), got, want)
+		}
+	}
+	if got, want := s.connections.displacedCounts()["client"], uint64(len(conns)-4); got != want {
+		t.Errorf("got %d displaced connections, want %d", got, want)
+	}
+}
+
+// When the table is full, a new connection takes the place of the one that has been
+// idle for longest, whoever has it.
+func TestTheLongestIdleConnectionMakesRoomWhenTheTableIsFull(t *testing.T) {
+	o := testOptions()
+	o.TCPMaxConnections, o.TCPMaxConnectionsPerClient = 3, 2
+	s, _ := start(t, "127.0.0.1", o)
+	first, second, third := dialFrom(t, s, "127.0.0.1"), dialFrom(t, s, "127.0.0.2"), dialFrom(t, s, "127.0.0.3")
+	for _, c := range []net.Conn{first, second, third, first} {
+		askOver(t, c, askOne)
+	}
+	if got := askOver(t, dialFrom(t, s, "127.0.0.4"), askOne); got != wantOne {
+		t.Errorf("got %q on a fourth connection, want %q", got, wantOne)
+	}
+	for i, c := range []net.Conn{first, third, second} {
+		if got, want := isOpen(t, c), i < 2; got != want {
+			t.Errorf("connection %d: open is %v, want %v", i, got, want)
+		}
+	}
+}
+
+// countingWrites counts what is written at a time.
+type countingWrites struct {
+	net.Conn
+	sizes []int
+}
+
+func (c *countingWrites) Write(p []byte) (int, error) {
+	c.sizes = append(c.sizes, len(p))
+	return c.Conn.Write(p)
+}
+
+// Some clients expect a message with its length in one segment (RFC 7766, section
+// 8).
+func TestAnAnswerOverTCPLeavesInOneWrite(t *testing.T) {
+	z := testZone(t, instances{name: "big", count: 5000, base: 3}, instances{name: "some", count: 100, base: 4})
+	s := New(zone.NewStore(z), testOptions())
+	for _, asks := range [][]string{
+		{askOne}, {"some.marathon.mesos. A"}, {"big.marathon.mesos. A"}, {"_big._tcp.marathon.mesos. SRV"},
+		{"some.marathon.mesos. A", "some.marathon.mesos. A", "some.marathon.mesos. A"},
+	} {
+		ours, theirs := net.Pipe()
+		counting := &countingWrites{Conn: ours}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			s.serveConn(t.Context(), t.Context(), newConnection(s, counting, netip.MustParseAddr("127.0.0.1")))
+		}()
+		var queries []byte
+		for _, ask := range asks {
+			packet, _ := packQuery(t, ask)
+			queries = append(queries, framed(packet)...)
+		}
+		go theirs.Write(queries)
+		total := 0
+		var sizes []int
+		for range asks {
+			c := dns.Conn{Conn: theirs}
+			buf := make([]byte, dns.MaxMsgSize)
+			n, err := c.Read(buf)
+			if err != nil {
+				t.Fatal(err)
+			}
+			total += 2 + n
+			sizes = append(sizes, total)
+		}
+		theirs.Close()
+		<-done
+		// Each write ends where a message ends.
+		written := 0
+		for _, n := range counting.sizes {
+			if written += n; !slices.Contains(sizes, written) {
+				t.Errorf("%s: got writes of %v bytes, want messages of %v bytes to be whole", asks[0], counting.sizes, sizes)
+				break
+			}
+		}
 	}
 }

@@ -10,29 +10,39 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"github.com/sirupsen/logrus"
 
+	"toponym/internal/backoff"
 	"toponym/resolver/cache"
 )
 
-// longAgo as a deadline ends what waits, at once.
+// aLongTimeAgo as a deadline ends a pending read or write at once.
 var aLongTimeAgo = time.Unix(1, 0)
+
+// messageBuffer is room for a response, with the length field before it that TCP
+// has (RFC 1035, section 4.2.2).
+type messageBuffer [2 + bufferSize]byte
+
+// messageBuffers are for messages of any size, so that connections and pending
+// queries hold one only while they need it.
+var messageBuffers = sync.Pool{New: func() any { return new(messageBuffer) }}
 
 // serveUDP starts the goroutines that answer over UDP until ctx ends, and
 // returns. What has not been sent when final ends is lost.
 //
 // Their number is fixed, and each answers what it has read before it reads more:
-// an answer waits for nothing, so more would only queue elsewhere. A flood fills
-// the queues of the sockets, whose sizes are known.
+// an answer waits for nothing, so more goroutines would only move the queue. A
+// flood fills the queues of the sockets, whose sizes are known.
 //
-// Where the system can do it, each core has a socket of its own, which is read
+// Where the system supports it, each core has a socket of its own, which is read
 // and written in batches. Elsewhere all share one.
 func (s *Server) serveUDP(ctx, final context.Context, all *sync.WaitGroup) {
 	cores := s.o.Workers
-	sockets, each, answer := append([]*net.UDPConn{s.udp}, s.moreUDP...), 2*cores, s.answerSingly
-	if canBatch(s.udp) {
+	sockets, each, answer := s.udp, 2*cores, s.answerSingly
+	if canBatch(s.udp[0]) {
 		var err error
-		if sockets, err = s.socketPerCore(sockets, cores); err != nil {
-			s.log.WithError(err).Warnf("%d of %d sockets for UDP could be opened", len(sockets), cores)
+		if sockets, err = s.socketPerCore(cores); err != nil {
+			s.log.WithFields(logrus.Fields{"count": len(sockets), "wanted": cores, "error": err}).Warn("fewer UDP sockets than cores could be opened")
 		}
 		each, answer = 1, s.answerBatches
 	}
@@ -46,34 +56,34 @@ func (s *Server) serveUDP(ctx, final context.Context, all *sync.WaitGroup) {
 			defer context.AfterFunc(ctx, func() { udp.SetReadDeadline(aLongTimeAgo) })()
 			defer context.AfterFunc(final, func() { udp.Close() })()
 			workers.Wait()
-			s.forward.drain(final)
+			s.responder.forward.drain(final)
 		})
 	}
 }
 
-// oneForEach gives a socket for each core at least.
-func (s *Server) socketPerCore(sockets []*net.UDPConn, cores int) ([]*net.UDPConn, error) {
-	if s.adopted {
-		return dupSockets(sockets, cores)
+// socketPerCore gives a socket for each core at least.
+func (s *Server) socketPerCore(cores int) ([]*net.UDPConn, error) {
+	if s.inherited {
+		return dupSockets(s.udp, cores)
 	}
-	more, err := listenReusePort(s.udp, cores-1)
-	return append(sockets, more...), err
+	more, err := listenReusePort(s.udp[0], cores-1)
+	return append(s.udp[:1:1], more...), err
 }
 
 // answerSingly answers one query after the other.
 func (s *Server) answerSingly(ctx context.Context, udp *net.UDPConn) {
 	in, out := make([]byte, dns.MaxMsgSize), make([]byte, bufferSize)
-	worker := s.worker(s.counters.newWorker())
-	pause := backoff{max: time.Second}
+	worker := s.responder.worker(s.counters.newWorker())
+	failures := 0
 	for {
 		n, from, err := dns.ReadFromSessionUDP(udp, in)
 		if err != nil {
-			if !s.readAgain(ctx, err, &pause) {
+			if !s.readAgain(ctx, err, &failures) {
 				return
 			}
 			continue
 		}
-		pause.reset()
+		failures = 0
 		client, ok := clientOverUDP(from.RemoteAddr().(*net.UDPAddr).AddrPort())
 		if !ok {
 			continue
@@ -84,19 +94,19 @@ func (s *Server) answerSingly(ctx context.Context, udp *net.UDPConn) {
 			if msg == nil {
 				l.replyTo = &udpResponseWriter{s: s, udp: udp, to: from}
 			}
-			s.forward.ask(l)
+			s.responder.forward.forward(l)
 		}
 		if msg == nil {
 			continue
 		}
-		// A reply that cannot be sent is lost, as any packet may be: the
+		// A response that cannot be sent is lost, as any packet may be: the
 		// client asks again.
 		_, _ = dns.WriteToSessionUDP(udp, msg, from)
 		worker.counters.sampleEnd(start, 1)
 	}
 }
 
-// wayUDP is the way back to a client whose query was read singly.
+// udpResponseWriter sends to a client whose query was read singly.
 type udpResponseWriter struct {
 	s   *Server
 	udp *net.UDPConn
@@ -104,43 +114,41 @@ type udpResponseWriter struct {
 }
 
 func (w *udpResponseWriter) writeResponse(l *pendingQuery, e *cache.Entry, age cache.Age) {
-	buf := largeBuffers.Get().(*[bufferSize]byte)
-	defer largeBuffers.Put(buf)
-	_, _ = dns.WriteToSessionUDP(w.udp, w.s.writeEntry(buf[:], &l.forwardQuery, e, age), w.to)
+	buf := messageBuffers.Get().(*messageBuffer)
+	defer messageBuffers.Put(buf)
+	_, _ = dns.WriteToSessionUDP(w.udp, w.s.responder.writePending(buf[2:], l, e, age), w.to)
 }
 
-// readAgain decides after an error of reading whether to go on, after a pause.
-func (s *Server) readAgain(ctx context.Context, err error, pause *backoff) bool {
-	if ctx.Err() != nil || errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
-		return false
-	}
-	s.log.WithError(err).Warn("cannot read queries over UDP")
-	pause.wait(ctx)
-	return true
-}
+const (
+	firstPause = 5 * time.Millisecond
+	maxPause   = time.Second
+)
 
-// clientOverUDP is who sent a packet. It reports false when a reply cannot be
-// wanted: nobody listens to port 0, so such a packet was made to have us send
-// something to somebody.
-func clientOverUDP(from netip.AddrPort) (client, bool) {
-	return client{addr: from.Addr().WithZone("").Unmap(), transport: UDP}, from.Port() != 0
-}
-
-// backoff is a pause that doubles from 5 ms to max, so that an error that stays
-// does not take a whole core.
-type backoff struct {
-	next, max time.Duration
-}
-
-func (b *backoff) reset() { b.next = 0 }
-
-// wait ends early with the context.
-func (b *backoff) wait(ctx context.Context) {
-	b.next = min(max(2*b.next, 5*time.Millisecond), b.max)
-	timer := time.NewTimer(b.next)
+// pause waits after one more failure in a row, so that an error that stays does
+// not take a whole core. It ends early with the context.
+func pause(ctx context.Context, failures *int) {
+	timer := time.NewTimer(backoff.Delay(*failures, firstPause, maxPause))
 	defer timer.Stop()
+	*failures++
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
 	}
+}
+
+// readAgain decides after an error of reading whether to go on, after a pause.
+func (s *Server) readAgain(ctx context.Context, err error, failures *int) bool {
+	if ctx.Err() != nil || errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return false
+	}
+	s.log.WithError(err).Warn("cannot read queries over UDP")
+	pause(ctx, failures)
+	return true
+}
+
+// clientOverUDP is the sender of a packet. It reports false for packets that must
+// not be answered: nobody listens to port 0, so a packet from there was made to
+// have this server send something to somebody.
+func clientOverUDP(from netip.AddrPort) (client, bool) {
+	return client{addr: from.Addr().WithZone("").Unmap(), transport: UDP}, from.Port() != 0
 }

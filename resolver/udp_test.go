@@ -3,37 +3,11 @@ package resolver
 import (
 	"context"
 	"net/netip"
-	"slices"
 	"sync"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"toponym/zone"
 )
-
-func TestBackoffDoublesAndEndsWithTheContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		b := backoff{max: 30 * time.Millisecond}
-		var pauses []int64
-		pause := func() {
-			begin := time.Now()
-			b.wait(ctx)
-			pauses = append(pauses, time.Since(begin).Milliseconds())
-		}
-		for range 4 {
-			pause()
-		}
-		b.reset()
-		pause()
-		cancel()
-		pause()
-		if want := []int64{5, 10, 20, 30, 5, 0}; !slices.Equal(pauses, want) {
-			t.Errorf("pauses of %d ms, want %d", pauses, want)
-		}
-	})
-}
 
 // Such a packet would have us send something to somebody who asked nothing.
 func TestPort0GetsNoReply(t *testing.T) {
@@ -67,16 +41,16 @@ func TestAnsweringSingly(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			var all sync.WaitGroup
 			for range 2 {
-				all.Go(func() { s.answerSingly(ctx, s.udp) })
+				all.Go(func() { s.answerSingly(ctx, s.udp[0]) })
 			}
 			if got := askOver(t, dial(t, s, "udp", x.ask), askOne); got != wantOne {
 				t.Error(got)
 			}
 			cancel()
-			s.udp.SetReadDeadline(aLongTimeAgo)
+			s.udp[0].SetReadDeadline(aLongTimeAgo)
 			all.Wait()
-			s.udp.Close()
-			s.tcp.Close()
+			s.udp[0].Close()
+			s.tcp[0].Close()
 		})
 	}
 }

@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"github.com/miekg/dns"
@@ -9,31 +10,102 @@ import (
 	"toponym/zone"
 )
 
-// writer appends records to a reply in wire form, as long as they fit.
+// writer writes a response in wire form into a buffer of bufferSize bytes, as
+// long as records fit. It works in these steps:
+//
+//  1. begin copies the question, byte for byte: resolvers hide random bits in
+//     the case of its letters (0x20).
+//  2. Records of the answer are added. When one does not fit, the answer is
+//     truncated there, and nothing but the OPT record follows (RFC 2181,
+//     section 9). Records behind it are not tried: short names would get into
+//     truncated answers more often than long ones.
+//  3. The authority section is added in the same way.
+//  4. RRsets of the additional section are added where they fit whole. Others
+//     are left out without TC: the client can ask for them.
+//  5. finish adds the OPT record, for which there is always room (RFC 6891,
+//     section 7), and the header.
+//
+// Addresses, SRV records and the SOA records of negative answers, of which
+// nearly all responses consist, are written from the zone's own form without an
+// allocation. Other types are rare and packed by a library, with rr.
 type writer struct {
-	buf  []byte
-	off  int
-	size int  // where records must end
-	cut  bool // an answer did not fit
+	z         *zone.Zone
+	buf       []byte
+	off       int
+	size      int // where records must end
+	truncated bool
+	order     ordering
 
 	answers, authority, additional int
+
+	packet      []byte         // the query
+	nameLen     int            // of the question's name in wire form
+	compression map[string]int // names in the message, for the library; nil until it is used
 }
 
-// Sizes of records in wire form. Owners are pointers: to the question, or to a
-// name in the answer.
+const (
+	// slack is more than the longest record. With that much room behind the
+	// limit, packing never fails for want of room, and the offset where a record
+	// ends says whether it fits.
+	slack = 2048
+
+	// bufferSize is the size of all buffers for responses.
+	bufferSize = dns.MaxMsgSize + slack
+)
+
+// Sizes of records in wire form whose owner is a pointer.
 const (
 	fixedSize = 2 + 2 + 2 + 4 + 2 // owner, type, class, TTL, length
 	sizeA     = fixedSize + 4
 	sizeAAAA  = fixedSize + 16
 	sizeSRV   = fixedSize + 6 // and the target
+
+	// minRR is the size of the smallest record: with less room nothing fits.
+	minRR = sizeA
 )
 
-// toQuestion points to the name in the question.
-const toQuestion = 0xC000 | dnswire.HeaderSize
+const (
+	pointer = 0xC000 // the bits that make an offset a compression pointer
 
-// maxPointer is the last offset that a pointer reaches (RFC 1035, section
-// 4.1.4).
-const maxPointer = 0x3FFF
+	// toQuestion points to the name in the question.
+	toQuestion = pointer | dnswire.HeaderSize
+
+	// maxPointer is the last offset that a pointer reaches (RFC 1035, section
+	// 4.1.4).
+	maxPointer = 0x3FFF
+)
+
+// begin starts a response to a query in a buffer. It may have so many bytes
+// before the OPT record.
+func (w *writer) begin(q *query, size int) {
+	w.size = size
+	w.off = dnswire.HeaderSize
+	w.packet, w.nameLen = q.packet, len(q.name)
+	if q.hasQuestion {
+		w.off = copy(w.buf, q.packet[:q.end])
+	}
+}
+
+// finish adds the OPT record, if the query has one, and the header. The flags
+// are those that the response has beside QR and TC.
+func (w *writer) finish(q *query, flags, rcode, udpSize uint16, options []byte) []byte {
+	msg := w.buf[:w.off]
+	if q.edns.present {
+		msg = appendOPT(msg, udpSize, rcode, q.edns.do, options)
+		w.additional++
+	}
+	var questions uint16
+	if q.hasQuestion {
+		questions = 1
+	}
+	binary.BigEndian.PutUint16(msg, q.id)
+	binary.BigEndian.PutUint16(msg[2:], flags|dnswire.FlagQR|rcode&0xF)
+	binary.BigEndian.PutUint16(msg[4:], questions)
+	binary.BigEndian.PutUint16(msg[6:], uint16(w.answers))
+	binary.BigEndian.PutUint16(msg[8:], uint16(w.authority))
+	binary.BigEndian.PutUint16(msg[10:], uint16(w.additional))
+	return msg
+}
 
 // header writes owner, type, class, TTL and length of a record.
 func header(b []byte, owner, rtype uint16, ttl uint32, length uint16) {
@@ -41,137 +113,318 @@ func header(b []byte, owner, rtype uint16, ttl uint32, length uint16) {
 	binary.BigEndian.PutUint32(b[8:], ttl<<16|uint32(length))
 }
 
-// writeAddrs4 writes as many A records as fit.
-func writeAddrs4(w *writer, addrs [][4]byte, ttl uint32, p rotation) {
-	fit := max(0, (w.size-w.off)/sizeA)
-	w.answers, w.cut = min(fit, len(addrs)), fit < len(addrs)
-	for i := range w.answers {
-		b := w.buf[w.off : w.off+sizeA]
-		header(b, toQuestion, dns.TypeA, ttl, 4)
-		copy(b[fixedSize:], addrs[p.at(i)][:])
-		w.off += sizeA
-	}
+func (w *writer) a(addr *[4]byte, owner uint16, ttl uint32) {
+	b := w.buf[w.off : w.off+sizeA]
+	header(b, owner, dns.TypeA, ttl, 4)
+	copy(b[fixedSize:], addr[:])
+	w.off += sizeA
 }
 
-// writeAddrs6 writes as many AAAA records as fit.
-func writeAddrs6(w *writer, addrs [][16]byte, ttl uint32, p rotation) {
-	fit := max(0, (w.size-w.off)/sizeAAAA)
-	w.answers, w.cut = min(fit, len(addrs)), fit < len(addrs)
-	for i := range w.answers {
-		b := w.buf[w.off : w.off+sizeAAAA]
-		header(b, toQuestion, dns.TypeAAAA, ttl, 16)
-		copy(b[fixedSize:], addrs[p.at(i)][:])
-		w.off += sizeAAAA
-	}
+func (w *writer) aaaa(addr *[16]byte, owner uint16, ttl uint32) {
+	b := w.buf[w.off : w.off+sizeAAAA]
+	header(b, owner, dns.TypeAAAA, ttl, 16)
+	copy(b[fixedSize:], addr[:])
+	w.off += sizeAAAA
 }
 
-// maxTargets is how many targets of SRV records are kept track of here. Larger
-// answers go over TCP, where their cost is small beside the rest.
-const maxTargets = 256
+// fitting is how many of so many records of a size fit. The answer is truncated
+// when that is not all.
+func (w *writer) fitting(count, size int) int {
+	fit := min(max(0, (w.size-w.off)/size), count)
+	w.truncated = fit < count
+	return fit
+}
 
-// services writes as many SRV records as fit, and when all do, the addresses
-// of their targets that fit, RRset by RRset. The key is the name of the question
-// in lower case.
-func (w *writer) srvRecords(z *zone.Zone, found zone.Answer, key []byte, r *responder) bool {
-	n := found.Node
-	if n.TargetCount() > maxTargets || len(n.SRV) == 0 {
-		return false
+// answerA writes as many of a node's A records as fit.
+func (w *writer) answerA(n *zone.Node, owner uint16) {
+	count, ttl := w.fitting(len(n.A), sizeA), w.z.TTLOf(n, dns.TypeA)
+	var r rotation
+	w.order.ipv4(&r, n.A, count)
+	for i := range count {
+		w.a(&n.A[r.at(i)], owner, ttl)
 	}
-	var at [maxTargets]uint16 // where the name of each target stands; 0: nowhere
-	ttl, mirror := z.TTLOf(n, dns.TypeSRV), z.AliasMatch(found)
-	p := r.rotation(len(n.SRV))
+	w.answers += count
+}
+
+// answerAAAA writes as many of a node's AAAA records as fit.
+func (w *writer) answerAAAA(n *zone.Node, owner uint16) {
+	count, ttl := w.fitting(len(n.AAAA), sizeAAAA), w.z.TTLOf(n, dns.TypeAAAA)
+	var r rotation
+	w.order.ipv6(&r, n.AAAA, count)
+	for i := range count {
+		w.aaaa(&n.AAAA[r.at(i)], owner, ttl)
+	}
+	w.answers += count
+}
+
+// srvTargets is the order of the SRV records in an answer, and where in the
+// message their targets are.
+type srvTargets struct {
+	order   rotation // of the records
+	offsets []uint16 // by target; 0: nowhere
+}
+
+// maxFewTargets is the number of targets for which callers of newSRVTargets have
+// room without an allocation.
+const maxFewTargets = 256
+
+// newSRVTargets makes room for the targets of a node. There is none for an answer
+// that cannot fit: its targets get no addresses, and there may be any number of
+// them.
+func (w *writer) newSRVTargets(n *zone.Node, few []uint16) (t srvTargets) {
+	w.order.rotate(&t.order, len(n.SRV))
+	switch count := n.TargetCount(); {
+	case len(n.SRV)*(sizeSRV+1) > w.size-w.off:
+	case count <= len(few):
+		t.offsets = few[:count]
+	default:
+		t.offsets = make([]uint16, count)
+	}
+	return t
+}
+
+// answerSRV writes as many of a node's SRV records as fit. A target is not
+// compressed (RFC 2782).
+//
+// A client that asked by an alias may be unable to resolve the names that it
+// stands for, so targets below what the alias stands for are written below the
+// alias. The alias ends the name that was looked up, in lower-case wire form.
+func (w *writer) answerSRV(n *zone.Node, t *srvTargets, owner uint16, name []byte, alias zone.AliasMatch) {
+	ttl := w.z.TTLOf(n, dns.TypeSRV)
 	for i := range n.SRV {
-		k := p.at(i)
+		k := t.order.at(i)
 		s := &n.SRV[k]
 		front, size := len(s.Target), len(s.Target)
-		if mirror.AliasLen > 0 {
-			if f, ok := mirror.Prefix(s.Target); ok {
-				front, size = f, f+mirror.AliasLen
+		if alias.AliasLen > 0 {
+			if f, ok := alias.Prefix(s.Target); ok {
+				front, size = f, f+alias.AliasLen
 			}
 		}
 		next := w.off + sizeSRV + size
 		if next > w.size {
-			w.cut = true
-			return true
+			w.truncated = true
+			return
 		}
-		w.srvRecord(s, ttl, front, size)
+		b := w.buf[w.off:next]
+		header(b, owner, dns.TypeSRV, ttl, uint16(6+size))
+		binary.BigEndian.PutUint16(b[fixedSize:], s.Priority)
+		binary.BigEndian.PutUint16(b[fixedSize+2:], s.Weight)
+		binary.BigEndian.PutUint16(b[fixedSize+4:], s.Port)
+		copy(b[sizeSRV:], s.Target[:front])
 		if front < size {
-			copy(w.buf[next-mirror.AliasLen:], key[len(key)-mirror.AliasLen:])
+			copy(b[sizeSRV+front:], name[len(name)-alias.AliasLen:])
 		}
-		if target := n.TargetIndex(k); at[target] == 0 {
-			if next-size > maxPointer {
-				return false
+		if t.offsets != nil {
+			if target := n.TargetIndex(k); t.offsets[target] == 0 {
+				t.offsets[target] = uint16(next - size)
 			}
-			at[target] = uint16(next - size)
 		}
 		w.off = next
+		w.answers++
 	}
-	w.answers = len(n.SRV)
+}
+
+// addSRVTargets writes the addresses of the targets of an answer's SRV records,
+// each once, in the order of the answer.
+func (w *writer) addSRVTargets(n *zone.Node, t *srvTargets, added map[*zone.Node]bool) {
+	if w.truncated || len(t.offsets) == 0 {
+		return
+	}
+	nearest := int(t.offsets[n.TargetIndex(t.order.at(0))])
 	for i := range n.SRV {
 		if w.size-w.off < minRR {
-			return true
+			return
 		}
-		target := n.TargetIndex(p.at(i))
-		owner := at[target]
-		if owner == 0 {
-			continue // its addresses are there
+		target := n.TargetIndex(t.order.at(i))
+		at := int(t.offsets[target])
+		if at == 0 {
+			continue // its addresses have been added
 		}
-		at[target] = 0
-		if t := z.TargetNode(n, target); t != nil {
-			w.addresses(z, t, 0xC000|owner, r)
+		t.offsets[target] = 0
+		node := w.z.TargetNode(n, target)
+		if node == nil || !addOnce(added, node) {
+			continue
+		}
+		if at <= maxPointer {
+			w.addAddrs(node, pointer|uint16(at))
+		} else {
+			var name [dnswire.MaxName + 2]byte
+			w.addAddrsOf(node, w.compress(name[:0], at, nearest))
 		}
 	}
-	return true
 }
 
-// srv writes an SRV record with so many octets of its target, which has a size
-// and is not compressed (RFC 2782).
-func (w *writer) srvRecord(s *zone.SRV, ttl uint32, front, size int) {
-	w.answers++
-	b := w.buf[w.off : w.off+sizeSRV+size]
-	header(b, toQuestion, dns.TypeSRV, ttl, uint16(6+size))
-	binary.BigEndian.PutUint16(b[fixedSize:], s.Priority)
-	binary.BigEndian.PutUint16(b[fixedSize+2:], s.Weight)
-	binary.BigEndian.PutUint16(b[fixedSize+4:], s.Port)
-	copy(b[sizeSRV:], s.Target[:front])
-}
-
-// addresses writes the A and the AAAA records of a target, each where all fit.
-func (w *writer) addresses(z *zone.Zone, n *zone.Node, owner uint16, r *responder) {
-	if w.off+len(n.A)*sizeA <= w.size {
-		p := r.rotation(len(n.A))
-		ttl := z.TTLOf(n, dns.TypeA)
+// addAddrs writes the A and the AAAA records of a node, each RRset if all of it
+// fits.
+func (w *writer) addAddrs(n *zone.Node, owner uint16) {
+	if count := len(n.A); count > 0 && w.off+count*sizeA <= w.size {
+		var r rotation
+		w.order.ipv4(&r, n.A, count)
+		ttl := w.z.TTLOf(n, dns.TypeA)
 		for i := range n.A {
-			b := w.buf[w.off : w.off+sizeA]
-			header(b, owner, dns.TypeA, ttl, 4)
-			copy(b[fixedSize:], n.A[p.at(i)][:])
-			w.off += sizeA
+			w.a(&n.A[r.at(i)], owner, ttl)
 		}
-		w.additional += len(n.A)
+		w.additional += count
 	}
-	if w.off+len(n.AAAA)*sizeAAAA <= w.size {
-		p := r.rotation(len(n.AAAA))
-		ttl := z.TTLOf(n, dns.TypeAAAA)
+	if count := len(n.AAAA); count > 0 && w.off+count*sizeAAAA <= w.size {
+		var r rotation
+		w.order.ipv6(&r, n.AAAA, count)
+		ttl := w.z.TTLOf(n, dns.TypeAAAA)
 		for i := range n.AAAA {
-			b := w.buf[w.off : w.off+sizeAAAA]
-			header(b, owner, dns.TypeAAAA, ttl, 16)
-			copy(b[fixedSize:], n.AAAA[p.at(i)][:])
-			w.off += sizeAAAA
+			w.aaaa(&n.AAAA[r.at(i)], owner, ttl)
 		}
-		w.additional += len(n.AAAA)
+		w.additional += count
 	}
 }
 
-// negative writes the SOA record of a negative answer. Its owner is the end of
-// the question.
-func (w *writer) negative(z *zone.Zone, name []byte, found zone.Answer) bool {
-	soa := z.NegativeSOA(found)
-	if w.off+2+len(soa) > w.size {
-		return false // it may fit when its names are compressed
+// addAddrsOf is addAddrs for an owner that is written in full, or as far as no
+// pointer can stand for it.
+func (w *writer) addAddrsOf(n *zone.Node, owner []byte) {
+	long := len(owner) - 2 // beside the pointer that the sizes count
+	if count := len(n.A); count > 0 && w.off+count*(sizeA+long) <= w.size {
+		var r rotation
+		w.order.ipv4(&r, n.A, count)
+		ttl := w.z.TTLOf(n, dns.TypeA)
+		for i := range n.A {
+			w.off += copy(w.buf[w.off:], owner) - 2
+			before := [2]byte(w.buf[w.off:])
+			w.a(&n.A[r.at(i)], binary.BigEndian.Uint16(before[:]), ttl)
+		}
+		w.additional += count
 	}
-	owner := toQuestion + len(name) - z.ApexLen(found)
+	if count := len(n.AAAA); count > 0 && w.off+count*(sizeAAAA+long) <= w.size {
+		var r rotation
+		w.order.ipv6(&r, n.AAAA, count)
+		ttl := w.z.TTLOf(n, dns.TypeAAAA)
+		for i := range n.AAAA {
+			w.off += copy(w.buf[w.off:], owner) - 2
+			before := [2]byte(w.buf[w.off:])
+			w.aaaa(&n.AAAA[r.at(i)], binary.BigEndian.Uint16(before[:]), ttl)
+		}
+		w.additional += count
+	}
+}
+
+// compress appends the name at an offset of the message to b: what it does not
+// share with the name at another offset, and a pointer into that. Neither name
+// has pointers.
+func (w *writer) compress(b []byte, name, with int) []byte {
+	end := func(at int) int {
+		for w.buf[at] != 0 {
+			at += 1 + int(w.buf[at])
+		}
+		return at + 1
+	}
+	nameEnd, withEnd := end(name), end(with)
+	for at := name; w.buf[at] != 0; at += 1 + int(w.buf[at]) {
+		for to := with; w.buf[to] != 0 && to <= maxPointer; to += 1 + int(w.buf[to]) {
+			if bytes.Equal(w.buf[at:nameEnd], w.buf[to:withEnd]) {
+				b = append(b, w.buf[name:at]...)
+				return binary.BigEndian.AppendUint16(b, pointer|uint16(to))
+			}
+		}
+	}
+	return append(b, w.buf[name:nameEnd]...)
+}
+
+// negative writes the SOA record of a negative answer to the question. Its owner
+// is the end of the question's name. It is truncated if the record does not fit.
+func (w *writer) negative(q *query, found zone.Answer) {
+	soa := w.z.NegativeSOA(found)
+	if w.off+2+len(soa) > w.size {
+		// It may fit when its names are compressed.
+		rr := w.z.SOA(found)
+		rr.Hdr.Name = q.suffix(w.z.ApexLen(found))
+		w.authorityRR(rr)
+		return
+	}
+	owner := toQuestion + len(q.name) - w.z.ApexLen(found)
 	binary.BigEndian.PutUint16(w.buf[w.off:], uint16(owner))
 	w.off += 2 + copy(w.buf[w.off+2:], soa)
-	w.authority = 1
+	w.authority++
+}
+
+// rr writes a record of any type if it fits.
+func (w *writer) rr(rr dns.RR) bool {
+	if w.compression == nil {
+		w.compression = map[string]int{}
+		if w.nameLen > 0 {
+			// Packing the name notes where its parts are, but need not give the
+			// bytes of the query back.
+			name, _, _ := dns.UnpackDomainName(w.packet, dnswire.HeaderSize)
+			_, _ = dns.PackDomainName(name, w.buf, dnswire.HeaderSize, w.compression, false)
+			copy(w.buf[dnswire.HeaderSize:], w.packet[dnswire.HeaderSize:dnswire.HeaderSize+w.nameLen])
+		}
+	}
+	off, err := dns.PackRR(rr, w.buf, w.off, w.compression, true)
+	if err != nil || off > w.size {
+		return false
+	}
+	w.off = off
 	return true
+}
+
+// answerRRs writes as many records of the answer as fit.
+func (w *writer) answerRRs(rrs []dns.RR) {
+	for _, rr := range rrs {
+		if !w.rr(rr) {
+			w.truncated = true
+			return
+		}
+		w.answers++
+	}
+}
+
+// authorityRR writes a record of the authority section. Without it a negative
+// answer is truncated.
+func (w *writer) authorityRR(rr dns.RR) {
+	if w.truncated || !w.rr(rr) {
+		w.truncated = true
+		return
+	}
+	w.authority++
+}
+
+// ownerPointer gives a pointer to a name that records have been packed with, or
+// toward which one leads, and false when there is none.
+func (w *writer) ownerPointer(name string) (uint16, bool) {
+	at, ok := w.compression[name]
+	if !ok || at > maxPointer {
+		return 0, false
+	}
+	return pointer | uint16(at), true
+}
+
+// addNames writes the addresses of the names that records of a type in the answer
+// lead to, but for nodes that were added before. The targets of SRV records come
+// last.
+func (w *writer) addNames(n *zone.Node, qtype uint16, added map[*zone.Node]bool, targets *srvTargets) {
+	for _, name := range w.z.AdditionalNames(n, qtype) {
+		if w.truncated || w.size-w.off < minRR {
+			return
+		}
+		node := w.z.Node(name)
+		if node == nil || !addOnce(added, node) {
+			continue
+		}
+		if owner, ok := w.ownerPointer(name.String()); ok {
+			w.addAddrs(node, owner)
+		} else {
+			w.addAddrsOf(node, []byte(name))
+		}
+	}
+	if targets != nil {
+		w.addSRVTargets(n, targets, added)
+	}
+}
+
+// addOnce notes a node whose addresses are in the message. It reports false when
+// they were before. With a nil map each node is added.
+func addOnce(added map[*zone.Node]bool, n *zone.Node) bool {
+	if added == nil {
+		return true
+	}
+	before := added[n]
+	added[n] = true
+	return !before
 }

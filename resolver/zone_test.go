@@ -2,9 +2,13 @@ package resolver
 
 import (
 	"fmt"
+	"io"
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
+
+	"github.com/sirupsen/logrus"
 
 	"toponym/records"
 	"toponym/state"
@@ -105,7 +109,19 @@ func addrs(list ...string) []netip.Addr {
 	return parsed
 }
 
-// testOptions are those of a server whose replies can be compared.
+// testOptions are those of a server whose responses can be compared.
 func testOptions() Options {
-	return Options{SetTruncateBit: true, keepOrder: true}
+	o := shuffledOptions()
+	o.unshuffled = true
+	return o
+}
+
+// shuffledOptions are those of a server as it is used.
+func shuffledOptions() Options {
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	return Options{
+		Addr: netip.MustParseAddr("127.0.0.1"), Workers: 2, MaxUDPSize: 1232, SetTruncateBit: true,
+		TCPIdleTimeout: 10 * time.Second, TCPMaxConnections: 1000, TCPMaxConnectionsPerClient: 100, Log: log,
+	}
 }

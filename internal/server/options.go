@@ -226,20 +226,24 @@ func zoneOptions(c *config.Config, r records.Options) (zone.Options, error) {
 // of TCP connections.
 func resolverOptions(c *config.Config, log logrus.FieldLogger, cores, tcpConnections int) resolver.Options {
 	return resolver.Options{
-		Forward:           forwardOptions(c),
-		RateLimit:         c.RateLimit,
-		RateExempt:        c.RateLimitExempt,
-		Addr:              c.Listener,
-		Port:              c.Port,
-		MaxUDPSize:        c.MaxUDPSize,
-		SetTruncateBit:    c.SetTruncateBit,
-		ResolvSubnetFirst: c.ResolvSubnetFirst,
-		TCPIdleTimeout:    c.TCPIdleTimeout,
-		TCPMaxConnections: tcpConnections,
-		Workers:           cores,
-		Log:               log,
+		Forward:                    forwardOptions(c),
+		RateLimit:                  c.RateLimit,
+		RateExempt:                 c.RateLimitExempt,
+		Addr:                       c.Listener,
+		Port:                       c.Port,
+		MaxUDPSize:                 c.MaxUDPSize,
+		SetTruncateBit:             c.SetTruncateBit,
+		ResolvSubnetFirst:          c.ResolvSubnetFirst,
+		TCPIdleTimeout:             c.TCPIdleTimeout,
+		TCPMaxConnections:          tcpConnections,
+		TCPMaxConnectionsPerClient: c.TCPMaxClient,
+		Workers:                    cores,
+		Log:                        log,
 	}
 }
+
+// resolvConf names the upstream servers where the setting resolvers does not.
+const resolvConf = "/etc/resolv.conf"
 
 // forwardOptions is nil where no names are forwarded.
 func forwardOptions(c *config.Config) *resolver.ForwardOptions {
@@ -248,6 +252,7 @@ func forwardOptions(c *config.Config) *resolver.ForwardOptions {
 	}
 	o := &resolver.ForwardOptions{
 		Upstreams:           upstreams(c.Resolvers),
+		ResolvConf:          resolvConf,
 		ZoneUpstreams:       map[string][]resolver.Upstream{},
 		AllowedClients:      c.RecursionAllow,
 		RecursionAvailable:  c.RecurseOn,
@@ -259,9 +264,7 @@ func forwardOptions(c *config.Config) *resolver.ForwardOptions {
 		CacheBytes:          c.CacheBytes,
 		MaxPending:          c.ForwardMax,
 		MaxPendingPerClient: c.ForwardMaxClient,
-	}
-	if o.MaxStale == 0 {
-		o.MaxStale = -1 // never; 0 would be the default
+		MaxPendingPerSuffix: c.ForwardMaxDomain,
 	}
 	for zone, servers := range c.ZoneResolvers {
 		o.ZoneUpstreams[zone] = upstreams(servers)

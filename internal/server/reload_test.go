@@ -176,7 +176,7 @@ func TestReloadResolvers(t *testing.T) {
 		up := fakedns.Start(t, fakedns.Records(name+" 60 IN A "+addr))
 		s.write(t, `{"resolvers": ["`+up.Addr.String()+`"], `+s.base+`}`)
 		testutil.Eventually(t, func() bool {
-			all := s.dns.ForwardStats().Upstreams
+			all := s.dns.UpstreamStats()
 			return len(all) == 1 && all[0].Address == up.Addr.String()
 		}, "the servers are not followed")
 		r, err := exchange(new(dns.Msg).SetQuestion(name, dns.TypeA), s.DNSAddr().String())

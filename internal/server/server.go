@@ -21,7 +21,6 @@ import (
 
 	"toponym/api"
 	"toponym/config"
-	collected "toponym/internal/metrics"
 	"toponym/resolver"
 	"toponym/state/leader"
 	"toponym/state/master"
@@ -106,15 +105,15 @@ func New(o Options) (*Server, error) {
 		s.http = api.New(s.apiOptions(httpConnections))
 		s.metrics.registry.MustRegister(s.http)
 	}
-	s.metrics.registry.MustRegister(newStateCollector(s), s.watcher, s.pipeline.zones, collected.NewCollector(s.values))
+	s.metrics.registry.MustRegister(newStateCollector(s), s.watcher, s.pipeline.zones)
+	if s.dns != nil {
+		s.metrics.registry.MustRegister(s.dns)
+	}
 	if s.snapshotter != nil {
 		s.metrics.registry.MustRegister(s.snapshotter.dir)
 	}
 	if s.zooKeeper != nil {
 		s.metrics.registry.MustRegister(s.zooKeeper)
-	}
-	if s.dns != nil {
-		s.metrics.registry.MustRegister(s.dns.Collectors()...)
 	}
 	return s, nil
 }

@@ -87,7 +87,7 @@ func (s *Sockets) addListener(name string, l net.Listener) error {
 // switched off stay unused.
 func (s *Server) adopt(in *Sockets) error {
 	if s.dns != nil && len(in.udp)+len(in.tcp) > 0 {
-		if err := s.dns.Adopt(in.udp, in.tcp); err != nil {
+		if err := s.dns.UseSockets(in.udp, in.tcp); err != nil {
 			return err
 		}
 		s.log.WithField("addr", s.dns.Addr()).Info("answering DNS on sockets of the service manager; the settings listener and port are not used")

@@ -4,8 +4,6 @@ import (
 	"time"
 
 	"toponym/api"
-	"toponym/internal/metrics"
-	"toponym/resolver"
 	"toponym/state/leader"
 	"toponym/state/master"
 )
@@ -52,31 +50,4 @@ func (s *Server) lastHeard() (source string, at time.Time) {
 		return sourcePoll, m.Heard
 	}
 	return sourceMemory, m.Heard
-}
-
-// values are the numbers of packages that have no collector of their own.
-func (s *Server) values() metrics.Values {
-	var v metrics.Values
-	if s.dns != nil {
-		queryValues(&v, s.dns.Stats())
-		rates := s.dns.RateStats()
-		v.Rates = metrics.Rates{Dropped: rates.Dropped, Slipped: rates.Slipped}
-		if s.dns.Forwards() {
-			f := s.dns.ForwardStats()
-			v.Forward = &metrics.Forward{Waiting: f.Waiting, Shared: f.Shared, Failed: f.Failed, Refused: f.Refused}
-		}
-	}
-	return v
-}
-
-func queryValues(v *metrics.Values, st resolver.Stats) {
-	for _, q := range st.Queries {
-		v.Queries = append(v.Queries, metrics.Query{
-			Zone: q.Zone, Type: q.Type, Rcode: q.Rcode, Protocol: q.Transport.String(), Count: q.Count,
-		})
-	}
-	v.Times = map[string]metrics.Histogram{}
-	for t, h := range st.Times {
-		v.Times[resolver.Transport(t).String()] = metrics.Histogram{Bounds: h.Bounds, Counts: h.Counts, Sum: h.Sum}
-	}
 }

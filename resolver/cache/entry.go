@@ -20,6 +20,11 @@ type Entry struct {
 	Truncated bool          // records are missing that could not be had (TC)
 	TTL       time.Duration // how long it may be used; 0: only for queries that wait for it
 
+	// Next is the name, in lower-case wire form, to which the last CNAME record leads
+	// when the records of that name are not part of the entry: other servers have to
+	// be asked for them. It is empty when the answer is complete.
+	Next []byte
+
 	start  int       // of body in a message
 	body   []byte    // records, without an OPT record
 	ttls   []byte    // offsets of the TTLs in the message, two bytes each
@@ -123,4 +128,4 @@ func (e *Entry) recordEnd(i int) int {
 
 // size is about what the entry takes in memory, in bytes: itself, its slices, and its
 // place in a list and in a map.
-func (e *Entry) size() int { return 320 + len(e.key) + len(e.body) + len(e.ttls) }
+func (e *Entry) size() int { return 320 + len(e.key) + len(e.body) + len(e.ttls) + len(e.Next) }

@@ -386,8 +386,17 @@ func (r *Reader) entry(p *parsed) *Entry {
 		}
 	}
 	e.key, e.body, e.ttls = all[:len(k)], all[len(k):len(k)+body], all[len(k)+body:]
+	if p.continues() && !e.Truncated {
+		e.Next = bytes.Clone(p.end[:p.endLen])
+	}
 	r.limit(e, p)
 	return e
+}
+
+// continues reports whether the answer goes on at the name at the end of the chain:
+// other servers have to be asked for it, or this one said nothing about it.
+func (p *parsed) continues() bool {
+	return p.chain > 0 && !p.answered && p.rcode == dns.RcodeSuccess && (p.leaves || p.soa < 0)
 }
 
 // limit sets the entry's TTL, and bounds those of its records.

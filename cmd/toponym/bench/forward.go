@@ -58,7 +58,7 @@ func (l *lab) forward() (*zoneFacts, []run, error) {
 	var servers []*server
 	for _, b := range l.builds() {
 		s, err := l.startToponym(b, []int{l.o.ServerCore}, c.addr, time.Hour, map[string]any{
-			"externalon": true, "resolvers": []string{up.String()}, "forwardMax": 100_000, "forwardMaxClient": 100_000, "cacheEntries": 2_000_000, "cacheBytes": 1 << 30,
+			"externalon": true, "resolvers": []string{up.String()}, "forwardMax": 100_000, "forwardMaxClient": 100_000, "forwardMaxDomain": 100_000, "cacheEntries": 2_000_000, "cacheBytes": 1 << 30,
 		})
 		if err != nil {
 			return facts, nil, err

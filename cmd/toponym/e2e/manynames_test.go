@@ -67,7 +67,7 @@ func TestManyForwardedNamesNeedFewDescriptors(t *testing.T) {
 			end = true
 		case <-time.After(time.Second):
 			most = max(most, openFiles(t, s))
-			waiting = max(waiting, s.metrics(t).sum("toponym_forward_waiting"))
+			waiting = max(waiting, s.metrics(t).sum("toponym_forward_pending"))
 		}
 	}
 	t.Logf("%d responses, %d of them SERVFAIL; %d open files at first, %d at most; %v queries waited at a time", answered.Load(), failed.Load(), before, most, waiting)

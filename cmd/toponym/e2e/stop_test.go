@@ -82,7 +82,7 @@ func TestSIGTERMAnswersQueriesThatWaitForUpstream(t *testing.T) {
 	conn := connect(t, s.addr(), frame(nameQuery(1, "www."+outsideName)))
 	defer conn.Close()
 	eventually(t, "one query waits", func() (bool, string) {
-		n := s.metrics(t).sum("toponym_forward_waiting")
+		n := s.metrics(t).sum("toponym_forward_pending")
 		return n == 1, fmt.Sprintf("%v", n)
 	})
 	s.terminate(t)

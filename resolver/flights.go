@@ -1,0 +1,232 @@
+package resolver
+
+import (
+	"hash/maphash"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"toponym/internal/dnswire"
+	"toponym/resolver/cache"
+	"toponym/resolver/upstream"
+)
+
+// flight is one question on its way to the upstream servers, with all the queries
+// that wait for its answer.
+type flight struct {
+	f          *forwarder
+	shard      *flightShard
+	key        cache.Key
+	staleTimer *time.Timer // answers the waiting queries from an expired entry
+
+	// The shard's lock guards these.
+	waiters []*pendingQuery
+}
+
+// flightShard has a part of the flights, by key.
+type flightShard struct {
+	mu      sync.Mutex
+	flights map[string]*flight
+
+	_ [64]byte // no two shards share a cache line of the processor
+}
+
+const flightShards = 16
+
+// staleResponseTimeout is how long clients wait for servers before they get an
+// expired answer (RFC 8767, section 5: client response timer).
+const staleResponseTimeout = 1800 * time.Millisecond
+
+// forward takes a query that could not be answered at once. Its client gets a
+// response later, at the latest when the upstream timeout has passed.
+func (f *forwarder) forward(l *pendingQuery) {
+	if l.replyTo == nil {
+		// Queries of clients come first.
+		if f.inflight.Load() < int64(f.o.MaxPending) {
+			f.fly(l)
+		}
+		return
+	}
+	evicted := f.pending.add(l)
+	f.fly(l)
+	for _, e := range evicted {
+		f.counts.displaced.Add(1)
+		f.abandon(e)
+	}
+}
+
+// fly has a query wait for the answer to the question of its key, which is asked
+// if it is not on its way.
+func (f *forwarder) fly(l *pendingQuery) {
+	p := f.shardOf(l.key)
+	p.mu.Lock()
+	if fl := p.flights[string(l.key)]; fl != nil {
+		if l.replyTo != nil {
+			fl.waiters = append(fl.waiters, l)
+			f.counts.shared.Add(1)
+		}
+		p.mu.Unlock()
+		return
+	}
+	fl := &flight{f: f, shard: p, key: l.key}
+	group := f.group(l.key.Name())
+	if l.replyTo != nil {
+		fl.waiters = append(fl.waiters, l)
+		if e := f.cache.GetStale(l.key); e != nil {
+			wait := staleResponseTimeout
+			if group.Down() {
+				wait = 0
+			}
+			fl.staleTimer = time.AfterFunc(wait, fl.answerStale)
+		}
+	}
+	p.flights[string(l.key)] = fl
+	f.inflight.Add(1)
+	p.mu.Unlock()
+	f.ask(group, upstream.Question{Name: fl.key.Name(), Type: fl.key.Type(), Class: fl.key.Class(), DO: fl.key.DO(), CD: fl.key.CD()}, fl)
+}
+
+func (f *forwarder) shardOf(k cache.Key) *flightShard {
+	return &f.shards[maphash.Bytes(f.seed, k)%flightShards]
+}
+
+// abandon answers a query that has to make room for others. There is no expired
+// answer for it: that would have been given by now.
+func (f *forwarder) abandon(e evictedQuery) {
+	p := f.shardOf(e.key)
+	p.mu.Lock()
+	if fl := p.flights[string(e.key)]; fl != nil {
+		if i := slices.Index(fl.waiters, e.query); i >= 0 {
+			fl.waiters = slices.Delete(fl.waiters, i, i+1)
+		}
+	}
+	p.mu.Unlock()
+	e.query.replyTo.writeResponse(e.query, cache.Failure(dns.RcodeServerFailure), cache.Age{})
+	f.pending.done()
+}
+
+// answerStale answers the queries that have waited long enough from an expired
+// entry. The question goes on.
+func (fl *flight) answerStale() {
+	e := fl.f.cache.GetStale(fl.key)
+	if e == nil {
+		return
+	}
+	fl.f.deliverStale(e, fl.key, fl.take(false))
+}
+
+// take gives the queries that wait, and forgets them. With ended, no more will
+// come.
+func (fl *flight) take(ended bool) []*pendingQuery {
+	fl.shard.mu.Lock()
+	defer fl.shard.mu.Unlock()
+	if ended {
+		delete(fl.shard.flights, string(fl.key))
+	}
+	waiters := fl.waiters
+	fl.waiters = nil
+	return waiters
+}
+
+// deliverStale answers queries from an expired entry.
+func (f *forwarder) deliverStale(e *cache.Entry, k cache.Key, waiters []*pendingQuery) {
+	f.cache.ExtendStale(e)
+	if len(waiters) == 0 {
+		return
+	}
+	f.cache.CountStale(k, len(waiters))
+	f.deliver(waiters, k, e, cache.Age{Stale: true})
+}
+
+// deliver answers the queries that wait for an entry, or goes on to the next part
+// of their answers.
+func (f *forwarder) deliver(waiters []*pendingQuery, k cache.Key, e *cache.Entry, age cache.Age) {
+	for _, l := range waiters {
+		if !f.complete(l, k, e, age) {
+			continue
+		}
+		if f.pending.claim(l) {
+			l.replyTo.writeResponse(l, e, age)
+			f.pending.done()
+		}
+	}
+}
+
+// complete reports whether a query can be answered with an entry that it waited
+// for. If its answer has another part that is not known, it waits for that.
+func (f *forwarder) complete(l *pendingQuery, k cache.Key, e *cache.Entry, age cache.Age) bool {
+	if e.Failed() || l.chain == nil && len(e.Next) == 0 {
+		return true
+	}
+	if l.chain == nil {
+		l.chain = new(chain)
+	}
+	l.chain.fetched = append(l.chain.fetched, chainPart{key: k, entry: e, age: age})
+	name := l.question[:len(l.question)-4]
+	missing := l.chain.plan(f.store.Current(), f, lowerName(name), l.chainQuestion())
+	if missing == nil {
+		return true
+	}
+	if f.pending.waitFor(l, missing) {
+		f.fly(l)
+	}
+	return false
+}
+
+// OnResponse makes an entry of a response.
+func (fl *flight) OnResponse(msg []byte) (upstream.Result, error) {
+	f := fl.f
+	r := cache.Reader{MinTTL: f.o.MinTTL, MaxTTL: f.o.MaxTTL, InBailiwick: fl.inBailiwick}
+	e, err := r.Read(msg, fl.key)
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// inBailiwick reports whether the servers that were asked have a say in a name: it
+// is outside our zones, and there are no other servers for its domain.
+func (fl *flight) inBailiwick(name []byte) bool {
+	if !fl.f.outside(name) {
+		return false
+	}
+	g := fl.f.zoneGroup(name)
+	return g == nil || g == fl.f.zoneGroup(fl.key.Name())
+}
+
+// Done takes in what came of the question.
+func (fl *flight) Done(result upstream.Result, err error) {
+	f := fl.f
+	if fl.staleTimer != nil {
+		fl.staleTimer.Stop()
+	}
+	e, ok := result.(*cache.Entry)
+	if err != nil || !ok {
+		e = cache.Failure(dns.RcodeServerFailure)
+	}
+	var old *cache.Entry
+	if e.Failed() {
+		f.counts.failed.Add(1)
+		old = f.cache.GetStale(fl.key)
+	}
+	if old == nil {
+		f.cache.Put(fl.key, e)
+	}
+	waiters := fl.take(true)
+	if old != nil {
+		f.deliverStale(old, fl.key, waiters)
+	} else {
+		f.deliver(waiters, fl.key, e, cache.Age{})
+	}
+	f.inflight.Add(-1)
+}
+
+// lowerName is a copy of a name in wire form, in lower case, with room for the
+// rest of a cache key behind it.
+func lowerName(name []byte) []byte {
+	key := append(make([]byte, 0, len(name)+cache.KeyTail), name...)
+	dnswire.ToLower(key)
+	return key
+}

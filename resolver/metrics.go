@@ -1,0 +1,88 @@
+package resolver
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"toponym/resolver/upstream"
+)
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("toponym_"+name, help, labels, nil)
+}
+
+// The metrics of a server, beside those of packages upstream and cache.
+var (
+	descQueries = desc("queries_total", "Queries answered, by the zone of the name, type, rcode and protocol.",
+		"zone", "type", "rcode", "protocol")
+	descQueryDuration = desc("query_duration_seconds",
+		"Time from reading a query to sending its response: of all queries over TCP, and of a sample of those over UDP.", "protocol")
+	descRateLimited = desc("rate_limited_total",
+		"Responses over UDP above the rate limit of a client's network: dropped, or sent truncated (slipped).", "action")
+	descConnections          = desc("tcp_connections", "TCP connections of clients that are open.")
+	descConnectionsDisplaced = desc("tcp_connections_displaced_total",
+		"TCP connections closed to make room for others, by the bound that was reached: client, all, or files.", "bound")
+
+	descPending   = desc("forward_pending", "Queries that wait for upstream servers.")
+	descShared    = desc("forward_shared_total", "Forwarded queries that waited for the answer to a question that was being asked already.")
+	descFailed    = desc("forward_failed_total", "Questions that no upstream server could answer.")
+	descDisplaced = desc("forward_displaced_total", "Forwarded queries answered with SERVFAIL because too many were waiting.")
+)
+
+// Describe implements [prometheus.Collector]. The upstream servers and the cache are
+// part of it.
+func (s *Server) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range [...]*prometheus.Desc{
+		descQueries, descQueryDuration, descRateLimited, descConnections, descConnectionsDisplaced,
+		descPending, descShared, descFailed, descDisplaced,
+	} {
+		ch <- d
+	}
+	if f := s.responder.forward; f != nil {
+		f.client.Describe(ch)
+		f.cache.Describe(ch)
+	}
+}
+
+// Collect implements [prometheus.Collector]. It disturbs no query.
+func (s *Server) Collect(ch chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	counter := func(d *prometheus.Desc, value uint64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), labels...)
+	}
+	for _, q := range s.counters.queries() {
+		counter(descQueries, q.count, q.zone, q.qtype, q.rcode, q.transport.String())
+	}
+	for _, t := range [...]Transport{UDP, TCP} {
+		below, count, sum := s.counters.histogram(t)
+		ch <- prometheus.MustNewConstHistogram(descQueryDuration, count, sum, below, t.String())
+	}
+	var dropped, slipped uint64
+	if r := s.responder.rateLimiter; r != nil {
+		dropped, slipped = r.dropped.Load(), r.slipped.Load()
+	}
+	counter(descRateLimited, dropped, "dropped")
+	counter(descRateLimited, slipped, "slipped")
+	gauge(descConnections, float64(s.connections.count()))
+	for bound, n := range s.connections.displacedCounts() {
+		counter(descConnectionsDisplaced, n, bound)
+	}
+	if f := s.responder.forward; f != nil {
+		gauge(descPending, float64(f.pending.open()))
+		counter(descShared, f.counts.shared.Load())
+		counter(descFailed, f.counts.failed.Load())
+		counter(descDisplaced, f.counts.displaced.Load())
+		f.client.Collect(ch)
+		f.cache.Collect(ch)
+	}
+}
+
+// UpstreamStats tell about each upstream server, by address. There are none when
+// nothing is forwarded.
+func (s *Server) UpstreamStats() []upstream.Stats {
+	if s.responder.forward == nil {
+		return nil
+	}
+	return s.responder.forward.client.Stats()
+}

@@ -1,0 +1,475 @@
+package resolver
+
+import (
+	"encoding/binary"
+	"iter"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/miekg/dns"
+
+	"toponym/internal/dnswire"
+	"toponym/zone"
+)
+
+// oracle is a second implementation of the responder, for names of our zones: it
+// makes messages of the library's types and has the library pack them. It is
+// simple, slow, and written without a look at the writer, so where the two agree
+// both are likely to be right.
+type oracle struct {
+	*responder
+}
+
+// respond makes the response to a packet.
+func (o oracle) respond(z *zone.Zone, c client, packet []byte) []byte {
+	var q query
+	rcode, ok := q.parse(packet)
+	if !ok {
+		return nil
+	}
+	var m response
+	l := o.limits(&q, c)
+	switch {
+	case q.opcode() != dns.OpcodeQuery:
+		q.hasQuestion, q.flags = false, q.flags&dnswire.OpcodeMask
+		m.rcode, l.ra = dns.RcodeNotImplemented, 0
+	case rcode != dns.RcodeSuccess:
+		m.rcode = rcode
+	case q.edns.version > 0:
+		m.rcode = dns.RcodeBadVers
+	default:
+		m = o.answer(&q, c, z, l)
+	}
+	return m.pack(make([]byte, bufferSize), &q, l)
+}
+
+// limits are what the reply to a query may have and say.
+func (r oracle) limits(q *query, c client) limits {
+	return limits{size: r.size(q.edns.present, q.edns.udpSize, c), udpSize: r.maxUDPSize, setTC: r.setTC, ra: r.recursionAvailable(c)}
+}
+
+// answer is the reply to a well-formed query, with the options that belong in
+// its OPT record.
+func (r oracle) answer(q *query, c client, z *zone.Zone, l limits) response {
+	options, ok := r.cookies.appendCookie(nil, q, c.addr)
+	if !ok {
+		return response{rcode: dns.RcodeFormatError}
+	}
+	if !q.hasQuestion {
+		// A client that wants nothing but a server cookie asks no question
+		// (RFC 7873, section 5.4).
+		if len(options) == 0 {
+			return response{rcode: dns.RcodeFormatError}
+		}
+		return response{options: options}
+	}
+	o := order{most: l.size/minRR + 1}
+	var s clientSubnet
+	if r.subnetFirst {
+		if s, ok = parseClientSubnet(&q.edns); !ok {
+			return response{rcode: dns.RcodeFormatError, options: options}
+		}
+		o.near = s.near(c.addr)
+	}
+	m, result := lookUp(q, c.transport, z, o)
+	if s.option != nil {
+		options = s.appendEcho(options, result == zone.Success)
+	}
+	if result == zone.NotReady {
+		options = appendOption(options, dns.EDNS0EDE, []byte{0, byte(dns.ExtendedErrorCodeNotReady)})
+	}
+	m.options = options
+	return m
+}
+
+// lookUp finds what the zone says to a question (RFC 1034, section 4.3.2).
+func lookUp(q *query, t Transport, z *zone.Zone, o order) (m response, result zone.Result) {
+	switch q.qtype {
+	case dns.TypeOPT, dns.TypeTSIG: // parts of messages, never of zones
+		return response{rcode: dns.RcodeFormatError}, result
+	}
+	if q.class != dns.ClassINET {
+		// Class ANY among them: there is nothing in any other class, and
+		// nobody but scanners asks so.
+		return response{rcode: dns.RcodeRefused}, result
+	}
+	name := lowerName(q.name)
+	found, result := z.Lookup(name, q.qtype)
+	if result == zone.OutOfZone {
+		// Names of others that nobody else is asked for, or not for this
+		// client.
+		return response{rcode: dns.RcodeRefused}, result
+	}
+	switch q.qtype {
+	case dns.TypeAXFR, dns.TypeIXFR, dns.TypeMAILA, dns.TypeMAILB, dns.TypeTKEY:
+		// REFUSED would say that another client might get the zone (RFC
+		// 5936, section 2.2.1): we cannot do these for anybody.
+		return response{rcode: dns.RcodeNotImplemented, origin: string(z.Origin(found))}, result
+	}
+	switch result {
+	case zone.NotReady:
+		m.rcode = dns.RcodeServerFailure
+	case zone.NXDomain, zone.NoData:
+		if result == zone.NXDomain && dnswire.IsReverse(name) && specialNames.find(name) == nil {
+			return response{rcode: dns.RcodeRefused}, result
+		}
+		if result == zone.NXDomain {
+			m.rcode = dns.RcodeNameError
+		}
+		soa := z.SOA(found)
+		soa.Hdr.Name = q.suffix(z.ApexLen(found))
+		m.aa, m.authority = true, []dns.RR{soa}
+	case zone.Success:
+		m = positive(q, t, z, found, o)
+	}
+	m.origin = string(z.Origin(found))
+	return m, result
+}
+
+// positive is the reply for a name that owns records of the type.
+func positive(q *query, t Transport, z *zone.Zone, found zone.Answer, o order) response {
+	qtype := q.qtype
+	minimal := qtype == dns.TypeANY && t == UDP
+	if minimal {
+		// One RRset answers ANY over UDP (RFC 8482, section 4.1), where
+		// whole answers would serve those who send floods to others. Who
+		// asks so most often wants addresses.
+		qtype = found.Node.Types()[0]
+	}
+	if found.Node.CNAME() != "" && qtype != dns.TypeCNAME && qtype != dns.TypeANY {
+		return followCNAME(q, z, found.Node, o)
+	}
+	n := o.node(found.Node, qtype)
+	called := q.aliasNames(z.AliasMatch(found))
+	m := response{aa: true, answer: allRRs(z, n, q.suffix(len(q.name)), qtype)}
+	called.targets(m.answer, n)
+	if !minimal {
+		m.additional = additional(z, n, qtype, o, called)
+	}
+	return m
+}
+
+// reply is an answer before it is packed.
+type response struct {
+	rcode     uint16
+	aa        bool
+	answer    []dns.RR
+	authority []dns.RR
+
+	// additional gives RRsets that are good to have. It is only asked for as
+	// many as there is room for. Their owners are names that stand in the
+	// answer.
+	additional iter.Seq[[]dns.RR]
+
+	options []byte // of the OPT record, in wire form
+
+	origin string // of the zone that the name is in, in wire form; for counting
+}
+
+// limits are what a client can take, and what it is told.
+type limits struct {
+	size    int    // of the reply, in octets
+	udpSize uint16 // what we say that we can take
+	setTC   bool
+	ra      uint16 // dnswire.FlagRA, if we forward for the client
+}
+
+// pack writes the reply to a query into buf, which has bufferSize octets, and
+// returns the message.
+//
+// Whole records only are left out. Of the answer the first ones that fit stay,
+// TC is set when that is not all (RFC 2181, section 9), and so for the SOA
+// record of a negative answer. Additional RRsets that do not fit are left out
+// without a word: the client can ask for them. The OPT record always stays
+// (RFC 6891, section 7).
+//
+// Each record is packed once, so cutting costs no more than not cutting.
+func (r *response) pack(buf []byte, q *query, l limits) []byte {
+	size := l.size
+	if q.edns.present {
+		size -= dnswire.OPTSize + len(r.options)
+	}
+	p := packer{buf: buf[:cap(buf)], off: dnswire.HeaderSize, size: size}
+	var questions uint16
+	if q.hasQuestion {
+		p.question(q)
+		questions = 1
+	}
+	var cut bool
+	var answers, authorities, additionals int
+	if answers = p.records(r.answer); answers < len(r.answer) {
+		cut = true
+	} else if authorities = p.records(r.authority); authorities < len(r.authority) {
+		cut = true
+	} else if r.additional != nil {
+		additionals = p.rrsets(r.additional)
+	}
+
+	msg := p.buf[:p.off]
+	if q.edns.present {
+		msg = appendOPT(msg, l.udpSize, r.rcode, q.edns.do, r.options)
+		additionals++
+	}
+	flags := q.flags&(dnswire.OpcodeMask|dnswire.FlagRD|dnswire.FlagCD) | dnswire.FlagQR | l.ra | r.rcode&0xF
+	if r.aa {
+		flags |= dnswire.FlagAA
+	}
+	if cut && l.setTC {
+		flags |= dnswire.FlagTC
+	}
+	binary.BigEndian.PutUint16(msg, q.id)
+	binary.BigEndian.PutUint16(msg[2:], flags)
+	binary.BigEndian.PutUint16(msg[4:], questions)
+	binary.BigEndian.PutUint16(msg[6:], uint16(answers))
+	binary.BigEndian.PutUint16(msg[8:], uint16(authorities))
+	binary.BigEndian.PutUint16(msg[10:], uint16(additionals))
+	return msg
+}
+
+// packer appends records to a message as long as they fit.
+type packer struct {
+	buf   []byte
+	off   int
+	size  int            // where records must end
+	names map[string]int // where names stand that can be pointed to
+}
+
+// question writes the question byte for byte as it came, since resolvers hide
+// random bits in the case of its letters, and remembers its name.
+func (p *packer) question(q *query) {
+	p.names = map[string]int{}
+	// Packing a name that was unpacked gives the same octets.
+	p.off, _ = dns.PackDomainName(q.suffix(len(q.name)), p.buf, p.off, p.names, false)
+	p.off = dnswire.HeaderSize + copy(p.buf[dnswire.HeaderSize:], q.name)
+	p.off += copy(p.buf[p.off:], q.packet[p.off:p.off+4])
+}
+
+// one writes a record if it fits.
+func (p *packer) record(rr dns.RR) bool {
+	off, err := dns.PackRR(rr, p.buf, p.off, p.names, true)
+	if err != nil || off > p.size {
+		return false
+	}
+	p.off = off
+	return true
+}
+
+// some writes records until one does not fit, and returns how many it wrote.
+// It does not try the ones after it: short names would get into cut answers
+// more often than long ones.
+func (p *packer) records(rrs []dns.RR) int {
+	for i, rr := range rrs {
+		if !p.record(rr) {
+			return i
+		}
+	}
+	return len(rrs)
+}
+
+// sets writes the RRsets that fit whole (RFC 2181, section 9), and returns the
+// number of records that it wrote. One that does not fit leaves no names
+// behind that could be pointed to, as its owner stands in the answer.
+func (p *packer) rrsets(sets iter.Seq[[]dns.RR]) int {
+	count := 0
+	for set := range sets {
+		before := p.off
+		if p.records(set) == len(set) {
+			count += len(set)
+		} else {
+			p.off = before
+		}
+		if p.size-p.off < minRR {
+			break
+		}
+	}
+	return count
+}
+
+// additional gives the addresses of the names that an answer leads to, each
+// once, in the order of the answer (RFC 1035, section 3.3.11; RFC 2782).
+func additional(z *zone.Zone, n *zone.Node, qtype uint16, o order, called aliasNames) iter.Seq[[]dns.RR] {
+	srv := n.SRV
+	if qtype != dns.TypeSRV && qtype != dns.TypeANY {
+		srv = nil
+	}
+	leads := z.AdditionalNames(n, qtype)
+	if len(srv) == 0 && len(leads) == 0 {
+		return nil
+	}
+	return func(yield func([]dns.RR) bool) {
+		seen := map[*zone.Node]bool{}
+		addresses := func(target *zone.Node, owner string) bool {
+			if target == nil || seen[target] || qtype == dns.TypeANY && target.Name == n.Name {
+				return true
+			}
+			seen[target] = true
+			for _, t := range [...]uint16{dns.TypeA, dns.TypeAAAA} {
+				if len(target.A) == 0 && t == dns.TypeA || len(target.AAAA) == 0 && t == dns.TypeAAAA {
+					continue
+				}
+				if !yield(z.RRs(o.node(target, t), owner, t)) {
+					return false
+				}
+			}
+			return true
+		}
+		for _, name := range leads {
+			if !addresses(z.Node(name), name.String()) {
+				return
+			}
+		}
+		for i := range srv {
+			if !addresses(z.Node(srv[i].Target), called.target(&srv[i])) {
+				return
+			}
+		}
+	}
+}
+
+// names says what the names of the zone are called towards a client that asked
+// by an alias. Such a client may know no other way to us, so the targets of SRV
+// records that have a name below the alias get that.
+type aliasNames struct {
+	mirror zone.AliasMatch
+	end    string // of the name that was asked, where the mirror begins, in lower case
+}
+
+// names is for a name that was found by way of a mirror, or without one.
+func (q *query) aliasNames(m zone.AliasMatch) aliasNames {
+	if m.Target == "" {
+		return aliasNames{}
+	}
+	// The letters of a question may be upper case at random (0x20), and data
+	// stays in caches as it is.
+	return aliasNames{m, strings.ToLower(q.suffix(m.AliasLen))}
+}
+
+// target is the target of an SRV record in presentation form.
+func (n aliasNames) target(s *zone.SRV) string {
+	if n.end == "" {
+		return s.Target.String()
+	}
+	return n.mirror.Rewrite(s.Target, n.end)
+}
+
+// targets names the targets of the SRV records among a node's records, which
+// are in the order of the node.
+func (n aliasNames) targets(rrs []dns.RR, node *zone.Node) {
+	if n.end == "" {
+		return
+	}
+	i := 0
+	for _, rr := range rrs {
+		if srv, ok := rr.(*dns.SRV); ok {
+			srv.Target = n.target(&node.SRV[i])
+			i++
+		}
+	}
+}
+
+// order decides in which order a reply lists records of one kind, so that
+// clients which take the first one spread over all.
+type order struct {
+	near netip.Prefix // what comes first; not valid: nothing
+
+	// most is the number of records behind which nobody looks: more than can
+	// fit. With it, all but the shuffling costs what the reply's size costs,
+	// however large the app is.
+	most int
+}
+
+// node is the node with its records of a type in the order of this reply. The
+// zone's own node is shared and stays as it is.
+func (o order) node(n *zone.Node, qtype uint16) *zone.Node {
+	wants := func(t uint16) bool { return qtype == t || qtype == dns.TypeANY }
+	data := *n.Data
+	if wants(dns.TypeA) {
+		data.A = first(o, nearFirst(o, n.A, netip.AddrFrom4))
+	}
+	if wants(dns.TypeAAAA) {
+		data.AAAA = first(o, nearFirst(o, n.AAAA, netip.AddrFrom16))
+	}
+	if wants(dns.TypeSRV) {
+		data.SRV = first(o, n.SRV)
+	}
+	ordered := *n
+	ordered.Data = &data
+	return &ordered
+}
+
+// nearFirst moves the addresses that are near to the front. Within both groups
+// the order stays.
+func nearFirst[T any](o order, list []T, addr func(T) netip.Addr) []T {
+	if len(list) < 2 || !o.near.IsValid() {
+		return list
+	}
+	near, far := make([]T, 0, len(list)), make([]T, 0, len(list))
+	for _, a := range list {
+		if o.near.Contains(addr(a)) {
+			near = append(near, a)
+		} else {
+			far = append(far, a)
+		}
+	}
+	return append(near, far...)
+}
+
+func first[T any](o order, list []T) []T { return list[:min(len(list), o.most)] }
+
+// chase is the reply for a name with a CNAME record (RFC 1034, section 4.3.2,
+// 3.a): it, and what the zone has at its end. Where that is a name of others,
+// the client goes on. What is missing is missing at the end (RFC 6604).
+func followCNAME(q *query, z *zone.Zone, n *zone.Node, o order) response {
+	m := response{aa: true}
+	owner := q.suffix(len(q.name))
+	var seen []*zone.Node
+	for len(seen) < maxChain && !slices.Contains(seen, n) {
+		seen = append(seen, n)
+		m.answer = append(m.answer, z.RRs(n, owner, dns.TypeCNAME)...)
+		name := n.CNAME()
+		owner = name.String()
+		found, result := z.Lookup([]byte(name), q.qtype)
+		switch result {
+		case zone.OutOfZone:
+			return m
+		case zone.NotReady:
+			return response{rcode: dns.RcodeServerFailure}
+		case zone.NXDomain, zone.NoData:
+			if result == zone.NXDomain {
+				m.rcode = dns.RcodeNameError
+			}
+			soa := z.SOA(found)
+			soa.Hdr.Name = name[len(name)-z.ApexLen(found):].String()
+			m.authority = []dns.RR{soa}
+			return m
+		}
+		if n = found.Node; n.CNAME() != "" {
+			continue
+		}
+		n = o.node(n, q.qtype)
+		called := aliasNames{}
+		if found.ViaAlias() {
+			mirror := z.AliasMatch(found)
+			called = aliasNames{mirror, name[len(name)-mirror.AliasLen:].String()}
+		}
+		rrs := z.RRs(n, owner, q.qtype)
+		called.targets(rrs, n)
+		m.answer = append(m.answer, rrs...)
+		m.additional = additional(z, n, q.qtype, o, called)
+		return m
+	}
+	return m
+}
+
+// allRRs are the records of a type, for ANY in the order in which the writer has
+// the types.
+func allRRs(z *zone.Zone, n *zone.Node, owner string, qtype uint16) (rrs []dns.RR) {
+	if qtype != dns.TypeANY {
+		return z.RRs(n, owner, qtype)
+	}
+	for _, t := range typesForANY(n) {
+		rrs = append(rrs, z.RRs(n, owner, t)...)
+	}
+	return rrs
+}

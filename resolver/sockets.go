@@ -1,0 +1,142 @@
+package resolver
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
+)
+
+// socketBuffer is the size in bytes that is asked for the queues of a socket for
+// UDP, so that no burst is lost while the process does something else: it holds
+// some 10,000 queries. The system gives less where its limit is lower
+// (net.core.rmem_max) and the process may not exceed it (CAP_NET_ADMIN).
+const socketBuffer = 4 << 20
+
+// bindAttempts bounds the search for a port that is free for both transports.
+const bindAttempts = 16
+
+// networks are those of both transports in package net. Without the digit, a
+// wildcard listens to both families.
+func networks(addr netip.Addr) (udp, tcp string) {
+	if addr.Is6() {
+		return "udp", "tcp"
+	}
+	return "udp4", "tcp4"
+}
+
+// bind opens both listeners on the same port. Port 0 means any.
+func bind(addr netip.Addr, port uint16) (*net.UDPConn, *net.TCPListener, error) {
+	udpNet, tcpNet := networks(addr)
+	for attempt := 1; ; attempt++ {
+		udp, err := net.ListenUDP(udpNet, net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, port)))
+		if err != nil {
+			return nil, nil, bindError(port, err)
+		}
+		at := udp.LocalAddr().(*net.UDPAddr).AddrPort().Port()
+		tcp, err := net.ListenTCP(tcpNet, net.TCPAddrFromAddrPort(netip.AddrPortFrom(addr, at)))
+		if err != nil {
+			udp.Close()
+			if port == 0 && errors.Is(err, syscall.EADDRINUSE) && attempt < bindAttempts {
+				continue
+			}
+			return nil, nil, bindError(at, err)
+		}
+		if err := configureUDP(udp); err != nil {
+			udp.Close()
+			tcp.Close()
+			return nil, nil, err
+		}
+		return udp, tcp, nil
+	}
+}
+
+// configureUDP sets what every socket for UDP needs.
+func configureUDP(udp *net.UDPConn) error {
+	// The server works with the system's default too.
+	_ = udp.SetReadBuffer(socketBuffer)
+	_ = udp.SetWriteBuffer(socketBuffer)
+	forceBufferSizes(udp)
+	if !isWildcard(udp.LocalAddr()) {
+		return nil
+	}
+	if err := requestDestination(udp); err != nil {
+		return fmt.Errorf("cannot ask the system for the addresses that queries are sent to: %w", err)
+	}
+	return nil
+}
+
+// isWildcard reports whether a socket listens to all addresses.
+func isWildcard(local net.Addr) bool {
+	addr, ok := local.(*net.UDPAddr)
+	return ok && addr.IP.IsUnspecified()
+}
+
+// requestDestination asks the system to report for each packet the address that
+// it was sent to. A socket that listens to several addresses responds from that
+// one: clients drop responses from any other.
+//
+// A socket for both families wants both settings, others refuse one of them. On
+// Linux the one for IPv6 is enough, and covers IPv4 packets too.
+func requestDestination(udp *net.UDPConn) error {
+	err6 := ipv6.NewPacketConn(udp).SetControlMessage(ipv6.FlagDst|ipv6.FlagInterface, true)
+	if err6 == nil && runtime.GOOS == "linux" {
+		return nil
+	}
+	err4 := ipv4.NewPacketConn(udp).SetControlMessage(ipv4.FlagDst|ipv4.FlagInterface, true)
+	if err6 != nil && err4 != nil {
+		return err4
+	}
+	return nil
+}
+
+// bindError says what can be done about a port that could not be bound.
+func bindError(port uint16, err error) error {
+	var number syscall.Errno
+	if !errors.As(err, &number) {
+		return fmt.Errorf("cannot bind port %d: %w", port, err)
+	}
+	advice := ""
+	switch number {
+	case syscall.EACCES, syscall.EPERM:
+		advice = ": needs CAP_NET_BIND_SERVICE or a port above 1023"
+	case syscall.EADDRINUSE:
+		advice = fmt.Sprintf(": another program listens there (ss -lntup 'sport = :%d' shows which)", port)
+	case syscall.EADDRNOTAVAIL:
+		advice = ": this machine does not have that address"
+	}
+	return fmt.Errorf("cannot bind port %d: %w%s", port, number, advice)
+}
+
+// dupSockets gives a number of sockets: some that were inherited, and more
+// descriptors of the same ones, as only the program that opened a socket can open
+// another at the same address.
+func dupSockets(inherited []*net.UDPConn, count int) (sockets []*net.UDPConn, err error) {
+	sockets = append(sockets, inherited...)
+	for i := 0; len(sockets) < count; i++ {
+		again, err := dupSocket(inherited[i%len(inherited)])
+		if err != nil {
+			return sockets, err
+		}
+		sockets = append(sockets, again)
+	}
+	return sockets, nil
+}
+
+func dupSocket(udp *net.UDPConn) (*net.UDPConn, error) {
+	f, err := udp.File()
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	conn, err := net.FilePacketConn(f)
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*net.UDPConn), nil
+}

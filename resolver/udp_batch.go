@@ -1,0 +1,464 @@
+//go:build linux && (amd64 || arm64)
+
+package resolver
+
+import (
+	"context"
+	"net"
+	"os"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"toponym/internal/dnswire"
+	"toponym/resolver/cache"
+	"toponym/zone"
+)
+
+// batch answers the queries of one socket, many with two system calls. All that
+// it needs is allocated once: in the steady state nothing is.
+//
+// One goroutine uses it, but for what is said to be for any. Pointers in messages
+// lead to its own arrays, so it must not be copied.
+type batch struct {
+	socket    socket
+	raw       syscall.RawConn
+	store     *zone.Store
+	respond   respondFunc
+	server    *Server // for queries that are forwarded
+	counters  *workerCounters
+	queries   queryBatch
+	responses responseBatch
+
+	answered  bool          // whether anything was read since serve began
+	errno     syscall.Errno // why reading ended
+	congested bool          // the last batch found no room in the socket's queue
+	late      lateResponses
+}
+
+// socket is a [net.UDPConn], or what a test has instead.
+type socket interface {
+	syscall.Conn
+	LocalAddr() net.Addr
+	SetWriteDeadline(time.Time) error
+}
+
+// respondFunc makes the response to a packet, as [responder.respond] does.
+type respondFunc func(buf []byte, z *zone.Zone, c client, packet []byte) ([]byte, *pendingQuery)
+
+// batchSize is how many packets are received or sent with one system call at
+// most. The cost of the calls themselves is lost among fewer already.
+const batchSize = 64
+
+// yieldAfter is how many full batches are answered before other goroutines get
+// their turn.
+//
+// While queries come faster than they are answered, a worker never waits, and
+// with one core nothing else runs until the scheduler steps in, after 10 ms or
+// more. To yield after each batch would be as cheap, but what computes meanwhile
+// keeps the core for 10 ms each time, and answering would get 3 % of it. These
+// many batches take about as long, so that each gets its half.
+const yieldAfter = 32
+
+// answerBatches answers what comes to a socket until ctx ends.
+func (s *Server) answerBatches(ctx context.Context, udp *net.UDPConn) {
+	counters := s.counters.newWorker()
+	b, err := newBatch(udp, s.store, s.responder.worker(counters).respond)
+	if err != nil {
+		s.log.WithError(err).Error("cannot answer queries over UDP")
+		return
+	}
+	b.server, b.counters = s, counters
+	failures := 0
+	for {
+		err := b.serve(ctx)
+		if b.answered {
+			failures = 0
+		}
+		if !s.readAgain(ctx, err, &failures) {
+			return
+		}
+	}
+}
+
+func newBatch(on socket, store *zone.Store, respond respondFunc) (*batch, error) {
+	raw, err := on.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	b := &batch{socket: on, raw: raw, store: store, respond: respond, counters: newWorkerCounters(nil)}
+	b.queries.init(isWildcard(on.LocalAddr()))
+	b.responses.init()
+	return b, nil
+}
+
+// serve answers queries until ctx ends, the socket's deadline passes or reading
+// fails.
+//
+// All the time it stays in one call of Read, which waits in the runtime's poller
+// whenever drain has emptied the socket. A goroutine that waits there holds no
+// thread. A thread that blocks in recvmmsg is a little cheaper under a flood, but
+// up to twice as expensive at any ordinary load, where for each wake-up the
+// scheduler has to find it a processor.
+func (b *batch) serve(ctx context.Context) error {
+	b.answered, b.errno = false, 0
+	err := b.raw.Read(func(fd uintptr) bool { return b.drain(ctx, fd) })
+	if err == nil && b.errno != 0 {
+		err = os.NewSyscallError("recvmmsg", b.errno)
+	}
+	return err
+}
+
+// drain answers what the socket holds. It reports whether to stop waiting for
+// more.
+//
+// A batch that is not full has emptied the socket, and the poller reports each
+// arrival after it. So there is no need to read again before waiting.
+func (b *batch) drain(ctx context.Context, fd uintptr) (stop bool) {
+	for full := 1; ; full++ {
+		n, errno := b.queries.receive(fd)
+		switch errno {
+		case 0:
+		case unix.EINTR:
+			continue
+		case unix.EAGAIN:
+			return false
+		default:
+			b.errno = errno
+			return true
+		}
+		b.answer(fd, n)
+		if ctx.Err() != nil {
+			return true
+		}
+		if n < batchSize {
+			return false
+		}
+		if full%yieldAfter == 0 {
+			runtime.Gosched()
+		}
+	}
+}
+
+// answer answers the first n queries, all from one version of the zone.
+func (b *batch) answer(fd uintptr, n int) {
+	b.answered = true
+	start := b.counters.sampleStart()
+	z := b.store.Current()
+	for i := range n {
+		client, ok := b.queries.client(i)
+		if !ok {
+			continue
+		}
+		if b.responses.full() {
+			b.send(fd)
+		}
+		msg, l := b.respond(b.responses.buffer(), z, client, b.queries.packet(i))
+		if l != nil {
+			if msg == nil {
+				l.replyTo = newBatchResponseWriter(b, i)
+			}
+			b.server.responder.forward.forward(l)
+		}
+		if len(msg) > 0 {
+			b.responses.add(msg, b.queries.peer(i))
+		}
+	}
+	b.queries.reset(n)
+	b.send(fd)
+	b.counters.sampleEnd(start, n)
+}
+
+// sendTimeout is how long responses may wait for room in the socket's queue. It
+// is for a burst that the network takes a moment for. If there is still no room,
+// the network does not take anything, such as packets to neighbors that do not
+// answer, and further responses are dropped at once until it does: while they
+// wait, no other query is answered.
+const sendTimeout = 10 * time.Millisecond
+
+// send sends the responses, and forgets them in any case: a response that cannot
+// be sent is lost, as any packet may be.
+func (b *batch) send(fd uintptr) {
+	sent := b.responses.send(fd)
+	if !sent && !b.congested {
+		_ = b.socket.SetWriteDeadline(time.Now().Add(sendTimeout))
+		_ = b.raw.Write(b.responses.send)
+		sent = b.responses.allSent()
+	}
+	b.congested = !sent
+	b.responses.reset()
+}
+
+// queryBatch is the packets of one batch as recvmmsg(2) gives them.
+type queryBatch struct {
+	messages [batchSize]message
+	vectors  [batchSize]unix.Iovec
+	sources  [batchSize]sockaddr
+	controls [batchSize]control
+	packets  [batchSize][querySize]byte
+
+	wildcard bool // whether controls report the address that was asked
+}
+
+// querySize is enough for any query: clients are told to keep to 1232 bytes. It
+// is no multiple of a page, as the beginnings of all packets would then compete
+// for the same few lines of the processor's cache.
+const querySize = 4096 + 64
+
+func (q *queryBatch) init(wildcard bool) {
+	q.wildcard = wildcard
+	for i := range q.messages {
+		q.vectors[i].Base = &q.packets[i][0]
+		q.vectors[i].SetLen(querySize)
+		h := &q.messages[i].header
+		h.Iov, h.Iovlen = &q.vectors[i], 1
+		h.Name = &q.sources[i][0]
+		if q.wildcard {
+			h.Control = &q.controls[i][0]
+		}
+	}
+	q.reset(batchSize)
+}
+
+// reset makes the first n messages ready to be received into: the system changes
+// the lengths.
+func (q *queryBatch) reset(n int) {
+	for i := range n {
+		h := &q.messages[i].header
+		h.Namelen = uint32(len(sockaddr{}))
+		if q.wildcard {
+			h.Controllen = uint64(len(control{}))
+		}
+	}
+}
+
+// receive takes what has come, without waiting, and returns how many messages
+// there are.
+func (q *queryBatch) receive(fd uintptr) (int, syscall.Errno) {
+	return callMessages(unix.SYS_RECVMMSG, fd, q.messages[:])
+}
+
+// packet is the i-th packet. Of one that is too long only the header is left,
+// which gets the answer that the whole would: no query is that long.
+func (q *queryBatch) packet(i int) []byte {
+	m := &q.messages[i]
+	if m.header.Flags&unix.MSG_TRUNC != 0 {
+		return q.packets[i][:dnswire.HeaderSize]
+	}
+	return q.packets[i][:min(m.length, querySize)]
+}
+
+// client is the sender of the i-th packet, if it must be answered.
+func (q *queryBatch) client(i int) (client, bool) {
+	return clientOverUDP(q.sources[i].addrPort())
+}
+
+// peer is where a response goes to, and the control message with the address that
+// it comes from.
+type peer struct {
+	addr       *byte
+	addrLen    uint32
+	control    *byte
+	controlLen uint64
+}
+
+// peer is how to reach the sender of the i-th packet, from the address that it
+// was sent to. It is valid until reset.
+func (q *queryBatch) peer(i int) peer {
+	h := &q.messages[i].header
+	p := peer{addr: h.Name, addrLen: h.Namelen}
+	if q.wildcard {
+		if n := q.controls[i].reverse(h.Controllen); n > 0 {
+			p.control, p.controlLen = h.Control, n
+		}
+	}
+	return p
+}
+
+// responseBatch is the packets of one batch as sendmmsg(2) takes them.
+//
+// They are packed one behind the other, since most are short: 64 buffers for the
+// longest would take 4 MiB and miss the processor's cache each time.
+type responseBatch struct {
+	messages [batchSize]message
+	vectors  [batchSize]unix.Iovec
+	made     int // messages
+	sent     int // of those, the ones that are sent or given up
+
+	bytes [batchSize*1232 + bufferSize]byte
+	used  int
+}
+
+func (r *responseBatch) init() {
+	for i := range r.messages {
+		h := &r.messages[i].header
+		h.Iov, h.Iovlen = &r.vectors[i], 1
+	}
+}
+
+func (r *responseBatch) reset() { r.made, r.sent, r.used = 0, 0, 0 }
+
+// full reports whether there is no room for another response of any size.
+func (r *responseBatch) full() bool {
+	return r.made == batchSize || len(r.bytes)-r.used < bufferSize
+}
+
+// buffer is where to make the next response, when the batch is not full.
+func (r *responseBatch) buffer() []byte {
+	return r.bytes[r.used:][:bufferSize:bufferSize]
+}
+
+// add takes a response that was made in the buffer.
+func (r *responseBatch) add(msg []byte, to peer) {
+	v := &r.vectors[r.made]
+	v.Base = &msg[0]
+	v.SetLen(len(msg))
+	h := &r.messages[r.made].header
+	h.Name, h.Namelen = to.addr, to.addrLen
+	h.Control, h.Controllen = to.control, to.controlLen
+	r.made++
+	r.used += len(msg)
+}
+
+// send sends what has not been sent, without waiting. It reports false when the
+// socket has no room.
+//
+// The system stops at the first response that it does not take: one that is too
+// large, that the firewall forbids, or to an address without a route. That one is
+// left out, and costs the others nothing.
+func (r *responseBatch) send(fd uintptr) bool {
+	for r.sent < r.made {
+		n, errno := callMessages(unix.SYS_SENDMMSG, fd, r.messages[r.sent:r.made])
+		switch errno {
+		case 0:
+			r.sent += n
+		case unix.EINTR:
+		case unix.EAGAIN:
+			return false
+		default:
+			r.sent++
+		}
+	}
+	return true
+}
+
+func (r *responseBatch) allSent() bool { return r.sent == r.made }
+
+// batchResponseWriter sends to a client whose query was in a batch that has been
+// answered meanwhile. It has copies of the address that the query came from, and
+// of the one that it was sent to. It is for any goroutine.
+type batchResponseWriter struct {
+	b          *batch
+	source     sockaddr
+	sourceLen  uint32
+	control    control
+	controlLen uint64
+}
+
+func newBatchResponseWriter(b *batch, i int) *batchResponseWriter {
+	p := b.queries.peer(i)
+	return &batchResponseWriter{
+		b:          b,
+		source:     b.queries.sources[i],
+		sourceLen:  p.addrLen,
+		control:    b.queries.controls[i],
+		controlLen: p.controlLen,
+	}
+}
+
+// lateResponse is one response as sendmmsg(2) takes it.
+type lateResponse struct {
+	message [1]message
+	vector  unix.Iovec
+	to      *batchResponseWriter
+	send    func(fd uintptr) bool // without waiting; false when the socket has no room
+	try     func(fd uintptr)
+	sent    bool
+	buf     [bufferSize]byte
+}
+
+var lateResponsePool = sync.Pool{New: func() any {
+	r := new(lateResponse)
+	h := &r.message[0].header
+	h.Iov, h.Iovlen = &r.vector, 1
+	r.send = func(fd uintptr) bool {
+		_, errno := callMessages(unix.SYS_SENDMMSG, fd, r.message[:])
+		// Errors other than want of room concern this response alone.
+		r.sent = errno != unix.EAGAIN && errno != unix.EINTR
+		return r.sent
+	}
+	r.try = func(fd uintptr) { r.send(fd) }
+	return r
+}}
+
+func (r *lateResponse) free() {
+	h := &r.message[0].header
+	h.Name, h.Control, r.to = nil, nil, nil
+	lateResponsePool.Put(r)
+}
+
+// writeResponse sends a response from the socket of the batch. One for which the
+// socket has no room is sent by another goroutine.
+func (w *batchResponseWriter) writeResponse(l *pendingQuery, e *cache.Entry, age cache.Age) {
+	r := lateResponsePool.Get().(*lateResponse)
+	msg := w.b.server.responder.writePending(r.buf[:], l, e, age)
+	r.to = w
+	r.vector.Base = &msg[0]
+	r.vector.SetLen(len(msg))
+	h := &r.message[0].header
+	h.Name, h.Namelen = &w.source[0], w.sourceLen
+	h.Control, h.Controllen = nil, w.controlLen
+	if w.controlLen > 0 {
+		h.Control = &w.control[0]
+	}
+	if err := w.b.raw.Control(r.try); err != nil || r.sent || !w.b.late.add(w.b, r) {
+		r.free()
+	}
+}
+
+// lateResponses are those that wait for room in the socket's queue. A goroutine
+// sends them, so that what upstream servers say is read meanwhile.
+type lateResponses struct {
+	mu      sync.Mutex
+	queue   []*lateResponse
+	sending bool // there is that goroutine
+}
+
+// maxLateResponses bounds the queue, each item of which takes 66 KB.
+const maxLateResponses = 64
+
+// add queues a response. It reports false when the queue is full.
+func (q *lateResponses) add(b *batch, r *lateResponse) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.queue) >= maxLateResponses {
+		return false
+	}
+	q.queue = append(q.queue, r)
+	if !q.sending {
+		q.sending = true
+		b.server.background.Go(func() { q.send(b) })
+	}
+	return true
+}
+
+func (q *lateResponses) send(b *batch) {
+	for {
+		q.mu.Lock()
+		queue := q.queue
+		q.queue = nil
+		q.sending = len(queue) > 0
+		q.mu.Unlock()
+		if len(queue) == 0 {
+			return
+		}
+		_ = b.socket.SetWriteDeadline(time.Now().Add(sendTimeout))
+		for _, r := range queue {
+			_ = b.raw.Write(r.send)
+			r.free()
+		}
+	}
+}

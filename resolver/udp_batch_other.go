@@ -1,0 +1,18 @@
+//go:build !linux || !(amd64 || arm64)
+
+package resolver
+
+import (
+	"context"
+	"net"
+)
+
+// Platforms without batches answer queries singly.
+
+func canBatch(*net.UDPConn) bool { return false }
+
+func listenReusePort(*net.UDPConn, int) ([]*net.UDPConn, error) { return nil, nil }
+
+func (s *Server) answerBatches(ctx context.Context, udp *net.UDPConn) { s.answerSingly(ctx, udp) }
+
+func forceBufferSizes(*net.UDPConn) {}
