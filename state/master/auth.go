@@ -98,7 +98,7 @@ func (t trustedHosts) check(ctx context.Context, host, from string) error {
 		}
 	}
 	if len(of) == 0 {
-		return fmt.Errorf("a redirect to %.255q, which is none of the known masters, is not followed: credentials would be sent over plain HTTP; name it in masters or use MesosHTTPSOn", host)
+		return fmt.Errorf("credentials are not sent over plain HTTP to %.255q, which is none of the known masters: name it in masters or set MesosHTTPSOn", host)
 	}
 	return nil
 }

@@ -138,7 +138,7 @@ func TestHTTPS(t *testing.T) {
 	wantError(t, secure(toHTTP, &tls.Config{RootCAs: ca}), "from https to http")
 	wantError(t, secure(lead, nil), "certificate")
 	wantError(t, secure(lead, &tls.Config{RootCAs: ca, ServerName: "other.example"}), "certificate", "other.example")
-	wantError(t, secure(plain, &tls.Config{RootCAs: ca}), "server gave HTTP response to HTTPS client")
+	wantError(t, secure(plain, &tls.Config{RootCAs: ca}), "the master does not answer in TLS: check MesosHTTPSOn")
 	wantError(t, New(options(lead)), "status 400", "HTTP request to an HTTPS server")
 }
 
@@ -159,7 +159,7 @@ func TestHTTPSWithClientCertificate(t *testing.T) {
 
 	// What changes counts from the next connection on.
 	conf = &tls.Config{RootCAs: ca}
-	wantError(t, w, "certificate required")
+	wantError(t, w, "certificate required", "the master may require a client certificate: check CertFile and KeyFile")
 	other, _ := selfSigned(t)
 	conf = &tls.Config{RootCAs: ca, Certificates: []tls.Certificate{other}}
 	wantError(t, w, at.String())

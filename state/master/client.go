@@ -36,12 +36,10 @@ const (
 	// maxHops bounds how often one request follows a redirect, a leader field or
 	// an old path.
 	maxHops = 5
-	// dialTimeout bounds a connection to a master, and its TLS handshake.
-	dialTimeout = 5 * time.Second
 	// firstByteTimeout is how long an answer may take to begin. A state of
 	// 100,000 tasks takes a busy master some seconds; some proxies keep a stream
-	// back for ever.
-	firstByteTimeout = 30 * time.Second
+	// back for ever. Other masters are asked who leads long before.
+	firstByteTimeout = time.Minute
 	// callTimeout bounds a call with a small answer, and smallAnswer its size.
 	callTimeout = 5 * time.Second
 	smallAnswer = 64 << 10
@@ -61,6 +59,7 @@ type client struct {
 	timeout  time.Duration // from the first byte of a state to its last
 	maxBytes int64         // of one answer or event, decompressed
 	trusted  trustedHosts
+	tls      func() *tls.Config
 	oldPath  map[leader.Address]bool // masters that know the old path only
 	busy     busyTracker
 }
@@ -79,70 +78,10 @@ func newClient(o Options) *client {
 		c.scheme = "https"
 	}
 	c.http = &http.Client{Transport: newTransport(o), CheckRedirect: c.checkRedirect}
+	if c.tls = o.TLS; c.tls == nil {
+		c.tls = systemTLS
+	}
 	return c
-}
-
-// newTransport returns what sends single requests, with the authentication of
-// the settings. It is safe for concurrent use.
-func newTransport(o Options) http.RoundTripper {
-	d := &dialer{tls: o.TLS}
-	// A master keeps idle connections for ever, and a connection is broken by
-	// what follows an answer to HEAD or an error: each request gets its own.
-	t := &http.Transport{
-		DialContext:            d.DialContext,
-		DialTLSContext:         d.DialTLSContext,
-		DisableKeepAlives:      true,
-		DisableCompression:     true,
-		MaxResponseHeaderBytes: 64 << 10,
-		ReadBufferSize:         64 << 10,
-	}
-	switch o.authentication() {
-	case basicAuthentication:
-		return basic{t, o.Username, o.Password}
-	case iamAuthentication:
-		return newIAM(t, o.Account)
-	}
-	return t
-}
-
-// dialer opens connections. It takes the certificates of the moment, so that a
-// changed file counts from the next connection on.
-type dialer struct {
-	net.Dialer
-	tls func() *tls.Config // nil for the system's authorities and no certificate
-}
-
-func (d *dialer) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
-	defer cancel()
-	return d.Dialer.DialContext(ctx, network, addr)
-}
-
-func (d *dialer) DialTLSContext(ctx context.Context, network, addr string) (net.Conn, error) {
-	conn, err := d.DialContext(ctx, network, addr)
-	if err != nil {
-		return nil, err
-	}
-	conf := &tls.Config{MinVersion: tls.VersionTLS12}
-	if d.tls != nil {
-		conf = d.tls().Clone()
-	}
-	if conf.ServerName == "" {
-		host, _, err := net.SplitHostPort(addr)
-		if err != nil {
-			conn.Close()
-			return nil, err
-		}
-		conf.ServerName, _, _ = strings.Cut(host, "%") // no certificate is for a zone
-	}
-	secure := tls.Client(conn, conf)
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
-	defer cancel()
-	if err := secure.HandshakeContext(ctx); err != nil {
-		conn.Close()
-		return nil, err
-	}
-	return secure, nil
 }
 
 // checkRedirect is the http.Client's. A standby answers 307 with the leader's
@@ -166,10 +105,8 @@ func (c *client) checkRedirect(req *http.Request, via []*http.Request) error {
 	if len(via) >= maxHops {
 		return errors.New("too many redirects")
 	}
-	if c.auth != noAuthentication && c.scheme == "http" {
-		if err := c.trusted.check(req.Context(), to.Host, last.URL.Hostname()); err != nil {
-			return err
-		}
+	if err := c.checkTrust(req.Context(), to.Host, last.URL.Hostname()); err != nil {
+		return err
 	}
 	req.URL = &url.URL{Scheme: first.URL.Scheme, Host: to.String(), Path: first.URL.Path}
 	if req.Method != first.Method {
@@ -182,6 +119,15 @@ func (c *client) checkRedirect(req *http.Request, via []*http.Request) error {
 	req.Header = first.Header.Clone()
 	activityOf(req.Context()).requested(to)
 	return nil
+}
+
+// checkTrust returns an error where a host that another one named must not be
+// sent credentials.
+func (c *client) checkTrust(ctx context.Context, host, from string) error {
+	if c.auth == noAuthentication || c.scheme == "https" {
+		return nil
+	}
+	return c.trusted.check(ctx, host, from)
 }
 
 // urlAddress returns where a URL leads.
@@ -222,7 +168,7 @@ func (c *client) do(ctx context.Context, at leader.Address, method, path, body s
 				}
 			}
 		}
-		return nil, at, fmt.Errorf("%s: %w", at, cause(err))
+		return nil, at, fmt.Errorf("%s: %w", at, c.explain(err))
 	}
 	if resp.Request != nil {
 		if a, err := urlAddress(resp.Request.URL); err == nil {
@@ -255,6 +201,9 @@ func (c *client) fullState(ctx context.Context, at leader.Address, firstByte tim
 		if lead == who || doc.pid.IsZero() || doc.pid.Host == lead.Host && doc.pid.Port == lead.Port {
 			return doc, who, nil
 		}
+		if err := c.checkTrust(ctx, lead.Host, who.Host); err != nil {
+			return nil, who, fmt.Errorf("%s: %w", who, err)
+		}
 		at = lead // a standby of an old version answers for itself
 	}
 	return nil, at, fmt.Errorf("%s: too many redirects", at)
@@ -262,7 +211,7 @@ func (c *client) fullState(ctx context.Context, at leader.Address, firstByte tim
 
 // stateOf asks one master, or whoever it redirects to, for its state.
 func (c *client) stateOf(ctx context.Context, at leader.Address, firstByte time.Duration, withoutTasks bool) (*document, leader.Address, error) {
-	ctx, limit := withTimeLimit(ctx, min(firstByte, c.timeout), errNoAnswer)
+	ctx, limit := withTimeLimit(ctx, firstByte, errNoAnswer)
 	defer limit.stop()
 	paths := []string{statePath, oldStatePath}
 	if c.oldPath[at] {
@@ -395,7 +344,7 @@ func (c *client) whoLeads(ctx context.Context, at leader.Address, within time.Du
 // getState asks the operator API for the full state, which says no pids of
 // frameworks. It is for those to whom `/master/state` is not open.
 func (c *client) getState(ctx context.Context, at leader.Address) (*document, leader.Address, error) {
-	ctx, limit := withTimeLimit(ctx, c.timeout, errNoAnswer)
+	ctx, limit := withTimeLimit(ctx, max(firstByteTimeout, c.timeout), errNoAnswer)
 	defer limit.stop()
 	lead, _ := c.whoLeads(ctx, at, callTimeout)
 	resp, at, err := c.call(ctx, lead.at, "GET_STATE")
@@ -600,23 +549,6 @@ func firstLine(r io.Reader) string {
 		return fmt.Sprintf(": %q", line)
 	}
 	return ""
-}
-
-// cause returns an error without what differs each time: the URL, which the
-// caller names, and the port on this side.
-func cause(err error) error {
-	if ue := (*url.Error)(nil); errors.As(err, &ue) {
-		err = ue.Err
-	}
-	if de := (*net.DNSError)(nil); errors.As(err, &de) {
-		// Its text quotes the connection to the resolver, as in "read udp
-		// 10.0.0.1:41872->10.0.0.2:53: i/o timeout"; the end is what happened.
-		return fmt.Errorf("looking up %s: %s", de.Name, strings.TrimSpace(de.Err[strings.LastIndex(de.Err, ": ")+1:]))
-	}
-	if oe := (*net.OpError)(nil); errors.As(err, &oe) {
-		return fmt.Errorf("%s: %w", oe.Op, oe.Err)
-	}
-	return err
 }
 
 // retryAfter returns for how long masters that are overloaded asked us to wait:

@@ -334,7 +334,7 @@ func (f *follower) startReading(ctx context.Context, now time.Time) {
 // readBeside reads the state of the master whose stream is followed.
 func (w *Watcher) readBeside(ctx context.Context, r *resync, at, lead leader.Address) {
 	// The heartbeats of the stream tell whether the master is alive.
-	r.doc, r.at, r.err = w.client.fullState(ctx, at, w.o.Timeout, r.pidsOnly)
+	r.doc, r.at, r.err = w.client.fullState(ctx, at, max(firstByteTimeout, w.o.Timeout), r.pidsOnly)
 	if !r.pidsOnly && isRefused(r.err) {
 		// Not open to us; the operator API may be.
 		if doc, at, err := w.client.getState(ctx, at); err == nil {

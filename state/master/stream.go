@@ -80,16 +80,15 @@ func (w *Watcher) open(ctx context.Context, at leader.Address) (*stream, error) 
 	lead, _ := w.client.whoLeads(ctx, at, callTimeout)
 	ctx, cancel := context.WithCancelCause(ctx)
 	s := &stream{lead: lead, decoder: newEventDecoder(), cancel: cancel, began: time.Now()}
-	patience := min(w.o.Timeout, firstByteTimeout)
-	late := time.AfterFunc(patience, func() {
-		cancel(noStreamError{fmt.Errorf("%s: no event stream within %v", lead.at, patience)})
+	late := time.AfterFunc(firstByteTimeout, func() {
+		cancel(noStreamError{fmt.Errorf("%s: no event stream within %v", lead.at, firstByteTimeout)})
 	})
 	resp, who, err := w.client.call(ctx, lead.at, "SUBSCRIBE")
 	late.Stop()
 	if err == nil {
 		s.at = who
-		s.body = newIdleTimeoutReader(ctx, resp.Body, patience, func() {
-			cancel(noStreamError{fmt.Errorf("%s: no state at the beginning of the event stream within %v", who, patience)})
+		s.body = newIdleTimeoutReader(ctx, resp.Body, firstByteTimeout, func() {
+			cancel(noStreamError{fmt.Errorf("%s: no state at the beginning of the event stream within %v", who, firstByteTimeout)})
 		})
 		s.records = newRecordIO(s.body, w.o.MaxBytes)
 		late = time.AfterFunc(w.o.Timeout, func() { cancel(fmt.Errorf("%s: %w", who, errStateTimeout(w.o.Timeout))) })
