@@ -21,7 +21,8 @@ var (
 	errBusy = errors.New("the send buffer is full")
 
 	// errReused says that the server closed a connection on which it had answered
-	// other queries: it may have been about to close it when this query came.
+	// other queries, or beside which it has others: it may have been about to close it
+	// when this query came.
 	errReused = errors.New("the server closed the connection")
 )
 
@@ -384,8 +385,8 @@ func (a *attempt) onFailure(err error) {
 		return
 	}
 	if err == errReused && now.Before(x.deadline) {
-		// The connection did answer others, so it is worth as many connections as
-		// fit into the time.
+		// The server answers others, so the query is worth as many connections as fit
+		// into the time.
 		if a.server.send(a) == nil {
 			x.unlock()
 			return
@@ -415,6 +416,7 @@ func (x *exchange) keep(r response) {
 }
 
 func (x *exchange) keepFailure(r response) {
+	x.err = ErrUnusable
 	if x.result == nil {
 		x.keep(r)
 	}

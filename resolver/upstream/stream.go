@@ -37,8 +37,9 @@ const (
 // streamPool holds the connections over TCP or TLS to a server. Many queries share
 // one connection (RFC 7766, section 6.2.1.1; RFC 7858).
 //
-// Some servers close a connection after one response, or after a few. Then queries
-// wait until a connection has room for them, so that each is sent about once.
+// Some servers close a connection after one response, or after a few, or take only so
+// many connections. Then queries wait until a connection has room for them, so that each
+// is sent about once.
 type streamPool struct {
 	server *server
 
@@ -49,6 +50,10 @@ type streamPool struct {
 	// perConn is how many responses a connection gives before the server closes it,
 	// as far as that is known. 0: it does not close connections that are in use.
 	perConn int
+
+	// maxConns bounds the connections while there are any, when the server has closed
+	// one beyond that without a response. 0: no such bound is known.
+	maxConns int
 }
 
 // streamConn is a connection. The pool's lock guards its fields.
@@ -93,6 +98,9 @@ func (p *streamPool) assign(a *attempt) (sent bool, err error) {
 	limit := maxStreams
 	if p.perConn > 0 {
 		limit = maxShortStreams
+	}
+	if p.maxConns > 0 {
+		limit = min(limit, p.maxConns)
 	}
 	if best == nil || p.perConn > 0 && len(best.pending) > 0 {
 		if len(p.conns) < limit {
@@ -278,6 +286,13 @@ func (c *streamConn) close(err error) {
 	}
 	c.ended = true
 	p.conns = slices.DeleteFunc(p.conns, func(other *streamConn) bool { return other == c })
+	switch others := len(p.conns); {
+	case others == 0:
+		p.maxConns = 0
+	case c.responses == 0 && err != errSilent:
+		p.maxConns = others // it takes no more from us, or not now
+		err = errReused
+	}
 	if c.responses > 0 && err != errSilent {
 		if len(c.pending) > 0 && !errors.Is(err, os.ErrDeadlineExceeded) {
 			p.perConn = c.responses

@@ -171,6 +171,52 @@ func TestServersMayCloseAfterSomeResponses(t *testing.T) {
 	})
 }
 
+func TestServersMayLimitConnections(t *testing.T) {
+	simulate(t, Options{}, func(t *testing.T, n *fakedns.Network, c *Client) {
+		var mu sync.Mutex
+		open, most := 0, 0
+		s := n.Start(func(w dns.ResponseWriter, q *dns.Msg) {
+			if !fakedns.OverTCP(w) {
+				cutOverUDP(w, q)
+				return
+			}
+			mu.Lock()
+			full := open == 3
+			if !full {
+				open++
+			}
+			most = max(most, open)
+			mu.Unlock()
+			if full {
+				w.Close()
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+			good(w, q)
+			w.Close()
+			mu.Lock()
+			open--
+			mu.Unlock()
+		})
+		g := c.Group(udpOf(s))
+		const questions = 300
+		for range 3 {
+			o := make(outcomes, questions)
+			for range questions {
+				g.Ask(question("a.test", dns.TypeA), o)
+			}
+			for range questions {
+				if got, want := (<-o).String(), "NOERROR 192.0.2.1"; got != want {
+					t.Fatalf("got %s, want %s", got, want)
+				}
+			}
+		}
+		if most < 2 {
+			t.Errorf("%d connections at a time, want 3", most)
+		}
+	})
+}
+
 // TestRealTLS has real sockets.
 func TestRealTLS(t *testing.T) {
 	t.Parallel()
