@@ -1,6 +1,14 @@
 package dnswire
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"errors"
+)
+
+// ErrNoAnswer says that a response is well-formed but does not answer the question, so
+// that another server should be asked. It stands here for packages that do not know each
+// other.
+var ErrNoAnswer = errors.New("the response does not answer the question")
 
 // Sizes, in bytes.
 const (

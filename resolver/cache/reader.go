@@ -28,7 +28,7 @@ type Reader struct {
 var (
 	ErrMalformed = errors.New("the response is malformed")
 	ErrQuestion  = errors.New("the response is to another question")
-	ErrNoAnswer  = errors.New("the response does not answer the question")
+	ErrNoAnswer  = dnswire.ErrNoAnswer
 )
 
 const (

@@ -90,7 +90,7 @@ func (o outcomes) OnResponse(msg []byte) (Result, error) {
 	}
 	for _, rr := range m.Answer {
 		if rr.Header().Name != m.Question[0].Name {
-			return nil, fmt.Errorf("%w: %v", ErrUnusable, rr)
+			return nil, fmt.Errorf("%w: %v", ErrNoAnswer, rr)
 		}
 	}
 	return m, nil

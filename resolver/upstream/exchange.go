@@ -416,7 +416,7 @@ func (x *exchange) keep(r response) {
 }
 
 func (x *exchange) keepFailure(r response) {
-	x.err = ErrUnusable
+	x.err = ErrNoAnswer
 	if x.result == nil {
 		x.keep(r)
 	}

@@ -12,7 +12,7 @@ import (
 type Handler interface {
 	// OnResponse turns a response to the question into what the caller needs.
 	//
-	// An error that is ErrUnusable means that the server answered, but that its
+	// An error that is ErrNoAnswer means that the server answered, but that its
 	// response is as good as none: another server is asked. Any other error means
 	// that the message makes no sense: it is ignored, as somebody may have forged
 	// it, and the server's own response is waited for.
@@ -31,9 +31,9 @@ type Handler interface {
 // Result is what a handler makes of a response.
 type Result any
 
-// ErrUnusable is what [Handler.OnResponse] returns, maybe wrapped, for a response
-// that is well-formed but does not answer the question.
-var ErrUnusable = errors.New("the response does not answer the question")
+// ErrNoAnswer is what [Handler.OnResponse] returns, maybe wrapped, for a response that is
+// well-formed but does not answer the question.
+var ErrNoAnswer = dnswire.ErrNoAnswer
 
 // response is a response to a query, as far as this package looks into it.
 type response struct {
@@ -58,7 +58,7 @@ func (a *attempt) parse(msg []byte) (r response, ok bool) {
 	case err == nil:
 		r.result = result
 		return r, true
-	case errors.Is(err, ErrUnusable):
+	case errors.Is(err, ErrNoAnswer):
 		r.unusable = true
 		return r, true
 	}
