@@ -123,7 +123,7 @@ func TestRecordsOfStatesInCompatMode(t *testing.T) {
 				got := text(set)
 				omitted := make([]string, len(changes.Omitted))
 				for i, o := range changes.Omitted {
-					omitted[i] = "# omitted: " + o.String()
+					omitted[i] = "# " + o.String()
 				}
 				slices.Sort(omitted)
 				got += strings.Join(slices.Compact(omitted), "\n")

@@ -39,7 +39,7 @@ func TestFrameworksCannotTakeNamesOfTheInfrastructure(t *testing.T) {
 		if got := text(c.set); got != before {
 			t.Errorf("framework %q changes records: %s", name, firstDifference(before, got))
 		}
-		c.omits(fmt.Sprintf("framework \"g\": name %q: the name is reserved", name))
+		c.omits(fmt.Sprintf("name %q of framework \"g\" is omitted: the name is reserved", name))
 		x := c.set.Explain(records.MustParseName(strings.ToLower(name) + ".mesos"))
 		if slices.ContainsFunc(x.Records, func(r records.ExplainedRecord) bool { return r.Data == "172.16.0.1" }) {
 			t.Errorf("framework %q: got explanation %+v, want no record of it", name, x)
@@ -73,8 +73,8 @@ func TestTasksCannotTakeNamesOfTheInfrastructure(t *testing.T) {
 	c.put(app("web.1", "web", "192.168.0.1"), raw, app("ns.1", "ns", "192.168.6.7", func(t *state.Task) { t.Key.Framework = "h" }))
 	c.owns("web.marathon.slave.mesos", "A 10.0.0.10")
 	c.owns("ns.infra.mesos", "A 10.0.0.53")
-	c.omits(`task "ns.1" of framework "h": name "ns": the name is reserved`)
-	c.omits(`task "raw.1" of framework "g": name "slave": the name is reserved`)
+	c.omits(`name "ns" of task "ns.1" of framework "h" is omitted: the name is reserved`)
+	c.omits(`name "slave" of task "raw.1" of framework "g" is omitted: the name is reserved`)
 }
 
 func TestAFrameworkCannotTakeTheNameOfATask(t *testing.T) {
@@ -85,7 +85,7 @@ func TestAFrameworkCannotTakeTheNameOfATask(t *testing.T) {
 	c.put(app("web.1", "web", "192.168.0.1"))
 	c.owns("web.marathon.mesos", "A 192.168.0.1")
 	c.owns("_framework._tcp.web.marathon.mesos")
-	c.omits(`framework "g": name "web.marathon": a task is called by the name`)
+	c.omits(`name "web.marathon" of framework "g" is omitted: a task is called by the name`)
 	x := explained(c.set.Explain(records.MustParseName("web.marathon.mesos")))
 	if want := "no A 172.16.0.1 of : a task is called by the name"; !slices.Contains(x, want) {
 		t.Errorf("got explanation %q, want %q in it", x, want)
@@ -130,7 +130,7 @@ func TestATaskCannotJoinTheSRVTargetOfAnother(t *testing.T) {
 			c.put(app("web.1", "web", "192.168.0.1", port))
 			c.put(app("evil.2", "web-e844k-s0", "192.168.6.7", port))
 			c.owns(target, "A 192.168.0.1")
-			c.omits(`task "evil.2" of framework "f": name "web-e844k-s0": it is the name of one other task alone`)
+			c.omits(`name "web-e844k-s0" of task "evil.2" of framework "f" is omitted: it is the name of one other task alone`)
 			// Its own canonical name stays.
 			c.owns("web-e844k-s0-"+records.TaskHash("evil.1")+"-s0.marathon.mesos", "A 192.168.6.6")
 
@@ -191,7 +191,7 @@ func TestAliasesOfNamesThatAnAppHasLeftWait(t *testing.T) {
 			}
 			c.owns(name)
 			c.owns(label + ".marathon.containerip." + trees)
-			c.omits(fmt.Sprintf(`name %q: it is the name of another app, which had tasks within the last hour`, label))
+			c.omits(fmt.Sprintf(`name %q of task "evil.1"`, label))
 			x := explained(c.set.Explain(records.MustParseName(name)))
 			if want := "no A 192.168.6.6 of evil.1: it is the name of another app, which had tasks within the last hour (setting aliasTakeover)"; !slices.Contains(x, want) {
 				t.Errorf("got explanation %q, want %q in it", x, want)

@@ -69,16 +69,19 @@ type Omission struct {
 	Reason    error
 }
 
+// String returns a sentence without the dot at the end.
 func (o Omission) String() string {
-	switch {
-	case o.Task == (state.TaskKey{}):
-		return fmt.Sprintf("framework %q: name %q: %v", o.Framework, o.Value, o.Reason)
-	case o.Value == "" && o.Label == "" && errors.As(o.Reason, new(LimitError)):
-		return fmt.Sprintf("task %q of framework %q: %v", o.Task.ID, o.Task.Framework, o.Reason)
-	case o.Label != "":
-		return fmt.Sprintf("task %q of framework %q: label %s=%q: %v", o.Task.ID, o.Task.Framework, o.Label, o.Value, o.Reason)
+	owner := fmt.Sprintf("task %q of framework %q", o.Task.ID, o.Task.Framework)
+	if o.Task == (state.TaskKey{}) {
+		owner = fmt.Sprintf("framework %q", o.Framework)
 	}
-	return fmt.Sprintf("task %q of framework %q: name %q: %v", o.Task.ID, o.Task.Framework, o.Value, o.Reason)
+	switch {
+	case o.Label != "":
+		return fmt.Sprintf("label %s=%q of %s is ignored: %v", o.Label, o.Value, owner, o.Reason)
+	case o.Value == "" && errors.As(o.Reason, new(LimitError)):
+		return fmt.Sprintf("%s %v: the rest is omitted", owner, o.Reason)
+	}
+	return fmt.Sprintf("name %q of %s is omitted: %v", o.Value, owner, o.Reason)
 }
 
 // Changes is the result of an update.

@@ -57,16 +57,16 @@ func TestAPortListedTwiceHasOneRecord(t *testing.T) {
 
 func TestBadLabelsAreIgnoredAndOmitted(t *testing.T) {
 	for _, tc := range []struct{ key, value, want string }{
-		{"DNS_TTL", "soon", `label DNS_TTL="soon": not a whole number from 0 to 2147483647`},
-		{"DNS_TTL", "-1", `"-1": not a whole number`},
+		{"DNS_TTL", "soon", `label DNS_TTL="soon" of task "web.1" of framework "f" is ignored: not a whole number from 0 to 2147483647`},
+		{"DNS_TTL", "-1", `not a whole number`},
 		{"DNS_TTL", "99999999999999999999", "not a whole number"},
 		{"DNS_WEIGHT", "65536", "not a whole number from 0 to 65535"},
 		{"DNS_PRIORITY", "1.5", "not a whole number from 0 to 65535"},
-		{"DNS_ALIAS", "a b", `label DNS_ALIAS="a b": not a DNS label`},
+		{"DNS_ALIAS", "a b", `label DNS_ALIAS="a b" of task "web.1" of framework "f" is ignored: not a DNS label`},
 		{"DNS_ALIAS", "x.y", "not a DNS label"},
 		{"DNS_ALIAS", "_tcp", "not a DNS label"},
 		{"DNS_ALIAS", "-", "not a DNS label"},
-		{"DNS_ALIAS", "ok,,", `"": not a DNS label`},
+		{"DNS_ALIAS", "ok,,", `DNS_ALIAS="" of`},
 		{"DNS_ALIAS", "web-abcde-s12", "belongs to one task alone"},
 		{"DNS_ALIAS", "a,b,c,d,e,f,g,h,i", "has more than 8 names"},
 		{"DNS_ALIAS", strings.Repeat("x", 500), "…"},

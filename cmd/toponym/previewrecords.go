@@ -29,7 +29,7 @@ type appPreview struct {
 
 	Records []record      `json:"records"` // of names that its instances share
 	Tasks   []taskPreview `json:"tasks"`
-	Omitted []string      `json:"leftOut,omitempty"`
+	Omitted []string      `json:"omitted,omitempty"`
 }
 
 // taskPreview is what one instance would get.
@@ -149,7 +149,7 @@ func (p *previewer) build(s *state.FullState, ids []string, anyway map[string][]
 	return out
 }
 
-// omitted says which names cannot be, and why.
+// omitted returns what cannot be published, and why.
 func (p *previewer) omitted(s *state.FullState, ids []string) []string {
 	_, changes := records.Build(clusterOf(s, ids), p.options)
 	var out []string
@@ -236,7 +236,7 @@ func writePreviews(w io.Writer, apps []appPreview, namesOnly bool) error {
 			write(t.Records)
 		}
 		for _, o := range a.Omitted {
-			fmt.Fprintf(tw, "\nleft out: %s\n", o)
+			fmt.Fprintf(tw, "\n%s\n", o)
 		}
 	}
 	return tw.Flush()

@@ -270,7 +270,7 @@ func (p *pipeline) logOmission(o records.Omission) {
 	}
 	if o.Label != "" {
 		fields["label"] = o.Label
-		p.o.log.WithFields(fields).Warn("omitted a label of a task")
+		p.o.log.WithFields(fields).Warn("ignored a label of a task")
 		return
 	}
 	if errors.As(o.Reason, new(records.LimitError)) {
