@@ -20,6 +20,10 @@ var toponym, mesosSim string
 // peer that hangs makes a test wait so long.
 const patience = 5 * time.Minute
 
+// oneTry bounds exchanges that are repeated until they succeed: a peer that is just
+// starting may accept a connection, or take a packet, and never answer it.
+const oneTry = 2 * time.Second
+
 func TestMain(m *testing.M) {
 	os.Exit(buildAndRun(m))
 }

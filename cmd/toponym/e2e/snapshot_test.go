@@ -41,7 +41,7 @@ func serveWithSnapshot(t *testing.T, m *master, more settings) *server {
 // that starts.
 func (s *server) firstResponse(t *testing.T, name string) (r *dns.Msg) {
 	t.Helper()
-	c := dns.Client{Timeout: patience}
+	c := dns.Client{Timeout: oneTry}
 	began := time.Now()
 	eventually(t, "a first response", func() (bool, string) {
 		var err error

@@ -140,7 +140,7 @@ func TestSocketActivation(t *testing.T) {
 		files = append(files, f)
 	}
 	// The server cannot open these addresses itself.
-	config := configFile(t, m, s, settings{"port": 1, "httpport": 1, "listener": "192.0.2.1", "HTTPListener": "192.0.2.1", "stateDir": t.TempDir()})
+	config := configFile(t, m, s, settings{"port": 1, "httpport": 2, "listener": "192.0.2.1", "HTTPListener": "192.0.2.1", "stateDir": t.TempDir()})
 	launch := func(names string) *process {
 		t.Helper()
 		cmd := exec.Command("/bin/sh", "-c", `LISTEN_PID=$$ exec "$0" "$@"`, toponym, "-config", config)

@@ -99,12 +99,12 @@ func (s *zkServer) sessions() int { return strings.Count(s.ask("cons"), "sid=") 
 
 // ask sends one of ZooKeeper's four-letter commands and returns the output.
 func (s *zkServer) ask(word string) string {
-	c, err := net.DialTimeout("tcp", local(s.port), patience)
+	c, err := net.DialTimeout("tcp", local(s.port), oneTry)
 	if err != nil {
 		return err.Error()
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(patience))
+	_ = c.SetDeadline(time.Now().Add(oneTry))
 	_, _ = io.WriteString(c, word) // then there is no answer either
 	b, _ := io.ReadAll(c)
 	return string(b)
