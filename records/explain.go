@@ -115,9 +115,9 @@ func (s *Set) candidates(g *generator, name Name) []candidate {
 	s.mu.Unlock()
 
 	var list []candidate
-	all := name.Under(ReverseIPv4) || name.Under(ReverseIPv6)
+	reverse := name.Under(ReverseIPv4) || name.Under(ReverseIPv6)
 	for _, o := range published {
-		if all || g.mayOwn(o.task, name) {
+		if reverse && o.hasReverseName(name) || !reverse && g.mayOwn(o.task, name) {
 			list = append(list, candidate{owner: o})
 		}
 	}
@@ -170,6 +170,18 @@ func (g *generator) mayOwn(t *state.Task, name Name) bool {
 	})
 }
 
+// hasReverseName reports whether a name is the reverse name of one of a task's
+// addresses.
+func (o owner) hasReverseName(name Name) bool {
+	a := &o.task.Addresses
+	for _, list := range [...][]netip.Addr{o.agent.Addrs, a.NetInfo, a.Docker, a.Mesos} {
+		if slices.ContainsFunc(list, func(a netip.Addr) bool { return ReverseName(a) == name }) {
+			return true
+		}
+	}
+	return false
+}
+
 // mentions reports whether a label of the name, before what names of the task's
 // framework end in, is the label of the task. If the framework is unknown, it has
 // at least one label before the domain.
@@ -206,8 +218,8 @@ func (s *Set) whySuppressed(g *generator, o owner) map[nameBits]string {
 		one := s.groups.byName[Name(name)]
 		switch {
 		case one == nil:
-		case !alias && one.suppresses&suppressMembers != 0:
-			reasons[bit] = errCanonicalName.Error()
+		case !alias && o.refused.has(bit):
+			reasons[bit] = one.belongsToOther(bit&(bitLabel|bitRaw) != 0, g.suffixesOf(o.framework.Name).tasks).Error()
 		case alias && one.suppresses&suppressAliases != 0:
 			reasons[bit] = reasonAlias
 		case alias && o.refused.has(bit):

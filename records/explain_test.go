@@ -86,6 +86,22 @@ func TestExplainListsOwnersAndOmissions(t *testing.T) {
 	}
 }
 
+// What is omitted of a task is listed at its names, not where a framework or the
+// domain is called like it.
+func TestExplainMentionsATaskOnlyAtItsNames(t *testing.T) {
+	c := newCluster(t, defaults())
+	c.put(
+		app("web.1", "web", "192.168.0.1"),
+		app("marathon.1", "marathon", "192.168.0.2", labelled("DNS_TTL", "x")),
+		app("mesos.1", "mesos", "192.168.0.3", labelled("DNS_TTL", "x"), func(t *state.Task) { t.Key.Framework = "unknown" }),
+	)
+	for name, want := range map[string]int{"web.marathon.mesos": 0, "marathon.mesos": 0, "mesos": 0, "marathon.marathon.mesos": 1, "mesos.other.mesos": 1, trees: 0} {
+		if x := c.set.Explain(records.MustParseName(name)); len(x.Omitted) != want {
+			t.Errorf("%s: got omissions %+v, want %d", name, x.Omitted, want)
+		}
+	}
+}
+
 func TestExplainSaysWhyAnAddressHasNoName(t *testing.T) {
 	c := newCluster(t, defaults())
 	o := defaults()

@@ -237,7 +237,7 @@ func (r *taskRecords) publish(names []taskName) []publishedName {
 		case isServer:
 			r.omit(n.String(), ErrReservedName)
 		case r.owner.refused.has(n.domain) || r.owner.refused.has(n.trees):
-			reason := errCanonicalName
+			reason := errForeignName
 			if n.kind == aliasName {
 				reason = errAliasReserved
 			}

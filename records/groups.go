@@ -32,6 +32,9 @@ type group struct {
 	unhealthy  int32         // of members
 	suppresses suppression
 	collides   bool // members are called differently and only share the label
+	// nearest is the length of the shortest F.D among the members, if they are
+	// of frameworks of which one is below another; else 0.
+	nearest uint8
 }
 
 // OwnershipError is the reason why a task or framework does not have a name that
@@ -40,8 +43,10 @@ type OwnershipError string
 
 // The reasons of that type.
 const (
+	errForeignName   OwnershipError = "it belongs to another task"
 	errTaskName      OwnershipError = "a task is called by the name"
 	errCanonicalName OwnershipError = "it is the name of one other task alone"
+	errBelow         OwnershipError = "a task of the framework above has the name"
 	errAliasReserved OwnershipError = "it is the name of another app, which had tasks within the last hour (setting aliasTakeover)"
 )
 
@@ -61,6 +66,7 @@ const (
 	suppressAliases                                  // all aliases: the name belongs to a task or a framework
 	suppressUnhealthyAliases                         // unhealthy tasks among the aliases
 	suppressMembers                                  // all members: the name is T-H-S of another task
+	suppressBelow                                    // members of all but the nearest framework
 )
 
 // groups is all groups of a set.
@@ -75,8 +81,9 @@ type groups struct {
 
 	// canonical counts the tasks whose canonical names, with T-H-S in the place of
 	// T, have a hash. Groups of such a name suppress their members.
-	canonical          map[uint64]uint32
-	canonicalConflicts int // groups that suppress their members
+	canonical map[uint64]uint32
+
+	conflicts int // groups that suppress members because the name belongs to others
 
 	// frameworks is the frameworks by F.D, and by F as a single label without the
 	// domain.
@@ -100,6 +107,7 @@ type dirtyGroup struct {
 	group          *group
 	leaving        []*state.Task // from members
 	leavingAliases []*state.Task
+	frameworks     bool // a member came that is of another framework than the first
 	mayCollide     bool // a member came that is not called like the first
 }
 
@@ -162,7 +170,7 @@ func (s *Set) regroup(c *state.Cluster, keys []state.TaskKey, frameworks []strin
 	for _, id := range frameworks {
 		g.renameFramework(gen, s.frameworks[id].Framework, c.Framework(id))
 	}
-	return s.settle(all)
+	return s.settle(c, all)
 }
 
 // group returns the group of a name, and makes one if there is none.
@@ -196,10 +204,12 @@ func (g *groups) join(seed maphash.Seed, name Name, one *group, t *state.Task, a
 	one.members = append(one.members, t)
 	one.unhealthy += countUnhealthy(t)
 	different := len(one.members) > 1 && appName(one.members[0]) != appName(t)
+	otherFramework := len(one.members) > 1 && one.members[0].Key.Framework != t.Key.Framework
 	first := len(one.members) == 1 && (g.frameworks[name] != nil || g.isCanonical(seed, name))
-	if one.unhealthy > 0 || one.aliases != nil || different || first {
+	if one.unhealthy > 0 || one.aliases != nil || different || otherFramework || first {
 		dirty := g.markDirty(name, one)
 		dirty.mayCollide = dirty.mayCollide || different
+		dirty.frameworks = dirty.frameworks || otherFramework
 	}
 }
 
@@ -306,7 +316,7 @@ const maxKeptDirty = 1024
 
 // settle completes the groups that the update changed, and adds the tasks that
 // gain or lose a shared name.
-func (s *Set) settle(changes []taskChange) []taskChange {
+func (s *Set) settle(c *state.Cluster, changes []taskChange) []taskChange {
 	g := &s.groups
 	var concerned []*state.Task
 	for name, dirty := range g.dirty {
@@ -332,16 +342,21 @@ func (s *Set) settle(changes []taskChange) []taskChange {
 		if g.isCanonical(s.seed, name) && len(one.members) > 0 {
 			now |= suppressMembers
 		}
+		if dirty.frameworks || one.nearest > 0 {
+			before := one.nearest
+			if one.nearest = s.nearestFramework(c, name, one); one.nearest > 0 {
+				now |= suppressBelow
+			}
+			if one.nearest != before {
+				concerned = append(concerned, one.members...)
+			}
+		}
 		if changed := now ^ one.suppresses; changed != 0 || reserved {
 			if reserved {
 				changed |= suppressAliases
 			}
-			switch {
-			case changed&suppressMembers == 0:
-			case now&suppressMembers != 0:
-				g.canonicalConflicts++
-			default:
-				g.canonicalConflicts--
+			if changed&ownership != 0 {
+				g.conflicts += sign(now&ownership) - sign(one.suppresses&ownership)
 			}
 			concerned = one.appendConcerned(concerned, changed)
 			one.suppresses = now
@@ -516,14 +531,59 @@ func (s *Set) restrict(o *owner) {
 	o.maxRecords = s.loads.limitFor(o.task.Key.Framework, o.wanted)
 }
 
+// nearestFramework returns the length of the shortest F.D among the members of a
+// group under the domain, if it is not the same for all. Their names are equal, so
+// the other frameworks are called by a name below that one: the task "api" of the
+// framework "web.marathon" has the raw name of the task "api.web" of "marathon".
+func (s *Set) nearestFramework(c *state.Cluster, name Name, g *group) uint8 {
+	if s.generator.o.Scope == ScopeCompat || !name.Under(s.generator.o.Domain) {
+		return 0
+	}
+	shortest, longest := maxName, 0
+	for _, t := range g.members {
+		if f := c.Framework(t.Key.Framework); f != nil {
+			n := len(s.generator.suffixesOf(f.Name).tasks)
+			shortest, longest = min(shortest, n), max(longest, n)
+		}
+	}
+	if shortest >= longest {
+		return 0
+	}
+	return uint8(shortest)
+}
+
+// ownership is the reasons of a suppression that have nothing to do with health.
+const ownership = suppressMembers | suppressBelow
+
+// sign returns 1 if a suppression is not empty, else 0.
+func sign(s suppression) int {
+	if s != 0 {
+		return 1
+	}
+	return 0
+}
+
+// belongsToOther returns why the name of a group belongs to others than one of its
+// members, or "".
+func (g *group) belongsToOther(domain bool, tasks Name) OwnershipError {
+	switch {
+	case g.suppresses&suppressMembers != 0:
+		return errCanonicalName
+	case g.suppresses&suppressBelow != 0 && domain && len(tasks) > int(g.nearest):
+		return errBelow
+	}
+	return ""
+}
+
 // suppressedNames returns the shared names that a task must not use, and those of
 // them that belong to another task or app.
 func (s *Set) suppressedNames(o owner) (bits, refused nameBits) {
 	unhealthy := o.task.Health == state.Unhealthy
-	if !unhealthy && len(o.task.Labels) == 0 && s.groups.canonicalConflicts == 0 {
+	if !unhealthy && len(o.task.Labels) == 0 && s.groups.conflicts == 0 {
 		return 0, 0
 	}
 	gen := s.generator
+	suffixes := gen.suffixesOf(o.framework.Name)
 	gen.eachGroup(o, func(name []byte, bit nameBits, alias bool) {
 		g := s.groups.byName[Name(name)]
 		if g == nil {
@@ -534,7 +594,7 @@ func (s *Set) suppressedNames(o owner) (bits, refused nameBits) {
 			suppressed = g.suppresses&suppressAliases != 0 || unhealthy && g.suppresses&suppressUnhealthyAliases != 0
 		}
 		switch {
-		case !alias && g.suppresses&suppressMembers != 0,
+		case !alias && g.belongsToOther(bit&(bitLabel|bitRaw) != 0, suffixes.tasks) != "",
 			alias && g.suppresses&suppressAliases == 0 && !s.groups.reserved.permits(Name(name), o.task, gen.o.AliasTakeover):
 			refused |= bit
 		case !suppressed:

@@ -47,7 +47,7 @@ func (h *history) addrs(most int) []netip.Addr {
 	return list
 }
 
-var oddNames = []string{"web", "Web", "db.prod", "a_b", "-", "", "x-very-long-name-x-very-long-name-x-very-long-name-x-very-long-name", "cart.shop"}
+var oddNames = []string{"web", "Web", "db.prod", "a_b", "-", "", "cart", "cart.web", "x-very-long-name-x-very-long-name-x-very-long-name-x-very-long-name", "cart.shop"}
 
 var frameworkNames = []string{"marathon", "marathon", "marathon.user", "marathon-user", "-", "web.marathon", "a-b.marathon", "leader", "master1", "slave", "x.slave", "ns1", "containerip"}
 

@@ -130,7 +130,7 @@ func TestATaskCannotJoinTheSRVTargetOfAnother(t *testing.T) {
 			c.put(app("web.1", "web", "192.168.0.1", port))
 			c.put(app("evil.2", "web-e844k-s0", "192.168.6.7", port))
 			c.owns(target, "A 192.168.0.1")
-			c.omits(`name "web-e844k-s0" of task "evil.2" of framework "f" is omitted: it is the name of one other task alone`)
+			c.omits(`name "web-e844k-s0" of task "evil.2" of framework "f" is omitted: it belongs to another task`)
 			// Its own canonical name stays.
 			c.owns("web-e844k-s0-"+records.TaskHash("evil.1")+"-s0.marathon.mesos", "A 192.168.6.6")
 
@@ -257,4 +257,37 @@ func TestUpdateEqualsBuildWithReservations(t *testing.T) {
 	if refused == 0 {
 		t.Error("no alias was refused, want some for the test to make sense")
 	}
+}
+
+// The names below F.D are those of the tasks of F. The raw name of one of them may
+// be what a task of a framework below F is called.
+func TestATaskOfAFrameworkBelowCannotJoinTheNameOfATask(t *testing.T) {
+	api := app("api.1", "api.web", "192.168.0.1", discovered(state.DiscoveryPort{Number: 80, Name: "http", Protocol: "tcp"}))
+	evil := app("evil.1", "api", "192.168.6.6", discovered(state.DiscoveryPort{Number: 81, Name: "http", Protocol: "tcp"}), func(t *state.Task) { t.Key.Framework = "g" })
+	const name = "api.web.marathon.mesos"
+	c := newCluster(t, defaults())
+	c.addFramework("g", "web.marathon")
+	c.put(evil)
+	c.owns(name, "A 192.168.6.6")
+	c.put(api)
+	c.owns(name, "A 192.168.0.1")
+	c.owns("_http._tcp."+name, "SRV 0 1 80 api.web-"+records.TaskHash("api.1")+"-s0.marathon.mesos.")
+	c.owns("api-web.marathon.mesos", "A 192.168.0.1")
+	c.owns("api-"+records.TaskHash("evil.1")+"-s0.web.marathon.mesos", "A 192.168.6.6")
+	// In the address trees the names differ.
+	c.owns("api.web-marathon.containerip."+trees, "A 192.168.6.6")
+	c.omits(`name "api" of task "evil.1" of framework "g" is omitted: it belongs to another task`)
+	x := explained(c.set.Explain(records.MustParseName(name)))
+	if want := "no A 192.168.6.6 of evil.1: a task of the framework above has the name"; !slices.Contains(x, want) {
+		t.Errorf("got explanation %q, want %q in it", x, want)
+	}
+	c.drop("api.1")
+	c.apply().owns(name, "A 192.168.6.6")
+
+	o := defaults()
+	o.Scope = records.ScopeCompat
+	c = newCluster(t, o)
+	c.addFramework("g", "web.marathon")
+	c.put(api, evil)
+	c.owns(name, "A 192.168.0.1", "A 192.168.6.6")
 }
