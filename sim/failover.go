@@ -63,7 +63,7 @@ func (c *Cluster) Reregister(agentID string) error {
 			if Terminal(t.State) { // it was lost, and holds its resources again
 				node.held.add(t.Resources.scalars(1))
 			}
-			p.framework.tasks.put(p.id, reachable(t))
+			p.framework.tasks.put(p.id, restored(t))
 		}
 		if p.framework.shown {
 			c.taskReturned(p)
@@ -72,15 +72,15 @@ func (c *Cluster) Reregister(agentID string) error {
 	c.agentAdded(&back)
 	for _, p := range node.tasks.keys {
 		if !p.framework.shown {
-			c.learnOf(p.framework, agentID)
+			c.showWithTasks(p.framework, agentID)
 		}
 	}
 	return nil
 }
 
 // learnOf makes a framework known by its tasks on an agent.
-func (c *Cluster) learnOf(f *framework, agentID string) {
-	c.show(f)
+func (c *Cluster) showWithTasks(f *framework, agentID string) {
+	c.showFramework(f)
 	for _, p := range c.nodes[agentID].tasks.keys {
 		if p.framework == f {
 			c.taskReturned(p)
@@ -88,7 +88,7 @@ func (c *Cluster) learnOf(f *framework, agentID string) {
 	}
 }
 
-func (c *Cluster) taskReturned(p placed) {
+func (c *Cluster) taskReturned(p taskKey) {
 	if t, ok := p.framework.tasks.get(p.id); ok {
 		c.taskAdded(p.framework, t)
 	}
@@ -118,7 +118,7 @@ func (c *Cluster) Failover() {
 }
 
 // reachable undoes what MarkUnreachable did to a task.
-func reachable(t *Task) *Task {
+func restored(t *Task) *Task {
 	back := *t
 	back.Statuses = slices.Clip(t.Statuses[:len(t.Statuses)-1])
 	back.State = TaskStaging

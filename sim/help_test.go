@@ -28,7 +28,7 @@ func clock() func() time.Time {
 func bodyOf(t testing.TB, c *Cluster) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := c.snapshot(nil).writeState(&b, newIdentity(testAddr, "", testStart)); err != nil {
+	if err := c.fullState(nil).writeState(&b, newIdentity(testAddr, "", testStart)); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()

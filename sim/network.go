@@ -61,18 +61,18 @@ func ExampleNetwork(name string, number int) Network {
 
 // held is the key of an address in use. agent is empty where the address is
 // the only one of its kind in the cluster.
-type held struct {
+type addressKey struct {
 	agent string
 	addr  netip.Addr
 }
 
-func (c *Cluster) held(network, agentID string, addr netip.Addr) held {
+func (c *Cluster) addressKey(network, agentID string, addr netip.Addr) addressKey {
 	for _, p := range c.networks[network].Pools {
 		if p.PerAgent && p.Prefix.Contains(addr) {
-			return held{agentID, addr}
+			return addressKey{agentID, addr}
 		}
 	}
-	return held{addr: addr}
+	return addressKey{addr: addr}
 }
 
 type shareKey struct {
@@ -130,7 +130,7 @@ func (c *Cluster) fresh(p Pool, a *Agent) (netip.Addr, error) {
 		n := c.shares[share]
 		c.shares[share] = (n + 1) % (size - 3)
 		base := a.ordinal * size
-		var key held
+		var key addressKey
 		if p.PerAgent {
 			base, key.agent = 0, a.ID
 		}

@@ -218,7 +218,7 @@ func (n *node) taken(t *Task) (uint16, bool) {
 func (c *Cluster) hold(t *Task) {
 	for _, n := range t.Networks {
 		for _, p := range n.Addresses {
-			c.inUse[c.held(n.Name, t.AgentID, p.Addr())]++
+			c.inUse[c.addressKey(n.Name, t.AgentID, p.Addr())]++
 		}
 	}
 	if n, ok := c.nodes[t.AgentID]; ok {
@@ -233,7 +233,7 @@ func (c *Cluster) hold(t *Task) {
 func (c *Cluster) release(t *Task) {
 	for _, n := range t.Networks {
 		for _, p := range n.Addresses {
-			key := c.held(n.Name, t.AgentID, p.Addr())
+			key := c.addressKey(n.Name, t.AgentID, p.Addr())
 			if c.inUse[key]--; c.inUse[key] <= 0 {
 				delete(c.inUse, key)
 			}

@@ -25,7 +25,7 @@ func checkHeld(t *testing.T, c *Cluster) {
 			}
 			for _, n := range task.Networks {
 				for _, p := range n.Addresses {
-					key := fmt.Sprint(c.held(n.Name, task.AgentID, p.Addr()))
+					key := fmt.Sprint(c.addressKey(n.Name, task.AgentID, p.Addr()))
 					if addrs[key] {
 						t.Errorf("address %s twice", key)
 					}
@@ -39,7 +39,7 @@ func checkHeld(t *testing.T, c *Cluster) {
 		held += len(n.ports)
 		var cpus float64
 		for _, p := range n.tasks.keys {
-			if task, ok := p.task(); ok && !Terminal(task.State) {
+			if task, ok := p.lookup(); ok && !Terminal(task.State) {
 				cpus += task.Resources.CPUs
 			}
 		}
@@ -134,7 +134,7 @@ func TestNetworks(t *testing.T) {
 			task, _ := c.Task(f, id)
 			got := ""
 			for _, p := range task.Networks[0].Addresses {
-				got += " " + shown(p)
+				got += " " + formatAddress(p)
 			}
 			if got != " "+want {
 				t.Errorf("%q: %s, want %s", tt.network, got, want)

@@ -55,7 +55,7 @@ func serveHead(w http.ResponseWriter, size int64, write func(io.Writer) error) {
 }
 
 // refuse sends a reason as plain text, as Mesos does.
-func refuse(w http.ResponseWriter, status int, reason string) {
+func respondText(w http.ResponseWriter, status int, reason string) {
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(len(reason)))
@@ -92,4 +92,4 @@ func acceptsGzip(values []string) bool {
 	return accepted
 }
 
-func utoa(n uint16) string { return strconv.Itoa(int(n)) }
+func formatPort(n uint16) string { return strconv.Itoa(int(n)) }

@@ -16,7 +16,7 @@ type appAnswer struct {
 		Version      string           `json:"version"`
 		TasksRunning int              `json:"tasksRunning"`
 		TasksStaged  int              `json:"tasksStaged"`
-		Deployments  []ref            `json:"deployments"`
+		Deployments  []deploymentRef  `json:"deployments"`
 		Networks     []Network        `json:"networks"`
 		Container    *Container       `json:"container"`
 		Tasks        []taskView       `json:"tasks"`

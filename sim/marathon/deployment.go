@@ -20,30 +20,30 @@ type deployment struct {
 type change map[string]*App
 
 // problem is an answer other than success.
-type problem struct {
+type apiError struct {
 	status int
 	body   any
 }
 
-func (p *problem) Error() string { return http.StatusText(p.status) }
+func (p *apiError) Error() string { return http.StatusText(p.status) }
 
-func failure(status int, format string, args ...any) error {
+func apiErrorf(status int, format string, args ...any) error {
 	message := strings.ToValidUTF8(fmt.Sprintf(format, args...), "\uFFFD") // a query may be anything
-	return &problem{status, map[string]string{"message": message}}
+	return &apiError{status, map[string]string{"message": message}}
 }
 
 // locked is the answer while another deployment changes the same app.
-func locked(by map[*deployment]bool) error {
+func lockedError(by map[*deployment]bool) error {
 	body := struct {
-		Message     string `json:"message"`
-		Deployments []ref  `json:"deployments"`
+		Message     string          `json:"message"`
+		Deployments []deploymentRef `json:"deployments"`
 	}{Message: "App is locked by one or more deployments. Override with the option '?force=true'. " +
 		"View details at '/v2/deployments/<DEPLOYMENT_ID>'."}
 	for d := range by {
-		body.Deployments = append(body.Deployments, ref{d.id})
+		body.Deployments = append(body.Deployments, deploymentRef{d.id})
 	}
-	slices.SortFunc(body.Deployments, func(a, b ref) int { return strings.Compare(a.ID, b.ID) })
-	return &problem{http.StatusConflict, body}
+	slices.SortFunc(body.Deployments, func(a, b deploymentRef) int { return strings.Compare(a.ID, b.ID) })
+	return &apiError{http.StatusConflict, body}
 }
 
 // settle forgets the deployments that are over.
@@ -81,9 +81,9 @@ func (s *Scheduler) apply(c change, force bool) (*deployment, error) {
 		}
 	}
 	if len(inTheWay) > 0 && !force {
-		return nil, locked(inTheWay)
+		return nil, lockedError(inTheWay)
 	}
-	if err := s.admit(c); err != nil {
+	if err := s.checkLimits(c); err != nil {
 		return nil, err
 	}
 	s.forget("deployment_failed", func(d *deployment) bool { return inTheWay[d] })
@@ -105,8 +105,8 @@ func (s *Scheduler) apply(c change, force bool) (*deployment, error) {
 }
 
 // admit refuses what would be too much, and ids that are taken.
-func (s *Scheduler) admit(c change) error {
-	var f faults
+func (s *Scheduler) checkLimits(c change) error {
+	var f violations
 	grow := 0
 	for _, id := range sortedKeys(c) {
 		a := c[id]
@@ -116,17 +116,17 @@ func (s *Scheduler) admit(c change) error {
 		if s.apps[id] == nil {
 			grow++
 			if s.groups[id] != nil {
-				return failure(http.StatusConflict, "A group with the path %s already exists.", id)
+				return apiErrorf(http.StatusConflict, "A group with the path %s already exists.", id)
 			}
 			for p := parsePathID(id).parent(); !p.root(); p = p.parent() {
 				if e := s.apps[p.String()]; e != nil && !c.removes(p.String()) || c[p.String()] != nil {
-					return failure(http.StatusConflict, "An app with the path %s already exists.", p)
+					return apiErrorf(http.StatusConflict, "An app with the path %s already exists.", p)
 				}
 			}
 		}
-		f.unless(a.Instances <= s.o.MaxInstances, "/instances", "error.max")
+		f.require(a.Instances <= s.o.MaxInstances, "/instances", "error.max")
 	}
-	f.unless(len(s.apps)+grow <= maxApps, "/", "there are too many apps")
+	f.require(len(s.apps)+grow <= maxApps, "/", "there are too many apps")
 	return f.err(notValid)
 }
 

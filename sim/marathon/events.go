@@ -85,11 +85,11 @@ func (e *eventStream) publish(kind string, at time.Time, fields map[string]any) 
 func (s *Scheduler) serveEvents(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet {
 		w.Header().Set("Allow", http.MethodGet)
-		respondError(w, failure(http.StatusMethodNotAllowed, "Method Not Allowed"))
+		respondError(w, apiErrorf(http.StatusMethodNotAllowed, "Method Not Allowed"))
 		return
 	}
 	if accept := strings.Join(r.Header.Values("Accept"), ","); accept != "" && !strings.Contains(accept, "text/event-stream") && !strings.Contains(accept, "*/*") {
-		respondError(w, failure(http.StatusNotAcceptable, "/v2/events has the content type text/event-stream"))
+		respondError(w, apiErrorf(http.StatusNotAcceptable, "/v2/events has the content type text/event-stream"))
 		return
 	}
 	c := &eventClient{types: r.URL.Query()["event_type"], events: make(chan []byte, maxWaitingEvents), ended: make(chan struct{})}

@@ -120,7 +120,7 @@ func TestPathIDs(t *testing.T) {
 		"/": false, "/A": false, "/a_b": false, "/-a": false, "/a-": false, "/a..b": false, "/a.": false, "/a/versions": false,
 		"/versions/a": true, "/" + strings.Repeat("a", 2000): false,
 	} {
-		if got := len(parsePathID(id).faults()) == 0; got != ok {
+		if got := len(parsePathID(id).violations()) == 0; got != ok {
 			t.Errorf("%.40s: valid %t", id, got)
 		}
 	}

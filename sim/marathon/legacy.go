@@ -45,31 +45,31 @@ const (
 )
 
 // legacyFaults checks the fields of 1.4 and what they may stand beside.
-func (d *definition) legacyFaults() faults {
-	var f faults
+func (d *definition) checkLegacy() violations {
+	var f violations
 	c := d.Container
 	network, mappings := "", []PortMapping(nil)
 	if c != nil && c.Docker != nil {
 		network, mappings = c.Docker.Network, c.Docker.PortMappings
-		f.unless(len(c.Docker.Credential) == 0, "/container/docker/credential", "must be empty")
+		f.require(len(c.Docker.Credential) == 0, "/container/docker/credential", "must be empty")
 		if c.Type == typeMesos {
-			f.unless(network == "", "/container/docker/network", "must be empty")
-			f.unless(len(c.Docker.Parameters) == 0, "/container/docker/parameters", "must be empty")
-			f.unless(len(mappings) == 0, "/container/docker/portMappings", "must be empty")
+			f.require(network == "", "/container/docker/network", "must be empty")
+			f.require(len(c.Docker.Parameters) == 0, "/container/docker/parameters", "must be empty")
+			f.require(len(mappings) == 0, "/container/docker/portMappings", "must be empty")
 		}
 	}
-	f.unless(unique(mappings, func(m PortMapping) string { return m.Name }), "/container/docker/portMappings", portNamesRule)
+	f.require(unique(mappings, func(m PortMapping) string { return m.Name }), "/container/docker/portMappings", portNamesRule)
 	if ip := d.IPAddress; ip != nil {
-		f.unless(c == nil || c.Type != typeDocker || ip.Discovery == nil,
+		f.require(c == nil || c.Type != typeDocker || ip.Discovery == nil,
 			"/ipAddress", "ipAddress/discovery is not allowed for Docker containers")
-		f.unless(len(d.Networks) == 0, "/", "must not specify both networks and ipAddress")
-		f.unless(len(d.Ports) == 0 && len(d.PortDefinitions) == 0, "/", "cannot specify both an IP address and port")
+		f.require(len(d.Networks) == 0, "/", "must not specify both networks and ipAddress")
+		f.require(len(d.Ports) == 0 && len(d.PortDefinitions) == 0, "/", "cannot specify both an IP address and port")
 	}
-	f.unless(network == "" || len(d.Networks) == 0, "/", "must not specify both container.docker.network and networks")
+	f.require(network == "" || len(d.Networks) == 0, "/", "must not specify both container.docker.network and networks")
 	same := slices.EqualFunc(d.URIs, d.Fetch, func(uri string, a Artifact) bool { return uri == a.URI }) // as Marathon 1.4 answers GET
-	f.unless(len(d.URIs) == 0 || len(d.Fetch) == 0 || same, "/uris", "may not be set in conjunction with fetch")
-	f.unless(unique(d.Ports, func(p uint16) uint16 { return p }), "/", "ports must be unique")
-	f.unless(d.Ports == nil || d.PortDefinitions == nil || slices.EqualFunc(d.Ports, d.PortDefinitions,
+	f.require(len(d.URIs) == 0 || len(d.Fetch) == 0 || same, "/uris", "may not be set in conjunction with fetch")
+	f.require(unique(d.Ports, func(p uint16) uint16 { return p }), "/", "ports must be unique")
+	f.require(d.Ports == nil || d.PortDefinitions == nil || slices.EqualFunc(d.Ports, d.PortDefinitions,
 		func(p uint16, q PortDefinition) bool { return p == q.Port }), "/", "cannot specify both ports and port definitions")
 	return f
 }

@@ -7,7 +7,7 @@ import (
 // app checks a definition and brings it into the form of 1.5.
 func (d definition) app(s Settings, base pathID) (*App, error) {
 	if d.ID == "" {
-		var f faults
+		var f violations
 		f.add("/id", "error.path.missing")
 		return nil, f.err(invalidJSON)
 	}
@@ -23,7 +23,7 @@ func (d definition) app(s Settings, base pathID) (*App, error) {
 	written := a
 	a.defaultPorts()
 	a.defaultChecks()
-	if err := a.faults(s, d.contained, &written).err(notValid); err != nil {
+	if err := a.validate(s, d.contained, &written).err(notValid); err != nil {
 		return nil, err
 	}
 	a.finish(s)
@@ -33,10 +33,10 @@ func (d definition) app(s Settings, base pathID) (*App, error) {
 // modernize checks what is written and moves what is in the form of 1.4 to where
 // that of 1.5 has it.
 func (d *definition) modernize() error {
-	if err := d.literalFaults().err(invalidJSON); err != nil {
+	if err := d.checkLiterals().err(invalidJSON); err != nil {
 		return err
 	}
-	if err := d.legacyFaults().err(notValid); err != nil {
+	if err := d.checkLegacy().err(notValid); err != nil {
 		return err
 	}
 	return d.translate()

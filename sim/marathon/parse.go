@@ -44,7 +44,7 @@ func decode(data []byte, v any) error {
 		return &Malformed{Message: invalidJSON, Details: err.Error()}
 	}
 	if err := json.Unmarshal(clean, v); err != nil {
-		return decodingFault(err)
+		return decodingError(err)
 	}
 	return nil
 }
@@ -159,12 +159,12 @@ func wholeNumber(v jsontext.Value) []byte {
 }
 
 // decodingFault says in Marathon's way that a value is not of its type.
-func decodingFault(err error) error {
+func decodingError(err error) error {
 	var s *json.SemanticError
 	if !errors.As(err, &s) {
 		return &Malformed{Message: invalidJSON, Details: err.Error()}
 	}
-	var f faults
+	var f violations
 	f.add(marathonPath(string(s.JSONPointer)), expected(s))
 	return f.err(invalidJSON)
 }

@@ -136,13 +136,13 @@ func ParsePod(data []byte, s Settings) (a *App, ok bool, err error) {
 		return nil, true, err
 	}
 	p.canonical()
-	if err := p.missing().err(invalidJSON); err != nil {
+	if err := p.checkLiterals().err(invalidJSON); err != nil {
 		return nil, true, err
 	}
 	p.ID = parsePathID(p.ID).in(pathID{absolute: true}).String()
 	p.Version = ""
 	p.fill(s)
-	if err := p.faults(s).err(notValid); err != nil {
+	if err := p.validate(s).err(notValid); err != nil {
 		return nil, true, err
 	}
 	return p.app(), true, nil
@@ -218,44 +218,44 @@ func (p *Pod) fill(s Settings) {
 }
 
 // missing checks single values, before any of them is given a meaning.
-func (p *Pod) missing() faults {
-	var f faults
+func (p *Pod) checkLiterals() violations {
+	var f violations
 	there := func(value, path string) {
 		if value == "" {
 			f.add(path, "error.path.missing")
 		}
 	}
 	there(p.ID, "/id")
-	f.unless(len(p.Containers) > 0, "/containers", "error.minLength")
-	f.unless(len(p.Containers) <= maxContainers, "/containers", "error.max")
-	f.unless(len(p.Networks) <= maxNetworks, "/networks", "error.max")
-	f.unless(p.Scaling.Kind == "" || p.Scaling.Kind == "fixed", "/scaling/kind", "error.unknown.enum.literal")
-	f.unless(p.Scaling.Instances >= 0, "/scaling/instances", "error.min")
-	networkLiterals(&f, p.Networks)
+	f.require(len(p.Containers) > 0, "/containers", "error.minLength")
+	f.require(len(p.Containers) <= maxContainers, "/containers", "error.max")
+	f.require(len(p.Networks) <= maxNetworks, "/networks", "error.max")
+	f.require(p.Scaling.Kind == "" || p.Scaling.Kind == "fixed", "/scaling/kind", "error.unknown.enum.literal")
+	f.require(p.Scaling.Instances >= 0, "/scaling/instances", "error.min")
+	checkNetworkLiterals(&f, p.Networks)
 	for i, c := range p.Containers {
 		at := fmt.Sprintf("/containers(%d)", i)
 		there(c.Name, at+"/name")
-		f.unless(c.Name == "" || validName(c.Name), at+"/name", "error.pattern")
+		f.require(c.Name == "" || validName(c.Name), at+"/name", "error.pattern")
 		if c.Resources == nil {
 			f.add(at+"/resources", "error.path.missing")
 		} else {
 			r := c.Resources
-			f.unless(r.CPUs >= smallest && r.Mem >= smallest && r.Disk >= 0 && r.GPUs >= 0, at+"/resources", "error.min")
+			f.require(r.CPUs >= smallest && r.Mem >= smallest && r.Disk >= 0 && r.GPUs >= 0, at+"/resources", "error.min")
 		}
-		f.unless(len(c.Endpoints) <= maxPorts, at+"/endpoints", "error.max")
+		f.require(len(c.Endpoints) <= maxPorts, at+"/endpoints", "error.max")
 		if h := c.HealthCheck; h != nil {
-			f.unless(h.GracePeriodSeconds >= 0 && h.IntervalSeconds >= 0 && h.TimeoutSeconds >= 0, at+"/healthCheck", "error.min")
+			f.require(h.GracePeriodSeconds >= 0 && h.IntervalSeconds >= 0 && h.TimeoutSeconds >= 0, at+"/healthCheck", "error.min")
 		}
 		for j, e := range c.Endpoints {
 			at := fmt.Sprintf("%s/endpoints(%d)", at, j)
 			there(e.Name, at+"/name")
-			f.unless(e.Name == "" || validName(e.Name), at+"/name", "error.pattern")
-			f.unless(len(e.NetworkNames) <= maxNetworks, at+"/networkNames", "error.max")
-			f.unless(len(e.Protocol) <= maxProtocols && unique(e.Protocol, func(s string) string { return s }), at+"/protocol", "error.max")
+			f.require(e.Name == "" || validName(e.Name), at+"/name", "error.pattern")
+			f.require(len(e.NetworkNames) <= maxNetworks, at+"/networkNames", "error.max")
+			f.require(len(e.Protocol) <= maxProtocols && unique(e.Protocol, func(s string) string { return s }), at+"/protocol", "error.max")
 			for _, protocol := range e.Protocol {
 				// Marathon takes tcp and udp. Published examples have others, such as
 				// "http", which Warnings tells of.
-				f.unless(protocol != "" && only(protocol, lower+upper+digits+"-"), at+"/protocol", "error.pattern")
+				f.require(protocol != "" && only(protocol, lower+upper+digits+"-"), at+"/protocol", "error.pattern")
 			}
 		}
 	}
@@ -275,39 +275,39 @@ const (
 )
 
 // faults checks a pod that has its networks.
-func (p *Pod) faults(s Settings) faults {
-	var f faults
+func (p *Pod) validate(s Settings) violations {
+	var f violations
 	id := parsePathID(p.ID)
-	for _, reason := range id.faults() {
+	for _, reason := range id.violations() {
 		f.add("/id", reason)
 	}
 	on := p.app()
-	on.networkFaults(&f, s)
-	f.unless(unique(p.Containers, func(c PodContainer) string { return c.Name }), "/containers", containerNamesRule)
+	on.checkNetworks(&f, s)
+	f.require(unique(p.Containers, func(c PodContainer) string { return c.Name }), "/containers", containerNamesRule)
 	var all []Endpoint
 	for i, c := range p.Containers {
 		for j, e := range c.Endpoints {
 			at := fmt.Sprintf("/containers(%d)/endpoints(%d)", i, j)
 			if on.onHost() {
-				f.unless(e.HostPort != nil, at+"/hostPort", needsHostPort)
-				f.unless(e.ContainerPort == nil, at+"/containerPort", noContainerPort)
+				f.require(e.HostPort != nil, at+"/hostPort", needsHostPort)
+				f.require(e.ContainerPort == nil, at+"/containerPort", noContainerPort)
 			} else {
-				f.unless(e.ContainerPort != nil, at+"/containerPort", needsContainerPort)
+				f.require(e.ContainerPort != nil, at+"/containerPort", needsContainerPort)
 			}
 			several := len(p.Networks) > 1 && p.Networks[0].Mode == ModeContainer
-			f.unless(!several || e.HostPort == nil || len(e.NetworkNames) == 1, at, severalRule)
+			f.require(!several || e.HostPort == nil || len(e.NetworkNames) == 1, at, severalRule)
 			for _, name := range e.NetworkNames {
 				known := slices.ContainsFunc(p.Networks, func(n Network) bool { return n.Name == name })
-				f.unless(known, at+"/networkNames", fmt.Sprintf("%s is not a network of the pod", name))
+				f.require(known, at+"/networkNames", fmt.Sprintf("%s is not a network of the pod", name))
 			}
 		}
 		if c.HealthCheck != nil {
-			c.checkFaults(&f, fmt.Sprintf("/containers(%d)/healthCheck", i))
+			c.validateHealthCheck(&f, fmt.Sprintf("/containers(%d)/healthCheck", i))
 		}
 		all = append(all, c.Endpoints...)
 	}
-	f.unless(unique(all, func(e Endpoint) string { return e.Name }), "/containers", endpointNamesRule)
-	f.unless(unique(all, func(e Endpoint) uint16 {
+	f.require(unique(all, func(e Endpoint) string { return e.Name }), "/containers", endpointNamesRule)
+	f.require(unique(all, func(e Endpoint) uint16 {
 		if e.HostPort == nil {
 			return 0
 		}
@@ -316,12 +316,12 @@ func (p *Pod) faults(s Settings) faults {
 	return f
 }
 
-func (c *PodContainer) checkFaults(f *faults, at string) {
+func (c *PodContainer) validateHealthCheck(f *violations, at string) {
 	h, kinds := c.HealthCheck, 0
 	endpoint := func(name, path string) {
 		kinds++
 		known := slices.ContainsFunc(c.Endpoints, func(e Endpoint) bool { return e.Name == name })
-		f.unless(known, at+path, checkEndpointRule)
+		f.require(known, at+path, checkEndpointRule)
 	}
 	if h.HTTP != nil {
 		endpoint(h.HTTP.Endpoint, "/http/endpoint")
@@ -332,7 +332,7 @@ func (c *PodContainer) checkFaults(f *faults, at string) {
 	if h.Exec != nil {
 		kinds++
 	}
-	f.unless(kinds == 1, at, severalChecksRule)
+	f.require(kinds == 1, at, severalChecksRule)
 }
 
 // resources is what an instance holds, executor included.

@@ -55,16 +55,16 @@ const (
 const smallest = 0.001
 
 // literalFaults checks single values, before any of them is given a meaning.
-func (d *definition) literalFaults() faults {
+func (d *definition) checkLiterals() violations {
 	d.canonical()
-	var f faults
+	var f violations
 	oneOf := func(path, value string, allowed ...string) {
-		f.unless(slices.Contains(allowed, value), path, "error.unknown.enum.literal")
+		f.require(slices.Contains(allowed, value), path, "error.unknown.enum.literal")
 	}
 	atLeast := func(path string, value, least float64) {
-		f.unless(value >= least && value <= math.MaxInt32, path, "error.min")
+		f.require(value >= least && value <= math.MaxInt32, path, "error.min")
 	}
-	f.unless(d.Cmd == nil || *d.Cmd != "", "/cmd", "error.minLength")
+	f.require(d.Cmd == nil || *d.Cmd != "", "/cmd", "error.minLength")
 	atLeast("/cpus", d.CPUs, smallest)
 	atLeast("/mem", d.Mem, 0)
 	atLeast("/disk", d.Disk, 0)
@@ -75,19 +75,19 @@ func (d *definition) literalFaults() faults {
 	if g := d.TaskKillGracePeriodSeconds; g != nil {
 		atLeast("/taskKillGracePeriodSeconds", float64(*g), 0)
 	}
-	f.unless(len(d.Networks) <= maxNetworks, "/networks", "error.max")
-	f.unless(len(d.PortDefinitions) <= maxPorts, "/portDefinitions", "error.max")
-	f.unless(len(d.Ports) <= maxPorts, "/ports", "error.max")
-	f.unless(len(d.HealthChecks) <= maxPorts, "/healthChecks", "error.max")
+	f.require(len(d.Networks) <= maxNetworks, "/networks", "error.max")
+	f.require(len(d.PortDefinitions) <= maxPorts, "/portDefinitions", "error.max")
+	f.require(len(d.Ports) <= maxPorts, "/ports", "error.max")
+	f.require(len(d.HealthChecks) <= maxPorts, "/healthChecks", "error.max")
 	atLeast("/instances", float64(d.Instances), 0)
 	oneOf("/killSelection", d.KillSelection, "YOUNGEST_FIRST", "OLDEST_FIRST")
-	networkLiterals(&f, d.Networks)
-	envLiterals(&f, d.Env)
-	d.UpgradeStrategy.literals(&f)
+	checkNetworkLiterals(&f, d.Networks)
+	checkEnv(&f, d.Env)
+	d.UpgradeStrategy.check(&f)
 	for i, p := range d.PortDefinitions {
 		path := fmt.Sprintf("/portDefinitions(%d)", i)
 		oneOf(path+"/protocol", p.Protocol, protocols...)
-		f.unless(p.Name == "" || validName(p.Name), path+"/name", "error.pattern")
+		f.require(p.Name == "" || validName(p.Name), path+"/name", "error.pattern")
 	}
 	for i, h := range d.HealthChecks {
 		path := fmt.Sprintf("/healthChecks(%d)/", i)
@@ -100,19 +100,19 @@ func (d *definition) literalFaults() faults {
 		atLeast(path+"maxConsecutiveFailures", float64(h.MaxConsecutiveFailures), 0)
 	}
 	if ip := d.IPAddress; ip != nil && ip.Discovery != nil {
-		f.unless(len(ip.Discovery.Ports) <= maxPorts, "/ipAddress/discovery/ports", "error.max")
+		f.require(len(ip.Discovery.Ports) <= maxPorts, "/ipAddress/discovery/ports", "error.max")
 		for i, p := range ip.Discovery.Ports {
 			path := fmt.Sprintf("/ipAddress/discovery/ports(%d)", i)
 			oneOf(path+"/protocol", orTCP(p.Protocol), append(protocols, bothProtocols)...)
 			if p.Name == "" {
 				f.add(path+"/name", "error.path.missing")
 			} else {
-				f.unless(validName(p.Name), path+"/name", "error.pattern")
+				f.require(validName(p.Name), path+"/name", "error.pattern")
 			}
 		}
 	}
 	if d.IPAddress != nil && d.IPAddress.NetworkName != "" {
-		f.unless(validNetworkName(d.IPAddress.NetworkName), "/ipAddress/networkName", "error.pattern")
+		f.require(validNetworkName(d.IPAddress.NetworkName), "/ipAddress/networkName", "error.pattern")
 	}
 	c := d.Container
 	if c == nil {
@@ -120,12 +120,12 @@ func (d *definition) literalFaults() faults {
 	}
 	oneOf("/container/type", c.Type, typeDocker, typeMesos)
 	mappings := func(path string, list []PortMapping, allowed []string) {
-		f.unless(len(list) <= maxPorts, path, "error.max")
+		f.require(len(list) <= maxPorts, path, "error.max")
 		for i, m := range list {
 			path := fmt.Sprintf("%s(%d)", path, i)
-			f.unless(len(m.NetworkNames) <= maxNetworks, path+"/networkNames", "error.max")
+			f.require(len(m.NetworkNames) <= maxNetworks, path+"/networkNames", "error.max")
 			oneOf(path+"/protocol", m.Protocol, allowed...)
-			f.unless(m.Name == "" || validName(m.Name), path+"/name", "error.pattern")
+			f.require(m.Name == "" || validName(m.Name), path+"/name", "error.pattern")
 		}
 	}
 	mappings("/container/portMappings", c.PortMappings, protocols)
@@ -188,14 +188,14 @@ func canonical(word *string, words ...string) {
 }
 
 // envLiterals checks the environment: each value is a text, or refers to a secret.
-func envLiterals(f *faults, env map[string]jsontext.Value) {
+func checkEnv(f *violations, env map[string]jsontext.Value) {
 	for _, name := range sortedKeys(env) {
 		kind := env[name].Kind()
-		f.unless(kind == '"' || kind == '{', "/env/"+name, "error.expected.jsstring")
+		f.require(kind == '"' || kind == '{', "/env/"+name, "error.expected.jsstring")
 	}
 }
 
-func (u *UpgradeStrategy) literals(f *faults) {
+func (u *UpgradeStrategy) check(f *violations) {
 	if u == nil {
 		return
 	}
@@ -213,11 +213,11 @@ func (u *UpgradeStrategy) literals(f *faults) {
 	}
 }
 
-func networkLiterals(f *faults, list []Network) {
+func checkNetworkLiterals(f *violations, list []Network) {
 	for i, n := range list {
 		path := fmt.Sprintf("/networks(%d)", i)
-		f.unless(slices.Contains([]string{ModeHost, ModeContainer, ModeBridge}, n.Mode), path+"/mode", "error.unknown.enum.literal")
-		f.unless(n.Name == "" || validNetworkName(n.Name), path+"/name", "error.pattern")
+		f.require(slices.Contains([]string{ModeHost, ModeContainer, ModeBridge}, n.Mode), path+"/mode", "error.unknown.enum.literal")
+		f.require(n.Name == "" || validNetworkName(n.Name), path+"/name", "error.pattern")
 	}
 }
 
@@ -234,53 +234,53 @@ func validNetworkName(s string) bool {
 // faults checks an app that has its ports and no field of 1.4 any more. contained
 // says that it was written with a container, which has a command of its own, and
 // written has the ports as they were before those that do not fit were dropped.
-func (a *App) faults(s Settings, contained bool, written *App) faults {
-	var f faults
+func (a *App) validate(s Settings, contained bool, written *App) violations {
+	var f violations
 	id := parsePathID(a.ID)
-	for _, reason := range id.faults() {
+	for _, reason := range id.violations() {
 		f.add("/id", reason)
 	}
-	f.unless(!id.root(), "/", "must not be root")
+	f.require(!id.root(), "/", "must not be root")
 	for i, dep := range a.Dependencies {
-		for _, reason := range parsePathID(dep).faults() {
+		for _, reason := range parsePathID(dep).violations() {
 			f.add(fmt.Sprintf("/dependencies(%d)", i), reason)
 		}
 	}
-	a.networkFaults(&f, s)
-	a.containerFaults(&f)
+	a.checkNetworks(&f, s)
+	a.checkContainer(&f)
 	cmd, args := a.Cmd != nil, len(a.Args) > 0
-	f.unless(cmd != args || !cmd && contained, "/", commandRule)
-	f.unless(a.AcceptedResourceRoles == nil || len(a.AcceptedResourceRoles) > 0, "/acceptedResourceRoles", "must not be empty")
+	f.require(cmd != args || !cmd && contained, "/", commandRule)
+	f.require(a.AcceptedResourceRoles == nil || len(a.AcceptedResourceRoles) > 0, "/acceptedResourceRoles", "must not be empty")
 	for i, c := range a.Constraints {
-		if reason := constraintFault(c); reason != "" {
+		if reason := constraintError(c); reason != "" {
 			f.add(fmt.Sprintf("/constraints(%d)", i), reason)
 		}
 	}
-	written.portNameFaults(&f)
-	f.unless(unique(a.PortDefinitions, func(p PortDefinition) uint16 { return p.Port }), "/portDefinitions", portDefinitionRule)
-	a.checkFaults(&f)
+	written.checkPortNames(&f)
+	f.require(unique(a.PortDefinitions, func(p PortDefinition) uint16 { return p.Port }), "/portDefinitions", portDefinitionRule)
+	a.checkHealthChecks(&f)
 	return f
 }
 
 // portNameFaults checks the ports as they are written, also those that do not fit the
 // networks of the app and are dropped.
-func (a *App) portNameFaults(f *faults) {
-	f.unless(unique(a.PortDefinitions, func(p PortDefinition) string { return p.Name }), "/portDefinitions", portNamesRule)
+func (a *App) checkPortNames(f *violations) {
+	f.require(unique(a.PortDefinitions, func(p PortDefinition) string { return p.Name }), "/portDefinitions", portNamesRule)
 	if a.Container != nil {
-		f.unless(unique(a.Container.PortMappings, func(m PortMapping) string { return m.Name }), "/container/portMappings", portNamesRule)
+		f.require(unique(a.Container.PortMappings, func(m PortMapping) string { return m.Name }), "/container/portMappings", portNamesRule)
 	}
 }
 
-func (a *App) networkFaults(f *faults, s Settings) {
+func (a *App) checkNetworks(f *violations, s Settings) {
 	count := map[string]int{}
 	unnamed := 0
 	for _, n := range a.Networks {
 		count[n.Mode]++
 		switch n.Mode {
 		case ModeHost:
-			f.unless(n.Name == "" && len(n.Labels) == 0, "/networks", hostNetworkRule)
+			f.require(n.Name == "" && len(n.Labels) == 0, "/networks", hostNetworkRule)
 		case ModeBridge:
-			f.unless(n.Name == "", "/networks", bridgeNetworkRule)
+			f.require(n.Name == "", "/networks", bridgeNetworkRule)
 		case ModeContainer:
 			if n.Name == "" {
 				unnamed++
@@ -293,15 +293,15 @@ func (a *App) networkFaults(f *faults, s Settings) {
 		}
 		return n.Name
 	}
-	f.unless(unnamed == 0 || s.DefaultNetworkName != "", "/networks", UnnamedNetwork)
-	f.unless(unnamed <= 1 && unique(a.Networks, named), "/networks", duplicateRule)
-	f.unless(len(count) <= 1 && count[ModeHost] <= 1 && count[ModeBridge] <= 1, "/networks", mixedRule)
+	f.require(unnamed == 0 || s.DefaultNetworkName != "", "/networks", UnnamedNetwork)
+	f.require(unnamed <= 1 && unique(a.Networks, named), "/networks", duplicateRule)
+	f.require(len(count) <= 1 && count[ModeHost] <= 1 && count[ModeBridge] <= 1, "/networks", mixedRule)
 	if a.Container != nil && a.Container.Type == typeDocker {
-		f.unless(count[ModeContainer] <= 1, "/", dockerSeveralRule)
+		f.require(count[ModeContainer] <= 1, "/", dockerSeveralRule)
 	}
 }
 
-func (a *App) containerFaults(f *faults) {
+func (a *App) checkContainer(f *violations) {
 	c := a.Container
 	if c == nil {
 		return
@@ -313,9 +313,9 @@ func (a *App) containerFaults(f *faults) {
 		f.add("/container", oneImageRule)
 	}
 	if c.Docker != nil {
-		f.unless(c.Docker.Image != "", "/container/docker/image", "must not be empty")
+		f.require(c.Docker.Image != "", "/container/docker/image", "must not be empty")
 		for i, p := range c.Docker.Parameters {
-			f.unless(p.Key != "", fmt.Sprintf("/container/docker/parameters(%d)/key", i), "error.minLength")
+			f.require(p.Key != "", fmt.Sprintf("/container/docker/parameters(%d)/key", i), "error.minLength")
 		}
 	}
 	var names []string
@@ -327,15 +327,15 @@ func (a *App) containerFaults(f *faults) {
 	several := len(a.Networks) > 1 && a.Networks[0].Mode == ModeContainer
 	for i, m := range c.PortMappings {
 		path := fmt.Sprintf("/container/portMappings(%d)", i)
-		f.unless(!several || m.HostPort == nil || len(m.NetworkNames) == 1, path, severalRule)
+		f.require(!several || m.HostPort == nil || len(m.NetworkNames) == 1, path, severalRule)
 		for j, n := range m.NetworkNames {
-			f.unless(slices.Contains(names, n), fmt.Sprintf("%s/networkNames(%d)", path, j),
+			f.require(slices.Contains(names, n), fmt.Sprintf("%s/networkNames(%d)", path, j),
 				fmt.Sprintf("is not one of (%s)", strings.Join(names, ",")))
 		}
 	}
 }
 
-func (a *App) checkFaults(f *faults) {
+func (a *App) checkHealthChecks(f *violations) {
 	ports, byMesos := a.ports(), 0
 	for i, h := range a.HealthChecks {
 		switch {
@@ -351,13 +351,13 @@ func (a *App) checkFaults(f *faults) {
 		if h.PortIndex != nil {
 			ok = *h.PortIndex >= 0 && *h.PortIndex < ports
 		}
-		f.unless(ok, fmt.Sprintf("/healthChecks(%d)", i), portIndexRule)
+		f.require(ok, fmt.Sprintf("/healthChecks(%d)", i), portIndexRule)
 	}
-	f.unless(byMesos <= 1, "/", oneMesosCheckRule)
+	f.require(byMesos <= 1, "/", oneMesosCheckRule)
 }
 
 // constraintFault says what is wrong with a constraint, in Marathon's words.
-func constraintFault(c []string) string {
+func constraintError(c []string) string {
 	if len(c) < 2 || len(c) > 3 {
 		return "Each constraint must have either 2 or 3 fields"
 	}
@@ -392,4 +392,83 @@ func constraintFault(c []string) string {
 func isInt(s string) bool {
 	_, err := strconv.ParseInt(s, 10, 32)
 	return err == nil
+}
+
+// Invalid is why a definition is refused. Its JSON is the body that Marathon
+// answers with status 422.
+type Invalid struct {
+	Message string   `json:"message"`
+	Details []Detail `json:"details,omitempty"`
+}
+
+// Detail is what is wrong at one place.
+type Detail struct {
+	Path   string   `json:"path"` // such as "/container/portMappings(0)/protocol"
+	Errors []string `json:"errors"`
+}
+
+// Messages of Invalid.
+const (
+	notValid    = "Object is not valid"
+	invalidJSON = "Invalid JSON"
+)
+
+func (e *Invalid) Error() string {
+	if len(e.Details) == 0 {
+		return e.Message
+	}
+	var b strings.Builder
+	b.WriteString(e.Message)
+	for i, d := range e.Details {
+		sep := "; "
+		if i == 0 {
+			sep = ": "
+		}
+		fmt.Fprintf(&b, "%s%s: %s", sep, d.Path, strings.Join(d.Errors, ", "))
+	}
+	return b.String()
+}
+
+// Malformed is a body that is no JSON. Marathon answers it with status 400.
+type Malformed struct {
+	Message string `json:"message"`
+	Details string `json:"details,omitempty"`
+}
+
+func (e *Malformed) Error() string { return e.Message + ": " + e.Details }
+
+// maxFaults are reported at once: whoever made more has other worries.
+const maxViolations = 100
+
+// faults collects what is wrong.
+type violations []Detail
+
+func (f *violations) add(path, reason string) {
+	if len(*f) >= maxViolations {
+		return
+	}
+	i := slices.IndexFunc(*f, func(d Detail) bool { return d.Path == path })
+	if i < 0 {
+		*f = append(*f, Detail{Path: path})
+		i = len(*f) - 1
+	}
+	if !slices.Contains((*f)[i].Errors, reason) {
+		(*f)[i].Errors = append((*f)[i].Errors, reason)
+	}
+}
+
+// unless adds a fault where a rule does not hold.
+func (f *violations) require(holds bool, path, reason string) {
+	if !holds {
+		f.add(path, reason)
+	}
+}
+
+// err is nil where nothing is wrong.
+func (f violations) err(message string) error {
+	if len(f) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(f, func(a, b Detail) int { return strings.Compare(a.Path, b.Path) })
+	return &Invalid{Message: message, Details: f}
 }

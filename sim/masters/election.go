@@ -25,9 +25,9 @@ func (s *Masters) Kill(i int) error {
 }
 
 func (s *Masters) kill(m *member) {
-	m.down()
+	m.stopProcess()
 	if m.node != nil {
-		m.node.vanish()
+		m.node.abandon()
 		m.node = nil
 	}
 	s.expire(m)
@@ -40,9 +40,9 @@ func (s *Masters) expire(m *member) {
 		return
 	}
 	process := s.process
-	s.after(s.options.Session, func() {
+	s.later(s.options.Session, func() {
 		if s.leader == m && s.process == process && (!m.alive || m.frozen || m.starts != process) {
-			s.lost(m)
+			s.leaderLost(m)
 		}
 	})
 }
@@ -61,18 +61,18 @@ func (s *Masters) Start(i int) error {
 	if m.alive {
 		return fmt.Errorf("masters: master %d is alive", i)
 	}
-	if err := s.up(m, m.addr.String()); err != nil {
+	if err := s.startProcess(m, m.addr.String()); err != nil {
 		return err
 	}
-	s.retry()
+	s.electAgain()
 	return nil
 }
 
 // retry holds the election that found nobody.
-func (s *Masters) retry() {
+func (s *Masters) electAgain() {
 	if s.idle {
 		s.idle = false
-		s.after(s.options.Election, s.elect)
+		s.later(s.options.Election, s.elect)
 	}
 }
 
@@ -91,7 +91,7 @@ func (s *Masters) Freeze(i int) error {
 	m.frozen, m.since = true, time.Now()
 	m.freezer.Freeze()
 	if m.node != nil {
-		m.node.cut()
+		m.node.disconnect()
 	}
 	s.expire(m)
 	return nil
@@ -121,9 +121,9 @@ func (s *Masters) Thaw(i int) error {
 	}
 	m.freezer.Thaw()
 	if m.node != nil {
-		m.node.mend()
+		m.node.reconnect()
 	}
-	s.retry()
+	s.electAgain()
 	return nil
 }
 
@@ -135,13 +135,13 @@ func (s *Masters) member(i int) (*member, error) {
 }
 
 // lost ends the time of a leader.
-func (s *Masters) lost(m *member) {
+func (s *Masters) leaderLost(m *member) {
 	if m.starts == s.process { // it is frozen, and out of line
 		m.order = 0
 	}
 	s.leader = nil
-	s.tell()
-	s.after(s.options.Election, s.elect)
+	s.announceLeader()
+	s.later(s.options.Election, s.elect)
 }
 
 // elect makes the first in line the leader.
@@ -162,15 +162,15 @@ func (s *Masters) elect() {
 	if s.led {
 		s.cluster.Failover()
 		s.returns++
-		s.giveBack(s.returns)
+		s.reregister(s.returns)
 	}
 	s.led = true
-	s.tell()
+	s.announceLeader()
 }
 
 // tell makes known who leads. One that lost its lead while it was frozen hears
 // of nothing.
-func (s *Masters) tell() {
+func (s *Masters) announceLeader() {
 	for _, m := range s.members {
 		if m.alive && m.order > 0 {
 			m.master.SetLeader(s.leaderFor(m))
@@ -188,7 +188,7 @@ func (s *Masters) leaderFor(m *member) string {
 }
 
 // giveBack lets the agents and schedulers come to the new leader, bit by bit.
-func (s *Masters) giveBack(failover int) {
+func (s *Masters) reregister(failover int) {
 	var agents, frameworks []string
 	for _, a := range s.cluster.Agents() {
 		if a.State == sim.AgentRecovered {
@@ -219,17 +219,17 @@ func (s *Masters) giveBack(failover int) {
 			s.cluster.SetConnected(frameworks[0], true)
 		}
 		if part < parts {
-			s.after(s.options.Reregister/parts, next)
+			s.later(s.options.Reregister/parts, next)
 		}
 	}
 	if s.options.Reregister <= 0 {
 		part = parts - 1
 	}
-	s.after(s.options.Master.Recovery+s.options.Reregister/parts, next)
+	s.later(s.options.Master.Recovery+s.options.Reregister/parts, next)
 }
 
 // after does something later, unless Run is over by then.
-func (s *Masters) after(d time.Duration, do func()) {
+func (s *Masters) later(d time.Duration, do func()) {
 	if s.stopped {
 		return
 	}

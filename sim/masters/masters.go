@@ -115,7 +115,7 @@ func (s *Masters) Listen() error {
 	for i, address := range s.options.Listen {
 		m := &member{index: i}
 		s.members = append(s.members, m)
-		if err := s.up(m, address); err != nil {
+		if err := s.startProcess(m, address); err != nil {
 			s.stop()
 			return err
 		}
@@ -146,7 +146,7 @@ func (s *Masters) stop() {
 	clear(s.timers)
 	for _, m := range s.members {
 		if m.alive {
-			m.down()
+			m.stopProcess()
 		}
 		if m.node != nil {
 			m.node.close()
@@ -156,7 +156,7 @@ func (s *Masters) stop() {
 }
 
 // up starts the process of a master.
-func (s *Masters) up(m *member, address string) error {
+func (s *Masters) startProcess(m *member, address string) error {
 	l, err := s.options.Bind(address)
 	if err != nil {
 		return fmt.Errorf("masters: master %d: %w", m.index, err)
@@ -216,7 +216,7 @@ func (s *Masters) handler(m *sim.Master) http.Handler {
 }
 
 // down ends the process of a master, without a word to anybody.
-func (m *member) down() {
+func (m *member) stopProcess() {
 	m.alive = false
 	m.master.BreakStreams()
 	m.freezer.Thaw() // so that the requests it blocked end

@@ -183,7 +183,7 @@ func (a *announcement) dial(network, address string, timeout time.Duration) (net
 
 // cut keeps everything from ZooKeeper, which finds out by itself when the
 // session times out; mend ends that.
-func (a *announcement) cut() {
+func (a *announcement) disconnect() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.gone = true
@@ -192,15 +192,15 @@ func (a *announcement) cut() {
 	}
 }
 
-func (a *announcement) mend() {
+func (a *announcement) reconnect() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.gone = false
 }
 
 // vanish is the end of a process that could not say goodbye.
-func (a *announcement) vanish() {
-	a.cut()
+func (a *announcement) abandon() {
+	a.disconnect()
 	go a.conn.Close() // it waits for an answer that does not come
 }
 

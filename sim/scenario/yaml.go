@@ -204,7 +204,7 @@ func (r *reader) app(n *yaml.Node, key string) *marathon.App {
 	}
 	for _, w := range marathon.Warnings(definition) {
 		if w.Meant != "" {
-			r.definitionFault(n, key, w.Path, fmt.Sprintf("there is no such field; did you mean %q?", w.Meant))
+			r.failDefinition(n, key, w.Path, fmt.Sprintf("there is no such field; did you mean %q?", w.Meant))
 		}
 	}
 	a, err := parseApp(definition)
@@ -215,7 +215,7 @@ func (r *reader) app(n *yaml.Node, key string) *marathon.App {
 	case errors.As(err, &invalid) && len(invalid.Details) > 0:
 		for _, d := range invalid.Details {
 			for _, reason := range d.Errors {
-				r.definitionFault(n, key, d.Path, reason)
+				r.failDefinition(n, key, d.Path, reason)
 			}
 		}
 	default:
@@ -226,7 +226,7 @@ func (r *reader) app(n *yaml.Node, key string) *marathon.App {
 
 // definitionFault reports an error of a definition, whose path is in Marathon's
 // notation, such as "/container/portMappings(0)/protocol".
-func (r *reader) definitionFault(n *yaml.Node, key, path, reason string) {
+func (r *reader) failDefinition(n *yaml.Node, key, path, reason string) {
 	line := n.Line
 	for part := range strings.FieldsFuncSeq(path, func(c rune) bool { return c == '/' || c == '(' || c == ')' }) {
 		if n.Kind == yaml.AliasNode {

@@ -17,15 +17,15 @@ const (
 
 // calls writes what each call of the operator API answers, by its type. The
 // answer's field is the type in lower case.
-var calls = map[string]func(e *encoder, s *snapshot, id identity){
-	"GET_STATE":      func(e *encoder, s *snapshot, _ identity) { e.getState(s) },
-	"GET_AGENTS":     func(e *encoder, s *snapshot, _ identity) { e.getAgents(s) },
-	"GET_FRAMEWORKS": func(e *encoder, s *snapshot, _ identity) { e.getFrameworks(s) },
-	"GET_EXECUTORS":  func(e *encoder, s *snapshot, _ identity) { e.getExecutors(s) },
-	"GET_TASKS":      func(e *encoder, s *snapshot, _ identity) { e.getTasks(s) },
-	"GET_MASTER":     func(e *encoder, _ *snapshot, id identity) { e.getMaster(id) },
-	"GET_HEALTH":     func(e *encoder, _ *snapshot, _ identity) { e.boolField("healthy", true) },
-	"GET_VERSION": func(e *encoder, _ *snapshot, _ identity) {
+var calls = map[string]func(e *encoder, s *fullState, id identity){
+	"GET_STATE":      func(e *encoder, s *fullState, _ identity) { e.getState(s) },
+	"GET_AGENTS":     func(e *encoder, s *fullState, _ identity) { e.getAgents(s) },
+	"GET_FRAMEWORKS": func(e *encoder, s *fullState, _ identity) { e.getFrameworks(s) },
+	"GET_EXECUTORS":  func(e *encoder, s *fullState, _ identity) { e.getExecutors(s) },
+	"GET_TASKS":      func(e *encoder, s *fullState, _ identity) { e.getTasks(s) },
+	"GET_MASTER":     func(e *encoder, _ *fullState, id identity) { e.getMaster(id) },
+	"GET_HEALTH":     func(e *encoder, _ *fullState, _ identity) { e.boolField("healthy", true) },
+	"GET_VERSION": func(e *encoder, _ *fullState, _ identity) {
 		e.openKey("version_info", '{')
 		e.build()
 		e.close('}')
@@ -41,7 +41,7 @@ func (m *Master) api(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !m.recovered() {
-		refuse(w, http.StatusServiceUnavailable, "Master has not finished recovery")
+		respondText(w, http.StatusServiceUnavailable, "Master has not finished recovery")
 		return
 	}
 	call, status, reason := readCall(r)
@@ -49,7 +49,7 @@ func (m *Master) api(w http.ResponseWriter, r *http.Request) {
 		if status == http.StatusMethodNotAllowed {
 			w.Header().Set("Allow", http.MethodPost)
 		}
-		refuse(w, status, reason)
+		respondText(w, status, reason)
 		return
 	}
 	if call == "SUBSCRIBE" {
@@ -58,11 +58,11 @@ func (m *Master) api(w http.ResponseWriter, r *http.Request) {
 	}
 	write, ok := calls[call]
 	if !ok {
-		refuse(w, http.StatusNotImplemented, fmt.Sprintf("%s is not simulated", call))
+		respondText(w, http.StatusNotImplemented, fmt.Sprintf("%s is not simulated", call))
 		return
 	}
 	id, _, _ := m.view()
-	s := m.cluster.snapshot(sees)
+	s := m.cluster.fullState(sees)
 	answer := func(w io.Writer) error {
 		e := newEncoder(w)
 		e.open('{')
@@ -129,10 +129,10 @@ func acceptsJSON(values []string) bool {
 	return false
 }
 
-func (e *encoder) getState(s *snapshot) {
+func (e *encoder) getState(s *fullState) {
 	for _, part := range []struct {
 		key   string
-		write func(*snapshot)
+		write func(*fullState)
 	}{
 		{"get_tasks", e.getTasks},
 		{"get_executors", e.getExecutors},
@@ -145,7 +145,7 @@ func (e *encoder) getState(s *snapshot) {
 	}
 }
 
-func (e *encoder) getTasks(s *snapshot) {
+func (e *encoder) getTasks(s *fullState) {
 	tasks := func(key string, lists ...[]view) func(of func(view) []*Task) {
 		return func(of func(view) []*Task) {
 			e.openKey(key, '[')
@@ -164,7 +164,7 @@ func (e *encoder) getTasks(s *snapshot) {
 	tasks("completed_tasks", s.frameworks, s.completed)(func(v view) []*Task { return v.completed })
 }
 
-func (e *encoder) getExecutors(s *snapshot) {
+func (e *encoder) getExecutors(s *fullState) {
 	e.openKey("executors", '[')
 	for _, v := range s.frameworks {
 		for _, x := range v.executors {
@@ -174,7 +174,7 @@ func (e *encoder) getExecutors(s *snapshot) {
 	e.close(']')
 }
 
-func (e *encoder) getFrameworks(s *snapshot) {
+func (e *encoder) getFrameworks(s *fullState) {
 	list := func(key string, views []view, present bool) {
 		e.openKey(key, '[')
 		for _, v := range views {
@@ -194,7 +194,7 @@ func (e *encoder) getFrameworks(s *snapshot) {
 	list("completed_frameworks", s.completed, false)
 }
 
-func (e *encoder) getAgents(s *snapshot) {
+func (e *encoder) getAgents(s *fullState) {
 	e.openKey("agents", '[')
 	for _, a := range s.agents {
 		if a.State == AgentRegistered {

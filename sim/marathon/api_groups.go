@@ -1,6 +1,7 @@
 package marathon
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 )
@@ -29,7 +30,7 @@ func cutLast(path string) (before, last string) {
 func (r *request) showGroup(id pathID) (int, any, error) {
 	g := r.s.group(id)
 	if g == nil {
-		return 0, nil, failure(http.StatusNotFound, "Group '%s' does not exist", id)
+		return 0, nil, apiErrorf(http.StatusNotFound, "Group '%s' does not exist", id)
 	}
 	return http.StatusOK, g, nil
 }
@@ -38,7 +39,7 @@ func (r *request) showGroup(id pathID) (int, any, error) {
 func (r *request) partOfGroup(id pathID, word string) (int, any, error) {
 	g := r.s.group(id)
 	if g == nil {
-		return 0, nil, failure(http.StatusNotFound, "Group '%s' does not exist", id)
+		return 0, nil, apiErrorf(http.StatusNotFound, "Group '%s' does not exist", id)
 	}
 	if word == "versions" {
 		return http.StatusOK, []string{g.Version}, nil
@@ -52,7 +53,7 @@ func (r *request) putGroup(base pathID, create bool) (int, any, error) {
 		return 0, nil, err
 	}
 	if r.URL.Query().Get("dryRun") == "true" {
-		return 0, nil, failure(http.StatusNotImplemented, "A dry run is not simulated.")
+		return 0, nil, apiErrorf(http.StatusNotImplemented, "A dry run is not simulated.")
 	}
 	d, id, err := r.s.putGroup(base, g, create, r.force)
 	if err != nil {
@@ -71,4 +72,50 @@ func (r *request) deleteGroup(id pathID) (int, any, error) {
 		return 0, nil, err
 	}
 	return r.deployed(http.StatusOK, d)
+}
+
+// groupView is a group as GET answers it.
+type groupView struct {
+	ID           string       `json:"id"`
+	Apps         []appView    `json:"apps"`
+	Groups       []*groupView `json:"groups"`
+	Pods         []*Pod       `json:"pods"`
+	Dependencies []string     `json:"dependencies"`
+	Version      string       `json:"version"`
+}
+
+// group gives a group with all that is in it, or nil.
+func (s *Scheduler) group(id pathID) *groupView {
+	if !id.root() && s.groups[id.String()] == nil {
+		return nil
+	}
+	views := map[string]*groupView{}
+	view := func(p pathID) *groupView {
+		v := &groupView{ID: p.String(), Version: s.rootVersion}
+		if g := s.groups[p.String()]; g != nil {
+			v.Version, v.Dependencies = cmp.Or(g.version, s.rootVersion), g.dependencies
+		}
+		views[p.String()] = v
+		return v
+	}
+	top := view(id)
+	for _, name := range sortedKeys(s.groups) { // a group comes before those in it
+		if p := parsePathID(name); p.within(id) && len(p.segments) > len(id.segments) {
+			above := views[p.parent().String()]
+			above.Groups = append(above.Groups, view(p))
+		}
+	}
+	for _, pods := range []bool{false, true} {
+		for _, e := range s.entries(pods) {
+			v := views[parsePathID(e.app.ID).parent().String()]
+			switch {
+			case v == nil:
+			case pods:
+				v.Pods = append(v.Pods, e.app.scaled())
+			default:
+				v.Apps = append(v.Apps, s.view(e, false))
+			}
+		}
+	}
+	return top
 }

@@ -34,9 +34,9 @@ func (s *Scheduler) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	if err != nil {
 		var tooMuch *http.MaxBytesError
 		if errors.As(err, &tooMuch) {
-			err = failure(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes", maxBody)
+			err = apiErrorf(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes", maxBody)
 		} else {
-			err = failure(http.StatusBadRequest, "the body could not be read")
+			err = apiErrorf(http.StatusBadRequest, "the body could not be read")
 		}
 		respondError(w, err)
 		return
@@ -56,12 +56,12 @@ func (s *Scheduler) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 func (r *request) route() (status int, answer any, err error) {
 	path := r.URL.Path
 	if !utf8.ValidString(path) {
-		return 0, nil, failure(http.StatusBadRequest, "the path is not UTF-8")
+		return 0, nil, apiErrorf(http.StatusBadRequest, "the path is not UTF-8")
 	}
 	r.s.settle()
 	switch {
 	case path == "/ping":
-		return r.only(http.MethodGet, func() (int, any, error) { return http.StatusOK, plain("pong"), nil })
+		return r.only(http.MethodGet, func() (int, any, error) { return http.StatusOK, plainText("pong"), nil })
 	case path == "/v2/info":
 		return r.only(http.MethodGet, r.info)
 	case path == "/v2/deployments":
@@ -82,7 +82,7 @@ func (r *request) route() (status int, answer any, err error) {
 	if id, ok := under(path, "/v2/groups"); ok {
 		return r.groups(id)
 	}
-	return 0, nil, failure(http.StatusNotFound, "URI not found: %s", r.URL.EscapedPath())
+	return 0, nil, apiErrorf(http.StatusNotFound, "URI not found: %s", r.URL.EscapedPath())
 }
 
 // under gives what follows a prefix, without slashes around it.
@@ -111,14 +111,14 @@ func (r *request) by(m methods) (int, any, error) {
 		return m[http.MethodGet]()
 	}
 	r.w.Header().Set("Allow", strings.Join(sortedKeys(m), ", "))
-	return 0, nil, failure(http.StatusMethodNotAllowed, "Method Not Allowed")
+	return 0, nil, apiErrorf(http.StatusMethodNotAllowed, "Method Not Allowed")
 }
 
 // plain is an answer that is no JSON.
-type plain string
+type plainText string
 
 func respond(w http.ResponseWriter, status int, answer any) {
-	if p, ok := answer.(plain); ok {
+	if p, ok := answer.(plainText); ok {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, string(p)+"\n") // the client may be gone
@@ -140,7 +140,7 @@ func respond(w http.ResponseWriter, status int, answer any) {
 }
 
 func respondError(w http.ResponseWriter, err error) {
-	var p *problem
+	var p *apiError
 	var invalid *Invalid
 	var malformed *Malformed
 	switch {

@@ -25,7 +25,7 @@ func (c *Cluster) AddFramework(f Framework) (string, error) {
 	added := &framework{Framework: f}
 	c.frameworks.put(f.ID, added)
 	if !f.Recovered {
-		c.show(added)
+		c.showFramework(added)
 	}
 	return f.ID, nil
 }
@@ -82,13 +82,13 @@ func (c *Cluster) SetConnected(frameworkID string, connected bool) error {
 	case f.shown:
 		c.frameworkUpdated(f)
 	default:
-		c.show(f)
+		c.showFramework(f)
 	}
 	return nil
 }
 
 // show makes a framework known to the leader, where it is not yet.
-func (c *Cluster) show(f *framework) {
+func (c *Cluster) showFramework(f *framework) {
 	if !f.shown {
 		f.shown = true
 		c.frameworkAdded(f)

@@ -16,7 +16,7 @@ func (r *request) pods(path string) (int, any, error) {
 		return r.only(http.MethodGet, r.allPodStatuses)
 	case word == "status":
 		return r.only(http.MethodGet, func() (int, any, error) {
-			e, err := r.knownPod(id)
+			e, err := r.findPod(id)
 			if err != nil {
 				return 0, nil, err
 			}
@@ -25,13 +25,13 @@ func (r *request) pods(path string) (int, any, error) {
 	case word == "versions":
 		return r.only(http.MethodGet, func() (int, any, error) { return r.podVersions(id) })
 	case word != "":
-		return 0, nil, failure(http.StatusNotImplemented, "::%s of a pod is not simulated.", word)
+		return 0, nil, apiErrorf(http.StatusNotImplemented, "::%s of a pod is not simulated.", word)
 	case path == "":
 		return r.by(methods{http.MethodGet: r.listPods, http.MethodPost: r.createPod})
 	}
 	return r.by(methods{
 		http.MethodGet: func() (int, any, error) {
-			e, err := r.knownPod(id)
+			e, err := r.findPod(id)
 			if err != nil {
 				return 0, nil, err
 			}
@@ -42,11 +42,11 @@ func (r *request) pods(path string) (int, any, error) {
 	})
 }
 
-func (r *request) knownPod(id string) (*entry, error) {
+func (r *request) findPod(id string) (*entry, error) {
 	if e := r.s.apps[id]; e != nil && e.app.pod != nil {
 		return e, nil
 	}
-	return nil, failure(http.StatusNotFound, "Pod '%s' does not exist", id)
+	return nil, apiErrorf(http.StatusNotFound, "Pod '%s' does not exist", id)
 }
 
 // entries are the apps, or the pods, by id.
@@ -79,7 +79,7 @@ func (r *request) allPodStatuses() (int, any, error) {
 func (r *request) parsePod() (*App, error) {
 	a, ok, err := ParsePod(r.body, r.s.o.Settings)
 	if err == nil && !ok {
-		var f faults
+		var f violations
 		f.add("/containers", "error.path.missing")
 		err = f.err(invalidJSON)
 	}
@@ -92,14 +92,14 @@ func (r *request) createPod() (int, any, error) {
 		return 0, nil, err
 	}
 	if r.s.apps[a.ID] != nil {
-		return 0, nil, failure(http.StatusConflict, "id [%s] is already in use", a.ID)
+		return 0, nil, apiErrorf(http.StatusConflict, "id [%s] is already in use", a.ID)
 	}
 	r.w.Header().Set("Location", a.ID)
 	return r.changePod(http.StatusCreated, a)
 }
 
 func (r *request) putPod(id string) (int, any, error) {
-	if _, err := r.knownPod(id); err != nil {
+	if _, err := r.findPod(id); err != nil {
 		return 0, nil, err
 	}
 	a, err := r.parsePod()
@@ -107,7 +107,7 @@ func (r *request) putPod(id string) (int, any, error) {
 		return 0, nil, err
 	}
 	if a.ID != id {
-		var f faults
+		var f violations
 		f.add("/id", "is not the id in the path")
 		return 0, nil, f.err(notValid)
 	}
@@ -124,7 +124,7 @@ func (r *request) changePod(status int, a *App) (int, any, error) {
 }
 
 func (r *request) deletePod(id string) (int, any, error) {
-	if _, err := r.knownPod(id); err != nil {
+	if _, err := r.findPod(id); err != nil {
 		return 0, nil, err
 	}
 	d, err := r.s.apply(change{id: nil}, r.force)
@@ -137,7 +137,7 @@ func (r *request) deletePod(id string) (int, any, error) {
 }
 
 func (r *request) podVersions(id string) (int, any, error) {
-	e, err := r.knownPod(id)
+	e, err := r.findPod(id)
 	if err != nil {
 		return 0, nil, err
 	}

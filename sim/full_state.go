@@ -9,7 +9,7 @@ import (
 
 // snapshot is what one answer shows. It shares the cluster's values, which
 // never change, and so costs a few words per task.
-type snapshot struct {
+type fullState struct {
 	name       string
 	agents     []*Agent
 	used       map[string]usage // by agent
@@ -26,9 +26,9 @@ type view struct {
 }
 
 // snapshot takes the present state, as far as it may be seen.
-func (c *Cluster) snapshot(sees func(framework string) bool) *snapshot {
+func (c *Cluster) fullState(sees func(framework string) bool) *fullState {
 	c.mu.Lock()
-	s := c.copyState()
+	s := c.copyFullState()
 	c.mu.Unlock()
 	s.finish(sees)
 	return s
@@ -36,8 +36,8 @@ func (c *Cluster) snapshot(sees func(framework string) bool) *snapshot {
 
 // copyState takes what has to be taken under the lock. Agents, frameworks and
 // tasks change their order from one time to the next, as they do in Mesos.
-func (c *Cluster) copyState() *snapshot {
-	s := &snapshot{name: c.name, agents: slices.Clone(c.agents.values)}
+func (c *Cluster) copyFullState() *fullState {
+	s := &fullState{name: c.name, agents: slices.Clone(c.agents.values)}
 	for _, f := range c.frameworks.values {
 		if f.shown {
 			s.frameworks = append(s.frameworks, f.view())
@@ -68,7 +68,7 @@ func (f *framework) view() view {
 
 // finish does the rest: it leaves out what must not be seen, and adds up what
 // is held.
-func (s *snapshot) finish(sees func(framework string) bool) {
+func (s *fullState) finish(sees func(framework string) bool) {
 	if sees != nil {
 		hidden := func(v view) bool { return !sees(v.Name) }
 		s.frameworks = slices.DeleteFunc(s.frameworks, hidden)
@@ -108,18 +108,18 @@ func shuffle[T any](rng *rand.Rand, s []T) {
 
 // WriteState writes the body of /master/state as a master at addr has it.
 func (c *Cluster) WriteState(w io.Writer, addr netip.AddrPort) error {
-	return c.snapshot(nil).writeState(w, newIdentity(addr, "", c.now()))
+	return c.fullState(nil).writeState(w, newIdentity(addr, "", c.now()))
 }
 
 // size writes the state to nowhere: that takes time, but no memory.
-func (s *snapshot) size(id identity) int64 {
+func (s *fullState) size(id identity) int64 {
 	var n countingWriter
 	s.writeState(&n, id) // a countingWriter does not fail
 	return int64(n)
 }
 
 // writeState writes the body of /master/state.
-func (s *snapshot) writeState(w io.Writer, id identity) error {
+func (s *fullState) writeState(w io.Writer, id identity) error {
 	e := newEncoder(w)
 	var n counts
 	for _, a := range s.agents {
@@ -161,4 +161,83 @@ func (s *snapshot) writeState(w io.Writer, id identity) error {
 	e.tail()
 	e.close('}')
 	return e.flush()
+}
+
+// executor runs the tasks of a pod, in the pod's networks. It holds the pod's
+// host ports.
+type executor struct {
+	id, agentID, role string
+	networks          []NetworkInfo
+	ports             Ports
+}
+
+// executorResources is what Marathon adds to a pod for its executor.
+var executorResources = Resources{CPUs: 0.1, Mem: 32, Disk: 10}
+
+func (x *executor) resources() Resources {
+	r := executorResources
+	r.Ports = x.ports
+	return r
+}
+
+// executors are those of some tasks, each once.
+type executors struct {
+	list []executor
+	at   map[executorKey]int
+}
+
+type executorKey struct{ id, agentID string }
+
+// add takes in the executor of a pod's task. It gives what that holds beside
+// what is known of it.
+func (x *executors) add(t *Task) Resources {
+	key := executorKey{t.ExecutorID, t.AgentID}
+	i, known := x.at[key]
+	var more Resources
+	if !known {
+		if x.at == nil {
+			x.at = make(map[executorKey]int)
+		}
+		i = len(x.list)
+		x.at[key] = i
+		x.list = append(x.list, executor{id: t.ExecutorID, agentID: t.AgentID, role: t.Role, networks: t.Networks})
+		more = executorResources
+	}
+	if len(t.ExecutorPorts) > 0 {
+		x.list[i].ports = t.ExecutorPorts
+		more.Ports = t.ExecutorPorts
+	}
+	return more
+}
+
+// usage is what is held, by role. /master/state shows the sum, the operator
+// API the parts.
+type usage []roleUsage
+
+type roleUsage struct {
+	role string
+	Resources
+}
+
+func (u *usage) add(role string, r Resources) {
+	for i := range *u {
+		if (*u)[i].role == role {
+			(*u)[i].add(r)
+			return
+		}
+	}
+	first := roleUsage{role: role}
+	first.add(r)
+	*u = append(*u, first)
+}
+
+func (u usage) total() Resources {
+	if len(u) == 1 {
+		return u[0].Resources
+	}
+	var r Resources
+	for _, part := range u {
+		r.add(part.Resources)
+	}
+	return r
 }

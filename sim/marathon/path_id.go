@@ -73,7 +73,7 @@ const (
 )
 
 // faults are the rules that an absolute id breaks.
-func (p pathID) faults() []string {
+func (p pathID) violations() []string {
 	var out []string
 	if len(p.String()) > maxPathID || slices.ContainsFunc(p.segments, func(s string) bool { return !validSegment(s) }) {
 		out = append(out, patternRule)

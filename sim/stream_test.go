@@ -122,7 +122,7 @@ func TestDeafSubscriber(t *testing.T) {
 		}
 		start := time.Now()
 		<-ended
-		if d := time.Since(start); d != grace {
+		if d := time.Since(start); d != drainTimeout {
 			t.Errorf("it went on for %v", d)
 		}
 	})

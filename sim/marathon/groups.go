@@ -48,7 +48,7 @@ func ParseGroup(data []byte, s Settings) (apps []*App, ok bool, err error) {
 	if g.Apps == nil && g.Groups == nil {
 		return nil, false, nil
 	}
-	t := newTree(s)
+	t := newDefinitionTree(s)
 	if err := t.add(g, pathID{absolute: true}, ""); err != nil {
 		return nil, true, err
 	}
@@ -59,24 +59,24 @@ func ParseGroup(data []byte, s Settings) (apps []*App, ok bool, err error) {
 }
 
 // tree is what a group definition says, with absolute ids.
-type tree struct {
+type definitionTree struct {
 	settings Settings
 	apps     map[string]*App
 	groups   map[string]groupDefinition
 	order    []string // of groups, from the top down
-	faults   faults
+	faults   violations
 }
 
-func newTree(s Settings) *tree {
-	return &tree{settings: s, apps: map[string]*App{}, groups: map[string]groupDefinition{}}
+func newDefinitionTree(s Settings) *definitionTree {
+	return &definitionTree{settings: s, apps: map[string]*App{}, groups: map[string]groupDefinition{}}
 }
 
 // add reads a group that is seen from base. An error ends it; what is wrong
 // with single apps is collected, under the path where it stands.
-func (t *tree) add(g groupDefinition, base pathID, path string) error {
+func (t *definitionTree) add(g groupDefinition, base pathID, path string) error {
 	id := parsePathID(g.ID).in(base)
 	if !id.root() {
-		for _, reason := range id.faults() {
+		for _, reason := range id.violations() {
 			t.faults.add(path+"/id", reason)
 		}
 	}
@@ -134,23 +134,23 @@ func (t *tree) add(g groupDefinition, base pathID, path string) error {
 func (s *Scheduler) putGroup(base pathID, g groupDefinition, mustBeNew, force bool) (*deployment, pathID, error) {
 	id := parsePathID(g.ID).in(base)
 	if mustBeNew && (id.root() || s.groups[id.String()] != nil) {
-		return nil, id, failure(http.StatusConflict, "Group %s is already created. Use PUT to change this group.", id)
+		return nil, id, apiErrorf(http.StatusConflict, "Group %s is already created. Use PUT to change this group.", id)
 	}
 	if s.apps[id.String()] != nil {
-		return nil, id, failure(http.StatusConflict, "An app with the path %s already exists.", id)
+		return nil, id, apiErrorf(http.StatusConflict, "An app with the path %s already exists.", id)
 	}
 	if g.ScaleBy != nil {
 		d, err := s.scaleGroup(id, *g.ScaleBy, force)
 		return d, id, err
 	}
 	if g.Version != "" {
-		return nil, id, failure(http.StatusNotImplemented, "Going back to a version of a group is not simulated.")
+		return nil, id, apiErrorf(http.StatusNotImplemented, "Going back to a version of a group is not simulated.")
 	}
-	t := newTree(s.o.Settings)
+	t := newDefinitionTree(s.o.Settings)
 	if err := t.add(g, base, ""); err != nil {
 		return nil, id, err
 	}
-	t.faults.unless(len(s.groups)+len(t.order) <= maxApps, "/groups", "there are too many groups")
+	t.faults.require(len(s.groups)+len(t.order) <= maxApps, "/groups", "there are too many groups")
 	if err := t.faults.err(notValid); err != nil {
 		return nil, id, err
 	}
@@ -165,13 +165,13 @@ func (s *Scheduler) putGroup(base pathID, g groupDefinition, mustBeNew, force bo
 	}
 	for app, a := range t.apps {
 		if e := s.apps[app]; e != nil && e.app.pod != nil && !gone[parsePathID(app).parent().String()] {
-			return nil, id, failure(http.StatusConflict, "A pod with the path %s already exists.", app)
+			return nil, id, apiErrorf(http.StatusConflict, "A pod with the path %s already exists.", app)
 		}
 		c[app] = a
 	}
 	for _, name := range t.order {
 		if s.apps[name] != nil && !c.removes(name) {
-			return nil, id, failure(http.StatusConflict, "An app with the path %s already exists.", name)
+			return nil, id, apiErrorf(http.StatusConflict, "An app with the path %s already exists.", name)
 		}
 	}
 	d, err := s.apply(c, force)
@@ -199,7 +199,7 @@ func (s *Scheduler) putGroup(base pathID, g groupDefinition, mustBeNew, force bo
 }
 
 // replaced are the groups that a definition leaves out of a list of groups.
-func (s *Scheduler) replaced(t *tree) map[string]bool {
+func (s *Scheduler) replaced(t *definitionTree) map[string]bool {
 	gone, above := map[string]bool{}, map[string]bool{}
 	for _, name := range t.order {
 		for p := parsePathID(name); !p.root() && !above[p.String()]; p = p.parent() {
@@ -227,10 +227,10 @@ func (s *Scheduler) replaced(t *tree) map[string]bool {
 // scaleGroup multiplies the instances of all apps of a group.
 func (s *Scheduler) scaleGroup(id pathID, by float64, force bool) (*deployment, error) {
 	if !id.root() && s.groups[id.String()] == nil {
-		return nil, failure(http.StatusNotFound, "Group '%s' does not exist", id)
+		return nil, apiErrorf(http.StatusNotFound, "Group '%s' does not exist", id)
 	}
-	var f faults
-	f.unless(by >= 0 && by <= 1e6, "/scaleBy", "error.min")
+	var f violations
+	f.require(by >= 0 && by <= 1e6, "/scaleBy", "error.min")
 	if err := f.err(notValid); err != nil {
 		return nil, err
 	}
@@ -249,7 +249,7 @@ func (s *Scheduler) scaleGroup(id pathID, by float64, force bool) (*deployment, 
 // removeGroup removes a group with all that is in it.
 func (s *Scheduler) removeGroup(id pathID, force bool) (*deployment, error) {
 	if !id.root() && s.groups[id.String()] == nil {
-		return nil, failure(http.StatusNotFound, "Group '%s' does not exist", id)
+		return nil, apiErrorf(http.StatusNotFound, "Group '%s' does not exist", id)
 	}
 	c := change{}
 	for app := range s.apps {

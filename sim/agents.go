@@ -8,14 +8,14 @@ import (
 
 // node is what runs on an agent, whatever the agent's state.
 type node struct {
-	tasks list[placed, placed]
+	tasks list[taskKey, taskKey]
 	held  Resources           // by its tasks that have not ended; without ports
 	ports map[uint16]struct{} // host ports that its tasks hold
 	next  int                 // where the search for a free port goes on
 }
 
 // placed is the key of a task.
-type placed struct {
+type taskKey struct {
 	framework *framework
 	id        string
 }
@@ -72,7 +72,7 @@ func (c *Cluster) RemoveAgent(id string) error {
 		State: TaskLost, Reason: "REASON_AGENT_REMOVED",
 		Message: fmt.Sprintf("Agent %s removed: the agent unregistered", a.Hostname),
 	})
-	c.forget(a)
+	c.removeAgent(a)
 	if a.State == AgentRegistered {
 		c.agentRemoved(a)
 	}
@@ -89,19 +89,19 @@ func (c *Cluster) MarkGone(id string) error {
 		return fmt.Errorf("sim: no agent %q", id)
 	}
 	c.loseTasks(a, Status{State: TaskGoneByOperator, Reason: "REASON_AGENT_REMOVED_BY_OPERATOR", Message: "Agent has been marked gone"})
-	c.forget(a)
+	c.removeAgent(a)
 	return nil
 }
 
 func (c *Cluster) loseTasks(a *Agent, s Status) {
 	for _, p := range slices.Clone(c.nodes[a.ID].tasks.keys) {
-		if t, ok := p.task(); ok {
+		if t, ok := p.lookup(); ok {
 			c.end(p.framework, t, s)
 		}
 	}
 }
 
-func (c *Cluster) forget(a *Agent) {
+func (c *Cluster) removeAgent(a *Agent) {
 	c.agents.remove(a.ID)
 	delete(c.nodes, a.ID)
 	c.ordinals = append(c.ordinals, a.ordinal)
@@ -139,7 +139,7 @@ func (c *Cluster) Agents() []Agent {
 }
 
 // task finds a task, be it reachable or not.
-func (p placed) task() (*Task, bool) {
+func (p taskKey) lookup() (*Task, bool) {
 	if t, ok := p.framework.tasks.get(p.id); ok {
 		return t, true
 	}
