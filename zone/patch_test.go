@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -127,14 +129,18 @@ func TestPatchEqualsCompile(t *testing.T) {
 // A reader sees one version from the beginning of a query to its end, while
 // versions follow each other.
 func TestReadersSeeOneVersionWhileOthersFollow(t *testing.T) {
+	const readers, enough = 3, 100
 	ro, zo := patchOptions()
 	c, set := state.NewCluster(), records.NewSet(ro)
 	store := NewStore(Compile(set, zo, 1))
 	var done sync.WaitGroup
+	var satisfied atomic.Int32 // readers that have seen enough
 	stop := make(chan struct{})
-	for range 3 {
+	for range readers {
 		done.Go(func() {
-			for i := 0; ; i++ {
+			var last *Zone
+			seen := 0 // versions with the service
+			for {
 				select {
 				case <-stop:
 					return
@@ -148,14 +154,22 @@ func TestReadersSeeOneVersionWhileOthersFollow(t *testing.T) {
 							t.Errorf("got the target %v, want %v", n.Name, s.Target)
 						}
 					}
+					if z != last {
+						if seen++; seen == enough {
+							satisfied.Add(1)
+						}
+					}
 				}
+				last = z
+				runtime.Gosched()
 			}
 		})
 	}
 	r := rand.New(rand.NewPCG(5, 5))
-	for step := range 300 {
+	for step := 0; step < 300 || satisfied.Load() < readers; step++ {
 		changes := set.Update(c, c.Reconcile(randomCluster(r), nil))
 		store.Swap(store.Current().Patch(set, changes.Names, uint32(step)))
+		runtime.Gosched()
 	}
 	close(stop)
 	done.Wait()
