@@ -15,8 +15,8 @@ import (
 const (
 	// Answers about the whole cluster. Each holds a pointer for every name or
 	// task.
-	maxBulk          = 8
-	maxBulkPerClient = 4
+	maxBulk          = 4
+	maxBulkPerClient = 2
 
 	// Answers about names with more than largeAnswer records.
 	largeAnswer       = 256

@@ -1,12 +1,14 @@
 package records
 
 import (
+	"bytes"
 	"cmp"
 	"hash/maphash"
 	"iter"
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
 	"toponym/state"
 )
@@ -37,7 +39,7 @@ type EnumeratedRecord struct {
 func (s *Set) Enumerate() iter.Seq2[string, iter.Seq[EnumeratedTask]] {
 	return func(yield func(string, iter.Seq[EnumeratedTask]) bool) {
 		frameworks, owners := s.owners()
-		lister := &recordLister{seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}}
+		lister := &recordLister{seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}, ofTask: map[EnumeratedRecord]struct{}{}}
 		g := newGenerator(s.generator.o, lister)
 		for _, f := range frameworks {
 			tasks := owners[f.ID]
@@ -55,6 +57,8 @@ func (l *recordLister) tasks(g *generator, tasks []owner) iter.Seq[EnumeratedTas
 	return func(yield func(EnumeratedTask) bool) {
 		for _, o := range tasks {
 			l.records = l.records[:0]
+			clear(l.ofTask)
+			l.tail = g.canonicalTail(o.task.Key.ID, o.agent.ID)
 			g.task(o)
 			t := EnumeratedTask{Name: o.task.Name, ID: o.task.Key.ID}
 			if len(l.records) > 0 {
@@ -86,30 +90,43 @@ func (s *Set) owners() ([]*state.Framework, map[string][]owner) {
 	return frameworks, tasks
 }
 
-// recordLister is the writer that lists records. Of those that it has listed it
-// keeps 64 bits of a hash with a random seed: of a million records two have the
-// same once in 30 million enumerations, and one of them would be missing.
+// recordLister is the writer that lists records, each only with the first task
+// that owns it.
+//
+// A record with T-H-S in its name or target belongs to one task alone. Of the others
+// it remembers 64 bits of a hash with a random seed: of a million such records, two
+// have the same hash once in 30 million enumerations, and one of them would be
+// missing.
 type recordLister struct {
 	seed    maphash.Seed
 	seen    map[uint64]struct{}
+	ofTask  map[EnumeratedRecord]struct{} // listed with the current task
+	tail    []byte                        // "-H-S" of the current task
 	records []EnumeratedRecord
 }
 
-func (l *recordLister) add(r EnumeratedRecord) {
-	hash := maphash.Comparable(l.seed, r)
-	if _, ok := l.seen[hash]; ok {
+// add lists a record. The target is that of an SRV record.
+func (l *recordLister) add(name []byte, target Name, r EnumeratedRecord) {
+	if _, ok := l.ofTask[r]; ok {
 		return
 	}
-	l.seen[hash] = struct{}{}
+	l.ofTask[r] = struct{}{}
+	if !bytes.Contains(name, l.tail) && !strings.Contains(string(target), string(l.tail)) {
+		hash := maphash.Comparable(l.seed, r)
+		if _, ok := l.seen[hash]; ok {
+			return
+		}
+		l.seen[hash] = struct{}{}
+	}
 	l.records = append(l.records, r)
 }
 
 func (l *recordLister) addr(name []byte, a netip.Addr, _ addrSource) {
-	l.add(EnumeratedRecord{Name: Name(name).String(), Host: a.String(), Type: addrType(a)})
+	l.add(name, "", EnumeratedRecord{Name: Name(name).String(), Host: a.String(), Type: addrType(a)})
 }
 
 func (l *recordLister) srv(name []byte, d SRV) {
-	l.add(EnumeratedRecord{Name: Name(name).String(), Host: d.Target.String() + ":" + strconv.Itoa(int(d.Port)), Type: "SRV"})
+	l.add(name, d.Target, EnumeratedRecord{Name: Name(name).String(), Host: d.Target.String() + ":" + strconv.Itoa(int(d.Port)), Type: "SRV"})
 }
 
 func (l *recordLister) ptr(netip.Addr, Name, addrSource) {}
