@@ -16,7 +16,7 @@ import (
 //
 // The nodes are sorted once, at a pointer for each. Their records are written as
 // they are formatted.
-func (s *Server) axfr(w http.ResponseWriter, r *http.Request, z *zone.Zone) {
+func (s *Server) axfr(w *response, r *http.Request, z *zone.Zone) {
 	s.stream(w, r, contentJSON, func(t *stream) {
 		o := z.Options()
 		b := append(t.buf, "{\n \"TTL\": "...)

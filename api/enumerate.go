@@ -9,7 +9,7 @@ import (
 
 // enumerate answers /v1/enumerate: the frameworks with their tasks and the records
 // of these, in the form of encodeJSON. Each task is written as it is made.
-func (s *Server) enumerate(w http.ResponseWriter, r *http.Request, _ *zone.Zone) {
+func (s *Server) enumerate(w *response, r *http.Request, _ *zone.Zone) {
 	s.stream(w, r, contentJSON, func(t *stream) {
 		t.buf = append(t.buf, "{\n \"frameworks\": ["...)
 		separator, end := "\n", "]\n}"

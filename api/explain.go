@@ -72,33 +72,21 @@ const maxExplained = 1000
 // explain answers /v1/explain/{name}. The explanation looks at every task, so
 // there is one at a time; but it is complete before it is written, so that a client
 // that does not read keeps nobody waiting.
-func (s *Server) explain(w http.ResponseWriter, r *http.Request, z *zone.Zone) {
+func (s *Server) explain(w *response, r *http.Request, z *zone.Zone) {
 	name, err := explainable(r.PathValue("name"))
 	if err != nil {
 		s.writeError(w, http.StatusBadRequest, "the name cannot be looked up: "+err.Error())
 		return
 	}
-	x, ok := s.explanationInTurn(r, z, name)
+	leave, ok := s.enter(w, r, s.explains)
 	if !ok {
-		s.busy(w)
 		return
 	}
+	x := func() Explanation {
+		defer leave()
+		return s.explanationOf(z, name)
+	}()
 	s.writeJSON(w, http.StatusOK, x)
-}
-
-// explanationInTurn explains a name when it is the request's turn. It is not ok
-// where that takes too long.
-func (s *Server) explanationInTurn(r *http.Request, z *zone.Zone, name records.Name) (x Explanation, ok bool) {
-	release, ok := s.explains.acquire(r.Context(), clientOf(r.RemoteAddr))
-	if !ok {
-		return x, false
-	}
-	defer release()
-	if s.work.acquire(r.Context()) != nil {
-		return x, false
-	}
-	defer s.work.release()
-	return s.explanationOf(z, name), true
 }
 
 // explanationOf explains a name.

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"toponym/zone"
@@ -47,9 +48,79 @@ func (s semaphore) acquire(ctx context.Context) error {
 // release gives a place back.
 func (s semaphore) release() { <-s }
 
-// newWork returns the processor tokens: long answers are made by at most half of
-// the processors, so that DNS has the others.
-func newWork() semaphore { return make(semaphore, max(1, runtime.GOMAXPROCS(0)/2)) }
+// breather is how long a goroutine that makes answers rests now and then: Go looks
+// for packets at once only when a processor has nothing else to do.
+const breather = 50 * time.Microsecond
+
+// processors are the tokens that allow a goroutine to make answers: half as many as
+// there are processors, so that DNS has the others.
+type processors struct {
+	tokens  semaphore
+	waiting atomic.Int32
+}
+
+func newProcessors() *processors {
+	return &processors{tokens: make(semaphore, max(1, runtime.GOMAXPROCS(0)/2))}
+}
+
+// acquire waits for a token until the context ends. Under load DNS gets a turn
+// between two answers.
+func (p *processors) acquire(ctx context.Context) error {
+	p.waiting.Add(1)
+	err := p.tokens.acquire(ctx)
+	if p.waiting.Add(-1) > 0 && err == nil {
+		time.Sleep(breather)
+	}
+	return err
+}
+
+// response is a ResponseWriter that holds a processor token while an answer is
+// made, and gives it back before something is written or waited for: a client that
+// does not read keeps nobody else waiting.
+type response struct {
+	http.ResponseWriter
+	ctx        context.Context
+	processors *processors
+	working    bool // holds a token
+}
+
+// resume takes a token.
+func (w *response) resume() error {
+	if w.working {
+		return nil
+	}
+	err := w.processors.acquire(w.ctx)
+	w.working = err == nil
+	return err
+}
+
+// pause gives the token back.
+func (w *response) pause() {
+	if w.working {
+		w.working = false
+		w.processors.tokens.release()
+	}
+}
+
+// Write implements http.ResponseWriter.
+func (w *response) Write(b []byte) (int, error) {
+	w.pause()
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap is for http.ResponseController.
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// inTurn answers with h while it holds a processor token.
+func (s *Server) inTurn(h func(w *response, r *http.Request)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		turn := &response{ResponseWriter: w, ctx: r.Context(), processors: s.processors}
+		defer turn.pause()
+		if turn.resume() == nil {
+			h(turn, r)
+		}
+	}
+}
 
 // slots bounds the requests of a kind that are under way, in all and per client.
 type slots struct {
@@ -102,16 +173,28 @@ func (s *slots) acquire(ctx context.Context, client netip.Addr) (release func(),
 	return func() { s.all.release(); c.held.release(); leave() }, true
 }
 
+// enter takes one of the slots for an answer, or answers with 503.
+func (s *Server) enter(w *response, r *http.Request, slots *slots) (leave func(), ok bool) {
+	w.pause()
+	leave, ok = slots.acquire(r.Context(), clientOf(r.RemoteAddr))
+	if !ok {
+		s.busy(w)
+		return nil, false
+	}
+	if w.resume() != nil {
+		leave()
+		return nil, false
+	}
+	return leave, true
+}
+
 // limited answers with h while it holds one of the slots, or with 503.
 func (s *Server) limited(slots *slots, h zoneHandler) zoneHandler {
-	return func(w http.ResponseWriter, r *http.Request, z *zone.Zone) {
-		release, ok := slots.acquire(r.Context(), clientOf(r.RemoteAddr))
-		if !ok {
-			s.busy(w)
-			return
+	return func(w *response, r *http.Request, z *zone.Zone) {
+		if leave, ok := s.enter(w, r, slots); ok {
+			defer leave()
+			h(w, r, z)
 		}
-		defer release()
-		h(w, r, z)
 	}
 }
 

@@ -17,17 +17,17 @@ import (
 const serviceName = "Mesos-DNS"
 
 // version answers /v1/version.
-func (s *Server) version(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) version(w *response, _ *http.Request) {
 	s.writeJSON(w, http.StatusOK, struct{ Service, URL, Version string }{serviceName, s.o.URL, s.o.Version})
 }
 
 // config answers /v1/config.
-func (s *Server) config(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) config(w *response, _ *http.Request) {
 	s.writeJSON(w, http.StatusOK, s.o.Config(s.o.Store.Current().Serial()))
 }
 
 // ports answers /v1/hosts/{host}/ports, which Mesos-DNS announced and never had.
-func (s *Server) ports(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) ports(w *response, _ *http.Request) {
 	writeText(w, http.StatusNotImplemented, "To be implemented...")
 }
 
@@ -38,7 +38,7 @@ const (
 )
 
 // hosts answers /v1/hosts/{host}: the addresses of a name, IPv4 first.
-func (s *Server) hosts(w http.ResponseWriter, r *http.Request, z *zone.Zone) {
+func (s *Server) hosts(w *response, r *http.Request, z *zone.Zone) {
 	shown, name, ok := clean(r.PathValue("host"))
 	var d records.Data
 	if ok {
@@ -68,7 +68,7 @@ func (s *Server) hosts(w http.ResponseWriter, r *http.Request, z *zone.Zone) {
 // services answers /v1/services/{service}: the SRV records of a name, each once
 // for the first IPv4 address of its target and once for the first IPv6 address. A
 // target without addresses is left out.
-func (s *Server) services(w http.ResponseWriter, r *http.Request, z *zone.Zone) {
+func (s *Server) services(w *response, r *http.Request, z *zone.Zone) {
 	typed := r.PathValue("service")
 	var n *zone.Node
 	if _, name, ok := clean(typed); ok {
@@ -127,14 +127,13 @@ func (l *list) end() bool {
 
 // list answers with the objects that each adds, or with miss where there are
 // none. Answers from more than largeAnswer records need a slot.
-func (s *Server) list(w http.ResponseWriter, r *http.Request, size int, miss string, each func(*list)) {
+func (s *Server) list(w *response, r *http.Request, size int, miss string, each func(*list)) {
 	if size > largeAnswer {
-		release, ok := s.large.acquire(r.Context(), clientOf(r.RemoteAddr))
+		leave, ok := s.enter(w, r, s.large)
 		if !ok {
-			s.busy(w)
 			return
 		}
-		defer release()
+		defer leave()
 	}
 	s.stream(w, r, contentJSON, func(t *stream) {
 		l := &list{t: t, empty: true}

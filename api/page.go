@@ -77,7 +77,7 @@ type pageSRV struct {
 }
 
 // showPage answers "/", with the records of the name in the query if there is one.
-func (s *Server) showPage(w http.ResponseWriter, r *http.Request) {
+func (s *Server) showPage(w *response, r *http.Request) {
 	z := s.o.Store.Current()
 	d := pageData{
 		CSS:         template.CSS(pageCSS),

@@ -11,10 +11,11 @@ import (
 // methods with 405 and other paths with 404.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	handle := func(path string, h http.HandlerFunc) {
+	plain := func(path string, h http.HandlerFunc) {
 		mux.HandleFunc("GET "+path, h)
 		mux.HandleFunc("GET "+path+"/{$}", h) // the router of Mesos-DNS trims slashes
 	}
+	handle := func(path string, h func(*response, *http.Request)) { plain(path, s.inTurn(h)) }
 	handle("/v1/version", s.version)
 	if s.o.Config != nil {
 		handle("/v1/config", s.config)
@@ -23,7 +24,7 @@ func (s *Server) routes() http.Handler {
 		handle("/v1/status", s.status)
 	}
 	if s.o.Metrics != nil {
-		handle("/metrics", s.o.Metrics.ServeHTTP)
+		handle("/metrics", func(w *response, r *http.Request) { s.o.Metrics.ServeHTTP(w, r) })
 	}
 	handle("/v1/hosts/{host}", s.ready(s.hosts))
 	handle("/v1/hosts/{host}/ports", s.ports)
@@ -37,9 +38,10 @@ func (s *Server) routes() http.Handler {
 			handle("/v1/enumerate", s.ready(s.limited(s.bulk, s.enumerate)))
 		}
 	}
-	handle("/healthz", s.healthz)
-	handle("/readyz", s.readyz)
-	mux.HandleFunc("GET /{$}", s.showPage)
+	// Probes have no turn to wait for.
+	plain("/healthz", s.healthz)
+	plain("/readyz", s.readyz)
+	mux.HandleFunc("GET /{$}", s.inTurn(s.showPage))
 	return s.metrics.count(withHeaders(mux))
 }
 
@@ -71,12 +73,12 @@ func withHeaders(next http.Handler) http.Handler {
 }
 
 // zoneHandler answers from one version of the zone.
-type zoneHandler func(w http.ResponseWriter, r *http.Request, z *zone.Zone)
+type zoneHandler func(w *response, r *http.Request, z *zone.Zone)
 
 // ready takes the current version of the zone, and answers 503 where it knows
 // nothing of the cluster yet.
-func (s *Server) ready(next zoneHandler) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
+func (s *Server) ready(next zoneHandler) func(*response, *http.Request) {
+	return func(w *response, r *http.Request) {
 		z := s.o.Store.Current()
 		if !z.Ready() {
 			s.writeError(w, http.StatusServiceUnavailable, notReady)

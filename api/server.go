@@ -77,7 +77,7 @@ type Server struct {
 	log                   logrus.FieldLogger
 	page                  *page
 	metrics               *metrics
-	work                  semaphore // processor tokens for long answers
+	processors            *processors
 	bulk, large, explains *slots
 	connections           *connections
 	handler               http.Handler
@@ -88,7 +88,7 @@ type Server struct {
 func New(o Options) *Server {
 	s := &Server{
 		o: o, log: o.Log, page: newPage(), metrics: newMetrics(),
-		work:        newWork(),
+		processors:  newProcessors(),
 		bulk:        newSlots(maxBulk, maxBulkPerClient),
 		large:       newSlots(maxLarge, maxLargePerClient),
 		explains:    newSlots(maxExplains, maxExplainsPerClient),

@@ -77,7 +77,7 @@ func (s Seconds) String() string {
 }
 
 // status answers /v1/status.
-func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) status(w *response, _ *http.Request) {
 	body, err := encodeJSON(s.describe(s.o.Status(), s.o.Store.Current()))
 	if err != nil {
 		s.log.WithError(err).Error("encoding the status failed")

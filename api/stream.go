@@ -22,37 +22,30 @@ const (
 var chunks = sync.Pool{New: func() any { b := make([]byte, 0, chunkSize+4<<10); return &b }}
 
 // stream writes an answer of any length in chunks. The handler appends to buf and
-// calls next after each item. Before a chunk is written, the processor token is
-// given back, so that a slow client does not keep others from making progress.
+// calls next after each item.
 type stream struct {
 	buf []byte
 	err error // the client is gone or too slow: no more has to be made
 
-	w       http.ResponseWriter
+	w       *response
 	r       *http.Request
-	work    semaphore
-	working bool          // it has a token of work
 	sent    int64         // bytes
 	blocked time.Duration // time spent writing
 }
 
 // stream answers with status 200 and what content appends. Where the client does
 // not get all of it, the connection is broken so that the client notices.
-func (s *Server) stream(w http.ResponseWriter, r *http.Request, contentType string, content func(*stream)) {
+func (s *Server) stream(w *response, r *http.Request, contentType string, content func(*stream)) {
 	w.Header().Set("Content-Type", contentType)
 	pooled := chunks.Get().(*[]byte)
-	t := &stream{w: w, r: r, work: s.work, buf: (*pooled)[:0]}
+	t := &stream{w: w, r: r, buf: (*pooled)[:0]}
 	defer func() {
-		t.pause()
 		if cap(t.buf) <= 2*chunkSize { // one item may have been larger
 			*pooled = t.buf[:0]
 			chunks.Put(pooled)
 		}
 	}()
-	if t.resume(); t.err == nil {
-		content(t)
-	}
-	t.pause()
+	content(t)
 	if t.sent == 0 && t.err == nil {
 		// An answer of a single chunk gets its length, as in Mesos-DNS.
 		w.Header().Set("Content-Length", strconv.Itoa(len(t.buf)))
@@ -61,22 +54,6 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, contentType stri
 	if t.err != nil && !errors.Is(t.err, errHead) {
 		s.log.WithError(t.err).WithField("path", pathLabel(r.Pattern)).Debug("a client did not read the whole answer")
 		panic(http.ErrAbortHandler)
-	}
-}
-
-// resume takes a processor token.
-func (t *stream) resume() {
-	if t.err == nil {
-		t.err = t.work.acquire(t.r.Context())
-		t.working = t.err == nil
-	}
-}
-
-// pause gives the processor token back.
-func (t *stream) pause() {
-	if t.working {
-		t.work.release()
-		t.working = false
 	}
 }
 
@@ -90,9 +67,11 @@ func (t *stream) next() bool {
 		if t.r.Method == http.MethodHead {
 			t.err = errHead
 		} else {
-			t.pause()
 			t.write()
-			t.resume()
+			time.Sleep(breather)
+			if err := t.w.resume(); t.err == nil {
+				t.err = err
+			}
 		}
 	}
 	if t.err != nil {

@@ -150,7 +150,7 @@ func TestLongAnswersEndWithTheirClient(t *testing.T) {
 		if w.n > 2*chunkSize {
 			t.Errorf("%s: got %d bytes after the client had gone", path, w.n)
 		}
-		if len(s.work) > 0 || len(s.bulk.all) > 0 || len(s.large.all) > 0 || len(s.bulk.clients) > 0 {
+		if len(s.processors.tokens) > 0 || len(s.bulk.all) > 0 || len(s.large.all) > 0 || len(s.bulk.clients) > 0 {
 			t.Errorf("%s: slots are held after the end", path)
 		}
 	}
