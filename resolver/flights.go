@@ -22,7 +22,9 @@ type flight struct {
 	staleTimer *time.Timer // answers the waiting queries from an expired entry
 
 	// The shard's lock guards these.
-	waiters []*pendingQuery
+	waiters   []*pendingQuery
+	question  upstream.Canceler // nil while it is being asked
+	abandoned bool              // its last query made room for others: it is in no shard any more
 }
 
 // flightShard has a part of the flights, by key.
@@ -85,7 +87,14 @@ func (f *forwarder) fly(l *pendingQuery) {
 	p.flights[string(l.key)] = fl
 	f.inflight.Add(1)
 	p.mu.Unlock()
-	f.ask(group, upstream.Question{Name: fl.key.Name(), Type: fl.key.Type(), Class: fl.key.Class(), DO: fl.key.DO(), CD: fl.key.CD()}, fl)
+	question := f.ask(group, upstream.Question{Name: fl.key.Name(), Type: fl.key.Type(), Class: fl.key.Class(), DO: fl.key.DO(), CD: fl.key.CD()}, fl)
+	p.mu.Lock()
+	fl.question = question
+	abandoned := fl.abandoned
+	p.mu.Unlock()
+	if abandoned {
+		question.Cancel()
+	}
 }
 
 func (f *forwarder) shardOf(k cache.Key) *flightShard {
@@ -93,16 +102,25 @@ func (f *forwarder) shardOf(k cache.Key) *flightShard {
 }
 
 // abandon answers a query that has to make room for others. There is no expired
-// answer for it: that would have been given by now.
+// answer for it: that would have been given by now. A question that no query waits
+// for any more makes room too.
 func (f *forwarder) abandon(e evictedQuery) {
+	var question upstream.Canceler
 	p := f.shardOf(e.key)
 	p.mu.Lock()
 	if fl := p.flights[string(e.key)]; fl != nil {
 		if i := slices.Index(fl.waiters, e.query); i >= 0 {
 			fl.waiters = slices.Delete(fl.waiters, i, i+1)
+			if len(fl.waiters) == 0 {
+				delete(p.flights, string(e.key))
+				fl.abandoned, question = true, fl.question
+			}
 		}
 	}
 	p.mu.Unlock()
+	if question != nil {
+		question.Cancel()
+	}
 	e.query.replyTo.writeResponse(e.query, cache.Failure(dns.RcodeServerFailure), cache.Age{})
 	f.pending.done()
 }
@@ -114,20 +132,21 @@ func (fl *flight) answerStale() {
 	if e == nil {
 		return
 	}
-	fl.f.deliverStale(e, fl.key, fl.take(false))
+	waiters, _ := fl.take(false)
+	fl.f.deliverStale(e, fl.key, waiters)
 }
 
 // take gives the queries that wait, and forgets them. With ended, no more will
-// come.
-func (fl *flight) take(ended bool) []*pendingQuery {
+// come. A flight that was abandoned has none.
+func (fl *flight) take(ended bool) (waiters []*pendingQuery, abandoned bool) {
 	fl.shard.mu.Lock()
 	defer fl.shard.mu.Unlock()
-	if ended {
+	if ended && !fl.abandoned {
 		delete(fl.shard.flights, string(fl.key))
 	}
-	waiters := fl.waiters
+	waiters = fl.waiters
 	fl.waiters = nil
-	return waiters
+	return waiters, fl.abandoned
 }
 
 // deliverStale answers queries from an expired entry.
@@ -199,6 +218,7 @@ func (fl *flight) inBailiwick(name []byte) bool {
 // Done takes in what came of the question.
 func (fl *flight) Done(result upstream.Result, err error) {
 	f := fl.f
+	defer f.inflight.Add(-1)
 	if fl.staleTimer != nil {
 		fl.staleTimer.Stop()
 	}
@@ -206,21 +226,22 @@ func (fl *flight) Done(result upstream.Result, err error) {
 	if err != nil || !ok {
 		e = cache.Failure(dns.RcodeServerFailure)
 	}
-	var old *cache.Entry
-	if e.Failed() {
-		f.counts.failed.Add(1)
-		old = f.cache.GetStale(fl.key)
+	if !e.Failed() {
+		f.cache.Put(fl.key, e) // before equal questions are asked again
 	}
-	if old == nil {
+	waiters, abandoned := fl.take(true)
+	if e.Failed() {
+		if abandoned {
+			return // no server has failed
+		}
+		f.counts.failed.Add(1)
+		if old := f.cache.GetStale(fl.key); old != nil {
+			f.deliverStale(old, fl.key, waiters)
+			return
+		}
 		f.cache.Put(fl.key, e)
 	}
-	waiters := fl.take(true)
-	if old != nil {
-		f.deliverStale(old, fl.key, waiters)
-	} else {
-		f.deliver(waiters, fl.key, e, cache.Age{})
-	}
-	f.inflight.Add(-1)
+	f.deliver(waiters, fl.key, e, cache.Age{})
 }
 
 // lowerName is a copy of a name in wire form, in lower case, with room for the

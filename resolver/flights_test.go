@@ -54,7 +54,8 @@ func newBubbleWith(t *testing.T, z *zone.Zone, change func(o *ForwardOptions), k
 	b := &bubble{t, s, &upstreams{known: known}}
 	f := s.responder.forward
 	f.defaultGroup.Store(f.client.Group(o.Forward.Upstreams))
-	f.ask = func(_ *upstream.Group, q upstream.Question, h upstream.Handler) {
+	f.ask = func(_ *upstream.Group, q upstream.Question, h upstream.Handler) upstream.Canceler {
+		h = &onlyOnce{Handler: h}
 		name, _, _ := dns.UnpackDomainName(q.Name, 0)
 		b.up.mu.Lock()
 		b.up.asked = append(b.up.asked, name+" "+dns.Type(q.Type).String())
@@ -64,9 +65,23 @@ func newBubbleWith(t *testing.T, z *zone.Zone, change func(o *ForwardOptions), k
 			answer = b.up.answerKnown
 		}
 		go answer(q, h)
+		return h.(*onlyOnce)
 	}
 	return b
 }
+
+// onlyOnce is a question that its handler hears about once, as it is with package
+// upstream.
+type onlyOnce struct {
+	upstream.Handler
+	once sync.Once
+}
+
+func (o *onlyOnce) Done(result upstream.Result, err error) {
+	o.once.Do(func() { o.Handler.Done(result, err) })
+}
+
+func (o *onlyOnce) Cancel() { o.Done(nil, errors.New("canceled")) }
 
 // set changes how the upstreams answer.
 func (u *upstreams) set(answer func(q upstream.Question, h upstream.Handler)) {
@@ -317,8 +332,8 @@ func TestClientsThatFillTheTableDoNotShutOutOthers(t *testing.T) {
 			}
 		}
 		f := b.s.responder.forward
-		if n := f.pending.open(); n != 40 {
-			t.Errorf("%d queries wait, want 40", n)
+		if n, flights := f.pending.open(), f.inflight.Load(); n != 40 || flights != 40 {
+			t.Errorf("%d queries wait for %d questions, want 40 for 40", n, flights)
 		}
 		b.up.set(nil)
 		b.expect("www.example.com. A +rd +from=198.51.100.200", wantWWW)

@@ -59,7 +59,7 @@ type forwarder struct {
 	client *upstream.Client
 
 	// ask asks the servers of a group, as [upstream.Group.Ask] does.
-	ask func(*upstream.Group, upstream.Question, upstream.Handler)
+	ask func(*upstream.Group, upstream.Question, upstream.Handler) upstream.Canceler
 
 	zones            map[string]*upstream.Group // by name in wire form
 	defaultGroup     atomic.Pointer[upstream.Group]

@@ -15,6 +15,7 @@ var (
 	errFull     = errors.New("too many queries are pending")
 	errSilent   = errors.New("no response came in time")
 	errNoServer = errors.New("no server can be asked")
+	errCanceled = errors.New("the question was canceled")
 
 	// errBusy says that the system took no packet for now. The query is sent again
 	// soon.
@@ -420,6 +421,18 @@ func (x *exchange) keepFailure(r response) {
 	if x.result == nil {
 		x.keep(r)
 	}
+}
+
+// Cancel ends the exchange because nobody waits for its result any more.
+func (x *exchange) Cancel() {
+	x.mu.Lock()
+	if x.done {
+		x.mu.Unlock()
+		return
+	}
+	x.result, x.err = nil, errCanceled
+	x.finish()
+	x.unlock()
 }
 
 // finish ends the exchange. The handler is told when the lock is released.

@@ -465,3 +465,25 @@ func TestTheNextServerIsAskedAfterAFailure(t *testing.T) {
 		})
 	}
 }
+
+// Its handler is told once, at once, and what was asked takes no room any more.
+func TestCanceledQuestionsEnd(t *testing.T) {
+	simulate(t, Options{}, func(t *testing.T, n *fakedns.Network, c *Client) {
+		g := c.Group(udpOf(n.Start(fakedns.Silent)))
+		o := make(outcomes, 2)
+		q := g.Ask(question("a.test", dns.TypeA), o)
+		begin := time.Now()
+		q.Cancel()
+		q.Cancel()
+		if got := (<-o).err; got != errCanceled || time.Since(begin) != 0 {
+			t.Errorf("got %v after %v, want %v at once", got, time.Since(begin), errCanceled)
+		}
+		time.Sleep(2 * defaultTimeout)
+		if len(o) > 0 {
+			t.Errorf("the handler was told again: %v", <-o)
+		}
+		if state := g.servers[0].health.State(); state != Up {
+			t.Errorf("the server is %v, want %v", state, Up)
+		}
+	})
+}

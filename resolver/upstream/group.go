@@ -21,11 +21,15 @@ const MaxServers = 16
 // goes to two servers, so that the round trip times of the others stay known.
 const exploreEvery = 128
 
+// Canceler ends a question that was asked. Its handler is told, unless it has been
+// told before.
+type Canceler interface{ Cancel() }
+
 // Ask asks the servers. It does not wait: the handler is told what came of the
 // question, maybe before Ask returns.
-func (g *Group) Ask(q Question, h Handler) { g.ask(q, h, g.client.o.Timeout) }
+func (g *Group) Ask(q Question, h Handler) Canceler { return g.ask(q, h, g.client.o.Timeout) }
 
-func (g *Group) ask(q Question, h Handler, timeout time.Duration) {
+func (g *Group) ask(q Question, h Handler, timeout time.Duration) *exchange {
 	x := &exchange{group: g, q: q, handler: h, deadline: time.Now().Add(timeout)}
 	x.mu.Lock()
 	x.next(false)
@@ -33,6 +37,7 @@ func (g *Group) ask(q Question, h Handler, timeout time.Duration) {
 		x.next(false)
 	}
 	x.unlock()
+	return x
 }
 
 // pick returns the index of the fastest server whose bit is not set in tried, or
