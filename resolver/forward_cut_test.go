@@ -45,6 +45,11 @@ func TestUpstreamAnswersAreCutToTheQuestion(t *testing.T) {
 			if got := askOver(t, dial(t, s, "udp", "127.0.0.1"), askWWW); got != x.want {
 				t.Errorf("got\n%s\nwant\n%s", got, x.want)
 			}
+			for _, u := range s.UpstreamStats() {
+				if u.Mismatched != 0 {
+					t.Errorf("%d messages of %s were ignored, want them to count as failures", u.Mismatched, u.Address)
+				}
+			}
 		})
 	}
 }
