@@ -63,8 +63,9 @@ type streamConn struct {
 	pending   pending
 	out       []byte // queries that have not been written
 	conn      net.Conn
-	responses int // since it was opened
-	silent    int // queries without a response since the last one
+	responses int  // since it was opened
+	silent    int  // queries without a response since the last one
+	broken    bool // nothing can be written any more, but responses may still come
 	ended     bool
 }
 
@@ -126,6 +127,9 @@ func (p *streamPool) assign(a *attempt) (sent bool, err error) {
 
 // room is how many more queries the connection takes.
 func (c *streamConn) room() int {
+	if c.broken {
+		return 0
+	}
 	limit := streamPending
 	if p := c.pool; p.perConn > 0 {
 		limit = max(p.perConn-c.responses, 1) // one more is tried: it may have changed
@@ -209,10 +213,34 @@ func (c *streamConn) run() {
 		}
 		_ = conn.SetWriteDeadline(time.Now().Add(client.o.Timeout))
 		if _, err := conn.Write(out); err != nil {
-			c.close(err)
+			c.onWriteError(err)
 			return
 		}
 	}
+}
+
+// drainPatience is how long responses may still come on a connection that nothing can be
+// written to any more.
+const drainPatience = time.Second
+
+// onWriteError handles an error of writing. The server may have closed the connection
+// after a response that has not been read yet, so the end is left to read.
+func (c *streamConn) onWriteError(err error) {
+	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed) {
+		c.close(err)
+		return
+	}
+	p := c.pool
+	p.mu.Lock()
+	c.broken = true
+	p.mu.Unlock()
+	p.server.client.spawn(func() {
+		select {
+		case <-time.After(drainPatience):
+		case <-p.server.client.ctx.Done():
+		}
+		c.close(err)
+	})
 }
 
 // read takes in responses until the connection ends.
@@ -291,6 +319,10 @@ func (c *streamConn) close(err error) {
 		p.maxConns = 0
 	case c.responses == 0 && err != errSilent:
 		p.maxConns = others // it takes no more from us, or not now
+		err = errReused
+	}
+	if c.responses == 0 && len(c.pending) > 1 && c.conn != nil && err != errSilent && !errors.Is(err, os.ErrDeadlineExceeded) {
+		p.perConn = 1 // it may not want several queries at a time
 		err = errReused
 	}
 	if c.responses > 0 && err != errSilent {

@@ -1,11 +1,14 @@
 package upstream
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -166,6 +169,91 @@ func TestServersMayCloseAfterSomeResponses(t *testing.T) {
 		for range questions {
 			if got, want := (<-o).String(), "NOERROR 192.0.2.1"; got != want {
 				t.Fatalf("got %s, want %s", got, want)
+			}
+		}
+	})
+}
+
+// brokenConn is a connection that the server has closed after the first query, so that
+// the second one cannot be written while the response to the first has yet to be read.
+type brokenConn struct {
+	net.Conn
+	writes int
+}
+
+func (b *brokenConn) Write(p []byte) (int, error) {
+	if b.writes++; b.writes > 1 {
+		return 0, syscall.EPIPE
+	}
+	return b.Conn.Write(p)
+}
+
+func TestResponsesAreReadAfterTheServerHasClosed(t *testing.T) {
+	simulate(t, Options{}, func(t *testing.T, n *fakedns.Network, _ *Client) {
+		c := run(t, Options{Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := n.Dial(ctx, network, address)
+			if network == "tcp" && err == nil {
+				conn = &brokenConn{Conn: conn}
+			}
+			return conn, err
+		}})
+		s := n.Start(func(w dns.ResponseWriter, q *dns.Msg) {
+			if fakedns.OverTCP(w) {
+				time.Sleep(20 * time.Millisecond)
+			}
+			closing(w, q)
+		})
+		g := c.Group(udpOf(s))
+		const questions = 10
+		o := make(outcomes, questions)
+		for range questions {
+			g.Ask(question("a.test", dns.TypeA), o)
+			time.Sleep(10 * time.Millisecond)
+		}
+		for range questions {
+			if got, want := (<-o).String(), "NOERROR 192.0.2.1"; got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		}
+		if got := g.servers[0].counters.mismatched.Load(); got != 0 {
+			t.Errorf("%d responses came too late, want 0", got)
+		}
+	})
+}
+
+// pickyConn is a connection that the server closes at once when it gets more than one
+// query.
+type pickyConn struct {
+	net.Conn
+	writes int
+}
+
+func (p *pickyConn) Write(b []byte) (int, error) {
+	if p.writes++; p.writes > 1 || int(b[0])<<8|int(b[1])+2 != len(b) {
+		p.Conn.Close()
+		return len(b), nil
+	}
+	return p.Conn.Write(b)
+}
+
+func TestServersMayWantOneQueryPerConnection(t *testing.T) {
+	simulate(t, Options{}, func(t *testing.T, n *fakedns.Network, _ *Client) {
+		c := run(t, Options{Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := n.Dial(ctx, network, address)
+			if network == "tcp" && err == nil {
+				conn = &pickyConn{Conn: conn}
+			}
+			return conn, err
+		}})
+		g := c.Group(udpOf(n.Start(closing)))
+		const questions = 50
+		o := make(outcomes, questions)
+		for range questions {
+			g.Ask(question("a.test", dns.TypeA), o)
+		}
+		for range questions {
+			if got, want := (<-o).String(), "NOERROR 192.0.2.1"; got != want {
+				t.Errorf("got %s, want %s", got, want)
 			}
 		}
 	})
