@@ -140,6 +140,8 @@ func FuzzPath(f *testing.F) {
 	f.Add("HEAD", "/v1/hosts/..%2f%00.*")
 	f.Add("GET", "/v1/services/%ff%fe.*.*.*")
 	f.Add("GET", "/?name=%3Cscript%3E&name=%zz;")
+	f.Add("GET", "/v1/explain/%5F.a%00b..")
+	f.Add("HEAD", "/v1/explain/1.0.168.192.in-addr.arpa")
 	s := testServer()
 	f.Fuzz(func(t *testing.T, method, target string) {
 		r, err := http.NewRequest(method, target, nil)

@@ -1,6 +1,7 @@
 package zone
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -237,4 +238,76 @@ func parseWire(b []byte) (records.Name, bool) {
 		}
 	}
 	return "", false
+}
+
+// Each alias of a long chain leads to the end of it, and those that lead back to
+// themselves answer nothing.
+func TestChainsAndLoopsOfAliases(t *testing.T) {
+	o := testOptions()
+	for i := range maxAliases - 3 {
+		target := name("mesos")
+		if i > 0 {
+			target = name(fmt.Sprintf("c%d.example", i-1))
+		}
+		o.Aliases = append([]Alias{{name(fmt.Sprintf("c%d.example", i)), target}}, o.Aliases...)
+	}
+	o.Aliases = append(o.Aliases, Alias{name("l1.example"), name("x.l2.example")}, Alias{name("l2.example"), name("l1.example")},
+		Alias{name("to.loop.example"), name("l1.example")}, Alias{name("too.many.example"), name("mesos")})
+	z := Compile(testSet(), o, 1)
+	for asked, want := range map[string]Result{
+		fmt.Sprintf("web.marathon.c%d.example", maxAliases-4): Success,
+		"web.marathon.c0.example":                             Success, "nope.c7.example": NXDomain,
+		"web.marathon.l1.example": OutOfZone, "web.marathon.to.loop.example": OutOfZone, "web.marathon.too.many.example": OutOfZone,
+	} {
+		if _, got := z.Lookup([]byte(name(asked)), dns.TypeA); got != want {
+			t.Errorf("%s: got %v, want %v", asked, got, want)
+		}
+	}
+}
+
+// Whatever aliases there are, targets are below no alias, look-ups end, and a name
+// below an alias gives what the name that it stands for gives.
+func FuzzAliases(f *testing.F) {
+	f.Add("a.example mesos\nb.example x.a.example\nc.mesos mesos", "web.marathon.a.example")
+	f.Add("a.example a.b.example\nb.example a.example\nmarathon.mesos mesos", "web.marathon.mesos")
+	f.Add("x.y.mesos marathon.mesos\nz.example y.mesos", "web.x.z.example")
+	set := testSet()
+	f.Fuzz(func(t *testing.T, lines, asked string) {
+		o := testOptions()
+		for _, line := range strings.Split(lines, "\n") {
+			from, to, _ := strings.Cut(line, " ")
+			n, err1 := records.ParseName(from)
+			target, err2 := records.ParseName(to)
+			if err1 == nil && err2 == nil && len(o.Aliases) < 30 {
+				o.Aliases = append(o.Aliases, Alias{n, target})
+			}
+		}
+		qname, err := records.ParseName(asked)
+		if err != nil {
+			return
+		}
+		z := Compile(set, o, 1)
+		for _, s := range z.suffixes {
+			if s.target == "" {
+				continue
+			}
+			if i := closestSuffix(z.suffixes, nameBytes(s.target)); i >= 0 && z.suffixes[i].target != "" {
+				t.Errorf("the target %v of %v is below the alias %v", s.target, s.name, z.suffixes[i].name)
+			}
+		}
+		a, result := z.Lookup([]byte(qname), dns.TypeA)
+		if !a.ViaAlias() {
+			return
+		}
+		m := z.AliasMatch(a)
+		original := qname[:len(qname)-m.AliasLen] + m.Target
+		if len(original) > maxName {
+			return
+		}
+		b, direct := z.Lookup([]byte(original), dns.TypeA)
+		exists := func(r Result) bool { return r == Success || r == NoData }
+		if exists(direct) && (direct != result || a.Node.Name != b.Node.Name) {
+			t.Errorf("%v: got %v, want %v as for %v", qname, result, direct, original)
+		}
+	})
 }
