@@ -47,9 +47,9 @@ func (e *ednsSupport) onAnswer(now time.Time) {
 	e.worksUntil, e.avoidUntil, e.strikes = now.Add(ednsTrust), time.Time{}, 0
 }
 
-// onPlainAnswer notes that a question was answered without OPT after its query with
-// OPT was not. It is certain when the server has said that it cannot parse the
-// query. It reports whether OPT is avoided from now on.
+// onPlainAnswer notes that a query without OPT was answered after the same query with
+// OPT was not. That OPT was the reason is certain after FORMERR or NOTIMP. It reports
+// whether OPT is avoided from now on.
 func (e *ednsSupport) onPlainAnswer(now time.Time, certain bool) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
