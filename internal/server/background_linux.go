@@ -6,18 +6,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// backgroundNice is the niceness of the thread that reads states. It is enough
-// for the system to let a thread that answers a query take its place at once,
-// and far from being kept waiting by a busy machine.
+// backgroundNice is the niceness of threads that do long work. It is enough for
+// the system to run a thread that answers a query in their place at once, and
+// still gives them a share of a busy machine.
 const backgroundNice = 10
 
-// inBackground runs f on a thread that gives way to those that answer queries.
-// Reading a state keeps a core busy for a second or more; with the same rights
-// as the others its thread would run for milliseconds while queries wait. The
-// thread ends with f, so nothing else ever runs with its niceness.
+// inBackground runs f on a thread of lower priority and returns when f has
+// ended. Reading a full state, building records and writing a snapshot keep a
+// core busy for a second and more; at normal priority the thread would run for
+// milliseconds at a time while queries wait. The thread ends with f, so nothing
+// else ever runs with its priority.
 //
-// It is for full states only. A change by itself is short, and a thread that
-// gives way would bring it in late: it is taken in like a query.
+// f must not hold a lock that a change or a query waits for, and must not be what
+// a single change needs: that is short and urgent.
 func inBackground(f func()) {
 	done := make(chan struct{})
 	go func() {

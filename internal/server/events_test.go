@@ -18,8 +18,8 @@ import (
 	"toponym/internal/testutil"
 )
 
-// replay is a master that sends the events of a file, one a line, and then says
-// nothing more. It has no other calls.
+// replay starts a master that sends the events of a file, one on each line, and
+// nothing afterwards. It has no other calls.
 func replay(t *testing.T, file string) netip.AddrPort {
 	t.Helper()
 	f, err := os.Open(file)
@@ -60,8 +60,8 @@ func replay(t *testing.T, file string) netip.AddrPort {
 	return netip.MustParseAddrPort(web.Listener.Addr().String())
 }
 
-// serveEvents answers for a master that sends the events of a file, the last of
-// which is that of the agent of the task late.
+// serveEvents runs a server that follows the events of a file, the last of which
+// is about the agent of the task "late".
 func serveEvents(t *testing.T, file string, change func(*config.Config)) *Server {
 	t.Helper()
 	master := replay(t, file)
@@ -71,13 +71,13 @@ func serveEvents(t *testing.T, file string, change func(*config.Config)) *Server
 	change(c)
 	log, _ := test.NewNullLogger()
 	s := serving(t, c, log)
-	testutil.Eventually(t, func() bool { return len(ask(t, s, "late.marathon.mesos.", dns.TypeA)) > 0 }, "the last event is not in the answers")
+	testutil.Eventually(t, func() bool { return len(ask(t, s, "late.marathon.mesos.", dns.TypeA)) > 0 }, "the last event is in the answers")
 	return s
 }
 
-// Tasks that are starting have names where that is asked for, and the addresses
-// that are known by then.
-func TestEventsOfStartingTasks(t *testing.T) {
+// With publishStates, tasks that are starting have names and the addresses known
+// by then.
+func TestStartingTasksHaveNamesWherePublished(t *testing.T) {
 	s := serveEvents(t, "../../testdata/events/kinds.jsonl", func(c *config.Config) {
 		c.PublishStates = []string{"TASK_RUNNING", "TASK_STARTING"}
 	})
@@ -89,29 +89,29 @@ func TestEventsOfStartingTasks(t *testing.T) {
 		"ahead.marathon.mesos.":                                         {"9.0.2.42"},
 	} {
 		if got := ask(t, s, name, dns.TypeA); !slices.Equal(got, want) {
-			t.Errorf("%s is at %v, want %v", name, got, want)
+			t.Errorf("%s: got %v, want %v", name, got, want)
 		}
 	}
 	if got := followed(t, s, "_http._tcp.starting-ucr.marathon.mesos."); got != "80 9.0.2.50" {
-		t.Errorf("a starting task's port leads to %q", got)
+		t.Errorf("the port of a starting task: got %q, want 80 9.0.2.50", got)
 	}
 }
 
-// Tasks of every kind, as a stream tells of them, each called after its
-// container and its network, or after what happens to it. Everything that is
-// answered follows from where their ports are open.
-func TestEventsOfAllKinds(t *testing.T) {
+// Tasks of every kind, as a stream reports them, each named after its container
+// and network or after what happens to it. What is answered follows from where
+// their ports are open.
+func TestAnswersForTasksOfAllKinds(t *testing.T) {
 	s := serveEvents(t, "../../testdata/events/kinds.jsonl", func(*config.Config) {})
 	const s0, s1, s2 = "10.9.0.10", "10.9.0.11", "10.9.0.12"
 	on := func(list ...string) []string { return list }
 	for _, tc := range []struct {
 		task         string // T.F
 		agent        string
-		own          []string // at containerip
-		auto         []string // at autoip and mesos
-		network      string   // own are on it
+		own          []string // addresses below containerip
+		auto         []string // addresses below autoip and mesos
+		network      string   // that own are on
 		port         string
-		main, inside string // of the port: "number address…" in mesos and autoip; in containerip
+		main, inside string // where the port leads, "number address…": below mesos and autoip; below containerip
 		onAgent      string // its number on the agent
 	}{
 		{"none-on-host.marathon", s0, on(s0), on(s0), "", "_http._tcp", "9000 " + s0, "9000 " + s0, "9000"},
@@ -133,15 +133,15 @@ func TestEventsOfAllKinds(t *testing.T) {
 			"8080 172.19.0.2 fd01:b::2:8000:2", "8080 172.19.0.2 fd01:b::2:8000:2", ""},
 		{"ucr-on-ipv6.marathon", s0, on("fd01:c::5"), on("fd01:c::5"), "six", "_http._tcp", "8080 fd01:c::5", "8080 fd01:c::5", ""},
 
-		// Two tasks, and only the status of the one with the port tells of it.
+		// Two tasks, of which only one has the port in its status.
 		{"pod-on-bridge.marathon", s1, on("172.31.254.6"), on(s1, "172.31.254.6"), "mesos-bridge", "_http._tcp", "9030 " + s1, "80 172.31.254.6", "9030"},
 		{"pod-on-dcos.marathon", s0, on("9.0.2.20"), on("9.0.2.20"), "dcos", "_http._tcp", "8080 9.0.2.20", "8080 9.0.2.20", ""},
 
 		{"node-0-server.hello-world", s0, on("9.0.2.30"), on("9.0.2.30"), "dcos", "_dummy._tcp", "1025 9.0.2.30", "1025 9.0.2.30", ""},
 		{"node-1-server.hello-world", s0, on(s0), on(s0), "", "_api._tcp", "4044 " + s0, "4044 " + s0, "4044"},
 
-		// Updates without a container_status, without its networks, from the
-		// master, and with a state that is ahead of its status.
+		// Updates without a container_status, without networks, from the master, and
+		// with a state newer than the status.
 		{"checked.marathon", s0, on("9.0.2.40"), on("9.0.2.40"), "dcos", "_http._tcp", "80 9.0.2.40", "80 9.0.2.40", ""},
 		{"reconciled.marathon", s0, on("9.0.2.41"), on("9.0.2.41"), "dcos", "_http._tcp", "80 9.0.2.41", "80 9.0.2.41", ""},
 		{"ahead.marathon", s0, on("9.0.2.42"), on("9.0.2.42"), "dcos", "_http._tcp", "80 9.0.2.42", "80 9.0.2.42", ""},
@@ -169,7 +169,7 @@ func TestEventsOfAllKinds(t *testing.T) {
 				slices.Sort(got)
 				slices.Sort(want)
 				if !slices.Equal(got, want) {
-					t.Errorf("%s is at %v, want %v", name, got, want)
+					t.Errorf("%s: got %v, want %v", name, got, want)
 				}
 			}
 			at(tc.task+".mesos.", tc.auto...)
@@ -186,7 +186,7 @@ func TestEventsOfAllKinds(t *testing.T) {
 			leads := func(name, want string) {
 				t.Helper()
 				if got := followed(t, s, name); got != want {
-					t.Errorf("%s leads to %q, want %q", name, got, want)
+					t.Errorf("%s: got %q, want %q", name, got, want)
 				}
 			}
 			onAgent := tc.onAgent
@@ -206,8 +206,8 @@ func TestEventsOfAllKinds(t *testing.T) {
 	}
 }
 
-// followed is where an SRV record leads to: "number address…". It has the
-// addresses of the additional section, which are all of the target's.
+// followed returns where an SRV record leads: "number address…", the addresses
+// being those of the additional section, which are all of the target's.
 func followed(t *testing.T, s *Server, name string) string {
 	t.Helper()
 	r, err := exchange(new(dns.Msg).SetQuestion(name, dns.TypeSRV), s.DNSAddr().String())
@@ -219,7 +219,7 @@ func followed(t *testing.T, s *Server, name string) string {
 	}
 	srv, ok := r.Answer[0].(*dns.SRV)
 	if !ok || len(r.Answer) > 1 {
-		t.Fatalf("%s: %v", name, r.Answer)
+		t.Fatalf("%s: got %v, want one SRV record", name, r.Answer)
 	}
 	var addrs []string
 	for _, rr := range r.Extra {

@@ -17,7 +17,7 @@ import (
 	"toponym/state"
 )
 
-// anyName is what a framework may call something.
+// anyName returns a name that a framework may choose.
 func anyName(r *rand.Rand) string {
 	switch r.IntN(10) {
 	case 0:
@@ -45,7 +45,7 @@ func anyName(r *rand.Rand) string {
 	return string(b)
 }
 
-// oddTask is a task of which everything that is a name may be anything.
+// oddTask returns a task in which every name may be anything.
 func oddTask(r *rand.Rand, i int) *state.Task {
 	addr := netip.AddrFrom4([4]byte{9, byte(i >> 16), byte(i >> 8), byte(i)})
 	t := &state.Task{
@@ -67,8 +67,8 @@ func oddTask(r *rand.Rand, i int) *state.Task {
 	return t
 }
 
-// Whatever things are called, all that is published can be read, written in a
-// zone file, asked for and found.
+// Whatever names frameworks choose, everything that is published can be queried,
+// found, and written to a zone file and read again.
 func TestAnyNameCanBeAskedFor(t *testing.T) {
 	for seed := range uint64(3) {
 		r := rand.New(rand.NewPCG(seed, 9))
@@ -94,7 +94,7 @@ func TestAnyNameCanBeAskedFor(t *testing.T) {
 	}
 }
 
-// checkAxfr reads the zone over HTTP and looks up what is in it.
+// checkAxfr reads the zone over HTTP and looks up each name.
 func checkAxfr(t *testing.T, p *pipeline, c *config.Config) {
 	s := &Server{pipeline: p, metrics: newMetrics("v1")}
 	s.config.Store(c)
@@ -110,7 +110,7 @@ func checkAxfr(t *testing.T, p *pipeline, c *config.Config) {
 	for name, data := range zone.Records.SRVs {
 		for _, d := range data {
 			if target, port, _ := strings.Cut(d, ":"); target[len(target)-1] != '.' || strings.Contains(port, ":") {
-				t.Errorf("%q has %q", name, d)
+				t.Errorf("%q: got %q, want target, colon and port", name, d)
 			}
 		}
 	}
@@ -118,20 +118,20 @@ func checkAxfr(t *testing.T, p *pipeline, c *config.Config) {
 		for name, data := range list {
 			n, err := records.ParseName(name)
 			if err != nil {
-				t.Errorf("%q: %v", name, err)
+				t.Errorf("%q: got error %v, want a name", name, err)
 				continue
 			}
 			if node := p.zones.Current().Node(n); node == nil || len(data) == 0 {
-				t.Errorf("%q is not found", name)
+				t.Errorf("%q: got nothing, want the node of the name", name)
 			}
 		}
 	}
 	if len(zone.Records.As) < 3000 || len(zone.Records.SRVs) < 3000 {
-		t.Errorf("only %d and %d names", len(zone.Records.As), len(zone.Records.SRVs))
+		t.Errorf("got %d names with addresses and %d with SRV records, want at least 3000 each", len(zone.Records.As), len(zone.Records.SRVs))
 	}
 }
 
-// checkRecords packs each record, writes it as in a zone file and reads it
+// checkRecords packs each record, and writes it as in a zone file and reads it
 // again.
 func checkRecords(t *testing.T, p *pipeline) {
 	z := p.zones.Current()
@@ -140,21 +140,21 @@ func checkRecords(t *testing.T, p *pipeline) {
 			var buf [1024]byte
 			end, err := dns.PackRR(rr, buf[:], 0, nil, false)
 			if err != nil {
-				t.Errorf("%v: %v", rr, err)
+				t.Errorf("%v: got error %v, want none", rr, err)
 				continue
 			}
 			again, err := dns.NewRR(rr.String())
 			if err != nil {
-				t.Errorf("%v: %v", rr, err)
+				t.Errorf("%v: got error %v, want none", rr, err)
 				continue
 			}
 			var second [1024]byte
 			if e, err := dns.PackRR(again, second[:], 0, nil, false); err != nil || string(second[:e]) != string(buf[:end]) {
-				t.Errorf("%v is %v when read again (%v)", rr, again, err)
+				t.Errorf("read again: got %v, error %v, want %v", again, err, rr)
 			}
 			if srv, ok := rr.(*dns.SRV); ok {
 				if target, err := records.ParseName(srv.Target); err != nil || z.Node(target) == nil {
-					t.Errorf("%v points nowhere", rr)
+					t.Errorf("%v: got no node of the target, want one", rr)
 				}
 			}
 		}

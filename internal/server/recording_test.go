@@ -17,8 +17,8 @@ import (
 	"testing"
 )
 
-// recordingsOf is where recordings of a real master are. They are not part of
-// the project: tests that want them are skipped by name without.
+// recordingsOf returns how to read recordings of a real master. They are not part
+// of the project: without them, tests that need them are skipped.
 func recordingsOf(t *testing.T) (file func(name string) []byte) {
 	t.Helper()
 	dir := os.Getenv("TOPONYM_CAPTURES")
@@ -35,15 +35,15 @@ func recordingsOf(t *testing.T) (file func(name string) []byte) {
 	}
 }
 
-// recording is an event stream as it was on the wire.
+// recording is an event stream in the form that it had on the wire.
 type recording struct {
 	raw     []byte
-	records []int     // where in raw the chunk of each record ends; the first is the end of the header
-	times   []float64 // when each record came, in seconds since 1970
+	records []int     // offsets in raw: the end of the header, and of the chunk of each record
+	times   []float64 // when each record arrived, in seconds since 1970
 }
 
-// readRecording takes every octet of a stream, and the table of when each
-// chunk came.
+// readRecording reads the bytes of a stream and the table of when each chunk
+// arrived.
 func readRecording(t *testing.T, raw, times []byte) *recording {
 	t.Helper()
 	r := &recording{raw: raw}
@@ -56,7 +56,7 @@ func readRecording(t *testing.T, raw, times []byte) *recording {
 		}
 		n, err := strconv.ParseInt(string(line), 16, 32)
 		if err != nil || int(n)+2 > len(rest) {
-			t.Fatalf("no chunk at %d: %v", at, err)
+			t.Fatalf("byte %d of the recording: got error %v, want a chunk", at, err)
 		}
 		at += len(line) + 2 + int(n) + 2
 	}
@@ -66,13 +66,12 @@ func readRecording(t *testing.T, raw, times []byte) *recording {
 		}
 	}
 	if len(r.times) != len(r.records)-1 {
-		t.Fatalf("%d times of %d records", len(r.times), len(r.records)-1)
+		t.Fatalf("got %d times, want one for each of %d records", len(r.times), len(r.records)-1)
 	}
 	return r
 }
 
-// chunked makes of a stream without the framing of HTTP what was on the wire: a
-// chunk for each record.
+// chunked puts a stream of records into HTTP chunks, one for each record.
 func chunked(t *testing.T, stream []byte) *recording {
 	t.Helper()
 	var b bytes.Buffer
@@ -82,7 +81,7 @@ func chunked(t *testing.T, stream []byte) *recording {
 		length, _, _ := bytes.Cut(stream, []byte("\n"))
 		n, err := strconv.Atoi(string(length))
 		if n += len(length) + 1; err != nil || n > len(stream) {
-			t.Fatalf("no record: %.60q", stream)
+			t.Fatalf("got %.60q, want a record", stream)
 		}
 		fmt.Fprintf(&b, "%x\r\n%s\r\n", n, stream[:n])
 		r.records = append(r.records, b.Len())
@@ -92,7 +91,7 @@ func chunked(t *testing.T, stream []byte) *recording {
 	return r
 }
 
-// until is where the last record ends that came before a time.
+// until returns where the last record ends that arrived before a time.
 func (r *recording) until(at float64) int {
 	n := 0
 	for n < len(r.times) && r.times[n] <= at {
@@ -104,16 +103,16 @@ func (r *recording) until(at float64) int {
 // player is a master that plays a recording.
 type player struct {
 	at     netip.AddrPort
-	pieces func(left int) int // how much to write at once
-	empty  bool               // SUBSCRIBE is answered 503, as before the recovery
+	pieces func(left int) int // how many bytes to write at once
+	empty  bool               // answer SUBSCRIBE with 503, as before the recovery
 
 	mu      sync.Mutex
 	turn    *sync.Cond
 	raw     []byte
-	upto    int    // how much of raw may be written
-	state   []byte // what /master/state says; nil for 503
-	who     bool   // GET_MASTER is answered
-	ends    bool   // the stream ends where raw may be written to
+	upto    int    // how many bytes of raw may be written
+	state   []byte // the answer of /master/state; nil for 503
+	who     bool   // answer GET_MASTER
+	ends    bool   // end the stream at upto
 	conns   map[net.Conn]bool
 	written int // of the stream
 }
@@ -141,7 +140,7 @@ func newPlayer(t *testing.T, raw []byte) *player {
 	return p
 }
 
-// set changes something.
+// set changes what the player does.
 func (p *player) set(change func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -190,7 +189,7 @@ func (p *player) serve(c net.Conn) {
 	}
 }
 
-// getMaster is what GET_MASTER says where a state was recorded.
+// getMaster returns the answer of GET_MASTER that goes with a recorded state.
 func getMaster(body []byte) []byte {
 	var s struct {
 		ID, PID string
@@ -202,7 +201,7 @@ func getMaster(body []byte) []byte {
 	return fmt.Appendf(nil, `{"type":"GET_MASTER","get_master":{"master_info":{"id":%q,"pid":%q,"port":5050},"elected_time":%f}}`, s.ID, s.PID, s.Elected)
 }
 
-// play writes what may be written, piece by piece, until its connection ends.
+// play writes what may be written, piece by piece, until the connection ends.
 func (p *player) play(c net.Conn) {
 	for at := 0; ; {
 		p.mu.Lock()

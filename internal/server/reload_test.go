@@ -69,7 +69,7 @@ func newTended(t *testing.T) *tended {
 			t.Error(err)
 		}
 	}
-	testutil.Eventually(t, func() bool { return s.pipeline.info.Load().live() }, "no state has arrived")
+	testutil.Eventually(t, func() bool { return s.pipeline.info.Load().live() }, "a state has arrived")
 	return s
 }
 
@@ -105,7 +105,7 @@ func (s *tended) ttl(t *testing.T) uint32 {
 	return r.Answer[0].Header().Ttl
 }
 
-func TestReload(t *testing.T) {
+func TestSettingsAreFollowed(t *testing.T) {
 	m := newManager(t)
 	s := newTended(t)
 	defer func() {
@@ -117,20 +117,20 @@ func TestReload(t *testing.T) {
 
 	// A changed file is seen without a signal.
 	s.write(t, `{"ttl": 7, "port": 5353, `+strings.Replace(s.base, `"port": 0, `, "", 1)+`}`)
-	testutil.Eventually(t, func() bool { return s.ttl(t) == 7 }, "the TTL was not followed")
+	testutil.Eventually(t, func() bool { return s.ttl(t) == 7 }, "the new TTL is answered")
 	m.wants(t, "\nRELOADING=1\n", "\nMONOTONIC_USEC=")
 	m.wants(t, "\nREADY=1\n")
 	if n := s.pipeline.zones.Current().Serial(); n <= serial {
-		t.Errorf("the serial went from %d to %d", serial, n)
+		t.Errorf("serial: got %d after %d, want a larger one", n, serial)
 	}
 	if s.logged("setting:ttl to:7]") != 1 || s.logged("setting:port") != 1 || s.logged("needs a restart") != 1 {
 		t.Errorf("got the lines %v, want ttl followed and port named", s.hook.AllEntries())
 	}
 	if c := s.config.Load(); c.TTL != 7 || c.Port != 0 {
-		t.Errorf("in force: ttl %d, port %d", c.TTL, c.Port)
+		t.Errorf("in force: got ttl %d, port %d, want 7 and 0", c.TTL, c.Port)
 	}
 
-	// Faults are all named, once, and change nothing.
+	// Errors are all logged, once, and change nothing.
 	s.hook.Reset()
 	s.write(t, `{"ttl": "soon", "IPSources": ["nonsense"], `+s.base+`}`)
 	testutil.Eventually(t, func() bool { return s.logged("ttl: ") == 1 && s.logged("IPSources[0]: ") == 1 }, "the errors are logged")
@@ -140,35 +140,35 @@ func TestReload(t *testing.T) {
 		t.Errorf("got ttl %d and %d errors in %v, want 7 and 2", s.ttl(t), got, s.hook.AllEntries())
 	}
 
-	// A file that is away for a moment is nothing to worry about.
+	// A file may be away for a moment.
 	if err := os.Remove(s.file); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(30 * time.Millisecond)
 	s.hook.Reset()
 	s.write(t, `{"ttl": 8, `+s.base+`}`)
-	testutil.Eventually(t, func() bool { return s.ttl(t) == 8 }, "the TTL was not followed")
+	testutil.Eventually(t, func() bool { return s.ttl(t) == 8 }, "the new TTL is answered")
 	if s.logged("cannot be used") != 0 {
-		t.Errorf("logged %v", s.hook.AllEntries())
+		t.Errorf("a file that was away: got the lines %v, want no error among them", s.hook.AllEntries())
 	}
 
 	// A signal reads it at once.
 	s.hook.Reset()
 	s.hangup <- syscall.SIGHUP
-	testutil.Eventually(t, func() bool { return s.logged("no setting has changed") == 1 }, "the signal was not heard")
+	testutil.Eventually(t, func() bool { return s.logged("no setting has changed") == 1 }, "the signal is followed")
 
-	// Who answers /v1/enumerate meanwhile sees one set or the other.
+	// /v1/enumerate lists the records of one set or the other.
 	frameworks := 0
 	for range s.pipeline.enumerate() {
 		frameworks++
 	}
 	if frameworks == 0 {
-		t.Error("nothing is enumerated")
+		t.Error("enumeration: got nothing, want frameworks")
 	}
 }
 
-// Other servers can be named while the server runs.
-func TestReloadResolvers(t *testing.T) {
+// Upstream servers can be changed while the server runs.
+func TestUpstreamServersAreFollowed(t *testing.T) {
 	s := newTended(t)
 	defer s.stop()
 	for _, addr := range []string{"192.0.2.1", "192.0.2.2"} {
@@ -178,15 +178,15 @@ func TestReloadResolvers(t *testing.T) {
 		testutil.Eventually(t, func() bool {
 			all := s.dns.UpstreamStats()
 			return len(all) == 1 && all[0].Address == up.Addr.String()
-		}, "the servers are not followed")
+		}, "the new upstream server is used")
 		r, err := exchange(new(dns.Msg).SetQuestion(name, dns.TypeA), s.DNSAddr().String())
 		if err != nil || len(r.Answer) != 1 {
-			t.Errorf("%v, error %v", r, err)
+			t.Errorf("got %v, error %v, want one address", r, err)
 		}
 	}
 }
 
-func TestReloadBeforeTheFirstState(t *testing.T) {
+func TestSettingsAreFollowedBeforeTheFirstState(t *testing.T) {
 	p, _ := testPipeline(t)
 	c := config.Defaults()
 	c.TTL, c.SRVRecordDefaultWeight = 9, 4

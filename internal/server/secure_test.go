@@ -27,9 +27,9 @@ import (
 	"toponym/sim/scenario"
 )
 
-// TestServeBehindIAM: the whole program before a master that wants HTTPS, a
-// certificate of the client, and the token of a service account.
-func TestServeBehindIAM(t *testing.T) {
+// A server follows a master that demands HTTPS, a client certificate, and the
+// token of a service account, and shows no secret.
+func TestMasterBehindIAMIsFollowed(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +43,7 @@ func TestServeBehindIAM(t *testing.T) {
 			_, err = jwt.Parse(login.Token, func(*jwt.Token) (any, error) { return key.Public(), nil }, jwt.WithValidMethods([]string{"RS256"}))
 		}
 		if err != nil || login.UID != "dns" {
-			t.Errorf("login %q: %v", login.UID, err)
+			t.Errorf("login: got uid %q, error %v, want dns with a valid token", login.UID, err)
 		}
 		fmt.Fprintf(w, `{"token": %q}`, token)
 	}))
@@ -85,7 +85,7 @@ func TestServeBehindIAM(t *testing.T) {
 	logger.SetOutput(&logged)
 	logger.SetLevel(logrus.TraceLevel)
 	s, cancel, done := startServer(t, c, logger)
-	testutil.Eventually(t, func() bool { return len(ask(t, s, "nginx.marathon.mesos.", dns.TypeA)) == 3 }, "no state was read")
+	testutil.Eventually(t, func() bool { return len(ask(t, s, "nginx.marathon.mesos.", dns.TypeA)) == 3 }, "the state is read")
 
 	resp, err := http.Get("http://" + s.http.Addr().String() + "/v1/config")
 	if err != nil {
@@ -94,16 +94,16 @@ func TestServeBehindIAM(t *testing.T) {
 	shown, err := io.ReadAll(resp.Body)
 	resp.Body.Close()
 	if err != nil || !bytes.Contains(shown, []byte("iam.json")) {
-		t.Errorf("/v1/config: %v, %s", err, shown)
+		t.Errorf("/v1/config: got %s, error %v, want the name of the file", shown, err)
 	}
 	cancel()
 	if err := <-done; err != nil {
-		t.Error(err)
+		t.Errorf("Run: got %v, want no error", err)
 	}
 	secretLine := strings.Split(string(keyPEM), "\n")[1]
 	for _, secret := range []string{token, secretLine, key.D.String()} {
 		if strings.Contains(logged.String()+string(shown), secret) {
-			t.Errorf("a secret is shown:\n%s%s", logged.String(), shown)
+			t.Errorf("got a secret in\n%s%s", logged.String(), shown)
 		}
 	}
 }
@@ -117,7 +117,7 @@ func toJSON(t *testing.T, v any) []byte {
 	return b
 }
 
-// lockedBuffer is a log that is read while it is written.
+// lockedBuffer can be read while it is written.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer

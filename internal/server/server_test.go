@@ -22,7 +22,7 @@ import (
 	"toponym/sim/scenario"
 )
 
-// newTestServer connects a server with some settings.
+// newTestServer returns a server with some settings. Nothing runs.
 func newTestServer(t *testing.T, c *config.Config, logger logrus.Ext1FieldLogger) *Server {
 	t.Helper()
 	s, err := New(Options{Config: c, Version: "v1.2.3", URL: "https://toponym.example", Log: logger})
@@ -41,8 +41,8 @@ func writeSettings(t *testing.T, text string) (file string) {
 	return file
 }
 
-// startServer runs a server with some settings. It ends with cancel, and done
-// says how.
+// startServer runs a server with some settings until cancel is called. done
+// delivers what Run returned.
 func startServer(t *testing.T, c *config.Config, logger logrus.Ext1FieldLogger) (s *Server, cancel context.CancelFunc, done <-chan error) {
 	t.Helper()
 	s = newTestServer(t, c, logger)
@@ -62,7 +62,7 @@ func serving(t *testing.T, c *config.Config, logger logrus.Ext1FieldLogger) *Ser
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
-			t.Errorf("run: %v", err)
+			t.Errorf("Run: got %v, want no error", err)
 		}
 	})
 	return s
@@ -76,7 +76,7 @@ func exchange(m *dns.Msg, addr string) (*dns.Msg, error) {
 	return r, err
 }
 
-// answers is the data of the answer section, sorted.
+// answers returns the data of the answer section, sorted.
 func answers(m *dns.Msg) []string {
 	var data []string
 	for _, rr := range m.Answer {
@@ -93,8 +93,8 @@ func answers(m *dns.Msg) []string {
 	return data
 }
 
-// The whole program, from a master's state to an answer.
-func TestServe(t *testing.T) {
+// From a master's state to an answer, and on without the master.
+func TestAnswersFollowAMaster(t *testing.T) {
 	cluster := scenario.NewDemo(scenario.Options{})
 	web := httptest.NewUnstartedServer(nil)
 	at := netip.MustParseAddrPort(web.Listener.Addr().String())
@@ -126,7 +126,7 @@ func TestServe(t *testing.T) {
 		{"marathon.mesos.", dns.TypeA, []string{"10.0.1.11"}},
 	} {
 		testutil.Eventually(t, func() bool { return strings.Join(ask(t, s, tc.name, tc.qtype), " ") == strings.Join(tc.want, " ") },
-			"%s %s is not %v", tc.name, dns.Type(tc.qtype), tc.want)
+			"%s %s is %v", tc.name, dns.Type(tc.qtype), tc.want)
 	}
 
 	before := strings.Join(ask(t, s, "cart-shop.marathon.mesos.", dns.TypeA), " ")
@@ -136,20 +136,20 @@ func TestServe(t *testing.T) {
 	testutil.Eventually(t, func() bool {
 		now := strings.Join(ask(t, s, "cart-shop.marathon.mesos.", dns.TypeA), " ")
 		return now != before && now != ""
-	}, "cart-shop still is at %v", before)
+	}, "cart-shop is no longer at %v", before)
 
-	// A master that is away takes nothing with it.
+	// Answers stay without a master.
 	away()
 	if got := ask(t, s, "nginx.marathon.mesos.", dns.TypeA); len(got) != 3 {
-		t.Errorf("without a master: %v", got)
+		t.Errorf("without a master: got %v, want 3 addresses", got)
 	}
 	cancel()
 	if err := <-done; err != nil {
-		t.Errorf("run: %v", err)
+		t.Errorf("Run: got %v, want no error", err)
 	}
 }
 
-// ask gives the data of an answer, sorted.
+// ask returns the data that is answered for a name, sorted.
 func ask(t *testing.T, s *Server, name string, qtype uint16) []string {
 	t.Helper()
 	m := new(dns.Msg).SetQuestion(name, qtype)

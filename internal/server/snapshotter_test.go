@@ -344,30 +344,38 @@ func TestHungDiskDoesNotKeepTheServerFromItsMaster(t *testing.T) {
 }
 
 // Names of zone files, and forwarded ones, are answered while the snapshot is
-// still read, and a server that reads one can be stopped.
-func TestDNSIsAnsweredWhileTheSnapshotIsRead(t *testing.T) {
-	c := config.Defaults()
-	c.Masters = []config.HostPort{{Host: "127.0.0.1", Port: 1}}
-	c.Listener, c.Port, c.HTTPOn = netip.MustParseAddr("127.0.0.1"), 0, false
-	c.StateDir = t.TempDir()
-	zoneFile := filepath.Join(c.StateDir, "a.zone")
-	writeText(t, zoneFile, "spartan. SOA ns1.mesos. root.mesos. 1 2 3 4 5\nspartan. NS ns1.mesos.\nready.spartan. A 127.0.0.1\n")
-	c.StaticZones = []string{zoneFile}
-	log, _ := test.NewNullLogger()
-	s := newTestServer(t, c, log)
-	if err := s.Listen(); err != nil {
-		t.Fatal(err)
-	}
-	// The disk, which gives nothing.
-	s.snapshotter.disk <- struct{}{}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
-	if got := ask(t, s, "ready.spartan.", dns.TypeA); len(got) != 1 {
-		t.Errorf("got %v, want one address", got)
-	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Errorf("Run: got %v, want no error", err)
+// still read or made a zone of, and the server can be stopped meanwhile.
+func TestDNSIsAnsweredWhileTheSnapshotIsRestored(t *testing.T) {
+	for name, hold := range map[string]func(*Server) (release func()){
+		"reading":   func(s *Server) func() { s.snapshotter.disk <- struct{}{}; return func() {} },
+		"compiling": func(s *Server) func() { s.pipeline.mu.Lock(); return s.pipeline.mu.Unlock },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := config.Defaults()
+			c.Masters = []config.HostPort{{Host: "127.0.0.1", Port: 1}}
+			c.Listener, c.Port, c.HTTPOn = netip.MustParseAddr("127.0.0.1"), 0, false
+			c.StateDir = t.TempDir()
+			zoneFile := filepath.Join(c.StateDir, "a.zone")
+			writeText(t, zoneFile, "spartan. SOA ns1.mesos. root.mesos. 1 2 3 4 5\nspartan. NS ns1.mesos.\nready.spartan. A 127.0.0.1\n")
+			c.StaticZones = []string{zoneFile}
+			log, _ := test.NewNullLogger()
+			s := newTestServer(t, c, log)
+			if err := s.Listen(); err != nil {
+				t.Fatal(err)
+			}
+			release := hold(s)
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- s.Run(ctx) }()
+			if got := ask(t, s, "ready.spartan.", dns.TypeA); len(got) != 1 {
+				t.Errorf("got %v, want one address", got)
+			}
+			cancel()
+			release()
+			if err := <-done; err != nil {
+				t.Errorf("Run: got %v, want no error", err)
+			}
+		})
 	}
 }
+

@@ -13,8 +13,9 @@ import (
 	"toponym/config"
 )
 
-// handed is a socket as the service manager hands it over.
-func handed(t *testing.T, name, network string) *os.File {
+// inheritedFile returns a socket in the form in which the service manager passes
+// it.
+func inheritedFile(t *testing.T, name, network string) *os.File {
 	t.Helper()
 	var from interface{ File() (*os.File, error) }
 	switch network {
@@ -54,17 +55,17 @@ func handed(t *testing.T, name, network string) *os.File {
 	return named
 }
 
-func TestSocketsByName(t *testing.T) {
+func TestInheritedSocketsAreKnownByName(t *testing.T) {
 	s := &Sockets{}
 	for _, x := range []struct{ name, network string }{
 		{"dns", "udp"}, {"dns", "udp"}, {"dns-udp", "udp"}, {"dns", "tcp"}, {"dns-tcp", "tcp"}, {"http", "tcp"},
 	} {
-		if err := s.add(handed(t, x.name, x.network)); err != nil {
-			t.Errorf("%s over %s: %v", x.name, x.network, err)
+		if err := s.add(inheritedFile(t, x.name, x.network)); err != nil {
+			t.Errorf("%s over %s: got error %v, want none", x.name, x.network, err)
 		}
 	}
 	if len(s.udp) != 3 || len(s.tcp) != 2 || s.http == nil {
-		t.Errorf("%d UDP, %d TCP, HTTP %v", len(s.udp), len(s.tcp), s.http)
+		t.Errorf("got %d UDP and %d TCP sockets, HTTP %v, want 3, 2 and one", len(s.udp), len(s.tcp), s.http)
 	}
 	for _, x := range []struct{ name, network, says string }{
 		{"http", "tcp", "two"},
@@ -74,8 +75,8 @@ func TestSocketsByName(t *testing.T) {
 		{"dns", "unix", "wrong kind"},
 		{"toponym.socket", "udp", "FileDescriptorName"},
 	} {
-		if err := s.add(handed(t, x.name, x.network)); err == nil || !strings.Contains(err.Error(), x.says) {
-			t.Errorf("%s over %s: error %v", x.name, x.network, err)
+		if err := s.add(inheritedFile(t, x.name, x.network)); err == nil || !strings.Contains(err.Error(), x.says) {
+			t.Errorf("%s over %s: got error %v, want one with %q", x.name, x.network, err, x.says)
 		}
 	}
 	for _, c := range s.udp {
@@ -87,9 +88,9 @@ func TestSocketsByName(t *testing.T) {
 	s.http.Close()
 }
 
-func TestHalfOfTheSocketsIsAFault(t *testing.T) {
+func TestUDPWithoutTCPIsAnError(t *testing.T) {
 	s := &Sockets{}
-	if err := s.add(handed(t, "dns", "udp")); err != nil {
+	if err := s.add(inheritedFile(t, "dns", "udp")); err != nil {
 		t.Fatal(err)
 	}
 	defer s.udp[0].Close()
@@ -99,6 +100,6 @@ func TestHalfOfTheSocketsIsAFault(t *testing.T) {
 	c.Listener = netip.MustParseAddr("127.0.0.1")
 	server := newTestServer(t, c, log)
 	if err := server.adopt(s); err == nil || !strings.Contains(err.Error(), "TCP") {
-		t.Errorf("error %v", err)
+		t.Errorf("got error %v, want one that names TCP", err)
 	}
 }
