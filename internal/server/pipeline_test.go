@@ -41,12 +41,6 @@ func (p *pipeline) apply(e state.Event) {
 	p.Update(func(r *state.Replica) { r.Apply(p.o.now(), e, nil) })
 }
 
-// event applies one event and publishes it.
-func (p *pipeline) event(e state.Event) {
-	p.apply(e)
-	p.Publish()
-}
-
 // reconcile takes in a full state, always of the same leader.
 func (p *pipeline) reconcile(s *state.FullState) {
 	s.Leadership = state.Leadership{ID: "leader"}

@@ -378,4 +378,3 @@ func TestDNSIsAnsweredWhileTheSnapshotIsRestored(t *testing.T) {
 		})
 	}
 }
-
