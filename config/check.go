@@ -85,15 +85,6 @@ func (l *loader) checkStateDir() {
 	}
 }
 
-// withoutPath returns an error of the file system without the path, which is shown
-// beside it.
-func withoutPath(err error) error {
-	if e := (*fs.PathError)(nil); errors.As(err, &e) {
-		return e.Err
-	}
-	return err
-}
-
 func (l *loader) checkCredentials() {
 	const principal, secret = "mesosCredentials.principal", "mesosCredentials.secret"
 	if !l.valid("mesosAuthentication", principal, secret, "IAMConfigFile") {

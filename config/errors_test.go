@@ -193,6 +193,20 @@ func TestSyntaxErrorsSayWhereAndShowNoSecret(t *testing.T) {
 	}
 }
 
+// A path such as /dev/zero must not fill the memory.
+func TestFilesHaveALimit(t *testing.T) {
+	if _, _, err := Load("/dev/zero", nil); err == nil || !strings.Contains(err.Error(), "it is larger than 16384 KiB") {
+		t.Errorf("got error %v, want the limit", err)
+	}
+	got := errorsOf(t, "c.json", `{`+where+`, "CACertFile": "/dev/zero"}`)
+	equalLines(t, got, []string{`CACertFile: "/dev/zero" cannot be read: it is larger than 4096 KiB: want a PEM file`})
+}
+
+func TestKeysCannotForgeLinesOfTheLog(t *testing.T) {
+	got := errorsOf(t, "c.json", `{`+where+`, "ttl\nmasters: fine": 1, "TTL\nmasters: fine": 2}`)
+	equalLines(t, got, []string{`"TTL\nmasters: fine": is given twice: want each key once; case does not count`})
+}
+
 // The character tells what is wrong, as with a comma too many.
 func TestSyntaxErrorsShowTheCharacter(t *testing.T) {
 	for content, want := range map[string]string{

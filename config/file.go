@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -34,6 +37,29 @@ func (e *SyntaxError) Error() string {
 		}
 	}
 	return fmt.Sprintf("%s: not valid %s: %s", at, strings.ToUpper(e.Format), e.Problem)
+}
+
+// readLimited reads a file of at most limit bytes. Its error is without the path,
+// which is shown beside it.
+func readLimited(file string, limit int64) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = fmt.Errorf("it is larger than %d KiB", limit>>10)
+	}
+	return data, withoutPath(err)
+}
+
+// withoutPath returns an error of the file system without its path.
+func withoutPath(err error) error {
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		return e.Err
+	}
+	return err
 }
 
 // formatOf returns the format that the name of a file stands for. Mesos-DNS reads
@@ -161,10 +187,18 @@ func mapDuplicates(doc map[string]any, prefix string, errs *Errors) {
 
 func checkDuplicate(seen map[string]bool, prefix, key string, errs *Errors) {
 	if folded := strings.ToLower(key); seen[folded] {
-		*errs = append(*errs, Error{Key: prefix + key, Problem: "is given twice", Want: "each key once; case does not count"})
+		*errs = append(*errs, Error{Key: prefix + printable(key), Problem: "is given twice", Want: "each key once; case does not count"})
 	} else {
 		seen[folded] = true
 	}
+}
+
+// printable quotes a key that could forge lines of the log.
+func printable(key string) string {
+	if quoted := strconv.Quote(key); quoted != `"`+key+`"` {
+		return quoted
+	}
+	return key
 }
 
 func sortedKeys(m map[string]any) []string { return slices.Sorted(maps.Keys(m)) }

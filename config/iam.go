@@ -7,9 +7,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
-	"os"
 )
 
 // ServiceAccount is the content of IAMConfigFile: an account of DC/OS's identity
@@ -54,7 +52,7 @@ func (c *Config) serviceAccount() (*ServiceAccount, Errors) {
 	if c.IAMConfigFile == "" {
 		return nil, Errors{{Key: "IAMConfigFile", Problem: "is missing: mesosAuthentication is iam", Want: "a file with " + aServiceAccount}}
 	}
-	data, err := readAccount(c.IAMConfigFile)
+	data, err := readLimited(c.IAMConfigFile, maxAccountBytes)
 	if err != nil {
 		reject("cannot be read: " + err.Error())
 		return nil, errs
@@ -85,19 +83,6 @@ func (c *Config) serviceAccount() (*ServiceAccount, Errors) {
 		reject(err.Error())
 	}
 	return a, errs
-}
-
-func readAccount(file string) ([]byte, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, withoutPath(err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxAccountBytes+1))
-	if err == nil && len(data) > maxAccountBytes {
-		err = errors.New("it is larger than 64 KiB")
-	}
-	return data, withoutPath(err)
 }
 
 // parseKey reads a PEM of PKCS #1 or PKCS #8.

@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/viper"
@@ -16,6 +14,10 @@ import (
 )
 
 const envPrefix = "TOPONYM_"
+
+// maxFileBytes bounds the file of settings, so that a path such as /dev/zero is
+// an error.
+const maxFileBytes = 16 << 20
 
 // Check is a check of settings by a package that uses them.
 type Check struct {
@@ -40,9 +42,9 @@ func Load(path string, environ []string, checks ...Check) (*Config, []Warning, e
 	if err != nil {
 		return nil, nil, fmt.Errorf("settings: %w", err)
 	}
-	data, err := os.ReadFile(file)
+	data, err := readLimited(file, maxFileBytes)
 	if err != nil {
-		return nil, nil, fmt.Errorf("settings: %w", err)
+		return nil, nil, fmt.Errorf("settings: %s: %w", file, err)
 	}
 	l := newLoader(file)
 	if err := l.readFile(data); err != nil {
@@ -234,10 +236,7 @@ func (l *loader) warnUnknown(what, prefix, name string, known []string) {
 	if guess := nearest.Word(name, known, limit); guess != "" {
 		text += ": did you mean " + prefix + guess + "?"
 	}
-	if strconv.Quote(name) != `"`+name+`"` {
-		name = strconv.Quote(name) // no line breaks into a log
-	}
-	l.warn(prefix+name, text)
+	l.warn(prefix+printable(name), text)
 }
 
 // readEnvironment takes over the variables of settings.

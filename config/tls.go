@@ -3,8 +3,10 @@ package config
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"os"
 )
+
+// maxPEMBytes bounds each file. The CAs of a system take some 200 KiB.
+const maxPEMBytes = 4 << 20
 
 // TLS reads CACertFile, CertFile and KeyFile and returns the TLS configuration
 // for the masters. Without CACertFile it has the CAs of the system. The error is
@@ -21,9 +23,9 @@ func (c *Config) tls() (*tls.Config, Errors) {
 	var errs Errors
 	conf := &tls.Config{MinVersion: tls.VersionTLS12}
 	read := func(key, file string) []byte {
-		pem, err := os.ReadFile(file)
+		pem, err := readLimited(file, maxPEMBytes)
 		if err != nil {
-			position{key: key, errs: &errs}.reject(file, "cannot be read: "+withoutPath(err).Error(), "a PEM file")
+			position{key: key, errs: &errs}.reject(file, "cannot be read: "+err.Error(), "a PEM file")
 		}
 		return pem
 	}
