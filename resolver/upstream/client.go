@@ -17,8 +17,8 @@ import (
 
 // Options of a [Client].
 type Options struct {
-	// Timeout is the time for one question, with everything that is tried. 0 means
-	// 5 seconds.
+	// Timeout is the time for one question, with everything that is tried. It must be
+	// above 0.
 	Timeout time.Duration
 
 	// RootCAs verify the certificates of servers. Nil means those of the system.
@@ -56,9 +56,6 @@ type releasedServer struct {
 
 // New returns a client without servers. It starts nothing.
 func New(o Options) *Client {
-	if o.Timeout == 0 {
-		o.Timeout = 5 * time.Second
-	}
 	if o.Log == nil {
 		silent := logrus.New()
 		silent.SetOutput(io.Discard)

@@ -48,6 +48,9 @@ func run(t *testing.T, o Options) *Client {
 
 // start runs a client until it is stopped.
 func start(o Options) (c *Client, stop func()) {
+	if o.Timeout == 0 {
+		o.Timeout = defaultTimeout
+	}
 	c = New(o)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

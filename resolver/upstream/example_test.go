@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"time"
 
 	"github.com/miekg/dns"
 
@@ -50,7 +51,7 @@ func Example() {
 	go server.ActivateAndServe()
 	defer server.Shutdown()
 
-	c := upstream.New(upstream.Options{})
+	c := upstream.New(upstream.Options{Timeout: 5 * time.Second})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { c.Run(ctx); close(ended) }()

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/miekg/dns"
 
@@ -84,7 +85,7 @@ func FuzzResponses(f *testing.F) {
 	f.Add(pack(func(m *dns.Msg) { m.Rcode = dns.RcodeServerFailure; m.Answer = nil }), good, uint8(2))
 	f.Add([]byte{0, 7, 0x80, 1, 0, 0, 0, 0, 0, 0, 0, 0}, good, uint8(1))
 	f.Fuzz(func(t *testing.T, first, second []byte, mode uint8) {
-		c := New(Options{Dial: func(_ context.Context, network, _ string) (net.Conn, error) {
+		c := New(Options{Timeout: time.Minute, Dial: func(_ context.Context, network, _ string) (net.Conn, error) {
 			if network == "udp" {
 				closed, cancel := context.WithCancel(context.Background())
 				return idleConn{closed: closed, close: cancel}, nil
