@@ -164,14 +164,3 @@ func TestHitsAllocateNothing(t *testing.T) {
 		t.Errorf("%v allocations, want 0", n)
 	}
 }
-
-func BenchmarkRead(b *testing.B) {
-	k := key("a.test", dns.TypeA)
-	msg := message(b, "a.test", dns.TypeA, 0, "a.test. 60 IN CNAME b.test.", "b.test. 60 IN A 192.0.2.1", "b.test. 60 IN A 192.0.2.2", "additional", "opt")
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := reader.Read(msg, k); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

@@ -219,10 +219,9 @@ func (r *Reader) choose(p *parsed) error {
 		case dnswire.Authority:
 			referral = referral || rec.Type == dns.TypeNS
 			rec.keep = r.keepAuthority(p, i)
-		case dnswire.Additional:
-			rec.keep = r.keepAdditional(p, rec)
 		}
 	}
+	r.keepAdditional(p)
 	if p.rcode != dns.RcodeSuccess || p.answered || p.chain > 0 {
 		return nil
 	}
@@ -328,23 +327,24 @@ func (r *Reader) keepAuthority(p *parsed, i int) bool {
 	return false
 }
 
-// keepAdditional reports whether to keep a record of the additional section.
-func (r *Reader) keepAdditional(p *parsed, rec *record) bool {
-	if p.key.Type() != dns.TypeSRV || !p.answered || rec.Type != dns.TypeA && rec.Type != dns.TypeAAAA {
-		return false
+// keepAdditional marks the addresses of the targets of SRV records that are kept.
+func (r *Reader) keepAdditional(p *parsed) {
+	if p.key.Type() != dns.TypeSRV || !p.answered {
+		return
 	}
-	var buf, target [dnswire.MaxName + 1]byte
-	owner := p.ownerOf(rec, &buf)
+	var buf [dnswire.MaxName + 1]byte
+	targets := map[string]bool{} // whether they are in bailiwick
 	for i := range p.records {
-		srv := &p.records[i]
-		if srv.section != dnswire.Answer {
-			break
-		}
-		if srv.keep && srv.Type == dns.TypeSRV && bytes.Equal(dnswire.AppendName(target[:0], p.msg, srv.DataOff+6), owner) {
-			return r.inBailiwick(owner)
+		rec := &p.records[i]
+		switch {
+		case rec.keep && rec.section == dnswire.Answer && rec.Type == dns.TypeSRV:
+			if target := dnswire.AppendName(buf[:0], p.msg, rec.DataOff+6); !targets[string(target)] {
+				targets[string(target)] = r.inBailiwick(target)
+			}
+		case rec.section == dnswire.Additional && (rec.Type == dns.TypeA || rec.Type == dns.TypeAAAA):
+			rec.keep = targets[string(p.ownerOf(rec, &buf))]
 		}
 	}
-	return false
 }
 
 func (r *Reader) inBailiwick(name []byte) bool { return r.InBailiwick == nil || r.InBailiwick(name) }

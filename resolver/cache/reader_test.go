@@ -244,6 +244,49 @@ func TestMalformedResponsesMakeNoEntry(t *testing.T) {
 	}
 }
 
+func BenchmarkRead(b *testing.B) {
+	k := key("a.test", dns.TypeA)
+	msg := message(b, "a.test", dns.TypeA, 0, "a.test. 60 IN CNAME b.test.", "b.test. 60 IN A 192.0.2.1", "b.test. 60 IN A 192.0.2.2", "additional", "opt")
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := reader.Read(msg, k); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkReadLarge reads what a malicious server may send: time should grow with the
+// size.
+func BenchmarkReadLarge(b *testing.B) {
+	for _, n := range []int{500, 1000, 2000} {
+		services, chain := []string{}, []string{}
+		for i := range n / 2 {
+			services = append(services, fmt.Sprintf("a.test. 60 IN SRV 1 2 3 n%d.test.", i))
+			chain = append(chain, fmt.Sprintf("n%d.test. 60 IN CNAME n%d.test.", i, i+1))
+		}
+		services = append(services, "additional")
+		for i := range n / 2 {
+			services = append(services, fmt.Sprintf("n%d.test. 60 IN A 192.0.2.1", i))
+			chain = append(chain, fmt.Sprintf("m%d.test. 60 IN CNAME m%d.test.", i, i+1))
+		}
+		chain[0] = "a.test. 60 IN CNAME n1.test."
+		for _, x := range []struct {
+			name  string
+			qtype uint16
+			lines []string
+		}{{"SRV", dns.TypeSRV, services}, {"chain", dns.TypeA, chain}} {
+			b.Run(fmt.Sprintf("%s-%d", x.name, n), func(b *testing.B) {
+				k, msg := key("a.test", x.qtype), message(b, "a.test", x.qtype, 0, x.lines...)
+				for b.Loop() {
+					if _, err := reader.Read(msg, k); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
 // FuzzRead reads messages that a network may bring, and writes them in all sizes.
 func FuzzRead(f *testing.F) {
 	f.Add(message(f, "a.test", dns.TypeA, 0, "a.test. 60 IN CNAME b.a.test.", "b.a.test. 60 IN A 192.0.2.1", "authority", "test. 300 IN SOA ns.test. root.test. 1 2 3 4 60", "additional", "opt"), uint16(100))
