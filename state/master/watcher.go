@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -75,6 +76,8 @@ type Watcher struct {
 	report report
 	status statusBoard
 
+	hasData atomic.Bool // the cluster has data, of a master or of the snapshot
+
 	// The fields below belong to Run.
 	owner        Owner
 	replica      replicaStatus
@@ -86,7 +89,6 @@ type Watcher struct {
 // replicaStatus is what the last update left behind in the replica.
 type replicaStatus struct {
 	started     bool
-	known       bool // it has data, of a master or of the snapshot
 	nextExpiry  time.Time
 	retained    int
 	unconfirmed bool
@@ -141,7 +143,7 @@ func (w *Watcher) Run(ctx context.Context, owner Owner) error {
 			break
 		}
 		if err != nil {
-			w.report.failed(err, w.replica.known)
+			w.report.failed(err, w.hasData.Load())
 			w.status.failed(err, time.Now())
 			w.status.lost()
 			if other := (*otherLeaderError)(nil); errors.As(err, &other) {
@@ -226,9 +228,9 @@ func (w *Watcher) update(f func(*state.Replica)) {
 		f(r)
 		tasks, agents, frameworks := r.Cluster().Counts()
 		w.replica = replicaStatus{
-			started: r.Started(), known: r.Started() || tasks+agents+frameworks > 0,
-			nextExpiry: r.NextExpiry(), retained: r.Retained(), unconfirmed: r.Unconfirmed(),
+			started: r.Started(), nextExpiry: r.NextExpiry(), retained: r.Retained(), unconfirmed: r.Unconfirmed(),
 		}
+		w.hasData.Store(r.Started() || tasks+agents+frameworks > 0)
 	})
 	if w.replica.retained != before {
 		w.status.retained(w.replica.retained)
@@ -249,7 +251,7 @@ func (w *Watcher) expire(now time.Time) {
 // background runs work that keeps a core busy. As long as there is nothing to
 // answer from, it is what all wait for, and does not give way to others.
 func (w *Watcher) background(f func()) {
-	if w.o.Background == nil || !w.replica.known {
+	if w.o.Background == nil || !w.hasData.Load() {
 		f()
 		return
 	}
