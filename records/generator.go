@@ -31,7 +31,9 @@ type generator struct {
 	tailTask, tailAgent string // see canonicalTail
 	tail                []byte
 
-	omissions int // of the task or framework that is being made
+	omissions    int // of the task or framework that is being made
+	lastOmission Omission
+	hasOmitted   bool // see taskNames
 }
 
 // suffixes is what the names of one framework's tasks end in.
@@ -98,8 +100,14 @@ func (g *generator) hostAddrs(name Name, addrs []netip.Addr) {
 	}
 }
 
-// omit reports an omission. The number of them is limited for each task.
+// omit reports an omission, once if it comes several times in a row. The number of
+// them is limited for each task.
 func (g *generator) omit(o Omission) {
+	g.hasOmitted = true
+	if g.omissions > 0 && o == g.lastOmission {
+		return
+	}
+	g.lastOmission = o
 	switch g.omissions++; {
 	case g.omissions <= maxTaskOmissions:
 		g.out.omit(o)

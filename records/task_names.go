@@ -77,7 +77,7 @@ func (g *generator) taskNames(t *state.Task) []taskName {
 	if g.namesOf == t {
 		return g.names // which are asked for several times in a row
 	}
-	omissions := g.omissions
+	g.hasOmitted = false
 	names, b := g.names[:0], g.nameBytes[:0]
 	label := g.label(t)
 	if label == "" {
@@ -97,7 +97,7 @@ func (g *generator) taskNames(t *state.Task) []taskName {
 		names = append(names, taskName{rawName, b[start:], bitRaw, 0})
 	}
 	g.names, g.nameBytes, g.namesOf = names, b, t
-	if g.omissions != omissions {
+	if g.hasOmitted {
 		g.namesOf = nil // the next caller may want to omit as well
 	}
 	return names
