@@ -9,12 +9,12 @@ import (
 // node is what runs on an agent, whatever the agent's state.
 type node struct {
 	tasks list[taskKey, taskKey]
-	held  Resources           // by its tasks that have not ended; without ports
+	held  Resources           // resources of its tasks that have not ended, without ports
 	ports map[uint16]struct{} // host ports that its tasks hold
-	next  int                 // where the search for a free port goes on
+	next  int                 // index of the port where the next search for a free one begins
 }
 
-// placed is the key of a task.
+// taskKey identifies a task.
 type taskKey struct {
 	framework *framework
 	id        string
@@ -59,8 +59,8 @@ func (c *Cluster) AddAgent(a Agent) (string, error) {
 	return a.ID, nil
 }
 
-// RemoveAgent ends an agent that unregisters as it should; its tasks are lost.
-// This is the only end of an agent that subscribers hear of as such.
+// RemoveAgent unregisters an agent; its tasks are lost. Subscribers receive
+// AGENT_REMOVED in this case alone.
 func (c *Cluster) RemoveAgent(id string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -79,8 +79,8 @@ func (c *Cluster) RemoveAgent(id string) error {
 	return nil
 }
 
-// MarkGone ends an agent as an operator does who knows that it will not come
-// back. Subscribers hear of its tasks only.
+// MarkGone removes an agent as the operator call MARK_AGENT_GONE does. Subscribers
+// receive updates of its tasks only.
 func (c *Cluster) MarkGone(id string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -112,8 +112,8 @@ func (c *Cluster) removeAgent(a *Agent) {
 	}
 }
 
-// SetDeactivated says whether an operator keeps new tasks away from an agent.
-// Nobody is told, and its tasks run on.
+// SetDeactivated changes whether new tasks may run on an agent. There is no event for
+// it, and its tasks continue to run.
 func (c *Cluster) SetDeactivated(id string, deactivated bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -127,7 +127,7 @@ func (c *Cluster) SetDeactivated(id string, deactivated bool) error {
 	return nil
 }
 
-// Agents gives the agents, whatever their state.
+// Agents returns all agents, in any state.
 func (c *Cluster) Agents() []Agent {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -138,7 +138,7 @@ func (c *Cluster) Agents() []Agent {
 	return out
 }
 
-// task finds a task, be it reachable or not.
+// lookup finds a task, reachable or not.
 func (p taskKey) lookup() (*Task, bool) {
 	if t, ok := p.framework.tasks.get(p.id); ok {
 		return t, true

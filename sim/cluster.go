@@ -30,9 +30,9 @@ type Cluster struct {
 
 	mu         sync.Mutex
 	rng        *rand.Rand
-	id         string // of the master that all agents and frameworks first met
+	id         string // of the first master: the ids of agents and frameworks begin with it
 	nextAgent  uint64
-	ordinals   []uint64 // of agents that are gone, to be used again
+	ordinals   []uint64 // of removed agents, for new ones to use
 	nextFwk    int
 	polls      uint64
 	agents     list[string, Agent]
@@ -45,7 +45,7 @@ type Cluster struct {
 	updates    *rand.Rand // for the ids of status updates
 	feed       feed
 	listeners  []listener
-	unknown    int // networks that nobody described, see describeNetworks
+	unknown    int // number of networks that describeNetworks made up
 }
 
 // framework is a framework with its tasks.
@@ -54,7 +54,7 @@ type framework struct {
 	tasks       list[string, Task]
 	unreachable list[string, Task]
 	completed   []*Task // oldest first
-	shown       bool    // the leader knows it; after a failover it has to learn of it
+	shown       bool    // the leader knows it; after a failover only once it has registered again
 }
 
 // NewCluster makes a cluster without agents, frameworks and tasks.
@@ -74,7 +74,7 @@ func NewCluster(o Options) *Cluster {
 		shares:   make(map[shareKey]uint64),
 		inUse:    make(map[addressKey]int),
 		nodes:    make(map[string]*node),
-		updates:  rand.New(rand.NewPCG(o.Seed, 1<<63)), // of its own, so that ids do not depend on it
+		updates:  rand.New(rand.NewPCG(o.Seed, 1<<63)), // a generator of its own, so that other ids do not depend on it
 	}
 	c.id = c.uuid()
 	return c

@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// MarkUnreachable makes an agent stop answering: it leaves the list of
-// agents, and its tasks become TASK_UNREACHABLE, or TASK_LOST for a framework
-// without the PARTITION_AWARE capability. Those of a framework that does not
-// checkpoint either are over with that. Subscribers hear of the tasks only.
+// MarkUnreachable makes an agent stop responding: it leaves the list of agents, and its
+// tasks become TASK_UNREACHABLE, or TASK_LOST if their framework lacks the capability
+// PARTITION_AWARE. Tasks of a framework that does not checkpoint either have ended.
+// Subscribers receive updates of the tasks only.
 func (c *Cluster) MarkUnreachable(agentID string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -41,10 +41,9 @@ func (c *Cluster) MarkUnreachable(agentID string) error {
 	return nil
 }
 
-// Reregister brings an unreachable or recovered agent back, with the tasks
-// that ran on it. Nothing of the time between stays in their statuses.
-// Subscribers hear of the tasks of frameworks that are known before they hear
-// of the agent, and of the others after.
+// Reregister brings an unreachable or recovered agent back with its tasks, whose statuses
+// show nothing of the absence. Tasks of known frameworks are events before that of the
+// agent, and tasks of other frameworks after it.
 func (c *Cluster) Reregister(agentID string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -78,7 +77,7 @@ func (c *Cluster) Reregister(agentID string) error {
 	return nil
 }
 
-// learnOf makes a framework known by its tasks on an agent.
+// showWithTasks makes a framework known through its tasks on an agent.
 func (c *Cluster) showWithTasks(f *framework, agentID string) {
 	c.showFramework(f)
 	for _, p := range c.nodes[agentID].tasks.keys {
@@ -94,10 +93,10 @@ func (c *Cluster) taskReturned(p taskKey) {
 	}
 }
 
-// Failover makes a new leader of the cluster, which knows only what the
-// registry keeps: agents are recovered until they reregister, frameworks until
-// SetConnected, and what has ended is forgotten. A framework is shown once
-// one of its agents is back. The streams of the old leader break.
+// Failover gives the cluster a new leader, which knows only the registry: agents are
+// recovered until Reregister, frameworks until SetConnected, and ended tasks and
+// frameworks are forgotten. A framework is shown once one of its agents is back. The
+// streams of the old leader break.
 func (c *Cluster) Failover() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -117,7 +116,7 @@ func (c *Cluster) Failover() {
 	c.feed.breakAll()
 }
 
-// reachable undoes what MarkUnreachable did to a task.
+// restored undoes what MarkUnreachable did to a task.
 func restored(t *Task) *Task {
 	back := *t
 	back.Statuses = slices.Clip(t.Statuses[:len(t.Statuses)-1])

@@ -30,8 +30,8 @@ func (c *Cluster) AddFramework(f Framework) (string, error) {
 	return f.ID, nil
 }
 
-// RemoveFramework tears a framework down: its tasks are killed, and it goes
-// to the completed frameworks.
+// RemoveFramework tears a framework down: its tasks are killed, and it becomes a
+// completed framework.
 func (c *Cluster) RemoveFramework(id string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -57,9 +57,9 @@ func (c *Cluster) RemoveFramework(id string) error {
 	return nil
 }
 
-// SetConnected says whether a framework's scheduler is there. Without it the
-// framework keeps its tasks, and is shown as neither active nor connected.
-// Subscribers are told only when it comes back.
+// SetConnected changes whether a framework's scheduler is connected. A disconnected
+// framework keeps its tasks and is shown as neither active nor connected. Only its
+// return is an event.
 func (c *Cluster) SetConnected(frameworkID string, connected bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -87,7 +87,7 @@ func (c *Cluster) SetConnected(frameworkID string, connected bool) error {
 	return nil
 }
 
-// show makes a framework known to the leader, where it is not yet.
+// showFramework makes a framework known to the leader, unless it is already.
 func (c *Cluster) showFramework(f *framework) {
 	if !f.shown {
 		f.shown = true
@@ -95,7 +95,7 @@ func (c *Cluster) showFramework(f *framework) {
 	}
 }
 
-// Frameworks gives the frameworks that are not completed.
+// Frameworks returns the frameworks that are not completed.
 func (c *Cluster) Frameworks() []Framework {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// snapshot is what one answer shows. It shares the cluster's values, which
-// never change, and so costs a few words per task.
+// fullState is what one response shows. It shares the cluster's values, which never
+// change, and so takes a few words for each task.
 type fullState struct {
 	name       string
 	agents     []*Agent
@@ -25,7 +25,7 @@ type view struct {
 	used                          usage
 }
 
-// snapshot takes the present state, as far as it may be seen.
+// fullState returns the present state, as far as the client may see it.
 func (c *Cluster) fullState(sees func(framework string) bool) *fullState {
 	c.mu.Lock()
 	s := c.copyFullState()
@@ -34,8 +34,8 @@ func (c *Cluster) fullState(sees func(framework string) bool) *fullState {
 	return s
 }
 
-// copyState takes what has to be taken under the lock. Agents, frameworks and
-// tasks change their order from one time to the next, as they do in Mesos.
+// copyFullState copies what has to be copied under the lock. The order of agents,
+// frameworks and tasks changes each time, as in Mesos.
 func (c *Cluster) copyFullState() *fullState {
 	s := &fullState{name: c.name, agents: slices.Clone(c.agents.values)}
 	for _, f := range c.frameworks.values {
@@ -66,8 +66,7 @@ func (f *framework) view() view {
 	return v
 }
 
-// finish does the rest: it leaves out what must not be seen, and adds up what
-// is held.
+// finish removes what the client may not see, and adds up the resources in use.
 func (s *fullState) finish(sees func(framework string) bool) {
 	if sees != nil {
 		hidden := func(v view) bool { return !sees(v.Name) }
@@ -91,7 +90,7 @@ func (s *fullState) finish(sees func(framework string) bool) {
 		var seen executors
 		for _, t := range v.tasks {
 			if Terminal(t.State) {
-				continue // it holds nothing any more
+				continue // it holds no resources any more
 			}
 			hold(v, t.AgentID, t.Role, t.Resources)
 			if t.ExecutorID != "" {
@@ -111,7 +110,7 @@ func (c *Cluster) WriteState(w io.Writer, addr netip.AddrPort) error {
 	return c.fullState(nil).writeState(w, newIdentity(addr, "", c.now()))
 }
 
-// size writes the state to nowhere: that takes time, but no memory.
+// size counts the bytes of the state by writing it to nowhere, which takes no memory.
 func (s *fullState) size(id identity) int64 {
 	var n countingWriter
 	s.writeState(&n, id) // a countingWriter does not fail
@@ -180,7 +179,7 @@ func (x *executor) resources() Resources {
 	return r
 }
 
-// executors are those of some tasks, each once.
+// executors collects the executors of tasks, each once.
 type executors struct {
 	list []executor
 	at   map[executorKey]int
@@ -188,8 +187,7 @@ type executors struct {
 
 type executorKey struct{ id, agentID string }
 
-// add takes in the executor of a pod's task. It gives what that holds beside
-// what is known of it.
+// add adds the executor of a pod's task. It returns the resources that it adds.
 func (x *executors) add(t *Task) Resources {
 	key := executorKey{t.ExecutorID, t.AgentID}
 	i, known := x.at[key]
@@ -210,8 +208,8 @@ func (x *executors) add(t *Task) Resources {
 	return more
 }
 
-// usage is what is held, by role. /master/state shows the sum, the operator
-// API the parts.
+// usage are resources in use, by role. /master/state shows the sum, the operator API the
+// parts.
 type usage []roleUsage
 
 type roleUsage struct {

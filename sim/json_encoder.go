@@ -8,16 +8,15 @@ import (
 	"unicode/utf8"
 )
 
-// flushAt is how much an encoder collects before it writes, unless told otherwise.
+// flushAt is how many bytes an encoder collects before it writes them, by default.
 const flushAt = 64 << 10
 
-// encoder writes JSON as it goes. It is not encoding/json because a body may
-// be bigger than memory, and because Mesos writes numbers as floats ("3.0"),
-// which encoding/json does not. The first error of the writer ends it: all
-// later calls do nothing, so that only flush needs to be checked.
+// encoder writes JSON piece by piece. encoding/json is not used because a body may be too
+// big for memory, and because Mesos writes numbers as floats ("3.0"). After the first
+// error of the writer all calls do nothing, so that only flush needs to be checked.
 type encoder struct {
 	w     io.Writer
-	limit int // how much is collected before it is written
+	limit int // bytes that are collected before they are written
 	buf   []byte
 	comma bool
 	err   error
@@ -57,8 +56,8 @@ func (e *encoder) close(c byte) {
 	e.drain()
 }
 
-// drain writes when enough has come together. Without a writer everything
-// stays in buf.
+// drain writes once enough bytes have been collected. Without a writer everything stays in
+// buf.
 func (e *encoder) drain() {
 	if len(e.buf) < e.limit || e.w == nil {
 		return
@@ -68,8 +67,7 @@ func (e *encoder) drain() {
 	}
 }
 
-// key writes the name of a field, which has to be one of ours: nothing in it
-// is escaped.
+// key writes the name of a field without escaping it: it must be a constant.
 func (e *encoder) key(k string) {
 	e.separate()
 	e.buf = append(e.buf, '"')
@@ -78,7 +76,7 @@ func (e *encoder) key(k string) {
 	e.comma = false
 }
 
-// anyKey is key for names that come from outside.
+// anyKey writes the name of a field that comes from outside.
 func (e *encoder) anyKey(k string) {
 	e.string(k)
 	e.buf = append(e.buf, ':')
@@ -102,7 +100,7 @@ func (e *encoder) string(s string) {
 
 func (e *encoder) stringField(k, v string) { e.key(k); e.string(v) }
 
-// optionalField leaves the field out when v is empty.
+// optionalField writes a field unless v is empty.
 func (e *encoder) optionalField(k, v string) {
 	if v != "" {
 		e.stringField(k, v)
@@ -143,7 +141,7 @@ func (e *encoder) stringsField(k string, values []string) {
 	e.close(']')
 }
 
-// appendFloat always leaves a fraction, as Mesos does.
+// appendFloat always writes a fraction, as Mesos does.
 func appendFloat(b []byte, v float64) []byte {
 	if v == math.Trunc(v) {
 		if math.Abs(v) < 1<<53 {
@@ -156,12 +154,11 @@ func appendFloat(b []byte, v float64) []byte {
 	return strconv.AppendFloat(b, v, 'f', -1, 64)
 }
 
-// appendString quotes s; bytes that are not UTF-8 become U+FFFD, for JSON has
-// no way to carry them.
+// appendString quotes s. Bytes that are not UTF-8 become U+FFFD.
 func appendString(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	b = append(b, '"')
-	from := 0 // what is not yet copied; most strings are copied whole
+	from := 0 // start of the bytes that are not copied yet; most strings are copied whole
 	for i := 0; i < len(s); {
 		c := s[i]
 		if c >= 0x20 && c != '"' && c != '\\' && c < 0x7f {

@@ -15,10 +15,10 @@ import (
 
 // MasterOptions are the settings of a Master.
 type MasterOptions struct {
-	// Addr is the address the master is served on, as its pid and leader say.
+	// Addr is the address of the master, which its pid and leader show.
 	Addr netip.AddrPort
-	// Hostname is the master's --hostname; Addr's address when empty. It need
-	// not resolve.
+	// Hostname is the master's --hostname; the address of Addr when empty. It need not
+	// resolve.
 	Hostname string
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
@@ -26,12 +26,12 @@ type MasterOptions struct {
 	// Startup is how long after NewMaster every path is 404, because the port
 	// is open before the handlers exist. A real master takes some 35 ms.
 	Startup time.Duration
-	// Recovery is how long a master that was elected reads the registry: its
-	// state is empty meanwhile, and the operator API says 503.
+	// Recovery is how long an elected master reads the registry: its state is empty
+	// meanwhile, and the operator API responds with 503.
 	Recovery time.Duration
 	// NoOperatorAPI makes /api/v1 404, as it is in Mesos before 1.0.
 	NoOperatorAPI bool
-	// Heartbeat lies between two HEARTBEAT events; 15 seconds when 0.
+	// Heartbeat is the time between two HEARTBEAT events; 15 seconds when 0.
 	Heartbeat time.Duration
 	// MaxSubscribers is --max_operator_event_stream_subscribers: one more ends
 	// the oldest stream. 1000 when 0.
@@ -94,8 +94,8 @@ func NewMaster(c *Cluster, o MasterOptions) *Master {
 	return m
 }
 
-// SetLeader says who leads, as host:port. The master's own address makes it
-// lead; another one makes it redirect there; "" leaves all without a leader.
+// SetLeader sets the leader, as host:port. The master's own address makes it lead; with
+// another one it redirects there; with "" it knows no leader.
 func (m *Master) SetLeader(hostPort string) {
 	m.mu.Lock()
 	if hostPort == m.id.addr.String() {
@@ -109,7 +109,7 @@ func (m *Master) SetLeader(hostPort string) {
 	m.leader = hostPort
 	m.mu.Unlock()
 	if led && !leads {
-		m.BreakStreams() // a leader that is no more ends its process
+		m.BreakStreams() // a leader that is replaced ends its process
 	}
 }
 
@@ -137,15 +137,15 @@ func (m *Master) HostPort() string {
 	return joinHostPort(m.id.hostname, m.id.addr.Port())
 }
 
-// view gives the master's identity, who leads, and whether that is itself.
+// view returns the master's identity, the leader, and whether it leads itself.
 func (m *Master) view() (id identity, leader string, leads bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.id, m.leader, m.leader == m.HostPort()
 }
 
-// ServeHTTP implements http.Handler. The path is compared as it was sent:
-// like Mesos, and unlike http.ServeMux, it does not clean "//master/state".
+// ServeHTTP implements http.Handler. Like Mesos, and unlike http.ServeMux, it compares the
+// path as it was sent and does not clean "//master/state".
 func (m *Master) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !m.open(r.Context()) {
 		panic(http.ErrAbortHandler) // the client gave up
@@ -159,7 +159,7 @@ func (m *Master) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h(w, r)
 }
 
-// readOnly refuses what is not a GET.
+// readOnly refuses methods other than GET and HEAD.
 func readOnly(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -171,8 +171,8 @@ func readOnly(h http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// leads tells whether this master may answer, and otherwise sends the client
-// to path on the one that may.
+// leads reports whether this master leads. If not, it redirects the client to a path of the
+// leader.
 func (m *Master) leads(w http.ResponseWriter, r *http.Request, path string) bool {
 	_, leader, leads := m.view()
 	if leads {
@@ -185,7 +185,7 @@ func (m *Master) leads(w http.ResponseWriter, r *http.Request, path string) bool
 	return false
 }
 
-// recovered tells whether the master has read the registry.
+// recovered reports whether the master has read the registry.
 func (m *Master) recovered() bool {
 	id, _, _ := m.view()
 	return m.now().Sub(id.elected) >= m.options.Recovery
@@ -196,8 +196,8 @@ func (m *Master) redirect(w http.ResponseWriter, _ *http.Request) {
 	redirectTo(w, leader, "")
 }
 
-// redirectTo sends a Location without a scheme and an empty body, so not by
-// http.Redirect, which would make the one absolute and write the other.
+// redirectTo sends a Location without a scheme and an empty body. http.Redirect would send
+// an absolute URL and a body.
 func redirectTo(w http.ResponseWriter, leader, path string) {
 	if leader == "" {
 		respondText(w, http.StatusServiceUnavailable, "No leader elected")
@@ -222,8 +222,8 @@ func (m *Master) version(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// state is /master/state. Before recovery is over it is 200 and empty, which
-// is what a client has to be wary of.
+// state is /master/state. Before the end of the recovery it is 200 and empty, which clients
+// must not take for news.
 func (m *Master) state(w http.ResponseWriter, r *http.Request) {
 	sees, ok := m.admit(w, r, RealmReadOnly)
 	if !ok || !m.leads(w, r, "/master/state") {
@@ -237,8 +237,8 @@ func (m *Master) state(w http.ResponseWriter, r *http.Request) {
 	serveJSON(w, r, b.size(id), func(w io.Writer) error { return b.writeState(w, id) })
 }
 
-// newIdentity makes an id that follows from the address, so that the same
-// master is the same in every run.
+// newIdentity makes an identity whose id follows from the address: it is the same in every
+// run.
 func newIdentity(addr netip.AddrPort, hostname string, now time.Time) identity {
 	if hostname == "" {
 		hostname = addr.Addr().String()
@@ -251,7 +251,7 @@ func newIdentity(addr netip.AddrPort, hostname string, now time.Time) identity {
 	return identity{uuid: UUID(hi, lo), addr: addr, hostname: hostname, started: now, elected: now}
 }
 
-// restarted gives the id of a later process at the same address.
+// restarted changes the id to that of a later process at the same address.
 func (id *identity) restarted(start int) {
 	if start > 1 {
 		n := mix(uint64(start))
@@ -277,9 +277,9 @@ func (m *Master) Info() []byte {
 	return e.buf
 }
 
-// masterInfo writes what a master tells others of itself: in the operator API,
-// and in ZooKeeper. ip is the address's bytes read as a little-endian number,
-// which is of no use on other machines; readers take the address.
+// masterInfo writes the MasterInfo of the operator API and of ZooKeeper. Its ip is the
+// address's bytes read as a little-endian number, which is of no use elsewhere; readers
+// take the address.
 func (e *encoder) masterInfo(id identity) {
 	addr := id.addr.Addr()
 	e.open('{')
@@ -317,7 +317,7 @@ var (
 	}
 )
 
-// identity is what a master says about itself.
+// identity is what a master reports about itself.
 type identity struct {
 	uuid             string
 	addr             netip.AddrPort
@@ -327,8 +327,8 @@ type identity struct {
 
 func (id identity) pid() string { return "master@" + id.addr.String() }
 
-// flags writes the command line of the master. Readers of the state skip it,
-// but have to skip something of real size and depth.
+// flags writes the command line of the master. Readers of the state have to skip something
+// of that size and depth.
 func (e *encoder) flags(id identity, cluster string) {
 	e.openKey("flags", '{')
 	for _, f := range [][2]string{

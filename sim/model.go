@@ -8,24 +8,24 @@ import (
 	"time"
 )
 
-// Label is a key with a value. The state shows a label without a value when
-// NoValue is set, and keys may repeat: Mesos allows both.
+// Label is a key with a value. With NoValue the state shows no value. Keys may repeat:
+// Mesos allows both.
 type Label struct {
 	Key, Value string
 	NoValue    bool
 }
 
-// AgentState says how the master sees an agent.
+// AgentState is the state of an agent at the master.
 type AgentState uint8
 
 const (
-	// AgentRegistered is an agent in good standing, shown in "slaves".
+	// AgentRegistered is shown in "slaves".
 	AgentRegistered AgentState = iota
-	// AgentUnreachable stopped answering: it is in no list, only counted, and
-	// its tasks are in "unreachable_tasks".
+	// AgentUnreachable does not respond: it is in no list, only counted, and its tasks
+	// are in "unreachable_tasks".
 	AgentUnreachable
-	// AgentRecovered is known from the registry alone after a failover: it is
-	// in "recovered_slaves", and its tasks are not shown at all.
+	// AgentRecovered is known from the registry alone after a failover: it is in
+	// "recovered_slaves", and its tasks are not shown.
 	AgentRecovered
 )
 
@@ -41,7 +41,7 @@ type Agent struct {
 	Reregistered time.Time // zero: registered once only
 	Deactivated  bool      // see SetDeactivated
 
-	ordinal uint64 // the how-manieth agent of the cluster: its share of each network
+	ordinal uint64 // number of the agent, which chooses its share of each network
 }
 
 // pid is the agent's libprocess id.
@@ -72,7 +72,7 @@ func (f *Framework) has(capability string) bool {
 	return slices.Contains(f.Capabilities, capability)
 }
 
-// role is the role of the framework's tasks where they name none.
+// role returns the role of the tasks that name none.
 func (f *Framework) role() string {
 	if len(f.Roles) == 0 {
 		return "*"
@@ -97,8 +97,8 @@ const (
 	TaskGoneByOperator = "TASK_GONE_BY_OPERATOR"
 )
 
-// Task is one instance of something that runs. Its key is FrameworkID and ID
-// together: task ids are not unique across frameworks.
+// Task is a Mesos task. FrameworkID and ID together identify it: task ids are not unique
+// across frameworks.
 type Task struct {
 	ID          string // StartTask makes one in Marathon's form when it is empty
 	Name        string
@@ -117,19 +117,19 @@ type Task struct {
 	// task of the pod has them, the others have none.
 	ExecutorPorts Ports
 
-	// Networks says where the task's addresses are. Without any it shares its
-	// agent's network and shows the agent's address, as Mesos does. A network
-	// without an address gets one, see Cluster.AddNetwork.
+	// Networks has the networks of the container. Without any the task shares the
+	// network of its agent and shows the agent's address, as in Mesos. A network without
+	// an address is given one, see Cluster.AddNetwork.
 	Networks []NetworkInfo
 
 	// Statuses, oldest first. When empty, StartTask writes the two that every
 	// running task has: TASK_STARTING and TASK_RUNNING.
 	Statuses []Status
 
-	parent string // the container of the pod, where another task of it is there
+	parent string // id of the pod's container, once another task of the pod has started
 }
 
-// docker tells whether the Docker containerizer runs the task.
+// docker reports whether the Docker containerizer runs the task.
 func (t *Task) docker() bool { return t.Container != nil && t.Container.Docker != nil }
 
 // Status is one status update as the master keeps it.
@@ -138,26 +138,25 @@ type Status struct {
 	Time      time.Time
 	Labels    []Label
 	Healthy   *bool            // nil until the first result of a health check
-	Container *ContainerStatus // nil in what the master says itself
+	Container *ContainerStatus // nil in updates that the master makes itself
 
-	// Message and Reason are seen in the operator API only.
+	// Message and Reason are shown by the operator API only.
 	Message, Reason string
 
-	uuid updateID // zero in what the master says itself
+	uuid updateID // zero in updates that the master makes itself
 }
 
 // updateID is the random id that an executor gives a status update.
 type updateID struct{ hi, lo uint64 }
 
-// ContainerStatus is what the agent said about the container. Updates made by
-// the master carry none.
+// ContainerStatus is what the agent reports about a container.
 type ContainerStatus struct {
 	ID       string
 	ParentID string // the pod's container
 	Networks []NetworkInfo
 }
 
-// NetworkInfo is a container's place in one network.
+// NetworkInfo is a network of a container.
 type NetworkInfo struct {
 	Name   string // empty for the host network and Docker's bridge
 	Labels []Label
@@ -165,18 +164,18 @@ type NetworkInfo struct {
 	// ("fd01:b::2/64") but not for IPv4; a full length is never shown.
 	Addresses    []netip.Prefix
 	PortMappings []PortMapping
-	// AsksIPv4 is set where a framework asks for any address of IPv4, as
-	// Marathon does for the Mesos containerizer. It is not of a status.
+	// AsksIPv4 requests any IPv4 address, as Marathon does for the Mesos containerizer.
+	// It is not set in a status.
 	AsksIPv4 bool
 }
 
-// PortMapping leads from a host port to a container port.
+// PortMapping maps a host port to a container port.
 type PortMapping struct {
 	HostPort, ContainerPort uint16
 	Protocol                string
 }
 
-// Discovery is what the scheduler wants others to know about a task.
+// Discovery is the DiscoveryInfo of a task.
 type Discovery struct {
 	Visibility                     string // FRAMEWORK when empty
 	Name                           string
@@ -185,8 +184,8 @@ type Discovery struct {
 	Labels                         []Label
 }
 
-// DiscoveryPort is a port of a Discovery. Marathon says with the label
-// network-scope whether the number is the host's or the container's.
+// DiscoveryPort is a port of a Discovery. With the label network-scope Marathon tells
+// whether the number is the host's or the container's.
 type DiscoveryPort struct {
 	Number         uint16
 	Name, Protocol string
@@ -207,7 +206,7 @@ type Container struct {
 // Volume is a path of the agent that a container sees.
 type Volume struct{ Mode, ContainerPath, HostPath string }
 
-// Docker is the part of a Container for the Docker containerizer.
+// Docker is the DockerInfo of a Container.
 type Docker struct {
 	Image        string
 	Network      string // HOST, BRIDGE or USER
@@ -227,9 +226,8 @@ type HealthCheck struct {
 	Command                  string // instead of HTTP when not empty
 }
 
-// Address gives a single address for NetworkInfo, or with "/64" and the like
-// an address that shows its network's length. It panics on anything else, so
-// it is for literals only.
+// Address parses an address for NetworkInfo, with "/64" and the like one that shows the
+// length of its network. It panics on anything else, so it is for literals only.
 func Address(s string) netip.Prefix {
 	if a, err := netip.ParseAddr(s); err == nil {
 		return netip.PrefixFrom(a, a.BitLen())
@@ -237,14 +235,14 @@ func Address(s string) netip.Prefix {
 	return netip.MustParsePrefix(s)
 }
 
-// Resources is what an agent offers, or what a task holds. Mem and Disk are
-// in MB, as everywhere in Mesos.
+// Resources are those of an agent, or those that a task holds. Mem and Disk are in MB,
+// as everywhere in Mesos.
 type Resources struct {
 	CPUs, Mem, Disk, GPUs float64
 	Ports                 Ports
 }
 
-// add counts o as well. The ports of r have to be its own.
+// add adds o to r, whose list of ports must not be shared.
 func (r *Resources) add(o Resources) {
 	r.CPUs += o.CPUs
 	r.Mem += o.Mem
@@ -253,7 +251,7 @@ func (r *Resources) add(o Resources) {
 	r.Ports = append(r.Ports, o.Ports...)
 }
 
-// scalars is r without its ports, times a factor.
+// scalars returns r without its ports, times a factor.
 func (r Resources) scalars(factor float64) Resources {
 	return Resources{CPUs: factor * r.CPUs, Mem: factor * r.Mem, Disk: factor * r.Disk, GPUs: factor * r.GPUs}
 }
@@ -273,7 +271,7 @@ func PortList(ports ...uint16) Ports {
 	return p
 }
 
-// merged gives the same ports sorted, with neighbours joined.
+// merged returns the same ports sorted, with adjacent ranges joined.
 func (p Ports) merged() Ports {
 	if len(p) <= 1 {
 		return p
@@ -325,9 +323,8 @@ func (p Ports) all() iter.Seq[uint16] {
 	}
 }
 
-// String gives the notation of /master/state, such as
-// "[31010-31011, 31500-31500]": sorted, neighbours joined. The empty set is
-// "", since Mesos then leaves the field out.
+// String returns the notation of /master/state, such as "[31010-31011, 31500-31500]":
+// sorted, adjacent ranges joined. The empty set is "": Mesos omits the field then.
 func (p Ports) String() string {
 	if len(p) == 0 {
 		return ""

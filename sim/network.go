@@ -51,16 +51,16 @@ func StandardNetworks() []Network {
 	}
 }
 
-// ExampleNetwork is a network that nobody has described: a part of
-// 10.128.0.0/9, another one for each number below 128.
+// ExampleNetwork makes up a network: a part of 10.128.0.0/9, a different one for each
+// number below 128.
 func ExampleNetwork(name string, number int) Network {
 	second := byte(128 + number%128)
 	prefix := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, second}), 16)
 	return Network{Name: name, Pools: []Pool{{Prefix: prefix, ShareBits: 8}}}
 }
 
-// held is the key of an address in use. agent is empty where the address is
-// the only one of its kind in the cluster.
+// addressKey identifies an address in use. agent is empty for an address that is unique
+// in the cluster.
 type addressKey struct {
 	agent string
 	addr  netip.Addr
@@ -80,15 +80,14 @@ type shareKey struct {
 	pool  netip.Prefix
 }
 
-// AddNetwork makes a network known, so that tasks can be started on it, or
-// moved, without naming their addresses.
+// AddNetwork makes a network known. Tasks on it need no addresses of their own.
 func (c *Cluster) AddNetwork(n Network) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.networks[n.Name] = n
 }
 
-// assign fills in the addresses that the networks lack.
+// assign fills in missing addresses.
 func (c *Cluster) assign(networks []NetworkInfo, a *Agent) ([]NetworkInfo, error) {
 	out := slices.Clone(networks)
 	for i := range out {
@@ -117,9 +116,9 @@ func (c *Cluster) assign(networks []NetworkInfo, a *Agent) ([]NetworkInfo, error
 	return out, nil
 }
 
-// fresh walks through the agent's share in a circle: an address comes back as
-// late as possible, so that a stale answer is seen to be stale. The first two
-// and the last address of a share are the network's own.
+// fresh walks through the agent's share in a circle: an address is used again as late as
+// possible, so that a stale response can be told. The first two addresses and the last
+// one of a share belong to the network itself.
 func (c *Cluster) fresh(p Pool, a *Agent) (netip.Addr, error) {
 	size := uint64(1) << p.ShareBits
 	if size < 4 {
@@ -145,7 +144,7 @@ func (c *Cluster) fresh(p Pool, a *Agent) (netip.Addr, error) {
 	return netip.Addr{}, fmt.Errorf("no address left on agent %q", a.ID)
 }
 
-// offset gives the address n places after a.
+// offset returns the address n places after a.
 func offset(a netip.Addr, n uint64) netip.Addr {
 	if a.Is4() {
 		b := a.As4()

@@ -15,8 +15,8 @@ const (
 	maxCall = 1 << 20 // bytes of a call; the longest one here has about twenty
 )
 
-// calls writes what each call of the operator API answers, by its type. The
-// answer's field is the type in lower case.
+// calls writes the response to each call of the operator API, by its type. The field of the
+// response is the type in lower case.
 var calls = map[string]func(e *encoder, s *fullState, id identity){
 	"GET_STATE":      func(e *encoder, s *fullState, _ identity) { e.getState(s) },
 	"GET_AGENTS":     func(e *encoder, s *fullState, _ identity) { e.getAgents(s) },
@@ -32,9 +32,8 @@ var calls = map[string]func(e *encoder, s *fullState, id identity){
 	},
 }
 
-// api is the operator API: one path for all calls. The order of the checks is
-// that of Mesos: who asks, whether this master leads, whether it is ready,
-// and only then what was asked.
+// api is the operator API: one path for all calls. The order of the checks is that of Mesos:
+// authentication, leadership, recovery, and only then the call.
 func (m *Master) api(w http.ResponseWriter, r *http.Request) {
 	sees, ok := m.admit(w, r, RealmReadWrite)
 	if !ok || !m.leads(w, r, "/master/api/v1") {
@@ -78,8 +77,8 @@ func (m *Master) api(w http.ResponseWriter, r *http.Request) {
 	serveJSON(w, r, int64(size), answer)
 }
 
-// readCall gives the type of the call, or why there is none. The content type
-// is compared as it stands: with a charset it is another one.
+// readCall returns the type of the call, or the status and the reason to refuse it. The
+// content type is compared as it is: with a charset it is another one.
 func readCall(r *http.Request) (call string, status int, reason string) {
 	if r.Method != http.MethodPost {
 		return "", http.StatusMethodNotAllowed, fmt.Sprintf("Expecting one of { 'POST' }, but received '%s'", r.Method)
@@ -112,8 +111,7 @@ func readCall(r *http.Request) (call string, status int, reason string) {
 	return message.Type, http.StatusOK, ""
 }
 
-// acceptsJSON reads Accept. Weights do not matter: JSON is given wherever it
-// is mentioned at all.
+// acceptsJSON reads Accept. Mesos ignores weights: it sends JSON if JSON is named at all.
 func acceptsJSON(values []string) bool {
 	accept := strings.Join(values, ",")
 	if strings.TrimSpace(accept) == "" {

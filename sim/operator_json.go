@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// The operator API keeps the shape of Mesos's protobuf messages: ids are
-// objects, resources are lists, times are nanoseconds. The order of fields is
-// that of Mesos 1.12.
+// The operator API has the shape of Mesos's protobuf messages: ids are objects, resources
+// are lists, times are nanoseconds. The order of fields is that of Mesos 1.12.
 
 // idField writes an id.
 func (e *encoder) idField(k, id string) {
@@ -18,7 +17,7 @@ func (e *encoder) idField(k, id string) {
 	e.close('}')
 }
 
-// nanosField writes a time, zero for none.
+// nanosField writes a time; the zero time is 0.
 func (e *encoder) nanosField(k string, t time.Time) {
 	n := int64(0)
 	if !t.IsZero() {
@@ -31,7 +30,7 @@ func (e *encoder) nanosField(k string, t time.Time) {
 	e.close('}')
 }
 
-// typesField writes names as objects with a type.
+// typesField writes a list of objects that have a type.
 func (e *encoder) typesField(k string, names []string) {
 	e.openKey(k, '[')
 	for _, n := range names {
@@ -42,8 +41,7 @@ func (e *encoder) typesField(k string, names []string) {
 	e.close(']')
 }
 
-// resourcesV1 writes what is there of r; role and allocated are left out when
-// empty.
+// resourcesV1 writes the resources of r that are not zero. Empty roles are omitted.
 func (e *encoder) resourcesV1(r Resources, role, allocated string) {
 	tail := func() {
 		e.optionalField("role", role)
@@ -89,7 +87,7 @@ func (e *encoder) resourcesV1(r Resources, role, allocated string) {
 	tail()
 }
 
-// allocated is left out where nothing is.
+// allocated writes the resources in use, if there are any.
 func (e *encoder) allocated(used usage) {
 	if len(used) == 0 {
 		return
@@ -101,8 +99,7 @@ func (e *encoder) allocated(used usage) {
 	e.close(']')
 }
 
-// agentV1 writes an agent. That it checkpoints is told in states, and not in
-// events.
+// agentV1 writes an agent. States have the field checkpoint, events do not.
 func (e *encoder) agentV1(a *Agent, used usage, checkpoint bool) {
 	e.open('{')
 	e.key("agent_info")
@@ -123,7 +120,7 @@ func (e *encoder) agentV1(a *Agent, used usage, checkpoint bool) {
 	e.close('}')
 }
 
-// agentInfo is all that is known of a recovered agent.
+// agentInfo writes an AgentInfo, which is all that is known of a recovered agent.
 func (e *encoder) agentInfo(a *Agent, checkpoint bool) {
 	e.open('{')
 	e.stringField("hostname", a.Hostname)
@@ -151,7 +148,7 @@ func (e *encoder) agentInfo(a *Agent, checkpoint bool) {
 	e.close('}')
 }
 
-// frameworkV1 writes the fields that states and events share; one that is not
+// frameworkV1 writes the fields that states and events share. A framework that is not
 // present has been torn down.
 func (e *encoder) frameworkV1(f *Framework, present bool) {
 	active := present && !f.Disconnected && !f.Recovered
@@ -208,7 +205,7 @@ func (e *encoder) executorV1(f *Framework, x executor) {
 	e.close('}')
 }
 
-// taskV1 writes a task. One that has no status yet shows nothing of them.
+// taskV1 writes a task. Without statuses it has no field for them.
 func (e *encoder) taskV1(t *Task) {
 	e.open('{')
 	e.stringField("name", t.Name)
@@ -240,8 +237,8 @@ func (e *encoder) taskV1(t *Task) {
 	e.endTask(t)
 }
 
-// statusV1 writes a status update. What the master says itself has no uuid,
-// executor and container.
+// statusV1 writes a status update. One that the master makes itself has no uuid, executor
+// and container.
 func (e *encoder) statusV1(t *Task, s *Status) {
 	executor := s.Container != nil
 	e.open('{')
@@ -300,7 +297,7 @@ func (e *encoder) statusNetworkV1(n *NetworkInfo) {
 	e.close('}')
 }
 
-// uuidField writes the 16 bytes of an id, as JSON carries bytes.
+// uuidField writes the 16 bytes of an id in base64.
 func (e *encoder) uuidField(k string, id updateID) {
 	var b [16]byte
 	for i := range 8 {
@@ -314,8 +311,8 @@ func (e *encoder) uuidField(k string, id updateID) {
 	e.buf = append(e.buf, '"')
 }
 
-// executor is who reports on the task: an executor of its own, named after
-// it, unless it is part of a pod.
+// executor returns the executor that reports on a task: one of its own with the same
+// name, unless the task is part of a pod.
 func (t *Task) executor() string {
 	if t.ExecutorID != "" {
 		return t.ExecutorID
@@ -323,7 +320,7 @@ func (t *Task) executor() string {
 	return t.ID
 }
 
-// pid is the process id that a container has on its agent.
+// pid returns the process id of a container on its agent.
 func (c *ContainerStatus) pid() int {
 	var h uint64
 	for _, b := range []byte(c.ID) {

@@ -13,9 +13,8 @@ import (
 // gzipFrom is the size from which libprocess compresses a body.
 const gzipFrom = 1024
 
-// serveJSON sends the size bytes that write writes. Mesos says the length of
-// its bodies, so it has to be known before; only a compressed body goes out in
-// chunks, because its length is not known.
+// serveJSON sends the body that write writes, which has size bytes. Mesos sends the length
+// of its bodies; only a compressed body is sent in chunks, because its length is not known.
 func serveJSON(w http.ResponseWriter, r *http.Request, size int64, write func(io.Writer) error) {
 	if r.Method == http.MethodHead {
 		serveHead(w, size, write)
@@ -25,7 +24,7 @@ func serveJSON(w http.ResponseWriter, r *http.Request, size int64, write func(io
 	h.Set("Content-Type", "application/json")
 	if size < gzipFrom || !acceptsGzip(r.Header.Values("Accept-Encoding")) {
 		h.Set("Content-Length", strconv.FormatInt(size, 10))
-		write(w) // an error here is the client's: nobody is left to tell
+		write(w) // an error means that the client has left
 		return
 	}
 	h.Set("Content-Encoding", "gzip")
@@ -35,13 +34,12 @@ func serveJSON(w http.ResponseWriter, r *http.Request, size int64, write func(io
 	}
 }
 
-// serveHead answers HEAD with a body, as Mesos does: what follows on a kept
-// connection is taken for the next answer. net/http would leave the body out,
-// so the connection is taken from it. It ends after that, because it cannot be
-// given back.
+// serveHead responds to HEAD with a body, as Mesos does: a client takes it for the next
+// response on the connection. net/http would omit the body, so the connection is hijacked
+// and closed at the end.
 func serveHead(w http.ResponseWriter, size int64, write func(io.Writer) error) {
 	conn, buffered, err := http.NewResponseController(w).Hijack()
-	if err != nil { // a recorder, say
+	if err != nil { // not a network connection
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
 		return
@@ -54,13 +52,13 @@ func serveHead(w http.ResponseWriter, size int64, write func(io.Writer) error) {
 	}
 }
 
-// refuse sends a reason as plain text, as Mesos does.
+// respondText sends a reason as plain text, as Mesos does.
 func respondText(w http.ResponseWriter, status int, reason string) {
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(len(reason)))
 	w.WriteHeader(status)
-	io.WriteString(w, reason) // an error here is the client's
+	io.WriteString(w, reason) // an error means that the client has left
 }
 
 // countingWriter counts bytes and forgets them.

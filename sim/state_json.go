@@ -5,12 +5,11 @@ import (
 	"net/netip"
 )
 
-// The order of fields, and which of them are left out when empty, is that of
-// Mesos 1.12.
+// The order of fields, and which of them are omitted when empty, is that of Mesos 1.12.
 
 type counts struct{ active, deactivated, unreachable int }
 
-// head writes what comes before the agents.
+// head writes the fields before the agents.
 func (e *encoder) head(id identity, cluster string, n counts) {
 	e.build()
 	e.timeField("start_time", id.started)
@@ -33,7 +32,7 @@ func (e *encoder) head(id identity, cluster string, n counts) {
 	e.flags(id, cluster)
 }
 
-// build writes what /version shows as well.
+// build writes the fields that /version has as well.
 func (e *encoder) build() {
 	e.stringField("version", mesosVersion)
 	e.stringField("git_sha", buildSHA)
@@ -42,8 +41,7 @@ func (e *encoder) build() {
 	e.stringField("build_user", "sim")
 }
 
-// tail writes what comes after the completed frameworks: lists that only old
-// masters filled.
+// tail writes the fields after the completed frameworks: lists that only old masters filled.
 func (e *encoder) tail() {
 	e.openKey("orphan_tasks", '[')
 	e.close(']')
@@ -72,7 +70,7 @@ func (e *encoder) agent(a *Agent, used Resources) {
 	e.close('}')
 }
 
-// recoveredAgent writes the little that the registry keeps.
+// recoveredAgent writes what the registry keeps of an agent.
 func (e *encoder) recoveredAgent(a *Agent) {
 	e.open('{')
 	e.agentNames(a)
@@ -101,7 +99,7 @@ func (e *encoder) resources(k string, r Resources) {
 	e.close('}')
 }
 
-// framework writes a framework; one that is not present has been torn down.
+// framework writes a framework. One that is not present has been torn down.
 func (e *encoder) framework(v view, present bool) {
 	e.open('{')
 	e.frameworkHead(v.Framework, v.used.total(), present)
@@ -213,7 +211,7 @@ func (e *encoder) task(t *Task) {
 	e.endTask(t)
 }
 
-// endTask writes what both APIs have last of a task, in the same form.
+// endTask writes the last fields of a task, which are the same in both APIs.
 func (e *encoder) endTask(t *Task) {
 	if t.Discovery != nil {
 		e.discovery(t.Discovery)
@@ -261,8 +259,7 @@ func (e *encoder) containerID(c *ContainerStatus) {
 	e.close('}')
 }
 
-// statusNetwork has its labels as a plain array; requestedNetwork has them
-// inside an object.
+// statusNetwork writes the labels as an array; requestedNetwork writes them inside an object.
 func (e *encoder) statusNetwork(n *NetworkInfo) {
 	e.open('{')
 	if len(n.Labels) > 0 {
@@ -325,7 +322,7 @@ func (e *encoder) discovery(d *Discovery) {
 	e.optionalField("environment", d.Environment)
 	e.optionalField("location", d.Location)
 	e.optionalField("version", d.Version)
-	e.openKey("ports", '{') // Marathon always sets it, be it empty
+	e.openKey("ports", '{') // Marathon always sets it, even if it is empty
 	if len(d.Ports) > 0 {
 		e.openKey("ports", '[')
 		for _, p := range d.Ports {

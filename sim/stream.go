@@ -9,28 +9,28 @@ import (
 	"time"
 )
 
-// oneChunk is the size up to which the first record, which holds the whole
-// cluster, goes out in one chunk like all others. A bigger one is not put
-// together in memory: readers must not rely on the chunks anyway.
+// oneChunk is the size up to which the first record, which has the whole cluster, is sent
+// in one chunk like all others. A bigger one is not assembled in memory: readers must
+// not rely on the chunks.
 const oneChunk = 4 << 20
 
-// grace is what a client has to read the rest of a stream that ends. Whatever
-// it does not read would stay in memory otherwise.
+// drainTimeout is how long a client may take to read the rest of a stream that ends. The
+// rest stays in memory until then.
 const drainTimeout = 10 * time.Second
 
 var heartbeat = record([]byte(`{"type":"HEARTBEAT"}`))
 
-// subscribe is the call SUBSCRIBE: the state, and then what changes, until one
-// of the two has enough.
+// subscribe is the call SUBSCRIBE: the state, and then the events, until the client leaves
+// or the stream is ended.
 func (m *Master) subscribe(w http.ResponseWriter, r *http.Request, sees func(string) bool) {
 	ctx := r.Context()
 	rc := http.NewResponseController(w)
 	s := newSubscriber(m, sees, m.options.MaxWaiting)
-	s.limitWrites = func() { rc.SetWriteDeadline(time.Now().Add(drainTimeout)) } // where there is a connection
+	s.limitWrites = func() { rc.SetWriteDeadline(time.Now().Add(drainTimeout)) } // fails without a connection, as in tests
 	state := m.cluster.subscribe(s, m.options.MaxSubscribers)
 	defer m.cluster.unsubscribe(s)
 	if _, _, leads := m.view(); !leads {
-		panic(http.ErrAbortHandler) // it ended between the check and here
+		panic(http.ErrAbortHandler) // another master has been elected since the check
 	}
 	state.finish(sees)
 	out := &stream{m: m, ctx: ctx, w: w, flush: rc.Flush}
@@ -38,7 +38,7 @@ func (m *Master) subscribe(w http.ResponseWriter, r *http.Request, sees func(str
 	if state.writeSubscribed(out, m.options.Heartbeat) != nil || out.send(heartbeat) != nil {
 		return
 	}
-	state = nil // a stream can be long, and this is big
+	state = nil // it is big, and a stream can last long
 	beat := time.NewTicker(m.options.Heartbeat)
 	defer beat.Stop()
 	for {
@@ -115,7 +115,7 @@ func (s *fullState) writeSubscribed(w io.Writer, every time.Duration) error {
 	return e.flush()
 }
 
-// ending is how a stream ends.
+// ending is the way in which a stream ends.
 type ending uint8
 
 const (
@@ -124,14 +124,14 @@ const (
 	streamBroken        // the connection ends without a last chunk
 )
 
-// subscriber is one SUBSCRIBE call. The cluster pushes, the goroutine of the
-// call takes.
+// subscriber is one SUBSCRIBE call. The cluster pushes records, and the goroutine of the
+// call takes them.
 type subscriber struct {
 	master      *Master
 	sees        func(framework string) bool // nil sees all
 	limit       int                         // bytes that may wait
-	limitWrites func()                      // called at the end: a write must not take for ever now
-	wake        chan struct{}               // says that there is something to take
+	limitWrites func()                      // called at the end: from then on writes have a deadline
+	wake        chan struct{}               // signals that there are records to take
 
 	mu      sync.Mutex
 	queue   [][]byte
@@ -143,8 +143,8 @@ func newSubscriber(m *Master, sees func(string) bool, limit int) *subscriber {
 	return &subscriber{master: m, sees: sees, limit: limit, limitWrites: func() {}, wake: make(chan struct{}, 1)}
 }
 
-// push adds a record and reports whether the subscriber stays. One that does
-// not read what it asked for has to go before it takes all memory.
+// push adds a record and reports whether the subscriber stays. The stream of a client that
+// does not read is ended before it takes all memory.
 func (s *subscriber) push(r []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -162,7 +162,7 @@ func (s *subscriber) push(r []byte) bool {
 	return s.ended == streamOpen
 }
 
-// finish ends the stream, after what waits.
+// end ends the stream after the records that wait.
 func (s *subscriber) end(how ending) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -180,7 +180,7 @@ func (s *subscriber) signal() {
 	}
 }
 
-// take gives what waits, and whether anything comes after it.
+// take returns the records that wait, and how the stream ends after them.
 func (s *subscriber) take() ([][]byte, ending) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -189,8 +189,8 @@ func (s *subscriber) take() ([][]byte, ending) {
 	return q, s.ended
 }
 
-// subscribe starts a subscription and gives the state that its events begin
-// with. Where max is exceeded the oldest of the same master has to go.
+// subscribe starts a subscription and returns the state that its events begin with. More
+// than max streams of a master end the oldest of them.
 func (c *Cluster) subscribe(s *subscriber, max int) *fullState {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -211,7 +211,7 @@ func (c *Cluster) subscribe(s *subscriber, max int) *fullState {
 	return c.copyFullState()
 }
 
-// unsubscribe forgets a subscriber that is gone.
+// unsubscribe removes a subscriber.
 func (c *Cluster) unsubscribe(s *subscriber) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -268,23 +268,23 @@ func (m *Master) CloseStreams() {
 	m.cluster.endStreams(m, streamClosed)
 }
 
-// Subscribers is how many streams there are.
+// Subscribers returns the number of streams.
 func (m *Master) Subscribers() int {
 	return m.cluster.subscribers(m)
 }
 
-// The events of the operator API's streams. Each is rendered once, under the
-// cluster's lock and only if there is a subscriber, and all subscribers share
-// its bytes. What Mesos does not tell, such as an agent that stops answering,
-// has no function here.
+// The events of the operator API's streams. Each is encoded once, under the cluster's lock
+// and only if there is a subscriber, and all subscribers share its bytes. What is no event
+// in Mesos, such as an agent that stops responding, has no function here.
 
-// feed is who is told about changes.
+// feed has the subscribers of a cluster.
 type feed struct {
 	subscribers []*subscriber // the oldest first
 	scratch     encoder
 }
 
-// publish renders an event about a framework, or about none, and hands it on.
+// publish encodes an event, which may be about a framework, and pushes it to the
+// subscribers that may see it.
 func (c *Cluster) publish(f *framework, event, key string, write func(*encoder)) {
 	if len(c.feed.subscribers) == 0 {
 		return
@@ -320,7 +320,7 @@ func record(message []byte) []byte {
 	return append(r, message...)
 }
 
-// breakAll ends all streams as a process does that ends.
+// breakAll ends all streams as the end of the process does.
 func (f *feed) breakAll() {
 	for _, s := range f.subscribers {
 		s.end(streamBroken)
@@ -336,8 +336,8 @@ func (c *Cluster) taskAdded(f *framework, t *Task) {
 	})
 }
 
-// taskUpdated tells of a status. The state beside it is the task's own, which
-// may be newer. Of tasks on agents that it does not know a master says nothing.
+// taskUpdated publishes a status. The state beside it is that of the task, which may be
+// newer. A master publishes nothing about tasks on agents that it does not know.
 func (c *Cluster) taskUpdated(f *framework, t *Task, s *Status) {
 	c.tell(f.ID, SchedulerNews{t, s})
 	if a, ok := c.agents.get(t.AgentID); !ok || a.State != AgentRegistered {

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// StartTask runs a task at once and returns its id. Its State becomes
-// TASK_RUNNING. Subscribers hear of its steps in a row, and the first update
-// says that the task runs already, as a master says that is behind.
+// StartTask runs a task at once and returns its id. Its State becomes TASK_RUNNING.
+// Subscribers receive all of its updates in a row, and already the first one has the
+// state TASK_RUNNING, as with a master that lags behind.
 func (c *Cluster) StartTask(t Task) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -18,7 +18,7 @@ func (c *Cluster) StartTask(t Task) (string, error) {
 }
 
 // LaunchTask puts a task on its agent and returns its id. Its State becomes
-// TASK_STAGING, it has no status, and AdvanceTask takes it on from there.
+// TASK_STAGING, it has no status, and AdvanceTask takes it further.
 func (c *Cluster) LaunchTask(t Task) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -30,9 +30,8 @@ func (c *Cluster) LaunchTask(t Task) (string, error) {
 	return staged.ID, nil
 }
 
-// AdvanceTask takes a task from TASK_STAGING to TASK_STARTING, and from there
-// to TASK_RUNNING. It returns the state that the task is in then, which is
-// the one before where there is no next.
+// AdvanceTask takes a task from TASK_STAGING to TASK_STARTING, and from there to
+// TASK_RUNNING. It returns the new state; a task in any other state keeps it.
 func (c *Cluster) AdvanceTask(frameworkID, taskID string) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -81,7 +80,7 @@ func (c *Cluster) start(t Task) (string, error) {
 	return running.ID, nil
 }
 
-// stage checks a task, gives it what it lacks, and stores it.
+// stage checks a task, fills in what is missing, and stores it.
 func (c *Cluster) stage(t Task) (*framework, *Task, *Agent, error) {
 	f, ok := c.frameworks.get(t.FrameworkID)
 	if !ok {
@@ -119,8 +118,8 @@ func (c *Cluster) stage(t Task) (*framework, *Task, *Agent, error) {
 	return f, &t, a, nil
 }
 
-// marathonID is the id that Marathon gives an instance of an app whose task is
-// called name: "cart.shop" is the app /shop/cart, its ids begin "shop_cart".
+// marathonID returns an id as Marathon gives it to an instance of an app whose tasks
+// are called name: ids of "cart.shop", the app /shop/cart, begin with "shop_cart".
 func marathonID(name, uuid string) string {
 	return marathonIDName(name) + ".instance-" + uuid + "._app.1"
 }
@@ -131,8 +130,8 @@ func marathonIDName(name string) string {
 	return strings.Join(parts, "_")
 }
 
-// EndTask ends a task with a terminal state such as TaskFinished. TaskError is
-// not one of them: a task that a master refuses is never seen.
+// EndTask ends a task with a terminal state such as TaskFinished, but not TaskError:
+// a task that a master refuses is never shown.
 func (c *Cluster) EndTask(frameworkID, taskID, state string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -144,9 +143,9 @@ func (c *Cluster) EndTask(frameworkID, taskID, state string) error {
 	return nil
 }
 
-// FinishTask is EndTask for a scheduler that does not acknowledge the update:
-// the task stays in the list of tasks with its terminal state, and when its
-// framework is torn down the update says TASK_KILLED beside that state.
+// FinishTask is EndTask for a scheduler that does not acknowledge the update: the task
+// stays in the list of tasks with its terminal state. When its framework is torn down,
+// the update has the status TASK_KILLED beside that state.
 func (c *Cluster) FinishTask(frameworkID, taskID, state string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -158,7 +157,7 @@ func (c *Cluster) FinishTask(frameworkID, taskID, state string) error {
 	return nil
 }
 
-// ending finds a task that shall end with a state.
+// ending finds a task that is to end with a state.
 func (c *Cluster) ending(frameworkID, taskID, state string) (*framework, *Task, error) {
 	f, t, err := c.find(frameworkID, taskID)
 	if err == nil && (!Terminal(state) || state == TaskError) {
@@ -167,8 +166,8 @@ func (c *Cluster) ending(frameworkID, taskID, state string) (*framework, *Task, 
 	return f, t, err
 }
 
-// KillTask asks for a task's end: its state becomes TASK_KILLING, where its
-// framework knows that state, and EndTask does the rest.
+// KillTask requests the end of a task: its state becomes TASK_KILLING if its framework
+// has that capability. EndTask ends it.
 func (c *Cluster) KillTask(frameworkID, taskID string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -190,9 +189,8 @@ func (c *Cluster) killing(f *framework, t *Task) *Task {
 	return c.update(f, t, Status{State: TaskKilling, Container: t.Statuses[len(t.Statuses)-1].Container})
 }
 
-// SetHealth adds the result of a health check. The status repeats the state
-// of the last one, and as in Mesos takes its place. Subscribers hear of every
-// result, also of one that is no news.
+// SetHealth adds the result of a health check. The status repeats the state of the last
+// one and replaces it, as in Mesos. Every result is an event, even without a change.
 func (c *Cluster) SetHealth(frameworkID, taskID string, healthy bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -209,7 +207,7 @@ func (c *Cluster) SetHealth(frameworkID, taskID string, healthy bool) error {
 	return nil
 }
 
-// Tasks gives the tasks that have not ended and whose agent is reachable.
+// Tasks returns the tasks that have not ended and whose agent is reachable.
 func (c *Cluster) Tasks() []Task {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -222,7 +220,7 @@ func (c *Cluster) Tasks() []Task {
 	return out
 }
 
-// Task gives one of them, if it is there.
+// Task returns one of them, if it is there.
 func (c *Cluster) Task(frameworkID, taskID string) (Task, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -245,8 +243,8 @@ func (c *Cluster) find(frameworkID, taskID string) (*framework, *Task, error) {
 	return f, t, nil
 }
 
-// update stores a task with one more status, or with one in the place of the
-// last, where that has the same state.
+// update stores a task with one more status, which replaces the last one if the state
+// is the same.
 func (c *Cluster) update(f *framework, t *Task, s Status) *Task {
 	next := c.withStatus(t, s)
 	if n, ok := c.nodes[t.AgentID]; ok && Terminal(s.State) && !Terminal(t.State) {
@@ -273,8 +271,8 @@ func (c *Cluster) withStatus(t *Task, s Status) *Task {
 	return &next
 }
 
-// end moves a task to the completed ones, of which the oldest are forgotten.
-// A task that had ended before keeps its state.
+// end moves a task to the completed tasks, of which the oldest are dropped. A task that
+// had ended before keeps its state.
 func (c *Cluster) end(f *framework, t *Task, s Status) {
 	done := c.withStatus(t, s)
 	if Terminal(t.State) {
@@ -303,10 +301,10 @@ func (c *Cluster) CountTasks() (n int) {
 	return n
 }
 
-// startup lies between a task's TASK_STARTING and its TASK_RUNNING.
+// startup is the time between TASK_STARTING and TASK_RUNNING of a task.
 const startup = 250 * time.Millisecond
 
-// firstStatuses makes the statuses of a task that comes up now.
+// firstStatuses makes the statuses of a task that starts now.
 func (c *Cluster) firstStatuses(t *Task, a *Agent) []Status {
 	container, parent := c.uuid(), t.parent
 	if t.ExecutorID != "" && parent == "" {
@@ -319,12 +317,12 @@ func (c *Cluster) firstStatuses(t *Task, a *Agent) []Status {
 	return s
 }
 
-// updateID names a status update.
+// updateID makes the id of a status update.
 func (c *Cluster) updateID() updateID {
 	return updateID{c.updates.Uint64(), c.updates.Uint64()}
 }
 
-// firstStatuses writes the two statuses of a task that came up at now.
+// firstStatuses makes the two statuses of a task that runs since now.
 func firstStatuses(t *Task, agent netip.Addr, container, parent string, now time.Time) []Status {
 	starting := startingStatus(t, agent, container, parent)
 	running := runningStatus(t, agent, starting.Container)
@@ -332,9 +330,8 @@ func firstStatuses(t *Task, agent netip.Addr, container, parent string, now time
 	return []Status{starting, running}
 }
 
-// startingStatus is the first one. A Docker container gets its own address
-// only once it runs, so it shows the agent's; a pod's network is not there
-// yet.
+// startingStatus makes the first one. A Docker container gets its own address only once
+// it runs, so the agent's is shown; a pod's network does not exist yet.
 func startingStatus(t *Task, agent netip.Addr, container, parent string) Status {
 	c := &ContainerStatus{ID: container, ParentID: parent}
 	switch {
@@ -346,8 +343,8 @@ func startingStatus(t *Task, agent netip.Addr, container, parent string) Status 
 	return Status{State: TaskStarting, Container: c}
 }
 
-// runningStatus is the second one. Docker's has the label that older Mesos
-// relied on.
+// runningStatus makes the second one. That of Docker has the label that schedulers of
+// older versions of Mesos rely on.
 func runningStatus(t *Task, agent netip.Addr, first *ContainerStatus) Status {
 	s := Status{State: TaskRunning, Container: first}
 	if t.docker() || first.ParentID != "" {
@@ -360,8 +357,8 @@ func runningStatus(t *Task, agent netip.Addr, first *ContainerStatus) Status {
 	return s
 }
 
-// terminalStatus is the last one. What the master says itself has no
-// container; and a pod's network is gone by then.
+// terminalStatus makes the last one. A status that the master makes itself has no
+// container, and a pod's network does not exist any more.
 func terminalStatus(t *Task, state string) Status {
 	s := Status{State: state}
 	switch state {
@@ -393,7 +390,7 @@ func Terminal(state string) bool {
 	return false
 }
 
-// networksOf is where a container of t is once it runs.
+// networksOf returns the networks of a running container.
 func networksOf(t *Task, agent netip.Addr) []NetworkInfo {
 	if len(t.Networks) == 0 {
 		return hostNetwork(agent)

@@ -10,7 +10,7 @@ import (
 	"toponym/sim"
 )
 
-// Auth says who may read a master. The zero value lets everybody.
+// Auth is the authentication of a master. The zero value admits every client.
 type Auth struct {
 	// ReadOnly and ReadWrite are --authenticate_http_readonly, which guards
 	// /master/state, and --authenticate_http_readwrite, which guards all of the
@@ -19,11 +19,11 @@ type Auth struct {
 	Credentials         []Credential
 }
 
-// Credential is somebody who may read.
+// Credential is a principal that may read.
 type Credential struct {
 	Principal, Secret string
-	// Frameworks are the names of those that the principal may see; all when
-	// nil. The others are left out without a word.
+	// Frameworks are the names of the frameworks that the principal may see; all when
+	// nil. The others are omitted silently, as by the ACLs of Mesos.
 	Frameworks []string
 }
 
@@ -46,8 +46,8 @@ func (a Auth) Admit(w http.ResponseWriter, r *http.Request, realm string) (visib
 	return func(framework string) bool { return slices.Contains(c.Frameworks, framework) }, true
 }
 
-// find reads the header as Mesos does, not as RFC 7617 does: the scheme's case
-// counts, and a secret cannot have a colon.
+// find reads the header as Mesos does, not as RFC 7617 has it: the scheme is case-sensitive,
+// and a secret cannot contain a colon.
 func (a Auth) find(header string) (Credential, bool) {
 	encoded, ok := strings.CutPrefix(header, "Basic ")
 	if !ok {

@@ -7,9 +7,9 @@ import (
 	"toponym/sim"
 )
 
-// Kill ends a master as SIGKILL does. If it led, the others go on sending
-// clients to it until its session ends; then nobody leads for a while, and
-// then the one that was announced first.
+// Kill ends a master as SIGKILL does. If it led, the others redirect clients to it until its
+// session ends; then nobody leads for the time of an election, and then the master that
+// was announced first.
 func (s *Masters) Kill(i int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -33,8 +33,7 @@ func (s *Masters) kill(m *member) {
 	s.expire(m)
 }
 
-// expire ends the session of a leader that is dead or frozen, when its time
-// has come.
+// expire ends the session of a dead or frozen leader after the session timeout.
 func (s *Masters) expire(m *member) {
 	if !s.leads(m) {
 		return
@@ -47,10 +46,10 @@ func (s *Masters) expire(m *member) {
 	})
 }
 
-// leads tells a leader from a later process at its address.
+// leads reports whether a master leads, and not an earlier process at its address.
 func (s *Masters) leads(m *member) bool { return s.leader == m && m.starts == s.process }
 
-// Start brings a dead master back, as the last in line.
+// Start starts a dead master again, as the last in line.
 func (s *Masters) Start(i int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -68,7 +67,7 @@ func (s *Masters) Start(i int) error {
 	return nil
 }
 
-// retry holds the election that found nobody.
+// electAgain repeats an election that found no master.
 func (s *Masters) electAgain() {
 	if s.idle {
 		s.idle = false
@@ -76,8 +75,8 @@ func (s *Masters) electAgain() {
 	}
 }
 
-// Freeze makes a master fall silent, see Freezer. One that leads loses
-// its session with that, but does not know it yet.
+// Freeze freezes a master, see Freezer. A leader loses its session with that, but does not
+// know it yet.
 func (s *Masters) Freeze(i int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,9 +96,8 @@ func (s *Masters) Freeze(i int) error {
 	return nil
 }
 
-// Thaw lets a frozen master go on. If it led and another one does by now it
-// ends, as a leader does that finds its session lost. A standby whose session
-// is over is the last in line.
+// Thaw lets a frozen master continue. A former leader ends, because it finds its session
+// lost. A standby whose session has ended becomes the last in line.
 func (s *Masters) Thaw(i int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -134,7 +132,7 @@ func (s *Masters) member(i int) (*member, error) {
 	return s.members[i], nil
 }
 
-// lost ends the time of a leader.
+// leaderLost ends the leadership of a master.
 func (s *Masters) leaderLost(m *member) {
 	if m.starts == s.process { // it is frozen, and out of line
 		m.order = 0
@@ -168,8 +166,7 @@ func (s *Masters) elect() {
 	s.announceLeader()
 }
 
-// tell makes known who leads. One that lost its lead while it was frozen hears
-// of nothing.
+// announceLeader tells the masters who leads, except a former leader that is frozen.
 func (s *Masters) announceLeader() {
 	for _, m := range s.members {
 		if m.alive && m.order > 0 {
@@ -178,8 +175,8 @@ func (s *Masters) announceLeader() {
 	}
 }
 
-// leaderFor is the leader as a master sees it. A master that has just been
-// started does not lead, even if the leader that died had the same address.
+// leaderFor returns the leader as a master sees it. A restarted master does not lead, even
+// if the leader that died had the same address.
 func (s *Masters) leaderFor(m *member) string {
 	if s.leader == nil || s.leader == m && !s.leads(m) {
 		return ""
@@ -187,7 +184,7 @@ func (s *Masters) leaderFor(m *member) string {
 	return s.leader.master.HostPort()
 }
 
-// giveBack lets the agents and schedulers come to the new leader, bit by bit.
+// reregister brings the agents and schedulers to the new leader one by one.
 func (s *Masters) reregister(failover int) {
 	var agents, frameworks []string
 	for _, a := range s.cluster.Agents() {
@@ -211,7 +208,7 @@ func (s *Masters) reregister(failover int) {
 			return
 		}
 		part++
-		// Errors say that somebody else was quicker, or that it is gone.
+		// An error means that it has come back already, or is gone.
 		for left := allAgents * (parts - part) / parts; len(agents) > left; agents = agents[1:] {
 			s.cluster.Reregister(agents[0])
 		}
@@ -228,7 +225,7 @@ func (s *Masters) reregister(failover int) {
 	s.later(s.options.Master.Recovery+s.options.Reregister/parts, next)
 }
 
-// after does something later, unless Run is over by then.
+// later calls do after a time, unless Run has ended by then.
 func (s *Masters) later(d time.Duration, do func()) {
 	if s.stopped {
 		return

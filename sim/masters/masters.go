@@ -26,26 +26,24 @@ type Options struct {
 	// Listen are the addresses that the masters listen on, one each, such as
 	// "127.0.0.1:5050". Port 0 lets the kernel choose.
 	Listen []string
-	// Hostnames are the masters' --hostname; where there is none it is the
-	// address.
+	// Hostnames are the masters' --hostname; their addresses if there is none.
 	Hostnames []string
-	// Master is what they have in common. Addr, Hostname, Process and Gate are set
-	// for each master.
+	// Master has the options of all masters. Addr, Hostname, Process and Gate are set for
+	// each master.
 	Master sim.MasterOptions
-	// TLS makes them speak HTTPS; nil is HTTP.
+	// TLS is for HTTPS; the masters speak HTTP when it is nil.
 	TLS *tls.Config
-	// Session is how long a dead leader is still taken for the leader: the
-	// session timeout of ZooKeeper, 10 seconds when 0.
+	// Session is how long the others take a dead leader for the leader: the session
+	// timeout of ZooKeeper, 10 seconds when 0.
 	Session time.Duration
-	// Election is how long nobody leads then.
+	// Election is how long nobody leads after that.
 	Election time.Duration
-	// Reregister is the time over which agents and schedulers find their way
-	// to a new leader.
+	// Reregister is the time over which agents and schedulers register with a new leader.
 	Reregister time.Duration
-	// ZooKeeper is where the masters announce themselves; nowhere when nil.
+	// ZooKeeper is where the masters announce themselves; they do not when it is nil.
 	ZooKeeper *ZooKeeper
 
-	// Seed says in which order agents return.
+	// Seed chooses the order in which agents return.
 	Seed uint64
 	// Bind opens a port; net.Listen for TCP when nil.
 	Bind func(address string) (net.Listener, error)
@@ -61,18 +59,18 @@ type Masters struct {
 	mu       sync.Mutex
 	members  []*member
 	leader   *member // nil when nobody leads
-	process  int     // which start of the leader's it is that leads
-	led      bool    // somebody has led before, so a new leader has to recover
-	idle     bool    // an election found nobody
+	process  int     // number of the leader's process that leads
+	led      bool    // there has been a leader, so a new one has to recover
+	idle     bool    // an election found no master
 	order    int     // of the last announcement
 	rng      *rand.Rand
 	timers   map[*time.Timer]struct{}
-	returns  int // counts the failovers, so that the agents' return to an older leader ends
+	returns  int // number of failovers: ends the return of agents to an older leader
 	failures chan error
 	stopped  bool
 }
 
-// member is one master, and what it is like now.
+// member is one master and its state.
 type member struct {
 	index  int
 	addr   netip.AddrPort
@@ -80,7 +78,7 @@ type member struct {
 
 	alive   bool
 	frozen  bool
-	since   time.Time // it was frozen
+	since   time.Time // when it was frozen
 	order   int       // of its announcement: the lowest leads
 	master  *sim.Master
 	freezer Freezer
@@ -107,8 +105,8 @@ func New(c *sim.Cluster, o Options) (*Masters, error) {
 	}, nil
 }
 
-// Listen opens all ports, announces the masters and lets the first one lead.
-// What arrives is answered from now on; Run ends it.
+// Listen opens all ports, announces the masters and makes the first one lead. Requests are
+// served from then on, until Run ends.
 func (s *Masters) Listen() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -124,8 +122,7 @@ func (s *Masters) Listen() error {
 	return nil
 }
 
-// Run waits until ctx ends, or a master cannot serve any more. Then all of
-// them end.
+// Run waits until ctx ends or the HTTP server of a master fails. Then it ends all masters.
 func (s *Masters) Run(ctx context.Context) error {
 	var err error
 	select {
@@ -155,7 +152,7 @@ func (s *Masters) stop() {
 	}
 }
 
-// up starts the process of a master.
+// startProcess starts the process of a master.
 func (s *Masters) startProcess(m *member, address string) error {
 	l, err := s.options.Bind(address)
 	if err != nil {
@@ -215,34 +212,34 @@ func (s *Masters) handler(m *sim.Master) http.Handler {
 	return s.simulation.Handler(m)
 }
 
-// down ends the process of a master, without a word to anybody.
+// stopProcess ends the process of a master as SIGKILL does.
 func (m *member) stopProcess() {
 	m.alive = false
 	m.master.BreakStreams()
 	m.freezer.Thaw() // so that the requests it blocked end
 	m.server.Close()
-	m.listen.Close() // the server has not got hold of it yet, where it was just started
+	m.listen.Close() // the server does not know it yet if it has just been started
 }
 
-// Len is how many masters there are, dead ones too.
+// Len returns the number of masters, dead ones included.
 func (s *Masters) Len() int { return len(s.options.Listen) }
 
-// Addr is where the i-th master listens.
+// Addr returns the address of the i-th master.
 func (s *Masters) Addr(i int) netip.AddrPort {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.members[i].addr
 }
 
-// Master is the i-th master. After Start it is another one.
+// Master returns the i-th master. After Start it is another one.
 func (s *Masters) Master(i int) *sim.Master {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.members[i].master
 }
 
-// Leader is the number of the master that is taken for the leader, which may
-// have died just now; -1 when there is none.
+// Leader returns the number of the leader as the masters see it, which may have died just
+// now; -1 when there is none.
 func (s *Masters) Leader() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -18,16 +18,15 @@ import (
 // ZooKeeper is an ensemble in which masters announce themselves.
 type ZooKeeper struct {
 	Servers        []string // host:port
-	Path           string   // such as "/mesos"; made when it is not there
+	Path           string   // such as "/mesos"; created if it does not exist
 	User, Password string   // both empty for none
 
 	// Limit is how long announcing a master may take; 15 seconds when 0.
 	Limit time.Duration
 }
 
-// ParseZooKeeper reads the notation that Mesos has for its --zk flag:
-// "zk://[user:password@]host1:port1,host2:port2/path". A port is 2181 where
-// none is given.
+// ParseZooKeeper reads the notation of Mesos's flag --zk:
+// "zk://[user:password@]host1:port1,host2:port2/path". The default port is 2181.
 func ParseZooKeeper(s string) (*ZooKeeper, error) {
 	rest, ok := strings.CutPrefix(s, "zk://")
 	if !ok {
@@ -57,7 +56,7 @@ func ParseZooKeeper(s string) (*ZooKeeper, error) {
 	return z, nil
 }
 
-// announcement is the node of one master.
+// announcement has the nodes of one master in ZooKeeper.
 type announcement struct {
 	zk      *ZooKeeper
 	conn    *zk.Conn
@@ -65,12 +64,12 @@ type announcement struct {
 	replica []byte
 
 	mu    sync.Mutex
-	gone  bool // nothing reaches ZooKeeper
+	gone  bool // the master cannot reach ZooKeeper
 	conns map[net.Conn]struct{}
 }
 
-// announce makes the nodes that a master makes: its own, json.info_ and a
-// number, and that of its part of the replicated log.
+// announce creates the nodes that a master creates: json.info_ with a number, and that of
+// its replica of the log.
 func (z *ZooKeeper) announce(m *sim.Master, session time.Duration) (*announcement, error) {
 	a := &announcement{
 		zk: z, info: m.Info(), conns: make(map[net.Conn]struct{}),
@@ -114,8 +113,7 @@ func (a *announcement) createSoon(stop <-chan struct{}) error {
 	}
 }
 
-// keep announces the master again when its session was lost. It ends when the
-// connection does.
+// keep announces the master again when its session was lost. It ends with the connection.
 func (a *announcement) keep(events <-chan zk.Event) {
 	expired := false
 	for e := range events {
@@ -181,8 +179,8 @@ func (a *announcement) dial(network, address string, timeout time.Duration) (net
 	return c, nil
 }
 
-// cut keeps everything from ZooKeeper, which finds out by itself when the
-// session times out; mend ends that.
+// disconnect cuts the connection to ZooKeeper, where the session times out; reconnect ends
+// that.
 func (a *announcement) disconnect() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -198,16 +196,16 @@ func (a *announcement) reconnect() {
 	a.gone = false
 }
 
-// vanish is the end of a process that could not say goodbye.
+// abandon ends the announcement without closing the session, as a killed process does.
 func (a *announcement) abandon() {
 	a.disconnect()
 	go a.conn.Close() // it waits for an answer that does not come
 }
 
-// close takes the nodes away at once.
+// close removes the nodes at once.
 func (a *announcement) close() { a.conn.Close() }
 
-// quiet is no logger: what goes wrong is returned.
+// quiet drops log messages: errors are returned.
 type quiet struct{}
 
 func (quiet) Printf(string, ...any) {}
