@@ -16,7 +16,7 @@ import (
 	"toponym/sim/scenario"
 )
 
-// options are the flags as they were typed.
+// options are the values of the flags.
 type options struct {
 	scenario, listen, control, zk string
 	marathon, defaultNetwork      string
@@ -104,7 +104,7 @@ func (p *perSecond) Set(s string) error {
 	return nil
 }
 
-// maxMasters is more than any quorum has.
+// maxMasters bounds -masters.
 const maxMasters = 9
 
 // mastersOptions turns the flags into the masters' options.

@@ -19,11 +19,10 @@ import (
 	"toponym/sim/scenario"
 )
 
-// demoRefresh is how often the demo reads its master: soon enough to watch a
-// name change.
+// demoRefresh is the interval at which the demo reads the state.
 const demoRefresh = time.Second
 
-// demo is the command that answers for a simulated cluster.
+// demo is the command toponym demo.
 func demo(ctx context.Context, args []string, env environment) int {
 	fs := newFlags("demo", "toponym demo answers for a small simulated cluster inside this process.", env.stderr)
 	masterAt := fs.String("master", "127.0.0.1:5050", "where the simulated master listens")
@@ -51,11 +50,11 @@ type demoOptions struct {
 	every                       time.Duration
 }
 
-// demoMarathon is where everybody looks for a Marathon.
+// demoMarathon is Marathon's usual address.
 const demoMarathon = "127.0.0.1:8080"
 
-// listenMarathon opens the port of Marathon's API. Its usual port is that of
-// many other programs, so the demo goes on without it where nobody asked for it.
+// listenMarathon opens the port of Marathon's API. The default port is often in use
+// by another program, in which case the demo runs without the API.
 func (o demoOptions) listenMarathon(log logrus.FieldLogger) (net.Listener, error) {
 	if o.marathon == "off" {
 		return nil, nil
@@ -71,7 +70,7 @@ func (o demoOptions) listenMarathon(log logrus.FieldLogger) (net.Listener, error
 	return nil, nil
 }
 
-// cannotListen names the flag whose address cannot be used.
+// cannotListen returns an error that names the flag of an address.
 func cannotListen(service, address, flagName string, err error) error {
 	at, parseErr := netip.ParseAddrPort(address)
 	if parseErr != nil {
@@ -112,7 +111,7 @@ func runDemo(ctx context.Context, o demoOptions, env environment, log logrus.Ext
 	c := config.Defaults()
 	c.Masters = []config.HostPort{{Host: masterAt.Addr().String(), Port: masterAt.Port()}}
 	c.Refresh = demoRefresh
-	c.TTL = 1 // nothing on the way shall hide a change
+	c.TTL = 1 // so that no cache hides a change
 	c.Listener, c.Port = dnsAt.Addr(), dnsAt.Port()
 	c.HTTPListener, c.HTTPPort = httpAt.Addr(), httpAt.Port()
 	s, err := server.New(serverOptions(c, log))
@@ -127,7 +126,7 @@ func runDemo(ctx context.Context, o demoOptions, env environment, log logrus.Ext
 	}
 
 	sc := scenario.Demo()
-	for i := range sc.Steps { // the one that moves an instance
+	for i := range sc.Steps { // there is one, which moves an instance
 		sc.Steps[i].At, sc.Steps[i].Every = scenario.Duration(o.every), scenario.Duration(o.every)
 	}
 	cluster, err := scenario.New(sc, scenario.Options{})
@@ -146,7 +145,7 @@ func runDemo(ctx context.Context, o demoOptions, env environment, log logrus.Ext
 	return g.Wait()
 }
 
-// announce says what runs and what to try.
+// announce prints where everything is and what to try.
 func announce(env environment, s *server.Server, masterAt netip.AddrPort, marathonAt net.Listener, every time.Duration) {
 	dns := s.DNSAddr()
 	ask := fmt.Sprintf("dig @%s -p %d", dns.Addr(), dns.Port())

@@ -17,17 +17,17 @@ import (
 	"toponym/sim/marathon"
 )
 
-// maxPreviewed bounds the instances of an app that are looked at: nobody reads
-// the names of more.
+// maxPreviewed bounds the instances of an app that are shown.
 const maxPreviewed = 200
 
 // maxDefinition bounds the file of a definition, in bytes.
 const maxDefinition = 4 << 20
 
-const previewAbout = `toponym preview FILE says which names and records the instances of a Marathon app would get.
+const previewAbout = `toponym preview FILE shows the names and records that the instances of a Marathon app would get.
 
-FILE is an app definition, a group or a list of them, in the form of Marathon 1.4 or 1.5, or a pod, also as Marathon gives them
-(GET /v2/apps, /v2/groups, /v2/pods); - reads it from the input. Addresses, ports and task ids are examples. What is wrong with a definition is said as Marathon says it, with exit status 1.`
+FILE is the definition of an app (in the form of Marathon 1.4 or 1.5), a pod or a group, or a list of them as Marathon answers
+GET /v2/apps, /v2/groups or /v2/pods. With - it is read from standard input. Addresses, ports and task ids are examples.
+If Marathon would refuse a definition, its messages are printed and the exit status is 1.`
 
 // previewFlags are the flags of the command.
 type previewFlags struct {
@@ -38,7 +38,7 @@ type previewFlags struct {
 	networks                          networkFlag
 }
 
-// preview is the command that shows the names of an app before it runs.
+// preview is the command toponym preview.
 func preview(_ context.Context, args []string, env environment) int {
 	var o previewFlags
 	fs := newFlags("preview", previewAbout, env.stderr)
@@ -61,7 +61,7 @@ func preview(_ context.Context, args []string, env environment) int {
 	return statusOK
 }
 
-// parseWithFile reads flags before and after the one argument that there is.
+// parseWithFile reads flags and exactly one argument, in any order.
 func parseWithFile(fs *flag.FlagSet, args []string, stderr io.Writer) (file string, status int, done bool) {
 	for {
 		if err := fs.Parse(args); err != nil {
@@ -80,7 +80,7 @@ func parseWithFile(fs *flag.FlagSet, args []string, stderr io.Writer) (file stri
 		file, args = fs.Arg(0), fs.Args()[1:]
 	}
 	if file == "" {
-		fmt.Fprintf(stderr, "%s: which definition? Name a file, or - for the input.\n", fs.Name())
+		fmt.Fprintf(stderr, "%s: which definition? Give a file, or - for standard input.\n", fs.Name())
 		return "", statusUsage, true
 	}
 	return file, statusOK, false
@@ -100,7 +100,7 @@ func runPreview(file string, o previewFlags, env environment) error {
 	for _, w := range warnings {
 		fmt.Fprintf(env.stderr, "warning: %s: %v\n", file, w)
 	}
-	refused, err := complain(file, err, o)
+	refused, err := asRefusal(file, err, o)
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func runPreview(file string, o previewFlags, env environment) error {
 	return err
 }
 
-// previewOptions are those of the server that the settings are for.
+// previewOptions returns the options of records for the server's settings.
 func previewOptions(o previewFlags, env environment) (records.Options, error) {
 	if o.instances < 0 || o.instances > maxPreviewed {
 		return records.Options{}, fmt.Errorf("-instances: at most %d are shown", maxPreviewed)
@@ -171,17 +171,16 @@ func readDefinition(file string) ([]byte, error) {
 	return data, nil
 }
 
-// refusal says that Marathon would refuse some or all of a file.
+// refusal is the error for definitions that Marathon would refuse.
 type refusal struct {
 	text string
-	body *marathon.Invalid // what Marathon would answer
+	body *marathon.Invalid // of Marathon's answer
 }
 
 func (r *refusal) Error() string { return r.text }
 
-// complain turns the error of definitions that Marathon refuses into a refusal, and
-// returns other errors as they are.
-func complain(file string, err error, o previewFlags) (*refusal, error) {
+// asRefusal returns a refusal for an *marathon.Invalid, and other errors as they are.
+func asRefusal(file string, err error, o previewFlags) (*refusal, error) {
 	if err == nil {
 		return nil, nil
 	}
@@ -213,7 +212,7 @@ func writeJSON(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-// instancesOf is how many instances of an app are shown, at least one.
+// instancesOf returns the number of instances of an app that are shown, at least one.
 func (o previewFlags) instancesOf(a *marathon.App) (int, error) {
 	n := cmp.Or(o.instances, max(a.Instances, 1))
 	if n > maxPreviewed {
@@ -222,11 +221,11 @@ func (o previewFlags) instancesOf(a *marathon.App) (int, error) {
 	return n, nil
 }
 
-// parseDefinitions reads what Marathon takes and what it gives: a definition or a
-// list of them, as PUT /v2/apps takes it and GET /v2/pods gives it, or
-// {"apps": [...]} and {"app": {...}}, as GET /v2/apps and /v2/apps/ID give them.
+// parseDefinitions reads a definition, a list of definitions, as for PUT /v2/apps and
+// from GET /v2/pods, or {"apps": [...]} and {"app": {...}}, as from GET /v2/apps and
+// /v2/apps/ID.
 //
-// The error of a list says what is wrong with some of it; the apps are the others.
+// If some definitions of a list are refused, it returns the other apps and an error.
 func parseDefinitions(data []byte, s marathon.Settings) ([]*marathon.App, []marathon.Warning, error) {
 	var list []json.RawMessage
 	if json.Unmarshal(data, &list) == nil && list != nil {
@@ -245,8 +244,8 @@ func parseDefinitions(data []byte, s marathon.Settings) ([]*marathon.App, []mara
 	return apps, marathon.Warnings(data), err
 }
 
-// parseList reads a list. Its error, if it is a *marathon.Invalid, has everything
-// that is wrong with the definitions that are not among the apps.
+// parseList reads a list. If its error is a *marathon.Invalid, it has the violations
+// of the definitions that are not among the apps.
 func parseList(list []json.RawMessage, at string, s marathon.Settings) (apps []*marathon.App, warnings []marathon.Warning, err error) {
 	var all *marathon.Invalid
 	for i, data := range list {

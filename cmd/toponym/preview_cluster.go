@@ -16,10 +16,6 @@ import (
 	"toponym/state/master"
 )
 
-// The tasks of a preview are started on a simulated master, whose state is
-// then read like that of any other: so a preview knows all that the server
-// knows, and nothing else.
-
 // networkFlag is the flag -network.
 type networkFlag map[string]sim.Network
 
@@ -40,8 +36,8 @@ func (f *networkFlag) Set(s string) error {
 		if size < 8 {
 			return fmt.Errorf("%v is too small: it takes 8 bits", p)
 		}
-		// Each agent has a share: of 256 addresses, or of fewer where there
-		// would not be enough for many agents.
+		// Each agent has a share of 256 addresses, or of fewer in a small
+		// network, so that there are enough for many agents.
 		pool := sim.Pool{Prefix: p.Masked(), ShareBits: min(max(size-8, 2), 8)}
 		if p.Addr().Is6() {
 			pool.ShowBits = p.Bits() // Mesos shows it for IPv6
@@ -55,9 +51,8 @@ func (f *networkFlag) Set(s string) error {
 	return nil
 }
 
-// addNetworks makes known where an app's containers have their addresses: by
-// the flags, as in the examples of the documentation of Marathon, DC/OS and
-// Calico, or anywhere.
+// addNetworks adds the networks of an app to a cluster, with the prefixes of the
+// flags, or those of the documentation of Marathon, DC/OS and Calico, or any.
 func (p *previewer) addNetworks(c *sim.Cluster, a *marathon.App) {
 	known := map[string]bool{}
 	add := func(n sim.Network) { known[n.Name] = true; c.AddNetwork(n) }
@@ -78,25 +73,24 @@ func (p *previewer) addNetworks(c *sim.Cluster, a *marathon.App) {
 	}
 }
 
-// previewMaster is where the simulated master would be.
+// previewMaster is the address of the simulated master. Nothing listens there.
 var previewMaster = netip.MustParseAddrPort("10.0.0.254:5050")
 
-// agentAddr is the address of the agent that an instance is shown on.
+// agentAddr returns the address of the agent of an instance.
 func agentAddr(instance int) netip.Addr {
 	n := instance + 1
 	return netip.AddrFrom4([4]byte{10, 0, byte(n >> 8), byte(n)})
 }
 
-// previewTask is a task that was started, with the networks as they were
-// asked for.
+// previewTask is a started task with its networks in the order of the definition.
 type previewTask struct {
 	sim.Task
 	agent netip.Addr
 	ports []uint16 // of the agent
 }
 
-// hostPortsOf are those of its instance's host ports that a task tells of: all
-// of an app, and of a pod those of its own container.
+// hostPortsOf returns the host ports in the DiscoveryInfo of a task: those of an app,
+// or of its own container of a pod.
 func hostPortsOf(t sim.Task, all []uint16) []uint16 {
 	if t.ExecutorID == "" {
 		return all
@@ -106,8 +100,9 @@ func hostPortsOf(t sim.Task, all []uint16) []uint16 {
 	})
 }
 
-// start runs instances of an app on a cluster of their own, each on another
-// agent, and gives what its master says.
+// start runs instances of an app on a simulated cluster, each on another agent, and
+// reads the state of its master as the server does, so that a preview has the records
+// that the server would have.
 func (p *previewer) start(a *marathon.App, ids []string) (*state.FullState, []previewTask, error) {
 	c := sim.NewCluster(sim.Options{Name: "preview", Now: func() time.Time { return time.Unix(1767225600, 0) }})
 	p.addNetworks(c, a)
@@ -151,7 +146,7 @@ func (p *previewer) start(a *marathon.App, ids []string) (*state.FullState, []pr
 	return s, tasks, err
 }
 
-// examplePorts gives a number to each port that may have any.
+// examplePorts returns ports with a number for each port that is 0.
 func examplePorts(wanted []uint16) []uint16 {
 	out, next := slices.Clone(wanted), uint16(31000)
 	for i := range out {
@@ -164,7 +159,7 @@ func examplePorts(wanted []uint16) []uint16 {
 	return out
 }
 
-// inOrder sorts networks as they were asked for: Mesos does not keep that.
+// inOrder sorts networks as in the definition: Mesos does not keep the order.
 func inOrder(list, asked []sim.NetworkInfo) []sim.NetworkInfo {
 	at := func(n sim.NetworkInfo) int {
 		return slices.IndexFunc(asked, func(a sim.NetworkInfo) bool { return a.Name == n.Name })
@@ -172,7 +167,7 @@ func inOrder(list, asked []sim.NetworkInfo) []sim.NetworkInfo {
 	return slices.SortedStableFunc(slices.Values(list), func(a, b sim.NetworkInfo) int { return at(a) - at(b) })
 }
 
-// stateOf asks a simulated master for its state and reads it.
+// stateOf reads the state of a simulated master.
 func stateOf(c *sim.Cluster) (*state.FullState, error) {
 	var answer memory
 	sim.NewMaster(c, sim.MasterOptions{Addr: previewMaster}).ServeHTTP(&answer, &http.Request{
@@ -184,7 +179,7 @@ func stateOf(c *sim.Cluster) (*state.FullState, error) {
 	return master.Decode(&answer.body)
 }
 
-// memory is an http.ResponseWriter that keeps what is written.
+// memory is an http.ResponseWriter that keeps the body.
 type memory struct {
 	header http.Header
 	status int

@@ -21,7 +21,7 @@ type previewer struct {
 	unknown map[string]int // networks without a known place
 }
 
-// appPreview is what an app would get.
+// appPreview has the names and records of an app.
 type appPreview struct {
 	ID       string `json:"id"`
 	TaskName string `json:"taskName"` // of a pod the name that its DiscoveryInfo has
@@ -32,7 +32,7 @@ type appPreview struct {
 	Omitted []string      `json:"omitted,omitempty"`
 }
 
-// taskPreview is what one instance would get.
+// taskPreview has the names and records of one task.
 type taskPreview struct {
 	ID        string       `json:"id"`
 	Agent     netip.Addr   `json:"agent"`
@@ -103,8 +103,8 @@ func (p *previewer) app(a *marathon.App) (appPreview, error) {
 	return out, nil
 }
 
-// taskIDs are the ids that the user gave, and made up ones after them. Of a
-// pod they are those of its instances; the id of one of their tasks will do.
+// taskIDs returns the ids of the flag followed by generated ones. For a pod they are
+// ids of instances, for which the id of one of their tasks is accepted.
 func (p *previewer) taskIDs(a *marathon.App, n int) []string {
 	var ids []string
 	for id := range strings.SplitSeq(p.flags.ids, ",") {
@@ -122,7 +122,7 @@ func (p *previewer) taskIDs(a *marathon.App, n int) []string {
 	return ids
 }
 
-// clusterOf is the cluster as it would be with some of its tasks only.
+// clusterOf returns a cluster with only some of its tasks.
 func clusterOf(s *state.FullState, ids []string) *state.Cluster {
 	some := *s
 	some.Tasks = nil
@@ -136,8 +136,8 @@ func clusterOf(s *state.FullState, ids []string) *state.Cluster {
 	return c
 }
 
-// build gives the records of some tasks by name, without the names that are
-// there anyway.
+// build returns the records of some tasks by name, without those that exist without
+// any task.
 func (p *previewer) build(s *state.FullState, ids []string, anyway map[string][]record) map[string][]record {
 	set, _ := records.Build(clusterOf(s, ids), p.options)
 	out := map[string][]record{}
@@ -149,7 +149,7 @@ func (p *previewer) build(s *state.FullState, ids []string, anyway map[string][]
 	return out
 }
 
-// omitted returns what cannot be published, and why.
+// omitted returns the records that cannot be published, with reasons.
 func (p *previewer) omitted(s *state.FullState, ids []string) []string {
 	_, changes := records.Build(clusterOf(s, ids), p.options)
 	var out []string
@@ -177,8 +177,8 @@ func recordsOf(name string, d *records.Data) []record {
 	return out
 }
 
-// sortRecords orders records by name, the names of hosts before those of
-// services. The order of the data of a name stays.
+// sortRecords sorts records by name, host names before service names. The order of
+// the records of a name stays.
 func sortRecords(list []record) {
 	service := func(r record) int {
 		if strings.HasPrefix(r.Name, "_") {
@@ -201,7 +201,7 @@ func newTaskPreview(t previewTask) taskPreview {
 	return out
 }
 
-// writePreviews writes previews for people.
+// writePreviews writes previews as text.
 func writePreviews(w io.Writer, apps []appPreview, namesOnly bool) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for i, a := range apps {
@@ -242,7 +242,7 @@ func writePreviews(w io.Writer, apps []appPreview, namesOnly bool) error {
 	return tw.Flush()
 }
 
-// where says in a line where a task would be.
+// where describes in a line where a task would be.
 func (t taskPreview) where() string {
 	parts := []string{"agent " + t.Agent.String()}
 	for _, p := range t.HostPorts {

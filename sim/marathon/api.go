@@ -10,11 +10,10 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// maxBody bounds what a request may send.
+// maxBody bounds the body of a request.
 const maxBody = 4 << 20
 
-// request is a request on its way through the API. The Marathon's lock is
-// held.
+// request is a request to the API. Its methods are called with Scheduler.mu held.
 type request struct {
 	*http.Request
 	w     http.ResponseWriter
@@ -23,8 +22,8 @@ type request struct {
 	force bool
 }
 
-// ServeHTTP answers as Marathon's API does. Paths are matched by hand: ids of
-// apps have slashes, and clients send them with a second slash in front.
+// ServeHTTP serves Marathon's API. It does not use http.ServeMux, because ids of
+// apps contain slashes and clients send them with a second slash in front.
 func (s *Scheduler) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	if hr.URL.Path == "/v2/events" {
 		s.serveEvents(w, hr)
@@ -52,7 +51,7 @@ func (s *Scheduler) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	respond(w, status, answer)
 }
 
-// route finds what the path asks for.
+// route calls the handler for the path and the method.
 func (r *request) route() (status int, answer any, err error) {
 	path := r.URL.Path
 	if !utf8.ValidString(path) {
@@ -85,7 +84,7 @@ func (r *request) route() (status int, answer any, err error) {
 	return 0, nil, apiErrorf(http.StatusNotFound, "URI not found: %s", r.URL.EscapedPath())
 }
 
-// under gives what follows a prefix, without slashes around it.
+// under returns what follows a prefix, without slashes around it.
 func under(path, prefix string) (string, bool) {
 	rest, ok := strings.CutPrefix(path, prefix)
 	if !ok || rest != "" && rest[0] != '/' {
@@ -96,7 +95,7 @@ func under(path, prefix string) (string, bool) {
 
 type handler func() (int, any, error)
 
-// methods is what a path does by method.
+// methods are the handlers of a path.
 type methods map[string]handler
 
 func (r *request) only(method string, h handler) (int, any, error) {
@@ -114,7 +113,7 @@ func (r *request) by(m methods) (int, any, error) {
 	return 0, nil, apiErrorf(http.StatusMethodNotAllowed, "Method Not Allowed")
 }
 
-// plain is an answer that is no JSON.
+// plainText is an answer that is not JSON.
 type plainText string
 
 func respond(w http.ResponseWriter, status int, answer any) {
@@ -155,7 +154,7 @@ func respondError(w http.ResponseWriter, err error) {
 	}
 }
 
-// deployed is the answer to a change.
+// deployed is the answer to a change that started a deployment.
 func (r *request) deployed(status int, d *deployment) (int, any, error) {
 	r.s.settle()
 	r.w.Header().Set("Marathon-Deployment-Id", d.id)

@@ -14,8 +14,8 @@ import (
 	"toponym/sim"
 )
 
-// apps answers below /v2/apps. The last part of a path may be a word of the
-// API, which is why ids must not end with one.
+// apps serves /v2/apps. The path may end with restart, tasks or versions, which is
+// why ids must not.
 func (r *request) apps(path string) (int, any, error) {
 	if path == "" {
 		return r.by(methods{http.MethodGet: r.listApps, http.MethodPost: r.createApp, http.MethodPut: r.updateApps})
@@ -44,7 +44,7 @@ func (r *request) apps(path string) (int, any, error) {
 	})
 }
 
-// known is the app of that id.
+// findApp returns the app with an id.
 func (r *request) findApp(id string) (*entry, error) {
 	if e := r.s.apps[id]; e != nil && e.app.pod == nil {
 		return e, nil
@@ -74,8 +74,8 @@ func (r *request) listApps() (int, any, error) {
 	return http.StatusOK, map[string]any{"apps": list}, nil
 }
 
-// parseSelector reads a label selector: conditions k, k==v and k!=v with
-// commas between them, all of which must hold.
+// parseSelector reads a label selector: conditions k, k==v and k!=v separated by
+// commas, all of which must hold.
 func parseSelector(s string) (func(map[string]string) bool, error) {
 	var all []func(map[string]string) bool
 	for part := range strings.SplitSeq(s, ",") {
@@ -159,8 +159,8 @@ func (r *request) putApp(id string) (int, any, error) {
 	return r.deployed(http.StatusCreated, d)
 }
 
-// next is what an update makes of an app. The id in it, when there is one,
-// counts more than that of the path.
+// next returns an app as an update changes it. An id in the body takes precedence
+// over the one in the path.
 func (r *request) next(id string, update object, partial bool) (*App, error) {
 	var names struct {
 		ID      string `json:"id"`
@@ -367,7 +367,7 @@ func (r *request) marshal(o object) []byte {
 	return b
 }
 
-// ref names a deployment.
+// deploymentRef refers to a deployment.
 type deploymentRef struct {
 	ID string `json:"id"`
 }

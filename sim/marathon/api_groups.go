@@ -35,7 +35,7 @@ func (r *request) showGroup(id pathID) (int, any, error) {
 	return http.StatusOK, g, nil
 }
 
-// partOfGroup answers for the apps or the versions of a group.
+// partOfGroup serves the apps or the versions of a group.
 func (r *request) partOfGroup(id pathID, word string) (int, any, error) {
 	g := r.s.group(id)
 	if g == nil {
@@ -74,7 +74,7 @@ func (r *request) deleteGroup(id pathID) (int, any, error) {
 	return r.deployed(http.StatusOK, d)
 }
 
-// groupView is a group as GET answers it.
+// groupView is a group in the answer to GET.
 type groupView struct {
 	ID           string       `json:"id"`
 	Apps         []appView    `json:"apps"`
@@ -84,7 +84,7 @@ type groupView struct {
 	Version      string       `json:"version"`
 }
 
-// group gives a group with all that is in it, or nil.
+// group returns a group with all apps, pods and groups in it, or nil.
 func (s *Scheduler) group(id pathID) *groupView {
 	if !id.root() && s.groups[id.String()] == nil {
 		return nil

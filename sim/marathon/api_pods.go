@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// pods answers below /v2/pods. What an id is followed by, such as "::status",
-// is a part of the path and not of the id.
+// pods serves /v2/pods. An id in the path may be followed by a word such as
+// "::status".
 func (r *request) pods(path string) (int, any, error) {
 	path, word, _ := strings.Cut(path, "::")
 	path = strings.Trim(path, "/")
@@ -49,7 +49,7 @@ func (r *request) findPod(id string) (*entry, error) {
 	return nil, apiErrorf(http.StatusNotFound, "Pod '%s' does not exist", id)
 }
 
-// entries are the apps, or the pods, by id.
+// entries returns the apps, or the pods, sorted by id.
 func (s *Scheduler) entries(pods bool) []*entry {
 	var out []*entry
 	for _, id := range sortedKeys(s.apps) {
@@ -148,7 +148,7 @@ func (r *request) podVersions(id string) (int, any, error) {
 	return http.StatusOK, list, nil
 }
 
-// podStatus is how a pod fares.
+// podStatus is the answer to /v2/pods/ID::status.
 type podStatus struct {
 	ID        string              `json:"id"`
 	Spec      *Pod                `json:"spec"`
@@ -158,7 +158,7 @@ type podStatus struct {
 
 type podInstanceStatus struct {
 	ID            string              `json:"id"`
-	Status        string              `json:"status"` // as a task's, without "TASK_"
+	Status        string              `json:"status"` // of its last task, without "TASK_"
 	AgentID       string              `json:"agentId"`
 	AgentHostname string              `json:"agentHostname"`
 	Addresses     []string            `json:"addresses"`

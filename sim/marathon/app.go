@@ -7,8 +7,8 @@ import (
 	"toponym/sim"
 )
 
-// App is an app definition in the form of Marathon 1.5. Fields that names do
-// not depend on are kept as they were written.
+// App is an app definition in the form of Marathon 1.5, or stands for a pod.
+// Fields that have no influence on tasks are kept as they were written.
 type App struct {
 	ID                         string                    `json:"id"` // absolute
 	AcceptedResourceRoles      []string                  `json:"acceptedResourceRoles,omitzero"`
@@ -21,7 +21,7 @@ type App struct {
 	CPUs                       float64                   `json:"cpus"`
 	Dependencies               []string                  `json:"dependencies,omitempty"`
 	Disk                       float64                   `json:"disk"` // MB
-	Env                        map[string]jsontext.Value `json:"env"`  // texts, or references to secrets
+	Env                        map[string]jsontext.Value `json:"env"`  // strings, or references to secrets
 	Executor                   string                    `json:"executor"`
 	Fetch                      []Artifact                `json:"fetch,omitempty"`
 	GPUs                       int                       `json:"gpus"`
@@ -41,21 +41,21 @@ type App struct {
 	UnreachableStrategy        jsontext.Value            `json:"unreachableStrategy,omitzero"`
 	UpgradeStrategy            *UpgradeStrategy          `json:"upgradeStrategy,omitzero"`
 	User                       string                    `json:"user,omitempty"`
-	Version                    string                    `json:"version,omitempty"` // set by a Marathon
+	Version                    string                    `json:"version,omitempty"` // set by the Scheduler
 	VersionInfo                *VersionInfo              `json:"versionInfo,omitzero"`
 
 	pod        *Pod        // not nil: this stands for a pod
 	taskLabels []sim.Label // Labels as the tasks have them
 }
 
-// VersionInfo says when an app changed in which way.
+// VersionInfo has the times of the last change of each kind.
 type VersionInfo struct {
 	LastScalingAt      string `json:"lastScalingAt"`
 	LastConfigChangeAt string `json:"lastConfigChangeAt"`
 }
 
-// UpgradeStrategy says how many instances there are during an upgrade, as shares
-// of the instances of the app. Both are set.
+// UpgradeStrategy bounds the number of instances during an upgrade, as fractions
+// of the app's instances. Both fields are required.
 type UpgradeStrategy struct {
 	MinimumHealthCapacity *float64 `json:"minimumHealthCapacity"`
 	MaximumOverCapacity   *float64 `json:"maximumOverCapacity"`
@@ -75,7 +75,7 @@ type Network struct {
 	Labels map[string]string `json:"labels,omitempty"`
 }
 
-// Container is how an app is contained.
+// Container says in what container an app runs.
 type Container struct {
 	Type         string         `json:"type"` // DOCKER or MESOS
 	Docker       *Docker        `json:"docker,omitzero"`
@@ -111,8 +111,7 @@ type Parameter struct {
 	Value string `json:"value"`
 }
 
-// Volume is a path in the container. Only host volumes are understood; others
-// are kept.
+// Volume is a path in the container. Only host volumes are passed on to Mesos.
 type Volume struct {
 	ContainerPath string         `json:"containerPath"`
 	HostPath      string         `json:"hostPath,omitempty"`
@@ -120,7 +119,7 @@ type Volume struct {
 	More          jsontext.Value `json:",embed"`
 }
 
-// PortMapping leads from ports of the agent to a port of the container.
+// PortMapping maps a port of the agent to a port of the container.
 type PortMapping struct {
 	ContainerPort uint16            `json:"containerPort"` // 0: the number of the host port
 	HostPort      *uint16           `json:"hostPort,omitzero"`
@@ -139,8 +138,8 @@ type PortDefinition struct {
 	Protocol string            `json:"protocol"`
 }
 
-// HealthCheck is a check of an instance. Marathon runs those without "MESOS_"
-// itself, and Mesos never hears of them.
+// HealthCheck is a health check. Marathon itself runs those with the protocols HTTP,
+// HTTPS and TCP, of which Mesos does not know.
 type HealthCheck struct {
 	Protocol               string         `json:"protocol"`
 	Path                   string         `json:"path,omitempty"`
@@ -171,7 +170,7 @@ type Artifact struct {
 	DestPath   string `json:"destPath,omitempty"`
 }
 
-// defaults are what Marathon takes for what is not written.
+// defaults returns an app with Marathon's default values.
 func defaults() App {
 	all := 1.0
 	return App{
@@ -187,42 +186,42 @@ func defaults() App {
 	}
 }
 
-// UnmarshalJSONFrom reads an upgrade strategy, which replaces the default.
+// UnmarshalJSONFrom reads an upgrade strategy, which replaces the default as a whole.
 func (u *UpgradeStrategy) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	type plain UpgradeStrategy
 	*u = UpgradeStrategy{}
 	return json.UnmarshalDecode(d, (*plain)(u))
 }
 
-// UnmarshalJSONFrom reads a network; the mode is "container" when not written.
+// UnmarshalJSONFrom reads a network, whose default mode is "container".
 func (n *Network) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	type plain Network
 	*n = Network{Mode: ModeContainer}
 	return json.UnmarshalDecode(d, (*plain)(n))
 }
 
-// UnmarshalJSONFrom reads a container; the type is DOCKER when not written.
+// UnmarshalJSONFrom reads a container, whose default type is DOCKER.
 func (c *Container) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	type plain Container
 	*c = Container{Type: typeDocker}
 	return json.UnmarshalDecode(d, (*plain)(c))
 }
 
-// UnmarshalJSONFrom reads a mapping; the protocol is tcp when not written.
+// UnmarshalJSONFrom reads a mapping, whose default protocol is tcp.
 func (p *PortMapping) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	type plain PortMapping
 	*p = PortMapping{Protocol: "tcp"}
 	return json.UnmarshalDecode(d, (*plain)(p))
 }
 
-// UnmarshalJSONFrom reads a port; the protocol is tcp when not written.
+// UnmarshalJSONFrom reads a port, whose default protocol is tcp.
 func (p *PortDefinition) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	type plain PortDefinition
 	*p = PortDefinition{Protocol: "tcp"}
 	return json.UnmarshalDecode(d, (*plain)(p))
 }
 
-// UnmarshalJSONFrom reads a health check over Marathon's defaults.
+// UnmarshalJSONFrom reads a health check, with Marathon's defaults.
 func (h *HealthCheck) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	type plain HealthCheck
 	*h = HealthCheck{
@@ -232,7 +231,7 @@ func (h *HealthCheck) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	return json.UnmarshalDecode(d, (*plain)(h))
 }
 
-// UnmarshalJSONFrom reads an artifact; archives are unpacked unless told not to.
+// UnmarshalJSONFrom reads an artifact; archives are unpacked by default.
 func (a *Artifact) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	type plain Artifact
 	*a = Artifact{Extract: true}

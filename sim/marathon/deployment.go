@@ -10,16 +10,16 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// deployment is a change that is under way.
+// deployment is a change that has not finished.
 type deployment struct {
 	id, version string
 	apps        []string
 }
 
-// change is a set of apps that become others; nil ones go.
+// change has the new definitions of apps by id; those that are nil are removed.
 type change map[string]*App
 
-// problem is an answer other than success.
+// apiError is an answer with a status other than success.
 type apiError struct {
 	status int
 	body   any
@@ -32,7 +32,7 @@ func apiErrorf(status int, format string, args ...any) error {
 	return &apiError{status, map[string]string{"message": message}}
 }
 
-// locked is the answer while another deployment changes the same app.
+// lockedError is the answer while other deployments change the same apps.
 func lockedError(by map[*deployment]bool) error {
 	body := struct {
 		Message     string          `json:"message"`
@@ -46,7 +46,7 @@ func lockedError(by map[*deployment]bool) error {
 	return &apiError{http.StatusConflict, body}
 }
 
-// settle forgets the deployments that are over.
+// settle removes the deployments that have finished.
 func (s *Scheduler) settle() {
 	s.forget("deployment_success", func(d *deployment) bool {
 		return !slices.ContainsFunc(d.apps, func(id string) bool {
@@ -56,7 +56,7 @@ func (s *Scheduler) settle() {
 	})
 }
 
-// forget drops deployments, frees their apps, and publishes an event.
+// forget removes deployments, unlocks their apps, and publishes an event for each.
 func (s *Scheduler) forget(event string, over func(*deployment) bool) {
 	s.deployments = slices.DeleteFunc(s.deployments, func(d *deployment) bool {
 		if !over(d) {
@@ -70,8 +70,8 @@ func (s *Scheduler) forget(event string, over func(*deployment) bool) {
 	})
 }
 
-// apply makes a change and starts its deployment. With force it takes the
-// place of the deployments that are in its way.
+// apply makes a change and starts its deployment. With force it replaces the
+// deployments that lock the same apps.
 func (s *Scheduler) apply(c change, force bool) (*deployment, error) {
 	s.settle()
 	inTheWay := map[*deployment]bool{}
@@ -104,7 +104,8 @@ func (s *Scheduler) apply(c change, force bool) (*deployment, error) {
 	return d, nil
 }
 
-// admit refuses what would be too much, and ids that are taken.
+// checkLimits returns an error for a change with too many apps or instances, or
+// with ids that are in use.
 func (s *Scheduler) checkLimits(c change) error {
 	var f violations
 	grow := 0
@@ -135,7 +136,7 @@ func (c change) removes(id string) bool {
 	return ok && a == nil
 }
 
-// put makes a the definition of its app, and launches and ends instances.
+// put makes a the definition of its app, and launches and kills instances.
 func (s *Scheduler) put(a *App, version string) { s.reconcile(s.define(a, version)) }
 
 // define makes a the definition of its app.
@@ -166,8 +167,8 @@ func (s *Scheduler) define(a *App, version string) *entry {
 	return e
 }
 
-// restarted is the app as something that must be started anew, though its
-// definition is the same: that is what a VersionInfo means to put.
+// restarted returns the app with a VersionInfo, which tells define that all
+// instances are to be replaced although the definition is the same.
 func restarted(a *App) *App {
 	next := *a
 	next.VersionInfo = &VersionInfo{}
@@ -186,7 +187,7 @@ func (s *Scheduler) remove(id string) {
 	delete(s.apps, id)
 }
 
-// sameConfig reports whether two definitions differ in their instances only.
+// sameConfig reports whether two definitions differ in their number of instances only.
 func sameConfig(a, b *App) bool {
 	return bytes.Equal(configOf(a), configOf(b))
 }

@@ -1,17 +1,24 @@
-// Package marathon is a Marathon without a Mesos: it reads app definitions,
-// says what is wrong with them, and says what Mesos would be told for each
-// instance. It stands below package sim and imports none of our packages:
-// something else, behind the [Launcher], has the agents and runs the tasks.
+// Package marathon simulates Marathon 1.5: its definitions of apps and pods, its
+// API, and its scheduling, on a [sim.Cluster].
 //
-// [Parse] reads a definition in the form of Marathon 1.4 or of 1.5 and gives
-// an [App], which is always in the form of 1.5, as Marathon 1.5 answers it.
-// [App.Needs] and [App.Task] lead from there to a task. [Marathon] keeps apps
-// and groups and is the http.Handler for them.
+// [Parse], [ParsePod] and [ParseGroup] read definitions in the form of Marathon
+// 1.4 or 1.5 and return an [App] in the form of 1.5, or an error with Marathon's
+// words. [Warnings] finds what Marathon would silently ignore. [App.Tasks]
+// returns what Mesos is told about an instance. None of these need a cluster:
+// toponym preview uses them alone.
 //
-// What always holds:
+// [Scheduler] keeps apps, pods and groups, launches their instances on a cluster,
+// replaces those that end, and serves Marathon's API including /v2/events.
 //
-//   - Normalising twice is normalising once, and the two forms of an app give
-//     the same task.
-//   - Errors read as Marathon's do, so that a tool which reads them works here.
-//   - No input makes it panic; what it takes in is bounded.
+// The files: app.go and pod.go have the definitions; parse.go, legacy.go,
+// normalize.go and validate.go read them; task.go makes tasks of them;
+// scheduler.go and instances.go launch; deployment.go, groups.go and
+// service_ports.go have what only Marathon knows about apps; api*.go and
+// events.go are the API.
+//
+// Invariants:
+//
+//   - Normalizing is idempotent, and both forms of an app give the same tasks.
+//   - Error messages are Marathon's, so that tools which read them can be tried.
+//   - No input makes the package panic, and what it accepts is bounded.
 package marathon

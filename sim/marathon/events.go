@@ -14,11 +14,11 @@ import (
 	"toponym/sim"
 )
 
-// maxWaitingEvents is how many events may wait for a client that does not read
-// them; one more ends its stream.
+// maxWaitingEvents bounds the events that wait for a slow client; one more ends its
+// stream.
 const maxWaitingEvents = 10_000
 
-// heartbeat lies between two signs of life of an event stream.
+// heartbeat is the time between two empty lines that show that the stream is alive.
 const heartbeat = 15 * time.Second
 
 // eventStream distributes events to the clients of /v2/events.
@@ -37,8 +37,8 @@ type eventClient struct {
 	ended  chan struct{} // closed when it is too slow
 }
 
-// hear keeps a task update until publishHeard, because the cluster is locked. It
-// costs nothing without clients.
+// hear keeps a task update until publishHeard: it is called with the cluster's lock
+// held. It costs next to nothing without clients.
 func (e *eventStream) hear(n sim.SchedulerNews) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -48,14 +48,14 @@ func (e *eventStream) hear(n sim.SchedulerNews) {
 	}
 }
 
-// event is what all events have; Fields depend on the type.
+// event is an event of any type.
 type event struct {
 	Type      string         `json:"eventType"`
 	Timestamp string         `json:"timestamp"`
 	Fields    map[string]any `json:",embed"`
 }
 
-// publish sends an event to all clients that want it.
+// publish sends an event to all clients that asked for its type.
 func (e *eventStream) publish(kind string, at time.Time, fields map[string]any) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -81,7 +81,7 @@ func (e *eventStream) publish(kind string, at time.Time, fields map[string]any) 
 	})
 }
 
-// serve is GET /v2/events: server-sent events until the client leaves.
+// serveEvents serves GET /v2/events: server-sent events until the client disconnects.
 func (s *Scheduler) serveEvents(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet {
 		w.Header().Set("Allow", http.MethodGet)
@@ -141,7 +141,7 @@ func clientIP(r *http.Request) string {
 	return r.RemoteAddr
 }
 
-// publishHeard publishes the task updates that were heard.
+// publishHeard publishes the task updates that hear kept.
 func (s *Scheduler) publishHeard() {
 	s.events.mu.Lock()
 	heard := s.events.heard
@@ -187,14 +187,14 @@ func (s *Scheduler) publishUpdate(n sim.SchedulerNews) {
 	})
 }
 
-// publishHealth publishes the result of a check that Marathon makes itself.
+// publishHealth publishes the result of a health check that Marathon runs itself.
 func (s *Scheduler) publishHealth(i *instance, alive bool) {
 	s.events.publish("health_status_changed_event", s.cluster.Now(), map[string]any{
 		"appId": i.app.ID, "taskId": i.tasks[0], "instanceId": i.id, "version": i.app.Version, "alive": alive,
 	})
 }
 
-// publishChange publishes a change that came over the API.
+// publishChange publishes definitions that were changed through the API.
 func (r *request) publishChange(definitions ...*App) {
 	for _, a := range definitions {
 		r.s.events.publish("api_post_event", r.s.cluster.Now(), map[string]any{

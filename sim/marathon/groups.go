@@ -10,8 +10,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// groupDefinition is a group as it is written. What is not written stays as
-// it is.
+// groupDefinition is the JSON form of a group. A PUT leaves alone what is absent
+// from it.
 type groupDefinition struct {
 	ID           string            `json:"id,omitempty"`
 	Apps         []jsontext.Value  `json:"apps,omitzero"`
@@ -21,7 +21,7 @@ type groupDefinition struct {
 	Version      string            `json:"version,omitempty"`
 }
 
-// group is what a group has beside its name.
+// group is what is known of a group, its members aside.
 type group struct {
 	dependencies []string
 	version      string
@@ -29,7 +29,7 @@ type group struct {
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// addGroup makes a group and those above it, where they are not there yet.
+// addGroup adds a group and its parents, where they do not exist.
 func (s *Scheduler) addGroup(p pathID, version string) {
 	for ; !p.root(); p = p.parent() {
 		if s.groups[p.String()] == nil {
@@ -38,8 +38,8 @@ func (s *Scheduler) addGroup(p pathID, version string) {
 	}
 }
 
-// ParseGroup reads a group with all its apps, which may be in groups in it. A
-// body without "apps" and "groups" is no group; ok is false then.
+// ParseGroup reads a group and returns the apps in it and in its subgroups. ok is
+// false for a definition with neither "apps" nor "groups", which is not a group.
 func ParseGroup(data []byte, s Settings) (apps []*App, ok bool, err error) {
 	var g groupDefinition
 	if err := decode(data, &g); err != nil {
@@ -55,33 +55,33 @@ func ParseGroup(data []byte, s Settings) (apps []*App, ok bool, err error) {
 	for _, id := range sortedKeys(t.apps) {
 		apps = append(apps, t.apps[id])
 	}
-	return apps, true, t.faults.err(notValid)
+	return apps, true, t.violations.err(notValid)
 }
 
-// tree is what a group definition says, with absolute ids.
+// definitionTree has the apps and groups of a group definition by their absolute ids.
 type definitionTree struct {
-	settings Settings
-	apps     map[string]*App
-	groups   map[string]groupDefinition
-	order    []string // of groups, from the top down
-	faults   violations
+	settings   Settings
+	apps       map[string]*App
+	groups     map[string]groupDefinition
+	order      []string // ids of groups, parents first
+	violations violations
 }
 
 func newDefinitionTree(s Settings) *definitionTree {
 	return &definitionTree{settings: s, apps: map[string]*App{}, groups: map[string]groupDefinition{}}
 }
 
-// add reads a group that is seen from base. An error ends it; what is wrong
-// with single apps is collected, under the path where it stands.
+// add reads a group whose id is relative to base. Violations of single apps are
+// collected with their paths; any other error is returned.
 func (t *definitionTree) add(g groupDefinition, base pathID, path string) error {
 	id := parsePathID(g.ID).in(base)
 	if !id.root() {
 		for _, reason := range id.violations() {
-			t.faults.add(path+"/id", reason)
+			t.violations.add(path+"/id", reason)
 		}
 	}
 	if _, ok := t.groups[id.String()]; ok {
-		t.faults.add(path+"/id", "Group ids must be unique.")
+		t.violations.add(path+"/id", "Group ids must be unique.")
 	}
 	t.groups[id.String()] = g
 	t.order = append(t.order, id.String())
@@ -93,11 +93,11 @@ func (t *definitionTree) add(g groupDefinition, base pathID, path string) error 
 		case *Invalid:
 			for _, d := range e.Details {
 				for _, reason := range d.Errors {
-					t.faults.add(at+d.Path, reason)
+					t.violations.add(at+d.Path, reason)
 				}
 			}
 			if len(e.Details) == 0 {
-				t.faults.add(at, e.Message)
+				t.violations.add(at, e.Message)
 			}
 			continue
 		default:
@@ -105,21 +105,21 @@ func (t *definitionTree) add(g groupDefinition, base pathID, path string) error 
 		}
 		app := parsePathID(a.ID)
 		if !slices.Equal(app.parent().segments, id.segments) {
-			t.faults.add(at+"/id", fmt.Sprintf(childRule, id))
+			t.violations.add(at+"/id", fmt.Sprintf(childRule, id))
 		}
 		if t.apps[a.ID] != nil {
-			t.faults.add(at+"/id", "Application ids must be unique.")
+			t.violations.add(at+"/id", "Application ids must be unique.")
 		}
 		t.apps[a.ID] = a
 	}
 	for i, below := range g.Groups {
 		at := fmt.Sprintf("%s/groups(%d)", path, i)
 		if below.ID == "" {
-			t.faults.add(at+"/id", "error.path.missing")
+			t.violations.add(at+"/id", "error.path.missing")
 			continue
 		}
 		if p := parsePathID(below.ID).in(id); !p.within(id) || len(p.segments) <= len(id.segments) {
-			t.faults.add(at+"/id", fmt.Sprintf(childRule, id))
+			t.violations.add(at+"/id", fmt.Sprintf(childRule, id))
 			continue
 		}
 		if err := t.add(below, id, at); err != nil {
@@ -129,8 +129,8 @@ func (t *definitionTree) add(g groupDefinition, base pathID, path string) error 
 	return nil
 }
 
-// putGroup makes a group what a definition says. Apps and groups that the
-// definition lists take the place of all that were there.
+// putGroup creates or changes a group. Where the definition has a list of apps or
+// groups, it replaces all that were there.
 func (s *Scheduler) putGroup(base pathID, g groupDefinition, mustBeNew, force bool) (*deployment, pathID, error) {
 	id := parsePathID(g.ID).in(base)
 	if mustBeNew && (id.root() || s.groups[id.String()] != nil) {
@@ -150,8 +150,8 @@ func (s *Scheduler) putGroup(base pathID, g groupDefinition, mustBeNew, force bo
 	if err := t.add(g, base, ""); err != nil {
 		return nil, id, err
 	}
-	t.faults.require(len(s.groups)+len(t.order) <= maxApps, "/groups", "there are too many groups")
-	if err := t.faults.err(notValid); err != nil {
+	t.violations.require(len(s.groups)+len(t.order) <= maxApps, "/groups", "there are too many groups")
+	if err := t.violations.err(notValid); err != nil {
 		return nil, id, err
 	}
 	c := change{}
@@ -198,7 +198,8 @@ func (s *Scheduler) putGroup(base pathID, g groupDefinition, mustBeNew, force bo
 	return d, id, nil
 }
 
-// replaced are the groups that a definition leaves out of a list of groups.
+// replaced returns the groups that a definition removes, because a list of groups
+// does not have them.
 func (s *Scheduler) replaced(t *definitionTree) map[string]bool {
 	gone, above := map[string]bool{}, map[string]bool{}
 	for _, name := range t.order {
@@ -246,7 +247,7 @@ func (s *Scheduler) scaleGroup(id pathID, by float64, force bool) (*deployment, 
 	return s.apply(c, force)
 }
 
-// removeGroup removes a group with all that is in it.
+// removeGroup removes a group with all apps, pods and groups in it.
 func (s *Scheduler) removeGroup(id pathID, force bool) (*deployment, error) {
 	if !id.root() && s.groups[id.String()] == nil {
 		return nil, apiErrorf(http.StatusNotFound, "Group '%s' does not exist", id)

@@ -9,21 +9,21 @@ import (
 	"toponym/sim"
 )
 
-// launchOptions say how an instance is launched; the zero value leaves all to the
-// scheduler.
+// launchOptions say how an instance is launched. With the zero value the scheduler
+// chooses.
 type launchOptions struct {
 	Placement
-	notOn   string // an agent that is not chosen
-	running bool   // at once
-	manual  bool   // somebody else takes its steps
+	notOn   string // an agent that must not be chosen
+	running bool   // TASK_RUNNING at once
+	manual  bool   // it stays in TASK_STAGING until sim.Cluster.AdvanceTask
 }
 
-// Placement says where an instance runs. Empty fields are left to the scheduler.
+// Placement says where an instance runs. The scheduler chooses what is not set.
 type Placement struct {
 	AgentID   string
 	HostPorts []uint16
 	Addresses []netip.Prefix // on the first network of the app
-	Healthy   *bool          // the first result of its health checks, at once
+	Healthy   *bool          // the first result of its health checks, known at once
 }
 
 // launch starts an instance of an app.
@@ -67,7 +67,7 @@ func (s *Scheduler) launch(a *App, o launchOptions) (*instance, error) {
 	return i, nil
 }
 
-// add takes note of an instance that was launched.
+// add registers an instance that was launched.
 func (s *Scheduler) add(a *App, id string, tasks []string) *instance {
 	i := &instance{
 		id: id, app: a, on: spreadKey{app: a.ID}, place: len(s.order), tasks: tasks, staged: s.cluster.Now(),
@@ -79,7 +79,7 @@ func (s *Scheduler) add(a *App, id string, tasks []string) *instance {
 	for _, id := range tasks {
 		t, ok := s.cluster.Task(s.framework, id)
 		if !ok {
-			continue // it ended at once: status will see that
+			continue // it has ended already, which status will notice
 		}
 		i.on.agentID = t.AgentID
 		byMesos = byMesos || t.HealthCheck != nil
@@ -94,7 +94,8 @@ func (s *Scheduler) add(a *App, id string, tasks []string) *instance {
 	return i
 }
 
-// kill ends an instance, as far as it can be reached.
+// kill gives an instance up and kills its tasks. Tasks on an agent that is away are
+// killed when it returns.
 func (s *Scheduler) kill(i *instance) {
 	if i.ended {
 		return
@@ -115,7 +116,7 @@ func (s *Scheduler) kill(i *instance) {
 }
 
 // end kills the tasks of an instance that have not ended. It reports whether some
-// of them are on an agent that is away, where nothing reaches them.
+// remain, on an agent that is away.
 func (s *Scheduler) end(i *instance) (away bool) {
 	i.tasks = slices.DeleteFunc(i.tasks, func(id string) bool {
 		switch s.cluster.Presence(s.framework, id) {
@@ -131,7 +132,7 @@ func (s *Scheduler) end(i *instance) (away bool) {
 	return len(i.tasks) > 0
 }
 
-// status is what is known of an instance that has not ended.
+// status is the state of an instance that has not ended.
 type status struct {
 	State     string // as in Mesos, such as TASK_RUNNING; of a pod that of its last task
 	Host      string
@@ -140,8 +141,8 @@ type status struct {
 	Started   time.Time
 }
 
-// status looks an instance up. ok is false once one of its tasks has ended: then
-// all of it ends, and stays so even if its agent returns.
+// status returns the state of an instance. ok is false once one of its tasks has
+// ended or is unreachable: then the instance is given up, even if its agent returns.
 func (s *Scheduler) status(i *instance) (out status, ok bool) {
 	if i.ended {
 		return status{}, false
@@ -182,8 +183,8 @@ func (s *Scheduler) status(i *instance) (out status, ok bool) {
 	return out, true
 }
 
-// worst combines the results of health checks: unhealthy if one of them is, and
-// nothing as long as one is missing.
+// worst combines the results of health checks: false if one is, nil if one is
+// missing, and true otherwise.
 func worst(results []*bool) *bool {
 	var out *bool
 	for i, r := range results {
@@ -212,7 +213,7 @@ func addressesOf(c *sim.ContainerStatus) []netip.Addr {
 	return out
 }
 
-// step is what an instance does at a time.
+// step is a planned step of an instance.
 type step struct {
 	at       time.Time
 	do       func(*Scheduler, *instance)
@@ -238,7 +239,7 @@ func (s *Scheduler) plan(after time.Duration, i *instance, do func(*Scheduler, *
 	nudge(s.planned)
 }
 
-// advance takes the steps that are due, and returns the time until the next.
+// advance takes the steps that are due and returns the time until the next one.
 func (s *Scheduler) advance(now time.Time) (next time.Duration, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -254,8 +255,8 @@ func (s *Scheduler) advance(now time.Time) (next time.Duration, ok bool) {
 	return s.steps[0].at.Sub(now), true
 }
 
-// comeUp takes an instance to TASK_STARTING, or to TASK_RUNNING. One whose agent is
-// away waits for it.
+// comeUp advances an instance to TASK_STARTING or TASK_RUNNING. It tries again later
+// while the agent is away.
 func (s *Scheduler) comeUp(i *instance) {
 	running := true
 	for _, id := range i.tasks {

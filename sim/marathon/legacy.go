@@ -5,19 +5,18 @@ import (
 	"strings"
 )
 
-// definition is an app as it is written: in the form of 1.5, with the fields
-// of 1.4 beside.
+// definition is the JSON form of an app: the fields of 1.5 and those that only 1.4
+// has.
 type definition struct {
 	App
 	IPAddress *ipAddress `json:"ipAddress,omitzero"`
 	Ports     []uint16   `json:"ports,omitzero"`
 	URIs      []string   `json:"uris,omitzero"`
 
-	contained bool // it was written with a container
+	contained bool // it has a container in JSON
 }
 
-// ipAddress asks for an address per task. Its groups are accepted and mean
-// nothing, as in Marathon 1.5.
+// ipAddress asks for an address per task. Groups are ignored, as in Marathon 1.5.
 type ipAddress struct {
 	Groups      []string          `json:"groups,omitempty"`
 	Labels      map[string]string `json:"labels,omitempty"`
@@ -44,7 +43,7 @@ const (
 	dockerNone   = "NONE"
 )
 
-// legacyFaults checks the fields of 1.4 and what they may stand beside.
+// checkLegacy checks the fields of 1.4 and which others may be set beside them.
 func (d *definition) checkLegacy() violations {
 	var f violations
 	c := d.Container
@@ -74,7 +73,7 @@ func (d *definition) checkLegacy() violations {
 	return f
 }
 
-// translate moves the fields of 1.4 to where 1.5 has them.
+// translate replaces the fields of 1.4 by those of 1.5.
 func (d *definition) translate() error {
 	d.contained = d.Container != nil
 	if len(d.Fetch) == 0 {
@@ -160,7 +159,7 @@ func (d *definition) translateContainer() error {
 	return nil
 }
 
-// modernProtocol is the protocol of a port in the form of 1.5.
+// modernProtocol returns the protocol of a port in the form of 1.5.
 func modernProtocol(protocol string) string {
 	if protocol == bothProtocols {
 		return "udp,tcp"
@@ -175,7 +174,7 @@ func orTCP(protocol string) string {
 	return protocol
 }
 
-// isArchive reports whether Mesos's fetcher unpacks what has such a name.
+// isArchive reports whether Mesos's fetcher unpacks a file with such a name.
 func isArchive(uri string) bool {
 	for _, suffix := range []string{".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz", ".zip"} {
 		if strings.HasSuffix(uri, suffix) {
@@ -185,8 +184,8 @@ func isArchive(uri string) bool {
 	return false
 }
 
-// unique reports whether no two values have the same key. The zero key is
-// that of values without one.
+// unique reports whether no two values have the same key. Values with the zero key
+// are ignored.
 func unique[V any, K comparable](values []V, key func(V) K) bool {
 	seen := make(map[K]bool, len(values))
 	var zero K

@@ -4,7 +4,7 @@ import (
 	"slices"
 )
 
-// app checks a definition and brings it into the form of 1.5.
+// app checks a definition and returns it in the form of 1.5.
 func (d definition) app(s Settings, base pathID) (*App, error) {
 	if d.ID == "" {
 		var f violations
@@ -30,8 +30,7 @@ func (d definition) app(s Settings, base pathID) (*App, error) {
 	return &a, nil
 }
 
-// modernize checks what is written and moves what is in the form of 1.4 to where
-// that of 1.5 has it.
+// modernize checks the JSON form and replaces the fields of 1.4.
 func (d *definition) modernize() error {
 	if err := d.checkLiterals().err(invalidJSON); err != nil {
 		return err
@@ -42,14 +41,14 @@ func (d *definition) modernize() error {
 	return d.translate()
 }
 
-// onHost reports whether the app shares the network of its agent, which is
-// what it does when it names no network.
+// onHost reports whether the app uses the network of its agent, which is the
+// default.
 func (a *App) onHost() bool {
 	return len(a.Networks) == 0 || a.Networks[0].Mode == ModeHost
 }
 
-// defaultPorts gives an app the ports that it has without asking: one. What
-// does not fit its networks is dropped, as Marathon does.
+// defaultPorts gives an app without ports the one that Marathon gives it. Ports of
+// the kind that does not fit the networks are dropped.
 func (a *App) defaultPorts() {
 	if a.onHost() {
 		if a.PortDefinitions == nil {
@@ -69,15 +68,14 @@ func (a *App) defaultPorts() {
 	if c.PortMappings == nil {
 		c.PortMappings = []PortMapping{{Name: "default", Protocol: "tcp"}}
 	}
-	// As many mappings as there were port definitions, for the tools that
-	// still count on them.
+	// Marathon adds mappings until there are as many as port definitions.
 	for len(c.PortMappings) < len(a.PortDefinitions) {
 		c.PortMappings = append(c.PortMappings[:len(c.PortMappings):len(c.PortMappings)], PortMapping{Protocol: "tcp"})
 	}
 	a.Container, a.PortDefinitions = &c, nil
 }
 
-// defaultChecks points the health checks that name no port to the first one.
+// defaultChecks has health checks without a port use the first one.
 func (a *App) defaultChecks() {
 	if a.ports() == 0 {
 		return
@@ -90,7 +88,7 @@ func (a *App) defaultChecks() {
 	}
 }
 
-// finish fills in what is left once the app is known to be valid.
+// finish sets the remaining defaults of a valid app.
 func (a *App) finish(s Settings) {
 	if len(a.Networks) == 0 {
 		a.Networks = []Network{{Mode: ModeHost}}
@@ -109,7 +107,7 @@ func (a *App) finish(s Settings) {
 		c.PortMappings = slices.Clone(c.PortMappings)
 		for i, m := range c.PortMappings {
 			if m.HostPort == nil {
-				c.PortMappings[i].HostPort = new(uint16) // a bridge without a mapping leads nowhere
+				c.PortMappings[i].HostPort = new(uint16) // without one it could not be reached
 			}
 		}
 		a.Container = &c
@@ -118,7 +116,7 @@ func (a *App) finish(s Settings) {
 	a.taskLabels = sortedLabels(a.Labels)
 }
 
-// ports is how many ports the app has, of whichever kind.
+// ports returns the number of ports, of either kind.
 func (a *App) ports() int {
 	if a.Container != nil && len(a.Container.PortMappings) > 0 {
 		return len(a.Container.PortMappings)

@@ -15,19 +15,19 @@ import (
 
 // Settings are the flags of a Marathon that say how definitions are read.
 type Settings struct {
-	// DefaultNetworkName is --default_network_name: the network of apps that
-	// ask for a container network without naming one. There is none when empty.
+	// DefaultNetworkName is --default_network_name: the container network of apps
+	// that do not name one. Without it they are refused.
 	DefaultNetworkName string
 }
 
-// Parse reads an app definition in either form. A relative id is one of the
-// root group. The error is an *Invalid for a definition that Marathon refuses,
-// or a *Malformed for what is no JSON.
+// Parse reads an app definition in either form. Relative ids are relative to the
+// root group. The error is an *Invalid for a definition that Marathon refuses, or a
+// *Malformed for data that is not JSON.
 func Parse(data []byte, s Settings) (*App, error) {
 	return parseIn(data, s, pathID{absolute: true})
 }
 
-// parseIn reads a definition whose relative ids are seen from base.
+// parseIn reads a definition whose relative ids are relative to base.
 func parseIn(data []byte, s Settings, base pathID) (*App, error) {
 	d := definition{App: defaults()}
 	if err := decode(data, &d); err != nil {
@@ -36,8 +36,8 @@ func parseIn(data []byte, s Settings, base pathID) (*App, error) {
 	return d.app(s, base)
 }
 
-// decode reads JSON as Marathon does: members that are null count as not written,
-// of a member that is there twice the last one counts, and 1.0 is a whole number.
+// decode reads JSON as Marathon does: members that are null count as absent, of
+// duplicate members the last one counts, and 1.0 is an integer.
 func decode(data []byte, v any) error {
 	clean, err := cleaned(data)
 	if err != nil {
@@ -49,8 +49,8 @@ func decode(data []byte, v any) error {
 	return nil
 }
 
-// cleaned returns JSON without null members, members that another one of the same
-// name follows, and fractions of whole numbers.
+// cleaned returns JSON without null members and all but the last of duplicate
+// members, and with integers for numbers such as 1.0.
 func cleaned(data []byte) ([]byte, error) {
 	in := jsontext.NewDecoder(bytes.NewReader(data), jsontext.AllowDuplicateNames(true))
 	out, err := appendCleaned(nil, in)
@@ -66,11 +66,10 @@ func cleaned(data []byte) ([]byte, error) {
 	return out, nil
 }
 
-// maxDepth is the deepest nesting that is read; groups in groups are the only
-// thing that nests without end.
+// maxDepth bounds the nesting. Only groups can nest without limit.
 const maxDepth = 256
 
-// appendCleaned appends the next value.
+// appendCleaned appends the next value to b.
 func appendCleaned(b []byte, in *jsontext.Decoder) ([]byte, error) {
 	if in.StackDepth() > maxDepth {
 		return nil, errors.New("nested too deep")
@@ -146,7 +145,7 @@ func appendObject(b []byte, in *jsontext.Decoder) ([]byte, error) {
 	return append(b, '}'), err
 }
 
-// wholeNumber writes a number without a fraction where it is whole.
+// wholeNumber returns a number as an integer if it is one.
 func wholeNumber(v jsontext.Value) []byte {
 	if !bytes.ContainsAny(v, ".eE") {
 		return v
@@ -158,7 +157,7 @@ func wholeNumber(v jsontext.Value) []byte {
 	return strconv.AppendInt(nil, int64(f), 10)
 }
 
-// decodingFault says in Marathon's way that a value is not of its type.
+// decodingError returns Marathon's error for a value of the wrong type.
 func decodingError(err error) error {
 	var s *json.SemanticError
 	if !errors.As(err, &s) {

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// maxPathID bounds an id. Marathon has no limit of its own; Mesos and the file
-// systems of its agents end near this.
+// maxPathID bounds the length of an id. Marathon has no limit; those of Mesos and
+// of the agents' file systems are near this.
 const maxPathID = 1024
 
-// pathID is the id of an app or a group: "/shop/cart", or relative to
-// something, "cart" or "../cart".
+// pathID is the id of an app, a pod or a group: absolute like "/shop/cart", or
+// relative like "cart" and "../cart".
 type pathID struct {
 	segments []string
 	absolute bool
@@ -26,7 +26,7 @@ func parsePathID(s string) pathID {
 	return p
 }
 
-// in makes the id absolute, seen from base, and resolves "." and "..".
+// in returns the absolute id of p relative to base, with "." and ".." resolved.
 func (p pathID) in(base pathID) pathID {
 	all := p.segments
 	if !p.absolute {
@@ -51,7 +51,7 @@ func (p pathID) parent() pathID {
 	return pathID{p.segments[:max(len(p.segments)-1, 0)], p.absolute}
 }
 
-// within reports whether p is base, or somewhere below it.
+// within reports whether p is base or below it.
 func (p pathID) within(base pathID) bool {
 	return len(p.segments) >= len(base.segments) && slices.Equal(p.segments[:len(base.segments)], base.segments)
 }
@@ -64,7 +64,7 @@ func (p pathID) String() string {
 	return s
 }
 
-// What an id must be like, in Marathon's words.
+// Marathon's messages about ids.
 const (
 	patternRule  = `must fully match regular expression '^(([a-z0-9]|[a-z0-9][a-z0-9\-]*[a-z0-9])\.)*([a-z0-9]|[a-z0-9][a-z0-9\-]*[a-z0-9])|(\.|\.\.)$'`
 	reservedRule = "must not end with any of the following reserved keywords: restart, tasks, versions"
@@ -72,7 +72,7 @@ const (
 	childRule    = "Identifier is not child of %s. Hint: use relative paths."
 )
 
-// faults are the rules that an absolute id breaks.
+// violations returns the messages about an absolute id.
 func (p pathID) violations() []string {
 	var out []string
 	if len(p.String()) > maxPathID || slices.ContainsFunc(p.segments, func(s string) bool { return !validSegment(s) }) {
@@ -88,8 +88,8 @@ func (p pathID) violations() []string {
 	return out
 }
 
-// validSegment reports whether s is labels of lower-case letters, digits and
-// inner dashes, with dots between them.
+// validSegment reports whether s consists of labels of lower-case letters, digits
+// and inner hyphens, separated by dots.
 func validSegment(s string) bool {
 	if s == "." || s == ".." {
 		return true
@@ -110,14 +110,14 @@ const (
 
 func only(s, chars string) bool { return strings.Trim(s, chars) == "" }
 
-// taskName is what Mesos is told: "/shop/cart" is "cart.shop".
+// taskName returns the name of the tasks: "cart.shop" for /shop/cart.
 func (p pathID) taskName() string {
 	s := slices.Clone(p.segments)
 	slices.Reverse(s)
 	return strings.Join(s, ".")
 }
 
-// taskID is the id of an instance: "/shop/cart" is "shop_cart.<uuid>".
+// taskID returns the id of an instance: "shop_cart.<uuid>" for /shop/cart.
 func (p pathID) taskID(uuid string) string { return strings.Join(p.segments, "_") + "." + uuid }
 
 // AppOf returns the id of the app or pod that a task is of. In the id of a task

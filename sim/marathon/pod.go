@@ -11,12 +11,12 @@ import (
 	"toponym/sim"
 )
 
-// Pod is a pod definition: containers that run together on one agent, in one
-// network. Fields that names do not depend on are kept as they were written.
+// Pod is a pod definition: containers that run on one agent and share their
+// networks. Fields that have no influence on tasks are kept as they were written.
 type Pod struct {
 	ID                string            `json:"id"` // absolute
 	Labels            map[string]string `json:"labels,omitempty"`
-	Version           string            `json:"version,omitempty"` // set by a Marathon
+	Version           string            `json:"version,omitempty"` // set by the Scheduler
 	User              string            `json:"user,omitempty"`
 	Environment       jsontext.Value    `json:"environment,omitzero"`
 	Containers        []PodContainer    `json:"containers"`
@@ -29,13 +29,13 @@ type Pod struct {
 	More              jsontext.Value    `json:",embed"`
 }
 
-// PodScaling is how many instances there are.
+// PodScaling has the number of instances.
 type PodScaling struct {
 	Kind      string `json:"kind"` // fixed
 	Instances int    `json:"instances"`
 }
 
-// PodResources is what a container holds, or the executor.
+// PodResources are the resources of a container or of the executor.
 type PodResources struct {
 	CPUs float64 `json:"cpus"`
 	Mem  float64 `json:"mem"`  // MB
@@ -95,10 +95,10 @@ type PodCheck struct {
 	More               jsontext.Value `json:",embed"`
 }
 
-// maxContainers is more than any pod has.
+// maxContainers bounds the containers of a pod.
 const maxContainers = 100
 
-// UnmarshalJSONFrom reads an endpoint; the protocol is tcp when not written.
+// UnmarshalJSONFrom reads an endpoint, whose default protocol is tcp.
 func (e *Endpoint) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	type plain Endpoint
 	*e = Endpoint{}
@@ -111,16 +111,16 @@ func (e *Endpoint) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	return nil
 }
 
-// UnmarshalJSONFrom reads a health check over Marathon's defaults.
+// UnmarshalJSONFrom reads a health check, with Marathon's defaults.
 func (c *PodCheck) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	type plain PodCheck
 	*c = PodCheck{GracePeriodSeconds: 300, IntervalSeconds: 60, TimeoutSeconds: 20}
 	return json.UnmarshalDecode(d, (*plain)(c))
 }
 
-// ParsePod reads a pod definition. It gives an App that stands for it, of which
-// each instance is several tasks. Errors are those of Parse; ok is false for
-// a body without "containers", which is no pod.
+// ParsePod reads a pod definition and returns an App that stands for it, whose
+// instances have a task for each container. Errors are those of Parse; ok is false
+// for a definition without "containers", which is not a pod.
 func ParsePod(data []byte, s Settings) (a *App, ok bool, err error) {
 	p := Pod{Scaling: PodScaling{Instances: 1}}
 	var some struct {
@@ -148,7 +148,7 @@ func ParsePod(data []byte, s Settings) (a *App, ok bool, err error) {
 	return p.app(), true, nil
 }
 
-// canonical writes the words of enumerations as Marathon does.
+// canonical spells the values of enumerations as Marathon does.
 func (p *Pod) canonical() {
 	canonical(&p.Scaling.Kind, "fixed")
 	canonicalModes(p.Networks)
@@ -165,7 +165,7 @@ func (p *Pod) canonical() {
 	}
 }
 
-// app is what stands for the pod among the apps.
+// app returns the App that stands for the pod.
 func (p *Pod) app() *App {
 	a := defaults()
 	a.ID, a.Labels, a.Instances, a.Networks, a.pod = p.ID, p.Labels, p.Scaling.Instances, p.Networks, p
@@ -173,14 +173,14 @@ func (p *Pod) app() *App {
 	return &a
 }
 
-// scaled is the pod with as many instances as the app has that stands for it.
+// scaled returns the pod with the current number of instances and version.
 func (a *App) scaled() *Pod {
 	p := *a.pod
 	p.Scaling.Instances, p.Version = a.Instances, a.Version
 	return &p
 }
 
-// config is all of a pod but its number of instances.
+// config returns the pod in JSON without its number of instances and version.
 func (p *Pod) config() []byte {
 	plain := *p
 	plain.Scaling.Instances, plain.Version = 0, ""
@@ -191,8 +191,8 @@ func (p *Pod) config() []byte {
 	return b
 }
 
-// fill says what is meant by what is not written. In a bridge a port without
-// a mapping leads nowhere, so it gets a host port.
+// fill sets the defaults. On a bridge each endpoint gets a host port: without one
+// it could not be reached.
 func (p *Pod) fill(s Settings) {
 	if len(p.Networks) == 0 {
 		p.Networks = []Network{{Mode: ModeHost}}
@@ -217,7 +217,7 @@ func (p *Pod) fill(s Settings) {
 	}
 }
 
-// missing checks single values, before any of them is given a meaning.
+// checkLiterals checks single values, each by itself.
 func (p *Pod) checkLiterals() violations {
 	var f violations
 	there := func(value, path string) {
@@ -262,7 +262,7 @@ func (p *Pod) checkLiterals() violations {
 	return f
 }
 
-// What Marathon says of pods whose rules are broken.
+// Marathon's messages about pods.
 const (
 	containerNamesRule = "container names must be unique"
 	endpointNamesRule  = "endpoint names must be unique"
@@ -274,7 +274,7 @@ const (
 	severalChecksRule  = "exactly one of http, tcp and exec must be set"
 )
 
-// faults checks a pod that has its networks.
+// validate checks a pod whose defaults are set.
 func (p *Pod) validate(s Settings) violations {
 	var f violations
 	id := parsePathID(p.ID)
@@ -335,7 +335,7 @@ func (c *PodContainer) validateHealthCheck(f *violations, at string) {
 	f.require(kinds == 1, at, severalChecksRule)
 }
 
-// resources is what an instance holds, executor included.
+// resources returns the resources of an instance, the executor's included.
 func (p *Pod) resources() sim.Resources {
 	out := p.ExecutorResources.forMesos()
 	for _, c := range p.Containers {
@@ -349,7 +349,7 @@ func (r *PodResources) forMesos() sim.Resources {
 	return sim.Resources{CPUs: r.CPUs, Mem: r.Mem, Disk: r.Disk, GPUs: float64(r.GPUs)}
 }
 
-// hostPorts are those of all containers.
+// hostPorts returns the host ports of all containers; 0 is any port.
 func (p *Pod) hostPorts() []uint16 {
 	var out []uint16
 	for _, c := range p.Containers {
@@ -405,7 +405,7 @@ func (p *Pod) tasks(id string, hostPorts []uint16) []sim.Task {
 	return out
 }
 
-// mappings are the ports of a container with the numbers of one instance.
+// mappings returns the ports of a container with the host ports of an instance.
 func (c *PodContainer) mappings(on *App, hostPorts []uint16) []mapping {
 	var out []mapping
 	for _, e := range c.Endpoints {
@@ -435,7 +435,7 @@ func (c *PodContainer) check(ports []mapping) *sim.HealthCheck {
 	t := newCheck(h.GracePeriodSeconds, h.IntervalSeconds, h.TimeoutSeconds)
 	port := func(name string) uint16 {
 		i := slices.IndexFunc(ports, func(m mapping) bool { return m.Name == name })
-		return ports[i].ContainerPort // checkFaults has seen that it is there
+		return ports[i].ContainerPort // validateHealthCheck made sure that it exists
 	}
 	switch {
 	case h.HTTP != nil:
@@ -454,7 +454,7 @@ func (c *PodContainer) check(ports []mapping) *sim.HealthCheck {
 	return t
 }
 
-// merged are the labels of a pod with those of a container over them.
+// merged returns the labels of both; those of b win.
 func merged(a, b map[string]string) map[string]string {
 	out := map[string]string{}
 	for _, m := range []map[string]string{a, b} {

@@ -14,21 +14,21 @@ import (
 	"toponym/sim"
 )
 
-// Options are the settings of a Scheduler. Times of 0 mean at once.
+// Options are the settings of a Scheduler. A duration of 0 means at once.
 type Options struct {
 	Settings
-	// Name is the name of the framework, "marathon" when empty. A framework of
-	// that name that is there already is taken over; otherwise one is added.
+	// Name is the name of the framework, "marathon" by default. It is added to the
+	// cluster unless there is one of that name.
 	Name string
 	// Addr is the address of the API; the framework that is added shows it.
 	Addr netip.AddrPort
-	// PID and Hostname are those of the framework that is added; they follow from
-	// Addr when empty.
+	// PID and Hostname are those of the framework that is added, derived from Addr
+	// by default.
 	PID, Hostname string
-	// NoDiscovery leaves out the DiscoveryInfo of tasks, as other schedulers than
-	// Marathon do.
+	// NoDiscovery omits the DiscoveryInfo of tasks, for schedulers that are not
+	// Marathons.
 	NoDiscovery bool
-	// MaxInstances bounds the instances of one app; 10,000 when 0.
+	// MaxInstances bounds the instances of one app, to 10,000 by default.
 	MaxInstances int
 
 	Startup time.Duration // from the launch of an instance until it runs
@@ -36,7 +36,7 @@ type Options struct {
 	Backoff time.Duration // from the end of an instance until its replacement is launched
 }
 
-// Times that are short enough to wait for, and long enough to see.
+// The times of the demo: short enough to wait for, long enough to see.
 const (
 	DefaultStartup = 500 * time.Millisecond
 	DefaultHealthy = 2 * time.Second
@@ -47,15 +47,15 @@ const (
 var Capabilities = []string{"MULTI_ROLE", "PARTITION_AWARE", "TASK_KILLING_STATE", "REGION_AWARE"}
 
 const (
-	maxVersions = 50     // kept of each app, as --zk_max_versions
-	maxApps     = 50_000 // kept at all
+	maxVersions = 50     // of an app, as --zk_max_versions
+	maxApps     = 50_000 // of a Scheduler
 )
 
-// Scheduler is a Marathon whose apps and pods run on a sim.Cluster. It is the
-// http.Handler of Marathon's API and safe for concurrent use. Run starts what was
-// launched, step by step, and replaces instances that have ended.
+// Scheduler is a Marathon whose apps and pods run on a sim.Cluster. It is an
+// http.Handler for Marathon's API. Run brings launched instances up, step by step,
+// and replaces those that end. All methods can be called concurrently.
 //
-// It locks itself before it calls the cluster, and never the other way round.
+// Lock order: Scheduler.mu, then the lock of the cluster.
 type Scheduler struct {
 	o         Options
 	cluster   *sim.Cluster
@@ -69,37 +69,37 @@ type Scheduler struct {
 	apps        map[string]*entry
 	groups      map[string]*group // without the root group
 	rootVersion string
-	deployments []*deployment          // that are not over
-	locks       map[string]*deployment // by app; an app has one at most
+	deployments []*deployment          // that have not finished
+	locks       map[string]*deployment // by id of an app
 	ports       servicePorts
 	lastVersion time.Time
 
-	instances map[string]*instance // that have not ended, as far as is known
-	order     []*instance          // the same, see RandomInstance
-	spread    map[spreadKey]int    // how many of them there are
-	lost      map[string]*instance // given up, but their agent may return
+	instances map[string]*instance // that have not been given up
+	order     []*instance          // the same, for RandomInstance
+	spread    map[spreadKey]int    // number of instances
+	lost      map[string]*instance // given up while their agent is away
 	steps     steps
 }
 
-// entry is an app with its past and its instances.
+// entry is an app with its former versions and its instances.
 type entry struct {
 	app       *App
 	history   []*App      // oldest first; the last is app
 	instances []*instance // oldest first
 }
 
-// instance is an instance of an app or a pod that was launched.
+// instance is a launched instance of an app or a pod.
 type instance struct {
 	id       string
-	app      *App // as it was then
+	app      *App // the definition at its launch
 	config   string
 	on       spreadKey
 	place    int // in Scheduler.order
 	tasks    []string
 	ports    []uint16
-	checked  bool            // by Marathon itself: Mesos does not hear of that
-	healthy  *bool           // the result of that
-	checking map[string]bool // tasks whose next check by Mesos is planned
+	checked  bool            // by Marathon itself: Mesos knows of no check
+	healthy  *bool           // the result of that check
+	checking map[string]bool // tasks whose next failing check is planned
 	staged   time.Time
 	ended    bool
 }
@@ -107,8 +107,8 @@ type instance struct {
 // spreadKey is an app on an agent.
 type spreadKey struct{ app, agentID string }
 
-// NewScheduler makes a Marathon without apps. Launched instances come up once Run
-// is called, unless Startup is 0.
+// NewScheduler returns a Marathon without apps. Launched instances come up once Run
+// is called, or at once if Startup is 0.
 func NewScheduler(c *sim.Cluster, o Options) (*Scheduler, error) {
 	o.Name = cmp.Or(o.Name, "marathon")
 	o.MaxInstances = cmp.Or(o.MaxInstances, 10_000)
@@ -151,7 +151,7 @@ func NewScheduler(c *sim.Cluster, o Options) (*Scheduler, error) {
 	return s, nil
 }
 
-// newID returns a UUID that follows from the cluster's seed.
+// newID returns a UUID that is determined by the cluster's seed.
 func (s *Scheduler) newID() string { return sim.UUID(s.ids.Uint64(), s.ids.Uint64()) }
 
 // FrameworkID returns the id of the framework.
@@ -160,7 +160,7 @@ func (s *Scheduler) FrameworkID() string { return s.framework }
 // Name returns the name of the framework.
 func (s *Scheduler) Name() string { return s.o.Name }
 
-// version returns the time as Marathon writes it. No two are the same.
+// version returns the time in Marathon's format, later than all versions before.
 func (s *Scheduler) version() string {
 	now := s.cluster.Now().UTC().Truncate(time.Millisecond)
 	if !now.After(s.lastVersion) {
@@ -172,19 +172,19 @@ func (s *Scheduler) version() string {
 
 const timeFormat = "2006-01-02T15:04:05.000Z"
 
-// news is what the cluster has told and nobody has looked at yet. It has a lock of
-// its own because the cluster is locked when it tells something.
+// news is what the cluster reported and Run has not handled yet. It has a lock of
+// its own, because hear is called with the cluster's lock held.
 type news struct {
-	wake   chan struct{} // something ended or came
+	wake   chan struct{} // a task ended or an agent came
 	failed chan struct{} // a health check failed
 
 	mu        sync.Mutex
 	ended     map[string]bool // apps of which an instance has ended
-	room      bool            // an agent came or something ended: there may be room
-	unhealthy map[string]bool // tasks that a check of Mesos found unhealthy
+	room      bool            // a task ended or an agent came: there may be room
+	unhealthy map[string]bool // tasks whose check by Mesos failed
 }
 
-// hear takes note of what the cluster tells.
+// hear keeps news of the cluster for Run.
 func (s *Scheduler) hear(n sim.SchedulerNews) {
 	ended := n.Status != nil && (sim.Terminal(n.Status.State) || n.Status.State == sim.TaskUnreachable)
 	if n.Task == nil || ended {
@@ -213,8 +213,7 @@ func (s *Scheduler) hear(n sim.SchedulerNews) {
 	}
 }
 
-// checkAgain plans the next check of the tasks that were found unhealthy: Mesos tells
-// of each failure.
+// checkAgain plans the next check of unhealthy tasks: Mesos reports each failure.
 func (s *Scheduler) checkAgain() {
 	s.news.mu.Lock()
 	tasks := s.news.unhealthy
@@ -245,7 +244,7 @@ func (s *Scheduler) checkAgain() {
 	}
 }
 
-// nudge wakes a loop that will look for itself what there is to do.
+// nudge sends to a channel unless a value waits there already.
 func nudge(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -253,8 +252,8 @@ func nudge(c chan struct{}) {
 	}
 }
 
-// Run brings instances up and replaces those that have ended, until ctx ends. It
-// then returns nil.
+// Run brings instances up and replaces those that end, until ctx is done. It
+// returns nil.
 func (s *Scheduler) Run(ctx context.Context) error {
 	step := time.NewTimer(0)
 	defer step.Stop()
@@ -290,8 +289,8 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	}
 }
 
-// Reconcile launches what is missing since instances ended or agents came, and
-// ends what is too much.
+// Reconcile replaces the instances that have ended since the last call, and launches
+// those that there was no room for. Run calls it.
 func (s *Scheduler) Reconcile() {
 	s.news.mu.Lock()
 	ended, room := s.news.ended, s.news.room
@@ -304,7 +303,7 @@ func (s *Scheduler) Reconcile() {
 			s.reconcile(e)
 		}
 	}
-	for id, i := range s.lost { // back, though others have taken their places
+	for id, i := range s.lost { // they have been replaced; those whose agent is back are killed
 		if !s.end(i) {
 			delete(s.lost, id)
 		}
@@ -312,9 +311,9 @@ func (s *Scheduler) Reconcile() {
 	s.settle()
 }
 
-// reconcile brings an app as near to its definition as the cluster has room. New
-// instances come before old ones go, one after the other. Where there is no room
-// for that, such as with a fixed host port, the old ones go first.
+// reconcile launches and kills instances of an app until they are as it is defined,
+// as far as the cluster has room. Instances of a former version are replaced one by
+// one: the new one is launched first or, where there is no room for both, last.
 func (s *Scheduler) reconcile(e *entry) {
 	e.instances = slices.DeleteFunc(e.instances, func(i *instance) bool {
 		_, ok := s.status(i)
@@ -348,7 +347,7 @@ func (s *Scheduler) reconcile(e *entry) {
 			old = old[1:]
 		}
 		if err != nil {
-			break // the old ones that are left stay until there is room
+			break // the remaining old ones stay until there is room
 		}
 		current = append(current, i)
 	}
@@ -361,8 +360,8 @@ func (s *Scheduler) reconcile(e *entry) {
 	e.instances = append(old, current...)
 }
 
-// settled reports whether all instances run, and no others. Where there are health
-// checks, each has had its first result.
+// settled reports whether exactly the instances run that the definition asks for,
+// each with a first result of its health checks.
 func (s *Scheduler) settled(e *entry) bool {
 	if len(e.instances) != e.app.Instances {
 		return false
@@ -377,7 +376,7 @@ func (s *Scheduler) settled(e *entry) bool {
 	return true
 }
 
-// App finds an app or a pod by its id or by the name that its tasks have.
+// App returns an app or a pod by its id or by the name of its tasks.
 func (s *Scheduler) App(name string) (*App, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -403,8 +402,8 @@ func (s *Scheduler) find(name string) *entry {
 	return s.apps[pathID{segments, true}.String()]
 }
 
-// Add runs a new app. Its instances run at once, where the placements say, and by
-// default as many as the app has where the scheduler finds room.
+// Add adds an app with a running instance for each placement, or, without
+// placements, as many as it is defined to have.
 func (s *Scheduler) Add(a *App, at ...Placement) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -429,9 +428,9 @@ func (s *Scheduler) Add(a *App, at ...Placement) error {
 	return nil
 }
 
-// Start adds n instances to an app: on an agent, or where there is room when
-// agentID is empty. They run at once, or stay in TASK_STAGING until
-// sim.Cluster.AdvanceTask takes them on. It returns the ids of their tasks.
+// Start adds n instances to an app and returns the ids of their tasks. The scheduler
+// chooses the agents if agentID is empty. Unless they are to run at once, the tasks
+// stay in TASK_STAGING until sim.Cluster.AdvanceTask.
 func (s *Scheduler) Start(app string, n int, agentID string, running bool) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -471,20 +470,19 @@ func (s *Scheduler) Scale(app string, n int) error {
 	return err
 }
 
-// ErrNoInstance says that a task belongs to no instance of an app.
+// ErrNoInstance is returned for a task that belongs to no app of the Scheduler.
 var ErrNoInstance = errors.New("marathon: the task is of no instance of an app")
 
 // Move replaces the instance of a task by one that runs on another agent, and
-// returns the ids of its tasks. The agent is chosen when agentID is empty.
+// returns the ids of its tasks. The scheduler chooses the agent if agentID is empty.
 func (s *Scheduler) Move(taskID, agentID string) ([]string, error) {
 	return s.replace(taskID, func(old *instance) launchOptions {
 		return launchOptions{Placement: Placement{AgentID: agentID}, notOn: old.on.agentID, running: true}
 	})
 }
 
-// Replace launches an instance on an agent in the place of one that has ended, and
-// returns the ids of its tasks. They are in TASK_STAGING until
-// sim.Cluster.AdvanceTask takes them on.
+// Replace replaces an instance that has ended by one on an agent, and returns the ids
+// of its tasks, which stay in TASK_STAGING until sim.Cluster.AdvanceTask.
 func (s *Scheduler) Replace(taskID, agentID string) ([]string, error) {
 	return s.replace(taskID, func(*instance) launchOptions {
 		return launchOptions{Placement: Placement{AgentID: agentID}, manual: true}
@@ -520,7 +518,7 @@ func (s *Scheduler) Len() int {
 	return len(s.order)
 }
 
-// RandomInstance draws an instance and returns the ids of its tasks.
+// RandomInstance returns the ids of the tasks of a random instance.
 func (s *Scheduler) RandomInstance(rng *rand.Rand) (tasks []string, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

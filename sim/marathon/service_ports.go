@@ -2,25 +2,24 @@ package marathon
 
 import "slices"
 
-// The range of service ports that are given out: --local_port_min and
+// The range from which service ports are assigned: --local_port_min and
 // --local_port_max.
 const (
 	firstPort = 10000
 	lastPort  = 20000
 )
 
-// servicePorts are the service ports in use. A service port is a number that is
-// unique in the cluster, for load balancers that lead from it to the instances.
-// Nothing listens there.
+// servicePorts are the service ports in use. A service port is the port of an app
+// on load balancers such as marathon-lb; instances do not listen on it.
 type servicePorts struct {
 	used  map[uint16]int
-	taken int    // of the range that is given out
+	taken int    // of the range
 	low   uint16 // all numbers of the range below it are used
 }
 
-// assign gives a number to each port that asks for any with 0, and counts the
-// numbers as used. Ports keep the numbers that they had before. With requirePorts
-// the number of a port definition is the host port, so its 0 stays.
+// assign assigns service ports where they are 0, and marks all ports of the app as
+// used. Ports keep the numbers that they had in the former version. With requirePorts
+// the number of a port definition is the host port, so that 0 stays.
 func (p *servicePorts) assign(a, before *App) {
 	var had []uint16
 	if before != nil {
@@ -73,7 +72,7 @@ func (a *App) servicePorts() []uint16 {
 	return out
 }
 
-// count adds to the uses of all service ports of an app.
+// count adds to the use counts of all service ports of an app.
 func (p *servicePorts) count(a *App, by int) {
 	for _, port := range a.servicePorts() {
 		p.add(port, by)
@@ -82,7 +81,7 @@ func (p *servicePorts) count(a *App, by int) {
 
 func (p *servicePorts) add(port uint16, by int) {
 	if port == 0 {
-		return // the range was used up
+		return // the range is exhausted
 	}
 	before := p.used[port]
 	if p.used[port] += by; p.used[port] <= 0 {

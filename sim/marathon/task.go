@@ -10,16 +10,16 @@ import (
 	"toponym/sim"
 )
 
-// TaskName returns the name that the tasks of an app have in Mesos: "cart.shop"
-// for /shop/cart. Of a pod it is the name in the DiscoveryInfo of its tasks.
+// TaskName returns the name of an app's tasks in Mesos: "cart.shop" for /shop/cart.
+// For a pod it is the name in the DiscoveryInfo of its tasks.
 func (a *App) TaskName() string { return parsePathID(a.ID).taskName() }
 
 // IsPod reports whether the App stands for a pod.
 func (a *App) IsPod() bool { return a.pod != nil }
 
-// TaskID returns the id of an instance: "shop_cart.<uuid>" for /shop/cart. That
-// of a pod is "shop_cart.instance-<uuid>", and its tasks add a dot and the name
-// of their container.
+// TaskID returns the id of an instance, which is that of its task:
+// "shop_cart.<uuid>" for /shop/cart. The id of a pod's instance is
+// "shop_cart.instance-<uuid>"; its tasks add a dot and the container's name.
 func (a *App) TaskID(uuid string) string {
 	if a.pod != nil {
 		uuid = "instance-" + uuid
@@ -27,7 +27,7 @@ func (a *App) TaskID(uuid string) string {
 	return parsePathID(a.ID).taskID(uuid)
 }
 
-// Resources returns what one instance holds, without its ports.
+// Resources returns the resources of one instance, without its ports.
 func (a *App) Resources() sim.Resources {
 	if a.pod != nil {
 		return a.pod.resources()
@@ -35,7 +35,7 @@ func (a *App) Resources() sim.Resources {
 	return sim.Resources{CPUs: a.CPUs, Mem: a.Mem, Disk: a.Disk, GPUs: float64(a.GPUs)}
 }
 
-// HostPorts returns a number for each host port of an instance; 0 is any port.
+// HostPorts returns the host ports that an instance asks for; 0 is any port.
 func (a *App) HostPorts() []uint16 {
 	var out []uint16
 	switch {
@@ -59,9 +59,9 @@ func (a *App) HostPorts() []uint16 {
 	return out
 }
 
-// Tasks returns what Mesos is told for the instance with an id, in the order of
-// the pod's containers. hostPorts has a number for each of HostPorts. The tasks
-// have no framework and agent, and their networks have no addresses.
+// Tasks returns the tasks of the instance with an id, those of a pod in the order of
+// its containers. hostPorts has a number for each of HostPorts. Framework, agent and
+// addresses are left to sim.Cluster.LaunchInstance.
 func (a *App) Tasks(id string, hostPorts []uint16) ([]sim.Task, error) {
 	if want := len(a.HostPorts()); len(hostPorts) != want {
 		return nil, fmt.Errorf("marathon: an instance of %s takes %d host ports, not %d", a.ID, want, len(hostPorts))
@@ -84,15 +84,15 @@ func (a *App) Tasks(id string, hostPorts []uint16) ([]sim.Task, error) {
 	return []sim.Task{t}, nil
 }
 
-// mapping is a port with the numbers that one instance has.
+// mapping is a port of one instance.
 type mapping struct {
 	PortMapping
 	host uint16
-	has  bool // a host port
+	has  bool // it has a host port
 }
 
-// assigned returns the ports of an instance. A container port of 0 gets the
-// number of the host port; without a host port it stays 0.
+// assigned returns the ports of an instance. A container port of 0 becomes the host
+// port, if there is one.
 func (a *App) assigned(hostPorts []uint16) []mapping {
 	var out []mapping
 	if a.onHost() {
@@ -118,16 +118,15 @@ func (a *App) assigned(hostPorts []uint16) []mapping {
 	return out
 }
 
-// The labels by which Marathon says where a port is open.
+// The labels with which Marathon tells on which networks a port is open.
 const (
 	scopeLabel   = "network-scope"
 	networkLabel = "network-name"
 )
 
-// discovery returns the ports of the DiscoveryInfo. A port with a host port is
-// listed once per protocol with the scope "host", because the agent's port can be
-// reached from everywhere. Other ports are listed per protocol and network, with
-// the scope "container". On the host network there is no scope to tell.
+// discovery returns the ports of the DiscoveryInfo, as Marathon lists them: with a
+// host port once per protocol, with the scope "host"; without one per protocol and
+// network, with the scope "container"; on the host network without a scope.
 func (a *App) discovery(ports []mapping) []sim.DiscoveryPort {
 	var out []sim.DiscoveryPort
 	for _, p := range ports {
@@ -168,10 +167,9 @@ func (a *App) networksOf(m PortMapping) []string {
 // Marathon's default for --mesos_bridge_name.
 const mesosBridge = "mesos-bridge"
 
-// container returns the ContainerInfo of an instance. The containerizers learn of
-// networks in different ways. Docker has a network mode and port mappings beside
-// it. Mesos has a NetworkInfo with mappings for each network, and its bridge is a
-// network with a name.
+// container returns the ContainerInfo of an instance. For Docker it has a network
+// mode and port mappings. For the Mesos containerizer it has a NetworkInfo with
+// port mappings for each network, and the bridge is a named network.
 func (a *App) container(taskID string, ports []mapping) *sim.Container {
 	c := a.Container
 	if c == nil {
@@ -235,8 +233,8 @@ func (a *App) mesosNetworks(ports []mapping) []sim.NetworkInfo {
 	return out
 }
 
-// forMesos returns a mapping for each protocol, if there is a port to map. A
-// protocol that is neither tcp nor udp runs over TCP.
+// forMesos returns a mapping for each protocol, or none without a host port. A
+// protocol that is neither tcp nor udp counts as tcp.
 func (p mapping) forMesos() []sim.PortMapping {
 	if !p.has {
 		return nil
@@ -253,8 +251,8 @@ func (p mapping) forMesos() []sim.PortMapping {
 	return out
 }
 
-// joined returns the networks where the status of a task will have addresses. One
-// without a name is the bridge that Docker has on the agent.
+// joined returns the networks on which the task gets addresses. A network without a
+// name is Docker's bridge of the agent.
 func (a *App) joined(c *sim.Container) []sim.NetworkInfo {
 	switch {
 	case a.onHost():
@@ -271,7 +269,7 @@ func (a *App) joined(c *sim.Container) []sim.NetworkInfo {
 	return networks
 }
 
-// check returns the first check that Mesos runs: it knows one per task.
+// check returns the first health check that Mesos runs: a task can have one only.
 func (a *App) check(ports []mapping) *sim.HealthCheck {
 	for _, h := range a.HealthChecks {
 		c := newCheck(h.GracePeriodSeconds, h.IntervalSeconds, h.TimeoutSeconds)
@@ -284,7 +282,7 @@ func (a *App) check(ports []mapping) *sim.HealthCheck {
 		case h.Port != nil:
 			c.Port = *h.Port
 		case h.PortIndex != nil && *h.PortIndex < len(ports):
-			c.Port = ports[*h.PortIndex].ContainerPort // it runs in the container's network
+			c.Port = ports[*h.PortIndex].ContainerPort // the check runs in the container's network
 		}
 		switch h.Protocol {
 		case checkMesosHTTP:
@@ -299,15 +297,14 @@ func (a *App) check(ports []mapping) *sim.HealthCheck {
 	return nil
 }
 
-// newCheck makes a check with its times in seconds.
+// newCheck returns a check with times in seconds.
 func newCheck(grace, interval, timeout int) *sim.HealthCheck {
 	return &sim.HealthCheck{
 		Grace: time.Duration(grace) * time.Second, Interval: time.Duration(interval) * time.Second, Timeout: time.Duration(timeout) * time.Second,
 	}
 }
 
-// sortedLabels returns labels in the order of their keys, so that equal apps have
-// equal tasks.
+// sortedLabels returns labels sorted by key, so that equal apps have equal tasks.
 func sortedLabels(m map[string]string) []sim.Label {
 	var out []sim.Label
 	for _, k := range slices.Sorted(maps.Keys(m)) {
@@ -316,8 +313,8 @@ func sortedLabels(m map[string]string) []sim.Label {
 	return out
 }
 
-// labelsWith returns labels with pairs of keys and values after them, which
-// replace labels that have the same keys.
+// labelsWith returns labels followed by pairs of keys and values, which replace
+// labels with the same keys.
 func labelsWith(m map[string]string, pairs ...string) []sim.Label {
 	out := make([]sim.Label, 0, len(m)+len(pairs)/2)
 	for _, l := range sortedLabels(m) {

@@ -10,8 +10,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// What Marathon says of rules that are broken. UnnamedNetwork is about a network that
-// has no name when there is no Settings.DefaultNetworkName either.
+// Marathon's messages about apps. UnnamedNetwork is about a network without a name
+// when Settings.DefaultNetworkName is empty.
 const (
 	portNamesRule      = "Port names must be unique."
 	UnnamedNetwork     = "Network name must be specified when container network is selected."
@@ -39,22 +39,22 @@ const (
 	checkMesosTCP   = "MESOS_TCP"
 )
 
-// protocols are those of a port. The 1.4 form knows bothProtocols as well.
+// protocols are the protocols of a port. The 1.4 form has bothProtocols as well.
 var protocols = []string{"tcp", "udp", "udp,tcp"}
 
 const bothProtocols = "tcp,udp"
 
-// Bounds of ours. Marathon has none, but no agent has as many of them.
+// Bounds that Marathon does not have. Real apps stay far below them.
 const (
 	maxPorts     = 1000
 	maxNetworks  = 100
 	maxProtocols = 8
 )
 
-// smallest is the least amount of CPUs, and of memory of a pod's container.
+// smallest is the minimum of CPUs, and of the memory of a pod's container.
 const smallest = 0.001
 
-// literalFaults checks single values, before any of them is given a meaning.
+// checkLiterals checks single values, each by itself.
 func (d *definition) checkLiterals() violations {
 	d.canonical()
 	var f violations
@@ -136,7 +136,7 @@ func (d *definition) checkLiterals() violations {
 	return f
 }
 
-// canonical writes the words of enumerations as Marathon does, which reads them in
+// canonical spells the values of enumerations as Marathon does, which accepts them in
 // any case.
 func (d *definition) canonical() {
 	canonical(&d.KillSelection, "YOUNGEST_FIRST", "OLDEST_FIRST")
@@ -178,7 +178,7 @@ func canonicalModes(list []Network) {
 	}
 }
 
-// canonical replaces a word by the one of words that differs in its case only.
+// canonical replaces a word by the one of words that is equal but for its case.
 func canonical(word *string, words ...string) {
 	for _, w := range words {
 		if strings.EqualFold(*word, w) {
@@ -187,7 +187,7 @@ func canonical(word *string, words ...string) {
 	}
 }
 
-// envLiterals checks the environment: each value is a text, or refers to a secret.
+// checkEnv checks the environment: each value is a string or refers to a secret.
 func checkEnv(f *violations, env map[string]jsontext.Value) {
 	for _, name := range sortedKeys(env) {
 		kind := env[name].Kind()
@@ -221,19 +221,19 @@ func checkNetworkLiterals(f *violations, list []Network) {
 	}
 }
 
-// validName takes what Marathon does as the name of a port: letters in lower case,
-// digits, and dashes between them.
+// validName reports whether Marathon accepts s as the name of a port: lower-case
+// letters, digits and inner hyphens.
 func validName(s string) bool { return validSegment(s) && !strings.Contains(s, ".") }
 
-// validNetworkName takes what Marathon does as the name of a network: a name that
-// may contain underscores.
+// validNetworkName reports whether Marathon accepts s as the name of a network: like
+// that of a port, and with underscores.
 func validNetworkName(s string) bool {
 	return len(s) <= 63 && validName(strings.ReplaceAll(s, "_", "-"))
 }
 
-// faults checks an app that has its ports and no field of 1.4 any more. contained
-// says that it was written with a container, which has a command of its own, and
-// written has the ports as they were before those that do not fit were dropped.
+// validate checks an app in the form of 1.5 whose default ports are set. contained
+// reports that its JSON has a container, whose image can have a command. written is
+// the app before defaultPorts dropped ports.
 func (a *App) validate(s Settings, contained bool, written *App) violations {
 	var f violations
 	id := parsePathID(a.ID)
@@ -262,8 +262,8 @@ func (a *App) validate(s Settings, contained bool, written *App) violations {
 	return f
 }
 
-// portNameFaults checks the ports as they are written, also those that do not fit the
-// networks of the app and are dropped.
+// checkPortNames checks the names of all ports in the JSON, also of those that
+// defaultPorts drops.
 func (a *App) checkPortNames(f *violations) {
 	f.require(unique(a.PortDefinitions, func(p PortDefinition) string { return p.Name }), "/portDefinitions", portNamesRule)
 	if a.Container != nil {
@@ -340,7 +340,7 @@ func (a *App) checkHealthChecks(f *violations) {
 	for i, h := range a.HealthChecks {
 		switch {
 		case h.Command != nil, h.Protocol == checkCommand:
-			continue // any number of them, as ever
+			continue // any number of them is accepted
 		case strings.HasPrefix(h.Protocol, "MESOS_"):
 			byMesos++
 			if h.PortIndex == nil {
@@ -356,7 +356,7 @@ func (a *App) checkHealthChecks(f *violations) {
 	f.require(byMesos <= 1, "/", oneMesosCheckRule)
 }
 
-// constraintFault says what is wrong with a constraint, in Marathon's words.
+// constraintError returns Marathon's message about a constraint, or "".
 func constraintError(c []string) string {
 	if len(c) < 2 || len(c) > 3 {
 		return "Each constraint must have either 2 or 3 fields"
@@ -394,14 +394,14 @@ func isInt(s string) bool {
 	return err == nil
 }
 
-// Invalid is why a definition is refused. Its JSON is the body that Marathon
-// answers with status 422.
+// Invalid is the error for a definition that Marathon refuses. Its JSON is the body
+// of Marathon's answer with status 422.
 type Invalid struct {
 	Message string   `json:"message"`
 	Details []Detail `json:"details,omitempty"`
 }
 
-// Detail is what is wrong at one place.
+// Detail has the violations at one place of a definition.
 type Detail struct {
 	Path   string   `json:"path"` // such as "/container/portMappings(0)/protocol"
 	Errors []string `json:"errors"`
@@ -429,7 +429,7 @@ func (e *Invalid) Error() string {
 	return b.String()
 }
 
-// Malformed is a body that is no JSON. Marathon answers it with status 400.
+// Malformed is the error for data that is not JSON: Marathon answers with status 400.
 type Malformed struct {
 	Message string `json:"message"`
 	Details string `json:"details,omitempty"`
@@ -437,10 +437,10 @@ type Malformed struct {
 
 func (e *Malformed) Error() string { return e.Message + ": " + e.Details }
 
-// maxFaults are reported at once: whoever made more has other worries.
+// maxViolations bounds the violations that are reported.
 const maxViolations = 100
 
-// faults collects what is wrong.
+// violations collects the violated rules of a definition.
 type violations []Detail
 
 func (f *violations) add(path, reason string) {
@@ -457,14 +457,14 @@ func (f *violations) add(path, reason string) {
 	}
 }
 
-// unless adds a fault where a rule does not hold.
+// require adds a violation unless the rule holds.
 func (f *violations) require(holds bool, path, reason string) {
 	if !holds {
 		f.add(path, reason)
 	}
 }
 
-// err is nil where nothing is wrong.
+// err returns an *Invalid, or nil without violations.
 func (f violations) err(message string) error {
 	if len(f) == 0 {
 		return nil

@@ -10,20 +10,20 @@ import (
 	"toponym/internal/nearest"
 )
 
-// Warning is about a part of a definition that is taken although it does not mean
-// what it seems to.
+// Warning is about a part of a definition that is accepted but probably does not do
+// what was meant.
 type Warning struct {
 	Path    string // such as "/portDefinitions(0)/nmae"
 	Message string
-	Meant   string // of a mistyped member: the one that was meant, as it seems
+	Meant   string // for a mistyped member: the one that was probably meant
 }
 
 func (w Warning) String() string { return w.Path + ": " + w.Message }
 
-// Warnings finds the members of an app, a pod or a group that are called almost as
-// one that Marathon knows, which ignores them, and protocols of endpoints that
+// Warnings finds the members of an app, a pod or a group that Marathon does not know
+// and that are spelled almost like one that it knows, and protocols of endpoints that
 // Marathon refuses. Other unknown members are not reported: Marathon knows more
-// than what is used here.
+// members than this package.
 func Warnings(data []byte) []Warning {
 	var v map[string]any
 	if json.Unmarshal(data, &v) != nil {
@@ -37,7 +37,7 @@ func Warnings(data []byte) []Warning {
 
 type warnings struct{ found []Warning }
 
-// typeOf returns what a definition is read into.
+// typeOf returns the type that a definition is decoded into.
 func typeOf(v map[string]any) reflect.Type {
 	_, group := v["groups"]
 	if _, apps := v["apps"]; apps || group {
@@ -49,7 +49,8 @@ func typeOf(v map[string]any) reflect.Type {
 	return reflect.TypeFor[definition]()
 }
 
-// check walks through what is read into a type, maps and raw values left out.
+// check compares a value with the type that it is decoded into. Maps and raw values
+// are not checked.
 func (w *warnings) check(v any, into reflect.Type, at string) {
 	for into.Kind() == reflect.Pointer {
 		into = into.Elem()
@@ -90,7 +91,7 @@ func (w *warnings) members(v map[string]any, into reflect.Type, at string) {
 	}
 }
 
-// fields are the members of a struct by their names in JSON.
+// fields adds the fields of a struct by their names in JSON.
 func fields(of reflect.Type, known map[string]reflect.Type) {
 	for f := range of.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -103,8 +104,8 @@ func fields(of reflect.Type, known map[string]reflect.Type) {
 	}
 }
 
-// meant returns the known name that a word was meant to be, if one is close and not
-// written as well.
+// meant returns the known name that a word is a misspelling of, or "". Names that are
+// present as well are not considered.
 func meant(word string, known map[string]reflect.Type, written map[string]any) string {
 	limit := 2
 	if len(word) < 5 {
@@ -119,7 +120,7 @@ func meant(word string, known map[string]reflect.Type, written map[string]any) s
 	return nearest.Word(word, left, limit)
 }
 
-// protocols warns of the protocols of an endpoint that Marathon refuses.
+// protocols adds warnings about protocols of an endpoint that Marathon refuses.
 func (w *warnings) protocols(e map[string]any, at string) {
 	list, _ := e["protocol"].([]any)
 	for i, v := range list {

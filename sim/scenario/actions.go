@@ -10,36 +10,36 @@ import (
 	"toponym/sim/marathon"
 )
 
-// Action is one thing to do to a simulation: a step of a scenario, or what the
-// control API is asked for. Do says what; the other fields say to which.
+// Action is a change of a simulation: a step of a scenario, or a request to the
+// control API. Which fields are used depends on Do.
 type Action struct {
 	// Do is one of the names in actions.
 	Do string `json:"do" yaml:"do"`
-	// Framework is an id or a name. It may be left out where there is one only,
-	// or where a task or app says it.
+	// Framework is an id or a name. It can be omitted if there is only one, or if
+	// the task or the app determines it.
 	Framework string `json:"framework,omitempty" yaml:"framework"`
 	// Agent is an id, a host name or an address.
 	Agent string `json:"agent,omitempty" yaml:"agent"`
-	// App is the name of an app, as its tasks have it; Task is the id of a task.
+	// App is the id of an app or the name of its tasks; Task is the id of a task.
 	App  string `json:"app,omitempty" yaml:"app"`
 	Task string `json:"task,omitempty" yaml:"task"`
-	// Count is how many: of the app's tasks the oldest so many.
+	// Count is the number of instances or, counted from the oldest, of the app's tasks.
 	Count int `json:"count,omitempty" yaml:"count"`
-	// State is how a task ends; TASK_FINISHED when empty.
+	// State is the state in which a task ends, by default TASK_FINISHED.
 	State string `json:"state,omitempty" yaml:"state"`
 	// Healthy is the result of a health check.
 	Healthy bool `json:"healthy,omitempty" yaml:"healthy"`
-	// Name and Address are those of what is added.
+	// Name and Address are those of an agent or framework that is added.
 	Name    string `json:"name,omitempty" yaml:"name"`
 	Address string `json:"address,omitempty" yaml:"address"`
-	// Master is the number of a master; the leader where it is left out.
+	// Master is the number of a master, by default the leader.
 	Master *int `json:"master,omitempty" yaml:"master"`
-	// Tasks and Agents are changes in a second.
+	// Tasks and Agents are changes per second.
 	Tasks  float64 `json:"tasks,omitempty" yaml:"tasks"`
 	Agents float64 `json:"agents,omitempty" yaml:"agents"`
 }
 
-// actions are all that can be done. Each gives the ids of what it touched.
+// actions are the actions by name. They return the ids of what they changed.
 var actions = map[string]func(s *Simulation, a Action) ([]string, error){
 	// Tasks, of an app or by id.
 	"start":  func(s *Simulation, a Action) ([]string, error) { return s.start(a, true) },
@@ -81,8 +81,8 @@ var actions = map[string]func(s *Simulation, a Action) ([]string, error){
 	"churn": func(s *Simulation, a Action) ([]string, error) { s.life.SetRates(a.Tasks, a.Agents); return nil, nil },
 }
 
-// Do does an action and gives the ids of what it touched. An error means that
-// something of it was not done.
+// Do performs an action and returns the ids of what it changed, also if an error
+// ended it halfway.
 func (s *Simulation) Do(a Action) ([]string, error) {
 	do, ok := actions[a.Do]
 	if !ok {
@@ -159,7 +159,7 @@ func oneMaster(do func(*sim.Master)) func(*Simulation, Action) ([]string, error)
 	}
 }
 
-// start starts instances, on the agent that is named or where there is room.
+// start starts instances, on the named agent or where there is room.
 func (s *Simulation) start(a Action, running bool) ([]string, error) {
 	m, app, err := s.findApp(a.Framework, a.App)
 	if err != nil {
@@ -190,7 +190,7 @@ func (s *Simulation) scale(a Action) ([]string, error) {
 	return nil, m.Scale(app.ID, a.Count)
 }
 
-// move replaces instances by others elsewhere, and returns the new tasks.
+// move replaces instances by others on other agents, and returns the new tasks.
 func (s *Simulation) move(a Action) (ids []string, err error) {
 	tasks, err := s.findTasks(a)
 	if err != nil {

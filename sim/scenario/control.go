@@ -13,13 +13,13 @@ import (
 	"toponym/sim"
 )
 
-// controlPath begins the paths that no Mesos has.
+// controlPath is the prefix of the control API, which no Mesos has.
 const controlPath = "/sim/"
 
-// maxActions is how many bytes of actions are read at a time.
+// maxActions bounds the body of a request, in bytes.
 const maxActions = 1 << 20
 
-// Handler serves a master, and the control API below /sim/.
+// Handler returns a handler for a master with the control API at /sim/.
 func (s *Simulation) Handler(master http.Handler) http.Handler {
 	control := s.Control()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -31,10 +31,10 @@ func (s *Simulation) Handler(master http.Handler) http.Handler {
 	})
 }
 
-// Control gives the control API, for tests that are not in this process:
+// Control returns the handler of the control API:
 //
 //	POST /sim/do       an Action in JSON, or a list of them
-//	GET  /sim/status   who leads and how much there is of what
+//	GET  /sim/status   the Overview
 //	GET  /sim/actions  the names of the actions
 func (s *Simulation) Control() http.Handler {
 	mux := http.NewServeMux()
@@ -46,10 +46,10 @@ func (s *Simulation) Control() http.Handler {
 	return mux
 }
 
-// done is what the control API answers to actions. Error is about the one
-// after the last of IDs; those before it have been done.
+// done is the answer to actions. Error is about the action after the last one of
+// IDs; those before it have been performed.
 type done struct {
-	IDs   [][]string `json:"ids"` // of what each action touched
+	IDs   [][]string `json:"ids"` // of what each action changed
 	Error string     `json:"error,omitempty"`
 }
 
@@ -95,7 +95,7 @@ func readActions(r io.Reader) ([]Action, error) {
 	return list, nil
 }
 
-// Overview is how a simulation is.
+// Overview has numbers about a simulation.
 type Overview struct {
 	Leader      int      `json:"leader"`  // the number of a master, or -1
 	Masters     []string `json:"masters"` // addresses
@@ -108,7 +108,7 @@ type Overview struct {
 	Steps       uint64   `json:"steps"` // of life
 }
 
-// Overview counts.
+// Overview returns the current numbers.
 func (s *Simulation) Overview() Overview {
 	out := Overview{Leader: -1, Steps: s.life.Steps(), Masters: []string{}}
 	var masters []*sim.Master
@@ -136,5 +136,5 @@ func reply(w http.ResponseWriter, status int, v any) {
 	w.WriteHeader(status)
 	e := json.NewEncoder(w)
 	e.SetIndent("", " ")
-	e.Encode(v) // an error here is the client's
+	_ = e.Encode(v) // the client may be gone
 }

@@ -14,7 +14,7 @@ var demo []byte
 func Demo() *Scenario {
 	s, err := Read(bytes.NewReader(demo))
 	if err != nil {
-		panic(fmt.Sprintf("the scenario of the demo: %v", err)) // TestDemo… read it
+		panic(fmt.Sprintf("the scenario of the demo: %v", err)) // the tests read it
 	}
 	return s
 }

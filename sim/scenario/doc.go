@@ -1,16 +1,14 @@
-// Package scenario makes clusters that live: a [Scenario] describes agents,
-// networks, frameworks with their apps, and what happens to them at which time; a
-// [Simulation] runs it. [Populate] fills a cluster of any size, and a [Life] makes
-// its tasks change at random. The control API below /sim/ does single things to a
-// simulation.
+// Package scenario runs simulated clusters. A [Scenario], which is read from YAML,
+// describes agents, networks, frameworks with their Marathon apps, and a list of
+// timed actions; a [Simulation] runs it. [Populate] fills a cluster of any size, and
+// a [Life] changes its tasks at random. The control API at /sim/ performs single
+// actions.
 //
-// It stands above sim, which is the Mesos side, and sim/marathon, whose schedulers
-// run all apps. Commands toponym (demo) and mesos-sim use it, and tests.
+// The package uses sim, which is the Mesos side, and sim/marathon, whose schedulers
+// run all apps. It is used by toponym demo, mesos-sim and tests.
 //
-// What always holds:
+// Invariants:
 //
-//   - The same seed, the same clock and the same calls in the same order give the
-//     same cluster.
-//   - A scenario that cannot be is refused with all its errors, each with its line
-//     and key.
+//   - The same seed, clock and sequence of calls give the same cluster.
+//   - The error about a scenario has all mistakes, each with its line and key.
 package scenario

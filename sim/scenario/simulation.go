@@ -142,7 +142,7 @@ func (s *Simulation) placements(list []Placement) ([]marathon.Placement, error) 
 	return out, nil
 }
 
-// Scheduler returns the scheduler of a framework, such as "marathon", or nil.
+// scheduler returns the scheduler of a framework, such as "marathon", or nil.
 func (s *Simulation) scheduler(name string) *marathon.Scheduler {
 	for _, m := range s.schedulers {
 		if m.Name() == name || m.FrameworkID() == name {

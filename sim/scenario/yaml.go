@@ -224,7 +224,7 @@ func (r *reader) app(n *yaml.Node, key string) *marathon.App {
 	return nil
 }
 
-// definitionFault reports an error of a definition, whose path is in Marathon's
+// failDefinition reports an error of a definition, whose path is in Marathon's
 // notation, such as "/container/portMappings(0)/protocol".
 func (r *reader) failDefinition(n *yaml.Node, key, path, reason string) {
 	line := n.Line
