@@ -2,9 +2,9 @@ package resolver
 
 import "testing"
 
-// Answers carry the name that was asked, and lead to names that who asks so can
-// ask for.
-func TestAnswersByAlias(t *testing.T) {
+// Answers carry the name that was asked for, and lead to names that the same client
+// can resolve.
+func TestAnswersForNamesBelowAnAlias(t *testing.T) {
 	runExchanges(t, newResponder(testOptions()), testZoneOf(t, innerOptions()), []exchange{
 		{"an address", "one.MARATHON.mirror.eXample. A", `
 			NOERROR qr aa

@@ -6,7 +6,7 @@ import (
 	"toponym/zone"
 )
 
-func TestAnswers(t *testing.T) {
+func TestQuestionsAreAnsweredFromTheZone(t *testing.T) {
 	const soa = "mesos. 30 SOA ns1.mesos. root.ns1.mesos. 7 60 600 86400 30"
 	runExchanges(t, newResponder(testOptions()), testZone(t), []exchange{
 		{"an address", "one.marathon.mesos. A", `
@@ -87,7 +87,7 @@ func TestAnswers(t *testing.T) {
 		{"case of the apex in the SOA's owner", "nOne.MARATHON.mEsOs. A", `
 			NXDOMAIN qr aa
 			authority mEsOs. 30 SOA ns1.mesos. root.ns1.mesos. 7 60 600 86400 30`},
-		{"octets that are escaped", `a\.b\000\255\@\$\032.one.marathon.mesos. A`, `
+		{"bytes that are escaped", `a\.b\000\255\@\$\032.one.marathon.mesos. A`, `
 			NXDOMAIN qr aa
 			authority ` + soa},
 		{"a dot within a label is none between labels", `one\.marathon.mesos. A`, `
@@ -136,7 +136,7 @@ func TestAnswers(t *testing.T) {
 	})
 }
 
-func TestBeforeTheFirstState(t *testing.T) {
+func TestOurNamesAreSERVFAILBeforeTheFirstState(t *testing.T) {
 	r := newResponder(testOptions())
 	runExchanges(t, r, zone.NewEmpty(testZoneOptions), []exchange{
 		{"a name of ours", "one.marathon.mesos. A", `SERVFAIL qr`},

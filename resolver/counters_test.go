@@ -59,7 +59,7 @@ func TestEachResponseIsCountedForWhatItIs(t *testing.T) {
 			packet, _ := new(dns.Msg).SetQuestion("web.marathon.mesos.", dns.TypeA).Pack()
 			s.responder.respond(buf, z, over, packet)
 			if msg, _ := worker.respond(buf, z, c, packet[:5]); msg != nil {
-				t.Error("a reply to half a header")
+				t.Errorf("got the response %x to half a header, want none", msg)
 			}
 
 			want := []queryCount{
@@ -89,8 +89,7 @@ func TestEachResponseIsCountedForWhatItIs(t *testing.T) {
 	}
 }
 
-// Each zone has its own cells, and so has each type with each rcode.
-func TestCellsAreApart(t *testing.T) {
+func TestEachKindOfQueryHasACellOfItsOwn(t *testing.T) {
 	zones := []string{string(records.MustParseName("mesos")), string(records.ReverseIPv4)}
 	ta := &counters{zones: zones, names: []string{"mesos.", "in-addr.arpa."}}
 	c := ta.newWorker()
@@ -117,7 +116,7 @@ func TestCellsAreApart(t *testing.T) {
 	}
 	if !seen[queryCount{"in-addr.arpa.", "PTR", "NXDOMAIN", TCP, 1}] || !seen[queryCount{"other", "other", "other", UDP, 1}] ||
 		!seen[queryCount{"mesos.", "A", "BADVERS", UDP, 1}] {
-		t.Error("a description is wrong")
+		t.Errorf("descriptions are wrong: %v", seen)
 	}
 }
 
@@ -152,8 +151,7 @@ func TestOneInManyIsTimed(t *testing.T) {
 	}
 }
 
-// Stats are read while workers count.
-func TestStatsWhileCounting(t *testing.T) {
+func TestCountsAreReadWhileWorkersCount(t *testing.T) {
 	s := New(zone.NewStore(testZone(t)), testOptions())
 	var all sync.WaitGroup
 	const each = 1000
@@ -188,8 +186,7 @@ func BenchmarkCount(b *testing.B) {
 	}
 }
 
-// Zones of master files are counted by their names, too.
-func TestCountsOfStaticZones(t *testing.T) {
+func TestZonesOfZoneFilesAreCountedByName(t *testing.T) {
 	s := New(zone.NewStore(staticZone(t, testZoneOptions)), testOptions())
 	packet, err := new(dns.Msg).SetQuestion("db.inner.example.", dns.TypeA).Pack()
 	if err != nil {

@@ -19,8 +19,7 @@ import (
 	"toponym/zone"
 )
 
-// Servers are those of resolv.conf, as it is now.
-func TestResolvConf(t *testing.T) {
+func TestUpstreamsFollowResolvConfAndTheSettings(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "resolv.conf")
 	write := func(text string) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -31,10 +30,10 @@ func TestResolvConf(t *testing.T) {
 	write("search x\nnameserver 127.0.0.1\nnameserver 192.0.2.1\n; a remark\nnameserver 192.0.2.1\nnameserver fe80::1%lo\nnameserver what\nnameserver ::ffff:192.0.2.2\n")
 	list, err := readResolvConf(file)
 	if got := fmt.Sprint(list); err != nil || got != "[127.0.0.1 192.0.2.1 fe80::1%lo 192.0.2.2]" {
-		t.Error(got, err)
+		t.Errorf("got %s and error %v", got, err)
 	}
 	if _, err := readResolvConf(file + "x"); err == nil {
-		t.Error("a file that is gone is no error")
+		t.Error("got no error for a file that does not exist")
 	}
 	o := forwardOptions()
 	o.ResolvConf = file
@@ -48,7 +47,7 @@ func TestResolvConf(t *testing.T) {
 		return fmt.Sprint(r.current, f.defaultGroup.Load().Len(), len(f.client.Stats()))
 	}
 	if got := servers(); got != "[192.0.2.1 fe80::1%lo 192.0.2.2] 3 3" {
-		t.Error(got)
+		t.Errorf("got %q, want %q", got, "[192.0.2.1 fe80::1%lo 192.0.2.2] 3 3")
 	}
 	for _, x := range []struct{ text, want string }{
 		{"nameserver 192.0.2.9\nnameserver 192.0.2.1", "[192.0.2.9 192.0.2.1] 2 2"},
@@ -110,9 +109,7 @@ func TestAResolvConfThatBlocksHoldsNothingUp(t *testing.T) {
 	})
 }
 
-// A query that leads back to us is noticed, and the server that it came by not
-// asked again.
-func TestForwardingLoop(t *testing.T) {
+func TestUpstreamsThatLeadBackAreNotAskedAgain(t *testing.T) {
 	up := fakedns.Start(t, fakedns.Silent)
 	o := forwarding(up)
 	o.Addr = netip.MustParseAddr("127.0.0.1")
@@ -136,14 +133,13 @@ func TestForwardingLoop(t *testing.T) {
 	}
 	testutil.EventuallyEqual(t, "looping", func() string { return s.UpstreamStats()[0].State.String() }, "state of the upstream server")
 	if got := askOver(t, dial(t, s, "udp", "127.0.0.1"), "other.example.com. A +rd"); got != "SERVFAIL qr rd ra" {
-		t.Error(got)
+		t.Errorf("got %q, want %q", got, "SERVFAIL qr rd ra")
 	}
 	cancel()
 	<-done
 }
 
-// Our own address is no server to ask.
-func TestOwnAddressIsLeftOut(t *testing.T) {
+func TestTheServersOwnAddressIsNotAsked(t *testing.T) {
 	o := forwarding(fakedns.Start(t, outsideRecords))
 	o.Addr = netip.MustParseAddr("127.0.0.1")
 	o.Forward.ZoneUpstreams = map[string][]Upstream{"corp.example": nil}
@@ -165,7 +161,7 @@ func TestOwnAddressIsLeftOut(t *testing.T) {
 	}
 }
 
-func TestIsOwn(t *testing.T) {
+func TestOwnAddressesAreKnown(t *testing.T) {
 	for _, x := range []struct {
 		listen, addr string
 		want         bool

@@ -10,7 +10,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-func TestEDNS(t *testing.T) {
+func TestEDNSQueriesAreAnswered(t *testing.T) {
 	const one = "answer one.marathon.mesos. 60 A 10.1.0.1"
 	runExchanges(t, newResponder(testOptions()), testZone(t), []exchange{
 		{"no OPT record without one in the query", "one.marathon.mesos. A", `
@@ -145,7 +145,7 @@ func TestCookieSecretsAreReplacedInTime(t *testing.T) {
 	}
 }
 
-func TestClientSubnet(t *testing.T) {
+func TestTheClientSubnetDecidesWhichAddressesComeFirst(t *testing.T) {
 	o := testOptions()
 	o.ResolvSubnetFirst = true
 	// 10.3.0.1 to 10.3.0.249 and 10.3.1.0, so the last is alone in its /24.
@@ -191,12 +191,12 @@ func TestClientSubnet(t *testing.T) {
 			answer one.marathon.mesos. 60 A 10.1.0.1
 			opt 1232 subnet=0.0.0.0/0/0`},
 		{"too short", "one.marathon.mesos. A +opt=8:0001", "FORMERR qr\nopt 1232"},
-		{"an octet too few", "one.marathon.mesos. A +opt=8:000118000a01", "FORMERR qr\nopt 1232"},
-		{"an octet too many", "one.marathon.mesos. A +opt=8:000118000a010000", "FORMERR qr\nopt 1232"},
+		{"an byte too few", "one.marathon.mesos. A +opt=8:000118000a01", "FORMERR qr\nopt 1232"},
+		{"an byte too many", "one.marathon.mesos. A +opt=8:000118000a010000", "FORMERR qr\nopt 1232"},
 		{"bits behind the prefix", "one.marathon.mesos. A +opt=8:000117000a0101", "FORMERR qr\nopt 1232"},
 		{"a prefix longer than an address", "one.marathon.mesos. A +opt=8:000121000a01010100", "FORMERR qr\nopt 1232"},
 		{"a scope in a query", "one.marathon.mesos. A +opt=8:000118180a0101", "FORMERR qr\nopt 1232"},
 		{"an unknown family", "one.marathon.mesos. A +opt=8:000318000a0101", "FORMERR qr\nopt 1232"},
-		{"more octets than any address", "one.marathon.mesos. A +opt=8:00028800" + strings.Repeat("00", 17), "FORMERR qr\nopt 1232"},
+		{"more bytes than any address", "one.marathon.mesos. A +opt=8:00028800" + strings.Repeat("00", 17), "FORMERR qr\nopt 1232"},
 	})
 }

@@ -27,7 +27,7 @@ func filled(t testing.TB, packet []byte, lines ...string) *responder {
 	r := New(zone.NewStore(testZone(t)), o).responder
 	_, l := r.respond(make([]byte, bufferSize), testZone(t), client{addr: netip.MustParseAddr("127.0.0.1")}, packet)
 	if l == nil {
-		t.Fatal("it is not to be answered later")
+		t.Fatal("the query is not forwarded")
 	}
 	q := new(dns.Msg)
 	if err := q.Unpack(packet); err != nil {
@@ -161,7 +161,7 @@ func FuzzCachedReply(f *testing.F) {
 			}
 		}
 		if len(later) > limit {
-			t.Fatalf("%d octets, the limit is %d", len(later), limit)
+			t.Fatalf("%d bytes, the limit is %d", len(later), limit)
 		}
 	})
 }
@@ -178,28 +178,27 @@ func BenchmarkCachedHit(b *testing.B) {
 	}
 }
 
-// A popular name is asked for anew before it ends, while the old answer is
-// given.
-func TestPopularNamesAreRenewed(t *testing.T) {
+// The cached answer is given meanwhile.
+func TestPopularNamesArePrefetchedBeforeTheyExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		packet, c := packQuery(t, "www.example.com. A +rd +from=127.0.0.1")
 		r := filled(t, packet, "www.example.com. 100 IN A 192.0.2.1")
 		z, buf := testZone(t), make([]byte, bufferSize)
 		for range 10 {
 			if msg, l := r.respond(buf, z, c, packet); msg == nil || l != nil {
-				t.Fatal("it is renewed, or not known")
+				t.Fatalf("got response %x and query %v, want a response alone", msg, l)
 			}
 		}
 		time.Sleep(95 * time.Second)
 		msg, l := r.respond(buf, z, c, packet)
 		if got := render(t, packet, msg); got != "NOERROR qr rd ra\nanswer www.example.com. 5 A 192.0.2.1" {
-			t.Error(got)
+			t.Errorf("got %q, want %q", got, "NOERROR qr rd ra\nanswer www.example.com. 5 A 192.0.2.1")
 		}
 		if l == nil || l.replyTo != nil || string(l.key) != string(r.forward.keyOf(t, packet)) {
-			t.Errorf("%+v", l)
+			t.Errorf("got %+v, want a query for the cache alone", l)
 		}
 		if _, l := r.respond(buf, z, c, packet); l != nil {
-			t.Error("it is renewed twice")
+			t.Error("a name is prefetched twice")
 		}
 	})
 }

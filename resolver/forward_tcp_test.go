@@ -31,7 +31,7 @@ func TestAnswersOverTCPComeInAnyOrder(t *testing.T) {
 	c.Write(slow)
 	for range 3 {
 		if got := askOver(t, conn, "quick.example.com. A +rd"); got != "NOERROR qr rd ra" {
-			t.Error(got)
+			t.Errorf("got %q, want %q", got, "NOERROR qr rd ra")
 		}
 	}
 	time.Sleep(700 * time.Millisecond)
@@ -39,10 +39,10 @@ func TestAnswersOverTCPComeInAnyOrder(t *testing.T) {
 	conn.(*net.TCPConn).CloseWrite()
 	close(release)
 	if got := readReply(t, conn, slow); got != "NOERROR qr rd ra" {
-		t.Error(got)
+		t.Errorf("got %q, want %q", got, "NOERROR qr rd ra")
 	}
 	if _, err := conn.Read(make([]byte, 1)); err == nil {
-		t.Error("the connection is open")
+		t.Error("the connection is still open, want it closed")
 	}
 }
 

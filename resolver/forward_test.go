@@ -46,7 +46,7 @@ func forwarding(servers ...*fakedns.Server) Options {
 
 const askWWW, wantWWW = "www.example.com. A +rd", "NOERROR qr rd ra\nanswer www.example.com. 60 A 192.0.2.1"
 
-func TestForward(t *testing.T) {
+func TestNamesOutsideOurZonesAreForwarded(t *testing.T) {
 	up := fakedns.Start(t, outsideRecords)
 	s, _ := start(t, "127.0.0.1", forwarding(up))
 	for _, network := range []string{"udp", "tcp"} {
@@ -88,7 +88,7 @@ func TestForward(t *testing.T) {
 		askOver(t, dial(t, s, "udp", "127.0.0.1"), askWWW)
 	}
 	if n := up.Asked.Load() - before; n != 0 {
-		t.Errorf("%d questions for what is in the cache", n)
+		t.Errorf("%d questions were asked for cached names, want 0", n)
 	}
 	st, ups := s.responder.cache.Stats(), s.UpstreamStats()
 	if st.Hits < 10 || st.Misses == 0 || s.responder.forward.pending.open() != 0 || len(ups) != 1 || ups[0].Responses == 0 {
@@ -96,31 +96,28 @@ func TestForward(t *testing.T) {
 	}
 }
 
-// Forwarding does not wait for the cluster.
-func TestForwardBeforeTheFirstState(t *testing.T) {
+func TestNamesAreForwardedBeforeTheFirstState(t *testing.T) {
 	s, _ := start(t, "127.0.0.1", forwarding(fakedns.Start(t, outsideRecords)))
 	s.store.Swap(zone.NewEmpty(testZoneOptions))
 	if got := askOver(t, dial(t, s, "udp", "127.0.0.1"), askWWW); got != wantWWW {
-		t.Error(got)
+		t.Errorf("got %q, want %q", got, wantWWW)
 	}
 }
 
-// A socket for all addresses answers late from the one that was asked.
-func TestLateRepliesComeFromTheAddressThatWasAsked(t *testing.T) {
+func TestLateResponsesComeFromTheAddressThatWasAsked(t *testing.T) {
 	for _, x := range []struct{ listen, ask string }{
 		{"0.0.0.0", "127.0.0.1"}, {"0.0.0.0", "127.0.0.2"}, {"::", "::1"}, {"::", "127.0.0.2"}, {"::1", "::1"},
 	} {
 		t.Run(x.ask+" on "+x.listen, func(t *testing.T) {
 			s, _ := start(t, x.listen, forwarding(fakedns.Start(t, outsideRecords)))
 			if got := askOver(t, dial(t, s, "udp", x.ask), askWWW); got != wantWWW {
-				t.Error(got)
+				t.Errorf("got %q, want %q", got, wantWWW)
 			}
 		})
 	}
 }
 
-// The same without batches.
-func TestLateRepliesOfSingleQueries(t *testing.T) {
+func TestLateResponsesWithoutBatchesComeFromTheAddressThatWasAsked(t *testing.T) {
 	s := New(zone.NewStore(testZone(t)), forwarding(fakedns.Start(t, outsideRecords)))
 	udp, tcp, err := bind(netip.MustParseAddr("0.0.0.0"), 0)
 	if err != nil {
@@ -138,16 +135,16 @@ func TestLateRepliesOfSingleQueries(t *testing.T) {
 	}
 	defer conn.Close()
 	if got := askOver(t, conn, askWWW); got != wantWWW {
-		t.Error(got)
+		t.Errorf("got %q, want %q", got, wantWWW)
 	}
 }
 
-func TestForwardIsNotForEverybody(t *testing.T) {
+func TestOnlyAllowedClientsAreForwardedFor(t *testing.T) {
 	o := forwarding(fakedns.Start(t, outsideRecords))
 	o.Forward.AllowedClients = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
 	s, _ := start(t, "0.0.0.0", o)
 	if got := askOver(t, dial(t, s, "udp", "127.0.0.1"), askWWW); got != wantWWW {
-		t.Error(got)
+		t.Errorf("got %q, want %q", got, wantWWW)
 	}
 	other, err := (&net.Dialer{LocalAddr: &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2)}}).Dial("udp", netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), s.Addr().Port()).String())
 	if err != nil {
@@ -160,12 +157,12 @@ func TestForwardIsNotForEverybody(t *testing.T) {
 		{askOne, wantOne},
 	} {
 		if got := askOver(t, other, x.ask); got != x.want {
-			t.Errorf("%s: %s", x.ask, got)
+			t.Errorf("%s: got %q, want %q", x.ask, got, x.want)
 		}
 	}
 }
 
-func TestZonesOfOthers(t *testing.T) {
+func TestZoneResolversAreAskedForTheirDomains(t *testing.T) {
 	rest := fakedns.Start(t, fakedns.Rcode(dns.RcodeNameError))
 	corp := fakedns.Start(t, fakedns.Records("a.corp.example. 60 IN A 192.0.2.1", "1.0.0.10.in-addr.arpa. 60 IN PTR a.corp.example."))
 	lab := fakedns.Start(t, fakedns.Records("a.lab.corp.example. 60 IN A 192.0.2.2"))

@@ -56,22 +56,22 @@ func checkReply(t *testing.T, packet, msg []byte, c client) {
 	t.Helper()
 	if len(packet) < dnswire.HeaderSize || packet[2]&0x80 != 0 {
 		if msg != nil {
-			t.Fatal("a reply to what is not a query")
+			t.Fatalf("got response %x to a packet that is no query", msg)
 		}
 		return
 	}
 	if len(msg) < dnswire.HeaderSize {
-		t.Fatal("no reply")
+		t.Fatalf("got response %x, want one with a header", msg)
 	}
 	if !bytes.Equal(msg[:2], packet[:2]) {
-		t.Error("another id")
+		t.Errorf("got id %x, want %x", msg[:2], packet[:2])
 	}
 	flags, asked := binary.BigEndian.Uint16(msg[2:]), binary.BigEndian.Uint16(packet[2:])
 	if flags&dnswire.FlagQR == 0 {
-		t.Error("QR is not set")
+		t.Errorf("got flags %#x, want QR", flags)
 	}
 	if never := uint16(1<<7 | 1<<6 | 1<<5); flags&never != 0 {
-		t.Error("RA, Z or AD is set")
+		t.Errorf("got flags %#x, want neither RA, Z nor AD", flags)
 	}
 	same := uint16(dnswire.OpcodeMask)
 	if asked&same == 0 { // the flags of other opcodes may mean anything
@@ -97,7 +97,7 @@ func checkReply(t *testing.T, packet, msg []byte, c client) {
 		limit = 65535
 	}
 	if len(msg) > limit {
-		t.Errorf("%d octets, the limit is %d", len(msg), limit)
+		t.Errorf("%d bytes, the limit is %d", len(msg), limit)
 	}
 	if opt != nil && (opt.Version() != 0 || opt.Hdr.Ttl&0x7FFF != 0) {
 		t.Errorf("the OPT record is %v", opt)
@@ -105,7 +105,7 @@ func checkReply(t *testing.T, packet, msg []byte, c client) {
 	if len(m.Question) == 1 {
 		end := questionEnd(packet)
 		if end < 0 || len(msg) < end || !bytes.Equal(msg[dnswire.HeaderSize:end], packet[dnswire.HeaderSize:end]) {
-			t.Error("the question came back changed")
+			t.Errorf("the question came back changed: %x", msg)
 		}
 	}
 	if m.Rcode != dns.RcodeSuccess && len(m.Answer) > 0 {

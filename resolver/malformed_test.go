@@ -7,7 +7,7 @@ import (
 )
 
 // Packets that are wrong, made from right ones.
-func TestMalformedPackets(t *testing.T) {
+func TestMalformedPacketsGetFORMERROrNothing(t *testing.T) {
 	const (
 		silence  = "silence"
 		formerr  = "FORMERR qr"
@@ -36,11 +36,11 @@ func TestMalformedPackets(t *testing.T) {
 		{"a name that points to itself", "one.marathon.mesos. A", func(p []byte) []byte { p[12], p[13] = 0xC0, 12; return p }, nothing},
 		{"a name that points into the header", "one.marathon.mesos. A", func(p []byte) []byte { p[12], p[13] = 0xC0, 0; return p }, nothing},
 		{"a label of an unknown kind", "one.marathon.mesos. A", func(p []byte) []byte { p[12] = 0x41; return p }, nothing},
-		{"a name of more than 255 octets", "one.marathon.mesos. A", func(p []byte) []byte {
+		{"a name of more than 255 bytes", "one.marathon.mesos. A", func(p []byte) []byte {
 			return append(append(p[:12:12], bytes.Repeat([]byte{1, 'a'}, 128)...), 0, 0, 1, 0, 1)
 		}, nothing},
-		{"octets behind the message", "one.marathon.mesos. A", func(p []byte) []byte { return append(p, 0) }, formerr},
-		{"octets behind the OPT record", "one.marathon.mesos. A +edns=512", func(p []byte) []byte { return append(p, 0) }, withEDNS},
+		{"bytes behind the message", "one.marathon.mesos. A", func(p []byte) []byte { return append(p, 0) }, formerr},
+		{"bytes behind the OPT record", "one.marathon.mesos. A +edns=512", func(p []byte) []byte { return append(p, 0) }, withEDNS},
 		{"a record that is announced only", "one.marathon.mesos. A", func(p []byte) []byte { p[11] = 1; return p }, formerr},
 		{"an answer that is announced only", "one.marathon.mesos. A", func(p []byte) []byte { p[7] = 1; return p }, formerr},
 		{"half an OPT record", "one.marathon.mesos. A +edns=512", func(p []byte) []byte { return p[:len(p)-3] }, formerr},

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestJoinedSocketsShareThePort(t *testing.T) {
+func TestSocketsShareThePortAmongThemselvesOnly(t *testing.T) {
 	for _, addr := range []string{"127.0.0.1", "0.0.0.0", "::1", "::"} {
 		t.Run(addr, func(t *testing.T) {
 			first, tcp, err := bind(netip.MustParseAddr(addr), 0)
@@ -24,7 +24,7 @@ func TestJoinedSocketsShareThePort(t *testing.T) {
 			defer tcp.Close()
 			more, err := listenReusePort(first, 3)
 			if err != nil || len(more) != 3 {
-				t.Fatal(len(more), err)
+				t.Fatalf("got %d sockets and error %v, want 3", len(more), err)
 			}
 			at := first.LocalAddr().(*net.UDPAddr)
 			for _, udp := range more {
@@ -77,13 +77,13 @@ func TestRepliesAreSentFromWhereQueriesWentTo(t *testing.T) {
 		want, _ := message(x.level, x.kind, x.want...)
 		switch {
 		case x.want == nil && n != 0:
-			t.Errorf("%s: %d octets", x.title, n)
+			t.Errorf("%s: %d bytes", x.title, n)
 		case x.want != nil && (n != uint64(unix.SizeofCmsghdr+len(x.want)) || c != want):
 			t.Errorf("%s: %x (%d), want %x", x.title, c, n, want)
 		}
 	}
 	if n := new(control).reverse(0); n != 0 {
-		t.Errorf("nothing was received, but %d octets are sent", n)
+		t.Errorf("nothing was received, but %d bytes are sent", n)
 	}
 }
 
@@ -95,12 +95,12 @@ func TestAddressesOfTheSystem(t *testing.T) {
 	binary.NativeEndian.PutUint16(s[:], unix.AF_INET)
 	copy(s[2:], []byte{0, 53, 192, 0, 2, 1})
 	if got := s.addrPort().String(); got != "192.0.2.1:53" {
-		t.Error(got)
+		t.Errorf("got %q, want %q", got, "192.0.2.1:53")
 	}
 	binary.NativeEndian.PutUint16(s[:], unix.AF_INET6)
 	a := netip.MustParseAddr("2001:db8::1").As16()
 	copy(s[8:], a[:])
 	if got := s.addrPort().String(); got != "[2001:db8::1]:53" {
-		t.Error(got)
+		t.Errorf("got %q, want %q", got, "[2001:db8::1]:53")
 	}
 }

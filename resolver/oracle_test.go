@@ -169,13 +169,13 @@ type response struct {
 
 // limits are what a client can take, and what it is told.
 type limits struct {
-	size    int    // of the reply, in octets
+	size    int    // of the reply, in bytes
 	udpSize uint16 // what we say that we can take
 	setTC   bool
 	ra      uint16 // dnswire.FlagRA, if we forward for the client
 }
 
-// pack writes the reply to a query into buf, which has bufferSize octets, and
+// pack writes the reply to a query into buf, which has bufferSize bytes, and
 // returns the message.
 //
 // Whole records only are left out. Of the answer the first ones that fit stay,
@@ -239,7 +239,7 @@ type packer struct {
 // random bits in the case of its letters, and remembers its name.
 func (p *packer) question(q *query) {
 	p.names = map[string]int{}
-	// Packing a name that was unpacked gives the same octets.
+	// Packing a name that was unpacked gives the same bytes.
 	p.off, _ = dns.PackDomainName(q.suffix(len(q.name)), p.buf, p.off, p.names, false)
 	p.off = dnswire.HeaderSize + copy(p.buf[dnswire.HeaderSize:], q.name)
 	p.off += copy(p.buf[p.off:], q.packet[p.off:p.off+4])

@@ -10,7 +10,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-func TestRates(t *testing.T) {
+func TestEachNetworkHasItsOwnRateLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRateLimiter(10, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fc00::/7")})
 		time.Sleep(time.Second)
@@ -23,40 +23,40 @@ func TestRates(t *testing.T) {
 			return sent
 		}
 		if n := count("198.51.100.1", UDP); n != 10 {
-			t.Errorf("%d replies, want those of a second", n)
+			t.Errorf("got %d responses, want 10, those of a second", n)
 		}
 		if n := count("198.51.100.200", UDP); n != 0 {
-			t.Errorf("%d replies to the same network", n)
+			t.Errorf("got %d responses to the same network, want 0", n)
 		}
 		for _, addr := range []string{"10.1.2.3", "127.0.0.1", "::1", "fd00::1"} {
 			if n := count(addr, UDP); n != 100 {
-				t.Errorf("%s is exempt, but gets %d replies", addr, n)
+				t.Errorf("%s is exempt: got %d responses, want 100", addr, n)
 			}
 		}
 		if n := count("198.51.100.1", TCP); n != 100 {
-			t.Errorf("%d replies over TCP", n)
+			t.Errorf("got %d responses over TCP, want 100", n)
 		}
 		if n := count("2001:db8:0:0100::1", UDP) + count("2001:db8:0:01ff::1", UDP); n != 10 {
-			t.Errorf("%d replies to one /56", n)
+			t.Errorf("got %d responses to one /56, want 10", n)
 		}
 		time.Sleep(500 * time.Millisecond)
 		if n := count("198.51.100.1", UDP); n != 5 {
-			t.Errorf("%d replies, want those of half a second", n)
+			t.Errorf("got %d responses, want 5, those of half a second", n)
 		}
 	})
 	if newRateLimiter(0, nil).exceeded(client{}) {
-		t.Error("there is a limit without one")
+		t.Error("a server without a limit has one")
 	}
 }
 
-func TestRepliesBeyondTheLimit(t *testing.T) {
+func TestResponsesAboveTheRateLimitAreDroppedOrTruncated(t *testing.T) {
 	limited := testOptions()
 	limited.RateLimit = 1
 	r := newResponder(limited)
 	z := testZone(t)
 	const question = "one.marathon.mesos. A +edns=1232"
 	if got := ask(t, r, z, question+" +opt=10:0123456789abcdef"); !strings.HasPrefix(got, "NOERROR qr aa\nanswer") {
-		t.Fatal(got)
+		t.Fatalf("got %q, want an answer", got)
 	}
 	var silent, slipped int
 	for range 100 {
@@ -66,11 +66,11 @@ func TestRepliesBeyondTheLimit(t *testing.T) {
 		case "NOERROR qr tc\nopt 1232":
 			slipped++
 		default:
-			t.Error(got)
+			t.Errorf("got %q, want silence or a truncated response", got)
 		}
 	}
 	if silent != 50 || slipped != 50 {
-		t.Errorf("%d not answered, %d cut", silent, slipped)
+		t.Errorf("got %d queries without a response and %d truncated ones, want 50 and 50", silent, slipped)
 	}
 	var cookies int
 	for range 100 {
@@ -79,13 +79,13 @@ func TestRepliesBeyondTheLimit(t *testing.T) {
 		case "NOERROR qr tc\nopt 1232 cookie=0123456789abcdef+16":
 			cookies++
 		default:
-			t.Error(got)
+			t.Errorf("got %q, want silence or a truncated response", got)
 		}
 	}
 	if cookies != 50 {
-		t.Errorf("%d of 100 replies had a cookie", cookies)
+		t.Errorf("got cookies in %d of 100 responses, want 50", cookies)
 	}
-	// Who has our cookie is who it says it is.
+	// A cookie of this server proves the address.
 	packet, c := packQuery(t, question)
 	option := serverCookie(t, r.cookies, "client!!", c.addr)
 	with := func(option []byte) bool {
@@ -100,20 +100,20 @@ func TestRepliesBeyondTheLimit(t *testing.T) {
 		return msg != nil && msg[7] == 1
 	}
 	if !with(option) {
-		t.Error("a client with a cookie is limited")
+		t.Error("a client with a valid cookie is limited")
 	}
 	option[len(option)-1]++
 	if with(option) {
-		t.Error("a wrong cookie counts")
+		t.Error("a client with a wrong cookie is not limited")
 	}
 	r.cookies.now = func() time.Time { return time.Now().Add(2 * time.Hour) }
 	option[len(option)-1]--
 	if with(option) {
-		t.Error("an old cookie counts")
+		t.Error("a client with an old cookie is not limited")
 	}
 }
 
-func TestNetworkList(t *testing.T) {
+func TestPrefixListAgreesWithNetip(t *testing.T) {
 	for _, p := range []string{"10.0.0.0/8", "0.0.0.0/0", "192.0.2.1/32", "::/0", "fe80::/10", "2001:db8::/65", "2001:db8::1/128", "2001:db8::/64"} {
 		prefix := netip.MustParsePrefix(p)
 		l := newPrefixList([]netip.Prefix{prefix})

@@ -112,40 +112,39 @@ func TestRepliesComeFromTheAddressThatWasAsked(t *testing.T) {
 		t.Run(x.ask+" on "+x.listen, func(t *testing.T) {
 			s, _ := start(t, x.listen, testOptions())
 			if got := askOver(t, dial(t, s, "udp", x.ask), askOne); got != wantOne {
-				t.Error(got)
+				t.Errorf("got %q, want %q", got, wantOne)
 			}
 			if got := askOver(t, dial(t, s, "tcp", x.ask), askOne); got != wantOne {
-				t.Error(got)
+				t.Errorf("got %q, want %q", got, wantOne)
 			}
 		})
 	}
 }
 
-// An IPv4 client of a socket for both families is an IPv4 client: it counts as
-// local here, and its cookie and its network are made of four octets.
-func TestIPv4ClientsOfAnIPv6Listener(t *testing.T) {
+// It counts as local here, and its cookie and its network are made of four bytes.
+func TestAnIPv4ClientOfAnIPv6SocketIsAnIPv4Client(t *testing.T) {
 	s, _ := start(t, "::", testOptions())
 	s.store.Swap(testZone(t, instances{name: "big", count: 200, base: 3}))
 	got := askOver(t, dial(t, s, "udp", "127.0.0.1"), "big.marathon.mesos. A +edns=8000")
 	if !strings.HasPrefix(got, "NOERROR qr aa\n") {
-		t.Error(strings.SplitN(got, "\n", 2)[0])
+		t.Errorf("got %q, want a whole response of more than 1232 bytes", strings.SplitN(got, "\n", 2)[0])
 	}
 }
 
-func TestTheZoneThatIsStoredAnswers(t *testing.T) {
+func TestAnswersComeFromTheZoneInTheStore(t *testing.T) {
 	s, _ := start(t, "127.0.0.1", testOptions())
 	conn := dial(t, s, "udp", "127.0.0.1")
 	s.store.Swap(zone.NewEmpty(testZoneOptions))
 	if got := askOver(t, conn, askOne); got != "SERVFAIL qr" {
-		t.Error(got)
+		t.Errorf("got %q, want %q", got, "SERVFAIL qr")
 	}
 	s.store.Swap(testZone(t))
 	if got := askOver(t, conn, askOne); got != wantOne {
-		t.Error(got)
+		t.Errorf("got %q, want %q", got, wantOne)
 	}
 }
 
-func TestGarbageOverUDP(t *testing.T) {
+func TestQueriesAreAnsweredAfterGarbageOverUDP(t *testing.T) {
 	s, _ := start(t, "127.0.0.1", testOptions())
 	conn := dial(t, s, "udp", "127.0.0.1")
 	for _, p := range []string{"", "\x00", "GET / HTTP/1.1\r\n\r\n", strings.Repeat("\xff", 512), strings.Repeat("\xc0", 60000)} {
@@ -165,7 +164,7 @@ func TestGarbageOverUDP(t *testing.T) {
 		}
 		if n > 12 && buf[0] == packet[0] && buf[1] == packet[1] {
 			if got := render(t, packet, buf[:n]); got != wantOne {
-				t.Error(got)
+				t.Errorf("got %q, want %q", got, wantOne)
 			}
 			return
 		}
@@ -209,14 +208,14 @@ func TestQueriesThatWereReadAreAnsweredAlthoughTheServerEnds(t *testing.T) {
 			}
 			close(release)
 			if got := readReply(t, conn, packet); !strings.HasPrefix(got, "NOERROR qr aa\n") {
-				t.Error(got)
+				t.Errorf("got %q, want an answer", got)
 			}
 			<-stopped
 		})
 	}
 }
 
-func TestRunLeavesNothingBehind(t *testing.T) {
+func TestNothingIsLeftWhenRunReturns(t *testing.T) {
 	before := runtime.NumGoroutine()
 	s, stop := start(t, "127.0.0.1", testOptions())
 	idle, busy, udp := dial(t, s, "tcp", "127.0.0.1"), dial(t, s, "tcp", "127.0.0.1"), dial(t, s, "udp", "127.0.0.1")
@@ -224,7 +223,7 @@ func TestRunLeavesNothingBehind(t *testing.T) {
 	askOver(t, udp, askOne)
 	stop()
 	if _, err := idle.Read(make([]byte, 1)); err == nil {
-		t.Error("a connection is open")
+		t.Error("an idle connection is still open")
 	}
 	testutil.Eventually(t, func() bool { return runtime.NumGoroutine() <= before }, "at most %d goroutines, as before", before)
 	again, _, err := bind(netip.MustParseAddr("127.0.0.1"), s.Addr().Port())
@@ -269,7 +268,7 @@ func TestAddrIsKnownBeforeRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	if a := s.Addr(); a.Addr().String() != "127.0.0.1" || a.Port() == 0 {
-		t.Error(a)
+		t.Errorf("got %v, want 127.0.0.1 and a port", a)
 	}
 	if s.Listen() == nil {
 		t.Error("a second Listen is no error")

@@ -42,10 +42,10 @@ func TestRepliesOverUDPKeepTheirLimit(t *testing.T) {
 			}
 			r := New(zone.NewStore(z), o).responder
 			m, size := askMsg(t, r, z, x.ask)
-			// An address takes 16 octets, so a reply that is as full as
+			// An address takes 16 bytes, so a reply that is as full as
 			// can be lacks less than that.
 			if size > x.limit || size <= x.limit-16 {
-				t.Errorf("the reply has %d octets, the limit is %d", size, x.limit)
+				t.Errorf("the reply has %d bytes, the limit is %d", size, x.limit)
 			}
 			if !m.Truncated {
 				t.Error("TC is not set")
@@ -70,7 +70,7 @@ func TestAReplyThatFillsItsLimitIsWhole(t *testing.T) {
 	} {
 		m, size := askMsg(t, r, z, sized("big.marathon.mesos.", "A", x.size, "+from=127.0.0.1"))
 		if len(m.Answer) != x.answers || m.Truncated != x.tc || size > x.size {
-			t.Errorf("in %d octets: %d answers, TC %v, %d octets; want %d, %v", x.size, len(m.Answer), m.Truncated, size, x.answers, x.tc)
+			t.Errorf("in %d bytes: %d answers, TC %v, %d bytes; want %d, %v", x.size, len(m.Answer), m.Truncated, size, x.answers, x.tc)
 		}
 	}
 }
@@ -85,7 +85,7 @@ func TestCutRepliesKeepTheOPTRecord(t *testing.T) {
 		t.Errorf("the OPT record is %v", opt)
 	}
 	if !m.Truncated || size > 512 || len(m.Answer) == 0 || len(m.Extra) != 1 {
-		t.Errorf("TC %v, %d octets, %d answers, %d additional", m.Truncated, size, len(m.Answer), len(m.Extra))
+		t.Errorf("TC %v, %d bytes, %d answers, %d additional", m.Truncated, size, len(m.Answer), len(m.Extra))
 	}
 }
 
@@ -96,7 +96,7 @@ func TestAdditionalRRsetsAreLeftOutFirstWholeAndSilently(t *testing.T) {
 	z := testZone(t, instances{name: "seven", count: 7, base: 3})
 	r := newResponder(testOptions())
 	all, full := askMsg(t, r, z, sized("_seven._tcp.marathon.mesos.", "SRV", 65535, "+from=127.0.0.1"))
-	const a, aaaa = 16, 28 // octets of an address record
+	const a, aaaa = 16, 28 // bytes of an address record
 	for _, x := range []struct{ less, additional int }{
 		{0, 14},
 		{1, 13}, // the last AAAA
@@ -108,7 +108,7 @@ func TestAdditionalRRsetsAreLeftOutFirstWholeAndSilently(t *testing.T) {
 	} {
 		m, size := askMsg(t, r, z, sized("_seven._tcp.marathon.mesos.", "SRV", full-x.less, "+from=127.0.0.1"))
 		if m.Truncated || len(m.Answer) != len(all.Answer) || len(m.Extra)-1 != x.additional || size > full-x.less {
-			t.Errorf("%d octets less than %d: TC %v, %d answers, %d additional, %d octets; want %d additional",
+			t.Errorf("%d bytes less than %d: TC %v, %d answers, %d additional, %d bytes; want %d additional",
 				x.less, full, m.Truncated, len(m.Answer), len(m.Extra)-1, size, x.additional)
 		}
 	}
@@ -134,14 +134,14 @@ func TestRepliesOverTCPHoldWhatFitsIn64KiB(t *testing.T) {
 	r := newResponder(testOptions())
 	m, size := askMsg(t, r, z, "big.marathon.mesos. A +tcp")
 	if size > 65535 || size <= 65535-16 || !m.Truncated {
-		t.Errorf("%d addresses, %d octets, TC %v", len(m.Answer), size, m.Truncated)
+		t.Errorf("%d addresses, %d bytes, TC %v", len(m.Answer), size, m.Truncated)
 	}
 	m, size = askMsg(t, r, z, "_big._tcp.marathon.mesos. SRV +tcp +edns=512")
 	if size > 65535 || size < 65000 || len(m.Answer) < 1000 || !m.Truncated {
-		t.Errorf("%d services, %d octets, TC %v", len(m.Answer), size, m.Truncated)
+		t.Errorf("%d services, %d bytes, TC %v", len(m.Answer), size, m.Truncated)
 	}
 	if m, _ := askMsg(t, r, z, "web.marathon.mesos. A +tcp"); m.Truncated {
-		t.Error("TC is set though nothing was cut")
+		t.Error("TC is set although nothing was truncated")
 	}
 }
 
@@ -152,7 +152,7 @@ func TestAddressesOfTargetsFarBehindInTheMessage(t *testing.T) {
 	r := newResponder(testOptions())
 	m, size := askMsg(t, r, z, "_big._tcp.marathon.mesos. SRV +tcp")
 	if m.Truncated || len(m.Answer) != 500 || len(m.Extra) != 1000 {
-		t.Fatalf("TC %v, %d answers, %d additional, %d octets", m.Truncated, len(m.Answer), len(m.Extra), size)
+		t.Fatalf("TC %v, %d answers, %d additional, %d bytes", m.Truncated, len(m.Answer), len(m.Extra), size)
 	}
 	targets := map[string]int{}
 	for _, rr := range m.Answer {
@@ -168,18 +168,18 @@ func TestAddressesOfTargetsFarBehindInTheMessage(t *testing.T) {
 	}
 }
 
-// A name of 255 octets is the longest (RFC 1035, section 2.3.4).
+// A name of 255 bytes is the longest (RFC 1035, section 2.3.4).
 func TestTheLongestQuestion(t *testing.T) {
 	label := strings.Repeat("a", 63) + "."
 	name := strings.Repeat(label, 3) + strings.Repeat("b", 255-3*64-1-len("\x05mesos\x00")) + ".mesos."
 	packet, _ := packQuery(t, name+" A")
 	if len(packet) != 12+255+4 {
-		t.Fatalf("the packet has %d octets", len(packet))
+		t.Fatalf("the packet has %d bytes", len(packet))
 	}
 	r := newResponder(testOptions())
 	m, size := askMsg(t, r, testZone(t), name+" A")
 	if m.Rcode != dns.RcodeNameError || len(m.Ns) != 1 || m.Truncated || size > 512 {
-		t.Errorf("%d octets: %v", size, m)
+		t.Errorf("%d bytes: %v", size, m)
 	}
 }
 

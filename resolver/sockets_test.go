@@ -12,8 +12,8 @@ import (
 	"toponym/zone"
 )
 
-// opened are sockets as somebody else opens them: at the same port for both
-// transports, and more of them at others.
+// opened are sockets as another program opens them: some addresses, each with the
+// same port for both transports.
 func opened(t *testing.T, places int) (udp []*net.UDPConn, tcp []*net.TCPListener) {
 	t.Helper()
 	for range places {
@@ -47,7 +47,7 @@ func TestServerUsesInheritedSockets(t *testing.T) {
 				t.Errorf("listens on %v, want %v", s.Addr(), at[0])
 			}
 			if s.UseSockets(udp, tcp) == nil || s.Listen() == nil {
-				t.Error("it listens a second time")
+				t.Error("got no error for a second set of sockets")
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan error)
@@ -81,7 +81,7 @@ func TestInheritedSocketsMustBeOfBothTransports(t *testing.T) {
 	defer tcp[0].Close()
 	s := New(zone.NewStore(testZone(t)), testOptions())
 	if s.UseSockets(udp, nil) == nil || s.UseSockets(nil, tcp) == nil {
-		t.Error("no error")
+		t.Error("got no error without sockets of both transports")
 	}
 	if err := s.UseSockets(udp, tcp); err != nil {
 		t.Error(err)

@@ -42,7 +42,7 @@ func staticZone(t testing.TB, o zone.Options, more ...instances) *zone.Zone {
 	return testZoneOf(t, o, more...)
 }
 
-func TestStaticAnswers(t *testing.T) {
+func TestZoneFilesAreAnsweredFrom(t *testing.T) {
 	const soa = "inner.example. 20 SOA ns.inner.example. ops.inner.example. 7 3600 600 86400 20"
 	z := staticZone(t, testZoneOptions)
 	runExchanges(t, newResponder(testOptions()), z, []exchange{
@@ -126,9 +126,8 @@ func TestStaticAnswers(t *testing.T) {
 	})
 }
 
-// Before the first state a zone of a master file is there, and where it leads to
-// ours nobody knows.
-func TestStaticBeforeTheFirstState(t *testing.T) {
+// Where they lead into zones of the cluster nothing is known yet.
+func TestZoneFilesAreAnsweredFromBeforeTheFirstState(t *testing.T) {
 	o := staticZone(t, testZoneOptions).Options()
 	runExchanges(t, newResponder(testOptions()), zone.NewEmpty(o), []exchange{
 		{"a name", "www.inner.example. A", `

@@ -38,13 +38,13 @@ func TestPipelinedQueriesAreAllAnsweredInTheirOrder(t *testing.T) {
 	for id := range n {
 		binary.BigEndian.PutUint16(packet, uint16(id))
 		if got := readReply(t, conn, packet); got != wantOne {
-			t.Fatal(got)
+			t.Fatalf("query %d: got %q, want %q", id, got, wantOne)
 		}
 	}
 }
 
 // Messages may come in any pieces (RFC 7766, section 8).
-func TestQueriesInPieces(t *testing.T) {
+func TestQueriesInPiecesAreAnswered(t *testing.T) {
 	serveOne(t, testOptions(), func(_ context.CancelFunc, conn net.Conn) {
 		packet, _ := packQuery(t, askOne)
 		for _, b := range framed(packet) {
@@ -52,24 +52,24 @@ func TestQueriesInPieces(t *testing.T) {
 			synctest.Wait()
 		}
 		if got := readReply(t, conn, packet); got != wantOne {
-			t.Error(got)
+			t.Errorf("got %q, want %q", got, wantOne)
 		}
 	})
 }
 
-func TestLargeQueries(t *testing.T) {
+func TestQueriesOf64KiBAreAnsweredOverTCP(t *testing.T) {
 	s, _ := start(t, "127.0.0.1", testOptions())
 	conn := dial(t, s, "tcp", "127.0.0.1")
 	padding := "+opt=12:" + strings.Repeat("00", 65535-12-27-11-4)
 	if got, want := askOver(t, conn, askOne+" "+padding), wantOne+"\nopt 1232"; got != want {
-		t.Error(got)
+		t.Errorf("got %q, want %q", got, want)
 	}
 	if got := askOver(t, conn, askOne); got != wantOne {
-		t.Error(got)
+		t.Errorf("got %q, want %q", got, wantOne)
 	}
 }
 
-func TestGarbageOverTCP(t *testing.T) {
+func TestGarbageOverTCPCostsItsConnectionAtMost(t *testing.T) {
 	s, _ := start(t, "127.0.0.1", testOptions())
 	t.Run("is skipped by its length", func(t *testing.T) {
 		conn := dial(t, s, "tcp", "127.0.0.1")
@@ -79,7 +79,7 @@ func TestGarbageOverTCP(t *testing.T) {
 			conn.Write(framed(p))
 		}
 		if got := askOver(t, conn, askOne); got != wantOne {
-			t.Error(got)
+			t.Errorf("got %q, want %q", got, wantOne)
 		}
 	})
 	t.Run("is FORMERR where there is an id", func(t *testing.T) {
@@ -88,15 +88,15 @@ func TestGarbageOverTCP(t *testing.T) {
 		packet = append(packet, "garbage"...)
 		conn.Write(framed(packet))
 		if got := readReply(t, conn, packet); got != "FORMERR qr" {
-			t.Error(got)
+			t.Errorf("got %q, want %q", got, "FORMERR qr")
 		}
 	})
 	t.Run("does not hold the connection when it ends", func(t *testing.T) {
 		conn := dial(t, s, "tcp", "127.0.0.1").(*net.TCPConn)
-		conn.Write([]byte("GET / HTTP/1.1\r\n\r\n")) // announces 18245 octets
+		conn.Write([]byte("GET / HTTP/1.1\r\n\r\n")) // announces 18245 bytes
 		conn.CloseWrite()
 		if n, err := conn.Read(make([]byte, 10)); err == nil {
-			t.Errorf("%d octets came back", n)
+			t.Errorf("%d bytes came back", n)
 		}
 	})
 }
@@ -182,7 +182,7 @@ func TestTheEndOfTheServerEndsIdleConnections(t *testing.T) {
 }
 
 // What the server has taken from the connection is answered.
-func TestQueriesThatWereReadAreAnsweredAtTheEnd(t *testing.T) {
+func TestPipelinedQueriesThatWereReadAreAnsweredAtTheEnd(t *testing.T) {
 	s := listening(t, "127.0.0.1", testOptions())
 	_, release := blockAnswers(s)
 	stop := run(t, s)
@@ -195,7 +195,7 @@ func TestQueriesThatWereReadAreAnsweredAtTheEnd(t *testing.T) {
 	close(release)
 	for range 2 {
 		if got := readReply(t, conn, packet); !strings.HasPrefix(got, "NOERROR") {
-			t.Error(got)
+			t.Errorf("got %q, want an answer", got)
 		}
 	}
 	<-stopped

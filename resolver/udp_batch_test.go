@@ -89,7 +89,7 @@ func TestBatchesAllocateNothing(t *testing.T) {
 }
 
 // What cannot be sent is left out; the replies before and behind it are sent.
-func TestOneReplyThatCannotBeSentCostsNoOther(t *testing.T) {
+func TestAResponseThatCannotBeSentCostsNoOther(t *testing.T) {
 	udp, serve := batchOn(t, "127.0.0.1", func(buf []byte, _ *zone.Zone, _ client, packet []byte) ([]byte, *pendingQuery) {
 		if string(packet) == "too large" {
 			return buf[:66000], nil
@@ -109,7 +109,7 @@ func TestOneReplyThatCannotBeSentCostsNoOther(t *testing.T) {
 	}
 }
 
-func TestRepliesOfAnySizeGoOut(t *testing.T) {
+func TestResponsesOfAnySizeAreSent(t *testing.T) {
 	for _, size := range []int{1, 1232, 4096, 65000} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			udp, serve := batchOn(t, "127.0.0.1", func(buf []byte, _ *zone.Zone, _ client, packet []byte) ([]byte, *pendingQuery) {
@@ -125,10 +125,10 @@ func TestRepliesOfAnySizeGoOut(t *testing.T) {
 			for i := range batchSize {
 				n, err := conn.Read(buf)
 				if err != nil {
-					t.Fatal(i, err)
+					t.Fatalf("response %d: %v", i, err)
 				}
 				if want := bytes.Repeat([]byte{byte(i)}, size); !bytes.Equal(buf[:n], want) {
-					t.Fatalf("%d octets of %d, want %d of %d", n, buf[0], size, i)
+					t.Fatalf("%d bytes of %d, want %d of %d", n, buf[0], size, i)
 				}
 			}
 		})
@@ -254,7 +254,7 @@ func TestABurstIsAnsweredInFull(t *testing.T) {
 	})
 	if size < socketBuffer {
 		run()
-		t.Skipf("net.core.rmem_max allows no more than %d octets", size)
+		t.Skipf("net.core.rmem_max allows no more than %d bytes", size)
 	}
 	var conns []*net.UDPConn
 	for range 8 {
@@ -274,13 +274,12 @@ func TestABurstIsAnsweredInFull(t *testing.T) {
 			t.Fatalf("reply %d: %v", i, err)
 		}
 		if got := render(t, packet, buf[:n]); i%100 == 0 && got != wantOne {
-			t.Fatal(got)
+			t.Fatalf("response %d: got %q, want %q", i, got, wantOne)
 		}
 	}
 }
 
-// A server that never comes to wait ends all the same.
-func TestTheEndUnderLoad(t *testing.T) {
+func TestAServerThatIsNeverIdleEnds(t *testing.T) {
 	s, stop := start(t, "127.0.0.1", testOptions())
 	packet, _ := packQuery(t, askOne)
 	var all sync.WaitGroup
@@ -311,6 +310,6 @@ func TestLongPacketsAreMalformed(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := render(t, packet[:dnswire.HeaderSize], buf[:n]); !strings.HasPrefix(got, "FORMERR qr") {
-		t.Error(got)
+		t.Errorf("got %q, want FORMERR", got)
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"toponym/zone"
 )
 
-// Such a packet would have us send something to somebody who asked nothing.
-func TestPort0GetsNoReply(t *testing.T) {
+// Such a packet would have the server send something to somebody who asked nothing.
+func TestPacketsFromPort0GetNoResponse(t *testing.T) {
 	for from, want := range map[string]bool{"192.0.2.1:0": false, "192.0.2.1:1": true, "[::1]:0": false} {
 		if _, ok := clientOverUDP(netip.MustParseAddrPort(from)); ok != want {
 			t.Errorf("%s: %v", from, ok)
@@ -22,8 +22,8 @@ func TestPort0GetsNoReply(t *testing.T) {
 	}
 }
 
-// Systems without batches have this.
-func TestAnsweringSingly(t *testing.T) {
+// Systems without batches need it.
+func TestQueriesAreAnsweredSingly(t *testing.T) {
 	for _, x := range []struct{ listen, ask string }{
 		{"127.0.0.1", "127.0.0.1"},
 		{"0.0.0.0", "127.0.0.1"},
@@ -44,7 +44,7 @@ func TestAnsweringSingly(t *testing.T) {
 				all.Go(func() { s.answerSingly(ctx, s.udp[0]) })
 			}
 			if got := askOver(t, dial(t, s, "udp", x.ask), askOne); got != wantOne {
-				t.Error(got)
+				t.Errorf("got %q, want %q", got, wantOne)
 			}
 			cancel()
 			s.udp[0].SetReadDeadline(aLongTimeAgo)
