@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"runtime"
 	"strconv"
@@ -94,6 +95,9 @@ func (c *client) checkRedirect(req *http.Request, via []*http.Request) error {
 		return fmt.Errorf("a redirect from %s to %.20s is not allowed", first.URL.Scheme, strings.ToValidUTF8(req.URL.Scheme, "\uFFFD"))
 	}
 	to, err := urlAddress(req.URL)
+	if err == nil && !isHost(to.Host) {
+		err = errors.New("the host is neither an address nor a host name")
+	}
 	if err != nil {
 		return fmt.Errorf("a redirect to %.100q: %w", req.URL.Host, err)
 	}
@@ -119,6 +123,12 @@ func (c *client) checkRedirect(req *http.Request, via []*http.Request) error {
 	req.Header = first.Header.Clone()
 	activityOf(req.Context()).requested(to)
 	return nil
+}
+
+// isHost reports whether a host is an address or may be a host name.
+func isHost(s string) bool {
+	_, err := netip.ParseAddr(s)
+	return err == nil || leader.IsHostName(s)
 }
 
 // checkTrust returns an error where a host that another one named must not be

@@ -2,6 +2,7 @@ package master
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,7 +19,7 @@ type report struct {
 	log logrus.FieldLogger
 
 	mu         sync.Mutex
-	lastError  string
+	errors     map[string]bool // reported since there was contact last
 	lastIssue  string
 	lastResync string
 	polls      leader.Address // whose state is polled
@@ -30,6 +31,9 @@ type report struct {
 const (
 	// maxUnknownEvents bounds how many unknown types of events are remembered.
 	maxUnknownEvents = 100
+	// maxErrors bounds how many different errors are reported and remembered while
+	// there is no contact.
+	maxErrors = 30
 	// maxLogText bounds, in bytes, what of an error is logged and kept: parts of
 	// it may have been written by others.
 	maxLogText = 1000
@@ -38,19 +42,22 @@ const (
 // clusterCounts are the numbers of what is answered from.
 type clusterCounts struct{ tasks, agents, frameworks int }
 
-// failed reports that there is no contact with the leader: once, and again when
-// the reason changes.
+// failed reports that there is no contact with the leader: once for each reason
+// until there is contact again.
 func (r *report) failed(err error, known bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	reason := errorText(err)
 	log := r.log.WithField("error", reason)
 	same := withoutDetails(reason)
-	if same == r.lastError {
+	if r.errors[same] || len(r.errors) >= maxErrors {
 		log.Debug("still no contact with the leading master")
 		return
 	}
-	r.lastError = same
+	if r.errors == nil {
+		r.errors = map[string]bool{}
+	}
+	r.errors[same] = true
 	if known {
 		log.Warn("no contact with the leading master; answering from what is known; trying again")
 	} else {
@@ -73,8 +80,12 @@ func errorText(err error) string {
 }
 
 // withoutDetails leaves out what of a reason may differ each time: what a master
-// wrote, and where in its answer an error is.
-func withoutDetails(reason string) string { return details.ReplaceAllString(reason, "") }
+// wrote, where in its answer an error is, and in which order masters were asked.
+func withoutDetails(reason string) string {
+	parts := strings.Split(details.ReplaceAllString(reason, ""), "; ")
+	slices.Sort(parts)
+	return strings.Join(slices.Compact(parts), "; ")
+}
 
 var details = regexp.MustCompile(`"(?:[^"\\]|\\.)*"| at byte \d+`)
 
@@ -99,10 +110,10 @@ func (r *report) cluster(lead leader.Address, n clusterCounts) logrus.FieldLogge
 func (r *report) polled(lead leader.Address, n clusterCounts, doc *document) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if lead != r.polls || r.lastError != "" {
+	if lead != r.polls || len(r.errors) > 0 {
 		r.cluster(lead, n).Info("polling the state of the leading master")
 	}
-	r.polls, r.lastError, r.silent = lead, "", leader.Address{}
+	r.polls, r.errors, r.silent = lead, nil, leader.Address{}
 	r.issues(doc.issues)
 }
 
@@ -111,7 +122,7 @@ func (r *report) following(lead leader.Address, n clusterCounts, doc *document) 
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.cluster(lead, n).Info("following the events of the leading master")
-	r.polls, r.lastError, r.noStream, r.lastResync, r.silent = leader.Address{}, "", "", "", leader.Address{}
+	r.polls, r.errors, r.noStream, r.lastResync, r.silent = leader.Address{}, nil, "", "", leader.Address{}
 	r.issues(doc.issues)
 }
 

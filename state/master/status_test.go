@@ -1,6 +1,7 @@
 package master
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	promtest "github.com/prometheus/client_golang/prometheus/testutil"
+	logtest "github.com/sirupsen/logrus/hooks/test"
 
 	"toponym/sim"
 )
@@ -78,6 +80,21 @@ func TestEventTypesOfOthersDoNotBreakMetrics(t *testing.T) {
 	}
 	if got := w.Status().Events; got[unknownEvents] != 2 || got["AGENT_REMOVED"] != 1 {
 		t.Errorf("got events %v, want 2 unknown ones and AGENT_REMOVED", got)
+	}
+}
+
+// TestReasonsAreLoggedOnceWhateverTheOrder in which the masters were asked.
+func TestReasonsAreLoggedOnceWhateverTheOrder(t *testing.T) {
+	log, hook := logtest.NewNullLogger()
+	r := report{log: log}
+	a, b := errors.New("10.0.0.1:5050: dial: connection refused"), errors.New("10.0.0.2:5050: status 503")
+	for range 3 {
+		r.failed(errors.Join(a, b), true)
+		r.failed(errors.Join(b, a), true)
+		r.failed(a, true)
+	}
+	if got := len(hook.AllEntries()); got != 2 {
+		t.Errorf("got %d lines, want 2: %q", got, messages(hook, 4))
 	}
 }
 

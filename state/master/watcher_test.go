@@ -197,7 +197,7 @@ func TestLog(t *testing.T) {
 	}{
 		{"all is well", steps{good, good, good}, []string{read}},
 		{"a reason once, and that it is over", steps{away, away, away, good, good}, []string{noState + silent, read}},
-		{"another reason", steps{away, dead, dead, away}, []string{noState + silent, noState + refused, noState + silent}},
+		{"each reason once", steps{away, dead, dead, away}, []string{noState + silent, noState + refused}},
 		{"the same reason after it was over", steps{away, good, away, good}, []string{noState + silent, read, noContact + silent, read}},
 		{"a resolver that is away", steps{lost("40001"), lost("40002"), lost("40003")}, []string{noState + "looking up m1.example: i/o timeout"}},
 		{"issues once", steps{faulty(a + "," + b), faulty(b + "," + a), faulty(a), faulty(a)}, []string{read, left("2")}},
