@@ -77,7 +77,7 @@ func TestDelta(t *testing.T) {
 				t.Errorf("delta %+v, want %+v", got, tt.want)
 			}
 			if got.Empty() != reflect.DeepEqual(tt.want, Delta{}) {
-				t.Errorf("Empty() = %t for %+v", got.Empty(), got)
+				t.Errorf("Empty of %+v: got %t, want %t", got, got.Empty(), !got.Empty())
 			}
 			sameCluster(t, c, clusterOf(s))
 		})
@@ -87,7 +87,7 @@ func TestDelta(t *testing.T) {
 func TestFirstFullStateChangesEverything(t *testing.T) {
 	c := NewCluster()
 	if tasks, agents, frameworks := c.Counts(); tasks+agents+frameworks != 0 {
-		t.Errorf("a new cluster has %d tasks, %d agents, %d frameworks", tasks, agents, frameworks)
+		t.Errorf("a new cluster: got %d tasks, %d agents, %d frameworks, want none", tasks, agents, frameworks)
 	}
 	want := Delta{
 		Tasks:      []TaskKey{key("F0", "t1"), key("F0", "t2"), key("F1", "t1")},
@@ -99,20 +99,20 @@ func TestFirstFullStateChangesEverything(t *testing.T) {
 		t.Errorf("delta %+v, want %+v", got, want)
 	}
 	if tasks, agents, frameworks := c.Counts(); tasks != 3 || agents != 2 || frameworks != 2 {
-		t.Errorf("%d tasks, %d agents, %d frameworks", tasks, agents, frameworks)
+		t.Errorf("got %d tasks, %d agents, %d frameworks, want 3, 2, 2", tasks, agents, frameworks)
 	}
 	if l := c.Leader(); !l.Equal(Master{Host: "10.0.0.1", Port: 5050}) {
-		t.Errorf("leader %+v", l)
+		t.Errorf("got leader %+v, want 10.0.0.1:5050", l)
 	}
 	if n := len(c.Masters()); n != 2 {
-		t.Errorf("%d masters", n)
+		t.Errorf("got %d masters, want 2", n)
 	}
 }
 
 func TestEventWithoutAnythingChangesNothing(t *testing.T) {
 	c := clusterOf(base())
 	if d := c.Apply(Event{}); !d.Empty() {
-		t.Errorf("delta %+v", d)
+		t.Errorf("got delta %+v, want the change of everything that was there", d)
 	}
 	sameCluster(t, c, clusterOf(base()))
 }
@@ -121,7 +121,7 @@ func TestEmptyFullStateEmptiesTheCluster(t *testing.T) {
 	c := clusterOf(base())
 	d := c.Reconcile(&FullState{}, nil)
 	if len(d.Tasks) != 3 || len(d.Agents) != 2 || len(d.Frameworks) != 2 || !d.Masters {
-		t.Errorf("delta %+v", d)
+		t.Errorf("got delta %+v, want the change of everything that was there", d)
 	}
 	sameCluster(t, c, NewCluster())
 }
@@ -134,22 +134,22 @@ func TestUnchangedValuesKeepTheirPointers(t *testing.T) {
 	c := clusterOf(first)
 	c.Reconcile(second, nil)
 	if got := c.Task(key("F0", "t1")); got != first.Tasks[0] {
-		t.Error("a task that did not change was replaced")
+		t.Error("a task that did not change: got another pointer, want the same")
 	}
 	if got := c.Task(key("F0", "t2")); got != second.Tasks[1] {
-		t.Error("a task that changed was not replaced")
+		t.Error("a task that changed: got the old pointer, want the new one")
 	}
 	if c.Agent("S0") != first.Agents[0] || c.Framework("F1") != first.Frameworks[1] {
-		t.Error("an agent or a framework that did not change was replaced")
+		t.Error("an agent or a framework that did not change: got another pointer, want the same")
 	}
 	if first.Tasks[1].Name != "db" {
-		t.Error("a value that had been handed over was changed")
+		t.Error("a value that was handed over: got it changed, want it as it was")
 	}
 }
 
 func TestUnknownKeysAreNil(t *testing.T) {
 	c := clusterOf(base())
 	if c.Task(key("F1", "t2")) != nil || c.Agent("S9") != nil || c.Framework("F9") != nil {
-		t.Error("something was found that is not there")
+		t.Error("unknown keys: got a value, want nil")
 	}
 }

@@ -32,25 +32,25 @@ func everyFieldCounts[T any](t *testing.T, equal func(a, b *T) bool) {
 		return v
 	}
 	if !equal(new(T), new(T)) {
-		t.Errorf("two empty %T are not equal", *new(T))
+		t.Errorf("two empty %T: got not equal, want equal", *new(T))
 	}
 	if !equal(full(), full()) {
-		t.Errorf("two full %T of the same values are not equal", *new(T))
+		t.Errorf("two full %T of the same values: got not equal, want equal", *new(T))
 	}
 	if v := full(); !equal(v, v) {
-		t.Errorf("a %T is not equal to itself", *v)
+		t.Errorf("a %T and itself: got not equal, want equal", *v)
 	}
 	for n := 0; ; n++ {
 		v, left := full(), n
 		path := change(reflect.ValueOf(v).Elem(), "", &left)
 		if path == "" {
 			if n == 0 {
-				t.Fatalf("%T has no fields", *v)
+				t.Fatalf("%T: got no fields, want some", *v)
 			}
 			return
 		}
 		if equal(v, full()) || equal(full(), v) {
-			t.Errorf("%T: %s makes no difference", *v, path)
+			t.Errorf("%T with another %s: got equal, want not equal", *v, path)
 		}
 	}
 }
@@ -127,14 +127,14 @@ func change(v reflect.Value, path string, n *int) string {
 func TestAddressOrderCounts(t *testing.T) {
 	a, b := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2")
 	if (Addresses{NetInfo: []netip.Addr{a, b}}).Equal(Addresses{NetInfo: []netip.Addr{b, a}}) {
-		t.Error("the order of addresses makes no difference, but the first is what some clients take")
+		t.Error("addresses in another order: got equal, want not equal, since some clients take the first")
 	}
 }
 
 func TestEmptyListsEqualNil(t *testing.T) {
 	a := &Task{Ports: []PortRange{}, Addresses: Addresses{NetInfo: []netip.Addr{}}, Discovery: &Discovery{Ports: []DiscoveryPort{}}}
 	if b := (&Task{Discovery: &Discovery{}}); !a.Equal(b) {
-		t.Error("a list that is empty and one that is nil are a difference")
+		t.Error("an empty list and nil: got not equal, want equal")
 	}
 }
 
@@ -151,7 +151,7 @@ func TestAddressesEmpty(t *testing.T) {
 	}
 	for _, tt := range tests {
 		if got := tt.a.Empty(); got != tt.want {
-			t.Errorf("%+v.Empty() = %t", tt.a, got)
+			t.Errorf("Empty of %+v: got %t, want %t", tt.a, got, !got)
 		}
 	}
 }

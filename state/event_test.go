@@ -67,7 +67,7 @@ func TestEvents(t *testing.T) {
 			t.Errorf("%s: the task is %+v, want %+v", tt.what, got, tt.after)
 		}
 		if got := c.Task(starting.Key); got == nil || got.Addresses.Empty() != (got.State == Running) {
-			t.Errorf("%s: the starting task is %+v", tt.what, got)
+			t.Errorf("%s: got the starting task %+v, want addresses only while it is starting", tt.what, got)
 		}
 	}
 }
@@ -81,10 +81,10 @@ func TestAnAgentTakesItsTasksAlong(t *testing.T) {
 	}
 	c.Apply(Event{Task: &Task{Key: key("F0", "other"), AgentID: "S1"}})
 	if d := c.Apply(Event{AgentGone: "S0"}); len(d.Tasks) != 3 || len(d.Agents) != 0 {
-		t.Errorf("delta %+v", d)
+		t.Errorf("got delta %+v, want 3 tasks and no agent", d)
 	}
 	if n, _, _ := c.Counts(); n != 1 {
-		t.Errorf("%d tasks left", n)
+		t.Errorf("got %d tasks left, want 1", n)
 	}
 }
 

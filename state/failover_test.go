@@ -172,13 +172,13 @@ func TestFailoversKeepWhatRuns(t *testing.T) {
 				if id := w.agent(); !w.agents[id] {
 					what = "agent " + id + " comes back"
 					if missing := w.returns(id); missing != nil {
-						t.Fatalf("seed %d, step %d, while %s: %v is missing", seed, step, what, missing.Key)
+						t.Fatalf("seed %d, step %d, while %s: got no %v, want it, since it runs", seed, step, what, missing.Key)
 					}
 				}
 			}
 			w.replica.Expire(w.now)
 			if missing := w.missing(); missing != nil {
-				t.Fatalf("seed %d, step %d, %s: %v is missing", seed, step, what, missing.Key)
+				t.Fatalf("seed %d, step %d, %s: got no %v, want it, since it runs", seed, step, what, missing.Key)
 			}
 		}
 		for id, there := range w.agents {
@@ -195,7 +195,7 @@ func TestFailoversKeepWhatRuns(t *testing.T) {
 		}
 		w.replica.Expire(w.now.Add(reregisterTimeout))
 		if w.replica.Retained() != 0 || w.replica.Unconfirmed() || !w.replica.NextExpiry().IsZero() {
-			t.Fatalf("seed %d: the tracker waits for something: %+v", seed, w.replica.failover)
+			t.Fatalf("seed %d: got tracker %+v, want that it waits for nothing", seed, w.replica.failover)
 		}
 	}
 }

@@ -164,7 +164,7 @@ func TestErrorsAreShort(t *testing.T) {
 	_, addr := ParseAddr(long)
 	for _, err := range []error{upid, ports, part, addr} {
 		if err == nil || len(err.Error()) > 150 || strings.Contains(err.Error(), "\n") {
-			t.Errorf("error is not one short line: %v", err)
+			t.Errorf("got error %v, want one short line", err)
 		}
 	}
 }

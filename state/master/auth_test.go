@@ -68,7 +68,7 @@ func TestBasicAsMastersReadIt(t *testing.T) {
 	rt := basic{roundTripper(func(r *http.Request) (*http.Response, error) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil || string(body) != "subscribe" || r.Header.Get("Authorization") != "Basic dG9wb255bTpzM2M6cmV0" {
-			t.Errorf("%q, %v, %v", body, err, r.Header)
+			t.Errorf("got body %q, error %v, header %v, want the body and Basic authentication", body, err, r.Header)
 		}
 		return response(200, "")
 	}), "toponym", "s3c:ret"}
@@ -77,7 +77,7 @@ func TestBasicAsMastersReadIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := rt.RoundTrip(r); err != nil || r.Header.Get("Authorization") != "" {
-		t.Errorf("error %v, and the request has %v", err, r.Header)
+		t.Errorf("got error %v and the header %v, want none and the request unchanged", err, r.Header)
 	}
 }
 
@@ -99,7 +99,7 @@ func TestRefusalsNameTheSetting(t *testing.T) {
 		got := tt.o.authentication().refused(tt.status)
 		if !strings.HasPrefix(got, fmt.Sprintf("status %d: ", tt.status)) || !strings.Contains(got, tt.want) ||
 			strings.Contains(got, tt.not) || strings.Contains(got, "s3cret") {
-			t.Errorf("%s", got)
+			t.Errorf("got %q, want status %d, %q, and neither %q nor the secret", got, tt.status, tt.want, tt.not)
 		}
 	}
 }
@@ -107,7 +107,7 @@ func TestRefusalsNameTheSetting(t *testing.T) {
 func TestNoPasswordUnlessSet(t *testing.T) {
 	at := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if a := r.Header.Get("Authorization"); a != "" {
-			t.Errorf("Authorization: %s", a)
+			t.Errorf("got Authorization %q, want none", a)
 		}
 		leading(w, r)
 	}))

@@ -15,12 +15,12 @@ import (
 // TestCutOffAnywhere: no beginning of a state is a state.
 func TestCutOffAnywhere(t *testing.T) {
 	if got := lines(mustDecode(t, []byte(smallState))); !slices.Equal(got, smallLines) {
-		t.Fatalf("the whole state:\n%s", strings.Join(got, "\n"))
+		t.Fatalf("the whole state: got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(smallLines, "\n"))
 	}
 	for n := range len(smallState) {
 		doc, err := decode(strings.NewReader(smallState[:n]), false)
 		if doc != nil || err == nil || err.Error() != "the answer is cut off" {
-			t.Fatalf("the first %d bytes: %+v, %v", n, doc, err)
+			t.Fatalf("the first %d bytes: got %+v, %v, want that it is cut off", n, doc, err)
 		}
 	}
 }
@@ -32,13 +32,13 @@ func TestReadingFailsAnywhere(t *testing.T) {
 	for n := range len(smallState) {
 		doc, err := decode(io.MultiReader(strings.NewReader(smallState[:n]), iotest.ErrReader(reset)), false)
 		if doc != nil || !errors.Is(err, syscall.ECONNRESET) || strings.Contains(err.Error(), "40001") {
-			t.Fatalf("after %d bytes: %+v, %v", n, doc, err)
+			t.Fatalf("after %d bytes: got %+v, %v, want ECONNRESET without the port", n, doc, err)
 		}
 	}
 	// Also when all was read: a compressed answer is only checked at its end.
 	doc, err := decode(io.MultiReader(strings.NewReader(smallState), iotest.ErrReader(reset)), false)
 	if doc != nil || !errors.Is(err, syscall.ECONNRESET) {
-		t.Errorf("after the last byte: %+v, %v", doc, err)
+		t.Errorf("after the last byte: got %+v, %v, want ECONNRESET", doc, err)
 	}
 }
 
@@ -54,7 +54,7 @@ func TestPiecesDoNotMatter(t *testing.T) {
 			body := fixture(t, file)
 			doc, err := decode(pieces(bytes.NewReader(body)), false)
 			if err != nil || !slices.Equal(lines(doc), lines(mustDecode(t, body))) {
-				t.Errorf("%s in %s: %v", file, name, err)
+				t.Errorf("%s in %s: got another state (error %v), want the same", file, name, err)
 			}
 		}
 	}
@@ -111,7 +111,7 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%s: %v, want an error with %q", tt.what, err, tt.err)
 		}
 		if err != nil && len(err.Error()) > 300 {
-			t.Errorf("%s: the error is too long for a log: %.400s", tt.what, err)
+			t.Errorf("%s: got an error of %d bytes, want at most 300: %.400s", tt.what, len(err.Error()), err)
 		}
 	}
 }
@@ -139,7 +139,7 @@ func TestAccepted(t *testing.T) {
 	for _, tt := range tests {
 		doc, err := decode(strings.NewReader(tt.body), false)
 		if err != nil {
-			t.Errorf("%s: %v", tt.what, err)
+			t.Errorf("%s: got %v, want no error", tt.what, err)
 			continue
 		}
 		if l := lines(doc); l[len(l)-1] != tt.want {
@@ -158,6 +158,6 @@ func TestSameFaultsInAnotherOrder(t *testing.T) {
 	one := mustDecode(t, body()).issues
 	slices.Reverse(tasks)
 	if other := mustDecode(t, body()).issues; one != other || one.count != 2 {
-		t.Errorf("%+v and %+v", one, other)
+		t.Errorf("got %+v and, in another order, %+v, want the same with 2 issues", one, other)
 	}
 }

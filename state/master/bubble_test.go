@@ -265,12 +265,12 @@ func wantLines(t *testing.T, what string, got, want []string) {
 	}
 	for _, l := range got {
 		if w[l] == 0 {
-			t.Errorf("%s: too much: %s", what, l)
+			t.Errorf("%s: got %s, want it gone", what, l)
 		}
 	}
 	for _, l := range want {
 		if g[l] == 0 {
-			t.Errorf("%s: missing: %s", what, l)
+			t.Errorf("%s: want %s, got nothing like it", what, l)
 		}
 	}
 }

@@ -70,7 +70,7 @@ func TestElection(t *testing.T) {
 						time.Sleep(time.Second + 300*time.Millisecond)
 						synctest.Wait()
 						if s := b.watcher.Status(); s.Leader != second {
-							t.Errorf("status %+v: %q", s, messages(b.log, 4))
+							t.Errorf("got status %+v, want %s followed: %q", s, second, messages(b.log, 4))
 						}
 						return
 					}
@@ -86,7 +86,7 @@ func TestElection(t *testing.T) {
 					time.Sleep(time.Second)
 					synctest.Wait()
 					if s := b.watcher.Status(); s.Leader != second {
-						t.Errorf("status %+v: %q", s, messages(b.log, 4))
+						t.Errorf("got status %+v, want %s followed: %q", s, second, messages(b.log, 4))
 					}
 					wantLines(t, "after", b.now(), b.truth(second))
 				})

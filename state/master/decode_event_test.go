@@ -36,7 +36,7 @@ func mustMessage(t testing.TB, text string) message {
 	t.Helper()
 	m, err := newEventDecoder().read(strings.NewReader(text))
 	if err != nil {
-		t.Fatalf("%v in %.200s", err, text)
+		t.Fatalf("got %v, want a message: %.200s", err, text)
 	}
 	return m
 }
@@ -99,14 +99,14 @@ func TestEventsOfTheOperatorAPI(t *testing.T) {
 	}
 	m := mustMessage(t, subscribed)
 	if m.kind != "SUBSCRIBED" || m.heartbeat != 15*time.Second || m.doc == nil || len(m.doc.Tasks)+len(m.doc.Frameworks)+len(m.doc.Agents) != 0 || fmt.Sprint(m.doc.Recovered) != "[x-S1]" {
-		t.Errorf("%+v %+v", m, m.doc)
+		t.Errorf("got %+v with the state %+v, want SUBSCRIBED with its heartbeat and state", m, m.doc)
 	}
 }
 
 func TestWhatIsNoEvent(t *testing.T) {
 	for _, text := range []string{"", "7", `"HEARTBEAT"`, "[]", "{}", `{"type":7}`, `{"type":"HEARTBEAT"`, beat + beat, `{"type":"HEARTBEAT"}x`, "<html>"} {
 		if m, err := newEventDecoder().read(strings.NewReader(text)); err == nil {
-			t.Errorf("%q is %+v", text, m)
+			t.Errorf("%q: got %+v, want an error", text, m)
 		}
 	}
 }
@@ -167,7 +167,7 @@ func TestCutStream(t *testing.T) {
 			n++
 		}
 		if complete := len(framed(cleanRun[:n]...)) == cut; complete != (err == io.EOF) {
-			t.Fatalf("cut at %d, after %d events: %v", cut, n, err)
+			t.Fatalf("cut at %d, after %d events: got %v, want io.EOF exactly between two events", cut, n, err)
 		}
 		wantLines(t, "before the cut", clusterLines(c), clusterLines(applied(cleanRun[:n]...)))
 		c.Reconcile(&all, nil)
@@ -212,7 +212,7 @@ func FuzzEvent(f *testing.F) {
 		m, err := newEventDecoder().read(strings.NewReader(text))
 		again, err2 := newEventDecoder().read(iotest.OneByteReader(strings.NewReader(text)))
 		if (err == nil) != (err2 == nil) || showEvent(m.event) != showEvent(again.event) {
-			t.Fatalf("%v %s, in other pieces %v %s", err, showEvent(m.event), err2, showEvent(again.event))
+			t.Fatalf("got %v %s, want as in other pieces %v %s", err, showEvent(m.event), err2, showEvent(again.event))
 		}
 		if err != nil {
 			return
@@ -220,7 +220,7 @@ func FuzzEvent(f *testing.F) {
 		c := state.NewCluster()
 		c.Apply(m.event)
 		if d := c.Apply(m.event); !d.Empty() && m.event.Status == nil {
-			t.Fatalf("the same again is a change: %+v", d)
+			t.Fatalf("the same again: got delta %+v, want none", d)
 		}
 	})
 }

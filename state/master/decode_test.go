@@ -92,7 +92,7 @@ func TestStatesOfManyMasters(t *testing.T) {
 				t.Errorf("got:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(tt.want, "\n"))
 			}
 			if doc.issues.count != 0 {
-				t.Errorf("%d parts were left out, such as: %s", doc.issues.count, doc.issues.example)
+				t.Errorf("got %d issues, such as %s, want none", doc.issues.count, doc.issues.example)
 			}
 		})
 	}
@@ -249,9 +249,9 @@ func TestDecodeFillsInAddresses(t *testing.T) {
 	}
 
 	if s, err := Decode(strings.NewReader(`{}`)); err != nil || len(s.Masters) != 0 {
-		t.Errorf("a state without a leader has the masters %+v, %v", s.Masters, err)
+		t.Errorf("a state without a leader: got masters %+v, error %v, want none", s.Masters, err)
 	}
 	if _, err := Decode(strings.NewReader(`{"slaves": [`)); err == nil {
-		t.Error("half a state was taken")
+		t.Error("half a state: got no error, want one")
 	}
 }

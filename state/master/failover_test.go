@@ -70,7 +70,7 @@ func TestNothingIsMissingDuringAFailover(t *testing.T) {
 				b.failover(sim.MasterOptions{Recovery: 8 * time.Second})
 				time.Sleep(20 * time.Second)
 				if s := b.watcher.Status(); s.Retained != 5 || s.LastFailover.IsZero() || s.Leader != second {
-					t.Errorf("status %+v", s)
+					t.Errorf("got status %+v, want 5 agents retained, a failover, and %s followed", s, second)
 				}
 				for _, a := range b.cluster.Agents() {
 					time.Sleep(10 * time.Second)
@@ -86,7 +86,7 @@ func TestNothingIsMissingDuringAFailover(t *testing.T) {
 				time.Sleep(time.Minute)
 				wantLines(t, "after all came back", b.now(), b.truth(second))
 				if s := b.watcher.Status(); s.Retained != 0 {
-					t.Errorf("still keeping %d agents", s.Retained)
+					t.Errorf("got %d agents retained, want none", s.Retained)
 				}
 				stop()
 			})
@@ -116,15 +116,15 @@ func TestAgentThatDoesNotComeBack(t *testing.T) {
 				}
 				time.Sleep(9 * time.Minute)
 				if !there() {
-					t.Error("it went before its time")
+					t.Error("before its time: got no agent, want it retained")
 				}
 				time.Sleep(3 * time.Minute)
 				if there() {
-					t.Error("it is there after its time")
+					t.Error("after its time: got the agent, want it gone")
 				}
 				wantLines(t, "after its time", b.now(), b.truth(second))
 				if n := b.logged("not registered with the new leader in time; their names are removed count=1"); source == Stream && n != 1 {
-					t.Errorf("said %d times: %q", n, messages(b.log, 4))
+					t.Errorf("got %d lines about agents that are given up, want 1: %q", n, messages(b.log, 4))
 				}
 			})
 		})
@@ -208,7 +208,7 @@ func TestRestored(t *testing.T) {
 				time.Sleep(time.Minute)
 				b.now()
 				if got := b.owner.replica.Cluster().Agent("old") != nil && b.owner.replica.Cluster().Task(state.TaskKey{Framework: "f", ID: "t"}) != nil; got != tt.kept {
-					t.Errorf("kept: %v", got)
+					t.Errorf("got it retained %t, want %t", got, tt.kept)
 				}
 			})
 		})
@@ -225,7 +225,7 @@ func TestEmptyStateOfANewMaster(t *testing.T) {
 		defer b.run()()
 		time.Sleep(15 * time.Second)
 		if got := b.now(); got != nil {
-			t.Errorf("believed %q", got)
+			t.Errorf("got %q, want nothing", got)
 		}
 		time.Sleep(30 * time.Second)
 		wantLines(t, "recovered", b.now(), b.truth(first))

@@ -104,9 +104,9 @@ func failovers(t *testing.T, source Source, r *rand.Rand) {
 	time.Sleep(b.watcher.o.Reregister + 2*time.Minute) // an agent may have gone while nobody led
 	wantLines(t, "in the end", b.now(), b.truth(lead))
 	for _, l := range w.lost {
-		t.Errorf("lost: %s", l)
+		t.Errorf("got a publication without %s, want it in each", l)
 	}
 	if b.now(); len(w.known) < 10 {
-		t.Errorf("%d tasks are too few to tell", len(w.known))
+		t.Errorf("got %d tasks at the end, want at least 10 to tell", len(w.known))
 	}
 }

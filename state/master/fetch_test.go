@@ -256,7 +256,7 @@ func TestMastersOfAFullState(t *testing.T) {
 			got = append(got, leader.Address{Host: m.Host, Port: m.Port})
 		}
 		if !slices.Equal(got, tt.want) || leading.Host != tt.lead.Host || leading.Port != tt.lead.Port {
-			t.Errorf("known %v, leader %v: %v led by %+v", tt.known, tt.lead, got, leading)
+			t.Errorf("known %v, leader %v: got %v led by %+v, want %v", tt.known, tt.lead, got, leading, tt.want)
 		}
 	}
 }

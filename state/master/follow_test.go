@@ -37,7 +37,7 @@ func TestFollows(t *testing.T) {
 		}
 		for _, r := range b.network.requests()[asked:] {
 			if !strings.HasPrefix(r, "GET ") { // those of truth
-				t.Errorf("asked for more: %s", r)
+				t.Errorf("got the request %s, want none", r)
 			}
 		}
 	})
@@ -80,10 +80,10 @@ func TestUnreachableAgents(t *testing.T) {
 		time.Sleep(publishInterval)
 		now := b.now()
 		if slices.ContainsFunc(now, func(l string) bool { return strings.Contains(l, " on "+gone+" ") }) {
-			t.Error("tasks of the agent are still there")
+			t.Error("after the agent became unreachable: got its tasks, want them gone")
 		}
 		if !slices.ContainsFunc(now, func(l string) bool { return strings.HasPrefix(l, "agent "+gone) }) {
-			t.Error("nobody said that the agent went")
+			t.Error("before a full state: got the agent gone, want it there, since no event reports that")
 		}
 		time.Sleep(b.watcher.o.Resync * 2)
 		wantLines(t, "after a full reading", b.now(), b.truth(first))
@@ -130,7 +130,7 @@ func TestFallsBackToPolling(t *testing.T) {
 				time.Sleep(35 * time.Minute)
 				synctest.Wait()
 				if n := b.logged(poll); n != 1 {
-					t.Errorf("said %d times that it polls: %q", n, messages(b.log, 4))
+					t.Errorf("got %d lines about polling, want 1: %q", n, messages(b.log, 4))
 				}
 				if s := b.watcher.Status(); s.Source != Poll || s.Leader != first {
 					t.Errorf("status %+v", s)
@@ -156,11 +156,11 @@ func TestStreamOnly(t *testing.T) {
 		time.Sleep(time.Hour)
 		for _, r := range b.network.requests() {
 			if !strings.HasPrefix(r, "POST /api/v1") {
-				t.Fatalf("asked %s", r)
+				t.Fatalf("got the request %s, want none of its kind", r)
 			}
 		}
 		if b.logged("status 404") != 1 {
-			t.Errorf("%q", messages(b.log, 4))
+			t.Errorf("got log %q, want one line with status 404", messages(b.log, 4))
 		}
 	})
 }
@@ -174,7 +174,7 @@ func TestPollOnly(t *testing.T) {
 		time.Sleep(time.Hour)
 		for _, r := range b.network.requests() {
 			if r != "GET /master/state" {
-				t.Fatalf("asked %s", r)
+				t.Fatalf("got the request %s, want none of its kind", r)
 			}
 		}
 	})
@@ -190,12 +190,12 @@ func TestNotRecovered(t *testing.T) {
 		defer b.run()()
 		time.Sleep(7 * time.Second)
 		if got := b.now(); got != nil {
-			t.Errorf("believed %q", got)
+			t.Errorf("got %q, want nothing before the recovery", got)
 		}
 		time.Sleep(20 * time.Second)
 		wantLines(t, "recovered", b.now(), b.truth(first))
 		if n := b.logged("no state of the cluster yet"); n != 1 {
-			t.Errorf("%d warnings: %q", n, messages(b.log, 4))
+			t.Errorf("got %d warnings, want 1: %q", n, messages(b.log, 4))
 		}
 	})
 }
@@ -225,10 +225,10 @@ func TestEndsOfAStream(t *testing.T) {
 				time.Sleep(tt.within)
 				synctest.Wait()
 				if s := b.watcher.Status(); s.Streams != 2 {
-					t.Errorf("%d streams", s.Streams)
+					t.Errorf("got %d streams, want 2", s.Streams)
 				}
 				if n := b.logged(tt.says); n != 1 {
-					t.Errorf("said %d times: %q", n, messages(b.log, 4))
+					t.Errorf("got %d lines with %q, want 1: %q", n, tt.says, messages(b.log, 4))
 				}
 				wantLines(t, "after", b.now(), b.truth(first))
 			})
@@ -249,7 +249,7 @@ func TestStandbys(t *testing.T) {
 		defer b.run()()
 		b.now()
 		if s := b.watcher.Status(); s.Leader != lead || s.Source != Stream {
-			t.Errorf("status %+v: %q", s, messages(b.log, 4))
+			t.Errorf("got status %+v, want %s followed by stream: %q", s, lead, messages(b.log, 4))
 		}
 	})
 }
@@ -267,7 +267,7 @@ func TestPace(t *testing.T) {
 		life.Step()
 		b.now()
 		if n := len(b.published); n != before+1 || b.published[n-1] != time.Second {
-			t.Fatalf("published at %v", b.published[before:])
+			t.Fatalf("got publications at %v, want one after 1s", b.published[before:])
 		}
 		for range 100 {
 			life.Step()
@@ -277,7 +277,7 @@ func TestPace(t *testing.T) {
 		b.now()
 		burst := b.published[before+1:]
 		if len(burst) > 4 {
-			t.Errorf("a burst of 10 ms published %d times: %v", len(burst), burst)
+			t.Errorf("a burst of 10 ms: got %d publications, want at most 4: %v", len(burst), burst)
 		}
 		wantLines(t, "after", b.now(), b.truth(first))
 	})
@@ -318,6 +318,6 @@ func TestHalfAnEvent(t *testing.T) {
 	}
 	New(o).Run(ctx, owner)
 	if c := owner.replica.Cluster(); c.Agent("x-S0") == nil {
-		t.Error("the agent was not told of")
+		t.Error("got no agent, want the one that was reported in a whole event")
 	}
 }

@@ -23,17 +23,17 @@ func FuzzDecode(f *testing.F) {
 		doc, err := decode(bytes.NewReader(body), false)
 		if err != nil {
 			if doc != nil {
-				t.Fatal("an error, and a part of a document")
+				t.Fatal("got an error and a part of a document, want the error alone")
 			}
 			return
 		}
 		if !json.Valid(body) {
-			t.Fatal("accepted, but no JSON")
+			t.Fatal("got a document, want an error, since it is not JSON")
 		}
 		checkDocument(t, doc)
 		again, err := decode(iotest.HalfReader(bytes.NewReader(body)), false)
 		if err != nil || !slices.Equal(lines(again), lines(doc)) {
-			t.Fatalf("read in other pieces it is something else: %v", err)
+			t.Fatalf("in other pieces: got something else (error %v), want the same", err)
 		}
 
 		s, err := Decode(bytes.NewReader(body))
@@ -46,7 +46,7 @@ func FuzzDecode(f *testing.F) {
 		c := state.NewCluster()
 		c.Reconcile(s, nil)
 		if d := c.Reconcile(s, nil); !d.Empty() {
-			t.Fatalf("the same again is a change: %+v", d)
+			t.Fatalf("the same again: got delta %+v, want none", d)
 		}
 	})
 }
@@ -58,25 +58,25 @@ func checkDocument(t *testing.T, doc *document) {
 	}
 	for _, a := range doc.Agents {
 		if a.ID == "" {
-			t.Fatal("an agent without an id")
+			t.Fatal("got an agent without an id, want it skipped")
 		}
 		checkUPID(t, a.PID)
 	}
 	known := map[string]bool{}
 	for _, f := range doc.Frameworks {
 		if f.ID == "" {
-			t.Fatal("a framework without an id")
+			t.Fatal("got a framework without an id, want it skipped")
 		}
 		checkUPID(t, f.PID)
 		known[f.ID] = true
 	}
 	for _, task := range doc.Tasks {
 		if task.Key.ID == "" || !known[task.Key.Framework] {
-			t.Fatalf("task %+v of a framework that is not there, or without an id", task.Key)
+			t.Fatalf("got task %+v, want an id and a framework that is there", task.Key)
 		}
 		for _, r := range task.Ports {
 			if r.First > r.Last {
-				t.Fatalf("ports %d-%d", r.First, r.Last)
+				t.Fatalf("got ports %d-%d, want a range", r.First, r.Last)
 			}
 		}
 		for _, list := range [][]netip.Addr{task.Addresses.NetInfo, task.Addresses.Docker, task.Addresses.Mesos} {
@@ -84,20 +84,20 @@ func checkDocument(t *testing.T, doc *document) {
 		}
 	}
 	if (doc.issues.count == 0) != (doc.issues.example == "") {
-		t.Fatalf("faults %+v", doc.issues)
+		t.Fatalf("got issues %+v, want an example exactly where there are some", doc.issues)
 	}
 }
 
 func checkUPID(t *testing.T, p state.UPID) {
 	if !p.IsZero() && (p.Host == "" || p.Port == 0) {
-		t.Fatalf("pid %+v", p)
+		t.Fatalf("got pid %+v, want a host and a port, or neither", p)
 	}
 }
 
 func checkAddrs(t *testing.T, list []netip.Addr) {
 	for i, a := range list {
 		if !a.IsValid() || a.IsUnspecified() || a.Is4In6() || a.Zone() != "" || slices.Contains(list[:i], a) {
-			t.Fatalf("address %v in %v", a, list)
+			t.Fatalf("got address %v in %v, want one to connect to", a, list)
 		}
 	}
 }

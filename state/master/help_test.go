@@ -29,7 +29,7 @@ func fixtures(t testing.TB) []string {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(statesDir, "*.json"))
 	if err != nil || len(paths) == 0 {
-		t.Fatalf("no fixtures: %v", err)
+		t.Fatalf("got no fixtures (%v), want some", err)
 	}
 	var names []string
 	for _, p := range paths {
@@ -42,7 +42,7 @@ func mustDecode(t testing.TB, body []byte) *document {
 	t.Helper()
 	doc, err := decode(bytes.NewReader(body), false)
 	if err != nil {
-		t.Fatalf("%v in %.200s", err, body)
+		t.Fatalf("got %v, want a state: %.200s", err, body)
 	}
 	return doc
 }

@@ -131,7 +131,7 @@ func TestMastersAreLookedUp(t *testing.T) {
 		t.Errorf("%s, want %s", got, want)
 	}
 	if q := r.questions(); q != "m1.example m2.example m4.example" {
-		t.Errorf("asked for %q", q)
+		t.Errorf("got look-ups of %q, want none", q)
 	}
 }
 
@@ -144,7 +144,7 @@ func TestAnswersAreMadeEqual(t *testing.T) {
 	} {
 		r := &resolver{table: map[string]string{"a": answer}}
 		if got := filled(t, newHosts(r.resolve, time.Now), "a"); got != "[10.0.0.1 10.0.0.2 fd00::1]" {
-			t.Errorf("of %s: %s", answer, got)
+			t.Errorf("of %s: got %s, want [10.0.0.1 10.0.0.2 fd00::1]", answer, got)
 		}
 	}
 }
@@ -196,12 +196,12 @@ func TestNamesAreForgotten(t *testing.T) {
 			time.Sleep(negativeTTL)
 		}
 		if len(h.found) > 3 {
-			t.Errorf("%d names are kept", len(h.found))
+			t.Errorf("got %d names remembered, want those of the state", len(h.found))
 		}
 		delete(r.table, "stays")
 		time.Sleep(24 * time.Hour)
 		if got := filled(t, h, "stays"); got != "[10.0.0.1]" {
-			t.Errorf("a name that the state has: %s", got)
+			t.Errorf("a name of the state: got %s, want its address", got)
 		}
 	})
 }
@@ -220,7 +220,7 @@ func TestFewQuestionsAtOnce(t *testing.T) {
 		begin := time.Now()
 		filled(t, newHosts(r.resolve, time.Now), names(80)...)
 		if r.atOnce != lookupsAtOnce || len(r.asked) != 80 {
-			t.Errorf("%d questions, %d at once", len(r.asked), r.atOnce)
+			t.Errorf("got %d look-ups, %d at once, want at most %d at once", len(r.asked), r.atOnce, lookupsAtOnce)
 		}
 		if took := time.Since(begin); took != 80/lookupsAtOnce*r.takes {
 			t.Errorf("took %v", took)
@@ -239,7 +239,7 @@ func TestResolverThatHangs(t *testing.T) {
 		r.takes = time.Hour
 		begin := time.Now()
 		if got := filled(t, h, names(1000)...); got != "[10.0.0.1]" {
-			t.Errorf("a name that was known: %s", got)
+			t.Errorf("a known name: got %s, want its address", got)
 		}
 		if took := time.Since(begin); took != lookupTimeout {
 			t.Errorf("took %v, want %v", took, lookupTimeout)
@@ -247,7 +247,7 @@ func TestResolverThatHangs(t *testing.T) {
 		begin = time.Now()
 		filled(t, h, names(1000)...)
 		if took := time.Since(begin); took != 0 {
-			t.Errorf("the next state was held up as well, for %v", took)
+			t.Errorf("the next state: got it after %v, want it at once", took)
 		}
 	})
 }
@@ -267,7 +267,7 @@ func TestLookUpsComeAfterReading(t *testing.T) {
 		o.Resolve = func(_ context.Context, host string) ([]netip.Addr, error) {
 			asked++
 			if read.Len() > 0 || host != "a1.example" {
-				t.Errorf("asked for %s with %d bytes left to read", host, read.Len())
+				t.Errorf("got a look-up of %s with %d bytes left to read, want it after decoding", host, read.Len())
 			}
 			return []netip.Addr{netip.MustParseAddr("10.0.0.1")}, nil
 		}
@@ -277,10 +277,10 @@ func TestLookUpsComeAfterReading(t *testing.T) {
 		})
 		s, err := readOnce(t, w)
 		if (err == nil) != whole || (asked == 1) != whole {
-			t.Errorf("%d questions for %+v, %v", asked, s, err)
+			t.Errorf("got %d look-ups for %+v, %v, want none", asked, s, err)
 		}
 		if whole && fmt.Sprint(s.Agents[0].Addrs) != "[10.0.0.1]" {
-			t.Errorf("%v", s.Agents[0].Addrs)
+			t.Errorf("got addresses %v, want those of the pid", s.Agents[0].Addrs)
 		}
 	}
 }

@@ -103,7 +103,7 @@ func TestRefusedToken(t *testing.T) {
 		send(t, rt, 200)
 		i.wantLogins(t, 2)
 		if len(i.bodies) != 1 || i.bodies[0] != "subscribe" {
-			t.Errorf("bodies %q", i.bodies)
+			t.Errorf("got bodies %q, want one: subscribe", i.bodies)
 		}
 
 		// A master that takes no token gets two requests, and no storm of logins.
@@ -145,7 +145,7 @@ func TestBodyThatCannotBeSentAgain(t *testing.T) {
 		r.Body, r.GetBody = body, nil
 		resp, err := rt.RoundTrip(r)
 		if err != nil || resp.StatusCode != 401 || !body.closed {
-			t.Errorf("%v, %v, closed %v", resp, err, body.closed)
+			t.Errorf("got %v, %v, body closed %t, want status 401 and the body closed", resp, err, body.closed)
 		}
 		send(t, rt, 200) // by a new token
 		i.wantLogins(t, 2)
@@ -155,10 +155,10 @@ func TestBodyThatCannotBeSentAgain(t *testing.T) {
 		body = &unrepeatable{Reader: strings.NewReader("subscribe")}
 		r.Body = body
 		if _, err := rt.RoundTrip(r); err == nil || !body.closed {
-			t.Errorf("error %v, closed %v", err, body.closed)
+			t.Errorf("got error %v, body closed %t, want an error and the body closed", err, body.closed)
 		}
 		if r.Header.Get("Authorization") != "" {
-			t.Error("the request was changed, which no RoundTripper may do")
+			t.Error("the request: got it changed, want it unchanged, as of any RoundTripper")
 		}
 	})
 }
@@ -174,7 +174,7 @@ func TestOneLoginForAll(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			if _, err := rt.RoundTrip(request(t, "POST", "x").WithContext(hasty)); !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("error %v", err)
+				t.Errorf("got error %v, want %v", err, context.DeadlineExceeded)
 			}
 		})
 		synctest.Wait() // the one who gives up has begun the login
@@ -203,7 +203,7 @@ func TestLoginsThatFail(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		if i.logins < 5 || i.logins > 12 || i.requests != 0 {
-			t.Errorf("%d logins in a minute, %d requests without a token", i.logins, i.requests)
+			t.Errorf("got %d logins in a minute, %d requests, want 5 to 12 and no request without a token", i.logins, i.requests)
 		}
 		i.set(func() { i.status, i.answer, i.logins = 0, "", 0 })
 		time.Sleep(maxBackoff)
@@ -237,7 +237,7 @@ func TestAnswersToALogin(t *testing.T) {
 			t.Errorf("%d %.40q: error %v, want %q", tt.status, tt.answer, err, tt.want)
 		}
 		if strings.Contains(fmt.Sprintf("%v %+v", err, err), "hunter2") || strings.Contains(err.Error(), "hidden") {
-			t.Errorf("a secret is in %v", err)
+			t.Errorf("got %v, want no secret in it", err)
 		}
 	}
 }
@@ -248,6 +248,6 @@ func TestKeyThatCannotSign(t *testing.T) {
 		return Account{UID: "dns", LoginEndpoint: "http://iam.example/login", Key: &rsa.PrivateKey{}}, nil
 	})
 	if err := send(t, rt, 0); err == nil || !strings.Contains(err.Error(), "the private_key of IAMConfigFile cannot sign") {
-		t.Error(err)
+		t.Errorf("got error %v, want that the key cannot sign", err)
 	}
 }

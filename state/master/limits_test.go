@@ -24,7 +24,7 @@ func stateOfSize(t testing.TB, size int) []byte {
 	t.Helper()
 	const before, after = `{"x": "`, `", "leader": "master@10.0.0.1:5050", "slaves": [{"id": "S0"}]}`
 	if size < len(before)+len(after) {
-		t.Fatalf("no state has %d bytes", size)
+		t.Fatalf("got size %d, want at least %d", size, len(before)+len(after))
 	}
 	return []byte(before + strings.Repeat("x", size-len(before)-len(after)) + after)
 }
@@ -65,10 +65,10 @@ func TestLargestAnswer(t *testing.T) {
 			o.MaxBytes = most
 			s, err := readOnce(t, New(o))
 			if size <= most && err != nil {
-				t.Errorf("%d bytes %s: %v", size, how, err)
+				t.Errorf("%d bytes %s: got %v, want no error", size, how, err)
 			}
 			if size > most && (err == nil || !strings.Contains(err.Error(), "the answer is larger than stateMaxBytes = 100000")) {
-				t.Errorf("%d bytes %s: %+v, %v", size, how, s, err)
+				t.Errorf("%d bytes %s: got %+v, %v, want that it is too large", size, how, s, err)
 			}
 		}
 	}
@@ -113,7 +113,7 @@ func TestGzip(t *testing.T) {
 	broken[len(broken)-5] ^= 1 // of the check sum
 	bomb := compressed(t, bytes.Repeat([]byte(" "), 8<<20))
 	if len(bomb) > 1<<20 {
-		t.Fatalf("a bomb of %d bytes", len(bomb))
+		t.Fatalf("got a bomb of %d bytes, want less than the limit", len(bomb))
 	}
 	tests := []struct {
 		what     string
@@ -140,7 +140,7 @@ func TestGzip(t *testing.T) {
 		t.Run(tt.what, func(t *testing.T) {
 			at := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if a := r.Header.Get("Accept-Encoding"); a != "" {
-					t.Errorf("Accept-Encoding: %s", a)
+					t.Errorf("got Accept-Encoding %q, want none", a)
 				}
 				w.Header().Set("Content-Type", "application/json")
 				if tt.encoding != "" {

@@ -35,16 +35,16 @@ func TestSkippedPartsCostNoMemory(t *testing.T) {
 			doc, err := decode(body, false)
 			runtime.ReadMemStats(&after)
 			if err != nil {
-				t.Fatalf("%s: %v", what, err)
+				t.Fatalf("%s: got %v, want no error", what, err)
 			}
 			if n := len(doc.Tasks); n < 3 {
-				t.Fatalf("%s: %d tasks", what, n)
+				t.Fatalf("%s: got %d tasks, want at least 3", what, n)
 			}
 			return after.TotalAlloc - before.TotalAlloc
 		}
 		few, many := cost(100), cost(10_000)
 		if many > few+64<<10 {
-			t.Errorf("%s: 100 cost %d bytes, 10,000 cost %d", what, few, many)
+			t.Errorf("%s: got %d bytes for 100 and %d for 10,000, want about the same", what, few, many)
 		}
 	}
 }
@@ -90,7 +90,7 @@ func TestRepeatedStringsAreKeptOnce(t *testing.T) {
 		{&a.Discovery.Ports[0].Protocol, &b.Discovery.Ports[0].Protocol},
 	} {
 		if *s[0] != *s[1] || unsafe.StringData(*s[0]) != unsafe.StringData(*s[1]) {
-			t.Errorf("%q is kept twice", *s[0])
+			t.Errorf("%q: got it in memory twice, want once", *s[0])
 		}
 	}
 }

@@ -40,11 +40,11 @@ func TestOddState(t *testing.T) {
 		t.Errorf("got:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	if n := len(doc.Tasks[len(doc.Tasks)-2].Name); n != 300 {
-		t.Errorf("the name of long.1 has %d characters left of 300", n)
+		t.Errorf("the name of long.1: got %d characters, want 300", n)
 	}
 	// Two pids, five ports, four addresses and so on: all are counted.
 	if doc.issues.count != 20 || doc.issues.example != "a framework without an id" {
-		t.Errorf("%d faults, such as: %s", doc.issues.count, doc.issues.example)
+		t.Errorf("got %d issues, such as %s, want others", doc.issues.count, doc.issues.example)
 	}
 }
 
@@ -65,12 +65,12 @@ func TestWrongTypesEverywhere(t *testing.T) {
 		for _, w := range wrong {
 			doc, err := decode(io.MultiReader(bytes.NewReader(body[:p.start]), strings.NewReader(w), bytes.NewReader(body[p.end:])), false)
 			if err != nil {
-				t.Fatalf("%s at %s: %v", w, p.path, err)
+				t.Fatalf("%s at %s: got %v, want no error", w, p.path, err)
 			}
 			got := tasksOf(doc)
 			for key, line := range whole {
 				if got[key] != line && !mayChange(at[key], p.path) {
-					t.Errorf("%s at %s changes the task %s:\n%s\n%s", w, p.path, key, line, got[key])
+					t.Errorf("%s at %s, task %s: got\n%s\nwant it unchanged\n%s", w, p.path, key, got[key], line)
 				}
 			}
 		}

@@ -91,12 +91,12 @@ func TestWhitespaceDoesNotMatter(t *testing.T) {
 		body := fixture(t, file)
 		var compact, wide bytes.Buffer
 		if json.Compact(&compact, body) != nil || json.Indent(&wide, body, "\r\n\t", "\t \t") != nil {
-			t.Fatalf("%s is not JSON", file)
+			t.Fatalf("%s: got an error, want JSON", file)
 		}
 		want := lines(mustDecode(t, body))
 		for _, b := range [][]byte{compact.Bytes(), wide.Bytes(), append([]byte(" \r\n\t"), body...)} {
 			if !slices.Equal(lines(mustDecode(t, b)), want) {
-				t.Errorf("%s means something else with other white space: %.100s", file, b)
+				t.Errorf("%s with other white space: got another state, want the same: %.100s", file, b)
 			}
 		}
 	}

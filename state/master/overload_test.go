@@ -26,12 +26,12 @@ func TestOverloadedMaster(t *testing.T) {
 				time.Sleep(110 * time.Second)
 				synctest.Wait()
 				if n := len(b.network.requests()); n > 2 { // who leads, and the call itself
-					t.Errorf("asked %d times: %q", n, b.network.requests())
+					t.Errorf("got %d requests, want at most 2: %q", n, b.network.requests())
 				}
 				time.Sleep(20 * time.Second)
 				synctest.Wait()
 				if n := len(b.network.requests()); n < 2 {
-					t.Error("never asked again")
+					t.Error("after Retry-After: got no request, want one")
 				}
 			})
 		})
@@ -82,7 +82,7 @@ func TestStreamThatNeverWorks(t *testing.T) {
 		defer b.run()()
 		time.Sleep(time.Minute)
 		if b.now() != nil {
-			t.Error("503 of the operator API may mean that the master has not recovered")
+			t.Error("after a minute of 503: got a state, want none, since the master may not have recovered")
 		}
 		time.Sleep(3 * time.Minute)
 		wantLines(t, "polled", b.now(), b.truth(first))
@@ -102,10 +102,10 @@ func TestUnknownEvents(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		b.now()
 		if s := b.watcher.Status(); s.Events["UNKNOWN"] != 3 || s.Events["AGENT_ADDED"] != 1 || b.logged("MOON_ROSE") != 1 {
-			t.Errorf("%v, %q", s.Events, messages(b.log, 4))
+			t.Errorf("got events %v and log %q, want 3 unknown ones, one AGENT_ADDED, and one line", s.Events, messages(b.log, 4))
 		}
 		if b.owner.replica.Cluster().Agent("x-S0") == nil {
-			t.Error("what came between was not taken in")
+			t.Error("between unknown events: got no agent, want the one that was added")
 		}
 	})
 }

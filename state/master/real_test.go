@@ -27,7 +27,7 @@ func TestMasterThatStarts(t *testing.T) {
 			time.Sleep(time.Minute)
 			wantLines(t, "started", b.now(), b.truth(first))
 			if s := b.watcher.Status(); s.Source != Stream {
-				t.Errorf("status %+v", s)
+				t.Errorf("got status %+v, want source stream", s)
 			}
 		})
 	})
@@ -50,7 +50,7 @@ func TestMasterThatStarts(t *testing.T) {
 			time.Sleep(time.Second)
 			b.now()
 			if s := b.watcher.Status(); s.Source != Stream || b.logged("until there is one") != 0 {
-				t.Errorf("status %+v; %q", s, messages(b.log, 4))
+				t.Errorf("got status %+v and log %q, want source stream and no word of polling", s, messages(b.log, 4))
 			}
 		})
 	})
@@ -83,11 +83,11 @@ func TestAgentWithAnotherID(t *testing.T) {
 					t.Errorf("%d tasks run, want %d", len(got), len(before))
 				}
 				if !b.has(id) || !b.has(old[0].ID) {
-					t.Error("they do not stand beside each other")
+					t.Error("during its time: want the agent with its new id and with its old one, got one of them")
 				}
 				time.Sleep(10 * time.Minute)
 				if !b.has(id) || b.has(old[0].ID) {
-					t.Error("the old one is still there, or the new one is not")
+					t.Error("after its time: want the agent with its new id alone")
 				}
 			})
 		})
@@ -118,7 +118,7 @@ func TestSilentChanges(t *testing.T) {
 		must(b.cluster.MarkGone(agents[0].ID))
 		time.Sleep(publishInterval)
 		if slices.ContainsFunc(b.now(), func(l string) bool { return strings.Contains(l, " on "+agents[0].ID+" ") }) {
-			t.Error("a task of the agent is still there")
+			t.Error("after the agent was marked gone: got one of its tasks, want none")
 		}
 		time.Sleep(10 * time.Minute)
 		wantLines(t, "after a full reading", b.now(), b.truth(first))
@@ -141,10 +141,10 @@ func TestStateThatIsNotForUs(t *testing.T) {
 		}
 		time.Sleep(20 * time.Minute)
 		if b.has(gone) || b.watcher.Status().Resyncs == 0 {
-			t.Errorf("no full state was read: %+v", b.watcher.Status())
+			t.Errorf("got status %+v, want a resync, and the agent gone", b.watcher.Status())
 		}
 		if n := b.logged("check mesosAuthentication and mesosCredentials"); n != 1 {
-			t.Errorf("said %d times: %q", n, messages(b.log, 4))
+			t.Errorf("got %d lines that name the setting, want 1: %q", n, messages(b.log, 4))
 		}
 	})
 }
@@ -165,12 +165,12 @@ func TestRepeatedTasks(t *testing.T) {
 		{again, true}, {again, false}, {taskFinished, true}, {taskFinished, false}, {again, true},
 	} {
 		if got := changed(tt.text); got != tt.changes {
-			t.Errorf("event %d: changes %v", i, got)
+			t.Errorf("event %d: got a change %t, want %t", i, got, tt.changes)
 		}
 	}
 	for task := range c.Tasks() {
 		if want := []netip.Addr{netip.MustParseAddr("172.17.0.2"), netip.MustParseAddr("fd99:5::2")}; !slices.Equal(task.Addresses.NetInfo, want) || task.AgentID != "x-S0" {
-			t.Errorf("%s", describe(task))
+			t.Errorf("got %s, want its addresses %v on x-S0", describe(task), want)
 		}
 	}
 }

@@ -39,7 +39,7 @@ func recordedEvents(t *testing.T, name string) (records []string) {
 		length, _, _ := bytes.Cut(rest, []byte("\n"))
 		n, err := strconv.Atoi(string(length))
 		if n += len(length) + 1; err != nil || n > len(rest) {
-			t.Fatalf("no record: %.60q", rest)
+			t.Fatalf("got %.60q, want a record", rest)
 		}
 		records = append(records, string(rest[:n]))
 		rest = rest[n:]
@@ -87,12 +87,12 @@ func TestRecordedCuts(t *testing.T) {
 					_, err = newEventDecoder().read(rec)
 				}
 				if err == nil || errors.Is(err, io.EOF) != (cut == 0) {
-					t.Fatalf("record %d of %s, cut at %d: %v", i, name, cut, err)
+					t.Fatalf("record %d of %s, cut at %d: got %v, want io.EOF exactly at its beginning", i, name, cut, err)
 				}
 			}
 			m := mustRecord(t, record)
 			if m.known == "" || m.issues.count > 0 {
-				t.Errorf("record %d of %s: %q, %v", i, name, m.kind, m.issues)
+				t.Errorf("record %d of %s: got type %q, issues %v, want a known type and no issues", i, name, m.kind, m.issues)
 			}
 			if m.doc != nil {
 				m.doc.Leadership = leading
@@ -172,6 +172,6 @@ func TestRecordedAPIsSayTheSame(t *testing.T) {
 	wantLines(t, "v1", lines(&document{FullState: m.doc.FullState}),
 		lines(&document{FullState: doc.FullState}))
 	if m.issues.count+doc.issues.count > 0 {
-		t.Errorf("%v, %v", m.issues, doc.issues)
+		t.Errorf("got issues %v and %v, want none", m.issues, doc.issues)
 	}
 }

@@ -69,7 +69,7 @@ func TestRecords(t *testing.T) {
 		} {
 			got, err := records(r, 300_000)
 			if fmt.Sprint(got) != fmt.Sprint(tt.want) || err == nil || !strings.Contains(err.Error(), tt.err) {
-				t.Errorf("%s, %s: %.80q, %v", tt.what, how, got, err)
+				t.Errorf("%s, %s: got %.80q, %v, want %.80q, %q", tt.what, how, got, err, tt.want, tt.err)
 			}
 		}
 	}
@@ -86,7 +86,7 @@ func TestRecordsThatAreNotReadToTheirEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	if b, _ := io.ReadAll(s); string(b) != "x" {
-		t.Errorf("read %q", b)
+		t.Errorf("got %q, want x", b)
 	}
 }
 
@@ -98,14 +98,14 @@ func FuzzRecordIO(f *testing.F) {
 		got, err := records(bytes.NewReader(stream), max)
 		again, err2 := records(iotest.OneByteReader(bytes.NewReader(stream)), max)
 		if fmt.Sprint(got) != fmt.Sprint(again) || (err == nil) != (err2 == nil) || errors.Is(err, io.EOF) != errors.Is(err2, io.EOF) {
-			t.Fatalf("%q and %v, in other pieces %q and %v", got, err, again, err2)
+			t.Fatalf("got %q and %v, want as in other pieces %q and %v", got, err, again, err2)
 		}
 		if err == io.EOF && len(stream) > 0 && len(got) == 0 {
-			t.Fatal("octets that were no record and no fault")
+			t.Fatal("bytes that are no record: got io.EOF, want an error")
 		}
 		for _, r := range got {
 			if int64(len(r)) > max {
-				t.Fatalf("a record of %d octets, allowed %d", len(r), max)
+				t.Fatalf("got a record of %d bytes, want at most %d", len(r), max)
 			}
 		}
 	})

@@ -190,6 +190,6 @@ func wantError(t testing.TB, w *Watcher, texts ...string) {
 		}
 	}
 	if strings.Contains(err.Error(), "->") || len(err.Error()) > 500 {
-		t.Errorf("error %q is not fit for a log", err)
+		t.Errorf("got error %q, want no port of this side and at most 500 bytes", err)
 	}
 }

@@ -138,7 +138,7 @@ func TestSilentStreamWithLiveLeader(t *testing.T) {
 			m.ServeHTTP(muted{w, &quiet}, r)
 		}))
 		defer b.run()()
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute + time.Second) // between two heartbeats
 		quiet.Store(true) // the stream is held up, and nothing else
 		time.Sleep(20 * time.Second)
 		quiet.Store(false)

@@ -68,7 +68,7 @@ func TestFailoverToAnUnnamedMaster(t *testing.T) {
 		time.Sleep(12 * time.Minute)
 		wantLines(t, "after its time", b.now(), b.truth(second))
 		if s := b.watcher.Status(); s.Streams != 2 || s.Source != Stream {
-			t.Errorf("status %+v", s)
+			t.Errorf("got status %+v, want 2 streams", s)
 		}
 	})
 }
@@ -138,7 +138,7 @@ func TestUnnamedMasterIsTheSame(t *testing.T) {
 				open.Store(true)
 				time.Sleep(5 * time.Minute)
 				if got := b.has(gone); got != tt.kept {
-					t.Errorf("kept: %v", got)
+					t.Errorf("got it retained %t, want %t", got, tt.kept)
 				}
 			})
 		})
@@ -175,7 +175,7 @@ func TestEmptyStateAndTheOperatorAPI(t *testing.T) {
 				defer b.run()()
 				time.Sleep(time.Second)
 				if got := b.now() != nil; got != tt.want {
-					t.Errorf("believed: %v; %q", got, messages(b.log, 4))
+					t.Errorf("got it believed %t, want %t: %q", got, tt.want, messages(b.log, 4))
 				}
 			})
 		})
@@ -200,7 +200,7 @@ func TestMasterThatRestarts(t *testing.T) {
 			t.Fatal(err)
 		}
 		if s := w.Status(); s.Failovers != tt.failovers || s.LastFailover.IsZero() != (tt.failovers == 0) {
-			t.Errorf("after state %d: %+v", i, s)
+			t.Errorf("after state %d: got %+v, want %d failovers", i, s, tt.failovers)
 		}
 	}
 }
@@ -236,7 +236,7 @@ func TestOldStateBesideAStream(t *testing.T) {
 		life := scenario.NewLife(b.cluster, apps, scenario.LifeOptions{Seed: 5})
 		for step := 0; b.watcher.Status().Resyncs == resyncs; step++ {
 			if step == 200 {
-				t.Fatalf("no state came: %q", messages(b.log, logrus.InfoLevel))
+				t.Fatalf("after 100s: got no resync, want one: %q", messages(b.log, logrus.InfoLevel))
 			}
 			life.Step()
 			time.Sleep(500 * time.Millisecond)

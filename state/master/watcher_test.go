@@ -104,7 +104,7 @@ func TestReadsAtOnceAndThenAtEachInterval(t *testing.T) {
 		s := script(options(m1), good, good, good)
 		want := []time.Duration{0, time.Minute, 2 * time.Minute}
 		if !slices.Equal(s.starts, want) || !slices.Equal(s.events, want) {
-			t.Errorf("read at %v, handed out at %v", s.starts, s.events)
+			t.Errorf("got requests at %v, publications at %v, want both at %v", s.starts, s.events, want)
 		}
 	})
 }
@@ -167,7 +167,7 @@ func TestBackoff(t *testing.T) {
 			t.Errorf("after %d failures: %v to %v, want %v to %v", tt.failures, least, most, tt.most/2, tt.most)
 		}
 		if most-least < tt.most/4 {
-			t.Errorf("after %d failures: always about %v, so all servers come back at once", tt.failures, least)
+			t.Errorf("after %d failures: got always about %v, want a random time, since all servers come back at once otherwise", tt.failures, least)
 		}
 	}
 }
@@ -221,7 +221,7 @@ func TestLogOfANewLeader(t *testing.T) {
 		s := script(options(m1), good, good, moved, second, second)
 		got := messages(s.log, logrus.InfoLevel)
 		if len(got) != 2 || !strings.Contains(got[0], "master=10.0.0.1:5050") || !strings.Contains(got[1], "master=10.0.0.2:5050") {
-			t.Errorf("%q", got)
+			t.Errorf("got log %q, want one line for each leader", got)
 		}
 	})
 }
@@ -264,13 +264,13 @@ func TestEnd(t *testing.T) {
 				logged, begin := len(hook.AllEntries()), time.Now()
 				cancel()
 				if err := <-done; err != nil || time.Since(begin) != 0 {
-					t.Errorf("ended with %v after %v", err, time.Since(begin))
+					t.Errorf("got %v after %v, want no error at once", err, time.Since(begin))
 				}
 				if events != tt.events {
 					t.Errorf("%d events, want %d", events, tt.events)
 				}
 				if more := hook.AllEntries()[logged:]; len(more) > 0 {
-					t.Errorf("the end was logged as a failure: %s", more[0].Message)
+					t.Errorf("got the line %q at the end, want none", more[0].Message)
 				}
 			})
 		})
@@ -280,7 +280,7 @@ func TestEnd(t *testing.T) {
 func TestEndedBeforeItBegan(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := New(options(nobody(t))).Run(ctx, counting(func() { t.Error("an event") }))
+	err := New(options(nobody(t))).Run(ctx, counting(func() { t.Error("got a publication, want none") }))
 	if err != nil {
 		t.Error(err)
 	}
@@ -291,10 +291,10 @@ func TestRequest(t *testing.T) {
 	w := New(options(m1))
 	w.client.http.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
 		if r.Method != "GET" || r.URL.String() != "http://10.0.0.1:5050/master/state" || r.ContentLength != 0 {
-			t.Errorf("%s %s", r.Method, r.URL)
+			t.Errorf("got %s %s, want GET http://10.0.0.1:5050/master/state without a body", r.Method, r.URL)
 		}
 		if r.Header.Get("Accept") != "application/json" || r.Header.Get("User-Agent") != "Toponym" {
-			t.Errorf("header %v", r.Header)
+			t.Errorf("got header %v, want Accept: application/json and User-Agent: Toponym", r.Header)
 		}
 		return nil, errors.New("enough")
 	})
