@@ -126,7 +126,7 @@ func TestEmptyFullStateEmptiesTheCluster(t *testing.T) {
 	sameCluster(t, c, NewCluster())
 }
 
-// TestUnchangedValuesKeepTheirPointers: those who keep a pointer need not
+// Those who keep a pointer need not
 // compare what it points to.
 func TestUnchangedValuesKeepTheirPointers(t *testing.T) {
 	first, second := base(), base()

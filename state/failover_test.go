@@ -125,7 +125,7 @@ func (w *world) missing() *Task {
 	return nil
 }
 
-// TestFailoversKeepWhatRuns: whatever masters come and go while agents return
+// Whatever masters come and go while agents return
 // within their time, a task that goes on running stays in the replica all the
 // time, and in the end the replica is what the master reports.
 func TestFailoversKeepWhatRuns(t *testing.T) {
@@ -236,7 +236,7 @@ func TestStableLeaderIsBelievedInWhatItLeavesOut(t *testing.T) {
 	}
 }
 
-// TestFailoverOfOddIdentities: how many agents stay when masters tell little of
+// How many agents stay when masters tell little of
 // who they are.
 func TestFailoverOfOddIdentities(t *testing.T) {
 	agents := func(n int) *FullState {
@@ -280,7 +280,7 @@ func TestFailoverOfOddIdentities(t *testing.T) {
 	}
 }
 
-// TestFrameworksAreRetainedForTheirTime: one without tasks, and one whose tasks
+// One without tasks, and one whose tasks
 // come late, may register again.
 func TestFrameworksAreRetainedForTheirTime(t *testing.T) {
 	r := newReplica()
@@ -296,7 +296,7 @@ func TestFrameworksAreRetainedForTheirTime(t *testing.T) {
 	}
 }
 
-// TestReturnedAgentIsConfirmed: an agent that registered again is unconfirmed
+// An agent that registered again is unconfirmed
 // until all of its tasks have been reported, or a full state made after that
 // shows which are over, or its time has passed.
 func TestReturnedAgentIsConfirmed(t *testing.T) {
@@ -341,7 +341,7 @@ func TestReturnedAgentIsConfirmed(t *testing.T) {
 	check("its time has passed", r, 1, false)
 }
 
-// TestRecoveredAgentsAreWaitedFor: an agent that the leader lists as recovered
+// An agent that the leader lists as recovered
 // stays, however long ago that was elected; another one does not.
 func TestRecoveredAgentsAreWaitedFor(t *testing.T) {
 	r := newReplica()
@@ -368,7 +368,7 @@ func TestRecoveredAgentsAreWaitedFor(t *testing.T) {
 	}
 }
 
-// TestLeaderThatNeverSaysWhoItIs: what it leaves out goes in the end.
+// What it leaves out goes in the end.
 func TestLeaderThatNeverSaysWhoItIs(t *testing.T) {
 	r := newReplica()
 	now := time.Unix(1e9, 0)
@@ -411,7 +411,7 @@ func wantAgents(t *testing.T, what string, r *Replica, want ...string) {
 	}
 }
 
-// TestAgentGoneBeforeAFailoverGoes: a new leader lists whom it waits for. An
+// A new leader lists whom it waits for. An
 // agent that is neither registered nor recovered was removed before, without
 // an event.
 func TestAgentGoneBeforeAFailoverGoes(t *testing.T) {
@@ -426,7 +426,7 @@ func TestAgentGoneBeforeAFailoverGoes(t *testing.T) {
 	wantAgents(t, "it has given up one of them", r, "S0")
 }
 
-// TestLostRegistryTakesNothingAway: a leader that knows less than half of the
+// A leader that knows less than half of the
 // agents has lost its registry; they register again in their time.
 func TestLostRegistryTakesNothingAway(t *testing.T) {
 	now := time.Unix(1e9, 0)
@@ -440,7 +440,7 @@ func TestLostRegistryTakesNothingAway(t *testing.T) {
 	wantAgents(t, "after its time", r, "S0", "S1", "S2", "S3")
 }
 
-// TestLaterFailoversDoNotProlongTheWait for agents that no leader lists.
+// This is about agents that no leader lists.
 func TestLaterFailoversDoNotProlongTheWait(t *testing.T) {
 	for _, listed := range []bool{false, true} {
 		start := time.Unix(1e9, 0)
@@ -464,7 +464,7 @@ func TestLaterFailoversDoNotProlongTheWait(t *testing.T) {
 	}
 }
 
-// TestLeaderOfOldWaitsNoLonger: a leader that has led for longer than agents
+// A leader that has led for longer than agents
 // may take to register has given up those that it lacks, whatever its registry
 // holds. Its own clock tells, since this server's may be wrong.
 func TestLeaderOfOldWaitsNoLonger(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// TestOnlyTheLastFullStateCounts: after any history a cluster is what the last
+// After any history a cluster is what the last
 // full state alone makes of it, and each delta names exactly what differs.
 func TestOnlyTheLastFullStateCounts(t *testing.T) {
 	for seed := range uint64(100) {

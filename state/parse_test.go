@@ -155,7 +155,7 @@ func TestParseAddr(t *testing.T) {
 	}
 }
 
-// TestErrorsAreShort: what a master sends goes to the log, but not all of it.
+// What a master sends goes to the log, but not all of it.
 func TestErrorsAreShort(t *testing.T) {
 	long := strings.Repeat("<p>404</p>\n", 10_000)
 	_, upid := ParseUPID(long)

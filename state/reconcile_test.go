@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TestReconcileBesideEvents: wherever between the request of a full state and
+// Wherever between the request of a full state and
 // its answer the master makes it, however far behind the stream is, and
 // whatever event was missed before: once the stream has come to its end, the
 // replica is what the master has.
@@ -63,8 +63,7 @@ func TestReconcileBesideEvents(t *testing.T) {
 	}
 }
 
-// TestReconcileWithAnEmptyJournal does what Reconcile without one does.
-func TestReconcileWithAnEmptyJournal(t *testing.T) {
+func TestEmptyJournalIsLikeNone(t *testing.T) {
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 4))
 		a, b := NewReplica(), NewReplica()

@@ -33,8 +33,8 @@ func authenticated(username, password string, next http.HandlerFunc) http.Handle
 	}
 }
 
-// TestBasicAuthentication: with each request, so also after a redirect, since
-// standbys want it as well.
+// Credentials go with each request, also after a redirect: standbys require them
+// as well.
 func TestBasicAuthentication(t *testing.T) {
 	lead := serve(t, authenticated("toponym", "s3cret", leading))
 	standby := serve(t, authenticated("toponym", "s3cret", redirecting("//"+lead.String()+"/master/state")))
@@ -62,8 +62,7 @@ func TestBasicAuthentication(t *testing.T) {
 	}
 }
 
-// TestBasicAsMastersReadIt: "Basic" with a capital, and a body that goes with
-// it unharmed.
+// Masters do not know "basic" in lower case. The body must arrive unchanged.
 func TestBasicAsMastersReadIt(t *testing.T) {
 	rt := basic{roundTripper(func(r *http.Request) (*http.Response, error) {
 		body, err := io.ReadAll(r.Body)
@@ -81,7 +80,6 @@ func TestBasicAsMastersReadIt(t *testing.T) {
 	}
 }
 
-// TestRefusalsNameTheSetting to check.
 func TestRefusalsNameTheSetting(t *testing.T) {
 	nobody := func() (Account, error) { return Account{}, errors.New("not asked for here") }
 	for _, tt := range []struct {
@@ -114,9 +112,7 @@ func TestNoPasswordUnlessSet(t *testing.T) {
 	wantLeader(t, New(options(at)), at)
 }
 
-// TestHTTPS with masters whose certificates are of a CA that only the settings
-// know.
-func TestHTTPS(t *testing.T) {
+func TestHTTPSWithAnAuthorityOfTheSettings(t *testing.T) {
 	s := httptest.NewUnstartedServer(http.HandlerFunc(leading))
 	lead := start(t, s, true)
 	ca := x509.NewCertPool()

@@ -28,7 +28,7 @@ func listOf(n int, format string) string {
 	return b.String()
 }
 
-// TestListsOfATaskAreBounded: what a framework or an executor writes into one
+// What a framework or an executor writes into one
 // task costs no more than a task may cost.
 func TestListsOfATaskAreBounded(t *testing.T) {
 	const n = 20_000
@@ -73,7 +73,7 @@ func BenchmarkAddressesOfAStatus(b *testing.B) {
 	}
 }
 
-// TestLongStringsAreNotKept: no name can be made of them, and an event with one
+// No name can be made of them, and an event with one
 // must not hold memory for as long as the stream lives.
 func TestLongStringsAreNotKept(t *testing.T) {
 	long := strings.Repeat("x", maxKept+1)
@@ -85,7 +85,7 @@ func TestLongStringsAreNotKept(t *testing.T) {
 	}
 }
 
-// TestHugeStringsCostNoMemory: skipped or read, in a state or in an event.
+// Skipped or read, in a state or in an event.
 func TestHugeStringsCostNoMemory(t *testing.T) {
 	const size = 64 << 20
 	for what, p := range map[string][2]string{
@@ -108,7 +108,7 @@ func TestHugeStringsCostNoMemory(t *testing.T) {
 	}
 }
 
-// TestInternedStringsAreBoundedInBytes: a stream may bring new names for months.
+// A stream may bring new names for months.
 func TestInternedStringsAreBoundedInBytes(t *testing.T) {
 	r := newReader(nil)
 	name := strings.Repeat("x", maxKept-20)
@@ -124,7 +124,7 @@ func TestInternedStringsAreBoundedInBytes(t *testing.T) {
 	}
 }
 
-// TestRemovalOfAnAgentBringsTheResyncForward: no event reports that an agent was
+// No event reports that an agent was
 // removed, but the updates of its tasks give that as their reason.
 func TestRemovalOfAnAgentBringsTheResyncForward(t *testing.T) {
 	for what, remove := range map[string]func(*sim.Cluster, string) error{
@@ -133,7 +133,7 @@ func TestRemovalOfAnAgentBringsTheResyncForward(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBed(t, func(o *Options) { o.Source = Stream })
+				b := newTestbed(t, func(o *Options) { o.Source = Stream })
 				b.populate(60)
 				defer b.run()()
 				time.Sleep(time.Minute)
@@ -142,7 +142,7 @@ func TestRemovalOfAnAgentBringsTheResyncForward(t *testing.T) {
 					t.Fatal(err)
 				}
 				time.Sleep(removalInterval)
-				if slices.ContainsFunc(b.now(), func(l string) bool { return strings.HasPrefix(l, "agent "+agent) }) {
+				if slices.ContainsFunc(b.published(), func(l string) bool { return strings.HasPrefix(l, "agent "+agent) }) {
 					t.Errorf("got the agent after %v, want it gone", removalInterval)
 				}
 			})

@@ -12,7 +12,7 @@ import (
 	"testing/iotest"
 )
 
-// TestCutOffAnywhere: no beginning of a state is a state.
+// No beginning of a state is a state.
 func TestCutOffAnywhere(t *testing.T) {
 	if got := lines(mustDecode(t, []byte(smallState))); !slices.Equal(got, smallLines) {
 		t.Fatalf("the whole state: got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(smallLines, "\n"))
@@ -25,8 +25,8 @@ func TestCutOffAnywhere(t *testing.T) {
 	}
 }
 
-// TestReadingFailsAnywhere: what the connection says is in the error, and
-// nothing of the state is given.
+// An error of the connection is in the error of decode, which returns no part of
+// the state.
 func TestReadingFailsAnywhere(t *testing.T) {
 	reset := &net.OpError{Op: "read", Net: "tcp", Addr: &net.TCPAddr{Port: 40001}, Err: syscall.ECONNRESET}
 	for n := range len(smallState) {
@@ -42,7 +42,7 @@ func TestReadingFailsAnywhere(t *testing.T) {
 	}
 }
 
-// TestPiecesDoNotMatter: a network cuts an answer as it likes.
+// A network cuts an answer as it likes.
 func TestPiecesDoNotMatter(t *testing.T) {
 	for name, pieces := range map[string]func(io.Reader) io.Reader{
 		"single bytes":             iotest.OneByteReader,
@@ -60,7 +60,7 @@ func TestPiecesDoNotMatter(t *testing.T) {
 	}
 }
 
-func TestRefused(t *testing.T) {
+func TestBodiesThatAreRefused(t *testing.T) {
 	tests := []struct{ what, body, err string }{
 		{"nothing", "", "cut off"},
 		{"white space", " \r\n\t", "cut off"},
@@ -116,8 +116,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestAccepted: what is strange and yet a state.
-func TestAccepted(t *testing.T) {
+func TestOddBodiesThatAreAccepted(t *testing.T) {
 	tests := []struct {
 		what, body string
 		want       string // the last line
@@ -148,9 +147,9 @@ func TestAccepted(t *testing.T) {
 	}
 }
 
-// TestSameFaultsInAnotherOrder give the same text, so that the log has it once
-// though masters change the order of tasks from answer to answer.
-func TestSameFaultsInAnotherOrder(t *testing.T) {
+// Masters change the order of tasks from answer to answer; the log must have an
+// issue once.
+func TestSameIssuesInAnotherOrderAreTheSame(t *testing.T) {
 	tasks := []string{`{"id": "a", "resources": {"ports": "x"}}`, `{"id": "b", "resources": {"ports": "y"}}`, `{"id": "c"}`}
 	body := func() []byte {
 		return []byte(`{"frameworks": [{"id": "F", "tasks": [` + strings.Join(tasks, ",") + `]}]}`)

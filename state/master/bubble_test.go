@@ -28,25 +28,25 @@ import (
 // wires carry requests to handlers by address, without a network, so that
 // the clock of a synctest bubble can go on. A handler that panics breaks its
 // connection, as in net/http.
-type wires struct {
+type memoryNetwork struct {
 	mu    sync.Mutex
 	hosts map[string]http.Handler
 	asked []string // method, path and call of each request
 }
 
-func (n *wires) set(at string, h http.Handler) {
+func (n *memoryNetwork) set(at string, h http.Handler) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.hosts[at] = h
 }
 
-func (n *wires) requests() []string {
+func (n *memoryNetwork) requests() []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return slices.Clone(n.asked)
 }
 
-func (n *wires) RoundTrip(r *http.Request) (*http.Response, error) {
+func (n *memoryNetwork) RoundTrip(r *http.Request) (*http.Response, error) {
 	what := r.Method + " " + r.URL.Path
 	if r.Body != nil {
 		body, _ := io.ReadAll(r.Body)
@@ -58,12 +58,12 @@ func (n *wires) RoundTrip(r *http.Request) (*http.Response, error) {
 	n.asked = append(n.asked, what)
 	n.mu.Unlock()
 	if h == nil {
-		_, err := dead()
+		_, err := refused()
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	body, w := io.Pipe()
-	conn := &conn{header: http.Header{"Date": {time.Now().UTC().Format(http.TimeFormat)}}, body: w, begun: make(chan struct{})}
+	conn := &memoryConn{header: http.Header{"Date": {time.Now().UTC().Format(http.TimeFormat)}}, body: w, begun: make(chan struct{})}
 	go func() {
 		defer func() {
 			err := error(nil)
@@ -78,14 +78,14 @@ func (n *wires) RoundTrip(r *http.Request) (*http.Response, error) {
 	context.AfterFunc(ctx, func() { w.CloseWithError(ctx.Err()) })
 	select {
 	case <-conn.begun:
-		return &http.Response{StatusCode: conn.status, Header: conn.sent, Body: &closing{body, cancel}, ContentLength: -1, Request: r}, nil
+		return &http.Response{StatusCode: conn.status, Header: conn.sent, Body: &cancelBody{body, cancel}, ContentLength: -1, Request: r}, nil
 	case <-ctx.Done():
 		cancel()
 		return nil, r.Context().Err()
 	}
 }
 
-type conn struct {
+type memoryConn struct {
 	header, sent http.Header
 	status       int
 	body         *io.PipeWriter
@@ -93,44 +93,44 @@ type conn struct {
 	once         sync.Once
 }
 
-func (c *conn) Header() http.Header { return c.header }
-func (c *conn) Flush()              {}
-func (c *conn) WriteHeader(status int) {
+func (c *memoryConn) Header() http.Header { return c.header }
+func (c *memoryConn) Flush()              {}
+func (c *memoryConn) WriteHeader(status int) {
 	c.once.Do(func() {
 		c.status, c.sent = status, c.header.Clone()
 		close(c.begun)
 	})
 }
 
-func (c *conn) Write(p []byte) (int, error) {
+func (c *memoryConn) Write(p []byte) (int, error) {
 	c.WriteHeader(http.StatusOK)
 	return c.body.Write(p)
 }
 
 // SetWriteDeadline is there for those who set one.
-func (c *conn) SetWriteDeadline(time.Time) error { return nil }
+func (c *memoryConn) SetWriteDeadline(time.Time) error { return nil }
 
-type closing struct {
+type cancelBody struct {
 	io.ReadCloser
 	cancel func()
 }
 
-func (c *closing) Close() error { c.cancel(); return c.ReadCloser.Close() }
+func (c *cancelBody) Close() error { c.cancel(); return c.ReadCloser.Close() }
 
 // bed is a watcher on simulated masters in a bubble.
-type bed struct {
+type testbed struct {
 	t       *testing.T
-	network *wires
+	network *memoryNetwork
 	cluster *sim.Cluster
 	watcher *Watcher
 	freezer simmasters.Freezer // of the first master
 	log     *logtest.Hook
 
-	mu        sync.Mutex
-	owner     *owner
-	published []time.Duration // since the beginning
-	lines     []string        // what was believed at the last publication
-	each      func(c *state.Cluster)
+	mu           sync.Mutex
+	owner        *owner
+	publications []time.Duration // since the beginning
+	lines        []string        // what was believed at the last publication
+	each         func(c *state.Cluster)
 }
 
 // first is the address of the master of a bed.
@@ -140,9 +140,9 @@ func addrPort(a leader.Address) netip.AddrPort { return netip.MustParseAddrPort(
 
 // newBed has a small living cluster and one master of it. The watcher does not
 // run yet.
-func newBed(t *testing.T, change func(*Options)) *bed {
+func newTestbed(t *testing.T, change func(*Options)) *testbed {
 	c := sim.NewCluster(sim.Options{Seed: 1})
-	b := &bed{t: t, cluster: c, network: &wires{hosts: map[string]http.Handler{}}, owner: newOwner()}
+	b := &testbed{t: t, cluster: c, network: &memoryNetwork{hosts: map[string]http.Handler{}}, owner: newOwner()}
 	b.master(first, sim.MasterOptions{})
 	logger, hook := logtest.NewNullLogger()
 	logger.SetLevel(logrus.DebugLevel)
@@ -157,7 +157,7 @@ func newBed(t *testing.T, change func(*Options)) *bed {
 	return b
 }
 
-func (b *bed) master(at leader.Address, o sim.MasterOptions) *sim.Master {
+func (b *testbed) master(at leader.Address, o sim.MasterOptions) *sim.Master {
 	o.Addr = addrPort(at)
 	if at == first {
 		o.Gate = b.freezer.Wait
@@ -168,7 +168,7 @@ func (b *bed) master(at leader.Address, o sim.MasterOptions) *sim.Master {
 }
 
 // populate adds agents, frameworks and tasks.
-func (b *bed) populate(tasks int) []*marathon.Scheduler {
+func (b *testbed) populate(tasks int) []*marathon.Scheduler {
 	b.t.Helper()
 	apps, err := scenario.Populate(b.cluster, scenario.Spec{Tasks: tasks, Agents: 5, Seed: 3})
 	if err != nil {
@@ -179,7 +179,7 @@ func (b *bed) populate(tasks int) []*marathon.Scheduler {
 
 // run has the watcher run until stop is called, and at the longest until the
 // test ends.
-func (b *bed) run() (stop func()) {
+func (b *testbed) run() (stop func()) {
 	ctx, cancel := context.WithCancel(b.t.Context())
 	done := make(chan struct{})
 	began := time.Now()
@@ -188,7 +188,7 @@ func (b *bed) run() (stop func()) {
 		b.owner.publish = func(c *state.Cluster) {
 			l := clusterLines(c)
 			b.mu.Lock()
-			b.lines, b.published = l, append(b.published, time.Since(began))
+			b.lines, b.publications = l, append(b.publications, time.Since(began))
 			b.mu.Unlock()
 			if b.each != nil {
 				b.each(c)
@@ -200,7 +200,7 @@ func (b *bed) run() (stop func()) {
 }
 
 // now is what is believed.
-func (b *bed) now() []string {
+func (b *testbed) published() []string {
 	synctest.Wait()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -208,13 +208,13 @@ func (b *bed) now() []string {
 }
 
 // has reports whether an agent is believed in.
-func (b *bed) has(agent string) bool {
-	return slices.ContainsFunc(b.now(), func(l string) bool { return strings.HasPrefix(l, "agent "+agent+" ") })
+func (b *testbed) hasAgent(agent string) bool {
+	return slices.ContainsFunc(b.published(), func(l string) bool { return strings.HasPrefix(l, "agent "+agent+" ") })
 }
 
 // runs are the tasks that are believed to run.
-func (b *bed) runs() []string {
-	return slices.DeleteFunc(slices.Clone(b.now()), func(l string) bool {
+func (b *testbed) runningTasks() []string {
+	return slices.DeleteFunc(slices.Clone(b.published()), func(l string) bool {
 		return !strings.HasPrefix(l, "task ") || !strings.Contains(l, " RUNNING")
 	})
 }
@@ -236,7 +236,7 @@ func clusterLines(c *state.Cluster) []string {
 }
 
 // truth is what the master's state says.
-func (b *bed) truth(at leader.Address) []string {
+func (b *testbed) reported(at leader.Address) []string {
 	b.t.Helper()
 	w := New(b.watcher.o)
 	w.client.http.Transport = b.network
@@ -276,7 +276,7 @@ func wantLines(t *testing.T, what string, got, want []string) {
 }
 
 // logged are the messages of the log from a level on that have a text in them.
-func (b *bed) logged(text string) (n int) {
+func (b *testbed) logged(text string) (n int) {
 	for _, m := range messages(b.log, logrus.InfoLevel) {
 		if strings.Contains(m, text) {
 			n++

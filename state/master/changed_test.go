@@ -12,13 +12,13 @@ import (
 )
 
 // elected is a detector that a test tells who leads.
-type elected struct {
+type fakeDetector struct {
 	mu      sync.Mutex
 	masters []leader.Address // the leading one first
 	changed chan struct{}
 }
 
-func (e *elected) elect(masters ...leader.Address) {
+func (e *fakeDetector) elect(masters ...leader.Address) {
 	e.mu.Lock()
 	e.masters = masters
 	e.mu.Unlock()
@@ -28,25 +28,25 @@ func (e *elected) elect(masters ...leader.Address) {
 	}
 }
 
-func (e *elected) Candidates() []leader.Address {
+func (e *fakeDetector) Candidates() []leader.Address {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return slices.Clone(e.masters)
 }
-func (e *elected) Masters() []leader.Address { return e.Candidates() }
-func (e *elected) SetLeading(leader.Address) {}
-func (e *elected) Changed() <-chan struct{}  { return e.changed }
+func (e *fakeDetector) Masters() []leader.Address { return e.Candidates() }
+func (e *fakeDetector) SetLeading(leader.Address) {}
+func (e *fakeDetector) Changed() <-chan struct{}  { return e.changed }
 
-// TestElection: a new leader is followed within a second, whether the old one
-// has died, is frozen while it is followed, or is frozen while it is asked.
-func TestElection(t *testing.T) {
+// The old leader has died, is frozen while it is followed, or is frozen while it
+// is asked. The detector sees the new one.
+func TestNewLeaderIsFollowedWithinASecond(t *testing.T) {
 	for name, source := range map[string]Source{"stream": Stream, "poll": Poll, "auto": Auto} {
 		for _, how := range []string{"killed", "frozen", "frozen before", "dead for long"} {
 			t.Run(name+", "+how, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					e := &elected{changed: make(chan struct{}, 1)}
+					e := &fakeDetector{changed: make(chan struct{}, 1)}
 					e.elect(first)
-					b := newBed(t, func(o *Options) { o.Source, o.Leaders, o.Timeout = source, e, 5*time.Minute })
+					b := newTestbed(t, func(o *Options) { o.Source, o.Leaders, o.Timeout = source, e, 5*time.Minute })
 					b.populate(20)
 					m := b.master(first, sim.MasterOptions{})
 					defer b.freezer.Thaw()
@@ -88,7 +88,7 @@ func TestElection(t *testing.T) {
 					if s := b.watcher.Status(); s.Leader != second {
 						t.Errorf("got status %+v, want %s followed: %q", s, second, messages(b.log, 4))
 					}
-					wantLines(t, "after", b.now(), b.truth(second))
+					wantLines(t, "after", b.published(), b.reported(second))
 				})
 			})
 		}

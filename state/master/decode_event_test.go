@@ -28,7 +28,7 @@ const (
 
 	agentRemoved     = `{"type":"AGENT_REMOVED","agent_removed":{"agent_id":{"value":"x-S0"}}}`
 	frameworkRemoved = `{"type":"FRAMEWORK_REMOVED","framework_removed":{"framework_info":{"user":"root","name":"marathon","id":{"value":"x-0000"},"failover_timeout":5.0}}}`
-	beat             = `{"type":"HEARTBEAT"}`
+	heartbeatEvent   = `{"type":"HEARTBEAT"}`
 	subscribed       = `{"type":"SUBSCRIBED","subscribed":{"get_state":{"get_tasks":{"tasks":[],"unreachable_tasks":[{"task_id":{"value":"u"}}],"completed_tasks":[{"task_id":{"value":"c"}}]},"get_executors":{"executors":[]},"get_frameworks":{"frameworks":[],"completed_frameworks":[{"framework_info":{"id":{"value":"old"}}}]},"get_agents":{"agents":[],"recovered_agents":[{"hostname":"10.0.0.12","port":5051,"id":{"value":"x-S1"}}]}},"heartbeat_interval_seconds":15.0}}`
 )
 
@@ -66,7 +66,7 @@ func TestEventsOfTheOperatorAPI(t *testing.T) {
 		known            bool
 		issues           int
 	}{
-		{"a heartbeat", beat, "", true, 0},
+		{"a heartbeat", heartbeatEvent, "", true, 0},
 		{"an agent", agentAdded, `agent x-S0 "10.0.0.11" slave(1)@10.0.0.11:5051`, true, 0},
 		{"a framework, which has no pid", frameworkAdded, `framework x-0000 "marathon" "10.0.0.2" -`, true, 0},
 		{"a framework that changed", strings.NewReplacer("ADDED", "UPDATED", "added", "updated").Replace(frameworkAdded), `framework x-0000 "marathon" "10.0.0.2" -`, true, 0},
@@ -104,14 +104,14 @@ func TestEventsOfTheOperatorAPI(t *testing.T) {
 }
 
 func TestWhatIsNoEvent(t *testing.T) {
-	for _, text := range []string{"", "7", `"HEARTBEAT"`, "[]", "{}", `{"type":7}`, `{"type":"HEARTBEAT"`, beat + beat, `{"type":"HEARTBEAT"}x`, "<html>"} {
+	for _, text := range []string{"", "7", `"HEARTBEAT"`, "[]", "{}", `{"type":7}`, `{"type":"HEARTBEAT"`, heartbeatEvent + heartbeatEvent, `{"type":"HEARTBEAT"}x`, "<html>"} {
 		if m, err := newEventDecoder().read(strings.NewReader(text)); err == nil {
 			t.Errorf("%q: got %+v, want an error", text, m)
 		}
 	}
 }
 
-// TestBothAPIsSayTheSame: a task in the shapes of a state and of the operator
+// A task in the shapes of a state and of the operator
 // API, with statuses.
 func TestBothAPIsSayTheSame(t *testing.T) {
 	statuses := `"statuses":[{"state":"TASK_RUNNING","timestamp":1.5,"healthy":true,"container_status":{"network_infos":[{"name":"n","ip_addresses":[{"ip_address":"192.168.0.1"}]}]}},{"state":"TASK_KILLING","timestamp":2.5}],"state":"TASK_KILLING"`
@@ -121,7 +121,7 @@ func TestBothAPIsSayTheSame(t *testing.T) {
 }
 
 // cleanRun are the events of a small life, and the cluster they end in.
-var cleanRun = []string{subscribed, beat, taskAdded, agentAdded, frameworkAdded, taskStarting, taskRunning, taskSick, beat, taskRunning}
+var cleanRun = []string{subscribed, heartbeatEvent, taskAdded, agentAdded, frameworkAdded, taskStarting, taskRunning, taskSick, heartbeatEvent, taskRunning}
 
 func applied(texts ...string) *state.Cluster {
 	c := state.NewCluster()
@@ -134,7 +134,7 @@ func applied(texts ...string) *state.Cluster {
 	return c
 }
 
-// TestCutStream: wherever a stream is cut, what came before counts, the cut is
+// Wherever a stream is cut, what came before counts, the cut is
 // seen, and the state at the beginning of the next stream puts all right.
 func TestCutStream(t *testing.T) {
 	stream := framed(cleanRun...)
@@ -178,9 +178,8 @@ func TestCutStream(t *testing.T) {
 	}
 }
 
-// TestDoubledAndReorderedEvents do no lasting harm: a full state puts all right,
-// and nothing panics on the way.
-func TestDoubledAndReorderedEvents(t *testing.T) {
+// A full state corrects what such events have done.
+func TestRepeatedAndReorderedEventsDoNoLastingHarm(t *testing.T) {
 	all := append([]string{agentRemoved, frameworkRemoved, taskFinished}, cleanRun[1:]...)
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 4))

@@ -11,8 +11,8 @@ import (
 	"toponym/state"
 )
 
-// TestStatesOfManyMasters holds what is read of each fixture against what a
-// person reads in it. ids stands for the long ids in the file.
+// The expected lines were written by hand from the fixtures. ids stands for the
+// long ids in a file.
 func TestStatesOfManyMasters(t *testing.T) {
 	tests := []struct {
 		file string
@@ -98,8 +98,7 @@ func TestStatesOfManyMasters(t *testing.T) {
 	}
 }
 
-// TestAddressesComeFromTheNewestRunningStatusThatHasOne also when statuses
-// are out of order, doubled or without a usable time.
+// Statuses may be out of order, repeated or without a usable time.
 func TestAddressesComeFromTheNewestRunningStatusThatHasOne(t *testing.T) {
 	const (
 		old     = `{"state": "TASK_RUNNING", "timestamp": 1.5, "container_status": {"network_infos": [{"ip_addresses": [{"ip_address": "10.0.0.1"}]}]}}`
@@ -165,8 +164,8 @@ func TestNetworkInfos(t *testing.T) {
 	}
 }
 
-// TestHealth is what the newest status says, of whatever state.
-func TestHealth(t *testing.T) {
+// The newest status counts, whatever its state.
+func TestHealthIsThatOfTheNewestStatus(t *testing.T) {
 	tests := []struct{ what, statuses, want string }{
 		{"none", ``, ""},
 		{"good", `{"timestamp": 1, "healthy": true}`, "healthy"},
@@ -184,8 +183,7 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// TestLabelsThatSteer are kept, in either shape; others are not.
-func TestLabelsThatSteer(t *testing.T) {
+func TestLabelsOfRecordsAreKeptInEitherShape(t *testing.T) {
 	const ttl, other = `{"key": "DNS_TTL", "value": "5"}`, `{"key": "owner", "value": "me"}`
 	const late = `{"value": "b", "key": "DNS_ALIAS"}, {"value": "c", "key": "x"}`
 	tests := []struct{ what, task, want string }{
@@ -202,7 +200,7 @@ func TestLabelsThatSteer(t *testing.T) {
 	}
 }
 
-// TestLabelsWithAddresses are a list, or a list within an object.
+// Labels are a list, or a list within an object.
 func TestLabelsWithAddresses(t *testing.T) {
 	const docker = `{"key": "Docker.NetworkSettings.IPAddress", "value": "172.17.0.2"}`
 	const mesos = `{"value": "192.168.0.2", "key": "MesosContainerizer.NetworkSettings.IPAddress"}`
@@ -222,8 +220,7 @@ func TestLabelsWithAddresses(t *testing.T) {
 	}
 }
 
-// TestDecodeFillsInAddresses: of what the state has addresses for; host names
-// stay unresolved.
+// Host names are not resolved.
 func TestDecodeFillsInAddresses(t *testing.T) {
 	s, err := Decode(bytes.NewReader(fixture(t, "mesos-1.11.json")))
 	if err != nil {

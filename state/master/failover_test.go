@@ -17,7 +17,7 @@ import (
 var second = leader.Address{Host: "10.0.1.11", Port: 5050}
 
 // failover has the second master take over from the first.
-func (b *bed) failover(o sim.MasterOptions) *sim.Master {
+func (b *testbed) failover(o sim.MasterOptions) *sim.Master {
 	b.cluster.Failover()
 	b.network.set(first.String(), nil)
 	return b.master(second, o)
@@ -44,14 +44,13 @@ func running(c *state.Cluster) []string {
 	return l
 }
 
-// TestNothingIsMissingDuringAFailover: the agents come back one by one over a minute to a master that
-// first knows nothing. Nothing of what runs is missing at any time, with the
-// stream and without.
+// The agents register one by one over a minute with a leader that knows none of
+// them at first. No task that runs is missing from any publication.
 func TestNothingIsMissingDuringAFailover(t *testing.T) {
 	for name, source := range map[string]Source{"stream": Stream, "poll": Poll, "auto": Auto} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBed(t, twoMasters(source))
+				b := newTestbed(t, twoMasters(source))
 				b.watcher.o.Interval = 5 * time.Second
 				b.populate(60)
 				var want []string
@@ -62,7 +61,7 @@ func TestNothingIsMissingDuringAFailover(t *testing.T) {
 				}
 				stop := b.run()
 				time.Sleep(30 * time.Second)
-				b.now()
+				b.published()
 				want = running(b.owner.replica.Cluster())
 				if len(want) < 40 {
 					t.Fatalf("%d tasks run", len(want))
@@ -84,7 +83,7 @@ func TestNothingIsMissingDuringAFailover(t *testing.T) {
 					}
 				}
 				time.Sleep(time.Minute)
-				wantLines(t, "after all came back", b.now(), b.truth(second))
+				wantLines(t, "after all came back", b.published(), b.reported(second))
 				if s := b.watcher.Status(); s.Retained != 0 {
 					t.Errorf("got %d agents retained, want none", s.Retained)
 				}
@@ -94,13 +93,12 @@ func TestNothingIsMissingDuringAFailover(t *testing.T) {
 	}
 }
 
-// TestAgentThatDoesNotComeBack is believed in for the time of the setting, and
-// no longer.
-func TestAgentThatDoesNotComeBack(t *testing.T) {
+// It is retained for agentReregisterTimeout.
+func TestAgentThatDoesNotRegisterGoesInTime(t *testing.T) {
 	for name, source := range map[string]Source{"stream": Stream, "poll": Poll} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBed(t, twoMasters(source))
+				b := newTestbed(t, twoMasters(source))
 				b.populate(60)
 				defer b.run()()
 				time.Sleep(30 * time.Second)
@@ -112,7 +110,7 @@ func TestAgentThatDoesNotComeBack(t *testing.T) {
 					}
 				}
 				there := func() bool {
-					return slices.ContainsFunc(b.now(), func(l string) bool { return strings.HasPrefix(l, "agent "+agents[0].ID) })
+					return slices.ContainsFunc(b.published(), func(l string) bool { return strings.HasPrefix(l, "agent "+agents[0].ID) })
 				}
 				time.Sleep(9 * time.Minute)
 				if !there() {
@@ -122,7 +120,7 @@ func TestAgentThatDoesNotComeBack(t *testing.T) {
 				if there() {
 					t.Error("after its time: got the agent, want it gone")
 				}
-				wantLines(t, "after its time", b.now(), b.truth(second))
+				wantLines(t, "after its time", b.published(), b.reported(second))
 				if n := b.logged("not registered with the new leader in time; their names are removed count=1"); source == Stream && n != 1 {
 					t.Errorf("got %d lines about agents that are given up, want 1: %q", n, messages(b.log, 4))
 				}
@@ -131,11 +129,11 @@ func TestAgentThatDoesNotComeBack(t *testing.T) {
 	}
 }
 
-// TestGivenUp: an agent that the new leader listed as recovered and no longer
-// does has been given up by it.
-func TestGivenUp(t *testing.T) {
+// An agent that the new leader listed as recovered and no longer lists has been
+// given up by it.
+func TestAgentsThatTheLeaderGivesUpGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, twoMasters(Poll))
+		b := newTestbed(t, twoMasters(Poll))
 		b.populate(60)
 		defer b.run()()
 		time.Sleep(30 * time.Second)
@@ -151,15 +149,15 @@ func TestGivenUp(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * time.Minute)
-		wantLines(t, "after a poll", b.now(), b.truth(second))
+		wantLines(t, "after a poll", b.published(), b.reported(second))
 	})
 }
 
-// TestTasksThatEndedMeanwhile: what does not run any more when its agent comes
-// back goes with the next full reading, and not with its time.
+// A task that has ended when its agent registers goes with the next resync, and
+// does not wait for agentReregisterTimeout.
 func TestTasksThatEndedMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, twoMasters(Stream))
+		b := newTestbed(t, twoMasters(Stream))
 		b.populate(60)
 		defer b.run()()
 		time.Sleep(30 * time.Second)
@@ -181,21 +179,19 @@ func TestTasksThatEndedMeanwhile(t *testing.T) {
 			}
 		}
 		time.Sleep(2 * time.Minute)
-		wantLines(t, "settled", b.now(), b.truth(second))
+		wantLines(t, "settled", b.published(), b.reported(second))
 	})
 }
 
-// TestRestored: what was known before this process, from a snapshot, is kept
-// like what was known before a failover; but not when the master was elected
-// long ago.
-func TestRestored(t *testing.T) {
+// A leader that was elected long ago has waited for its agents to the end.
+func TestSnapshotIsRetainedLikeAStateBeforeAFailover(t *testing.T) {
 	for _, tt := range []struct {
 		elected time.Duration // before now
 		kept    bool
 	}{{5 * time.Minute, true}, {time.Hour, false}} {
 		t.Run(fmt.Sprint(tt.elected), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBed(t, nil)
+				b := newTestbed(t, nil)
 				b.populate(20)
 				b.master(first, sim.MasterOptions{})
 				time.Sleep(tt.elected)
@@ -206,7 +202,7 @@ func TestRestored(t *testing.T) {
 				})
 				defer b.run()()
 				time.Sleep(time.Minute)
-				b.now()
+				b.published()
 				if got := b.owner.replica.Cluster().Agent("old") != nil && b.owner.replica.Cluster().Task(state.TaskKey{Framework: "f", ID: "t"}) != nil; got != tt.kept {
 					t.Errorf("got it retained %t, want %t", got, tt.kept)
 				}
@@ -215,29 +211,27 @@ func TestRestored(t *testing.T) {
 	}
 }
 
-// TestEmptyStateOfANewMaster is no news: neither where something is known, nor
-// where it would make every name one that does not exist.
-func TestEmptyStateOfANewMaster(t *testing.T) {
+// At a start it would make every name one that does not exist.
+func TestEmptyStateOfARecoveringMasterIsNotBelieved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, func(o *Options) { o.Source = Poll; o.Interval = 5 * time.Second })
+		b := newTestbed(t, func(o *Options) { o.Source = Poll; o.Interval = 5 * time.Second })
 		b.populate(20)
 		b.master(first, sim.MasterOptions{Recovery: 20 * time.Second})
 		defer b.run()()
 		time.Sleep(15 * time.Second)
-		if got := b.now(); got != nil {
+		if got := b.published(); got != nil {
 			t.Errorf("got %q, want nothing", got)
 		}
 		time.Sleep(30 * time.Second)
-		wantLines(t, "recovered", b.now(), b.truth(first))
+		wantLines(t, "recovered", b.published(), b.reported(first))
 	})
 }
 
-// TestEmptyCluster: a cluster that stays empty is believed in the end.
-func TestEmptyCluster(t *testing.T) {
+func TestClusterThatStaysEmptyIsBelieved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, func(o *Options) { o.Source = Poll })
+		b := newTestbed(t, func(o *Options) { o.Source = Poll })
 		defer b.run()()
 		time.Sleep(3 * time.Minute)
-		wantLines(t, "empty", b.now(), b.truth(first))
+		wantLines(t, "empty", b.published(), b.reported(first))
 	})
 }

@@ -14,13 +14,13 @@ import (
 
 // witness looks at each publication whether a task that was believed to run,
 // and that still does, is missing.
-type witness struct {
+type lossCheck struct {
 	cluster *sim.Cluster
 	known   map[state.TaskKey]string // as they were believed last
 	lost    []string
 }
 
-func (w *witness) look(c *state.Cluster) {
+func (w *lossCheck) check(c *state.Cluster) {
 	runs := map[state.TaskKey]bool{}
 	for _, t := range w.cluster.Tasks() {
 		runs[state.TaskKey{Framework: t.FrameworkID, ID: t.ID}] = t.State == sim.TaskRunning
@@ -40,9 +40,9 @@ func (w *witness) look(c *state.Cluster) {
 	}
 }
 
-// TestFailoversWithoutEnd: masters follow each other, some before all agents
-// are back, while tasks, agents and frameworks come and go. What runs is never
-// missing, and in the end what is believed is what is there.
+// Masters follow each other, some before all agents are back, while tasks, agents
+// and frameworks come and go. No task that runs is missing from any publication,
+// and in the end the replica is what is there.
 func TestFailoversWithoutEnd(t *testing.T) {
 	for name, source := range map[string]Source{"stream": Stream, "poll": Poll, "auto": Auto} {
 		for seed := range uint64(1) {
@@ -54,12 +54,12 @@ func TestFailoversWithoutEnd(t *testing.T) {
 }
 
 func failovers(t *testing.T, source Source, r *rand.Rand) {
-	b := newBed(t, twoMasters(source))
+	b := newTestbed(t, twoMasters(source))
 	b.watcher.o.Interval, b.watcher.o.Resync = 5*time.Second, 30*time.Second
 	b.watcher.o.Reregister = 20 * time.Minute // longer than all of this
 	apps := b.populate(40)
-	w := &witness{cluster: b.cluster, known: map[state.TaskKey]string{}}
-	b.each = w.look
+	w := &lossCheck{cluster: b.cluster, known: map[state.TaskKey]string{}}
+	b.each = w.check
 	defer b.run()()
 	time.Sleep(10 * time.Second)
 	life := scenario.NewLife(b.cluster, apps, scenario.LifeOptions{Seed: r.Uint64()})
@@ -102,11 +102,11 @@ func failovers(t *testing.T, source Source, r *rand.Rand) {
 		_ = b.cluster.SetConnected(f.ID, true)
 	}
 	time.Sleep(b.watcher.o.Reregister + 2*time.Minute) // an agent may have gone while nobody led
-	wantLines(t, "in the end", b.now(), b.truth(lead))
+	wantLines(t, "in the end", b.published(), b.reported(lead))
 	for _, l := range w.lost {
 		t.Errorf("got a publication without %s, want it in each", l)
 	}
-	if b.now(); len(w.known) < 10 {
+	if b.published(); len(w.known) < 10 {
 		t.Errorf("got %d tasks at the end, want at least 10 to tell", len(w.known))
 	}
 }

@@ -16,19 +16,19 @@ import (
 
 func TestFirstOfTwoMastersIsDown(t *testing.T) {
 	_, up := simulated(t)
-	w := New(options(nobody(t), up))
+	w := New(options(closedPort(t), up))
 	wantLeader(t, w, up)
 	wantLeader(t, w, up)
 }
 
 func TestAllMastersAreDown(t *testing.T) {
-	a, b := nobody(t), nobody(t)
+	a, b := closedPort(t), closedPort(t)
 	wantError(t, New(options(a, b)), a.String()+": dial: connect: connection refused", b.String()+": dial")
 	wantError(t, New(options()), "no masters to ask")
 }
 
-// TestStandbyRedirects as real ones do: 307 with "//host:port/master/state".
-func TestStandbyRedirects(t *testing.T) {
+// Real masters answer 307 with "//host:port/master/state".
+func TestRedirectOfAStandbyIsFollowed(t *testing.T) {
 	standby, at := simulated(t)
 	_, lead := simulated(t)
 	standby.SetLeader(lead.String())
@@ -40,7 +40,7 @@ func TestStandbyRedirects(t *testing.T) {
 	wantLeader(t, w, lead)
 }
 
-func TestFailover(t *testing.T) {
+func TestLeaderIsFoundAmongTheMasters(t *testing.T) {
 	first, a := simulated(t)
 	second, b := simulated(t)
 	second.SetLeader(a.String())
@@ -56,10 +56,10 @@ func TestFailover(t *testing.T) {
 	wantLeader(t, w, a)
 }
 
-// TestRedirectToNobody: standbys name a leader that died for some time.
-func TestRedirectToNobody(t *testing.T) {
+// Standbys name a dead leader for some time.
+func TestRedirectToADeadLeaderIsAnError(t *testing.T) {
 	standby, at := simulated(t)
-	dead := nobody(t)
+	dead := closedPort(t)
 	standby.SetLeader(dead.String())
 	wantError(t, New(options(at)), dead.String()+": dial")
 }
@@ -111,9 +111,8 @@ func TestKindsOfRedirects(t *testing.T) {
 	}
 }
 
-// TestStandbyAnswersForItself: old masters did, with an empty state that names
-// the leader.
-func TestStandbyAnswersForItself(t *testing.T) {
+// Standbys of old versions answer with an empty state that names the leader.
+func TestLeaderThatAStandbyNamesIsAsked(t *testing.T) {
 	_, lead := simulated(t)
 	standby := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, `{"pid": "master@%s", "leader": "master@%s", "slaves": []}`, r.Host, lead)
@@ -121,7 +120,7 @@ func TestStandbyAnswersForItself(t *testing.T) {
 	wantLeader(t, New(options(standby)), lead)
 }
 
-func TestWhoLeads(t *testing.T) {
+func TestStateNamesItsLeader(t *testing.T) {
 	elsewhere := leader.Address{Host: "10.99.0.1", Port: 5050}
 	tests := []struct {
 		what string
@@ -172,8 +171,8 @@ func TestMasterOnIPv6(t *testing.T) {
 	wantLeader(t, New(options(standby)), at)
 }
 
-// TestOldPath: Mesos before 0.25 has the state at /master/state.json only.
-func TestOldPath(t *testing.T) {
+// Mesos before 0.25 has the state at /master/state.json only.
+func TestOldPathOfTheState(t *testing.T) {
 	var mu sync.Mutex
 	var asked []string
 	has := "/master/state.json"
@@ -235,8 +234,8 @@ func TestStatusesThatAreErrors(t *testing.T) {
 	}
 }
 
-// TestMastersOfAFullState: the ones of the settings in their order, by which
-// they are numbered, and the leader behind them when it is none of them.
+// The masters of the settings keep their order, by which they are numbered. A
+// leader that is none of them comes last.
 func TestMastersOfAFullState(t *testing.T) {
 	a, b, c := leader.Address{Host: "10.0.0.1", Port: 5050}, leader.Address{Host: "10.0.0.2", Port: 5050}, leader.Address{Host: "10.0.0.2", Port: 5051}
 	tests := []struct {

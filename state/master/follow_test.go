@@ -17,22 +17,21 @@ import (
 	"toponym/state/leader"
 )
 
-// TestFollows: after each change of a living cluster, without any further
-// reading, what is believed is what the master's state says.
-func TestFollows(t *testing.T) {
+// No state is read beside the stream.
+func TestEventsKeepTheReplicaEqualToTheState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, func(o *Options) { o.Source = Stream; o.Resync = 1000 * time.Hour })
+		b := newTestbed(t, func(o *Options) { o.Source = Stream; o.Resync = 1000 * time.Hour })
 		apps := b.populate(60)
 		defer b.run()()
 		time.Sleep(publishInterval) // pids come beside
-		wantLines(t, "at first", b.now(), b.truth(first))
+		wantLines(t, "at first", b.published(), b.reported(first))
 		asked := len(b.network.requests())
 		life := scenario.NewLife(b.cluster, apps, scenario.LifeOptions{Seed: 7})
 		for i := range 400 {
 			life.Step()
 			time.Sleep(publishInterval)
 			if i%40 == 0 {
-				wantLines(t, "living", b.now(), b.truth(first))
+				wantLines(t, "living", b.published(), b.reported(first))
 			}
 		}
 		for _, r := range b.network.requests()[asked:] {
@@ -43,20 +42,19 @@ func TestFollows(t *testing.T) {
 	})
 }
 
-// TestRemovals take along what belongs to what went.
-func TestRemovals(t *testing.T) {
+func TestRemovalsTakeTheirTasksAlong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, func(o *Options) { o.Source = Stream; o.Resync = 1000 * time.Hour })
+		b := newTestbed(t, func(o *Options) { o.Source = Stream; o.Resync = 1000 * time.Hour })
 		b.populate(60)
 		defer b.run()()
-		b.now()
+		b.published()
 		must := func(err error) {
 			t.Helper()
 			if err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(publishInterval)
-			wantLines(t, "after a removal", b.now(), b.truth(first))
+			wantLines(t, "after a removal", b.published(), b.reported(first))
 		}
 		must(b.cluster.RemoveAgent(b.cluster.Agents()[0].ID))
 		must(b.cluster.RemoveFramework(b.cluster.Frameworks()[0].ID))
@@ -65,20 +63,19 @@ func TestRemovals(t *testing.T) {
 	})
 }
 
-// TestUnreachableAgents leave without an event: their tasks go at once, they
-// themselves with the next full reading.
-func TestUnreachableAgents(t *testing.T) {
+// No event reports it: the tasks go at once, the agent with the next resync.
+func TestUnreachableAgentGoesWithTheNextResync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, func(o *Options) { o.Source = Stream })
+		b := newTestbed(t, func(o *Options) { o.Source = Stream })
 		b.populate(60)
 		defer b.run()()
-		b.now()
+		b.published()
 		gone := b.cluster.Agents()[0].ID
 		if err := b.cluster.MarkUnreachable(gone); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(publishInterval)
-		now := b.now()
+		now := b.published()
 		if slices.ContainsFunc(now, func(l string) bool { return strings.Contains(l, " on "+gone+" ") }) {
 			t.Error("after the agent became unreachable: got its tasks, want them gone")
 		}
@@ -86,17 +83,16 @@ func TestUnreachableAgents(t *testing.T) {
 			t.Error("before a full state: got the agent gone, want it there, since no event reports that")
 		}
 		time.Sleep(b.watcher.o.Resync * 2)
-		wantLines(t, "after a full reading", b.now(), b.truth(first))
+		wantLines(t, "after a full reading", b.published(), b.reported(first))
 		if err := b.cluster.Reregister(gone); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(publishInterval)
-		wantLines(t, "when it is back", b.now(), b.truth(first))
+		wantLines(t, "when it is back", b.published(), b.reported(first))
 	})
 }
 
-// TestFallsBackToPolling by itself where there is no stream, says so once, and
-// asks for one again now and then.
+// That is logged once, and a stream is asked for again from time to time.
 func TestFallsBackToPolling(t *testing.T) {
 	poll := "polling the state until there is one error="
 	for _, tt := range []struct {
@@ -113,7 +109,7 @@ func TestFallsBackToPolling(t *testing.T) {
 	} {
 		t.Run(tt.what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBed(t, nil)
+				b := newTestbed(t, nil)
 				b.populate(20)
 				m := b.master(first, tt.options)
 				has := false
@@ -126,7 +122,7 @@ func TestFallsBackToPolling(t *testing.T) {
 					m.ServeHTTP(w, r)
 				}))
 				defer b.run()()
-				wantLines(t, "polled", b.now(), b.truth(first))
+				wantLines(t, "polled", b.published(), b.reported(first))
 				time.Sleep(35 * time.Minute)
 				synctest.Wait()
 				if n := b.logged(poll); n != 1 {
@@ -147,10 +143,9 @@ func TestFallsBackToPolling(t *testing.T) {
 	}
 }
 
-// TestStreamOnly does not poll, TestPollOnly does not stream.
-func TestStreamOnly(t *testing.T) {
+func TestStreamSettingNeverPolls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, func(o *Options) { o.Source = Stream })
+		b := newTestbed(t, func(o *Options) { o.Source = Stream })
 		b.master(first, sim.MasterOptions{NoOperatorAPI: true})
 		defer b.run()()
 		time.Sleep(time.Hour)
@@ -165,12 +160,12 @@ func TestStreamOnly(t *testing.T) {
 	})
 }
 
-func TestPollOnly(t *testing.T) {
+func TestPollSettingNeverSubscribes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, func(o *Options) { o.Source = Poll })
+		b := newTestbed(t, func(o *Options) { o.Source = Poll })
 		b.populate(20)
 		defer b.run()()
-		wantLines(t, "polled", b.now(), b.truth(first))
+		wantLines(t, "polled", b.published(), b.reported(first))
 		time.Sleep(time.Hour)
 		for _, r := range b.network.requests() {
 			if r != "GET /master/state" {
@@ -180,43 +175,43 @@ func TestPollOnly(t *testing.T) {
 	})
 }
 
-// TestNotRecovered: the operator API says 503 until the registry has been read,
-// and its word counts: the empty state is not asked for.
-func TestNotRecovered(t *testing.T) {
+// The operator API answers 503 until the registry has been read. The empty state
+// is not asked for then.
+func TestRecoveringMasterIsNotBelieved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, nil)
+		b := newTestbed(t, nil)
 		b.populate(20)
 		b.master(first, sim.MasterOptions{Recovery: 8 * time.Second})
 		defer b.run()()
 		time.Sleep(7 * time.Second)
-		if got := b.now(); got != nil {
+		if got := b.published(); got != nil {
 			t.Errorf("got %q, want nothing before the recovery", got)
 		}
 		time.Sleep(20 * time.Second)
-		wantLines(t, "recovered", b.now(), b.truth(first))
+		wantLines(t, "recovered", b.published(), b.reported(first))
 		if n := b.logged("no state of the cluster yet"); n != 1 {
 			t.Errorf("got %d warnings, want 1: %q", n, messages(b.log, 4))
 		}
 	})
 }
 
-// TestEndsOfAStream are told apart, each is said once, and the next begins soon.
-func TestEndsOfAStream(t *testing.T) {
+// Each is logged once, and the next stream begins soon.
+func TestEndsOfAStreamAreToldApart(t *testing.T) {
 	for _, tt := range []struct {
 		what, says string
-		end        func(b *bed, m *sim.Master)
+		end        func(b *testbed, m *sim.Master)
 		within     time.Duration
 	}{
-		{"evicted", "too many subscribers", func(_ *bed, m *sim.Master) { m.CloseStreams() }, time.Second},
-		{"killed", "broke off", func(_ *bed, m *sim.Master) { m.BreakStreams() }, time.Second},
-		{"frozen", "has been silent for 45s, the time of 3 heartbeats", func(b *bed, _ *sim.Master) {
+		{"evicted", "too many subscribers", func(_ *testbed, m *sim.Master) { m.CloseStreams() }, time.Second},
+		{"killed", "broke off", func(_ *testbed, m *sim.Master) { m.BreakStreams() }, time.Second},
+		{"frozen", "has been silent for 45s, the time of 3 heartbeats", func(b *testbed, _ *sim.Master) {
 			b.freezer.Freeze()
 			time.AfterFunc(50*time.Second, b.freezer.Thaw)
 		}, 80 * time.Second},
 	} {
 		t.Run(tt.what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBed(t, func(o *Options) { o.Source = Stream })
+				b := newTestbed(t, func(o *Options) { o.Source = Stream })
 				b.populate(20)
 				m := b.master(first, sim.MasterOptions{})
 				defer b.run()()
@@ -230,61 +225,59 @@ func TestEndsOfAStream(t *testing.T) {
 				if n := b.logged(tt.says); n != 1 {
 					t.Errorf("got %d lines with %q, want 1: %q", n, tt.says, messages(b.log, 4))
 				}
-				wantLines(t, "after", b.now(), b.truth(first))
+				wantLines(t, "after", b.published(), b.reported(first))
 			})
 		})
 	}
 }
 
-// TestStandbys send away, on both APIs, to what may not be the address that the
-// leader has of itself.
-func TestStandbys(t *testing.T) {
+// The address in the redirect may differ from what the leader calls itself.
+func TestStandbysRedirectOnBothAPIs(t *testing.T) {
 	lead := leader.Address{Host: "10.0.1.11", Port: 5050}
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, func(o *Options) { o.Leaders = leader.NewStatic([]leader.Address{first, lead}) })
+		b := newTestbed(t, func(o *Options) { o.Leaders = leader.NewStatic([]leader.Address{first, lead}) })
 		b.populate(20)
 		standby := b.master(first, sim.MasterOptions{})
 		standby.SetLeader(lead.String())
 		b.master(lead, sim.MasterOptions{})
 		defer b.run()()
-		b.now()
+		b.published()
 		if s := b.watcher.Status(); s.Leader != lead || s.Source != Stream {
 			t.Errorf("got status %+v, want %s followed by stream: %q", s, lead, messages(b.log, 4))
 		}
 	})
 }
 
-// TestPace: what comes alone is published at once, and a burst once.
-func TestPace(t *testing.T) {
+// A change that comes alone is published at once.
+func TestBurstsArePublishedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, func(o *Options) { o.Source = Stream; o.Resync = 1000 * time.Hour })
+		b := newTestbed(t, func(o *Options) { o.Source = Stream; o.Resync = 1000 * time.Hour })
 		apps := b.populate(20)
 		defer b.run()()
 		time.Sleep(time.Second)
-		b.now()
+		b.published()
 		life := scenario.NewLife(b.cluster, apps, scenario.LifeOptions{Seed: 1})
-		before := len(b.published)
+		before := len(b.publications)
 		life.Step()
-		b.now()
-		if n := len(b.published); n != before+1 || b.published[n-1] != time.Second {
-			t.Fatalf("got publications at %v, want one after 1s", b.published[before:])
+		b.published()
+		if n := len(b.publications); n != before+1 || b.publications[n-1] != time.Second {
+			t.Fatalf("got publications at %v, want one after 1s", b.publications[before:])
 		}
 		for range 100 {
 			life.Step()
 			time.Sleep(100 * time.Microsecond)
 		}
 		time.Sleep(publishInterval)
-		b.now()
-		burst := b.published[before+1:]
+		b.published()
+		burst := b.publications[before+1:]
 		if len(burst) > 4 {
 			t.Errorf("a burst of 10 ms: got %d publications, want at most 4: %v", len(burst), burst)
 		}
-		wantLines(t, "after", b.now(), b.truth(first))
+		wantLines(t, "after", b.published(), b.reported(first))
 	})
 }
 
-// TestHalfAnEvent: what has arrived whole is not held back by what has not.
-func TestHalfAnEvent(t *testing.T) {
+func TestWholeEventsAreNotHeldBackByHalfOnes(t *testing.T) {
 	at := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		if !strings.Contains(string(body), "SUBSCRIBE") {
@@ -298,7 +291,7 @@ func TestHalfAnEvent(t *testing.T) {
 		}
 		defer conn.Close()
 		whole := ""
-		for _, text := range []string{subscribed, beat, agentAdded} {
+		for _, text := range []string{subscribed, heartbeatEvent, agentAdded} {
 			record := framed(text)
 			whole += fmt.Sprintf("%x\r\n%s\r\n", len(record), record)
 		}
@@ -308,7 +301,7 @@ func TestHalfAnEvent(t *testing.T) {
 	}))
 	o := options(at)
 	o.Source = Stream
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	owner := newOwner()
 	owner.publish = func(c *state.Cluster) {

@@ -135,8 +135,7 @@ func TestMastersAreLookedUp(t *testing.T) {
 	}
 }
 
-// TestAnswersAreMadeEqual: the same addresses in another order are no change.
-func TestAnswersAreMadeEqual(t *testing.T) {
+func TestAddressesInAnotherOrderAreNoChange(t *testing.T) {
 	for _, answer := range []string{
 		"fd00::1 10.0.0.2 10.0.0.1",
 		"10.0.0.1 10.0.0.1 ::ffff:10.0.0.2 fd00::1",
@@ -149,7 +148,7 @@ func TestAnswersAreMadeEqual(t *testing.T) {
 	}
 }
 
-// TestHowLongAnswersAreKept goes through the life of one name.
+// The test goes through the life of one name.
 func TestHowLongAnswersAreKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &resolver{table: map[string]string{}}
@@ -186,8 +185,7 @@ func TestHowLongAnswersAreKept(t *testing.T) {
 	})
 }
 
-// TestNamesAreForgotten when no state has them, and not while one does.
-func TestNamesAreForgotten(t *testing.T) {
+func TestNamesThatNoStateHasAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &resolver{table: map[string]string{"stays": "10.0.0.1"}}
 		h := newHosts(r.resolve, time.Now)
@@ -228,9 +226,9 @@ func TestFewQuestionsAtOnce(t *testing.T) {
 	})
 }
 
-// TestResolverThatHangs holds a state up for a bounded time, however many
-// names there are, and what was known before is used.
-func TestResolverThatHangs(t *testing.T) {
+// The known addresses are used meanwhile, and the delay does not depend on the
+// number of names.
+func TestHangingResolverDelaysAStateForABoundedTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &resolver{table: map[string]string{"a0.example": "10.0.0.1"}}
 		h := newHosts(r.resolve, time.Now)
@@ -252,8 +250,8 @@ func TestResolverThatHangs(t *testing.T) {
 	})
 }
 
-// TestLookUpsComeAfterReading: a connection is not kept waiting for a
-// resolver, and an answer that is refused costs no look-up.
+// A connection does not wait for a resolver, and an answer that is refused costs
+// no look-up.
 func TestLookUpsComeAfterReading(t *testing.T) {
 	body := strings.Replace(stateOf(m1, m1), "10.0.0.11", "a1.example", 1)
 	for _, whole := range []bool{true, false} {

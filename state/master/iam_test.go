@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// TestIAM over HTTPS from the login to the state, by one authority.
-func TestIAM(t *testing.T) {
+// One authority is trusted for the login and for the masters.
+func TestIAMFromLoginToState(t *testing.T) {
 	i := &identities{lifetime: time.Hour}
 	web := httptest.NewUnstartedServer(http.HandlerFunc(i.login))
 	login := start(t, web, true)
@@ -71,9 +71,7 @@ func TestTokenIsKeptUntilItExpires(t *testing.T) {
 	})
 }
 
-// TestTokenThatTellsNothing of its end, or a wrong one, is kept until it is
-// refused.
-func TestTokenThatTellsNothing(t *testing.T) {
+func TestTokenWithoutAUsableEndIsKeptUntilItIsRefused(t *testing.T) {
 	for _, lifetime := range []time.Duration{0, -time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
 			i := &identities{lifetime: lifetime}
@@ -92,8 +90,8 @@ func TestTokenThatTellsNothing(t *testing.T) {
 	}
 }
 
-// TestRefusedToken: it logs in again, once, and sends the same body again.
-func TestRefusedToken(t *testing.T) {
+// The login is repeated once, and the same body sent again.
+func TestRefusedTokenIsRenewedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := &identities{lifetime: time.Hour}
 		rt := i.transport()
@@ -163,9 +161,8 @@ func TestBodyThatCannotBeSentAgain(t *testing.T) {
 	})
 }
 
-// TestOneLoginForAll who ask at the same time, and whoever gives up takes it
-// from nobody.
-func TestOneLoginForAll(t *testing.T) {
+// A request that gives up does not end the login for the others.
+func TestOneLoginServesAllThatWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := &identities{lifetime: time.Hour, slow: 3 * time.Second}
 		rt := i.transport()
@@ -193,8 +190,8 @@ func TestOneLoginForAll(t *testing.T) {
 	})
 }
 
-// TestLoginsThatFail are tried again ever later, however often it is asked.
-func TestLoginsThatFail(t *testing.T) {
+// The number of requests does not matter.
+func TestFailedLoginsAreRepeatedAtGrowingIntervals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := &identities{status: 503, answer: "no"}
 		rt := i.transport()

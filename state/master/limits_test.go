@@ -74,8 +74,7 @@ func TestLargestAnswer(t *testing.T) {
 	}
 }
 
-// TestLargestAnswerIsNotWaitedFor: its length alone is enough to refuse it.
-func TestLargestAnswerIsNotWaitedFor(t *testing.T) {
+func TestLengthAloneIsEnoughToRefuseAnAnswer(t *testing.T) {
 	at := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", "1048577")
 		http.NewResponseController(w).Flush()
@@ -84,9 +83,7 @@ func TestLargestAnswerIsNotWaitedFor(t *testing.T) {
 	wantError(t, New(options(at)), "larger than stateMaxBytes = 1048576")
 }
 
-// TestLargestAnswerIsNotReadFirst: of an answer without end no more is taken
-// than is allowed.
-func TestLargestAnswerIsNotReadFirst(t *testing.T) {
+func TestEndlessAnswerIsReadUpToTheLimit(t *testing.T) {
 	at := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		io.WriteString(w, `{"x": "`)
 		for {
@@ -105,8 +102,8 @@ func TestNoLimitAtAll(t *testing.T) {
 	wantLeader(t, New(o), at)
 }
 
-// TestGzip: it is not asked for, but a proxy may compress all the same.
-func TestGzip(t *testing.T) {
+// Compression is not asked for, but a proxy may compress all the same.
+func TestCompressedAnswersAreRead(t *testing.T) {
 	body := stateOfSize(t, 10_000)
 	packed := compressed(t, body)
 	broken := bytes.Clone(packed)
@@ -158,8 +155,7 @@ func TestGzip(t *testing.T) {
 	}
 }
 
-// TestConnectionClosedEarly, at each stage of an answer.
-func TestConnectionClosedEarly(t *testing.T) {
+func TestConnectionClosedAtEachStageOfAnAnswer(t *testing.T) {
 	body := stateOfSize(t, 10_000)
 	tests := []struct {
 		what string
@@ -208,9 +204,9 @@ func hijack(t testing.TB, w http.ResponseWriter, use func(*bufio.ReadWriter)) {
 	conn.Close()
 }
 
-// TestSlowMaster: one whose answer does not begin, and one whose answer does not
-// end. stateTimeoutSeconds is the time for the latter.
-func TestSlowMaster(t *testing.T) {
+// One answer does not begin, and one does not end: stateTimeoutSeconds is the
+// time for the latter.
+func TestSlowAnswersEnd(t *testing.T) {
 	for _, tt := range []struct {
 		what, begin, err string
 		took             time.Duration
@@ -242,9 +238,8 @@ func TestSlowMaster(t *testing.T) {
 	}
 }
 
-// TestFrozenMaster accepts connections and says nothing. The others are asked
-// meanwhile, and the one that leads need not wait.
-func TestFrozenMaster(t *testing.T) {
+// It accepts connections and does not answer. The others are asked meanwhile.
+func TestFrozenMasterIsPassedOver(t *testing.T) {
 	frozen, good := leader.Address{Host: "10.0.0.9", Port: 5050}, m1
 	synctest.Test(t, func(t *testing.T) {
 		o := options(frozen, good)

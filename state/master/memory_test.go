@@ -8,8 +8,7 @@ import (
 	"unsafe"
 )
 
-// TestSkippedPartsCostNoMemory: a state is mostly things that names do not
-// depend on. A hundred times as many of them cost the same memory.
+// Most of a state is skipped. A hundred times as much of it costs the same memory.
 func TestSkippedPartsCostNoMemory(t *testing.T) {
 	const (
 		completed = `{"id": "old", "name": "old", "state": "TASK_FINISHED", "resources": {"ports": "[1-2]"}, "statuses": [{"state": "TASK_RUNNING", "labels": [{"key": "k", "value": "v"}]}]}`
@@ -74,7 +73,7 @@ func (r *repeated) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// TestRepeatedStringsAreKeptOnce: the same few names stand in 100,000 tasks.
+// The same few names stand in 100,000 tasks.
 func TestRepeatedStringsAreKeptOnce(t *testing.T) {
 	const task = `{"id": "t", "name": "the-name", "slave_id": "the-agent", "state": "TASK_RUNNING",
 		"discovery": {"name": "the-name", "ports": {"ports": [{"number": 80, "name": "the-port", "protocol": "the-protocol"}]}}}`

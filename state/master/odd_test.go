@@ -10,9 +10,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// TestOddState: in odd.json each bad thing costs only itself. What is listed
-// here is all that is left, in order.
-func TestOddState(t *testing.T) {
+// odd.json has bad values of many kinds. Listed here is what must be left, in
+// order.
+func TestBadValuesCostOnlyThemselves(t *testing.T) {
 	doc := mustDecode(t, fixture(t, "odd.json"))
 	want := []string{
 		`leader master@10.13.0.1:5050 answered by master@10.13.0.1:5050`,
@@ -54,10 +54,9 @@ var wrong = []string{
 	`[]`, `[null, 1, "x", [], {}]`, `{}`, `{"id": 1, "ports": 1, "labels": 1, "": null}`,
 }
 
-// TestWrongTypesEverywhere puts each wrong value in the place of each value of
-// a state, one at a time. The state is read all the same, and no task changes
-// but the one around the place.
-func TestWrongTypesEverywhere(t *testing.T) {
+// Each wrong value takes the place of each value of a state, one at a time. The
+// state must be read all the same, and no other task may change.
+func TestWrongTypesCostOnlyTheirTask(t *testing.T) {
 	body := []byte(smallState)
 	whole := tasksOf(mustDecode(t, body))
 	at := map[string]string{"F0/t1": "/frameworks/0/tasks/0", "F0/t2": "/frameworks/0/tasks/1", "F1/t1": "/frameworks/1/tasks/0"}

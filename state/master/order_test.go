@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestOrderOfKeysDoesNotMatter: Mesos 0.20 sorts them, later ones do not, and
+// Mesos 0.20 sorts them, later ones do not, and
 // so an id may come after the tasks it belongs to.
 func TestOrderOfKeysDoesNotMatter(t *testing.T) {
 	orders := map[string]func(keys []string){
@@ -63,7 +63,7 @@ func appendOrdered(t testing.TB, b []byte, v any, order func(keys []string)) []b
 	return append(b, marshal(t, v)...)
 }
 
-// TestLaterOfDoubledKeysCounts, for values that are no lists.
+// This holds for values that are not lists.
 func TestLaterOfDoubledKeysCounts(t *testing.T) {
 	const body = `{
 		"pid": "m@10.0.0.1:1", "leader": "m@10.0.0.1:1", "pid": "m@10.0.0.2:2", "leader": "m@10.0.0.2:2",
@@ -85,7 +85,7 @@ func TestLaterOfDoubledKeysCounts(t *testing.T) {
 	}
 }
 
-// TestWhitespaceDoesNotMatter: old masters sent states without any.
+// Old masters sent states without any.
 func TestWhitespaceDoesNotMatter(t *testing.T) {
 	for _, file := range fixtures(t) {
 		body := fixture(t, file)

@@ -12,12 +12,11 @@ import (
 	"toponym/sim"
 )
 
-// TestOverloadedMaster is left alone for as long as it asks, on both APIs.
-func TestOverloadedMaster(t *testing.T) {
+func TestOverloadedMasterIsLeftAloneForAsLongAsItAsks(t *testing.T) {
 	for name, source := range map[string]Source{"stream": Stream, "poll": Poll, "auto": Auto} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBed(t, func(o *Options) { o.Source = source })
+				b := newTestbed(t, func(o *Options) { o.Source = source })
 				b.network.set(first.String(), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 					w.Header().Set("Retry-After", "120")
 					http.Error(w, "overloaded", http.StatusServiceUnavailable)
@@ -65,11 +64,9 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// TestStreamThatNeverWorks: whatever the reason, a master whose state can be
-// read is polled in the end.
-func TestStreamThatNeverWorks(t *testing.T) {
+func TestMasterWithoutAWorkingStreamIsPolledInTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, nil)
+		b := newTestbed(t, nil)
 		b.populate(20)
 		m := b.master(first, sim.MasterOptions{})
 		b.network.set(first.String(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -81,18 +78,17 @@ func TestStreamThatNeverWorks(t *testing.T) {
 		}))
 		defer b.run()()
 		time.Sleep(time.Minute)
-		if b.now() != nil {
+		if b.published() != nil {
 			t.Error("after a minute of 503: got a state, want none, since the master may not have recovered")
 		}
 		time.Sleep(3 * time.Minute)
-		wantLines(t, "polled", b.now(), b.truth(first))
+		wantLines(t, "polled", b.published(), b.reported(first))
 	})
 }
 
-// TestUnknownEvents are skipped, counted, and named once.
-func TestUnknownEvents(t *testing.T) {
+func TestUnknownEventsAreSkippedCountedAndLoggedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, func(o *Options) { o.Source = Stream })
+		b := newTestbed(t, func(o *Options) { o.Source = Stream })
 		b.network.set(first.String(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			odd := `{"type":"MOON_ROSE","moon_rose":{}}`
 			fmt.Fprint(w, framed(subscribed, odd, odd, agentAdded, odd))
@@ -100,7 +96,7 @@ func TestUnknownEvents(t *testing.T) {
 		}))
 		defer b.run()()
 		time.Sleep(10 * time.Second)
-		b.now()
+		b.published()
 		if s := b.watcher.Status(); s.Events["UNKNOWN"] != 3 || s.Events["AGENT_ADDED"] != 1 || b.logged("MOON_ROSE") != 1 {
 			t.Errorf("got events %v and log %q, want 3 unknown ones, one AGENT_ADDED, and one line", s.Events, messages(b.log, 4))
 		}
@@ -110,10 +106,9 @@ func TestUnknownEvents(t *testing.T) {
 	})
 }
 
-// TestProxyThatKeepsTheStreamBack is not waited for for ever.
-func TestProxyThatKeepsTheStreamBack(t *testing.T) {
+func TestStateIsPolledWhereAProxyKeepsTheStreamBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, func(o *Options) { o.Timeout = 5 * time.Minute })
+		b := newTestbed(t, func(o *Options) { o.Timeout = 5 * time.Minute })
 		b.populate(20)
 		m := b.master(first, sim.MasterOptions{})
 		b.network.set(first.String(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -125,6 +120,6 @@ func TestProxyThatKeepsTheStreamBack(t *testing.T) {
 		}))
 		defer b.run()()
 		time.Sleep(firstByteTimeout + 10*time.Second)
-		wantLines(t, "polled", b.now(), b.truth(first))
+		wantLines(t, "polled", b.published(), b.reported(first))
 	})
 }

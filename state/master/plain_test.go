@@ -86,8 +86,7 @@ func (s *plainState) tasks() int {
 	return n
 }
 
-// TestSameAsEncodingJSON compares what both read of a big cluster.
-func TestSameAsEncodingJSON(t *testing.T) {
+func TestDecodesWhatEncodingJSONDoes(t *testing.T) {
 	var body bytes.Buffer
 	if err := scenario.WriteState(&body, scenario.Spec{Tasks: 500}); err != nil {
 		t.Fatal(err)

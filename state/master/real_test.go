@@ -15,17 +15,16 @@ import (
 	"toponym/state"
 )
 
-// TestMasterThatStarts knows nothing at all for a moment. That is no reason to
-// poll it: neither while it lasts, nor where it ends between two questions.
-func TestMasterThatStarts(t *testing.T) {
+// It answers 404 to everything for a moment, which may end between two requests.
+func TestStartingMasterIsNotPolled(t *testing.T) {
 	t.Run("404 for 35 ms", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			b := newBed(t, nil)
+			b := newTestbed(t, nil)
 			b.populate(20)
 			b.master(first, sim.MasterOptions{Startup: 35 * time.Millisecond, Recovery: 8 * time.Second})
 			defer b.run()()
 			time.Sleep(time.Minute)
-			wantLines(t, "started", b.now(), b.truth(first))
+			wantLines(t, "started", b.published(), b.reported(first))
 			if s := b.watcher.Status(); s.Source != Stream {
 				t.Errorf("got status %+v, want source stream", s)
 			}
@@ -33,7 +32,7 @@ func TestMasterThatStarts(t *testing.T) {
 	})
 	t.Run("and then the state", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			b := newBed(t, nil)
+			b := newTestbed(t, nil)
 			b.populate(20)
 			m := b.master(first, sim.MasterOptions{})
 			var asked atomic.Bool // for the state
@@ -48,7 +47,7 @@ func TestMasterThatStarts(t *testing.T) {
 			}))
 			defer b.run()()
 			time.Sleep(time.Second)
-			b.now()
+			b.published()
 			if s := b.watcher.Status(); s.Source != Stream || b.logged("until there is one") != 0 {
 				t.Errorf("got status %+v and log %q, want source stream and no word of polling", s, messages(b.log, 4))
 			}
@@ -56,17 +55,17 @@ func TestMasterThatStarts(t *testing.T) {
 	})
 }
 
-// TestAgentWithAnotherID: an agent that lost its id registers beside its old
-// self, which the new leader waits for; each has its tasks.
-func TestAgentWithAnotherID(t *testing.T) {
+// An agent that lost its id registers with a new one, while the leader waits for
+// the old one. Each has its tasks.
+func TestAgentWithANewIDStandsBesideItsOldOne(t *testing.T) {
 	for name, source := range map[string]Source{"stream": Stream, "poll": Poll} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBed(t, twoMasters(source))
+				b := newTestbed(t, twoMasters(source))
 				b.populate(60)
 				defer b.run()()
 				time.Sleep(30 * time.Second)
-				before := b.runs()
+				before := b.runningTasks()
 				old := b.cluster.Agents()
 				b.failover(sim.MasterOptions{})
 				for _, a := range old[1:] {
@@ -79,14 +78,14 @@ func TestAgentWithAnotherID(t *testing.T) {
 					t.Fatal(err)
 				}
 				time.Sleep(5 * time.Minute)
-				if got := b.runs(); !slices.Equal(got, before) {
+				if got := b.runningTasks(); !slices.Equal(got, before) {
 					t.Errorf("%d tasks run, want %d", len(got), len(before))
 				}
-				if !b.has(id) || !b.has(old[0].ID) {
+				if !b.hasAgent(id) || !b.hasAgent(old[0].ID) {
 					t.Error("during its time: want the agent with its new id and with its old one, got one of them")
 				}
 				time.Sleep(10 * time.Minute)
-				if !b.has(id) || b.has(old[0].ID) {
+				if !b.hasAgent(id) || b.hasAgent(old[0].ID) {
 					t.Error("after its time: want the agent with its new id alone")
 				}
 			})
@@ -94,16 +93,15 @@ func TestAgentWithAnotherID(t *testing.T) {
 	}
 }
 
-// TestSilentChanges: no event tells of them, and no name depends on them, but
-// for an agent that is marked gone: its tasks go by their events, and it goes
-// with the next full state.
-func TestSilentChanges(t *testing.T) {
+// No event reports them, and no name depends on them. The exception is an agent
+// that is marked gone: events remove its tasks, and the next resync the agent.
+func TestChangesWithoutAnEventChangeNoName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, func(o *Options) { o.Source = Stream })
+		b := newTestbed(t, func(o *Options) { o.Source = Stream })
 		b.populate(60)
 		defer b.run()()
 		time.Sleep(time.Second)
-		before := b.now()
+		before := b.published()
 		agents, frameworks := b.cluster.Agents(), b.cluster.Frameworks()
 		must := func(err error) {
 			t.Helper()
@@ -114,33 +112,32 @@ func TestSilentChanges(t *testing.T) {
 		must(b.cluster.SetDeactivated(agents[1].ID, true))
 		must(b.cluster.SetConnected(frameworks[0].ID, false))
 		time.Sleep(10 * time.Minute)
-		wantLines(t, "nothing that counts", b.now(), before)
+		wantLines(t, "nothing that counts", b.published(), before)
 		must(b.cluster.MarkGone(agents[0].ID))
 		time.Sleep(publishInterval)
-		if slices.ContainsFunc(b.now(), func(l string) bool { return strings.Contains(l, " on "+agents[0].ID+" ") }) {
+		if slices.ContainsFunc(b.published(), func(l string) bool { return strings.Contains(l, " on "+agents[0].ID+" ") }) {
 			t.Error("after the agent was marked gone: got one of its tasks, want none")
 		}
 		time.Sleep(10 * time.Minute)
-		wantLines(t, "after a full reading", b.now(), b.truth(first))
+		wantLines(t, "after a full reading", b.published(), b.reported(first))
 	})
 }
 
-// TestStateThatIsNotForUs: with one of the two realms alone, the operator API
-// is open; the full states beside the stream come from it then, and the log
-// says what to look at.
-func TestStateThatIsNotForUs(t *testing.T) {
+// Where one of the two realms requires authentication, the operator API is open:
+// resyncs read it then, and the log names the setting.
+func TestResyncsReadTheOperatorAPIWhereTheStateIsNotOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, nil)
+		b := newTestbed(t, nil)
 		b.populate(60)
 		b.master(first, sim.MasterOptions{Admit: simmasters.Auth{ReadOnly: true, Credentials: []simmasters.Credential{{Principal: "p", Secret: "s"}}}.Admit})
 		defer b.run()()
-		b.now()
+		b.published()
 		gone := b.cluster.Agents()[0].ID
 		if err := b.cluster.MarkUnreachable(gone); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(20 * time.Minute)
-		if b.has(gone) || b.watcher.Status().Resyncs == 0 {
+		if b.hasAgent(gone) || b.watcher.Status().Resyncs == 0 {
 			t.Errorf("got status %+v, want a resync, and the agent gone", b.watcher.Status())
 		}
 		if n := b.logged("check mesosAuthentication and mesosCredentials"); n != 1 {
@@ -149,10 +146,8 @@ func TestStateThatIsNotForUs(t *testing.T) {
 	})
 }
 
-// TestRepeatedTasks: a task may be told of again, as it was or with what came
-// since, and an unhealthy status is sent again at each check: only what differs
-// is a change.
-func TestRepeatedTasks(t *testing.T) {
+// A task may be reported again, and an unhealthy status is at each check.
+func TestRepeatedEventsAreNoChange(t *testing.T) {
 	c := state.NewCluster()
 	changed := func(text string) bool { return !c.Apply(mustMessage(t, text).event).Empty() }
 	again := strings.Replace(taskAdded, `"state":"TASK_STAGING"`, `"state":"TASK_RUNNING","statuses":[{"state":"TASK_RUNNING","timestamp":1795223868.31,"container_status":{"network_infos":[{"name":"dual","ip_addresses":[{"ip_address":"172.17.0.2"},{"ip_address":"fd99:5::2/64"}]}]}}]`, 1)

@@ -71,9 +71,8 @@ func linesOf(s *state.FullState) []string {
 	return clusterLines(c)
 }
 
-// TestRecordedCuts: wherever a recorded stream is cut, the cut is seen and
-// nothing of the record that is cut is taken; and the next full state puts all
-// right.
+// Wherever a recorded stream is cut, the cut is noticed, nothing of the record is
+// applied, and the next full state corrects the rest.
 func TestRecordedCuts(t *testing.T) {
 	for _, name := range []string{"subscribe-lifecycle.recordio", "subscribe-failover.recordio"} {
 		replica := state.NewReplica()
@@ -117,8 +116,8 @@ func TestRecordedCuts(t *testing.T) {
 	}
 }
 
-// TestRecordedDisorder: recorded events that are doubled, missing and out of
-// order do no lasting harm: a state that is read beside puts all right.
+// Recorded events that are repeated, missing and out of order do no lasting harm:
+// a resync corrects it.
 func TestRecordedDisorder(t *testing.T) {
 	records := recordedEvents(t, "subscribe-lifecycle.recordio")
 	var events []state.Event
@@ -162,7 +161,6 @@ func copied(e state.Event) state.Event {
 	return e
 }
 
-// TestRecordedAPIsSayTheSame, whatever pieces they come in.
 func TestRecordedAPIsSayTheSame(t *testing.T) {
 	m, err := newEventDecoder().read(iotest.OneByteReader(bytes.NewReader(recorded(t, "v1-GET_STATE-running.json"))))
 	if err != nil {

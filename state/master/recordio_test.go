@@ -34,7 +34,7 @@ func records(r io.Reader, max int64) (got []string, err error) {
 	}
 }
 
-func TestRecords(t *testing.T) {
+func TestRecordIOReadsRecordsOnly(t *testing.T) {
 	large := strings.Repeat("x", 200_000)
 	tests := []struct {
 		what, stream string

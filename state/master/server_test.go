@@ -49,7 +49,7 @@ func addressOf(t testing.TB, a net.Addr) leader.Address {
 }
 
 // nobody is an address on which nothing listens.
-func nobody(t testing.TB) leader.Address {
+func closedPort(t testing.TB) leader.Address {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

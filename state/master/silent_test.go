@@ -18,27 +18,27 @@ import (
 var third = leader.Address{Host: "10.0.1.12", Port: 5050}
 
 // silent accepts a request and never answers.
-var silent = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+var neverAnswer = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 
 // standby redirects to another master.
-func standby(b *bed, at, lead leader.Address) {
+func startStandby(b *testbed, at, lead leader.Address) {
 	m := b.master(at, sim.MasterOptions{})
 	m.SetLeader(lead.String())
 }
 
-// TestSilentMastersDoNotDelayTheStart: those of a static list that accept
+// Those of a static list that accept
 // connections and never answer, before the one that leads.
 func TestSilentMastersDoNotDelayTheStart(t *testing.T) {
 	for name, source := range map[string]Source{"stream": Stream, "poll": Poll, "auto": Auto} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBed(t, func(o *Options) {
+				b := newTestbed(t, func(o *Options) {
 					o.Source, o.Timeout = source, 5*time.Minute
 					o.Leaders = leader.NewStatic([]leader.Address{first, second, third})
 				})
 				b.populate(20)
-				b.network.set(first.String(), silent)
-				b.network.set(second.String(), silent)
+				b.network.set(first.String(), neverAnswer)
+				b.network.set(second.String(), neverAnswer)
 				b.master(third, sim.MasterOptions{})
 				defer b.run()()
 				time.Sleep(5 * time.Second)
@@ -53,7 +53,7 @@ func TestSilentMastersDoNotDelayTheStart(t *testing.T) {
 	}
 }
 
-// TestFrozenLeaderOfAStaticList: nobody tells that another master leads, but the
+// Nobody tells that another master leads, but the
 // stream is silent. The new leader is followed within 20 seconds of the freeze;
 // where the state is polled, within 5 seconds of the poll that finds it out.
 func TestFrozenLeaderOfAStaticList(t *testing.T) {
@@ -64,14 +64,14 @@ func TestFrozenLeaderOfAStaticList(t *testing.T) {
 		for _, elected := range []time.Duration{10 * time.Second, 14 * time.Second} {
 			t.Run(name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					b := newBed(t, func(o *Options) {
+					b := newTestbed(t, func(o *Options) {
 						o.Source, o.Timeout = tt.source, 5*time.Minute
 						o.Leaders = leader.NewStatic([]leader.Address{first, second, third})
 					})
 					b.populate(20)
 					b.master(first, sim.MasterOptions{})
-					standby(b, second, first)
-					standby(b, third, first)
+					startStandby(b, second, first)
+					startStandby(b, third, first)
 					defer b.freezer.Thaw()
 					defer b.run()()
 					time.Sleep(time.Minute + time.Second)
@@ -83,7 +83,7 @@ func TestFrozenLeaderOfAStaticList(t *testing.T) {
 					time.Sleep(elected) // until then, standbys redirect to the frozen leader
 					b.cluster.Failover()
 					b.master(second, sim.MasterOptions{})
-					standby(b, third, second)
+					startStandby(b, third, second)
 					for b.watcher.Status().Leader != second {
 						time.Sleep(100 * time.Millisecond)
 						if time.Since(frozen) > tt.within {
@@ -96,50 +96,50 @@ func TestFrozenLeaderOfAStaticList(t *testing.T) {
 	}
 }
 
-// TestSlowLeaderIsNotGivenUp: a leader that takes long for its state, while
+// A leader that takes long for its state, while
 // standbys name it, is waited for.
 func TestSlowLeaderIsNotGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, func(o *Options) {
+		b := newTestbed(t, func(o *Options) {
 			o.Source = Poll
 			o.Leaders = leader.NewStatic([]leader.Address{first, second})
 		})
 		b.populate(20)
 		m := b.master(first, sim.MasterOptions{})
-		standby(b, second, first)
+		startStandby(b, second, first)
 		var slow atomic.Bool
 		slow.Store(true)
 		b.network.set(first.String(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/master/state" && slow.Load() {
-				w = &late{ResponseWriter: w, wait: 20 * time.Second}
+				w = &slowWriter{ResponseWriter: w, wait: 20 * time.Second}
 			}
 			m.ServeHTTP(w, r)
 		}))
 		defer b.run()()
 		time.Sleep(21 * time.Second)
 		slow.Store(false)
-		wantLines(t, "after the time that it takes", b.now(), b.truth(first))
+		wantLines(t, "after the time that it takes", b.published(), b.reported(first))
 	})
 }
 
-// TestSilentStreamWithLiveLeader: others do not say that they lead, so the stream
+// Others do not say that they lead, so the stream
 // has its three heartbeats.
 func TestSilentStreamWithLiveLeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, func(o *Options) {
+		b := newTestbed(t, func(o *Options) {
 			o.Source = Stream
 			o.Leaders = leader.NewStatic([]leader.Address{first, second})
 		})
 		b.populate(20)
 		m := b.master(first, sim.MasterOptions{})
-		standby(b, second, first)
+		startStandby(b, second, first)
 		var quiet atomic.Bool
 		b.network.set(first.String(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			m.ServeHTTP(muted{w, &quiet}, r)
+			m.ServeHTTP(heartbeatFilter{w, &quiet}, r)
 		}))
 		defer b.run()()
 		time.Sleep(time.Minute + time.Second) // between two heartbeats
-		quiet.Store(true) // the stream is held up, and nothing else
+		quiet.Store(true)                     // the stream is held up, and nothing else
 		time.Sleep(20 * time.Second)
 		quiet.Store(false)
 		time.Sleep(30 * time.Second)
@@ -150,24 +150,24 @@ func TestSilentStreamWithLiveLeader(t *testing.T) {
 }
 
 // muted drops what is written while it is quiet.
-type muted struct {
+type heartbeatFilter struct {
 	http.ResponseWriter
 	quiet *atomic.Bool
 }
 
-func (m muted) Write(p []byte) (int, error) {
+func (m heartbeatFilter) Write(p []byte) (int, error) {
 	if m.quiet.Load() && strings.Contains(string(p), "HEARTBEAT") {
 		return len(p), nil
 	}
 	return m.ResponseWriter.Write(p)
 }
 
-// TestPIDsAreLearnedAfterABrokenStream: a stream that breaks before the pids of
+// A stream that breaks before the pids of
 // frameworks were read does not leave _framework._tcp records out until the next
 // resync.
 func TestPIDsAreLearnedAfterABrokenStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, func(o *Options) { o.Source, o.Resync = Stream, 1000*time.Hour })
+		b := newTestbed(t, func(o *Options) { o.Source, o.Resync = Stream, 1000*time.Hour })
 		b.populate(20)
 		m := b.master(first, sim.MasterOptions{})
 		var closed atomic.Bool
@@ -184,18 +184,18 @@ func TestPIDsAreLearnedAfterABrokenStream(t *testing.T) {
 		m.BreakStreams()
 		closed.Store(false)
 		time.Sleep(5 * time.Second)
-		wantLines(t, "after the second stream began", b.now(), b.truth(first))
+		wantLines(t, "after the second stream began", b.published(), b.reported(first))
 	})
 }
 
-// TestWorkThatAllWaitForDoesNotGiveWay: the first state is read with the priority
+// The first state is read with the priority
 // of a query. Later states, which nobody waits for, give way to queries.
 func TestWorkThatAllWaitForDoesNotGiveWay(t *testing.T) {
 	for name, source := range map[string]Source{"stream": Stream, "poll": Poll} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				background := 0
-				b := newBed(t, func(o *Options) {
+				b := newTestbed(t, func(o *Options) {
 					o.Source = source
 					o.Background = func(f func()) { background++; f() }
 				})
@@ -219,6 +219,6 @@ func TestWorkThatAllWaitForDoesNotGiveWay(t *testing.T) {
 	}
 }
 
-func (m muted) Flush()                           {}
-func (m muted) SetWriteDeadline(time.Time) error { return nil }
-func (m muted) Unwrap() http.ResponseWriter      { return m.ResponseWriter }
+func (m heartbeatFilter) Flush()                           {}
+func (m heartbeatFilter) SetWriteDeadline(time.Time) error { return nil }
+func (m heartbeatFilter) Unwrap() http.ResponseWriter      { return m.ResponseWriter }

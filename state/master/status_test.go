@@ -15,13 +15,13 @@ import (
 	"toponym/sim"
 )
 
-// TestStatusTellsOfLostContact: a stream that has ended is no source, and an
+// A stream that has ended is no source, and an
 // error is over when there is contact again.
 func TestStatusTellsOfLostContact(t *testing.T) {
 	for name, source := range map[string]Source{"stream": Stream, "poll": Poll} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBed(t, func(o *Options) { o.Source = source })
+				b := newTestbed(t, func(o *Options) { o.Source = source })
 				b.populate(20)
 				m := b.master(first, sim.MasterOptions{})
 				defer b.run()()
@@ -62,7 +62,7 @@ func TestMetricsFollowTheConventions(t *testing.T) {
 	}
 }
 
-// TestEventTypesOfOthersDoNotBreakMetrics: bytes that are not UTF-8 are not
+// Bytes that are not UTF-8 are not
 // valid in a label, also where the rest of the event is known.
 func TestEventTypesOfOthersDoNotBreakMetrics(t *testing.T) {
 	w := New(options(m1))
@@ -83,7 +83,7 @@ func TestEventTypesOfOthersDoNotBreakMetrics(t *testing.T) {
 	}
 }
 
-// TestReasonsAreLoggedOnceWhateverTheOrder in which the masters were asked.
+// The order is that in which the masters were asked.
 func TestReasonsAreLoggedOnceWhateverTheOrder(t *testing.T) {
 	log, hook := logtest.NewNullLogger()
 	r := report{log: log}
@@ -98,11 +98,10 @@ func TestReasonsAreLoggedOnceWhateverTheOrder(t *testing.T) {
 	}
 }
 
-// TestLogLinesAreBounded, whatever a master writes.
 func TestLogLinesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		long := strings.Repeat("x", 1<<16)
-		b := newBed(t, func(o *Options) { o.Source = Auto })
+		b := newTestbed(t, func(o *Options) { o.Source = Auto })
 		b.network.set(first.String(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			switch r.URL.Path {
 			case "/master/state":

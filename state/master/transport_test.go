@@ -49,7 +49,7 @@ func rsaCertificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, pool
 }
 
-// TestMasterWithLegacyCiphers: Mesos's default ciphers have none that Go offers
+// Mesos's default ciphers have none that Go offers
 // by itself. They are offered when all others were refused, with one warning; the
 // certificate is checked all the same.
 func TestMasterWithLegacyCiphers(t *testing.T) {
@@ -88,7 +88,7 @@ func TestMasterWithLegacyCiphers(t *testing.T) {
 	}
 }
 
-// TestOpenSSLWithLegacyCiphers is the same with the library that masters use.
+// Masters use this library.
 func TestOpenSSLWithLegacyCiphers(t *testing.T) {
 	openssl, err := exec.LookPath("openssl")
 	if err != nil {
@@ -102,7 +102,7 @@ func TestOpenSSLWithLegacyCiphers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	at := nobody(t)
+	at := closedPort(t)
 	// It answers with the file that is asked for, with a header of its own.
 	if err := os.MkdirAll(filepath.Join(dir, "master"), 0o700); err != nil {
 		t.Fatal(err)
@@ -133,8 +133,7 @@ func TestOpenSSLWithLegacyCiphers(t *testing.T) {
 	wantError(t, New(options(at)), "MesosHTTPSOn") // HTTP to a master that speaks TLS
 }
 
-// TestEndsThatSpeakTLSOrDoNot are told apart, and the setting is named.
-func TestEndsThatSpeakTLSOrDoNot(t *testing.T) {
+func TestErrorsTellWhichEndSpeaksTLS(t *testing.T) {
 	ca := testutil.NewCA(t)
 	secure := func(o Options) Options {
 		o.HTTPS, o.TLS = true, func() *tls.Config { return &tls.Config{RootCAs: ca.Pool()} }
@@ -169,7 +168,7 @@ func TestEndsThatSpeakTLSOrDoNot(t *testing.T) {
 	}
 }
 
-// TestCredentialsStayWithKnownMasters: over plain HTTP, a redirect to a host that
+// Over plain HTTP, a redirect to a host that
 // is not known as a master is not followed with credentials. A known one may be
 // named by another of its names or addresses.
 func TestCredentialsStayWithKnownMasters(t *testing.T) {
@@ -197,7 +196,7 @@ func TestCredentialsStayWithKnownMasters(t *testing.T) {
 				return resp, err
 			}
 			if r.URL.Host != tt.to.String() {
-				return away()
+				return noLeader()
 			}
 			_, _, sent = r.BasicAuth()
 			return response(200, stateOf(tt.to, tt.to))

@@ -35,23 +35,23 @@ func unnamed(m http.Handler) http.Handler {
 	})
 }
 
-// TestFailoverToAnUnnamedMaster: where masters do not say who they are at the
+// Where masters do not say who they are at the
 // beginning of a stream, the state beside it does, also after another one took
 // over: the stream goes on, and what the new one does not have goes in its time.
 func TestFailoverToAnUnnamedMaster(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, twoMasters(Stream))
+		b := newTestbed(t, twoMasters(Stream))
 		b.populate(60)
 		b.network.set(first.String(), unnamed(b.master(first, sim.MasterOptions{})))
 		defer b.run()()
 		time.Sleep(30 * time.Second)
-		wantLines(t, "at first", b.now(), b.truth(first))
-		before := b.runs()
+		wantLines(t, "at first", b.published(), b.reported(first))
+		before := b.runningTasks()
 		ahead := func() time.Time { return time.Now().Add(time.Hour) } // so its election tells nothing
 		m := b.failover(sim.MasterOptions{Now: ahead})
 		b.network.set(second.String(), unnamed(m))
 		time.Sleep(30 * time.Second)
-		if got := b.runs(); !slices.Equal(got, before) {
+		if got := b.runningTasks(); !slices.Equal(got, before) {
 			t.Errorf("%d tasks run, want %d", len(got), len(before))
 		}
 		agents := b.cluster.Agents()
@@ -66,7 +66,7 @@ func TestFailoverToAnUnnamedMaster(t *testing.T) {
 			}
 		}
 		time.Sleep(12 * time.Minute)
-		wantLines(t, "after its time", b.now(), b.truth(second))
+		wantLines(t, "after its time", b.published(), b.reported(second))
 		if s := b.watcher.Status(); s.Streams != 2 || s.Source != Stream {
 			t.Errorf("got status %+v, want 2 streams", s)
 		}
@@ -75,23 +75,23 @@ func TestFailoverToAnUnnamedMaster(t *testing.T) {
 
 // listless answers as a master of Mesos before 1.2 does, which reports no
 // recovered agents in its state.
-func listless(m http.Handler) http.Handler {
+func withoutRecoveredList(m http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/master/state" {
-			w = replacing{w}
+			w = renamingWriter{w}
 		}
 		m.ServeHTTP(w, r)
 	})
 }
 
-type replacing struct{ http.ResponseWriter }
+type renamingWriter struct{ http.ResponseWriter }
 
-func (w replacing) Write(p []byte) (int, error) {
+func (w renamingWriter) Write(p []byte) (int, error) {
 	_, err := w.ResponseWriter.Write(bytes.Replace(p, []byte(`"recovered_slaves"`), []byte(`"recovering_agents"`), 1))
 	return len(p), err
 }
 
-// TestUnnamedMasterIsTheSame: a state that comes late beside the stream of a
+// A state that comes late beside the stream of a
 // master which did not say who it is gives up what left in between. It waits
 // where the state may be of another one, which was elected after the stream
 // began or answered elsewhere.
@@ -108,13 +108,13 @@ func TestUnnamedMasterIsTheSame(t *testing.T) {
 	} {
 		t.Run(tt.what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBed(t, func(o *Options) { o.Source = Stream })
+				b := newTestbed(t, func(o *Options) { o.Source = Stream })
 				b.populate(60)
 				var o sim.MasterOptions
 				if tt.later {
 					o.Now = func() time.Time { return time.Now().Add(time.Hour) }
 				}
-				m := listless(b.master(first, o))
+				m := withoutRecoveredList(b.master(first, o))
 				var open atomic.Bool
 				b.network.set(first.String(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					switch {
@@ -128,16 +128,16 @@ func TestUnnamedMasterIsTheSame(t *testing.T) {
 				}))
 				time.Sleep(time.Minute)
 				defer b.run()()
-				b.now()
+				b.published()
 				gone := b.cluster.Agents()[0].ID
 				if err := b.cluster.MarkUnreachable(gone); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(10 * time.Minute)
-				b.network.set(second.String(), listless(b.master(second, o))) // leads since now
+				b.network.set(second.String(), withoutRecoveredList(b.master(second, o))) // leads since now
 				open.Store(true)
 				time.Sleep(5 * time.Minute)
-				if got := b.has(gone); got != tt.kept {
+				if got := b.hasAgent(gone); got != tt.kept {
 					t.Errorf("got it retained %t, want %t", got, tt.kept)
 				}
 			})
@@ -145,7 +145,7 @@ func TestUnnamedMasterIsTheSame(t *testing.T) {
 	}
 }
 
-// TestEmptyStateAndTheOperatorAPI: that a master has not recovered is known from
+// That a master has not recovered is known from
 // its operator API, whatever the clocks say; and that it has.
 func TestEmptyStateAndTheOperatorAPI(t *testing.T) {
 	for _, tt := range []struct {
@@ -162,7 +162,7 @@ func TestEmptyStateAndTheOperatorAPI(t *testing.T) {
 	} {
 		t.Run(tt.what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBed(t, func(o *Options) { o.Source = Poll })
+				b := newTestbed(t, func(o *Options) { o.Source = Poll })
 				m := b.master(first, sim.MasterOptions{})
 				b.network.set(first.String(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					if r.URL.Path == "/api/v1" && tt.status != 0 {
@@ -174,7 +174,7 @@ func TestEmptyStateAndTheOperatorAPI(t *testing.T) {
 				time.Sleep(tt.since)
 				defer b.run()()
 				time.Sleep(time.Second)
-				if got := b.now() != nil; got != tt.want {
+				if got := b.published() != nil; got != tt.want {
 					t.Errorf("got it believed %t, want %t: %q", got, tt.want, messages(b.log, 4))
 				}
 			})
@@ -182,7 +182,7 @@ func TestEmptyStateAndTheOperatorAPI(t *testing.T) {
 	}
 }
 
-// TestMasterThatRestarts: a leader with another id at the same address is a
+// A leader with another id at the same address is a
 // failover like any other.
 func TestMasterThatRestarts(t *testing.T) {
 	id := ""
@@ -205,19 +205,18 @@ func TestMasterThatRestarts(t *testing.T) {
 	}
 }
 
-// TestStateThatNamesItsLeaderAlone tells enough.
-func TestStateThatNamesItsLeaderAlone(t *testing.T) {
+func TestLeaderAloneIdentifiesTheLeadership(t *testing.T) {
 	doc := mustDecode(t, []byte(`{"leader": "master@10.0.0.1:5050"}`))
 	if want := (state.Leadership{PID: "10.0.0.1:5050"}); doc.Leadership != want {
 		t.Errorf("got %+v, want %+v", doc.Leadership, want)
 	}
 }
 
-// TestOldStateBesideAStream: a full state that was under way for long undoes
+// A full state that was under way for long undoes
 // nothing of what the stream has told since.
 func TestOldStateBesideAStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, func(o *Options) { o.Source = Stream; o.Resync, o.Timeout = 70*time.Second, time.Minute })
+		b := newTestbed(t, func(o *Options) { o.Source = Stream; o.Resync, o.Timeout = 70*time.Second, time.Minute })
 		apps := b.populate(60)
 		m := b.master(first, sim.MasterOptions{})
 		aside := leader.Address{Host: "10.0.1.99", Port: 5050} // for those who want to know at once
@@ -225,7 +224,7 @@ func TestOldStateBesideAStream(t *testing.T) {
 		slow := atomic.Bool{}
 		b.network.set(first.String(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/master/state" && slow.Load() {
-				w = &late{ResponseWriter: w, wait: 30 * time.Second}
+				w = &slowWriter{ResponseWriter: w, wait: 30 * time.Second}
 			}
 			m.ServeHTTP(w, r)
 		}))
@@ -240,7 +239,7 @@ func TestOldStateBesideAStream(t *testing.T) {
 			}
 			life.Step()
 			time.Sleep(500 * time.Millisecond)
-			wantLines(t, "all the time", b.now(), b.truth(aside))
+			wantLines(t, "all the time", b.published(), b.reported(aside))
 			if t.Failed() {
 				return
 			}
@@ -249,12 +248,12 @@ func TestOldStateBesideAStream(t *testing.T) {
 }
 
 // late waits before it answers, with what was to be said before.
-type late struct {
+type slowWriter struct {
 	http.ResponseWriter
 	wait time.Duration
 }
 
-func (l *late) Write(p []byte) (int, error) {
+func (l *slowWriter) Write(p []byte) (int, error) {
 	time.Sleep(l.wait)
 	l.wait = 0
 	return l.ResponseWriter.Write(p)

@@ -82,16 +82,16 @@ func messages(h *logtest.Hook, level logrus.Level) []string {
 }
 
 // Steps of a script.
-func good() (*http.Response, error) { return response(200, stateOf(m1, m1)) }
-func away() (*http.Response, error) { return response(503, "No leader elected") }
-func torn() (*http.Response, error) { return response(200, stateOf(m1, m1)[:40]) }
-func dead() (*http.Response, error) {
+func answered() (*http.Response, error)  { return response(200, stateOf(m1, m1)) }
+func noLeader() (*http.Response, error)  { return response(503, "No leader elected") }
+func truncated() (*http.Response, error) { return response(200, stateOf(m1, m1)[:40]) }
+func refused() (*http.Response, error) {
 	return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 }
 
 // lost is a resolver that does not answer; the port on this side is another
 // one each time.
-func lost(port string) func() (*http.Response, error) {
+func noResolver(port string) func() (*http.Response, error) {
 	return func() (*http.Response, error) {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{
 			Name: "m1.example", Server: "10.0.0.2:53", IsTimeout: true,
@@ -101,7 +101,7 @@ func lost(port string) func() (*http.Response, error) {
 
 func TestReadsAtOnceAndThenAtEachInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := script(options(m1), good, good, good)
+		s := script(options(m1), answered, answered, answered)
 		want := []time.Duration{0, time.Minute, 2 * time.Minute}
 		if !slices.Equal(s.starts, want) || !slices.Equal(s.events, want) {
 			t.Errorf("got requests at %v, publications at %v, want both at %v", s.starts, s.events, want)
@@ -109,10 +109,10 @@ func TestReadsAtOnceAndThenAtEachInterval(t *testing.T) {
 	})
 }
 
-// TestOnlyGoodAnswersAreHandedOut, so what was known stays.
-func TestOnlyGoodAnswersAreHandedOut(t *testing.T) {
+// What was known stays otherwise.
+func TestOnlyGoodAnswersArePublished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := script(options(m1), away, good, dead, torn, away, good, torn)
+		s := script(options(m1), noLeader, answered, refused, truncated, noLeader, answered, truncated)
 		want := []time.Duration{s.starts[1], s.starts[5]}
 		if !slices.Equal(s.events, want) {
 			t.Errorf("handed out at %v, want %v", s.events, want)
@@ -120,10 +120,10 @@ func TestOnlyGoodAnswersAreHandedOut(t *testing.T) {
 	})
 }
 
-// TestRetries come soon, then later, and soon again after a good answer.
-func TestRetries(t *testing.T) {
+// They come soon again after a good answer.
+func TestRetriesComeLaterEachTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := script(options(m1), away, away, away, good, away, away)
+		s := script(options(m1), noLeader, noLeader, noLeader, answered, noLeader, noLeader)
 		for i, bounds := range [][2]time.Duration{
 			{250 * time.Millisecond, 500 * time.Millisecond},
 			{500 * time.Millisecond, time.Second},
@@ -138,7 +138,7 @@ func TestRetries(t *testing.T) {
 	})
 }
 
-func TestBackoff(t *testing.T) {
+func TestRetryDelay(t *testing.T) {
 	const s, ms = time.Second, time.Millisecond
 	tests := []struct {
 		failures int
@@ -172,13 +172,13 @@ func TestBackoff(t *testing.T) {
 	}
 }
 
-func TestLog(t *testing.T) {
+func TestEachChangeIsLoggedOnce(t *testing.T) {
 	const (
 		read      = "info: polling the state of the leading master agents=1 frameworks=0 master=10.0.0.1:5050 tasks=0"
 		noState   = "warning: no state of the cluster yet; trying again error=10.0.0.1:5050: "
 		noContact = "warning: no contact with the leading master; answering from what is known; trying again error=10.0.0.1:5050: "
 		silent    = "status 503: \"No leader elected\""
-		refused   = "dial: connect: connection refused"
+		refusal   = "dial: connect: connection refused"
 	)
 	faulty := func(tasks string) func() (*http.Response, error) {
 		return func() (*http.Response, error) {
@@ -195,13 +195,13 @@ func TestLog(t *testing.T) {
 		steps steps
 		want  []string
 	}{
-		{"all is well", steps{good, good, good}, []string{read}},
-		{"a reason once, and that it is over", steps{away, away, away, good, good}, []string{noState + silent, read}},
-		{"each reason once", steps{away, dead, dead, away}, []string{noState + silent, noState + refused}},
-		{"the same reason after it was over", steps{away, good, away, good}, []string{noState + silent, read, noContact + silent, read}},
-		{"a resolver that is away", steps{lost("40001"), lost("40002"), lost("40003")}, []string{noState + "looking up m1.example: i/o timeout"}},
+		{"all is well", steps{answered, answered, answered}, []string{read}},
+		{"a reason once, and that it is over", steps{noLeader, noLeader, noLeader, answered, answered}, []string{noState + silent, read}},
+		{"each reason once", steps{noLeader, refused, refused, noLeader}, []string{noState + silent, noState + refusal}},
+		{"the same reason after it was over", steps{noLeader, answered, noLeader, answered}, []string{noState + silent, read, noContact + silent, read}},
+		{"a resolver that is away", steps{noResolver("40001"), noResolver("40002"), noResolver("40003")}, []string{noState + "looking up m1.example: i/o timeout"}},
 		{"issues once", steps{faulty(a + "," + b), faulty(b + "," + a), faulty(a), faulty(a)}, []string{read, left("2")}},
-		{"issues that came back", steps{faulty(a), good, faulty(a)}, []string{read, left("1"), left("1")}},
+		{"issues that came back", steps{faulty(a), answered, faulty(a)}, []string{read, left("1"), left("1")}},
 	}
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
@@ -218,7 +218,7 @@ func TestLogOfANewLeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		moved := func() (*http.Response, error) { return response(200, stateOf(m1, m2)) }
 		second := func() (*http.Response, error) { return response(200, stateOf(m2, m2)) }
-		s := script(options(m1), good, good, moved, second, second)
+		s := script(options(m1), answered, answered, moved, second, second)
 		got := messages(s.log, logrus.InfoLevel)
 		if len(got) != 2 || !strings.Contains(got[0], "master=10.0.0.1:5050") || !strings.Contains(got[1], "master=10.0.0.2:5050") {
 			t.Errorf("got log %q, want one line for each leader", got)
@@ -226,9 +226,9 @@ func TestLogOfANewLeader(t *testing.T) {
 	})
 }
 
-// TestEnd: Run ends without an error, at once and without a last event,
+// Run ends without an error, at once and without a last event,
 // whatever it is doing.
-func TestEnd(t *testing.T) {
+func TestRunEndsAtOnceWhateverItDoes(t *testing.T) {
 	hang := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 	withName := strings.Replace(stateOf(m1, m1), "10.0.0.11", "a1.example", 1)
 	tests := []struct {
@@ -237,8 +237,8 @@ func TestEnd(t *testing.T) {
 		resolve Resolve
 		events  int
 	}{
-		{"waiting for the next reading", func(*http.Request) (*http.Response, error) { return good() }, nil, 1},
-		{"waiting to try again", func(*http.Request) (*http.Response, error) { return away() }, nil, 0},
+		{"waiting for the next reading", func(*http.Request) (*http.Response, error) { return answered() }, nil, 1},
+		{"waiting to try again", func(*http.Request) (*http.Response, error) { return noLeader() }, nil, 0},
 		{"waiting for an answer", func(r *http.Request) (*http.Response, error) { return nil, hang(r.Context()) }, nil, 0},
 		{"waiting for the rest of an answer", func(r *http.Request) (*http.Response, error) {
 			rest, w := io.Pipe()
@@ -277,17 +277,17 @@ func TestEnd(t *testing.T) {
 	}
 }
 
-func TestEndedBeforeItBegan(t *testing.T) {
+func TestRunWithAnEndedContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := New(options(nobody(t))).Run(ctx, counting(func() { t.Error("got a publication, want none") }))
+	err := New(options(closedPort(t))).Run(ctx, counting(func() { t.Error("got a publication, want none") }))
 	if err != nil {
 		t.Error(err)
 	}
 }
 
-// TestRequest: what a master sees of us.
-func TestRequest(t *testing.T) {
+// What a master sees of us.
+func TestRequestsSayWhoAsks(t *testing.T) {
 	w := New(options(m1))
 	w.client.http.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
 		if r.Method != "GET" || r.URL.String() != "http://10.0.0.1:5050/master/state" || r.ContentLength != 0 {
