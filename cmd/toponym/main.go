@@ -96,8 +96,7 @@ Flags without a command:
   -config FILE   settings in JSON (the file of Mesos-DNS), YAML or TOML; config.json by default
   -v N           how much is logged: 0 what an operator must know, 1 more, 2 all
   -version       print the version
-  -help          describe all flags
 
-Environment variables such as TOPONYM_REFRESHSECONDS override settings.
+"toponym serve -help" describes all flags. Environment variables such as TOPONYM_REFRESHSECONDS override settings.
 `)
 }
