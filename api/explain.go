@@ -21,8 +21,8 @@ type Explanation struct {
 	AnswersAs string `json:"answersAs,omitempty"`
 	// Zones are the origins of the server where the name is in none of them.
 	Zones []string `json:"zones,omitempty"`
-	// Elsewhere says who answers a name that is in no zone of the server; null
-	// where the name is in one.
+	// Elsewhere says who answers a name that is in no zone of the server; absent
+	// where the name is in one, and where queries for it are refused.
 	Elsewhere *Elsewhere `json:"elsewhere,omitempty"`
 	// More is the number of records, owners and omissions that are not listed
 	// because there are too many.
@@ -47,17 +47,6 @@ type Elsewhere struct {
 	// general resolvers. Servers are those that it is forwarded to.
 	Domain  string   `json:"domain,omitempty"`
 	Servers []string `json:"servers,omitempty"`
-}
-
-// answer is the constant that describes e.
-func (e *Elsewhere) answer() string {
-	switch {
-	case e.Local != "":
-		return AnswerLocal
-	case e.Domain != "":
-		return AnswerForwarded
-	}
-	return AnswerRefused
 }
 
 // The kinds of owners that are not part of the cluster.
@@ -107,10 +96,12 @@ func (s *Server) explanationOf(z *zone.Zone, name records.Name) Explanation {
 		x.Elsewhere = s.o.Elsewhere(name)
 	}
 	switch {
-	case x.Elsewhere != nil:
-		x.Answer = x.Elsewhere.answer()
-	case result == zone.OutOfZone:
-		x.Answer = AnswerRefused
+	case x.Elsewhere != nil && x.Elsewhere.Local != "":
+		x.Answer = AnswerLocal
+	case x.Elsewhere != nil && x.Elsewhere.Domain != "":
+		x.Answer = AnswerForwarded
+	case x.Elsewhere != nil || result == zone.OutOfZone:
+		x.Answer, x.Elsewhere = AnswerRefused, nil
 	case result == zone.NXDomain:
 		x.Answer = AnswerNoName
 	case len(x.Records) == 0:

@@ -50,9 +50,9 @@ type Options struct {
 	// Explain says who owns the records of a name for /v1/explain/{name}. It is
 	// called only when the zone is ready. Nil disables the path.
 	Explain func(name records.Name) records.Explanation
-	// Elsewhere says who answers a name that the zone does not have: it gives nil
-	// where the zone's NXDOMAIN is the answer. It may be nil where nothing is
-	// forwarded.
+	// Elsewhere says who answers a name that the zone does not have: nil where the
+	// zone's NXDOMAIN is the answer, and a zero value where queries are refused. It
+	// may be nil itself where nothing is forwarded.
 	Elsewhere func(name records.Name) *Elsewhere
 	// Config returns the value that /v1/config shows, without secrets. The argument
 	// is the serial of the zone, 0 before the first state. Nil disables the path.
@@ -187,6 +187,6 @@ func (w debugWriter) Write(b []byte) (int, error) {
 	if n := len(line); n > 0 && line[n-1] == '\n' {
 		line = line[:n-1]
 	}
-	w.log.Debug(string(line))
+	w.log.Debug(shorten(string(line)))
 	return len(b), nil
 }

@@ -116,8 +116,8 @@ func TestEnumerateDoesNotHoldTheCluster(t *testing.T) {
 	var before runtime.MemStats
 	runtime.ReadMemStats(&before)
 	s.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/v1/enumerate", nil))
-	if got := w.peak - before.HeapAlloc; int64(got) > 20<<20 {
-		t.Errorf("an answer of %d bytes for 20,000 tasks holds %d, want at most 20 MB", w.n, got)
+	if got := w.peak - before.HeapAlloc; int64(got) > 10<<20 {
+		t.Errorf("an answer of %d bytes for 20,000 tasks holds %d, want at most 10 MB", w.n, got)
 	}
 }
 
