@@ -174,14 +174,19 @@ func manyTasks(n int) *state.FullState {
 	return s
 }
 
-func BenchmarkAxfr(b *testing.B) {
+// BenchmarkLongAnswers makes answers about 10,000 tasks.
+func BenchmarkLongAnswers(b *testing.B) {
 	o := testOptions(manyTasks(10_000))
 	s := New(o)
-	b.ReportAllocs()
-	for b.Loop() {
-		w := &countingWriter{header: http.Header{}}
-		s.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/v1/axfr", nil))
-		b.SetBytes(w.n)
+	for _, path := range []string{"/v1/axfr", "/v1/enumerate"} {
+		b.Run(path, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				w := &countingWriter{header: http.Header{}}
+				s.Handler().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+				b.SetBytes(w.n)
+			}
+		})
 	}
 }
 

@@ -16,6 +16,7 @@ const (
 	// cut off: it would hold a slot that others need.
 	minReadRate = 32 << 10 // bytes per second
 	readGrace   = 10 * time.Second
+	maxStall    = 30 * time.Second // however fast it has been before
 )
 
 // chunks are buffers that streams use again.
@@ -80,8 +81,8 @@ func (t *stream) next() bool {
 	return t.err == nil
 }
 
-// write writes the buffer. The client has the more time for it the more it has
-// read in less time than it was allowed.
+// write writes the buffer. A client that was faster than it had to be has more time
+// for it.
 func (t *stream) write() {
 	if t.err == nil {
 		t.err = t.r.Context().Err()
@@ -91,7 +92,7 @@ func (t *stream) write() {
 		allowed := readGrace + time.Duration(float64(t.sent+size)/minReadRate*float64(time.Second)) - t.blocked
 		begin := time.Now()
 		// A ResponseWriter without deadlines, such as a test's, needs none.
-		_ = http.NewResponseController(t.w).SetWriteDeadline(begin.Add(allowed))
+		_ = http.NewResponseController(t.w).SetWriteDeadline(begin.Add(min(allowed, maxStall)))
 		_, t.err = t.w.Write(t.buf)
 		t.blocked += time.Since(begin)
 		t.sent += size

@@ -110,14 +110,14 @@ func TestLongAnswersAreNotHeldInMemory(t *testing.T) {
 
 // The answer about every task holds a small part of what it writes.
 func TestEnumerateDoesNotHoldTheCluster(t *testing.T) {
-	s := New(testOptions(manyTasks(20_000)))
+	s := New(testOptions(manyTasks(10_000)))
 	w := &peakWriter{countingWriter: countingWriter{header: http.Header{}}}
 	runtime.GC()
 	var before runtime.MemStats
 	runtime.ReadMemStats(&before)
 	s.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/v1/enumerate", nil))
-	if got := w.peak - before.HeapAlloc; int64(got) > 10<<20 {
-		t.Errorf("an answer of %d bytes for 20,000 tasks holds %d, want at most 10 MB", w.n, got)
+	if got := w.peak - before.HeapAlloc; int64(got) > 5<<20 {
+		t.Errorf("an answer of %d bytes for 10,000 tasks holds %d, want at most 5 MB", w.n, got)
 	}
 }
 
@@ -205,6 +205,34 @@ func TestReadersHaveAMinimumRate(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A client that was fast cannot stop reading for as long as it has saved.
+func TestFastReadersMustNotStallForLong(t *testing.T) {
+	s := New(testOptions(manyTasks(10_000)))
+	synctest.Test(t, func(t *testing.T) {
+		w := &stallingWriter{deadlineWriter: deadlineWriter{countingWriter: countingWriter{header: http.Header{}}, rate: 1 << 40}, after: 1500 << 10}
+		begin := time.Now()
+		if !aborted(s, w, httptest.NewRequest("GET", "/v1/axfr", nil)) {
+			t.Error("the client was not cut off")
+		}
+		if took := time.Since(begin); took > maxStall+time.Second {
+			t.Errorf("the client was cut off after %v, want %v", took, maxStall)
+		}
+	})
+}
+
+// stallingWriter is a client that stops reading after some bytes.
+type stallingWriter struct {
+	deadlineWriter
+	after int64
+}
+
+func (w *stallingWriter) Write(b []byte) (int, error) {
+	if w.n > w.after {
+		w.rate = 1
+	}
+	return w.deadlineWriter.Write(b)
 }
 
 // stuckWriter is a client that does not read.
