@@ -67,6 +67,72 @@ func (s *Masters) Start(i int) error {
 	return nil
 }
 
+// electable reports whether a master can become the leader.
+func (m *member) electable() bool {
+	return m.alive && !m.frozen && m.order > 0 && (m.node == nil || m.node.connected())
+}
+
+// register gives a master the place in line that its node in ZooKeeper has.
+func (s *Masters) register(m *member, node *announcement) {
+	m.node, m.order = node, node.number+1
+	locked := func(do func()) func() {
+		return func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if m.node == node && !s.stopped {
+				do()
+			}
+		}
+	}
+	go node.watch(locked(s.electAgain), locked(func() {
+		node.abandon()
+		m.node = nil
+		if !m.frozen { // it notices when it is thawed
+			s.sessionLost(m)
+		}
+	}))
+}
+
+// sessionLost is what a master does when its session in ZooKeeper has ended: a leader
+// exits. A standby knows no leader until it has announced itself again.
+func (s *Masters) sessionLost(m *member) {
+	if s.leads(m) {
+		m.stopProcess()
+		s.leaderLost(m)
+		return
+	}
+	m.order = 0
+	m.master.SetLeader("")
+	go s.announceAgain(m, m.starts, m.master)
+}
+
+// announceAgain announces a standby whose session has ended, once ZooKeeper is back. The
+// nodes of the ended sessions are there for the time of another session.
+func (s *Masters) announceAgain(m *member, process int, master *sim.Master) {
+	for {
+		node, err := s.options.ZooKeeper.announce(master, s.options.Session, 10*time.Second)
+		s.mu.Lock()
+		current := m.alive && m.starts == process && !s.stopped
+		switch {
+		case err == nil && !current:
+			node.close()
+		case err == nil:
+			s.register(m, node)
+			master.SetLeader(s.leaderFor(m))
+			s.later(s.options.Session, s.electAgain)
+		}
+		s.mu.Unlock()
+		if err == nil || !current {
+			return
+		}
+		select {
+		case <-s.ended:
+			return
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
 // electAgain repeats an election that found no master.
 func (s *Masters) electAgain() {
 	if s.idle {
@@ -109,17 +175,21 @@ func (s *Masters) Thaw(i int) error {
 		return fmt.Errorf("masters: master %d is not frozen", i)
 	}
 	m.frozen = false
-	if m.order == 0 {
+	if m.deposed {
 		s.kill(m)
 		return nil
 	}
-	if time.Since(m.since) >= s.options.Session {
-		s.order++
-		m.order = s.order
-	}
 	m.freezer.Thaw()
-	if m.node != nil {
+	switch {
+	case s.options.ZooKeeper == nil:
+		if time.Since(m.since) >= s.options.Session {
+			s.order++
+			m.order = s.order
+		}
+	case m.node != nil:
 		m.node.reconnect()
+	default:
+		s.sessionLost(m)
 	}
 	s.electAgain()
 	return nil
@@ -134,8 +204,8 @@ func (s *Masters) member(i int) (*member, error) {
 
 // leaderLost ends the leadership of a master.
 func (s *Masters) leaderLost(m *member) {
-	if m.starts == s.process { // it is frozen, and out of line
-		m.order = 0
+	if m.starts == s.process {
+		m.deposed, m.order = true, 0
 	}
 	s.leader = nil
 	s.announceLeader()
@@ -148,12 +218,12 @@ func (s *Masters) elect() {
 		return
 	}
 	for _, m := range s.members {
-		if m.alive && !m.frozen && m.order > 0 && (s.leader == nil || m.order < s.leader.order) {
+		if m.electable() && (s.leader == nil || m.order < s.leader.order) {
 			s.leader = m
 		}
 	}
 	if s.leader == nil {
-		s.idle = true // Start and Thaw try again
+		s.idle = true // until electAgain
 		return
 	}
 	s.process = s.leader.starts

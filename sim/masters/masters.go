@@ -68,6 +68,7 @@ type Masters struct {
 	returns  int // number of failovers: ends the return of agents to an older leader
 	failures chan error
 	stopped  bool
+	ended    chan struct{} // closed when stopped
 }
 
 // member is one master and its state.
@@ -79,7 +80,8 @@ type member struct {
 	alive   bool
 	frozen  bool
 	since   time.Time // when it was frozen
-	order   int       // of its announcement: the lowest leads
+	deposed bool      // it led when it was frozen, and its session has ended
+	order   int       // of its announcement: the lowest leads; 0 without one
 	master  *sim.Master
 	freezer Freezer
 	server  *http.Server
@@ -102,6 +104,7 @@ func New(c *sim.Cluster, o Options) (*Masters, error) {
 		rng:      rand.New(rand.NewPCG(o.Seed, 3)),
 		timers:   make(map[*time.Timer]struct{}),
 		failures: make(chan error, 1),
+		ended:    make(chan struct{}),
 	}, nil
 }
 
@@ -141,6 +144,7 @@ func (s *Masters) stop() {
 		t.Stop()
 	}
 	clear(s.timers)
+	close(s.ended)
 	for _, m := range s.members {
 		if m.alive {
 			m.stopProcess()
@@ -171,15 +175,18 @@ func (s *Masters) startProcess(m *member, address string) error {
 	o.Process, o.Gate = m.starts, m.freezer.Wait
 	m.master = sim.NewMaster(s.cluster, o)
 	m.master.SetLeader(s.leaderFor(m))
-	m.frozen = false
+	m.frozen, m.deposed = false, false
 	m.freezer.Thaw()
-	s.order++
-	m.order = s.order
-	if z := s.options.ZooKeeper; z != nil {
-		if m.node, err = z.announce(m.master, s.options.Session); err != nil {
+	if z := s.options.ZooKeeper; z == nil {
+		s.order++
+		m.order = s.order
+	} else {
+		node, err := z.announce(m.master, s.options.Session, cmp.Or(z.Limit, 15*time.Second))
+		if err != nil {
 			l.Close()
 			return fmt.Errorf("masters: master %d: %w", m.index, err)
 		}
+		s.register(m, node)
 	}
 	m.alive, m.listen = true, l
 	m.server = &http.Server{

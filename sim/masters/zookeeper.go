@@ -1,11 +1,11 @@
 package masters
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"net"
 	"path"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -56,12 +56,15 @@ func ParseZooKeeper(s string) (*ZooKeeper, error) {
 	return z, nil
 }
 
-// announcement has the nodes of one master in ZooKeeper.
+// announcement has the nodes of one master in ZooKeeper, for as long as a session lasts.
 type announcement struct {
 	zk      *ZooKeeper
+	session time.Duration
 	conn    *zk.Conn
+	events  <-chan zk.Event
 	info    []byte
 	replica []byte
+	number  int // of the node: the lowest leads
 
 	mu    sync.Mutex
 	gone  bool // the master cannot reach ZooKeeper
@@ -69,10 +72,10 @@ type announcement struct {
 }
 
 // announce creates the nodes that a master creates: json.info_ with a number, and that of
-// its replica of the log.
-func (z *ZooKeeper) announce(m *sim.Master, session time.Duration) (*announcement, error) {
+// its replica of the log. The caller runs watch.
+func (z *ZooKeeper) announce(m *sim.Master, session, limit time.Duration) (*announcement, error) {
 	a := &announcement{
-		zk: z, info: m.Info(), conns: make(map[net.Conn]struct{}),
+		zk: z, session: session, info: m.Info(), conns: make(map[net.Conn]struct{}),
 		replica: []byte("log-replica(1)@" + m.Addr().String()),
 	}
 	conn, events, err := zk.Connect(z.Servers, session, zk.WithDialer(a.dial), zk.WithLogger(quiet{}), zk.WithLogInfo(false))
@@ -83,18 +86,18 @@ func (z *ZooKeeper) announce(m *sim.Master, session time.Duration) (*announcemen
 	created, stop := make(chan error, 1), make(chan struct{})
 	defer close(stop)
 	go func() { created <- a.createSoon(stop) }()
-	limit := time.NewTimer(cmp.Or(z.Limit, 15*time.Second))
-	defer limit.Stop()
+	timeout := time.NewTimer(limit)
+	defer timeout.Stop()
 	select {
 	case err = <-created:
-	case <-limit.C:
+	case <-timeout.C:
 		err = fmt.Errorf("%s does not answer", strings.Join(z.Servers, ","))
 	}
 	if err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("ZooKeeper: %w", err)
 	}
-	go a.keep(events)
+	a.events = events
 	return a, nil
 }
 
@@ -113,20 +116,40 @@ func (a *announcement) createSoon(stop <-chan struct{}) error {
 	}
 }
 
-// keep announces the master again when its session was lost. It ends with the connection.
-func (a *announcement) keep(events <-chan zk.Event) {
-	expired := false
-	for e := range events {
-		switch e.State {
-		case zk.StateExpired:
-			expired = true
-		case zk.StateHasSession:
-			if expired && a.create() == nil {
-				expired = false
+// watch calls returned when the connection is back, and lost when the session has ended,
+// which is its last call. A session without a connection ends after its timeout, as
+// the client of Mesos decides it.
+func (a *announcement) watch(returned, lost func()) {
+	timeout := time.NewTimer(a.session)
+	defer timeout.Stop()
+	connected := true
+	for {
+		select {
+		case e, ok := <-a.events:
+			switch {
+			case !ok:
+				return // it was closed
+			case e.State == zk.StateExpired:
+				lost()
+				return
+			case e.State == zk.StateDisconnected && connected:
+				connected = false
+				timeout.Reset(a.session)
+			case e.State == zk.StateHasSession:
+				connected = true
+				returned()
+			}
+		case <-timeout.C:
+			if !a.connected() {
+				lost()
+				return
 			}
 		}
 	}
 }
+
+// connected reports whether there is a session with a connection.
+func (a *announcement) connected() bool { return a.conn.State() == zk.StateHasSession }
 
 func (a *announcement) create() error {
 	if a.zk.User != "" {
@@ -145,13 +168,19 @@ func (a *announcement) create() error {
 			}
 		}
 	}
-	if _, err := a.conn.Create(a.zk.Path+"/json.info_", a.info, zk.FlagEphemeral|zk.FlagSequence, acl); err != nil {
+	node, err := a.conn.Create(a.zk.Path+"/json.info_", a.info, zk.FlagEphemeral|zk.FlagSequence, acl)
+	if err != nil {
 		return err
+	}
+	if _, number, ok := strings.Cut(path.Base(node), "_"); !ok {
+		return fmt.Errorf("node %q has no number", node)
+	} else if a.number, err = strconv.Atoi(number); err != nil {
+		return fmt.Errorf("node %q has no number", node)
 	}
 	if err := a.ensure(a.zk.Path+"/log_replicas", acl); err != nil {
 		return err
 	}
-	_, err := a.conn.Create(a.zk.Path+"/log_replicas/", a.replica, zk.FlagEphemeral|zk.FlagSequence, acl)
+	_, err = a.conn.Create(a.zk.Path+"/log_replicas/", a.replica, zk.FlagEphemeral|zk.FlagSequence, acl)
 	return err
 }
 

@@ -105,13 +105,42 @@ func TestFollowSimulatedMasters(t *testing.T) {
 	s.terminate(t)
 }
 
+// As a Mesos master does: a standby goes on, but knows no leader until it has a session
+// again.
+func TestSimulatedLeaderThatLosesZooKeeperExits(t *testing.T) {
+	t.Parallel()
+	servers := newZooKeeper(t, 1)
+	s := simulate(t, "-masters", "2", "-session", "5s", "-reregister", "0s", "-zk", zkURL(servers, "", "/mesos"))
+	servers[0].kill(t)
+	answer := func(i int) string {
+		resp, err := http.Get("http://" + s.masters[i].String() + "/master/redirect")
+		if err != nil {
+			return err.Error()
+		}
+		resp.Body.Close()
+		return resp.Status
+	}
+	eventually(t, "the leader exits, and the standby knows no leader", func() (bool, string) {
+		leader, standby := answer(0), answer(1)
+		return strings.Contains(leader, "refused") && strings.HasPrefix(standby, "503"), leader + ", " + standby
+	})
+	servers[0].run(t)
+	servers[0].waitServing(t)
+	eventually(t, "the standby leads", func() (bool, string) {
+		o := s.overview(t)
+		return o.Leader == 1, fmt.Sprintf("%+v", o)
+	})
+	s.do(t, `{"do": "master-start", "master": 0}`)
+	s.terminate(t)
+}
+
 // The simulated masters register in ZooKeeper as Mesos does: the lowest number
 // leads, and the node of a killed master stays until its session expires.
 func TestSimulateZooKeeper(t *testing.T) {
 	t.Parallel()
 	servers := newZooKeeper(t, 1)
 	conn := zkClient(t, servers)
-	s := simulate(t, "-masters", "3", "-session", "2s", "-reregister", "0s", "-zk", zkURL(servers, "", "/lab/mesos"))
+	s := simulate(t, "-masters", "3", "-session", "5s", "-reregister", "0s", "-zk", zkURL(servers, "", "/lab/mesos"))
 	children := func() (infos []string, others int) {
 		names, _, err := conn.Children("/lab/mesos")
 		if err != nil {
