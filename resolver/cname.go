@@ -3,6 +3,7 @@ package resolver
 import (
 	"encoding/binary"
 	"slices"
+	"strings"
 
 	"github.com/miekg/dns"
 
@@ -73,7 +74,7 @@ func (c *chain) plan(z *zone.Zone, f *forwarder, name []byte, q chainQuestion) (
 			return nil
 		case outside:
 			p.key = cache.AppendKey([]byte(next), q.qtype, dns.ClassINET, q.do, q.cd)
-			if !c.fetch(&p, f.cache) {
+			if !c.fetch(&p, f) {
 				return p.key
 			}
 			if p.entry.Failed() {
@@ -100,15 +101,18 @@ func (c *chain) plan(z *zone.Zone, f *forwarder, name []byte, q chainQuestion) (
 }
 
 // fetch finds the entry of a part: one that was asked for, else one of the cache.
-func (c *chain) fetch(p *chainPart, entries *cache.Cache) bool {
+func (c *chain) fetch(p *chainPart, f *forwarder) bool {
 	for _, have := range c.fetched {
 		if string(have.key) == string(p.key) {
 			p.entry, p.age = have.entry, have.age
 			return true
 		}
 	}
-	found := entries.Get(p.key)
+	found := f.cache.Get(p.key)
 	p.entry, p.age = found.Entry, found.Age
+	if found.Prefetch {
+		f.prefetch(p.key)
+	}
 	return p.entry != nil
 }
 
@@ -160,12 +164,12 @@ func (r *responder) writeChain(buf []byte, client client, f *forwardQuery, c *ch
 		}
 		switch {
 		case p.entry != nil:
-			owner = w.entry(&p, text, owner, last)
+			owner = w.entry(&p, text, last)
 			if last {
 				rcode = uint16(p.entry.Rcode)
 			}
 		case !last:
-			owner = w.cname(c.z.RRs(p.found.Node, text, dns.TypeCNAME), owner)
+			owner = w.cname(c.z.RRs(p.found.Node, text, dns.TypeCNAME), wireText(string(p.found.Node.CNAME())))
 		case p.result == zone.Success:
 			w.nodeRecords(p.found, q.qtype, []byte(p.name), owner, text)
 		default:
@@ -197,9 +201,9 @@ func wireText(name string) string {
 	return s
 }
 
-// cname writes CNAME records of the answer, and gives a pointer to where the last
-// of them leads.
-func (w *writer) cname(rrs []dns.RR, owner uint16) uint16 {
+// cname writes records of the answer, and gives a pointer to the name that is next in
+// the chain: the target of one of them.
+func (w *writer) cname(rrs []dns.RR, next string) (owner uint16) {
 	for _, rr := range rrs {
 		start := w.off
 		if !w.rr(rr) {
@@ -207,7 +211,7 @@ func (w *writer) cname(rrs []dns.RR, owner uint16) uint16 {
 			return owner
 		}
 		w.answers++
-		if rr.Header().Rrtype == dns.TypeCNAME {
+		if c, ok := rr.(*dns.CNAME); ok && strings.EqualFold(c.Target, next) {
 			at := rdataOffset(w.buf, start)
 			if at > maxPointer {
 				w.truncated = true
@@ -233,7 +237,7 @@ func rdataOffset(msg []byte, at int) int {
 // entry writes the records of an entry behind those before it: its names have to
 // be compressed anew. Of an entry that is not the last of a chain only the answer
 // counts.
-func (w *writer) entry(p *chainPart, text string, owner uint16, last bool) uint16 {
+func (w *writer) entry(p *chainPart, text string, last bool) (owner uint16) {
 	var m dns.Msg
 	buf := messageBuffers.Get().(*messageBuffer)
 	defer messageBuffers.Put(buf)
@@ -255,7 +259,11 @@ func (w *writer) entry(p *chainPart, text string, owner uint16, last bool) uint1
 			rr.Header().Name = text // in the case of the question
 		}
 	}
-	owner = w.cname(m.Answer, owner)
+	next := ""
+	if !last {
+		next = wireText(string(p.entry.Next))
+	}
+	owner = w.cname(m.Answer, next)
 	w.truncated = w.truncated || written.Truncated
 	if last {
 		for _, rr := range m.Ns {

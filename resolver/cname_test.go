@@ -238,3 +238,48 @@ func TestChainsAreBounded(t *testing.T) {
 		}
 	})
 }
+
+// Some servers give the records of a chain in another order.
+func TestChainsInAnyOrderAreFollowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, nil)
+		b.up.set(func(q upstream.Question, h upstream.Handler) {
+			m := new(dns.Msg).SetQuestion("a.example.com.", q.Type)
+			m.Response = true
+			for _, line := range []string{"b.example.com. 60 IN CNAME One.Marathon.mesos.", "a.example.com. 60 IN CNAME b.example.com."} {
+				rr, _ := dns.NewRR(line)
+				m.Answer = append(m.Answer, rr)
+			}
+			respondWith(m, h)
+		})
+		b.expect("A.example.com. A +rd", `
+			NOERROR qr rd ra
+			answer b.example.com. 60 CNAME One.Marathon.mesos.
+			answer A.example.com. 60 CNAME b.example.com.
+			answer One.Marathon.mesos. 60 A 10.1.0.1`)
+	})
+}
+
+// Parts of a chain are prefetched like other popular entries.
+func TestPartsOfChainsArePrefetchedBeforeTheyExpire(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubbleWith(t, crossingZone(t), nil, known...)
+		for range 10 {
+			b.answer("www.inner.example. A +rd")
+			b.answer("back.example.com. A +rd")
+		}
+		time.Sleep(57 * time.Second)
+		b.up.questions()
+		b.expect("www.inner.example. A +rd", `
+			NOERROR qr aa rd ra
+			answer www.inner.example. 300 CNAME www.example.com.
+			answer www.example.com. 3 A 192.0.2.1`)
+		b.expect("back.example.com. A +rd", `
+			NOERROR qr rd ra
+			answer back.example.com. 3 CNAME one.marathon.mesos.
+			answer one.marathon.mesos. 60 A 10.1.0.1`)
+		if got, want := b.up.questions(), "www.example.com. A, back.example.com. A"; got != want {
+			t.Errorf("asked %q, want %q", got, want)
+		}
+	})
+}

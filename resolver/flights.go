@@ -45,10 +45,7 @@ const staleResponseTimeout = 1800 * time.Millisecond
 // response later, at the latest when the upstream timeout has passed.
 func (f *forwarder) forward(l *pendingQuery) {
 	if l.replyTo == nil {
-		// Queries of clients come first.
-		if f.inflight.Load() < int64(f.o.MaxPending) {
-			f.fly(l)
-		}
+		f.prefetch(l.key)
 		return
 	}
 	evicted := f.pending.add(l)
@@ -56,6 +53,13 @@ func (f *forwarder) forward(l *pendingQuery) {
 	for _, e := range evicted {
 		f.counts.displaced.Add(1)
 		f.abandon(e)
+	}
+}
+
+// prefetch asks a question for the cache alone. Queries of clients come first.
+func (f *forwarder) prefetch(k cache.Key) {
+	if f.inflight.Load() < int64(f.o.MaxPending) {
+		f.fly(&pendingQuery{forwardQuery: forwardQuery{key: k}})
 	}
 }
 

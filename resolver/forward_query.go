@@ -105,6 +105,9 @@ func (f *forwardQuery) clone(c client) *pendingQuery {
 func (r *responder) respondFromCache(buf []byte, z *zone.Zone, c client, f *forwardQuery, found cache.Found) (msg []byte, l *pendingQuery) {
 	if len(found.Entry.Next) > 0 {
 		l := f.clone(c)
+		if found.Prefetch {
+			r.forward.prefetch(l.key)
+		}
 		return r.continueChain(buf, z, r.forward, l, &chain{fetched: []chainPart{{key: l.key, entry: found.Entry, age: found.Age}}})
 	}
 	if found.Prefetch {

@@ -101,6 +101,7 @@ func (s *Server) answerSingly(ctx context.Context, udp *net.UDPConn) {
 		}
 		// A response that cannot be sent is lost, as any packet may be: the
 		// client asks again.
+		_ = udp.SetWriteDeadline(time.Now().Add(sendTimeout))
 		_, _ = dns.WriteToSessionUDP(udp, msg, from)
 		worker.counters.sampleEnd(start, 1)
 	}
@@ -116,8 +117,14 @@ type udpResponseWriter struct {
 func (w *udpResponseWriter) writeResponse(l *pendingQuery, e *cache.Entry, age cache.Age) {
 	buf := messageBuffers.Get().(*messageBuffer)
 	defer messageBuffers.Put(buf)
+	_ = w.udp.SetWriteDeadline(time.Now().Add(sendTimeout))
 	_, _ = dns.WriteToSessionUDP(w.udp, w.s.responder.writePending(buf[2:], l, e, age), w.to)
 }
+
+// sendTimeout is how long responses may wait for room in the socket's queue. It
+// is for a burst that the network takes a moment for. While they wait, no other
+// query is answered.
+const sendTimeout = 10 * time.Millisecond
 
 const (
 	firstPause = 5 * time.Millisecond

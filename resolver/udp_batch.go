@@ -172,15 +172,12 @@ func (b *batch) answer(fd uintptr, n int) {
 	b.counters.sampleEnd(start, n)
 }
 
-// sendTimeout is how long responses may wait for room in the socket's queue. It
-// is for a burst that the network takes a moment for. If there is still no room,
-// the network does not take anything, such as packets to neighbors that do not
-// answer, and further responses are dropped at once until it does: while they
-// wait, no other query is answered.
-const sendTimeout = 10 * time.Millisecond
-
 // send sends the responses, and forgets them in any case: a response that cannot
 // be sent is lost, as any packet may be.
+//
+// If there is still no room after sendTimeout, the network does not take anything,
+// such as packets to neighbors that do not answer. Then further responses are
+// dropped at once until it does.
 func (b *batch) send(fd uintptr) {
 	sent := b.responses.send(fd)
 	if !sent && !b.congested {

@@ -167,6 +167,33 @@ func TestOnlyWhatWasAskedIsKept(t *testing.T) {
 	}
 }
 
+func TestEntriesSayWhereTheirAnswerGoesOn(t *testing.T) {
+	const soa = "test. 300 IN SOA ns.test. root.test. 1 2 3 4 60"
+	withoutMesos := Reader{MaxTTL: time.Hour, InBailiwick: notOf("\x05mesos\x00")}
+	for _, x := range []struct {
+		title string
+		rcode int
+		lines []string
+		want  string
+	}{
+		{"an address", 0, []string{"a.test. 60 IN A 192.0.2.1"}, ""},
+		{"a whole chain", 0, []string{"a.test. 60 IN CNAME b.test.", "b.test. 60 IN A 192.0.2.1"}, ""},
+		{"a chain into our zone", dns.RcodeNameError, []string{"a.test. 60 IN CNAME B.mesos.", "authority", soa}, "\x01b\x05mesos\x00"},
+		{"a chain that ends early", 0, []string{"a.test. 60 IN CNAME b.test."}, "\x01b\x04test\x00"},
+		{"a chain to no such type", 0, []string{"a.test. 60 IN CNAME b.test.", "authority", soa}, ""},
+		{"a chain to no such name", dns.RcodeNameError, []string{"a.test. 60 IN CNAME b.test.", "authority", soa}, ""},
+		{"no such name", dns.RcodeNameError, []string{"authority", soa}, ""},
+	} {
+		e, err := withoutMesos.Read(message(t, "a.test", dns.TypeA, x.rcode, x.lines...), key("a.test", dns.TypeA))
+		if err != nil {
+			t.Fatalf("%s: %v", x.title, err)
+		}
+		if string(e.Next) != x.want {
+			t.Errorf("%s: got %q, want %q", x.title, e.Next, x.want)
+		}
+	}
+}
+
 func TestCodesWithoutAMeaningAreFailures(t *testing.T) {
 	for rcode := range 16 {
 		e, err := reader.Read(message(t, "a.test", dns.TypeA, rcode, "a.test. 60 IN A 192.0.2.1"), key("a.test", dns.TypeA))
