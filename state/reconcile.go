@@ -110,7 +110,7 @@ func (c *Cluster) reconcile(s *FullState, j *Journal, in corrected, keep retaine
 		}
 	}
 	for id := range c.frameworks {
-		if frameworks[id] == nil && !keep.frameworks[id] && !j.hasFramework(id) {
+		if frameworks[id] == nil && !keep.frameworks[id] && !j.HasFramework(id) {
 			remove(c.frameworks, id, &d.Frameworks)
 		}
 	}
@@ -197,20 +197,20 @@ func (j *Journal) Record(e Event, c *Cluster) {
 			j.tasks[k] = struct{}{}
 		}
 	case e.Agent != nil:
-		j.agents[e.Agent.ID] = j.agents[e.Agent.ID]
+		went := j.agents[e.Agent.ID]
+		j.agents[e.Agent.ID] = went
 	case e.AgentGone != "":
 		j.agents[e.AgentGone] = true
 	case e.Framework != nil:
-		j.frameworks[e.Framework.ID] = j.frameworks[e.Framework.ID]
+		went := j.frameworks[e.Framework.ID]
+		j.frameworks[e.Framework.ID] = went
 	case e.FrameworkGone != "":
 		j.frameworks[e.FrameworkGone] = true
 	}
 }
 
-// HasFramework reports whether an event concerned that framework.
-func (j *Journal) HasFramework(id string) bool { return j.hasFramework(id) }
-
-func (j *Journal) hasFramework(id string) bool {
+// HasFramework reports whether an event was about that framework.
+func (j *Journal) HasFramework(id string) bool {
 	if j == nil {
 		return false
 	}
@@ -266,7 +266,7 @@ func (j *Journal) correct(s *FullState, c *Cluster) corrected {
 		}
 	}
 	for _, f := range s.Frameworks {
-		if !j.hasFramework(f.ID) {
+		if !j.HasFramework(f.ID) {
 			in.frameworks = append(in.frameworks, f)
 		}
 	}
