@@ -270,6 +270,32 @@ func TestTheLongestIdleConnectionMakesRoomWhenTheTableIsFull(t *testing.T) {
 	}
 }
 
+// Where no more files can be opened, idle connections make room, and those that wait
+// for an answer only when there is no other.
+func TestIdleConnectionsMakeRoomBeforeBusyOnes(t *testing.T) {
+	s := New(zone.NewStore(testZone(t)), testOptions())
+	var theirs []net.Conn
+	for i := range 3 {
+		ours, other := net.Pipe()
+		c := newConnection(s, ours, netip.MustParseAddr("127.0.0.1"))
+		if i == 0 {
+			c.pending = 1
+		}
+		s.connections.add(c)
+		theirs = append(theirs, other)
+	}
+	for _, closed := range []int{1, 2, 0} {
+		s.connections.closeOne()
+		if _, err := theirs[closed].Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("connection %d: got %v, want it to be closed", closed, err)
+		}
+	}
+	s.connections.closeOne() // there is none
+	if got := s.connections.displacedCounts()["files"]; got != 3 || s.connections.count() != 0 {
+		t.Errorf("got %d connections closed and %d open, want 3 and 0", got, s.connections.count())
+	}
+}
+
 // countingWrites counts what is written at a time.
 type countingWrites struct {
 	net.Conn

@@ -246,7 +246,7 @@ func (w *writer) addSRVTargets(n *zone.Node, t *srvTargets, added map[*zone.Node
 			continue
 		}
 		if at <= maxPointer {
-			w.addAddrs(node, pointer|uint16(at))
+			w.addAddrs(node, nil, pointer|uint16(at))
 		} else {
 			var name [dnswire.MaxName + 2]byte
 			w.addAddrsOf(node, w.compress(name[:0], at, nearest))
@@ -255,54 +255,34 @@ func (w *writer) addSRVTargets(n *zone.Node, t *srvTargets, added map[*zone.Node
 }
 
 // addAddrs writes the A and the AAAA records of a node, each RRset if all of it
-// fits.
-func (w *writer) addAddrs(n *zone.Node, owner uint16) {
-	if count := len(n.A); count > 0 && w.off+count*sizeA <= w.size {
+// fits. Their owner is a pointer, or its last two bytes behind those in front.
+func (w *writer) addAddrs(n *zone.Node, front []byte, owner uint16) {
+	if count := len(n.A); count > 0 && w.off+count*(len(front)+sizeA) <= w.size {
 		var r rotation
 		w.order.ipv4(&r, n.A, count)
 		ttl := w.z.TTLOf(n, dns.TypeA)
 		for i := range n.A {
+			w.off += copy(w.buf[w.off:], front)
 			w.a(&n.A[r.at(i)], owner, ttl)
 		}
 		w.additional += count
 	}
-	if count := len(n.AAAA); count > 0 && w.off+count*sizeAAAA <= w.size {
+	if count := len(n.AAAA); count > 0 && w.off+count*(len(front)+sizeAAAA) <= w.size {
 		var r rotation
 		w.order.ipv6(&r, n.AAAA, count)
 		ttl := w.z.TTLOf(n, dns.TypeAAAA)
 		for i := range n.AAAA {
+			w.off += copy(w.buf[w.off:], front)
 			w.aaaa(&n.AAAA[r.at(i)], owner, ttl)
 		}
 		w.additional += count
 	}
 }
 
-// addAddrsOf is addAddrs for an owner that is written in full, or as far as no
-// pointer can stand for it.
+// addAddrsOf is addAddrs for an owner as it is written, of two bytes at least.
 func (w *writer) addAddrsOf(n *zone.Node, owner []byte) {
-	long := len(owner) - 2 // beside the pointer that the sizes count
-	if count := len(n.A); count > 0 && w.off+count*(sizeA+long) <= w.size {
-		var r rotation
-		w.order.ipv4(&r, n.A, count)
-		ttl := w.z.TTLOf(n, dns.TypeA)
-		for i := range n.A {
-			w.off += copy(w.buf[w.off:], owner) - 2
-			before := [2]byte(w.buf[w.off:])
-			w.a(&n.A[r.at(i)], binary.BigEndian.Uint16(before[:]), ttl)
-		}
-		w.additional += count
-	}
-	if count := len(n.AAAA); count > 0 && w.off+count*(sizeAAAA+long) <= w.size {
-		var r rotation
-		w.order.ipv6(&r, n.AAAA, count)
-		ttl := w.z.TTLOf(n, dns.TypeAAAA)
-		for i := range n.AAAA {
-			w.off += copy(w.buf[w.off:], owner) - 2
-			before := [2]byte(w.buf[w.off:])
-			w.aaaa(&n.AAAA[r.at(i)], binary.BigEndian.Uint16(before[:]), ttl)
-		}
-		w.additional += count
-	}
+	end := len(owner) - 2
+	w.addAddrs(n, owner[:end], binary.BigEndian.Uint16(owner[end:]))
 }
 
 // compress appends the name at an offset of the message to b: what it does not
@@ -408,8 +388,8 @@ func (w *writer) addNames(n *zone.Node, qtype uint16, added map[*zone.Node]bool,
 			continue
 		}
 		if owner, ok := w.ownerPointer(name.String()); ok {
-			w.addAddrs(node, owner)
-		} else {
+			w.addAddrs(node, nil, owner)
+		} else if len(name) > 1 {
 			w.addAddrsOf(node, []byte(name))
 		}
 	}
