@@ -32,6 +32,8 @@ type group struct {
 	unhealthy  int32         // of members
 	suppresses suppression
 	collides   bool // members are called differently and only share the label
+	ordered    bool // the first update has listed the group, see regroup
+	mixed      bool // members are of several frameworks
 	// nearest is the length of the shortest F.D among the members, if they are
 	// of frameworks of which one is below another; else 0.
 	nearest uint8
@@ -150,7 +152,8 @@ func (s *Set) regroup(c *state.Cluster, keys []state.TaskKey, frameworks []strin
 			gen.eachGroup(after, func(name []byte, bit nameBits, alias bool) {
 				kept, one := g.group(s.seed, name)
 				if bit == bitLabel {
-					if hasLabel = true; first && len(one.members) == 0 {
+					if hasLabel = true; first && !one.ordered {
+						one.ordered = true
 						order = append(order, one)
 					}
 				}
@@ -342,8 +345,9 @@ func (s *Set) settle(c *state.Cluster, changes []taskChange) []taskChange {
 		if g.isCanonical(s.seed, name) && len(one.members) > 0 {
 			now |= suppressMembers
 		}
-		if dirty.frameworks || one.nearest > 0 {
+		if dirty.frameworks || one.mixed {
 			before := one.nearest
+			one.mixed = slices.ContainsFunc(one.members, func(t *state.Task) bool { return t.Key.Framework != one.members[0].Key.Framework })
 			if one.nearest = s.nearestFramework(c, name, one); one.nearest > 0 {
 				now |= suppressBelow
 			}

@@ -213,3 +213,17 @@ func TestTasksFollowTheAddressOfTheirAgent(t *testing.T) {
 		t.Error(firstDifference(want, got))
 	}
 }
+
+// In a first update, tasks are ordered by the groups of their names. A task is not
+// lost if another one has its name as a raw name.
+func TestTheFirstUpdateHasTasksWhoseNameIsARawNameOfOthers(t *testing.T) {
+	raw := app("raw.1", "x", "192.168.0.1", func(t *state.Task) { t.Discovery = &state.Discovery{Name: "api.web"} })
+	api := app("api.1", "api", "192.168.0.2", func(t *state.Task) { t.Key.Framework = "g" })
+	c := newCluster(t, options("netinfo"))
+	c.full.Frameworks = append(c.full.Frameworks, &state.Framework{ID: "g", Name: "web.marathon"})
+	for range 20 { // the order of tasks is random
+		c.set, c.state = records.NewSet(options("netinfo")), state.NewCluster()
+		c.put(raw, api)
+		c.owns("api.web.marathon.mesos", "A 192.168.0.1", "A 192.168.0.2")
+	}
+}
