@@ -22,7 +22,7 @@ type field interface {
 
 	// other must be of the same setting.
 	equal(other field) bool
-	take(other field)
+	assign(other field)
 }
 
 type boundField[T any] struct {
@@ -43,7 +43,7 @@ func (b boundField[T]) equal(other field) bool {
 	return reflect.DeepEqual(*b.field, *other.(boundField[T]).field)
 }
 
-func (b boundField[T]) take(other field) { *b.field = *other.(boundField[T]).field }
+func (b boundField[T]) assign(other field) { *b.field = *other.(boundField[T]).field }
 
 // bind binds a parser to a field.
 func bind[T any](field *T, parse parser[T]) field {

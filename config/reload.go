@@ -28,7 +28,7 @@ func (c *Config) Follow(next *Config) (*Config, []Change) {
 		}
 		changes = append(changes, Change{Key: s.key, From: toJSON(s.value.show()), To: toJSON(n.value.show()), Live: s.reloadable})
 		if s.reloadable {
-			s.value.take(n.value)
+			s.value.assign(n.value)
 			merged.sources[s.key] = next.sources[s.key]
 		}
 	}

@@ -50,44 +50,44 @@ func (s *Scanner) skipNumber() error {
 // number reads a number by the grammar of RFC 8259, section 6. With keep, its
 // text is in s.scratch afterwards, cut behind maxString characters.
 func (s *Scanner) number(keep bool) error {
-	take := func() {
+	consume := func() {
 		if keep && len(s.scratch) <= s.maxString {
 			s.scratch = append(s.scratch, s.buf[s.pos])
 		}
 		s.pos++
 	}
 	if s.at() == '-' {
-		take()
+		consume()
 	}
 	switch c := s.at(); {
 	case c == '0':
-		take()
+		consume()
 	case '1' <= c && c <= '9':
 		for isDigit(s.at()) {
-			take()
+			consume()
 		}
 	default:
 		return s.fail("no digit in a number")
 	}
 	if s.at() == '.' {
-		take()
+		consume()
 		if !isDigit(s.at()) {
 			return s.fail("no digit in a number")
 		}
 		for isDigit(s.at()) {
-			take()
+			consume()
 		}
 	}
 	if c := s.at(); c == 'e' || c == 'E' {
-		take()
+		consume()
 		if c := s.at(); c == '+' || c == '-' {
-			take()
+			consume()
 		}
 		if !isDigit(s.at()) {
 			return s.fail("no digit in a number")
 		}
 		for isDigit(s.at()) {
-			take()
+			consume()
 		}
 	}
 	if s.err != nil {

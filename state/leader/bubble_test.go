@@ -48,7 +48,7 @@ func bubble(t *testing.T, e *ensemble, o ZooKeeperOptions, test func(*running)) 
 		ctx, cancel := context.WithCancel(t.Context())
 		r := &running{z, t, e, hook, make(chan error, 1), cancel}
 		go func() { r.ended <- z.Run(ctx) }()
-		r.settle()
+		r.wait()
 		test(r)
 		cancel()
 		if err := <-r.ended; err != nil {
@@ -60,11 +60,11 @@ func bubble(t *testing.T, e *ensemble, o ZooKeeperOptions, test func(*running)) 
 	})
 }
 
-// settle waits until all that needs no time has happened.
-func (r *running) settle() { synctest.Wait() }
+// wait waits until all that needs no time has happened.
+func (r *running) wait() { synctest.Wait() }
 
-// pass waits until all has happened that does within a time.
-func (r *running) pass(d time.Duration) {
+// sleep waits until all has happened that does within a time.
+func (r *running) sleep(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }

@@ -30,19 +30,19 @@ func TestStatusFollowsTheElectionAndKeepsTheLastError(t *testing.T) {
 			}
 		}
 		want(StatusLeader, 0, "", 0)
-		r.pass(time.Minute)
+		r.sleep(time.Minute)
 		e.set(zk1, func(s *fakeServer) { s.away = true })
-		r.pass(time.Minute)
+		r.sleep(time.Minute)
 		want(StatusAway, time.Minute, "connection refused", time.Minute)
 		e.set(zk1, func(s *fakeServer) { s.away = false })
-		r.pass(time.Minute)
+		r.sleep(time.Minute)
 		if s := r.Status(); s.State != StatusLeader || s.LastError == nil || !strings.Contains(s.LastError.Text, "connection refused") {
 			t.Errorf("got %+v, want state %s and the last error", s, StatusLeader)
 		}
 		for _, n := range []string{"12", "09", "07"} {
 			e.remove("/mesos/json.info_00000000" + n)
 		}
-		r.settle()
+		r.wait()
 		want(StatusNobody, 3*time.Minute, "no master takes part in the election", 3*time.Minute)
 	})
 	bubble(t, newEnsemble(zk1), ZooKeeperOptions{}, func(r *running) {

@@ -29,7 +29,7 @@ func TestRejectedCredentialsAreReportedAndNeverLogged(t *testing.T) {
 			e := elected(zk1)
 			e.secret, e.authFail = secret, tt.authFail
 			bubble(t, e, ZooKeeperOptions{User: tt.user, Password: tt.password, Masters: []Address{m1}}, func(r *running) {
-				r.pass(time.Minute)
+				r.sleep(time.Minute)
 				for _, l := range r.log.AllEntries() {
 					if strings.Contains(l.Message, "hunter") {
 						t.Errorf("got a secret in the log: %s", l.Message)
@@ -44,7 +44,7 @@ func TestRejectedCredentialsAreReportedAndNeverLogged(t *testing.T) {
 				e.mu.Lock()
 				e.secret, e.authFail = "", false
 				e.mu.Unlock()
-				r.pass(maxBackoff + beginTimeout)
+				r.sleep(maxBackoff + beginTimeout)
 				r.wantLog("names the leading master master=10.0.0.3:5050")
 			})
 		})
@@ -87,7 +87,7 @@ func TestAServerThatIsNotZooKeeperIsReported(t *testing.T) {
 			e := newEnsemble(zk1)
 			e.servers[zk1.String()].raw = tt.raw
 			bubble(t, e, ZooKeeperOptions{}, func(r *running) {
-				r.pass(10 * time.Second)
+				r.sleep(10 * time.Second)
 				r.wantLog(tt.want)
 			})
 		})

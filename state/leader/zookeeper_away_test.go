@@ -10,11 +10,11 @@ func TestKnownMastersStayWhileZooKeeperIsUnavailable(t *testing.T) {
 	bubble(t, e, ZooKeeperOptions{Servers: []Address{zk1, zk2, zk3}, Timeout: 30 * time.Second}, func(r *running) {
 		r.wantLog("names the leading master master=10.0.0.3:5050")
 		r.wantChanged(true)
-		r.pass(time.Minute)
+		r.sleep(time.Minute)
 		for _, s := range []Address{zk1, zk2, zk3} {
 			e.set(s, func(s *fakeServer) { s.away = true })
 		}
-		r.pass(5 * time.Minute)
+		r.sleep(5 * time.Minute)
 		const each = "dial: connection refused"
 		r.wantLog(
 			"warning: ZooKeeper is unavailable; keeping the known masters and trying again error=10.0.1.1:2181: "+each+"; 10.0.1.2:2181: "+each+"; 10.0.1.3:2181: "+each,
@@ -31,7 +31,7 @@ func TestKnownMastersStayWhileZooKeeperIsUnavailable(t *testing.T) {
 
 		e.remove("/mesos/json.info_0000000007")
 		e.set(zk2, func(s *fakeServer) { s.away = false })
-		r.pass(maxBackoff)
+		r.sleep(maxBackoff)
 		r.wantLog("names the leading master master=10.0.0.2:5050 server=10.0.1.2:2181")
 		r.wantChanged(true)
 		r.wantCandidates(m2, m1)
@@ -48,7 +48,7 @@ func TestConfiguredMastersAreAskedWhenZooKeeperNeverAnswers(t *testing.T) {
 		default:
 			t.Error("Synced is not closed, so that nobody would be asked")
 		}
-		r.pass(time.Hour)
+		r.sleep(time.Hour)
 		r.wantLog("ZooKeeper is unavailable; keeping the known masters and trying again error=10.0.1.1:2181: dial: connection refused") // and no timeout
 	})
 }
@@ -59,16 +59,16 @@ func TestAnEnsembleWithoutAQuorumIsReported(t *testing.T) {
 	bubble(t, e, ZooKeeperOptions{Servers: []Address{zk1, zk2, zk3}}, func(r *running) {
 		r.wantChanged(true)
 		r.log.Reset()
-		r.pass(time.Minute)
+		r.sleep(time.Minute)
 		e.set(zk1, func(s *fakeServer) { s.away = true })
 		e.set(zk3, func(s *fakeServer) { s.away = true })
 		e.set(zk2, func(s *fakeServer) { s.noQuorum = true })
-		r.pass(time.Minute)
+		r.sleep(time.Minute)
 		r.wantLog("10.0.1.2:2181: it closed the connection without giving a session: does the ensemble have a quorum?")
 		r.wantCandidates(m3, m2, m1)
 		e.set(zk1, func(s *fakeServer) { s.away = false })
 		e.set(zk2, func(s *fakeServer) { s.noQuorum = false })
-		r.pass(maxBackoff)
+		r.sleep(maxBackoff)
 		r.wantLog("names the leading master master=10.0.0.3:5050")
 		r.wantChanged(false)
 	})
@@ -79,17 +79,17 @@ func TestAServerThatStopsIsReplacedSilently(t *testing.T) {
 	bubble(t, e, ZooKeeperOptions{Servers: []Address{zk1, zk2}}, func(r *running) {
 		r.wantChanged(true)
 		r.log.Reset()
-		r.pass(time.Minute)
+		r.sleep(time.Minute)
 		for range 10 {
 			for _, s := range []Address{zk1, zk2} {
 				e.set(s, func(s *fakeServer) { s.away = true })
 				e.set(s, func(s *fakeServer) { s.away = false })
-				r.pass(2 * time.Second)
+				r.sleep(2 * time.Second)
 			}
 		}
 		r.wantLog()
 		e.remove("/mesos/json.info_0000000007")
-		r.settle()
+		r.wait()
 		r.wantChanged(true)
 	})
 }
@@ -98,14 +98,14 @@ func TestASilentServerIsGivenUpWithinASession(t *testing.T) {
 	e := elected(zk1)
 	bubble(t, e, ZooKeeperOptions{Servers: []Address{zk1, zk2}}, func(r *running) {
 		r.wantChanged(true)
-		r.pass(time.Minute)
+		r.sleep(time.Minute)
 		r.log.Reset()
 		e.mu.Lock()
 		e.servers[zk2.String()] = &fakeServer{conns: map[*fakeConn]bool{}}
 		e.mu.Unlock()
 		e.freeze(zk1)
 		e.remove("/mesos/json.info_0000000007")
-		r.pass(sessionTimeout)
+		r.sleep(sessionTimeout)
 		r.wantChanged(true)
 		r.wantLog("names the leading master master=10.0.0.2:5050 server=10.0.1.2:2181")
 	})
@@ -115,7 +115,7 @@ func TestAServerThatNeverAnswersIsReported(t *testing.T) {
 	e := elected(zk1)
 	e.freeze(zk1)
 	bubble(t, e, ZooKeeperOptions{}, func(r *running) {
-		r.pass(2 * beginTimeout)
+		r.sleep(2 * beginTimeout)
 		r.wantLog("10.0.1.1:2181: no session within 4s")
 	})
 }
@@ -162,9 +162,9 @@ func TestLostSessionsOfTheOnlyServerAreNotReported(t *testing.T) {
 		r.wantChanged(true)
 		r.log.Reset()
 		for range 10 {
-			r.pass(time.Minute)
+			r.sleep(time.Minute)
 			e.set(zk2, func(*fakeServer) {})
-			r.settle()
+			r.wait()
 		}
 		r.wantLog()
 		r.wantChanged(false)

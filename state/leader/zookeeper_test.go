@@ -22,7 +22,7 @@ func TestANewLeaderIsFollowedAtOnce(t *testing.T) {
 		r.SetLeading(m3)
 		begin := time.Now()
 		r.zk.remove("/mesos/json.info_0000000007")
-		r.settle()
+		r.wait()
 		r.wantChanged(true)
 		r.wantCandidates(m2, m3, m1)
 		r.wantMasters(m1, m2)
@@ -31,7 +31,7 @@ func TestANewLeaderIsFollowedAtOnce(t *testing.T) {
 		}
 		// One that comes back stands behind.
 		r.zk.put("/mesos/json.info_0000000013", masterJSON("10.0.0.3", "10.0.0.3", 5050))
-		r.settle()
+		r.wait()
 		r.wantChanged(true) // not who leads, but who is there
 		r.wantCandidates(m2, m3, m1)
 		r.wantMasters(m1, m2, m3)
@@ -45,11 +45,11 @@ func TestARestartedMasterIsAnotherLeader(t *testing.T) {
 	bubble(t, e, ZooKeeperOptions{}, func(r *running) {
 		r.wantChanged(true)
 		r.zk.put("/mesos/json.info_0000000002", masterJSON("10.0.0.1", "10.0.0.1", 5050))
-		r.settle()
+		r.wait()
 		r.wantChanged(false)
 		r.wantMasters(m1)
 		r.zk.remove("/mesos/json.info_0000000001")
-		r.settle()
+		r.wait()
 		r.wantChanged(true)
 		r.wantCandidates(m1)
 	})
@@ -61,10 +61,10 @@ func TestAnEmptyElectionForgetsNobody(t *testing.T) {
 		r.log.Reset()
 		for _, n := range []string{"12", "09", "07"} {
 			r.zk.remove("/mesos/json.info_00000000" + n)
-			r.settle()
+			r.wait()
 		}
 		r.wantChanged(true) // at last m3 was alone
-		r.pass(time.Minute)
+		r.sleep(time.Minute)
 		r.wantLog("warning: ZooKeeper names no leading master; keeping the known masters error=no master takes part in the election in /mesos server=10.0.1.1:2181")
 		r.wantChanged(false)
 		r.wantMasters(m3)
@@ -77,16 +77,16 @@ func TestAPathThatDoesNotExistIsWaitedFor(t *testing.T) {
 		r.wantCandidates(m2)
 		r.wantMasters(m2)
 		r.wantLog("waiting for it: no master has registered yet, or zk names another path path=/dcos/prod/mesos server=10.0.1.1:2181")
-		r.pass(time.Hour)
+		r.sleep(time.Hour)
 		r.wantLog("ZooKeeper has named no leading master duration=30s error=there is no /dcos/prod/mesos setting=zkDetectionTimeout")
 		r.zk.put("/dcos/other", "")
-		r.settle()
+		r.wait()
 		begin := time.Now()
 		r.zk.put("/dcos/prod/mesos", "")
-		r.settle()
+		r.wait()
 		r.wantLog("no master takes part in the election in /dcos/prod/mesos")
 		r.zk.put("/dcos/prod/mesos/json.info_0000000000", masterJSON("10.0.0.1", "10.0.0.1", 5050))
-		r.settle()
+		r.wait()
 		r.wantLog("names the leading master master=10.0.0.1:5050")
 		r.wantCandidates(m1, m2)
 		r.wantMasters(m1)
@@ -96,10 +96,10 @@ func TestAPathThatDoesNotExistIsWaitedFor(t *testing.T) {
 		// It goes and comes back, as when somebody cleans up.
 		r.zk.remove("/dcos/prod/mesos/json.info_0000000000")
 		r.zk.remove("/dcos/prod/mesos")
-		r.settle()
+		r.wait()
 		r.wantMasters(m1)
 		r.zk.put("/dcos/prod/mesos/json.info_0000000000", masterJSON("10.0.0.3", "10.0.0.3", 5050))
-		r.settle()
+		r.wait()
 		r.wantMasters(m3)
 	})
 }
@@ -120,13 +120,13 @@ func TestNodesThatAreNotOfMastersAreIgnored(t *testing.T) {
 		// A node before the leader's that cannot be read is the leader's: the
 		// others know who it is.
 		e.put("/mesos/json.info_0000000002", "<html>")
-		r.settle()
+		r.wait()
 		r.wantChanged(false)
 		r.wantCandidates(m3, m2, m1)
 		r.wantLog("error=not a MasterInfo in JSON node=/mesos/json.info_0000000002",
 			"keeping the known masters error=the node of the leader in /mesos cannot be read")
 		e.remove("/mesos/json.info_0000000002")
-		r.settle()
+		r.wait()
 		r.wantLog("names the leading master master=10.0.0.3:5050")
 	})
 }
@@ -140,7 +140,7 @@ func TestMastersOfTwoVersionsAreInOneElection(t *testing.T) {
 	bubble(t, e, ZooKeeperOptions{}, func(r *running) {
 		r.wantCandidates(m3, m2)
 		e.put("/mesos/info_0000000001", message(0x0100000a, 5050, "", "10.0.0.1", nil))
-		r.settle()
+		r.wait()
 		r.wantCandidates(m1, m3, m2)
 		r.wantMasters(m1, m2, m3)
 	})
@@ -155,7 +155,7 @@ func TestNodesCannotForgeOrFloodTheLog(t *testing.T) {
 	e.put("/mesos/json.info_0000000003\n", "")
 	e.put("/mesos/"+long, "")
 	bubble(t, e, ZooKeeperOptions{}, func(r *running) {
-		r.pass(time.Minute)
+		r.sleep(time.Minute)
 		for _, line := range r.log.AllEntries() {
 			text := line.Message + fmt.Sprint(line.Data)
 			if len(text) > 300 || strings.ContainsAny(text, "\r\n") {
