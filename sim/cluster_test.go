@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestPorts(t *testing.T) {
+func TestPortsAreWrittenAsRanges(t *testing.T) {
 	for _, tt := range []struct {
 		ports Ports
 		want  string
@@ -25,7 +25,7 @@ func TestPorts(t *testing.T) {
 	}
 }
 
-func TestEncode(t *testing.T) {
+func TestStringsAreEncodedAsValidJSON(t *testing.T) {
 	for _, tt := range []struct{ in, want string }{
 		{"plain", `"plain"`},
 		{"a\"b\\c/d", `"a\"b\\c/d"`},
@@ -65,7 +65,7 @@ func lists(t *testing.T, c *Cluster) map[string][]string {
 	return out
 }
 
-func TestAgentsComeAndGo(t *testing.T) {
+func TestTasksFollowTheStateOfTheirAgent(t *testing.T) {
 	c := NewCluster(Options{Now: clock()})
 	f, err := c.AddFramework(Framework{Name: "marathon", Capabilities: []string{"PARTITION_AWARE"}})
 	noError(t, err)
@@ -109,7 +109,7 @@ func TestAgentsComeAndGo(t *testing.T) {
 	}
 }
 
-func TestHealth(t *testing.T) {
+func TestHealthReplacesTheLastStatus(t *testing.T) {
 	c := NewCluster(Options{Now: clock()})
 	f, _ := c.AddFramework(Framework{Name: "marathon"})
 	a, _ := c.AddAgent(Agent{Addr: netip.MustParseAddrPort("10.0.0.1:5051")})
@@ -130,7 +130,7 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-func TestMistakes(t *testing.T) {
+func TestImpossibleChangesAreErrors(t *testing.T) {
 	c := NewCluster(Options{Now: clock()})
 	f, _ := c.AddFramework(Framework{Name: "marathon"})
 	a, _ := c.AddAgent(Agent{Addr: netip.MustParseAddrPort("10.0.0.1:5051")})
@@ -170,9 +170,9 @@ func TestMistakes(t *testing.T) {
 
 func second(_ string, err error) error { return err }
 
-// TestDeterminism: the same seed, clock and calls give the same bytes, another
+// TestSameSeedGivesTheSameCluster: the same seed, clock and calls give the same bytes, another
 // seed gives others; and the order changes from poll to poll.
-func TestDeterminism(t *testing.T) {
+func TestSameSeedGivesTheSameCluster(t *testing.T) {
 	history := func(seed uint64) (out [][]byte) {
 		c := exampleCluster(t, seed)
 		for range 3 {

@@ -155,7 +155,7 @@ var eventSteps = []struct {
 	}, []string{"FRAMEWORK_ADDED"}},
 }
 
-func TestEvents(t *testing.T) {
+func TestEachChangeHasTheEventsOfMesos(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(t)
 		p := serve(t, NewMaster(s.Cluster, MasterOptions{Addr: testAddr}))
@@ -201,9 +201,9 @@ func everyEvent(t *testing.T) (records [][]byte) {
 	return records
 }
 
-// TestFailoverEvents: the first agent to return tells of a framework that the
+// TestReturningAgentsAnnounceFrameworksAndTasks: the first agent to return tells of a framework that the
 // new leader does not know; the second is preceded by its tasks.
-func TestFailoverEvents(t *testing.T) {
+func TestReturningAgentsAnnounceFrameworksAndTasks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(t)
 		s.start("web", 0)

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// TestFixtures keeps testdata/states in order: whatever is wrong in them, they
+// TestRecordedStatesAreDescribed keeps testdata/states in order: whatever is wrong in them, they
 // are JSON from the leader's mouth, and the page beside them knows each.
-func TestFixtures(t *testing.T) {
+func TestRecordedStatesAreDescribed(t *testing.T) {
 	const dir = "../testdata/states"
 	readme, err := os.ReadFile(filepath.Join(dir, "README.md"))
 	noError(t, err)

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// TestHead: a body follows, which a client takes for the beginning of the next
+// TestHeadIsAnsweredWithABody: a body follows, which a client takes for the beginning of the next
 // answer.
-func TestHead(t *testing.T) {
+func TestHeadIsAnsweredWithABody(t *testing.T) {
 	p := serve(t, NewMaster(newScene(t).Cluster, MasterOptions{Addr: testAddr}))
 	c, err := p.Dial()
 	noError(t, err)

@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-func TestHTTP(t *testing.T) {
+func TestPathsAreAnsweredAsByLeaderAndStandby(t *testing.T) {
 	const (
 		self    = "10.0.1.10:5050"
 		standby = "master3.mesos.test:5050"
@@ -98,7 +98,7 @@ func request(t *testing.T, addr, method, target, acceptEncoding string) (*http.R
 	return resp, body
 }
 
-func TestGzip(t *testing.T) {
+func TestLargeAnswersAreCompressedOnRequest(t *testing.T) {
 	c := exampleCluster(t, 0)
 	m := NewMaster(c, MasterOptions{Addr: testAddr, Now: clock()})
 	srv := httptest.NewServer(m)
@@ -136,8 +136,8 @@ func TestGzip(t *testing.T) {
 	}
 }
 
-// TestElection goes through the life of a master that was told of others.
-func TestElection(t *testing.T) {
+// TestMasterFollowsTheElection goes through the life of a master that was told of others.
+func TestMasterFollowsTheElection(t *testing.T) {
 	m := NewMaster(NewCluster(Options{Now: clock()}), MasterOptions{Addr: testAddr, Hostname: "master1.test", Now: clock()})
 	status := func() int {
 		w := httptest.NewRecorder()
@@ -167,9 +167,9 @@ func TestElection(t *testing.T) {
 	}
 }
 
-// TestConcurrent changes a cluster while it is read: each answer must be whole
+// TestStateShowsOneMomentWhileTasksMove changes a cluster while it is read: each answer must be whole
 // and show one moment, in which every instance of the moving app exists.
-func TestConcurrent(t *testing.T) {
+func TestStateShowsOneMomentWhileTasksMove(t *testing.T) {
 	c := exampleCluster(t, 0)
 	m := NewMaster(c, MasterOptions{Addr: testAddr, Now: clock()})
 	var wg sync.WaitGroup

@@ -21,9 +21,9 @@ func call(t *testing.T, m *Master, call string) []byte {
 	return w.Body.Bytes()
 }
 
-// TestShapeV1 compares all that the operator API can serve with the list of
+// TestOperatorAPIHasTheFieldsOfMesos compares all that the operator API can serve with the list of
 // its fields, both ways.
-func TestShapeV1(t *testing.T) {
+func TestOperatorAPIHasTheFieldsOfMesos(t *testing.T) {
 	s := loadShape(t, "v1.shape", "shared.shape")
 	seen := map[string]bool{}
 	c := fullCluster(t)
@@ -49,8 +49,8 @@ func TestShapeV1(t *testing.T) {
 	s.complete(t, seen)
 }
 
-// TestTwoAPIs: both show the same tasks on the same agents.
-func TestTwoAPIs(t *testing.T) {
+// TestBothAPIsShowTheSameTasks: both show the same tasks on the same agents.
+func TestBothAPIsShowTheSameTasks(t *testing.T) {
 	c := exampleCluster(t, 0)
 	m := NewMaster(c, MasterOptions{Addr: testAddr, Now: clock()})
 	id := func(v any) string { return v.(map[string]any)["value"].(string) }
@@ -72,7 +72,7 @@ func TestTwoAPIs(t *testing.T) {
 	}
 }
 
-func TestCalls(t *testing.T) {
+func TestCallsAreAnsweredAsByMesos(t *testing.T) {
 	const good = `{"type":"GET_HEALTH"}`
 	for _, tt := range []struct {
 		name                      string
@@ -117,9 +117,9 @@ func TestCalls(t *testing.T) {
 	}
 }
 
-// TestNotReady goes through what a master says before it may speak for the
+// TestAnswersBeforeRecoveryDifferByAPI goes through what a master says before it may speak for the
 // cluster. The two APIs differ.
-func TestNotReady(t *testing.T) {
+func TestAnswersBeforeRecoveryDifferByAPI(t *testing.T) {
 	now := testStart
 	m := NewMaster(exampleCluster(t, 0), MasterOptions{
 		Addr: testAddr, Now: func() time.Time { return now },

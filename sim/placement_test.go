@@ -52,7 +52,7 @@ func checkHeld(t *testing.T, c *Cluster) {
 	}
 }
 
-func TestFreePorts(t *testing.T) {
+func TestPortsAreNotGivenTwice(t *testing.T) {
 	c := NewCluster(Options{Now: clock()})
 	f, err := c.AddFramework(Framework{Name: "marathon"})
 	noError(t, err)
@@ -106,8 +106,8 @@ func TestFreePorts(t *testing.T) {
 	checkHeld(t, c)
 }
 
-// TestNetworks: where the addresses of each network come from.
-func TestNetworks(t *testing.T) {
+// TestAddressesComeFromTheShareOfTheAgent: where the addresses of each network come from.
+func TestAddressesComeFromTheShareOfTheAgent(t *testing.T) {
 	c := NewCluster(Options{Now: clock()})
 	for _, n := range StandardNetworks() {
 		c.AddNetwork(n)
@@ -157,8 +157,8 @@ func TestNetworks(t *testing.T) {
 	}
 }
 
-// TestShareUsedUp: a full block is an error, not an address twice.
-func TestShareUsedUp(t *testing.T) {
+// TestExhaustedShareIsAnError: a full block is an error, not an address twice.
+func TestExhaustedShareIsAnError(t *testing.T) {
 	c := NewCluster(Options{Now: clock()})
 	c.AddNetwork(StandardNetworks()[0])
 	f, _ := c.AddFramework(Framework{Name: "marathon"})

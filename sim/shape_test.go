@@ -127,9 +127,9 @@ func decode(t *testing.T, body []byte) map[string]any {
 	return v
 }
 
-// TestShape compares all that sim can serve with the list of fields, both
+// TestStateHasTheFieldsOfMesos compares all that sim can serve with the list of fields, both
 // ways: nothing else is served, and no field of the list is never served.
-func TestShape(t *testing.T) {
+func TestStateHasTheFieldsOfMesos(t *testing.T) {
 	s := loadShape(t, "state.shape", "shared.shape")
 	seen := map[string]bool{}
 	full := fullCluster(t)

@@ -12,7 +12,7 @@ import (
 	"toponym/internal/testutil"
 )
 
-func TestHeartbeats(t *testing.T) {
+func TestHeartbeatsComeAtTheirInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := serve(t, NewMaster(newScene(t).Cluster, MasterOptions{Addr: testAddr}))
 		in := p.Subscribe(t)
@@ -29,8 +29,8 @@ func TestHeartbeats(t *testing.T) {
 	})
 }
 
-// TestEnds: how a stream can end is what a client learns from.
-func TestEnds(t *testing.T) {
+// TestOnlyClosedStreamsEndWithALastChunk: how a stream can end is what a client learns from.
+func TestOnlyClosedStreamsEndWithALastChunk(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		do   func(m *Master, p *testutil.PipeListener)
@@ -72,9 +72,9 @@ func TestEnds(t *testing.T) {
 	}
 }
 
-// TestSlowSubscriber: who does not read is let go before it takes all memory,
+// TestSlowSubscriberIsDropped: who does not read is let go before it takes all memory,
 // and the others notice nothing.
-func TestSlowSubscriber(t *testing.T) {
+func TestSlowSubscriberIsDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(t)
 		m := NewMaster(s.Cluster, MasterOptions{Addr: testAddr, MaxWaiting: 10000})
@@ -105,9 +105,9 @@ func TestSlowSubscriber(t *testing.T) {
 	})
 }
 
-// TestDeafSubscriber: one that never reads again does not keep what it was
+// TestSubscriberThatNeverReadsIsForgotten: one that never reads again does not keep what it was
 // about to be told.
-func TestDeafSubscriber(t *testing.T) {
+func TestSubscriberThatNeverReadsIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(t)
 		m := NewMaster(s.Cluster, MasterOptions{Addr: testAddr, MaxWaiting: 10000})
@@ -128,9 +128,9 @@ func TestDeafSubscriber(t *testing.T) {
 	})
 }
 
-// TestBigSubscribed: the first record may be too big for a chunk; its length
+// TestLargeFirstRecordHasTheRightLength: the first record may be too big for a chunk; its length
 // is right all the same.
-func TestBigSubscribed(t *testing.T) {
+func TestLargeFirstRecordHasTheRightLength(t *testing.T) {
 	s := newScene(t)
 	for range 4000 {
 		s.start("web", 0)

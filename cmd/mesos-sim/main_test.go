@@ -73,7 +73,7 @@ func TestMistakesOnTheCommandLineAreNamed(t *testing.T) {
 	}
 }
 
-func TestPerSecond(t *testing.T) {
+func TestRatesAreReadPerUnit(t *testing.T) {
 	for in, want := range map[string]string{"1000/s": "1000/s", "30/m": "0.5/s", "36/h": "0.01/s", "7": "7/s", "0": "0/s"} {
 		var p perSecond
 		if err := p.Set(in); err != nil || p.String() != want {
@@ -100,7 +100,7 @@ func (s *screen) String() string {
 	return s.b.String()
 }
 
-func TestSimulate(t *testing.T) {
+func TestSimulationRunsAndStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var out, log screen
 	done := make(chan int)

@@ -211,9 +211,9 @@ func expectedOf(t *testing.T, name string, tasks []runningTask) map[string][]str
 	return out
 }
 
-// TestDefinitions: what preview says of an app before it runs, what the server
+// TestPreviewIsWhatTheServerAnswers: what preview says of an app before it runs, what the server
 // answers once it does, and what is written here are the same.
-func TestDefinitions(t *testing.T) {
+func TestPreviewIsWhatTheServerAnswers(t *testing.T) {
 	seen := map[string]bool{}
 	for _, pattern := range []string{"apps/*.json", "pods/*.json"} {
 		files, err := filepath.Glob(definitions + pattern)
@@ -274,9 +274,9 @@ func equalSets(a, b []string) bool {
 	return slices.Equal(a, b)
 }
 
-// TestRefusedDefinitions: Marathon's API refuses what preview says it would,
+// TestPreviewRefusesAsTheAPIDoes: Marathon's API refuses what preview says it would,
 // in the same words.
-func TestRefusedDefinitions(t *testing.T) {
+func TestPreviewRefusesAsTheAPIDoes(t *testing.T) {
 	scheduler, err := marathon.NewScheduler(sim.NewCluster(sim.Options{}), marathon.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -16,10 +16,10 @@ var update = flag.Bool("update", false, "write the outputs in docs/marathon.md a
 // fence is a block of a page: its kind, a file's name, its text.
 var fence = regexp.MustCompile("(?ms)^```(\\w+)(?: (\\S+))?\n(.*?)^```$")
 
-// TestPageOnMarathon runs the examples of docs/marathon.md: the blocks with
+// TestExamplesOfTheDocumentationAreTrue runs the examples of docs/marathon.md: the blocks with
 // the name of a file are that file, and the console blocks are commands with
 // what they print.
-func TestPageOnMarathon(t *testing.T) {
+func TestExamplesOfTheDocumentationAreTrue(t *testing.T) {
 	page, err := filepath.Abs("../../docs/marathon.md")
 	if err != nil {
 		t.Fatal(err)
@@ -94,8 +94,8 @@ func previewed(t *testing.T, args ...string) (data map[string][]string, shown []
 
 const definitions = "../../testdata/marathon/"
 
-// TestPreviewedAddresses: where the names of the documented apps lead.
-func TestPreviewedAddresses(t *testing.T) {
+// TestPreviewShowsWhereNamesLead: where the names of the documented apps lead.
+func TestPreviewShowsWhereNamesLead(t *testing.T) {
 	for file, want := range map[string]map[string]string{
 		"apps/host.1.5": {
 			"front-store.marathon.mesos. A":       "10.0.0.1",
@@ -142,8 +142,8 @@ func TestPreviewedAddresses(t *testing.T) {
 	}
 }
 
-// TestPreviewOfBothForms: the two forms of an app get the same names.
-func TestPreviewOfBothForms(t *testing.T) {
+// TestBothFormsHaveTheSamePreview: the two forms of an app get the same names.
+func TestBothFormsHaveTheSamePreview(t *testing.T) {
 	files, err := filepath.Glob(definitions + "apps/*.1.4.json")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no definitions: %v", err)
@@ -157,7 +157,7 @@ func TestPreviewOfBothForms(t *testing.T) {
 	}
 }
 
-func TestPreviewOfWhatIsRefused(t *testing.T) {
+func TestPreviewReportsRefusedDefinitions(t *testing.T) {
 	files, err := filepath.Glob(definitions + "refused/*.json")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no definitions: %v", err)
@@ -175,7 +175,7 @@ func TestPreviewOfWhatIsRefused(t *testing.T) {
 	}
 }
 
-func TestPreviewOfTasks(t *testing.T) {
+func TestPreviewUsesGivenTaskIDs(t *testing.T) {
 	file := definitions + "apps/calico-nginx.1.5.json"
 	_, shown := previewed(t, file, "-instances", "1", "-task-ids=nginx.mine", "-framework=marathon.user")
 	if len(shown) != 1 || len(shown[0].Tasks) != 1 || shown[0].Tasks[0].ID != "nginx.mine" {
@@ -194,7 +194,7 @@ func TestPreviewOfTasks(t *testing.T) {
 	}
 }
 
-func TestPreviewWithSettings(t *testing.T) {
+func TestPreviewUsesTheSettings(t *testing.T) {
 	file := writeConfig(t, `{"masters": ["10.0.0.1:5050"], "domain": "example", "IPSources": ["host"], "ReverseDnsOn": true}`)
 	data, _ := previewed(t, "-config", file, definitions+"apps/calico-nginx.1.5.json", "-instances=1")
 	if got := data["nginx.marathon.example. A"]; !slices.Equal(got, []string{"10.0.0.1"}) {
@@ -207,7 +207,7 @@ func TestPreviewWithSettings(t *testing.T) {
 }
 
 // What Marathon takes and gives in one piece are definitions, too.
-func TestPreviewOfLists(t *testing.T) {
+func TestPreviewReadsWhatMarathonAnswers(t *testing.T) {
 	const a, b, pod = `{"id": "/a", "cmd": "x", "tasksRunning": 1}`, `{"id": "/shop/b", "cmd": "x"}`,
 		`{"id": "/p", "networks": [{"mode": "host"}], "containers": [{"name": "c", "resources": {"cpus": 1, "mem": 1}}]}`
 	for _, tc := range []struct {
@@ -250,7 +250,7 @@ func TestPreviewOfLists(t *testing.T) {
 	}
 }
 
-func TestPreviewOfWhatIsMistyped(t *testing.T) {
+func TestPreviewWarnsOfMistypedMembers(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "list.json")
 	if err := os.WriteFile(file, []byte(`[{"id": "a", "cmd": "x"}, {"id": "b", "cmd": "x", "instancess": 7}]`), 0o600); err != nil {
 		t.Fatal(err)
@@ -326,7 +326,7 @@ func TestRefusedProtocolOfAPodIsAWarning(t *testing.T) {
 	}
 }
 
-func TestPreviewCommandLine(t *testing.T) {
+func TestPreviewNamesMistakesOnTheCommandLine(t *testing.T) {
 	web := definitions + "apps/host.1.5.json"
 	many := filepath.Join(t.TempDir(), "many.json")
 	if err := os.WriteFile(many, []byte(`{"id":"a","cmd":"x","instances":1000}`), 0o600); err != nil {

@@ -29,7 +29,7 @@ type taskList struct {
 	Tasks []taskView `json:"tasks"`
 }
 
-func TestLifeOfAnApp(t *testing.T) {
+func TestAppIsCreatedChangedAndRemoved(t *testing.T) {
 	s := newServer(t)
 	created := s.do("POST", "/v2/apps", `{"id":"/shop/cart","cmd":"serve","instances":2}`, http.StatusCreated)
 	for _, want := range []string{`"id":"/shop/cart"`, `"mode":"host"`, `"port":10000`, `"tasks":[`, `"deployments":[{"id":`} {
@@ -106,7 +106,7 @@ func TestLifeOfAnApp(t *testing.T) {
 	}
 }
 
-func TestUpdatesInEitherForm(t *testing.T) {
+func TestUpdatesCanHaveTheFormOf14(t *testing.T) {
 	s := newServer(t)
 	s.do("POST", "/v2/apps", `{"id":"a","cmd":"serve","portDefinitions":[{"port":8080,"name":"http"}],"requirePorts":true}`, http.StatusCreated)
 	s.do("PUT", "/v2/apps/a", `{"networks":[{"mode":"container","name":"calico"}]}`, http.StatusOK)
@@ -142,9 +142,9 @@ func TestUpdatesInEitherForm(t *testing.T) {
 	s.want("a c d")
 }
 
-// TestDeploymentsLock: an app that cannot start yet is locked until it has,
+// TestAppIsLockedByItsDeployment: an app that cannot start yet is locked until it has,
 // or force is used.
-func TestDeploymentsLock(t *testing.T) {
+func TestAppIsLockedByItsDeployment(t *testing.T) {
 	s := newServer(t)
 	if err := s.cluster.SetDeactivated(s.agent, true); err != nil {
 		t.Fatal(err)
@@ -208,7 +208,7 @@ func TestLostTasksAreReplaced(t *testing.T) {
 	}
 }
 
-func TestKillingTasks(t *testing.T) {
+func TestKilledTasksAreReplacedUnlessScaled(t *testing.T) {
 	s := newServer(t)
 	s.do("POST", "/v2/apps", `{"id":"a","cmd":"x","instances":3}`, http.StatusCreated)
 	task := get[appAnswer](s, "/v2/apps/a").App.Tasks[1].ID
@@ -227,7 +227,7 @@ func TestKillingTasks(t *testing.T) {
 	}
 }
 
-func TestListing(t *testing.T) {
+func TestAppsAreFilteredByQuery(t *testing.T) {
 	s := newServer(t)
 	s.do("POST", "/v2/apps", `{"id":"/x/a","cmd":"Serve","labels":{"team":"one"}}`, http.StatusCreated)
 	s.do("POST", "/v2/apps", `{"id":"/x/b","args":["serve"],"labels":{"team":"two"}}`, http.StatusCreated)
@@ -267,7 +267,7 @@ func TestListing(t *testing.T) {
 	}
 }
 
-func TestOtherRequests(t *testing.T) {
+func TestOtherPathsAnswerAsMarathonDoes(t *testing.T) {
 	s := newServer(t)
 	if s.do("GET", "/ping", "", http.StatusOK) != "pong\n" {
 		t.Error("no pong")

@@ -14,7 +14,7 @@ const product = `{
   ]
 }`
 
-func TestGroups(t *testing.T) {
+func TestGroupIsCreatedChangedAndRemoved(t *testing.T) {
 	s := newServer(t)
 	s.do("POST", "/v2/groups", product, http.StatusCreated)
 	s.want("mongo.database.product mysql.database.product rails.service.product rails.service.product")
@@ -84,7 +84,7 @@ func TestGroupsThatAreRefused(t *testing.T) {
 	s.want("")
 }
 
-func TestParseGroup(t *testing.T) {
+func TestGroupGivesAllItsApps(t *testing.T) {
 	apps, ok, err := ParseGroup([]byte(product), Settings{})
 	if err != nil || !ok || len(apps) != 3 || apps[2].ID != "/product/service/rails" {
 		t.Errorf("%v %v %v", apps, ok, err)
@@ -97,7 +97,7 @@ func TestParseGroup(t *testing.T) {
 	}
 }
 
-func TestPathIDs(t *testing.T) {
+func TestRelativeIDsAreResolved(t *testing.T) {
 	for _, c := range []struct{ id, base, want, name string }{
 		{"a", "/", "/a", "a"},
 		{"/a/b/c", "/x", "/a/b/c", "c.b.a"},

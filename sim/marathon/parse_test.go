@@ -119,7 +119,7 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-func TestAccepted(t *testing.T) {
+func TestAcceptedAppsHaveTheirTasks(t *testing.T) {
 	for _, file := range files(t, "apps/*.json") {
 		name := strings.TrimSuffix(filepath.Base(file), ".json")
 		t.Run(name, func(t *testing.T) {
@@ -129,7 +129,7 @@ func TestAccepted(t *testing.T) {
 	}
 }
 
-func TestRefused(t *testing.T) {
+func TestRefusedAppsHaveMarathonsMessages(t *testing.T) {
 	for _, file := range files(t, "refused/*.json") {
 		name := strings.TrimSuffix(filepath.Base(file), ".json")
 		t.Run(name, func(t *testing.T) {
@@ -143,8 +143,8 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestFormsAreEqual: the two forms of an app are one app.
-func TestFormsAreEqual(t *testing.T) {
+// TestBothFormsGiveTheSameApp: the two forms of an app are one app.
+func TestBothFormsGiveTheSameApp(t *testing.T) {
 	for _, file := range files(t, "apps/*.1.4.json") {
 		other := strings.TrimSuffix(file, ".1.4.json") + ".1.5.json"
 		a, b := parseFile(t, file), parseFile(t, other)
@@ -180,8 +180,8 @@ func normalisedTwice(t *testing.T, a *App, s Settings) {
 	}
 }
 
-// TestNoNameWithoutDefault: definitions that need --default_network_name.
-func TestNoNameWithoutDefault(t *testing.T) {
+// TestUnnamedNetworkNeedsADefault: definitions that need --default_network_name.
+func TestUnnamedNetworkNeedsADefault(t *testing.T) {
 	for _, name := range []string{"ip-address-empty.1.4", "ip-address-empty.1.5", "ip-address-groups.1.4"} {
 		_, err := Parse(read(t, filepath.Join(fixtures, "apps", name+".json")), Settings{})
 		if err == nil || !strings.Contains(err.Error(), UnnamedNetwork) {
@@ -190,7 +190,7 @@ func TestNoNameWithoutDefault(t *testing.T) {
 	}
 }
 
-func TestMalformed(t *testing.T) {
+func TestMalformedJSONIsRefused(t *testing.T) {
 	for _, body := range []string{
 		"", "{", "[1,", `{"id":}`, `{"id":"a","cmd":"b"} {}`, "\xff", `{"id":"` + "\xff" + `"}`,
 		strings.Repeat("[", 1000), `{"env":` + strings.Repeat(`{"a":`, 1000),

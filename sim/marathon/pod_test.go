@@ -26,7 +26,7 @@ func podTasks(t testing.TB, a *App) []sim.Task {
 	return tasks
 }
 
-func TestPods(t *testing.T) {
+func TestAcceptedPodsHaveTheirTasks(t *testing.T) {
 	for _, file := range files(t, "pods/*.json") {
 		name := strings.TrimSuffix(filepath.Base(file), ".json")
 		t.Run(name, func(t *testing.T) {
@@ -53,7 +53,7 @@ func podNormalisedTwice(t *testing.T, a *App) {
 	}
 }
 
-func TestRefusedPods(t *testing.T) {
+func TestRefusedPodsHaveMarathonsMessages(t *testing.T) {
 	for _, file := range files(t, "refused-pods/*.json") {
 		name := strings.TrimSuffix(filepath.Base(file), ".json")
 		t.Run(name, func(t *testing.T) {
@@ -69,7 +69,7 @@ func TestRefusedPods(t *testing.T) {
 
 const aPod = `{"id":"/shop/pod","containers":[{"name":"web","resources":{"cpus":0.1,"mem":32},"endpoints":[{"name":"http","hostPort":0}]}]}`
 
-func TestLifeOfAPod(t *testing.T) {
+func TestPodIsCreatedChangedAndRemoved(t *testing.T) {
 	s := newServer(t)
 	created := s.do("POST", "/v2/pods", aPod, http.StatusCreated)
 	for _, want := range []string{`"id":"/shop/pod"`, `"mode":"host"`, `"instances":1`, `"version":"`} {

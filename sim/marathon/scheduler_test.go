@@ -93,7 +93,7 @@ func (s *scheduled) after(d time.Duration, name string, want ...string) []sim.Ta
 	return tasks
 }
 
-func TestScheduledApp(t *testing.T) {
+func TestInstancesComeUpStepByStep(t *testing.T) {
 	withScheduler(t, 2, func(s *scheduled) {
 		s.do("POST", "/v2/apps", `{"id": "/shop/cart", "cmd": "serve", "cpus": 1, "instances": 2,
 			"networks": [{"mode": "container", "name": "calico"}],
@@ -154,8 +154,8 @@ func TestScheduledApp(t *testing.T) {
 	})
 }
 
-// TestScheduledElsewhere: what has no room waits for it.
-func TestScheduledElsewhere(t *testing.T) {
+// TestInstancesWaitForRoom: what has no room waits for it.
+func TestInstancesWaitForRoom(t *testing.T) {
 	withScheduler(t, 2, func(s *scheduled) {
 		s.do("POST", "/v2/apps", `{"id": "web", "cmd": "x", "cpus": 1, "instances": 3, "portDefinitions": [{"port": 8080}], "requirePorts": true}`, 201)
 		s.after(time.Second, "web", sim.TaskRunning, sim.TaskRunning)
@@ -175,9 +175,9 @@ func TestScheduledElsewhere(t *testing.T) {
 	})
 }
 
-// TestScheduledAfterFailover: instances outlive a failover, and nothing is
+// TestInstancesOutliveAFailover: instances outlive a failover, and nothing is
 // launched before the scheduler is back.
-func TestScheduledAfterFailover(t *testing.T) {
+func TestInstancesOutliveAFailover(t *testing.T) {
 	withScheduler(t, 1, func(s *scheduled) {
 		s.do("POST", "/v2/apps", `{"id": "web", "cmd": "x"}`, 201)
 		before := s.after(time.Second, "web", sim.TaskRunning)
@@ -194,7 +194,7 @@ func TestScheduledAfterFailover(t *testing.T) {
 	})
 }
 
-func TestScheduledMarathonChecks(t *testing.T) {
+func TestMesosDoesNotKnowMarathonsChecks(t *testing.T) {
 	withScheduler(t, 1, func(s *scheduled) {
 		s.do("POST", "/v2/apps", `{"id": "web", "cmd": "x", "healthChecks": [{"protocol": "HTTP"}]}`, 201)
 		tasks := s.after(11*time.Second, "web", sim.TaskRunning)
@@ -207,7 +207,7 @@ func TestScheduledMarathonChecks(t *testing.T) {
 	})
 }
 
-func TestScheduledPod(t *testing.T) {
+func TestContainersOfAPodShareExecutorAndNetworks(t *testing.T) {
 	withScheduler(t, 2, func(s *scheduled) {
 		s.do("POST", "/v2/pods", `{"id": "/shop/search", "networks": [{"mode": "container/bridge"}],
 			"containers": [

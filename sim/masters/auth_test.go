@@ -30,8 +30,8 @@ func twoFrameworks(t *testing.T) *sim.Cluster {
 	return c
 }
 
-// TestAuth: the two APIs are in realms of their own.
-func TestAuth(t *testing.T) {
+// TestEachRealmHasItsAuthentication: the two APIs are in realms of their own.
+func TestEachRealmHasItsAuthentication(t *testing.T) {
 	some := []Credential{{Principal: "p", Secret: "s"}, {"few", "s", []string{"chronos"}}, {Principal: "odd", Secret: "a:b"}}
 	for _, tt := range []struct {
 		name, header, leader string

@@ -91,7 +91,7 @@ func (s *stage) want(when string, want ...string) {
 	}
 }
 
-func TestMastersFailover(t *testing.T) {
+func TestFirstInLineLeadsAfterTheSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, Options{
 			Master:   sim.MasterOptions{Recovery: 2 * time.Second},
@@ -186,9 +186,9 @@ func TestMastersFailover(t *testing.T) {
 	})
 }
 
-// TestMastersQuickRestart: a leader that is back before its session is over is
+// TestRestartedLeaderDoesNotLead: a leader that is back before its session is over is
 // not the leader, though the others go on saying so.
-func TestMastersQuickRestart(t *testing.T) {
+func TestRestartedLeaderDoesNotLead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, Options{Election: time.Second})
 		noError(t, s.Kill(0))
@@ -200,7 +200,7 @@ func TestMastersQuickRestart(t *testing.T) {
 	})
 }
 
-func TestMastersMistakes(t *testing.T) {
+func TestImpossibleActionsAreErrors(t *testing.T) {
 	if _, err := New(sim.NewCluster(sim.Options{}), Options{}); err == nil {
 		t.Error("no masters at all")
 	}
@@ -223,8 +223,8 @@ func TestMastersMistakes(t *testing.T) {
 	})
 }
 
-// TestMastersTakenPort: all of them listen, or none.
-func TestMastersTakenPort(t *testing.T) {
+// TestAllMastersListenOrNone: all of them listen, or none.
+func TestAllMastersListenOrNone(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	noError(t, err)
 	defer l.Close()

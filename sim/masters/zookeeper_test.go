@@ -37,9 +37,9 @@ func TestParseZooKeeper(t *testing.T) {
 	}
 }
 
-// TestMasterInfo: what stands in the node. ip is the address read the wrong
+// TestNodeHasTheMasterInfoOfMesos: what stands in the node. ip is the address read the wrong
 // way round: 10.0.1.10 is 0a 00 01 0a.
-func TestMasterInfo(t *testing.T) {
+func TestNodeHasTheMasterInfoOfMesos(t *testing.T) {
 	for _, tt := range []struct{ addr, hostname, want string }{
 		{"10.0.1.10:5050", "m1.test", `"address":{"hostname":"m1.test","ip":"10.0.1.10","port":5050}`},
 		{"10.0.1.10:5050", "", `"ip":167837706,"pid":"master@10.0.1.10:5050","port":5050,"version":"1.12.0"}`},
@@ -56,8 +56,8 @@ func TestMasterInfo(t *testing.T) {
 	}
 }
 
-// TestNoZooKeeper: where it does not answer, the masters do not start.
-func TestNoZooKeeper(t *testing.T) {
+// TestMastersDoNotStartWithoutZooKeeper: where it does not answer, the masters do not start.
+func TestMastersDoNotStartWithoutZooKeeper(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	noError(t, err)
 	defer l.Close() // it accepts, and that is all

@@ -46,8 +46,8 @@ func TestDemoHasTheDocumentedAddresses(t *testing.T) {
 	}
 }
 
-// TestDemoState looks at what the documentation relies on in the state itself.
-func TestDemoState(t *testing.T) {
+// TestDemoStateHasWhatTheDocumentationShows looks at what the documentation relies on in the state itself.
+func TestDemoStateHasWhatTheDocumentationShows(t *testing.T) {
 	text := string(bodyOf(t, newDemo(t, Options{Now: clock()}).Cluster))
 	for _, want := range []string{
 		`"name":"marathon","pid":"scheduler-3ff4ba14-6a87-4d0a-b5ff-7d1bd5a7c2e8@10.0.1.11:15101"`,

@@ -10,9 +10,9 @@ import (
 	"toponym/sim/marathon"
 )
 
-// TestSimulationPage: the scenario of docs/simulation.md can be read, its steps can
+// TestScenariosOfTheDocumentationRun: the scenario of docs/simulation.md can be read, its steps can
 // be taken, and its table has all actions.
-func TestSimulationPage(t *testing.T) {
+func TestScenariosOfTheDocumentationRun(t *testing.T) {
 	page, err := os.ReadFile("../../docs/simulation.md")
 	noError(t, err)
 	examples := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllSubmatch(page, -1)

@@ -175,7 +175,7 @@ func (f *follower) until(id string) {
 	}
 }
 
-func TestLifeOfAnEmptyCluster(t *testing.T) {
+func TestLifeGoesOnWithoutTasks(t *testing.T) {
 	l := NewLife(sim.NewCluster(sim.Options{Now: clock()}), nil, LifeOptions{Rate: 10})
 	for range 10 {
 		l.Step()
