@@ -48,9 +48,12 @@ func (s semaphore) acquire(ctx context.Context) error {
 // release gives a place back.
 func (s semaphore) release() { <-s }
 
-// breather is how long a goroutine that makes answers rests now and then: Go looks
+// A goroutine that makes answers rests for a breather every now and then: Go looks
 // for packets at once only when a processor has nothing else to do.
-const breather = 50 * time.Microsecond
+const (
+	breather  = 50 * time.Microsecond
+	restEvery = time.Millisecond // of a long answer
+)
 
 // processors are the tokens that allow a goroutine to make answers: half as many as
 // there are processors, so that DNS has the others.

@@ -32,6 +32,7 @@ type stream struct {
 	r       *http.Request
 	sent    int64         // bytes
 	blocked time.Duration // time spent writing
+	rested  time.Time     // when DNS had its last turn
 }
 
 // stream answers with status 200 and what content appends. Where the client does
@@ -39,7 +40,7 @@ type stream struct {
 func (s *Server) stream(w *response, r *http.Request, contentType string, content func(*stream)) {
 	w.Header().Set("Content-Type", contentType)
 	pooled := chunks.Get().(*[]byte)
-	t := &stream{w: w, r: r, buf: (*pooled)[:0]}
+	t := &stream{w: w, r: r, buf: (*pooled)[:0], rested: time.Now()}
 	defer func() {
 		if cap(t.buf) <= 2*chunkSize { // one item may have been larger
 			*pooled = t.buf[:0]
@@ -69,7 +70,10 @@ func (t *stream) next() bool {
 			t.err = errHead
 		} else {
 			t.write()
-			time.Sleep(breather)
+			if time.Since(t.rested) >= restEvery {
+				time.Sleep(breather)
+				t.rested = time.Now()
+			}
 			if err := t.w.resume(); t.err == nil {
 				t.err = err
 			}
