@@ -318,12 +318,15 @@ func TestOneLineAMinuteIsLogged(t *testing.T) {
 	simulate(t, Options{Log: logger}, func(t *testing.T, n *fakedns.Network, c *Client) {
 		g := c.Group(udpOf(n.Start(good)))
 		for range 180 {
-			g.servers[0].log.add("is tested")
+			g.servers[0].log.add("is tested", errors.New(strings.Repeat("long", 1000)))
 			time.Sleep(time.Second)
 		}
 	})
 	if got := strings.Count(log.String(), "\n"); got < 3 || got > 4 || !strings.Contains(log.String(), "upstream=192.0.2.1") || !strings.Contains(log.String(), "count=60") {
 		t.Errorf("%d lines in three minutes, want one a minute with upstream and count:\n%s", got, &log)
+	}
+	if got := log.Len(); got > 4*(maxLoggedError+200) {
+		t.Errorf("the lines have %d bytes, want less", got)
 	}
 }
 

@@ -280,7 +280,7 @@ func (a *attempt) onResponse(r response) {
 		rtt = 0
 	}
 	if s.health.onResponse(rtt) {
-		s.log.add("responds again")
+		s.log.add("responds again", nil)
 	}
 	x.learnEDNS(a, &r, now)
 	switch {
@@ -323,7 +323,7 @@ func (x *exchange) learnEDNS(a *attempt, r *response, now time.Time) {
 		}
 	}
 	if suspected && a.server.edns.onPlainAnswer(now, certain) {
-		a.server.log.add("answers only queries without EDNS, and is asked without it for a while")
+		a.server.log.add("answers only queries without EDNS, and is asked without it for a while", nil)
 	}
 }
 
@@ -344,7 +344,7 @@ func (a *attempt) onUnreachable(err error) {
 	}
 	a.refused = true
 	x.err = err
-	a.fail(0, "cannot be reached: "+err.Error())
+	a.fail(0, "cannot be reached", err)
 	switch {
 	case x.tries < maxAttempts && x.group.pick(x.tried) >= 0:
 		x.next(true)
@@ -358,13 +358,13 @@ func (a *attempt) onUnreachable(err error) {
 
 // fail notes in the server's health that the attempt got no response. The time that
 // it was waited for is 0 where that says nothing of how slow the server is.
-func (a *attempt) fail(waited time.Duration, reason string) {
+func (a *attempt) fail(waited time.Duration, reason string, err error) {
 	a.server.counters.failures.Add(1)
 	if !a.countsForHealth() {
 		return
 	}
 	if a.server.health.onFailure(a.x.nameHash(), a.sent, waited) {
-		a.server.log.add(reason)
+		a.server.log.add(reason, err)
 	}
 }
 
@@ -398,7 +398,7 @@ func (a *attempt) onFailure(err error) {
 	if err == errClosed {
 		a.server.counters.failures.Add(1)
 	} else {
-		a.fail(0, "cannot be reached: "+err.Error())
+		a.fail(0, "cannot be reached", err)
 	}
 	x.next(false)
 	x.unlock()
@@ -454,7 +454,7 @@ func (x *exchange) finish() {
 			continue
 		}
 		noted |= 1 << a.index
-		a.fail(waited, "does not respond, and is asked only when no other server is up")
+		a.fail(waited, "does not respond, and is asked only when no other server is up", nil)
 	}
 }
 

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"strings"
 	"sync"
 	"time"
 
@@ -14,16 +15,30 @@ type serverLog struct {
 	mu      sync.Mutex
 	next    time.Time
 	message string
+	err     string // the reason; "": none
 	count   int
 }
 
-const logInterval = time.Minute
+const (
+	logInterval = time.Minute
 
-// add logs a message, which is a verb phrase about the server.
-func (l *serverLog) add(message string) {
+	// maxLoggedError is the size of an error in the log, in bytes. One about a
+	// certificate is as long as its owner has made it.
+	maxLoggedError = 300
+)
+
+// add logs a message, which is a verb phrase about the server, with an error unless
+// that is nil.
+func (l *serverLog) add(message string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.message = message
+	l.message, l.err = message, ""
+	if err != nil {
+		l.err = err.Error()
+		if len(l.err) > maxLoggedError {
+			l.err = strings.ToValidUTF8(l.err[:maxLoggedError], "") + "…"
+		}
+	}
 	l.count++
 }
 
@@ -36,6 +51,10 @@ func (s *server) flushLog() {
 	if l.count == 0 || now.Before(l.next) {
 		return
 	}
-	s.client.o.Log.WithFields(logrus.Fields{"upstream": s.addr.String(), "count": l.count}).Warn("upstream server " + l.message)
-	l.next, l.message, l.count = now.Add(logInterval), "", 0
+	fields := logrus.Fields{"upstream": s.addr.String(), "count": l.count}
+	if l.err != "" {
+		fields["error"] = l.err
+	}
+	s.client.o.Log.WithFields(fields).Warn("upstream server " + l.message)
+	l.next, l.message, l.err, l.count = now.Add(logInterval), "", "", 0
 }

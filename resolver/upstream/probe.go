@@ -65,7 +65,7 @@ func (p probes) check(s *server) {
 			if s.loopProbeSeen.Load() {
 				at.nextLoop = now.Add(loopRetry)
 			} else if s.health.state.CompareAndSwap(int32(Looping), int32(Up)) {
-				s.log.add("does not lead back to this server any more")
+				s.log.add("does not lead back to this server any more", nil)
 			}
 		})
 	case s.health.State() != Looping && s.health.suspect(now) && now.After(at.next):
@@ -113,7 +113,7 @@ func (c *Client) IsLoopProbe(name []byte) bool {
 		if sent := s.loopProbeName.Load(); sent != nil && bytes.Equal(*sent, name) {
 			s.loopProbeSeen.Store(true)
 			if s.health.state.Swap(int32(Looping)) != int32(Looping) {
-				s.log.add("leads back to this server, and is not asked")
+				s.log.add("leads back to this server, and is not asked", nil)
 			}
 		}
 	}
