@@ -169,6 +169,7 @@ func (c *client) do(ctx context.Context, at leader.Address, method, path, body s
 	}
 	activity := activityOf(ctx)
 	activity.requested(at)
+	asked := at
 	resp, err := c.http.Do(req)
 	if err != nil {
 		if ue := (*url.Error)(nil); errors.As(err, &ue) {
@@ -178,7 +179,10 @@ func (c *client) do(ctx context.Context, at leader.Address, method, path, body s
 				}
 			}
 		}
-		return nil, at, fmt.Errorf("%s: %w", at, c.explain(err))
+		if err = c.explain(err); at != asked {
+			return nil, at, fmt.Errorf("%s redirects to %s: %w", asked, at, err)
+		}
+		return nil, at, fmt.Errorf("%s: %w", at, err)
 	}
 	if resp.Request != nil {
 		if a, err := urlAddress(resp.Request.URL); err == nil {

@@ -65,6 +65,15 @@ func (r *report) failed(err error, known bool) {
 	}
 }
 
+// switched reports that another master was found to lead.
+func (r *report) switched(to *otherLeaderError) {
+	fields := logrus.Fields{"before": to.before.String()}
+	if to.now != (leader.Address{}) {
+		fields["master"] = to.now.String()
+	}
+	r.log.WithFields(fields).Info("another master leads now")
+}
+
 // errorText is an error in one line of printable characters and bounded length.
 func errorText(err error) string {
 	text := strings.ReplaceAll(err.Error(), "\n", "; ")
@@ -193,7 +202,7 @@ func (r *report) resynced(doc *document) {
 func (r *report) failover(lead leader.Address, retained int) {
 	if retained > 0 {
 		r.log.WithFields(logrus.Fields{"master": lead.String(), "count": retained}).
-			Info("another master leads; agents that have not registered with it yet keep their names meanwhile")
+			Info("agents that have not registered with the new leader yet keep their names meanwhile")
 	}
 }
 

@@ -143,16 +143,17 @@ func (w *Watcher) Run(ctx context.Context, owner Owner) error {
 			break
 		}
 		if err != nil {
-			w.report.failed(err, w.hasData.Load())
-			w.status.failed(err, time.Now())
 			w.status.lost()
 			if other := (*otherLeaderError)(nil); errors.As(err, &other) {
+				w.report.switched(other)
 				wait, failures = 0, 0 // the failures were those of another master
 				w.retryStream = time.Time{}
 				if other.now != (leader.Address{}) {
 					w.o.Leaders.SetLeading(other.now)
 				}
 			} else {
+				w.report.failed(err, w.hasData.Load())
+				w.status.failed(err, time.Now())
 				wait = max(retryDelay(failures, w.o.Interval), retryAfter(err))
 				failures++
 			}
