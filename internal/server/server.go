@@ -6,8 +6,9 @@
 // master to the answer (leader, master, state, records, zone, resolver, api)
 // and connects them. cmd/toponym reads the command line and starts a Server.
 //
-// Always true: New opens and starts nothing, Listen opens every socket, and
-// Run returns only after everything that it started has ended.
+// Always true: New opens and starts nothing, Listen opens every socket, and Run
+// returns only after everything that it started has ended, except what waits for
+// the disk or makes a zone of the snapshot, which cannot be interrupted.
 package server
 
 import (
@@ -168,6 +169,9 @@ func (s *Server) Run(ctx context.Context) error {
 		if s.snapshotter != nil {
 			s.snapshotter.await(ctx, restored)
 		}
+		if ctx.Err() != nil {
+			return nil // a zone may still be made of the snapshot
+		}
 		return s.watcher.Run(ctx, s.pipeline)
 	})
 	run(func(ctx context.Context) { s.zoneFiles.run(ctx, s.pipeline.setStatic) })
@@ -230,13 +234,14 @@ func (s *Server) awaitLeader(ctx context.Context) {
 const answerDelay = 750 * time.Millisecond
 
 // restore answers from the snapshot on disk, unless a master has sent its state
-// by then. It closes restored in either case, at the latest when the cluster of
-// the snapshot is known to the watcher.
+// by then. It closes restored when that is done, or when there is nothing to
+// restore.
 func (s *Server) restore(ctx context.Context, restored chan<- struct{}) {
 	defer close(restored)
 	if s.snapshotter == nil {
 		return
 	}
+	defer s.tuning.busy()()
 	c := s.snapshotter.load(ctx, time.Now())
 	if c == nil {
 		return
@@ -245,10 +250,16 @@ func (s *Server) restore(ctx context.Context, restored chan<- struct{}) {
 		"tasks": len(c.State.Tasks), "agents": len(c.State.Agents), "frameworks": len(c.State.Frameworks),
 		"age": time.Since(c.Confirmed).Round(time.Second),
 	})
-	if s.pipeline.restore(c) {
-		log.Info("answering from the snapshot until a master has sent its state")
-	} else {
-		log.Info("the snapshot was read too late and is not used: a master has sent its state")
+	used := make(chan bool, 1)
+	go func() { used <- s.pipeline.restore(c) }() // cannot be interrupted
+	select {
+	case <-ctx.Done():
+	case ok := <-used:
+		if ok {
+			log.Info("answering from the snapshot until a master has sent its state")
+		} else {
+			log.Info("the snapshot was read too late and is not used: a master has sent its state")
+		}
 	}
 }
 

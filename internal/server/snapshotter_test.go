@@ -358,6 +358,11 @@ func TestDNSIsAnsweredWhileTheSnapshotIsRestored(t *testing.T) {
 			zoneFile := filepath.Join(c.StateDir, "a.zone")
 			writeText(t, zoneFile, "spartan. SOA ns1.mesos. root.mesos. 1 2 3 4 5\nspartan. NS ns1.mesos.\nready.spartan. A 127.0.0.1\n")
 			c.StaticZones = []string{zoneFile}
+			dir := snapshot.NewDir(c.StateDir)
+			if _, err := dir.Save(&snapshot.Contents{State: fullState(task("1", "web", "10.1.0.1")), Confirmed: time.Now()}); err != nil {
+				t.Fatal(err)
+			}
+			dir.Close()
 			log, _ := test.NewNullLogger()
 			s := newTestServer(t, c, log)
 			if err := s.Listen(); err != nil {
@@ -371,10 +376,10 @@ func TestDNSIsAnsweredWhileTheSnapshotIsRestored(t *testing.T) {
 				t.Errorf("got %v, want one address", got)
 			}
 			cancel()
-			release()
 			if err := <-done; err != nil {
 				t.Errorf("Run: got %v, want no error", err)
 			}
+			release()
 		})
 	}
 }
