@@ -4,8 +4,8 @@
 // which compiles its [Set] into answers. On the way of one task:
 //
 //   - published.go decides whether the task has names at all;
-//   - task_names.go lists its names, and groups.go decides which of them it may
-//     use: tasks that share a name depend on each other;
+//   - task_names.go lists its names; groups.go and suppression.go decide which of
+//     them it may use, since tasks that share a name depend on each other;
 //   - limits.go bounds what it can cost;
 //   - reachability.go finds out at which addresses and ports it can be reached;
 //   - generator.go and srv.go make its records, infrastructure.go those of

@@ -228,6 +228,23 @@ func (s *Set) updateTasks(c *state.Cluster, tasks []taskChange, first bool) (rep
 	return replaced
 }
 
+// settleLoads decides anew which share of records the tasks of a framework get. It
+// returns the tasks that get another one.
+func (s *Set) settleLoads(c *state.Cluster) (concerned []taskChange) {
+	s.loads.settle(func(framework string, share int, reduced bool) {
+		if f := c.Framework(framework); f != nil && reduced {
+			refInc{s}.omit(Omission{Framework: f.ID, Value: f.Name, Reason: LimitError{
+				What: "records of its tasks", Limit: s.loads.limits.FrameworkRecords, Setting: "maxFrameworkRecords"}})
+		}
+		for t := range c.TasksOf(framework) {
+			if int(s.tasks[t.Key].wanted) > share {
+				concerned = append(concerned, taskChange{t.Key, t})
+			}
+		}
+	})
+	return concerned
+}
+
 // rememberUnpublished records which known tasks have no names, for Explain.
 func (s *Set) rememberUnpublished(change taskChange, published bool) {
 	if change.task != nil && !published {
