@@ -46,6 +46,9 @@ const (
 	smallAnswer = 64 << 10
 	// maxRetryAfter bounds how long a master can ask us to stay away.
 	maxRetryAfter = 5 * time.Minute
+	// maxRemembered bounds of how many masters something is remembered: any number
+	// of addresses may be named as the leader.
+	maxRemembered = 100
 	// maxErrorText bounds, in bytes, what is quoted of an answer.
 	maxErrorText = 200
 )
@@ -240,8 +243,8 @@ func (c *client) stateOf(ctx context.Context, at leader.Address, firstByte time.
 			resp.Body.Close()
 			continue
 		}
-		if c.oldPath[at] = path == oldStatePath; !c.oldPath[at] {
-			delete(c.oldPath, at)
+		if delete(c.oldPath, at); path == oldStatePath && len(c.oldPath) < maxRemembered {
+			c.oldPath[at] = true
 		}
 		limit.extend(c.timeout, errStateTimeout(c.timeout))
 		doc, err := c.read(resp, withoutTasks)

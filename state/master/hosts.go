@@ -20,6 +20,7 @@ const (
 	lookupsAtOnce = 8
 	lookupTimeout = 3 * time.Second  // for all names of one state
 	positiveTTL   = 5 * time.Minute  // for addresses
+	maxHosts      = 1 << 16          // that are remembered
 	negativeTTL   = 30 * time.Second // for failures
 )
 
@@ -182,6 +183,9 @@ func (h *hosts) resolveOne(ctx context.Context, name string) {
 
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if len(h.found) >= maxHosts && h.found[name] == nil {
+		return
+	}
 	if err != nil || len(addrs) == 0 {
 		l := &cachedHost{until: h.now().Add(negativeTTL)}
 		if before := h.found[name]; before != nil {

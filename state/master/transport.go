@@ -105,7 +105,9 @@ func (d *dialer) DialTLSContext(ctx context.Context, network, addr string) (net.
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.legacy[addr] = true
+	if len(d.legacy) < maxRemembered {
+		d.legacy[addr] = true
+	}
 	d.log.WithFields(logrus.Fields{"master": addr, "cipher": tls.CipherSuiteName(legacy.ConnectionState().CipherSuite)}).
 		Warn("a master accepts legacy TLS ciphers only; set LIBPROCESS_SSL_CIPHERS of the masters to ECDHE ciphers with GCM")
 	return legacy, nil

@@ -29,8 +29,8 @@ const (
 	Poll
 )
 
-// Options say where the state is read from. All but Leaders and Log may be
-// zero.
+// Options say where and how the state is read. Leaders, the durations, MaxBytes
+// and Log are required.
 type Options struct {
 	Leaders  leader.Detector
 	Source   Source
