@@ -14,12 +14,12 @@ import (
 	"toponym/sim/marathon"
 )
 
-// expected are the names that the documented apps and pods get, written out.
-// {0} stands for the part of a name that only the first task has, such as
-// "4f1b6-s0". Views are D, which is dcos.thisdcos.directory.
+// expected lists names and records of the documented apps and pods. {0} stands for
+// the suffix of the first task's canonical name, such as "4f1b6-s0", and D for
+// dcos.thisdcos.directory. The agents have the addresses from 10.0.0.1.
 //
-// The agents are 10.0.0.1 and on. What preview and the server say beside these
-// has to be the same, but stands nowhere.
+// Names beside these must be the same in preview and in the server, but are not
+// listed.
 var expected = map[string]string{
 	// "Migrating tools to the 1.5 networking API", host networking: a port is
 	// one of the agent.
@@ -186,12 +186,12 @@ var expected = map[string]string{
 		store-{5}.marathon.dcos.network.mesos          A   9.128.1.2`,
 }
 
-// expectedOf gives the data by name and type, for tasks with these ids.
+// expectedOf returns the data by name and type, for these tasks.
 func expectedOf(t *testing.T, name string, tasks []runningTask) map[string][]string {
 	t.Helper()
 	text := strings.ReplaceAll(expected[name], ".D ", ".dcos.thisdcos.directory ")
 	for i, task := range tasks {
-		text = strings.ReplaceAll(text, "{"+string(rune('0'+i))+"}", task.only())
+		text = strings.ReplaceAll(text, "{"+string(rune('0'+i))+"}", task.suffix())
 	}
 	out := map[string][]string{}
 	for line := range strings.Lines(text) {
@@ -202,23 +202,23 @@ func expectedOf(t *testing.T, name string, tasks []runningTask) map[string][]str
 		case len(f) == 4 && f[1] == "SRV":
 			out[f[0]+". SRV"] = append(out[f[0]+". SRV"], "0 1 "+f[2]+" "+f[3]+".")
 		case len(f) > 0:
-			t.Fatalf("%q is no expectation", line)
+			t.Fatalf("got %q, want a name, a type and data", line)
 		}
 	}
 	if len(out) == 0 {
-		t.Fatalf("nothing is expected of %s", name)
+		t.Fatalf("%s: got no expectation, want one", name)
 	}
 	return out
 }
 
-// TestPreviewIsWhatTheServerAnswers: what preview says of an app before it runs, what the server
-// answers once it does, and what is written here are the same.
+// The preview of an app, the answers of the server once the app runs, and the
+// expectations above are the same.
 func TestPreviewIsWhatTheServerAnswers(t *testing.T) {
 	seen := map[string]bool{}
 	for _, pattern := range []string{"apps/*.json", "pods/*.json"} {
 		files, err := filepath.Glob(definitions + pattern)
 		if err != nil || len(files) == 0 {
-			t.Fatalf("no definitions: %v", err)
+			t.Fatalf("%s: got no files, error %v, want some", pattern, err)
 		}
 		for _, file := range files {
 			base := strings.TrimSuffix(filepath.Base(file), ".json")
@@ -232,14 +232,14 @@ func TestPreviewIsWhatTheServerAnswers(t *testing.T) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(expected)) {
 		if !seen[name] {
-			t.Errorf("there is no definition %s", name)
+			t.Errorf("%s: got no definition, want one", name)
 		}
 	}
 }
 
 func testDefinition(t *testing.T, file, name string) {
-	whole := startWhole(t, 3)
-	tasks := whole.post(t, file)
+	s := startSimulation(t, 3)
+	tasks := s.post(t, file)
 	var ids []string
 	for _, task := range tasks {
 		ids = append(ids, task.id)
@@ -248,23 +248,22 @@ func testDefinition(t *testing.T, file, name string) {
 	want := expectedOf(t, name, tasks)
 	for _, key := range slices.Sorted(maps.Keys(want)) {
 		if got := shown[key]; !equalSets(got, want[key]) {
-			t.Errorf("preview: %s is %q, want %q", key, got, want[key])
+			t.Errorf("preview of %s: got %q, want %q", key, got, want[key])
 		}
 	}
 	if len(shown) < len(want) {
-		t.Errorf("preview shows %d names", len(shown))
+		t.Errorf("preview: got %d names, want at least %d", len(shown), len(want))
 	}
-	// The server follows the master: a task runs for a moment before its address is
-	// known.
+	// A task may run for a moment before its address is known.
 	known := map[string]bool{}
 	for _, key := range slices.Sorted(maps.Keys(shown)) {
 		name, _, _ := strings.Cut(key, " ")
 		known[name] = true
-		testutil.Eventually(t, func() bool { return equalSets(whole.ask(t, key), shown[key]) }, "the server does not say of %s what preview says: %q", key, shown[key])
+		testutil.Eventually(t, func() bool { return equalSets(s.ask(t, key), shown[key]) }, "the server answers %s with what preview shows, %q", key, shown[key])
 	}
-	for name := range whole.names() {
+	for name := range s.names() {
 		if !known[name] {
-			t.Errorf("the server has %s, which preview does not show", name)
+			t.Errorf("the server: got %s, want only names that preview shows", name)
 		}
 	}
 }
@@ -274,8 +273,7 @@ func equalSets(a, b []string) bool {
 	return slices.Equal(a, b)
 }
 
-// TestPreviewRefusesAsTheAPIDoes: Marathon's API refuses what preview says it would,
-// in the same words.
+// Preview refuses a definition in the words of Marathon's API.
 func TestPreviewRefusesAsTheAPIDoes(t *testing.T) {
 	scheduler, err := marathon.NewScheduler(sim.NewCluster(sim.Options{}), marathon.Options{})
 	if err != nil {
@@ -286,13 +284,13 @@ func TestPreviewRefusesAsTheAPIDoes(t *testing.T) {
 	for _, pattern := range []string{"refused/*.json", "refused-pods/*.json"} {
 		files, err := filepath.Glob(definitions + pattern)
 		if err != nil || len(files) == 0 {
-			t.Fatalf("no definitions: %v", err)
+			t.Fatalf("%s: got no files, error %v, want some", pattern, err)
 		}
 		for _, file := range files {
 			status, body := send(t, api.URL, file)
 			o := runWith(t, "preview", "-json", file)
 			if status != http.StatusUnprocessableEntity || o.status != statusFailed || !sameJSON(body, o.stdout) {
-				t.Errorf("%s: Marathon answers %d %s, and preview says %s", file, status, body, o.stdout)
+				t.Errorf("%s: got %s from preview, want %s, which Marathon answers with status %d", file, o.stdout, body, status)
 			}
 		}
 	}

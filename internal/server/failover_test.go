@@ -19,33 +19,32 @@ import (
 	"toponym/sim"
 )
 
-// standIn is a master on a port of its own, which can be killed.
-type standIn struct {
+// testMaster is a master with a port of its own that can be killed.
+type testMaster struct {
 	*httptest.Server
 	at netip.AddrPort
 }
 
-func newStandIn(t *testing.T) *standIn {
+func newTestMaster(t *testing.T) *testMaster {
 	web := httptest.NewUnstartedServer(nil)
 	web.Config.ErrorLog = stdlog.New(io.Discard, "", 0) // broken streams are expected
-	return &standIn{web, netip.MustParseAddrPort(web.Listener.Addr().String())}
+	return &testMaster{web, netip.MustParseAddrPort(web.Listener.Addr().String())}
 }
 
-func (s *standIn) lead(c *sim.Cluster, o sim.MasterOptions) {
+func (s *testMaster) lead(c *sim.Cluster, o sim.MasterOptions) {
 	o.Addr = s.at
 	s.Config.Handler = sim.NewMaster(c, o)
 	s.Start()
 }
 
-func (s *standIn) kill() {
+func (s *testMaster) kill() {
 	s.Listener.Close()
 	s.CloseClientConnections()
 	s.Close()
 }
 
-// A master is killed and another takes over, to which the agents come back one
-// by one. Queries that are sent all the time for tasks that never stop get
-// their addresses each time.
+// While a master is killed, another one takes over, and the agents register with
+// it one by one, every query for a running task gets its address.
 func TestNoNameIsLostDuringAFailover(t *testing.T) {
 	for _, source := range []config.StateSource{config.StateAuto, config.StatePoll} {
 		t.Run(string(source), func(t *testing.T) {
@@ -66,14 +65,14 @@ func TestNoNameIsLostDuringAFailover(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			first, second := newStandIn(t), newStandIn(t)
+			first, second := newTestMaster(t), newTestMaster(t)
 			first.lead(cluster, sim.MasterOptions{})
 			defer second.kill()
 
 			c := config.Defaults()
 			c.StateSource = source
 			c.Refresh, c.AgentReregisterTimeout = 100*time.Millisecond, time.Hour
-			for _, m := range []*standIn{first, second} {
+			for _, m := range []*testMaster{first, second} {
 				c.Masters = append(c.Masters, config.HostPort{Host: m.at.Addr().String(), Port: m.at.Port()})
 			}
 			c.Listener, c.Port, c.HTTPOn = netip.MustParseAddr("127.0.0.1"), 0, false

@@ -245,11 +245,11 @@ func TestIncrementalEqualsRebuiltOverAStream(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, second := newStandIn(t), newStandIn(t)
+	first, second := newTestMaster(t), newTestMaster(t)
 	first.lead(cluster, sim.MasterOptions{})
 	defer second.kill()
 	c := config.Defaults()
-	for _, m := range []*standIn{first, second} {
+	for _, m := range []*testMaster{first, second} {
 		c.Masters = append(c.Masters, config.HostPort{Host: m.at.Addr().String(), Port: m.at.Port()})
 	}
 	c.Refresh, c.Resync, c.ReverseDNSOn = 100*time.Millisecond, 50*time.Millisecond, true

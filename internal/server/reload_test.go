@@ -21,9 +21,9 @@ import (
 	"toponym/sim/scenario"
 )
 
-// tended is a server that follows a simulated cluster and a file of settings
+// reloadingServer is a server that follows a simulated cluster and a file of settings
 // that the test can change, and notifies a service manager.
-type tended struct {
+type reloadingServer struct {
 	*Server
 	hook   *test.Hook
 	file   string
@@ -32,7 +32,7 @@ type tended struct {
 	stop   func()
 }
 
-func newTended(t *testing.T) *tended {
+func newReloadingServer(t *testing.T) *reloadingServer {
 	t.Helper()
 	cluster := scenario.NewDemo(scenario.Options{})
 	web := httptest.NewUnstartedServer(nil)
@@ -41,7 +41,7 @@ func newTended(t *testing.T) *tended {
 	web.Start()
 	t.Cleanup(web.Close)
 
-	s := &tended{
+	s := &reloadingServer{
 		hangup: make(chan os.Signal, 1),
 		base:   `"masters": ["` + at.String() + `"], "listener": "127.0.0.1", "port": 0, "HTTPListener": "127.0.0.1", "httpport": 0`,
 	}
@@ -74,7 +74,7 @@ func newTended(t *testing.T) *tended {
 }
 
 // write replaces the file as careful editors do.
-func (s *tended) write(t *testing.T, text string) {
+func (s *reloadingServer) write(t *testing.T, text string) {
 	t.Helper()
 	next := s.file + ".new"
 	if err := os.WriteFile(next, []byte(text), 0o600); err != nil {
@@ -86,7 +86,7 @@ func (s *tended) write(t *testing.T, text string) {
 }
 
 // logged counts the lines with a text in the message or a field.
-func (s *tended) logged(text string) (n int) {
+func (s *reloadingServer) logged(text string) (n int) {
 	for _, e := range s.hook.AllEntries() {
 		if strings.Contains(e.Message+fmt.Sprint(e.Data), text) {
 			n++
@@ -96,7 +96,7 @@ func (s *tended) logged(text string) (n int) {
 }
 
 // ttl is that of an answer.
-func (s *tended) ttl(t *testing.T) uint32 {
+func (s *reloadingServer) ttl(t *testing.T) uint32 {
 	t.Helper()
 	r, err := exchange(new(dns.Msg).SetQuestion("nginx.marathon.mesos.", dns.TypeA), s.DNSAddr().String())
 	if err != nil || len(r.Answer) == 0 {
@@ -107,7 +107,7 @@ func (s *tended) ttl(t *testing.T) uint32 {
 
 func TestSettingsAreFollowed(t *testing.T) {
 	m := newManager(t)
-	s := newTended(t)
+	s := newReloadingServer(t)
 	defer func() {
 		s.stop()
 		m.wants(t, "\nSTOPPING=1\n")
@@ -169,7 +169,7 @@ func TestSettingsAreFollowed(t *testing.T) {
 
 // Upstream servers can be changed while the server runs.
 func TestUpstreamServersAreFollowed(t *testing.T) {
-	s := newTended(t)
+	s := newReloadingServer(t)
 	defer s.stop()
 	for _, addr := range []string{"192.0.2.1", "192.0.2.2"} {
 		name := "of." + addr + ".example."

@@ -52,9 +52,9 @@ func newFailover(t *testing.T, who bool, change func(*config.Config)) *failover 
 	f.first, f.second = newPlayer(t, life.raw), newPlayer(t, f.stream.raw)
 	f.first.set(func() { f.first.upto, f.first.state, f.first.who = life.until(1795223871), body, who })
 	f.second.set(func() { f.second.empty, f.second.who = true, who })
-	f.s, f.stop = startOn(t, change, f.first, f.second)
-	f.first.same(t, f.s, body, true)
-	before, _ := wanted(t, f.s, body)
+	f.s, f.stop = followMasters(t, change, f.first, f.second)
+	f.first.waitForState(t, f.s, body, true)
+	before, _ := recordedState(t, f.s, body)
 	after, err := master.Decode(bytes.NewReader(f.file("state-10-failover-one-agent-recovered.json")))
 	if err != nil {
 		t.Fatal(err)
@@ -125,7 +125,7 @@ func (f *failover) stay(what string, agents ...string) {
 }
 
 // kill ends the first master, while the second has not recovered.
-func (f *failover) kill() {
+func (f *failover) killFirst() {
 	f.second.set(func() {
 		f.second.state = []byte(`{"id":"216f8002-2cae-466b-97b3-e34ebb6982ff","pid":"master@127.0.0.1:5050","leader":"master@127.0.0.1:5050","elected_time":1795224317.3962169,"slaves":[],"recovered_slaves":[],"frameworks":[],"orphan_tasks":[]}`)
 	})
@@ -134,13 +134,13 @@ func (f *failover) kill() {
 }
 
 // recover makes the second master begin its stream, with both agents recovered.
-func (f *failover) recover() {
+func (f *failover) recoverSecond() {
 	body := f.file("state-09-failover-both-agents-recovered.json")
 	f.second.set(func() { f.second.upto, f.second.state, f.second.empty = f.stream.records[2], body, false })
 }
 
 // goOn plays the rest of its stream, in which one agent comes back.
-func (f *failover) goOn() {
+func (f *failover) reregisterOne() {
 	body := f.file("state-10-failover-one-agent-recovered.json")
 	f.second.set(func() { f.second.upto, f.second.state = len(f.stream.raw), body })
 }
@@ -164,16 +164,16 @@ func TestRecordedFailoverEndsWithItsTime(t *testing.T) {
 			c.StateSource, c.Resync, c.AgentReregisterTimeout = source, 200*time.Millisecond, timeout
 		})
 		began := time.Now()
-		f.kill()
-		f.recover()
-		f.goOn()
+		f.killFirst()
+		f.recoverSecond()
+		f.reregisterOne()
 		testutil.Eventually(t, func() bool {
 			return f.s.watcher.Status().Retained == 0 && len(f.missing(awayAgent)) > 0
 		}, "the names of agents that stay away are gone; %+v", f.s.watcher.Status())
 		if got := time.Since(began); got < timeout-500*time.Millisecond {
 			t.Errorf("the names were gone after %v, want them for %v", got, timeout)
 		}
-		f.second.same(t, f.s, f.file("state-10-failover-one-agent-recovered.json"), true)
+		f.second.waitForState(t, f.s, f.file("state-10-failover-one-agent-recovered.json"), true)
 	})
 }
 
@@ -191,13 +191,13 @@ func forEachWayOfReading(t *testing.T, run func(t *testing.T, source config.Stat
 // come back to it with all its tasks.
 func (f *failover) failOver() {
 	f.t.Helper()
-	f.kill()
+	f.killFirst()
 	f.stay("before the recovery", backAgent, awayAgent, unknownAgent)
-	f.recover()
+	f.recoverSecond()
 	testutil.EventuallyEqual(f.t, 2, func() int { return f.s.watcher.Status().Retained }, "agents retained, which are those that the new leader has recovered")
 	f.stay("recovered", backAgent, awayAgent)
 	testutil.Eventually(f.t, func() bool { return len(f.missing(unknownAgent)) > 0 }, "names of an agent that the new leader does not know are gone")
-	f.goOn()
+	f.reregisterOne()
 	full, err := master.Decode(bytes.NewReader(f.file("state-10-failover-one-agent-recovered.json")))
 	if err != nil {
 		f.t.Fatal(err)
@@ -227,14 +227,14 @@ func TestRecordedFailoverDuringARestart(t *testing.T) {
 			}
 			f := newFailover(t, true, change)
 			f.stop()
-			f.kill()
-			f.s, f.stop = startOn(t, change, f.first, f.second)
+			f.killFirst()
+			f.s, f.stop = followMasters(t, change, f.first, f.second)
 			testutil.Eventually(t, func() bool { return len(f.missing(backAgent, awayAgent, unknownAgent)) == 0 }, "the names of the snapshot are answered")
 			f.stay("before the recovery", backAgent, awayAgent, unknownAgent)
-			f.recover()
+			f.recoverSecond()
 			testutil.EventuallyEqual(t, 2, func() int { return f.s.watcher.Status().Retained }, "agents retained")
 			f.stay("recovered", backAgent, awayAgent)
-			f.goOn()
+			f.reregisterOne()
 			f.stay("one agent is back", awayAgent)
 		})
 	}
@@ -247,7 +247,7 @@ func TestRecordedEmptyStartIsNotNXDomain(t *testing.T) {
 	for _, source := range []config.StateSource{config.StateAuto, config.StatePoll} {
 		p := newPlayer(t, nil)
 		p.state, p.empty = file("state-01-empty.json"), true
-		s, _ := startOn(t, func(c *config.Config) { c.StateSource = source }, p)
+		s, _ := followMasters(t, func(c *config.Config) { c.StateSource = source }, p)
 		for errors := s.watcher.Status().Errors; s.watcher.Status().Errors < errors+5; time.Sleep(10 * time.Millisecond) {
 			r, err := exchange(new(dns.Msg).SetQuestion("web.marathon.mesos.", dns.TypeA), s.DNSAddr().String())
 			if err != nil || r.Rcode != dns.RcodeServerFailure {

@@ -37,7 +37,7 @@ var marks = []struct {
 }
 
 // startOn runs a server that reads from masters.
-func startOn(t *testing.T, change func(*config.Config), masters ...*player) (s *Server, stop func()) {
+func followMasters(t *testing.T, change func(*config.Config), masters ...*player) (s *Server, stop func()) {
 	t.Helper()
 	c := config.Defaults()
 	for _, m := range masters {
@@ -90,7 +90,7 @@ func namesOf(set *records.Set) []string {
 // wanted returns the cluster of a recorded state, and its names. The masters and
 // the addresses of schedulers, which the resolver of this host knows or not, are
 // those of the server.
-func wanted(t *testing.T, s *Server, body []byte) (*state.Cluster, []string) {
+func recordedState(t *testing.T, s *Server, body []byte) (*state.Cluster, []string) {
 	t.Helper()
 	snap, err := master.Decode(bytes.NewReader(body))
 	if err != nil {
@@ -136,10 +136,10 @@ func jsonOf(v any) string {
 
 // same waits until the server's cluster is that of a recorded state: its tasks
 // alone, or everything, names included.
-func (p *player) same(t *testing.T, s *Server, body []byte, all bool) {
+func (p *player) waitForState(t *testing.T, s *Server, body []byte, all bool) {
 	t.Helper()
 	testutil.EventuallyEqual(t, "", func() string {
-		want, wantNames := wanted(t, s, body)
+		want, wantNames := recordedState(t, s, body)
 		s.pipeline.mu.Lock()
 		got, gotRest := clusterText(s.pipeline.cluster)
 		gotNames := namesOf(s.pipeline.set)
@@ -194,16 +194,16 @@ func TestRecordedStreamIsFollowed(t *testing.T) {
 			if tt.who {
 				p.state = file("state-01-empty.json")
 			}
-			s, _ := startOn(t, func(c *config.Config) { c.Resync = tt.resync }, p)
+			s, _ := followMasters(t, func(c *config.Config) { c.Resync = tt.resync }, p)
 			streams := func() int { return s.watcher.Status().Streams }
 			testutil.EventuallyEqual(t, 1, streams, "streams")
 			for _, m := range marks {
 				body := file(m.state)
 				p.set(func() { p.state, p.upto = nil, rec.until(m.at) })
-				p.same(t, s, body, false)
+				p.waitForState(t, s, body, false)
 				if tt.resync < time.Second && (tt.who || m.at > 1795223900) {
 					p.set(func() { p.state = body })
-					p.same(t, s, body, true)
+					p.waitForState(t, s, body, true)
 				}
 			}
 			if got := streams(); got != 1 {
@@ -229,11 +229,11 @@ func TestRecordedStreamInTwoPartsIsFollowed(t *testing.T) {
 		t.Run(fmt.Sprint("cut at ", cut), func(t *testing.T) {
 			p := newPlayer(t, rec.raw)
 			p.set(func() { p.state, p.upto = file("state-01-empty.json"), cut })
-			s, _ := startOn(t, func(c *config.Config) { c.Resync = time.Hour }, p)
+			s, _ := followMasters(t, func(c *config.Config) { c.Resync = time.Hour }, p)
 			testutil.EventuallyEqual(t, cut, func() (n int) { p.set(func() { n = p.written }); return n }, "bytes written")
 			p.set(func() { p.raw, p.upto = raw, len(raw) })
 			p.hangUp()
-			p.same(t, s, file("state-08-agent-gone.json"), false)
+			p.waitForState(t, s, file("state-08-agent-gone.json"), false)
 		})
 	}
 }

@@ -211,16 +211,16 @@ func (s *Server) Run(ctx context.Context) error {
 // lastSaveTimeout is how long the end waits for a last snapshot to be written.
 const lastSaveTimeout = 10 * time.Second
 
-// firstLookTimeout is how long the start waits for ZooKeeper to name the
-// leader before the masters of the settings, or nobody, are asked.
-const firstLookTimeout = 2 * time.Second
+// leaderTimeout is how long the start waits for ZooKeeper to name the leader
+// before the masters of the settings, or nobody, are asked.
+const leaderTimeout = 2 * time.Second
 
 // awaitLeader waits until ZooKeeper has told who leads, but not for long.
 func (s *Server) awaitLeader(ctx context.Context) {
 	if s.zooKeeper == nil {
 		return
 	}
-	wait(ctx, s.zooKeeper.Synced(), firstLookTimeout)
+	wait(ctx, s.zooKeeper.Synced(), leaderTimeout)
 	// The leader found so far is asked first anyway, so this change is no reason
 	// to read everything a second time.
 	select {

@@ -28,25 +28,25 @@ import (
 	"toponym/sim/marathon"
 )
 
-// whole is all that there is: a simulated cluster, a Marathon on it, and a
-// server that reads the one and answers for what the other runs.
-type whole struct {
+// simulation is a simulated cluster with a Marathon, and a server that answers for
+// the tasks that Marathon starts.
+type simulation struct {
 	*server.Server
 	cluster  *sim.Cluster
-	marathon string // URL
-	before   map[string]bool
+	marathon string          // URL
+	before   map[string]bool // names that exist without any task
 }
 
-// startWhole has so many agents, 10.0.0.1 and on. Instances run as soon as
-// they are launched.
-func startWhole(t *testing.T, agents int) *whole {
+// startSimulation starts a simulation with a number of agents, which have the
+// addresses from 10.0.0.1. Instances run as soon as they are launched.
+func startSimulation(t *testing.T, agents int) *simulation {
 	t.Helper()
-	w := &whole{cluster: sim.NewCluster(sim.Options{Seed: 1})}
+	s := &simulation{cluster: sim.NewCluster(sim.Options{Seed: 1})}
 	for _, n := range sim.StandardNetworks() {
-		w.cluster.AddNetwork(n)
+		s.cluster.AddNetwork(n)
 	}
 	for i := range agents {
-		id, err := w.cluster.AddAgent(sim.Agent{Addr: netip.AddrPortFrom(agentAddr(i), 5051), Resources: sim.Resources{
+		id, err := s.cluster.AddAgent(sim.Agent{Addr: netip.AddrPortFrom(agentAddr(i), 5051), Resources: sim.Resources{
 			CPUs: 8, Mem: 4096, Disk: 4096, GPUs: 2,
 			Ports: sim.Ports{{First: 5353, Last: 5353}, {First: 8443, Last: 8443}, {First: 9000, Last: 9001}, {First: 31000, Last: 32000}},
 		}})
@@ -54,20 +54,20 @@ func startWhole(t *testing.T, agents int) *whole {
 			t.Fatal(err)
 		}
 		// The search for free ports goes on where it ended: at 31000.
-		if _, err := w.cluster.FreePorts(id, 4); err != nil {
+		if _, err := s.cluster.FreePorts(id, 4); err != nil {
 			t.Fatal(err)
 		}
 	}
-	scheduler, err := marathon.NewScheduler(w.cluster, marathon.Options{Settings: marathon.Settings{DefaultNetworkName: "dcos"}})
+	scheduler, err := marathon.NewScheduler(s.cluster, marathon.Options{Settings: marathon.Settings{DefaultNetworkName: "dcos"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	api := httptest.NewServer(scheduler)
 	t.Cleanup(api.Close)
-	w.marathon = api.URL
+	s.marathon = api.URL
 	web := httptest.NewUnstartedServer(nil)
 	at := netip.MustParseAddrPort(web.Listener.Addr().String())
-	web.Config.Handler = sim.NewMaster(w.cluster, sim.MasterOptions{Addr: at})
+	web.Config.Handler = sim.NewMaster(s.cluster, sim.MasterOptions{Addr: at})
 	web.Start()
 	t.Cleanup(web.Close)
 
@@ -77,10 +77,10 @@ func startWhole(t *testing.T, agents int) *whole {
 	c.Listener, c.Port = netip.MustParseAddr("127.0.0.1"), 0
 	c.HTTPOn = false
 	log, _ := test.NewNullLogger()
-	w.Server = serving(t, c, log)
-	testutil.Eventually(t, func() bool { return w.Zone().Ready() }, "no state is read")
-	w.before = w.names()
-	return w
+	s.Server = serving(t, c, log)
+	testutil.Eventually(t, func() bool { return s.Zone().Ready() }, "a state is read")
+	s.before = s.names()
+	return s
 }
 
 // serving runs a server until the test is over.
@@ -105,28 +105,28 @@ func serving(t *testing.T, c *config.Config, log logrus.Ext1FieldLogger) *server
 	return s
 }
 
-// names are all that the server has records for, but for those that were there
-// before anything was posted.
-func (w *whole) names() map[string]bool {
+// names returns the names with records, except those that exist without any task.
+func (s *simulation) names() map[string]bool {
 	out := map[string]bool{}
-	for n := range w.Zone().All() {
+	for n := range s.Zone().All() {
 		if len(n.A)+len(n.AAAA)+len(n.SRV)+len(n.PTR) == 0 {
-			continue // there only because of names below it
+			continue // it exists because of names below it only
 		}
-		if name := n.Name.String(); !w.before[name] {
+		if name := n.Name.String(); !s.before[name] {
 			out[name] = true
 		}
 	}
 	return out
 }
 
-// ask gives the data of a name and a type, such as "web.marathon.mesos. A".
-func (w *whole) ask(t *testing.T, key string) []string {
+// ask queries a name and a type, such as "web.marathon.mesos. A", and returns the
+// data of the answer.
+func (s *simulation) ask(t *testing.T, key string) []string {
 	t.Helper()
 	name, kind, _ := strings.Cut(key, " ")
 	m := new(dns.Msg).SetQuestion(name, dns.StringToType[kind])
 	m.SetEdns0(4096, false)
-	r, err := dns.Exchange(m, w.DNSAddr().String())
+	r, err := dns.Exchange(m, s.DNSAddr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func (w *whole) ask(t *testing.T, key string) []string {
 	return data
 }
 
-// send posts a definition, of an app or a pod, to a Marathon.
+// send posts the definition of an app or a pod to a Marathon.
 func send(t *testing.T, url, file string) (status int, body string) {
 	t.Helper()
 	definition, err := os.ReadFile(file)
@@ -167,36 +167,36 @@ func send(t *testing.T, url, file string) (status int, body string) {
 	return resp.StatusCode, string(b)
 }
 
-// runningTask is a task that a definition became.
+// runningTask is a task that was started for a definition.
 type runningTask struct{ id, agentID string }
 
-// only is the part of a name that no other task has: the first 5 characters of
-// zbase32(sha1(task id)), and what the agent's id ends with.
-func (t runningTask) only() string {
+// suffix returns the end of the task's canonical name: the first 5 characters of
+// zbase32(sha1(task id)), and the end of the agent's id.
+func (t runningTask) suffix() string {
 	sum := sha1.Sum([]byte(t.id))
 	const zbase32 = "ybndrfg8ejkmcpqxot1uwisza345h769"
 	hash := base32.NewEncoding(zbase32).EncodeToString(sum[:])
 	return hash[:5] + "-" + strings.ToLower(t.agentID[strings.LastIndex(t.agentID, "-")+1:])
 }
 
-// post sends a definition and gives its tasks, in the order in which they were
+// post posts a definition and returns its tasks in the order in which they were
 // launched.
-func (w *whole) post(t *testing.T, file string) []runningTask {
+func (s *simulation) post(t *testing.T, file string) []runningTask {
 	t.Helper()
-	if status, body := send(t, w.marathon, file); status != http.StatusCreated {
-		t.Fatalf("status %d: %s", status, body)
+	if status, body := send(t, s.marathon, file); status != http.StatusCreated {
+		t.Fatalf("posting %s: got status %d, %s, want %d", file, status, body, http.StatusCreated)
 	}
 	var apps struct {
 		Tasks []struct{ ID, SlaveID string }
 	}
-	w.get(t, "/v2/tasks", &apps)
+	s.get(t, "/v2/tasks", &apps)
 	var pods []struct {
 		Instances []struct {
 			AgentID    string
 			Containers []struct{ ContainerID string }
 		}
 	}
-	w.get(t, "/v2/pods/::status", &pods)
+	s.get(t, "/v2/pods/::status", &pods)
 	var out []runningTask
 	for _, task := range apps.Tasks {
 		out = append(out, runningTask{task.ID, task.SlaveID})
@@ -209,20 +209,20 @@ func (w *whole) post(t *testing.T, file string) []runningTask {
 		}
 	}
 	if len(out) == 0 {
-		t.Fatal("nothing runs")
+		t.Fatalf("%s: got no tasks, want some", file)
 	}
 	return out
 }
 
-func (w *whole) get(t *testing.T, path string, v any) {
+func (s *simulation) get(t *testing.T, path string, v any) {
 	t.Helper()
-	resp, err := http.Get(w.marathon + path)
+	resp, err := http.Get(s.marathon + path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
 	if err := json.NewDecoder(resp.Body).Decode(v); err != nil {
-		t.Fatalf("%s: %v", path, err)
+		t.Fatalf("%s: got error %v, want JSON", path, err)
 	}
 }
 
