@@ -11,12 +11,15 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/miekg/dns"
 	"golang.org/x/sys/unix"
 
 	"toponym/internal/dnswire"
+	"toponym/resolver/cache"
 	"toponym/zone"
 )
 
@@ -135,23 +138,20 @@ func TestResponsesOfAnySizeAreSent(t *testing.T) {
 	}
 }
 
-// countingSocket counts how often something waits for room in the socket's queue.
+// countingSocket counts how often something waits for room in the socket's queue. It
+// waits for as long as it takes, or not at all.
 type countingSocket struct {
 	*net.UnixConn
-	waits int
+	waits  atomic.Int32
+	inVain bool
 }
 
 func (s *countingSocket) SetWriteDeadline(time.Time) error {
-	s.waits++
-	return s.UnixConn.SetWriteDeadline(time.Now().Add(s.patience()))
-}
-
-// patience is no time when nobody reads: what waits in vain need not take long.
-func (s *countingSocket) patience() time.Duration {
-	if s.waits > 1 {
-		return -time.Second
+	s.waits.Add(1)
+	if s.inVain {
+		return s.UnixConn.SetWriteDeadline(aLongTimeAgo)
 	}
-	return time.Hour
+	return s.UnixConn.SetWriteDeadline(time.Time{})
 }
 
 // socketPair gives a batch with responses to send on one end of a socket pair, which
@@ -203,15 +203,15 @@ func TestResponsesWaitForRoomInTheSocketsQueue(t *testing.T) {
 		}
 	}
 	<-sent
-	if socket.waits != 1 || b.congested {
-		t.Errorf("it waited %d times, congested is %v, want once and false", socket.waits, b.congested)
+	if waits := socket.waits.Load(); waits != 1 || b.congested {
+		t.Errorf("it waited %d times, congested is %v, want once and false", waits, b.congested)
 	}
 }
 
 // While they wait, nothing else is answered, so they wait in vain only once.
 func TestASocketThatTakesNothingHoldsUpOneBatchOnly(t *testing.T) {
 	b, socket, other := socketPair(t)
-	socket.waits = 1 // from here on waiting ends at once
+	socket.inVain = true
 	for range 5 {
 		b.fill()
 		b.sendNow()
@@ -219,7 +219,7 @@ func TestASocketThatTakesNothingHoldsUpOneBatchOnly(t *testing.T) {
 			t.Fatal("responses are left")
 		}
 	}
-	if got := socket.waits - 1; got != 1 || !b.congested {
+	if got := socket.waits.Load(); got != 1 || !b.congested {
 		t.Errorf("5 batches waited %d times, congested is %v, want once and true", got, b.congested)
 	}
 	// It recovers when the socket takes responses again.
@@ -233,6 +233,35 @@ func TestASocketThatTakesNothingHoldsUpOneBatchOnly(t *testing.T) {
 		other.Read(buf)
 	}
 	t.Error("it does not recover")
+}
+
+// What upstream servers say is read meanwhile, so many responses that they lead to
+// may have to wait for room.
+func TestLateResponsesWaitForRoomWithoutHoldingUpTheirSender(t *testing.T) {
+	b, socket, other := socketPair(t)
+	b.server = New(zone.NewStore(testZone(t)), forwarding())
+	packet, c := packQuery(t, askWWW)
+	var q query
+	q.parse(packet)
+	f := q.forwarded(c, lowerName(q.name), nil)
+	const count = maxLateResponses
+	for range count { // nobody reads yet
+		(&batchResponseWriter{b: b}).writeResponse(f.clone(c), cache.Failure(dns.RcodeServerFailure), cache.Age{})
+	}
+	buf := make([]byte, 500)
+	for i := range count {
+		n, err := other.Read(buf)
+		if err != nil {
+			t.Fatalf("response %d: %v", i, err)
+		}
+		if got, want := render(t, packet, buf[:n]), "SERVFAIL qr rd ra"; got != want {
+			t.Fatalf("response %d: got %q, want %q", i, got, want)
+		}
+	}
+	b.server.background.Wait()
+	if socket.waits.Load() == 0 {
+		t.Error("no response had to wait, want the socket to be full")
+	}
 }
 
 // All queries come before the first is read.
