@@ -48,7 +48,7 @@ type follower struct {
 	probing   bool          // they are being asked
 	results   chan func()   // of look-ups and probes, to be called in the loop
 	switched  error         // another master leads
-	requests  chan struct{} // closed: the next piece of a full state may be compared
+	always    chan struct{} // closed, and so always ready: for the pieces of a full state
 }
 
 // resync is a full state that is being read or compared beside a stream.
@@ -101,8 +101,8 @@ func (w *Watcher) followStream(ctx context.Context, s *stream) error {
 	defer s.close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	f := &follower{Watcher: w, stream: s, lead: s.at, results: make(chan func()), requests: make(chan struct{})}
-	close(f.requests)
+	f := &follower{Watcher: w, stream: s, lead: s.at, results: make(chan func()), always: make(chan struct{})}
+	close(f.always)
 	if own, err := leader.ParseAddress(s.lead.PID); err == nil {
 		f.lead = own
 	}
@@ -151,7 +151,7 @@ func (f *follower) loop(ctx context.Context, messages <-chan message, ended <-ch
 		var read, piece <-chan struct{} // nil: nothing to wait for
 		if r := f.resync; r != nil {
 			if read = r.done; r.next != nil {
-				read, piece = nil, f.requests
+				read, piece = nil, f.always
 			}
 		}
 		select {
