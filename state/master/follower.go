@@ -478,9 +478,9 @@ func (f *follower) probe(ctx context.Context, now time.Time) {
 		f.nextProbe = now.Add(f.probeAfter() - idle)
 		return
 	}
-	f.report.waiting(f.stream.at, idle)
-	f.probing = true
 	candidates := f.o.Leaders.Candidates()
+	f.report.waiting(f.stream.at, idle, len(candidates) > 1)
+	f.probing = true
 	go func() {
 		other, found := f.client.findLeader(ctx, candidates, f.stream.at, f.lead)
 		f.result(ctx, func() {

@@ -98,16 +98,20 @@ func withoutDetails(reason string) string {
 
 var details = regexp.MustCompile(`"(?:[^"\\]|\\.)*"| at byte \d+`)
 
-// waiting reports that a master is silent.
-func (r *report) waiting(at leader.Address, silence time.Duration) {
+// waiting reports that a master is silent, and whether there are others to ask.
+func (r *report) waiting(at leader.Address, silence time.Duration, others bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if at == r.silent {
 		return
 	}
 	r.silent = at
-	r.log.WithFields(logrus.Fields{"master": at.String(), "duration": silence.Round(time.Second).String()}).
-		Warn("waiting for a master that does not answer; asking the others who leads")
+	log := r.log.WithFields(logrus.Fields{"master": at.String(), "duration": silence.Round(time.Second).String()})
+	if others {
+		log.Info("waiting for a master that does not answer; asking the others who leads")
+	} else {
+		log.Info("waiting for a master that does not answer")
+	}
 }
 
 func (r *report) cluster(lead leader.Address, n clusterCounts) logrus.FieldLogger {

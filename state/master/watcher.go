@@ -431,7 +431,7 @@ func (w *Watcher) watchLeader(a *attempt) {
 			}
 			if at != reported {
 				reported = at
-				w.report.waiting(at, silence)
+				w.report.waiting(at, silence, len(a.candidates) > 1)
 			}
 			probe := context.WithValue(a.ctx, activityKey{}, (*activity)(nil))
 			if other, found := w.client.findLeader(probe, a.candidates, at); found {
