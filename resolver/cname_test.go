@@ -9,6 +9,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"toponym/internal/fakedns"
 	"toponym/resolver/upstream"
 	"toponym/zone"
 )
@@ -282,4 +283,20 @@ func TestPartsOfChainsArePrefetchedBeforeTheyExpire(t *testing.T) {
 			t.Errorf("asked %q, want %q", got, want)
 		}
 	})
+}
+
+func TestChainsAreAnsweredOverBothTransports(t *testing.T) {
+	for _, network := range []string{"udp", "tcp"} {
+		s, _ := start(t, "127.0.0.1", forwarding(fakedns.Start(t, outsideRecords)))
+		s.store.Swap(crossingZone(t))
+		conn := dial(t, s, network, "127.0.0.1")
+		for range 2 {
+			got := fullTTLs(askOver(t, conn, "chain.inner.example. A +rd +edns=1232"))
+			want := "NOERROR qr aa rd ra\nanswer chain.inner.example. 300 CNAME www.inner.example.\n" +
+				"answer www.inner.example. 300 CNAME www.example.com.\nanswer www.example.com. 60 A 192.0.2.1\nopt 1232"
+			if got != want {
+				t.Errorf("%s\n--- got\n%s\n--- want\n%s", network, got, want)
+			}
+		}
+	}
 }
