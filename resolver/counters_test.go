@@ -50,7 +50,7 @@ func TestEachResponseIsCountedForWhatItIs(t *testing.T) {
 					t.Fatal(err)
 				}
 				if msg, _ := worker.respond(buf, z, c, packet); msg == nil {
-					t.Fatalf("%v: no reply", m.Question[0])
+					t.Fatalf("%v: no response", m.Question[0])
 				}
 			}
 			worker.respond(buf, z, c, make([]byte, dnswire.HeaderSize)) // no question
@@ -83,7 +83,7 @@ func TestEachResponseIsCountedForWhatItIs(t *testing.T) {
 				t.Errorf("counted %+v", got)
 			}
 			if n := s.Answered(); n != 12 {
-				t.Errorf("%d replies, want 12", n)
+				t.Errorf("%d responses, want 12", n)
 			}
 		})
 	}

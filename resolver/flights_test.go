@@ -428,7 +428,7 @@ func TestPendingQueriesAreAnsweredWhenTheServerEnds(t *testing.T) {
 			(&dns.Conn{Conn: conn}).Write(packet)
 			testutil.EventuallyEqual(t, 1, s.responder.forward.pending.open, "pending queries")
 			stop()
-			if got, want := readReply(t, conn, packet), "SERVFAIL qr rd ra"; got != want {
+			if got, want := readResponse(t, conn, packet), "SERVFAIL qr rd ra"; got != want {
 				t.Errorf("got %q, want %q", got, want)
 			}
 		})

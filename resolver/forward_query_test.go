@@ -91,7 +91,7 @@ func TestCachedAnswersEqualThoseThatWereWaitedFor(t *testing.T) {
 				if at == nil || string(at) != string(late) {
 					t.Errorf("%s over %v from %s: got %x at once and %x late, want the same", text, transport, addr, at, late)
 				}
-				checkReply(t, packet, noRA(at), c)
+				checkResponse(t, packet, noRA(at), c)
 			}
 		}
 	}
@@ -173,7 +173,7 @@ func BenchmarkCachedHit(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if msg, _ := r.respond(buf, z, c, packet); msg == nil {
-			b.Fatal("no reply")
+			b.Fatal("no response")
 		}
 	}
 }

@@ -38,7 +38,7 @@ func TestAnswersOverTCPComeInAnyOrder(t *testing.T) {
 	// The client may say that it has no more to ask.
 	conn.(*net.TCPConn).CloseWrite()
 	close(release)
-	if got := readReply(t, conn, slow); got != "NOERROR qr rd ra" {
+	if got := readResponse(t, conn, slow); got != "NOERROR qr rd ra" {
 		t.Errorf("got %q, want %q", got, "NOERROR qr rd ra")
 	}
 	if _, err := conn.Read(make([]byte, 1)); err == nil {

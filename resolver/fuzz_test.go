@@ -12,7 +12,7 @@ import (
 	"toponym/zone"
 )
 
-// FuzzQuery sends packets through the whole path and holds each reply against
+// FuzzQuery sends packets through the whole path and holds each response against
 // what is true of all.
 func FuzzQuery(f *testing.F) {
 	for _, text := range []string{
@@ -46,13 +46,13 @@ func FuzzQuery(f *testing.F) {
 			if !bytes.Equal(sent, packet) {
 				t.Fatal("the packet was changed")
 			}
-			checkReply(t, packet, msg, c)
+			checkResponse(t, packet, msg, c)
 		}
 	})
 }
 
-// checkReply holds for every packet and the reply to it.
-func checkReply(t *testing.T, packet, msg []byte, c client) {
+// checkResponse holds for every packet and the response to it.
+func checkResponse(t *testing.T, packet, msg []byte, c client) {
 	t.Helper()
 	if len(packet) < dnswire.HeaderSize || packet[2]&0x80 != 0 {
 		if msg != nil {
@@ -82,7 +82,7 @@ func checkReply(t *testing.T, packet, msg []byte, c client) {
 	}
 	m := new(dns.Msg)
 	if err := m.Unpack(msg); err != nil {
-		t.Fatalf("the reply cannot be read: %v", err)
+		t.Fatalf("the response cannot be read: %v", err)
 	}
 	opt, limit := m.IsEdns0(), 512
 	if opt != nil {

@@ -23,8 +23,8 @@ func TestMalformedPacketsGetFORMERROrNothing(t *testing.T) {
 	}{
 		{"nothing", "one.marathon.mesos. A", func(p []byte) []byte { return p[:0] }, silence},
 		{"less than a header", "one.marathon.mesos. A", func(p []byte) []byte { return p[:11] }, silence},
-		{"a reply", "one.marathon.mesos. A", func(p []byte) []byte { p[2] |= 0x80; return p }, silence},
-		{"a reply that is malformed", "one.marathon.mesos. A", func(p []byte) []byte { p[2] |= 0x80; return p[:13] }, silence},
+		{"a response", "one.marathon.mesos. A", func(p []byte) []byte { p[2] |= 0x80; return p }, silence},
+		{"a response that is malformed", "one.marathon.mesos. A", func(p []byte) []byte { p[2] |= 0x80; return p[:13] }, silence},
 		{"a header alone", "one.marathon.mesos. A", func(p []byte) []byte { return p[:12] }, nothing},
 		{"a header that asks nothing", "+header", nil, nothing},
 		{"half a question", "one.marathon.mesos. A", func(p []byte) []byte { return p[:20] }, nothing},

@@ -44,21 +44,19 @@ func (o oracle) respond(z *zone.Zone, c client, packet []byte) []byte {
 	return m.pack(make([]byte, bufferSize), &q, l)
 }
 
-// limits are what the reply to a query may have and say.
+// limits are those of the response to a query.
 func (r oracle) limits(q *query, c client) limits {
 	return limits{size: r.size(q.edns.present, q.edns.udpSize, c), udpSize: r.maxUDPSize, setTC: r.setTC, ra: r.recursionAvailable(c)}
 }
 
-// answer is the reply to a well-formed query, with the options that belong in
-// its OPT record.
+// answer is the response to a well-formed query, with the options of its OPT
+// record.
 func (r oracle) answer(q *query, c client, z *zone.Zone, l limits) response {
 	options, ok := r.cookies.appendCookie(nil, q, c.addr)
 	if !ok {
 		return response{rcode: dns.RcodeFormatError}
 	}
 	if !q.hasQuestion {
-		// A client that wants nothing but a server cookie asks no question
-		// (RFC 7873, section 5.4).
 		if len(options) == 0 {
 			return response{rcode: dns.RcodeFormatError}
 		}
@@ -83,28 +81,22 @@ func (r oracle) answer(q *query, c client, z *zone.Zone, l limits) response {
 	return m
 }
 
-// lookUp finds what the zone says to a question (RFC 1034, section 4.3.2).
+// lookUp answers a question from the zone (RFC 1034, section 4.3.2).
 func lookUp(q *query, t Transport, z *zone.Zone, o order) (m response, result zone.Result) {
 	switch q.qtype {
 	case dns.TypeOPT, dns.TypeTSIG: // parts of messages, never of zones
 		return response{rcode: dns.RcodeFormatError}, result
 	}
 	if q.class != dns.ClassINET {
-		// Class ANY among them: there is nothing in any other class, and
-		// nobody but scanners asks so.
 		return response{rcode: dns.RcodeRefused}, result
 	}
 	name := lowerName(q.name)
 	found, result := z.Lookup(name, q.qtype)
 	if result == zone.OutOfZone {
-		// Names of others that nobody else is asked for, or not for this
-		// client.
 		return response{rcode: dns.RcodeRefused}, result
 	}
 	switch q.qtype {
 	case dns.TypeAXFR, dns.TypeIXFR, dns.TypeMAILA, dns.TypeMAILB, dns.TypeTKEY:
-		// REFUSED would say that another client might get the zone (RFC
-		// 5936, section 2.2.1): we cannot do these for anybody.
 		return response{rcode: dns.RcodeNotImplemented, origin: string(z.Origin(found))}, result
 	}
 	switch result {
@@ -127,14 +119,12 @@ func lookUp(q *query, t Transport, z *zone.Zone, o order) (m response, result zo
 	return m, result
 }
 
-// positive is the reply for a name that owns records of the type.
+// positive is the response for a name that owns records of the type.
 func positive(q *query, t Transport, z *zone.Zone, found zone.Answer, o order) response {
 	qtype := q.qtype
 	minimal := qtype == dns.TypeANY && t == UDP
 	if minimal {
-		// One RRset answers ANY over UDP (RFC 8482, section 4.1), where
-		// whole answers would serve those who send floods to others. Who
-		// asks so most often wants addresses.
+		// RFC 8482, section 4.1
 		qtype = found.Node.Types()[0]
 	}
 	if found.Node.CNAME() != "" && qtype != dns.TypeCNAME && qtype != dns.TypeANY {
@@ -150,16 +140,15 @@ func positive(q *query, t Transport, z *zone.Zone, found zone.Answer, o order) r
 	return m
 }
 
-// reply is an answer before it is packed.
+// response is a response before it is packed.
 type response struct {
 	rcode     uint16
 	aa        bool
 	answer    []dns.RR
 	authority []dns.RR
 
-	// additional gives RRsets that are good to have. It is only asked for as
-	// many as there is room for. Their owners are names that stand in the
-	// answer.
+	// additional gives the RRsets of the additional section, for as long as there
+	// is room. Their owners are names in the answer.
 	additional iter.Seq[[]dns.RR]
 
 	options []byte // of the OPT record, in wire form
@@ -167,24 +156,16 @@ type response struct {
 	origin string // of the zone that the name is in, in wire form; for counting
 }
 
-// limits are what a client can take, and what it is told.
+// limits are the size that a client can take, and what the header says.
 type limits struct {
-	size    int    // of the reply, in bytes
+	size    int    // of the response, in bytes
 	udpSize uint16 // what we say that we can take
 	setTC   bool
 	ra      uint16 // dnswire.FlagRA, if we forward for the client
 }
 
-// pack writes the reply to a query into buf, which has bufferSize bytes, and
-// returns the message.
-//
-// Whole records only are left out. Of the answer the first ones that fit stay,
-// TC is set when that is not all (RFC 2181, section 9), and so for the SOA
-// record of a negative answer. Additional RRsets that do not fit are left out
-// without a word: the client can ask for them. The OPT record always stays
-// (RFC 6891, section 7).
-//
-// Each record is packed once, so cutting costs no more than not cutting.
+// pack writes the response to a query into buf, which has bufferSize bytes, and
+// returns the message. It leaves out what does not fit, as the writer does.
 func (r *response) pack(buf []byte, q *query, l limits) []byte {
 	size := l.size
 	if q.edns.present {
@@ -235,8 +216,7 @@ type packer struct {
 	names map[string]int // where names stand that can be pointed to
 }
 
-// question writes the question byte for byte as it came, since resolvers hide
-// random bits in the case of its letters, and remembers its name.
+// question writes the question byte for byte, and notes its name.
 func (p *packer) question(q *query) {
 	p.names = map[string]int{}
 	// Packing a name that was unpacked gives the same bytes.
@@ -245,7 +225,7 @@ func (p *packer) question(q *query) {
 	p.off += copy(p.buf[p.off:], q.packet[p.off:p.off+4])
 }
 
-// one writes a record if it fits.
+// record writes a record if it fits.
 func (p *packer) record(rr dns.RR) bool {
 	off, err := dns.PackRR(rr, p.buf, p.off, p.names, true)
 	if err != nil || off > p.size {
@@ -255,9 +235,7 @@ func (p *packer) record(rr dns.RR) bool {
 	return true
 }
 
-// some writes records until one does not fit, and returns how many it wrote.
-// It does not try the ones after it: short names would get into cut answers
-// more often than long ones.
+// records writes records until one does not fit, and returns how many it wrote.
 func (p *packer) records(rrs []dns.RR) int {
 	for i, rr := range rrs {
 		if !p.record(rr) {
@@ -267,9 +245,9 @@ func (p *packer) records(rrs []dns.RR) int {
 	return len(rrs)
 }
 
-// sets writes the RRsets that fit whole (RFC 2181, section 9), and returns the
-// number of records that it wrote. One that does not fit leaves no names
-// behind that could be pointed to, as its owner stands in the answer.
+// rrsets writes the RRsets that fit whole, and returns the number of records that
+// it wrote. One that does not fit leaves no names behind that could be pointed to,
+// as its owner is in the answer.
 func (p *packer) rrsets(sets iter.Seq[[]dns.RR]) int {
 	count := 0
 	for set := range sets {
@@ -327,21 +305,19 @@ func additional(z *zone.Zone, n *zone.Node, qtype uint16, o order, called aliasN
 	}
 }
 
-// names says what the names of the zone are called towards a client that asked
-// by an alias. Such a client may know no other way to us, so the targets of SRV
-// records that have a name below the alias get that.
+// aliasNames rewrites the targets of SRV records for a client that asked for a name
+// below an alias.
 type aliasNames struct {
 	mirror zone.AliasMatch
 	end    string // of the name that was asked, where the mirror begins, in lower case
 }
 
-// names is for a name that was found by way of a mirror, or without one.
+// aliasNames is for a name that was found by an alias, or without one.
 func (q *query) aliasNames(m zone.AliasMatch) aliasNames {
 	if m.Target == "" {
 		return aliasNames{}
 	}
-	// The letters of a question may be upper case at random (0x20), and data
-	// stays in caches as it is.
+	// Data is in lower case, whatever the case of the question.
 	return aliasNames{m, strings.ToLower(q.suffix(m.AliasLen))}
 }
 
@@ -368,19 +344,14 @@ func (n aliasNames) targets(rrs []dns.RR, node *zone.Node) {
 	}
 }
 
-// order decides in which order a reply lists records of one kind, so that
-// clients which take the first one spread over all.
+// order is the order in which a response lists records of one type.
 type order struct {
 	near netip.Prefix // what comes first; not valid: nothing
 
-	// most is the number of records behind which nobody looks: more than can
-	// fit. With it, all but the shuffling costs what the reply's size costs,
-	// however large the app is.
-	most int
+	most int // more records than can fit
 }
 
-// node is the node with its records of a type in the order of this reply. The
-// zone's own node is shared and stays as it is.
+// node is the node with its records of a type in the order of this response.
 func (o order) node(n *zone.Node, qtype uint16) *zone.Node {
 	wants := func(t uint16) bool { return qtype == t || qtype == dns.TypeANY }
 	data := *n.Data
@@ -417,9 +388,8 @@ func nearFirst[T any](o order, list []T, addr func(T) netip.Addr) []T {
 
 func first[T any](o order, list []T) []T { return list[:min(len(list), o.most)] }
 
-// chase is the reply for a name with a CNAME record (RFC 1034, section 4.3.2,
-// 3.a): it, and what the zone has at its end. Where that is a name of others,
-// the client goes on. What is missing is missing at the end (RFC 6604).
+// followCNAME is the response for a name with a CNAME record (RFC 1034, section
+// 4.3.2, step 3a), within our zones.
 func followCNAME(q *query, z *zone.Zone, n *zone.Node, o order) response {
 	m := response{aa: true}
 	owner := q.suffix(len(q.name))

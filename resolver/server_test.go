@@ -66,7 +66,7 @@ func dial(t *testing.T, s *Server, network, addr string) net.Conn {
 	return conn
 }
 
-// askOver sends a query and gives the reply as text.
+// askOver sends a query and gives the response as text.
 func askOver(t *testing.T, conn net.Conn, text string) string {
 	t.Helper()
 	packet, _ := packQuery(t, text)
@@ -74,10 +74,10 @@ func askOver(t *testing.T, conn net.Conn, text string) string {
 	if _, err := c.Write(packet); err != nil {
 		t.Fatal(err)
 	}
-	return readReply(t, conn, packet)
+	return readResponse(t, conn, packet)
 }
 
-func readReply(t *testing.T, conn net.Conn, packet []byte) string {
+func readResponse(t *testing.T, conn net.Conn, packet []byte) string {
 	t.Helper()
 	buf := make([]byte, dns.MaxMsgSize)
 	c := dns.Conn{Conn: conn}
@@ -207,7 +207,7 @@ func TestQueriesThatWereReadAreAnsweredAlthoughTheServerEnds(t *testing.T) {
 				runtime.Gosched()
 			}
 			close(release)
-			if got := readReply(t, conn, packet); !strings.HasPrefix(got, "NOERROR qr aa\n") {
+			if got := readResponse(t, conn, packet); !strings.HasPrefix(got, "NOERROR qr aa\n") {
 				t.Errorf("got %q, want an answer", got)
 			}
 			<-stopped

@@ -11,7 +11,7 @@ import (
 	"toponym/zone"
 )
 
-// sized is a query that says how large a reply may be.
+// sized is a query that says how large a response may be.
 func sized(name, qtype string, size int, more string) string {
 	return fmt.Sprintf("%s %s +edns=%d %s", name, qtype, size, more)
 }
@@ -42,10 +42,10 @@ func TestRepliesOverUDPKeepTheirLimit(t *testing.T) {
 			}
 			r := New(zone.NewStore(z), o).responder
 			m, size := askMsg(t, r, z, x.ask)
-			// An address takes 16 bytes, so a reply that is as full as
+			// An address takes 16 bytes, so a response that is as full as
 			// can be lacks less than that.
 			if size > x.limit || size <= x.limit-16 {
-				t.Errorf("the reply has %d bytes, the limit is %d", size, x.limit)
+				t.Errorf("the response has %d bytes, the limit is %d", size, x.limit)
 			}
 			if !m.Truncated {
 				t.Error("TC is not set")
@@ -91,7 +91,7 @@ func TestCutRepliesKeepTheOPTRecord(t *testing.T) {
 
 // RFC 2181, section 9.
 func TestAdditionalRRsetsAreLeftOutFirstWholeAndSilently(t *testing.T) {
-	// Seven targets with two addresses each make a reply that can be cut and
+	// Seven targets with two addresses each make a response that can be cut and
 	// is still larger than the least that a client can take.
 	z := testZone(t, instances{name: "seven", count: 7, base: 3})
 	r := newResponder(testOptions())
@@ -125,7 +125,7 @@ func TestSetTruncateBitFalseOnlyLeavesTheBitOff(t *testing.T) {
 	}
 	a.Truncated = false
 	if a.String() != b.String() {
-		t.Errorf("the replies differ in more than TC:\n%s\n%s", a, b)
+		t.Errorf("the responses differ in more than TC:\n%s\n%s", a, b)
 	}
 }
 

@@ -37,7 +37,7 @@ func TestPipelinedQueriesAreAllAnsweredInTheirOrder(t *testing.T) {
 	}
 	for id := range n {
 		binary.BigEndian.PutUint16(packet, uint16(id))
-		if got := readReply(t, conn, packet); got != wantOne {
+		if got := readResponse(t, conn, packet); got != wantOne {
 			t.Fatalf("query %d: got %q, want %q", id, got, wantOne)
 		}
 	}
@@ -51,7 +51,7 @@ func TestQueriesInPiecesAreAnswered(t *testing.T) {
 			conn.Write([]byte{b})
 			synctest.Wait()
 		}
-		if got := readReply(t, conn, packet); got != wantOne {
+		if got := readResponse(t, conn, packet); got != wantOne {
 			t.Errorf("got %q, want %q", got, wantOne)
 		}
 	})
@@ -87,7 +87,7 @@ func TestGarbageOverTCPCostsItsConnectionAtMost(t *testing.T) {
 		packet, _ := packQuery(t, askOne)
 		packet = append(packet, "garbage"...)
 		conn.Write(framed(packet))
-		if got := readReply(t, conn, packet); got != "FORMERR qr" {
+		if got := readResponse(t, conn, packet); got != "FORMERR qr" {
 			t.Errorf("got %q, want %q", got, "FORMERR qr")
 		}
 	})
@@ -157,7 +157,7 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 			closedAfter(t, conn, begin)
 		})
 	})
-	t.Run("that do not take their reply", func(t *testing.T) {
+	t.Run("that do not take their response", func(t *testing.T) {
 		serveOne(t, o, func(_ context.CancelFunc, conn net.Conn) {
 			begin := time.Now()
 			packet, _ := packQuery(t, askOne)
@@ -194,7 +194,7 @@ func TestPipelinedQueriesThatWereReadAreAnsweredAtTheEnd(t *testing.T) {
 	go func() { stop(); close(stopped) }()
 	close(release)
 	for range 2 {
-		if got := readReply(t, conn, packet); !strings.HasPrefix(got, "NOERROR") {
+		if got := readResponse(t, conn, packet); !strings.HasPrefix(got, "NOERROR") {
 			t.Errorf("got %q, want an answer", got)
 		}
 	}

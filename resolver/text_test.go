@@ -16,7 +16,7 @@ import (
 	"toponym/zone"
 )
 
-// exchange is a query and the reply to it, both as text.
+// exchange is a query and the response to it, both as text.
 //
 // A query is the name and the type, in any order of these words behind them:
 //
@@ -26,9 +26,9 @@ import (
 //	+tcp                over TCP         +from=10.0.0.7  by that client
 //	+header             only a header, without a question
 //
-// A reply is the rcode and the flags, then a line for each record, and one for
+// A response is the rcode and the flags, then a line for each record, and one for
 // the OPT record with its size, flags and options. That the id and the question
-// come back as they were is checked always; a reply that has no question says
+// come back as they were is checked always; a response that has no question says
 // "no question".
 type exchange struct {
 	title string
@@ -49,7 +49,7 @@ func runExchanges(t *testing.T, r *responder, z *zone.Zone, list []exchange) {
 	}
 }
 
-// ask sends a query through the whole path and gives the reply as text.
+// ask sends a query through the whole path and gives the response as text.
 func ask(t testing.TB, r *responder, z *zone.Zone, text string) string {
 	t.Helper()
 	packet, c := packQuery(t, text)
@@ -165,15 +165,15 @@ func packQuery(t testing.TB, text string) ([]byte, client) {
 	return packet, c
 }
 
-// render gives a reply as text.
+// render gives a response as text.
 func render(t testing.TB, packet, raw []byte) string {
 	t.Helper()
 	m := new(dns.Msg)
 	if err := m.Unpack(raw); err != nil {
-		t.Fatalf("the reply cannot be read: %v", err)
+		t.Fatalf("the response cannot be read: %v", err)
 	}
 	if m.Id != binary.BigEndian.Uint16(packet) {
-		t.Errorf("the reply's id is %#x", m.Id)
+		t.Errorf("the response's id is %#x", m.Id)
 	}
 	var b strings.Builder
 	rcode := dns.RcodeToString[m.Rcode]

@@ -23,7 +23,7 @@ import (
 	"toponym/zone"
 )
 
-// batchOn serves an address in batches with any function for the replies. What
+// batchOn serves an address in batches with any function for the responses. What
 // is sent before the function that it returns is called comes as one batch.
 func batchOn(t *testing.T, addr string, respond respondFunc) (*net.UDPConn, func()) {
 	t.Helper()
@@ -91,7 +91,7 @@ func TestBatchesAllocateNothing(t *testing.T) {
 	}
 }
 
-// What cannot be sent is left out; the replies before and behind it are sent.
+// What cannot be sent is left out; the responses before and behind it are sent.
 func TestAResponseThatCannotBeSentCostsNoOther(t *testing.T) {
 	udp, serve := batchOn(t, "127.0.0.1", func(buf []byte, _ *zone.Zone, _ client, packet []byte) ([]byte, *pendingQuery) {
 		if string(packet) == "too large" {
@@ -300,7 +300,7 @@ func TestABurstIsAnsweredInFull(t *testing.T) {
 	for i := range burst {
 		n, err := conns[i%len(conns)].Read(buf)
 		if err != nil {
-			t.Fatalf("reply %d: %v", i, err)
+			t.Fatalf("response %d: %v", i, err)
 		}
 		if got := render(t, packet, buf[:n]); i%100 == 0 && got != wantOne {
 			t.Fatalf("response %d: got %q, want %q", i, got, wantOne)

@@ -17,7 +17,7 @@ import (
 	"toponym/zone"
 )
 
-// BenchmarkUDP compares ways to read queries and to send replies, with a reply
+// BenchmarkUDP compares ways to read queries and to send responses, with a response
 // that costs nothing: "flood" with more queries under way than can be answered,
 // "single" with one at a time, so that each has to wake the server.
 //
@@ -73,7 +73,7 @@ func benchmarkUDP(b *testing.B, sockets, window int, serve func(context.Context,
 	b.ReportMetric(0, "ns/op") // has the start of the other process in it
 }
 
-// echo is a reply of the size of the query.
+// echo is a response of the size of the query.
 func echo(buf []byte, _ *zone.Zone, _ client, packet []byte) ([]byte, *pendingQuery) {
 	return buf[:copy(buf, packet)], nil
 }

@@ -73,10 +73,10 @@ func TestUDPDriver(t *testing.T) {
 type asker struct {
 	fd       uintptr
 	underWay int
-	last     time.Time // of a reply
+	last     time.Time // of a response
 }
 
-// patience is how long replies may take until they count as lost.
+// patience is how long responses may take until they count as lost.
 const patience = 250 * time.Millisecond
 
 func (d drive) ask() (r driven, err error) {
