@@ -44,6 +44,11 @@ func TestNamesStayWhileTheMasterIsAway(t *testing.T) {
 	s := serve(t, m, nil)
 	before := []string{"10.1.0.1", "10.1.0.2", "10.1.0.3"}
 	s.wantAddresses(t, "web.marathon.mesos", before...)
+	// The pids of frameworks are read beside the stream, which comes first.
+	eventually(t, "the pid of the framework is known", func() (bool, string) {
+		_, srv, err := s.goResolver().LookupSRV(t.Context(), "framework", "tcp", "marathon.mesos")
+		return len(srv) > 0, fmt.Sprint(srv, err)
+	})
 	serial := s.serial(t)
 
 	m.stop()
