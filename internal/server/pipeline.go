@@ -133,8 +133,7 @@ func (p *pipeline) Publish() {
 		return
 	}
 	now := p.o.now()
-	source, _ := p.o.lastHeard()
-	p.update(source, now)
+	p.update(sourceMemory, now) // currentInfo tells how the master is read
 	p.o.observeLag(p.o.now().Sub(p.since))
 	p.since = time.Time{}
 }
@@ -192,6 +191,9 @@ func (p *pipeline) nextSerial() uint32 {
 // replaceZone makes z the zone that is answered from. The caller holds mu.
 func (p *pipeline) replaceZone(z *zone.Zone, changed int) {
 	p.zones.Swap(z)
+	if !enabled(p.o.log, logrus.DebugLevel) {
+		return // the fields cost more than a change
+	}
 	n := z.Counts()
 	p.o.log.WithFields(logrus.Fields{
 		"serial": z.Serial(), "changed": changed, "names": n.Names, "a": n.A, "aaaa": n.AAAA, "srv": n.SRV, "ptr": n.PTR,
@@ -204,7 +206,7 @@ const maxTraced = 100
 // traceChanges logs which names have changed, where everything is logged. The
 // caller holds mu.
 func (p *pipeline) traceChanges(names []records.Name) {
-	if !logsTrace(p.o.log) {
+	if !enabled(p.o.log, logrus.TraceLevel) {
 		return
 	}
 	for _, n := range names[:min(len(names), maxTraced)] {
@@ -214,13 +216,13 @@ func (p *pipeline) traceChanges(names []records.Name) {
 	}
 }
 
-// logsTrace reports whether a logger writes lines of level trace.
-func logsTrace(log logrus.Ext1FieldLogger) bool {
+// enabled reports whether a logger writes lines of a level.
+func enabled(log logrus.Ext1FieldLogger, level logrus.Level) bool {
 	l, ok := log.(interface{ IsLevelEnabled(logrus.Level) bool })
 	if e, entry := log.(*logrus.Entry); entry {
 		l, ok = e.Logger, true
 	}
-	return ok && l.IsLevelEnabled(logrus.TraceLevel)
+	return ok && l.IsLevelEnabled(level)
 }
 
 // logConflicts logs once of each name that both the cluster and the zone files
