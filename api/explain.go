@@ -19,11 +19,11 @@ type Explanation struct {
 	// AnswersAs is the name whose records these are, where the name in question is
 	// an alias or below one.
 	AnswersAs string `json:"answersAs,omitempty"`
-	// Zones are the origins of the server where the name is in none of them.
+	// Zones are the origins of all zones of the server, if the name is in none.
 	Zones []string `json:"zones,omitempty"`
-	// Elsewhere says who answers a name that is in no zone of the server; absent
-	// where the name is in one, and where queries for it are refused.
-	Elsewhere *Elsewhere `json:"elsewhere,omitempty"`
+	// Route is set for a name outside the server's zones, unless queries for it are
+	// refused.
+	Route *Route `json:"route,omitempty"`
 	// More is the number of records, owners and omissions that are not listed
 	// because there are too many.
 	More int `json:"more,omitempty"`
@@ -39,8 +39,9 @@ const (
 	AnswerRefused   = "refused"          // REFUSED: the name is in no zone and is not forwarded
 )
 
-// Elsewhere says who answers a name that is in no zone of the server.
-type Elsewhere struct {
+// Route is the way in which a name outside the server's zones is answered: from a
+// special-use zone, or by upstream servers.
+type Route struct {
 	// Local is the zone that the resolver answers itself, such as "localhost.".
 	Local string `json:"local,omitempty"`
 	// Domain is the key of zoneResolvers that the name is below, "." for the
@@ -59,8 +60,8 @@ const (
 const maxExplained = 1000
 
 // explain answers /v1/explain/{name}. The explanation looks at every task, so
-// there is one at a time; but it is complete before it is written, so that a client
-// that does not read keeps nobody waiting.
+// only one is made at a time. It is complete before it is written, so a client that
+// does not read delays no other.
 func (s *Server) explain(w *response, r *http.Request, z *zone.Zone) {
 	name, err := explainable(r.PathValue("name"))
 	if err != nil {
@@ -92,16 +93,16 @@ func (s *Server) explanationOf(z *zone.Zone, name records.Name) Explanation {
 	if a.Node != nil {
 		x.addOthers(z, a, owner)
 	}
-	if s.o.Elsewhere != nil && (result == zone.OutOfZone || result == zone.NXDomain) {
-		x.Elsewhere = s.o.Elsewhere(name)
+	if s.o.Route != nil && (result == zone.OutOfZone || result == zone.NXDomain) {
+		x.Route = s.o.Route(name)
 	}
 	switch {
-	case x.Elsewhere != nil && x.Elsewhere.Local != "":
+	case x.Route != nil && x.Route.Local != "":
 		x.Answer = AnswerLocal
-	case x.Elsewhere != nil && x.Elsewhere.Domain != "":
+	case x.Route != nil && x.Route.Domain != "":
 		x.Answer = AnswerForwarded
-	case x.Elsewhere != nil || result == zone.OutOfZone:
-		x.Answer, x.Elsewhere = AnswerRefused, nil
+	case x.Route != nil || result == zone.OutOfZone:
+		x.Answer, x.Route = AnswerRefused, nil
 	case result == zone.NXDomain:
 		x.Answer = AnswerNoName
 	case len(x.Records) == 0:

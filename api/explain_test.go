@@ -35,14 +35,14 @@ func TestExplainOfInvalidNames(t *testing.T) {
 // once it was said of localhost that it was forwarded or refused.
 func TestExplainSaysWhoAnswersOtherNames(t *testing.T) {
 	o := testOptions(testSnapshot())
-	o.Elsewhere = func(name records.Name) *Elsewhere {
+	o.Route = func(name records.Name) *Route {
 		switch name.String() {
 		case "localhost.":
-			return &Elsewhere{Local: "localhost."}
+			return &Route{Local: "localhost."}
 		case "example.com.", "9.9.9.9.in-addr.arpa.":
-			return &Elsewhere{Domain: ".", Servers: []string{"192.0.2.1"}}
+			return &Route{Domain: ".", Servers: []string{"192.0.2.1"}}
 		case "refused.example.":
-			return &Elsewhere{}
+			return &Route{}
 		}
 		return nil
 	}

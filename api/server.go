@@ -50,10 +50,10 @@ type Options struct {
 	// Explain says who owns the records of a name for /v1/explain/{name}. It is
 	// called only when the zone is ready. Nil disables the path.
 	Explain func(name records.Name) records.Explanation
-	// Elsewhere says who answers a name that the zone does not have: nil where the
-	// zone's NXDOMAIN is the answer, and a zero value where queries are refused. It
-	// may be nil itself where nothing is forwarded.
-	Elsewhere func(name records.Name) *Elsewhere
+	// Route returns how a name is answered that the zone does not have: nil if the
+	// answer is the zone's NXDOMAIN, and a zero value if queries are refused. The
+	// function is nil if nothing is forwarded.
+	Route func(name records.Name) *Route
 	// Config returns the value that /v1/config shows, without secrets. The argument
 	// is the serial of the zone, 0 before the first state. Nil disables the path.
 	Config func(serial uint32) any

@@ -61,7 +61,7 @@ func masterAddress(raw any, at position) (HostPort, bool) {
 	}
 	hp, problem := parseHostPort(s, 0)
 	if problem != "" {
-		return hp, at.reject(raw, problem, `for example "10.0.0.1:5050"`)
+		return hp, at.reject(raw, problem, `something like "10.0.0.1:5050"`)
 	}
 	return hp, true
 }
@@ -78,7 +78,7 @@ func listenAddress(raw any, at position) (netip.Addr, bool) {
 	}
 	addr, err := netip.ParseAddr(s)
 	if err != nil {
-		return addr, at.reject(raw, "is not an IP address", `for example "0.0.0.0" or "::"`)
+		return addr, at.reject(raw, "is not an IP address", `something like "0.0.0.0" or "::"`)
 	}
 	return addr.Unmap(), true
 }
@@ -95,7 +95,7 @@ func network(raw any, at position) (netip.Prefix, bool) {
 	}
 	p, err := netip.ParsePrefix(s)
 	if err != nil || p.Addr().Is4In6() {
-		return p, at.reject(raw, "is not a network", `for example "10.0.0.0/8" or "fd00::/8"`)
+		return p, at.reject(raw, "is not a network", `something like "10.0.0.0/8" or "fd00::/8"`)
 	}
 	return p.Masked(), true
 }

@@ -19,13 +19,13 @@ func (l *loader) check() {
 		l.reject("dnson", "dnson and httpon are both off", "at least one of them on")
 	}
 	if len(c.Masters) == 0 && c.ZooKeeper.IsZero() && l.valid("masters", "zk") {
-		l.reject("masters", "neither masters nor zk is given", `for example ["10.0.0.1:5050"]`)
+		l.reject("masters", "neither masters nor zk is given", `something like ["10.0.0.1:5050"]`)
 	}
 	if len(c.IPSources) == 0 && l.valid("IPSources") {
-		l.reject("IPSources", "is empty", `for example ["netinfo", "host"]`)
+		l.reject("IPSources", "is empty", `something like ["netinfo", "host"]`)
 	}
 	if len(c.PublishStates) == 0 && l.valid("publishStates") {
-		l.reject("publishStates", "is empty", `for example ["TASK_RUNNING"]`)
+		l.reject("publishStates", "is empty", `something like ["TASK_RUNNING"]`)
 	}
 	if l.valid("zoneResolvers", "domain") {
 		l.checkZones()

@@ -17,7 +17,7 @@ type Error struct {
 
 // Error returns one line, such as
 //
-//	masters[1]: "10.0.0.1" is not host:port: want for example "10.0.0.1:5050"
+//	masters[1]: "10.0.0.1" is not host:port: want something like "10.0.0.1:5050"
 func (f Error) Error() string {
 	s := f.Key + ": "
 	if f.Value != "" {

@@ -25,14 +25,14 @@ func TestAllErrorsAreReportedAtOnce(t *testing.T) {
 		"dnson": "maybe", "listener": "localhost",
 		"IPSources": ["host", "rkt", "host"], "stateMaxBytes": 1e30}`, "TOPONYM_TIMEOUT=-1")
 	equalLines(t, got, []string{
-		`masters[0]: "10.0.0.1" is not host:port: want for example "10.0.0.1:5050"`,
-		`masters[1]: 5 is not a text: want a text in quotes`,
+		`masters[0]: "10.0.0.1" is not host:port: want something like "10.0.0.1:5050"`,
+		`masters[1]: 5 is not a string: want a string in quotes`,
 		`masters[3]: "10.0.0.2:5050" is given twice: want each once`,
 		`refreshSeconds: 0 is out of range: want a whole number from 1 to 2147483647`,
 		`ttl: "abc" is not a whole number: want a whole number from 0 to 2147483647`,
 		`TOPONYM_TIMEOUT: "-1" is out of range: want a whole number from 1 to 2147483647`,
-		`domain: "-mesos" is not a domain name: a label begins or ends with a hyphen: want for example mesos or dcos.example.com`,
-		`listener: "localhost" is not an IP address: want for example "0.0.0.0" or "::"`,
+		`domain: "-mesos" is not a domain name: a label begins or ends with a hyphen: want something like mesos or dcos.example.com`,
+		`listener: "localhost" is not an IP address: want something like "0.0.0.0" or "::"`,
 		`port: 70000 is out of range: want a whole number from 0 to 65535`,
 		`dnson: "maybe" is neither true nor false: want true or false`,
 		`IPSources[1]: "rkt" is not known: want one of "host", "docker", "mesos", "netinfo", "auto"`,
@@ -63,7 +63,7 @@ func TestErrorsNameTheSettingAndTheProblem(t *testing.T) {
 		"weight":                   {`"srvRecordDefaultWeight": 65536`, "srvRecordDefaultWeight: 65536 is out of range"},
 		"small UDP":                {`"maxUDPSize": 511`, "maxUDPSize: 511 is out of range: want a whole number from 512 to 65535"},
 		"flag":                     {`"dnson": 1`, "dnson: 1 is neither true nor false"},
-		"list for a text":          {`"domain": ["mesos"]`, "domain: […] is not a text"},
+		"list for a text":          {`"domain": ["mesos"]`, "domain: […] is not a string"},
 		"no domain":                {`"domain": ""`, `domain: "" is not a domain name: it is empty`},
 		"underscore":               {`"domain": "me_sos"`, `'_' is not allowed`},
 		"empty label":              {`"domain": "a..b"`, "it has an empty label"},
@@ -139,8 +139,8 @@ func TestErrorsNameTheSettingAndTheProblem(t *testing.T) {
 
 func TestAnInvalidSettingCausesNoOtherErrors(t *testing.T) {
 	equalLines(t, errorsOf(t, "c.json", `{"masters": ["x"], "IPSources": ["x"], "domain": "_", "zoneResolvers": {"mesos": ["10.0.0.1"]}}`), []string{
-		`masters[0]: "x" is not host:port: want for example "10.0.0.1:5050"`,
-		`domain: "_" is not a domain name: '_' is not allowed: want for example mesos or dcos.example.com`,
+		`masters[0]: "x" is not host:port: want something like "10.0.0.1:5050"`,
+		`domain: "_" is not a domain name: '_' is not allowed: want something like mesos or dcos.example.com`,
 		`IPSources[0]: "x" is not known: want one of "host", "docker", "mesos", "netinfo", "auto"`,
 	})
 }
@@ -221,6 +221,16 @@ func TestSyntaxErrorsShowTheCharacter(t *testing.T) {
 	}
 }
 
+// The YAML decoder cites what it expected in quotes, as it cites the content, which
+// may be secret.
+func TestSyntaxErrorsOfYAMLSayWhatWasExpected(t *testing.T) {
+	file := write(t, "c.yaml", "masters: [hunter2\nport: 5")
+	want := file + ":1: not valid YAML: did not find expected ',' or ']'"
+	if _, _, err := Load(file, nil); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 func TestPortsMayBeEqualOnDifferentAddresses(t *testing.T) {
 	for _, text := range []string{
 		`"port": 8123, "listener": "10.0.0.1", "HTTPListener": "127.0.0.1"`,
@@ -244,7 +254,7 @@ func TestChecksOfOtherPackagesRunBesideErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		`"staticZones": ["a.zone"]`:                             "a.zone:3: broken",
 		`"staticZones": ["a.zone"], "ttl": -1`:                  "ttl: -1 is out of range: want a whole number from 0 to 2147483647\na.zone:3: broken",
-		`"staticZones": ["a.zone"], "domain": "-", "ttl": -1.5`: "ttl: -1.5 is not a whole number: want a whole number from 0 to 2147483647\ndomain: \"-\" is not a domain name: a label begins or ends with a hyphen: want for example mesos or dcos.example.com",
+		`"staticZones": ["a.zone"], "domain": "-", "ttl": -1.5`: "ttl: -1.5 is not a whole number: want a whole number from 0 to 2147483647\ndomain: \"-\" is not a domain name: a label begins or ends with a hyphen: want something like mesos or dcos.example.com",
 	} {
 		_, _, err := Load(write(t, "c.json", "{"+where+", "+text+"}"), nil, check)
 		if err == nil || err.Error() != want {

@@ -37,7 +37,7 @@ func ExampleLoad() {
 	}
 	fmt.Println(c.Masters, c.Domain, c.TTL, c.Refresh)
 	// Output:
-	// warning: refreshSecond: unknown key, ignored: did you mean refreshSeconds?
+	// warning: refreshSecond: unknown key, ignored; did you mean refreshSeconds?
 	// [10.0.0.1:5050] mesos 5 1m0s
 }
 

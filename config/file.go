@@ -98,12 +98,19 @@ func decode(file string, data []byte, errs *Errors) (map[string]any, error) {
 var (
 	yamlLine = regexp.MustCompile(`line (\d+)`)
 	snippet  = regexp.MustCompile("(?s)[`'\"].*[`'\"]")
+	// punctuation matches what the YAML decoder expected: ',' or ']'
+	punctuation = regexp.MustCompile(`^'[^\w\s]'( or '[^\w\s]')*$`)
 )
 
 func syntaxError(file, format string, data []byte, err error) error {
 	e := &SyntaxError{File: file, Format: format}
-	// Everything that the message cites stands between its first and last quote.
-	e.Problem = snippet.ReplaceAllString(firstLine(err.Error()), "…")
+	// Everything that the message cites is between its first and last quote.
+	e.Problem = snippet.ReplaceAllStringFunc(firstLine(err.Error()), func(cited string) string {
+		if punctuation.MatchString(cited) {
+			return cited
+		}
+		return "…"
+	})
 	e.Problem = strings.TrimPrefix(e.Problem, format+": ")
 
 	var (

@@ -64,7 +64,7 @@ func (c *Config) serviceAccount() (*ServiceAccount, Errors) {
 		Scheme        string `json:"scheme"`
 	}
 	if json.Unmarshal(data, &file) != nil {
-		reject("is not JSON, or a member of it is not a text")
+		reject("is not JSON, or a member of it is not a string")
 		return nil, errs
 	}
 	a := &ServiceAccount{UID: file.UID, LoginEndpoint: file.LoginEndpoint}

@@ -56,7 +56,7 @@ func TestServiceAccountsAreReadAsDCOSWritesThem(t *testing.T) {
 		{"as Mesos-DNS has it", "scheme", nil, ""},
 		{"over HTTP", "login_endpoint", "http://localhost:8101/acs/api/v1/auth/login", ""},
 		{"no uid", "uid", "", "has no uid"},
-		{"uid as a number", "uid", 7, "is not JSON, or a member of it is not a text"},
+		{"uid as a number", "uid", 7, "is not JSON, or a member of it is not a string"},
 		{"no key", "private_key", nil, "has no private_key"},
 		{"key that is not PEM", "private_key", "hunter2", "has a private_key that is not PEM"},
 		{"elliptic key", "private_key", pkcs8Of(t, ec), "has a private_key that is not an RSA key"},

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -35,16 +36,16 @@ type Check struct {
 // otherwise JSON. A path that begins with ~/ is below HOME.
 //
 // The error is that of reading the file, a *SyntaxError, or contains an Errors
-// with all that is wrong, followed by the errors of checks. The warnings are
+// with all errors, followed by the errors of checks. The warnings are
 // valid in any case.
 func Load(path string, environ []string, checks ...Check) (*Config, []Warning, error) {
 	file, err := absolute(path, environ)
 	if err != nil {
-		return nil, nil, fmt.Errorf("settings: %w", err)
+		return nil, nil, err
 	}
 	data, err := readLimited(file, maxFileBytes)
 	if err != nil {
-		return nil, nil, fmt.Errorf("settings: %s: %w", file, err)
+		return nil, nil, fmt.Errorf("%s: %w", file, unreadable(err))
 	}
 	l := newLoader(file)
 	if err := l.readFile(data); err != nil {
@@ -71,6 +72,15 @@ func Load(path string, environ []string, checks ...Check) (*Config, []Warning, e
 		return nil, l.warnings, found[0]
 	}
 	return nil, l.warnings, errors.Join(found...)
+}
+
+// unreadable returns the error of a file that cannot be read. For a missing one it
+// says what else can be done, because that is how many people start.
+func unreadable(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w; the flag -config names the file, and toponym demo needs none", err)
+	}
+	return err
 }
 
 // absolute returns the path of the file independently of the working directory.
@@ -116,7 +126,7 @@ func newLoader(file string) *loader {
 			l.values.SetDefault(s.key, s.def)
 		}
 	}
-	l.parse() // an invalid value leaves the default in force for the rules about other settings
+	l.parse() // so that rules about other settings see the default in place of an invalid value
 	return l
 }
 
@@ -128,7 +138,7 @@ func (l *loader) warn(key, text string) {
 	l.warnings = append(l.warnings, Warning{key, text})
 }
 
-// valid tells that the values of some settings have no errors by themselves.
+// valid reports whether none of these settings has an invalid value.
 func (l *loader) valid(keys ...string) bool {
 	return !slices.ContainsFunc(keys, func(key string) bool { return l.invalid[key] })
 }
@@ -159,7 +169,7 @@ func (l *loader) readFile(data []byte) error {
 	return l.values.MergeConfigMap(doc)
 }
 
-// renameOldKeys gives settings with an old key their present one.
+// renameOldKeys replaces old keys of settings by the present ones.
 func (l *loader) renameOldKeys(doc map[string]any) {
 	for _, s := range l.rows {
 		if s.oldKey == "" {
@@ -234,7 +244,7 @@ func (l *loader) warnUnknown(what, prefix, name string, known []string) {
 	text := "unknown " + what + ", ignored"
 	limit := min(3, 1+len(name)/4) // longer words have room for more slips
 	if guess := nearest.Word(name, known, limit); guess != "" {
-		text += ": did you mean " + prefix + guess + "?"
+		text += "; did you mean " + prefix + guess + "?"
 	}
 	l.warn(prefix+printable(name), text)
 }

@@ -60,7 +60,7 @@ func TestTheSampleOfMesosDNSIsRead(t *testing.T) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
 	}
 	equalLines(t, lines(warnings), []string{
-		"ns: ignored: of early versions of Mesos-DNS",
+		"ns: ignored; only early versions of Mesos-DNS used it",
 	})
 }
 
@@ -210,8 +210,8 @@ func TestTheEnvironmentOverridesTheFile(t *testing.T) {
 		t.Errorf("got %+v, want the values of the variables", c)
 	}
 	equalLines(t, warnings, []string{
-		"TOPONYM_TTTL: unknown variable, ignored: did you mean TOPONYM_TTL?",
-		"TOPONYM_ttl: unknown variable, ignored: did you mean TOPONYM_TTL?",
+		"TOPONYM_TTTL: unknown variable, ignored; did you mean TOPONYM_TTL?",
+		"TOPONYM_ttl: unknown variable, ignored; did you mean TOPONYM_TTL?",
 	})
 }
 
@@ -233,18 +233,18 @@ func TestUnknownKeysAreWarnedOfWithASuggestion(t *testing.T) {
 	_, warnings := mustLoad(t, "c.json", `{`+where+`, "refreshSecond": 5, "qqqqqqqq": {}, "ma\u017fters": 1, "domain\n": "x",
 		"mesosCredentials": {"principle": "x"}}`)
 	equalLines(t, warnings, []string{
-		`"domain\n": unknown key, ignored: did you mean domain?`,
-		"maſters: unknown key, ignored: did you mean masters?",
+		`"domain\n": unknown key, ignored; did you mean domain?`,
+		"maſters: unknown key, ignored; did you mean masters?",
 		"qqqqqqqq: unknown key, ignored",
-		"refreshSecond: unknown key, ignored: did you mean refreshSeconds?",
-		"mesosCredentials.principle: unknown key, ignored: did you mean mesosCredentials.principal?",
+		"refreshSecond: unknown key, ignored; did you mean refreshSeconds?",
+		"mesosCredentials.principle: unknown key, ignored; did you mean mesosCredentials.principal?",
 	})
 }
 
 func TestKeysOfEarlyVersionsOfMesosDNSAreIgnored(t *testing.T) {
 	_, warnings := mustLoad(t, "c.json", `{`+where+`, "ns": 1, "mname": "", "email": "x", "SOASerial": [], "File": "y"}`)
 	for i, key := range []string{"ns", "mname", "email", "SOASerial", "file"} {
-		if len(warnings) != 5 || !strings.HasPrefix(warnings[i], key+": ignored: ") {
+		if len(warnings) != 5 || !strings.HasPrefix(warnings[i], key+": ignored; ") {
 			t.Fatalf("got warnings %q, want 5, the one at %d about %s", warnings, i, key)
 		}
 	}

@@ -72,7 +72,7 @@ func seconds(field *time.Duration, lowest int64) field {
 func text(raw any, at position) (string, bool) {
 	s, ok := raw.(string)
 	if !ok {
-		return "", at.reject(raw, "is not a text", "a text in quotes")
+		return "", at.reject(raw, "is not a string", "a string in quotes")
 	}
 	return strings.TrimSpace(s), true
 }
@@ -82,7 +82,7 @@ func secret(raw any, at position) (Secret, bool) {
 	s, ok := raw.(string)
 	if !ok {
 		at.secret = true
-		return "", at.reject(raw, "is not a text", "a text in quotes")
+		return "", at.reject(raw, "is not a string", "a string in quotes")
 	}
 	return Secret(s), true
 }
@@ -187,7 +187,7 @@ func listOf[T comparable](parse parser[T], example string) parser[[]T] {
 	return func(raw any, at position) ([]T, bool) {
 		items, ok := toList(raw, at.env)
 		if !ok {
-			return nil, at.reject(raw, "is not a list", "for example "+example)
+			return nil, at.reject(raw, "is not a list", "something like "+example)
 		}
 		var list []T
 		before := len(*at.errs)
@@ -225,7 +225,7 @@ func mapOf[T any](parse parser[T], example string) parser[map[string]T] {
 	return func(raw any, at position) (map[string]T, bool) {
 		members, ok := toMap(raw, at.env)
 		if !ok {
-			return nil, at.reject(raw, "is not a map", "for example "+example)
+			return nil, at.reject(raw, "is not a map", "something like "+example)
 		}
 		at.env = false // a variable holds JSON: its lists are lists
 		result := make(map[string]T, len(members))

@@ -178,11 +178,11 @@ func (c *Config) settings() []setting {
 		{key: "staticZones", def: []any{}, doc: "zone files (RFC 1035) with further records; paths are relative to the directory of the settings",
 			value: bindList(&c.StaticZones, listOf(c.besideConfigFile, `["external.zone"]`))},
 
-		{key: "ns", doc: "ignored: of early versions of Mesos-DNS"},
-		{key: "mname", doc: "ignored: of early versions of Mesos-DNS"},
-		{key: "email", doc: "ignored: of early versions of Mesos-DNS"},
-		{key: "SOASerial", doc: "ignored: the serial follows from the content of the zone"},
-		{key: "file", doc: "ignored: the path of the settings is known"},
+		{key: "ns", doc: "ignored; only early versions of Mesos-DNS used it"},
+		{key: "mname", doc: "ignored; only early versions of Mesos-DNS used it"},
+		{key: "email", doc: "ignored; only early versions of Mesos-DNS used it"},
+		{key: "SOASerial", doc: "ignored; the serial follows from the content of the zone"},
+		{key: "file", doc: "ignored; the flag -config names the file"},
 	}
 }
 

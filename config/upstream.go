@@ -49,7 +49,7 @@ func upstream(raw any, at position) (u Upstream, ok bool) {
 	if !ok {
 		return u, false
 	}
-	const example = `for example "10.0.0.1", "[fd00::1]:5353" or "tls://dns.example.com@10.0.0.1"`
+	const example = `something like "10.0.0.1", "[fd00::1]:5353" or "tls://dns.example.com@10.0.0.1"`
 	port := uint16(dnsPort)
 	rest, isTLS := strings.CutPrefix(s, "tls://")
 	if isTLS {

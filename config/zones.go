@@ -47,7 +47,7 @@ func (c *Config) besideConfigFile(raw any, at position) (string, bool) {
 		return "", false
 	}
 	if path == "" {
-		return "", at.reject(raw, "is not a path", `for example "external.zone"`)
+		return "", at.reject(raw, "is not a path", `something like "external.zone"`)
 	}
 	if !filepath.IsAbs(path) && c.File != "" {
 		path = filepath.Join(filepath.Dir(c.File), path)
@@ -87,7 +87,7 @@ func (l *loader) checkZones() {
 			at.member(zone).reject(nil, problem, "a zone outside "+ours)
 		}
 		if len(l.config.ZoneResolvers[zone]) == 0 {
-			at.member(zone).reject(nil, "has no servers", `for example ["10.0.0.1"]`)
+			at.member(zone).reject(nil, "has no servers", `something like ["10.0.0.1"]`)
 		}
 	}
 }

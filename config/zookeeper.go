@@ -53,7 +53,7 @@ func zkAddress(raw any, at position) (ZooKeeper, bool) {
 	if !ok || s == "" {
 		return ZooKeeper{}, ok
 	}
-	const want = "for example zk://10.0.0.1:2181,10.0.0.2:2181/mesos"
+	const want = "something like zk://10.0.0.1:2181,10.0.0.2:2181/mesos"
 	rest, ok := strings.CutPrefix(s, "zk://")
 	if !ok {
 		return ZooKeeper{}, at.reject(raw, "does not begin with zk://", want)

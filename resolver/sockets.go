@@ -106,7 +106,7 @@ func bindError(port uint16, err error) error {
 	case syscall.EACCES, syscall.EPERM:
 		advice = ": needs CAP_NET_BIND_SERVICE or a port above 1023"
 	case syscall.EADDRINUSE:
-		advice = fmt.Sprintf(": another program listens there (ss -lntup 'sport = :%d' shows which)", port)
+		advice = fmt.Sprintf(": another program listens there (run: ss -lntup 'sport = :%d')", port)
 	case syscall.EADDRNOTAVAIL:
 		advice = ": this machine does not have that address"
 	}

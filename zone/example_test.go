@@ -68,7 +68,7 @@ func ExampleReadZoneFiles() {
 	fmt.Println(err, result)
 	// Output:
 	// db.zone:1: bad A A: "10.1"
-	// db.zone:2: mail.example.org. A: the name is in no zone: it is not below a domain of the settings, and no SOA record is above it
+	// db.zone:2: mail.example.org. A: the name is in no zone: no domain of the settings and no name with a SOA record is above it
 	// <nil> success
 }
 

@@ -83,14 +83,20 @@ func (s *StaticRecords) Equal(o *StaticRecords) bool { return reflect.DeepEqual(
 func ReadZoneFiles(files []ZoneFile, o Options) (*StaticRecords, error) {
 	var all []fileRecord
 	var errs errorList
+	unreadable := false
 	for i, f := range files {
+		if f.Err != nil {
+			unreadable = true
+			errs.addAt(f.Name, i, 0, "cannot be read: "+f.Err.Error())
+			continue
+		}
 		parsed := parseZoneFile(f, i, o.DefaultTTL(), maxStaticRecords-len(all), &errs)
 		all = append(all, parsed...)
 	}
 	s := &StaticRecords{names: map[records.Name]*staticSets{}}
 	s.addZones(all, o, &errs)
 	o.Static = s
-	s.addRecords(all, o, &errs)
+	s.addRecords(all, o, unreadable, &errs)
 	if len(errs.all) > 0 {
 		return nil, errs.sorted()
 	}
@@ -141,8 +147,9 @@ func (s *StaticRecords) addZones(all []fileRecord, o Options, errs *errorList) {
 	}
 }
 
-// addRecords adds all other records.
-func (s *StaticRecords) addRecords(all []fileRecord, o Options, errs *errorList) {
+// addRecords adds all other records. A record in no zone is no error if a file is
+// unreadable, because its zone may be in that file.
+func (s *StaticRecords) addRecords(all []fileRecord, o Options, unreadable bool, errs *errorList) {
 	suffixes := buildSuffixes(buildOrigins(o), o.Aliases)
 	for _, r := range all {
 		rtype := r.rr.Header().Rrtype
@@ -151,7 +158,9 @@ func (s *StaticRecords) addRecords(all []fileRecord, o Options, errs *errorList)
 		}
 		i := closestSuffix(suffixes, nameBytes(r.name))
 		if i < 0 {
-			errs.add(r, "the name is in no zone: it is not below a domain of the settings, and no SOA record is above it")
+			if !unreadable {
+				errs.add(r, "the name is in no zone: no domain of the settings and no name with a SOA record is above it")
+			}
 			continue
 		}
 		apex := suffixes[i].name == r.name

@@ -19,13 +19,14 @@ import (
 type ZoneFile struct {
 	Name string // for error messages
 	Text []byte
+	Err  error // why the file could not be read; nil if it was
 }
 
 // Limits of zone files.
 const (
 	MaxZoneFileSize  = 16 << 20 // bytes of a file
 	maxStaticRecords = 200_000  // records of all files together
-	maxErrors        = 20       // errors that are reported of a file; parsing it ends there
+	maxErrors        = 20       // errors to report for a file; parsing ends at the last
 
 	// maxRecordSize is the size of a record in bytes that a response has room
 	// for in any case.
@@ -39,7 +40,7 @@ type ZoneFileError struct {
 	Problem string
 }
 
-// Error gives "file:line: problem", the form that compilers use.
+// Error returns "file:line: problem", the form that compilers use.
 func (e ZoneFileError) Error() string {
 	if e.Line == 0 {
 		return e.File + ": " + e.Problem
@@ -51,7 +52,7 @@ func (e ZoneFileError) Error() string {
 // at most 20 of each file.
 type ZoneFileErrors []ZoneFileError
 
-// Error gives one line for each error.
+// Error returns one line for each error.
 func (es ZoneFileErrors) Error() string {
 	lines := make([]string, len(es))
 	for i, e := range es {
@@ -168,7 +169,7 @@ func parserMessage(err error) (text string, line int) {
 	return text, line
 }
 
-// entryReader gives the parser a file byte by byte, so that the entry it has read
+// entryReader passes a file to the parser byte by byte, so that the entry it has read
 // last is known. An entry is a line, or several lines in parentheses.
 type entryReader struct {
 	text    []byte
@@ -214,7 +215,7 @@ func newEntryReader(text []byte) *entryReader {
 	return r
 }
 
-// ReadByte gives the next byte.
+// ReadByte returns the next byte.
 func (r *entryReader) ReadByte() (byte, error) {
 	if r.at == len(r.text) {
 		return 0, io.EOF

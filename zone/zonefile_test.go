@@ -2,6 +2,7 @@ package zone
 
 import (
 	"fmt"
+	"io/fs"
 	"runtime"
 	"slices"
 	"strings"
@@ -23,7 +24,7 @@ func TestZoneFileErrorsNameLineAndProblem(t *testing.T) {
 		{"a relative name", "db A 1.2.3.4\n", `0:1: bad owner name: "db" (a name that does not end in a dot needs an $ORIGIN before it)`},
 		{"$INCLUDE", "$INCLUDE /etc/passwd\n", `0:1: $INCLUDE directive not allowed: "/etc/passwd"`},
 		{"no data", "db.mesos. A\nx.mesos. SRV\nx.mesos. CNAME\n", "0:1: unexpected newline: \"\\n\"\n0:2: unexpected newline: \"\\n\"\n0:3: x.mesos. CNAME: the record has no data"},
-		{"out of all zones", "db.example. A 1.2.3.4\n", "0:1: db.example. A: the name is in no zone: it is not below a domain of the settings, and no SOA record is above it"},
+		{"out of all zones", "db.example. A 1.2.3.4\n", "0:1: db.example. A: the name is in no zone: no domain of the settings and no name with a SOA record is above it"},
 		{"below an alias", "db.mirror.example. A 1.2.3.4\n", "0:1: db.mirror.example. A: the name is below the alias mirror.example."},
 		{"a zone at an alias", "mirror.example. SOA a. b. 1 2 3 4 5\n", "0:1: mirror.example. SOA: the name is an alias in the settings"},
 		{"our own SOA", "mesos. SOA a. b. 1 2 3 4 5\n", "0:1: mesos. SOA: the SOA record of this zone comes from the settings"},
@@ -70,12 +71,12 @@ func TestZoneFileErrorsNameLineAndProblem(t *testing.T) {
 // $GENERATE can make any number of records from a short file.
 func TestRecordsOfAllZoneFilesAreBounded(t *testing.T) {
 	var errs errorList
-	file := ZoneFile{"0", []byte("\n$GENERATE 0-65535 a$.mesos. A 1.2.3.4\n")}
+	file := ZoneFile{Name: "0", Text: []byte("\n$GENERATE 0-65535 a$.mesos. A 1.2.3.4\n")}
 	got := parseZoneFile(file, 0, 60, 5, &errs)
 	if want := "0:2: there are more than 200000 records in all files"; len(got) != 5 || errs.sorted().Error() != want {
 		t.Errorf("got %d records and %q, want 5 and %q", len(got), errs.sorted(), want)
 	}
-	_, err := ReadZoneFiles([]ZoneFile{{"big", make([]byte, MaxZoneFileSize+1)}}, testOptions())
+	_, err := ReadZoneFiles([]ZoneFile{{Name: "big", Text: make([]byte, MaxZoneFileSize+1)}}, testOptions())
 	if err == nil || !strings.Contains(err.Error(), "big: the file is larger") {
 		t.Errorf("a file of %d bytes: got %v", MaxZoneFileSize+1, err)
 	}
@@ -91,7 +92,7 @@ func FuzzReadZoneFiles(f *testing.F) {
 			return // could make 100,000 records
 		}
 		o := testOptions()
-		s, err := ReadZoneFiles([]ZoneFile{{"f", text}}, o)
+		s, err := ReadZoneFiles([]ZoneFile{{Name: "f", Text: text}}, o)
 		if err != nil {
 			for _, f := range err.(ZoneFileErrors) {
 				if f.Line < 1 || f.Line > 1+strings.Count(string(text), "\n") {
@@ -132,7 +133,7 @@ func TestReadingZoneFilesGrowsLinearly(t *testing.T) {
 			text := []byte(b.String())
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			if _, err := ReadZoneFiles([]ZoneFile{{"f", text}}, testOptions()); err != nil {
+			if _, err := ReadZoneFiles([]ZoneFile{{Name: "f", Text: text}}, testOptions()); err != nil {
 				t.Fatal(err)
 			}
 			runtime.ReadMemStats(&after)
@@ -167,11 +168,27 @@ func BenchmarkReadZoneFiles(b *testing.B) {
 				fmt.Fprintf(&text, "host%d.mesos. A 10.0.0.1\n", i)
 			}
 			for b.Loop() {
-				if _, err := ReadZoneFiles([]ZoneFile{{"f", []byte(text.String())}}, testOptions()); err != nil {
+				if _, err := ReadZoneFiles([]ZoneFile{{Name: "f", Text: []byte(text.String())}}, testOptions()); err != nil {
 					b.Fatal(err)
 				}
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/record")
 		})
+	}
+}
+
+// Whoever fixes one file should not have to start the server again to see what is
+// wrong with the next. Records that lie in a zone of the missing file are no errors.
+func TestUnreadableZoneFileHidesNoErrorsOfOthers(t *testing.T) {
+	_, err := ReadZoneFiles([]ZoneFile{
+		{Name: "missing", Err: fs.ErrNotExist},
+		{Name: "broken", Text: []byte("web.mesos. A 1.2.3\ndb.spartan. A 10.0.0.1\n")},
+	}, testOptions())
+	if err == nil {
+		t.Fatal("got no error")
+	}
+	lines := strings.Split(err.Error(), "\n")
+	if len(lines) != 2 || lines[0] != "missing: cannot be read: file does not exist" || !strings.HasPrefix(lines[1], "broken:1: ") {
+		t.Errorf("got %q, want the missing file and line 1 of the broken one", lines)
 	}
 }

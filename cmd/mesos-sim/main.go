@@ -43,7 +43,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs := flag.NewFlagSet("mesos-sim", flag.ContinueOnError)
 	fs.SetOutput(stderr)
 	fs.Usage = func() {
-		fmt.Fprint(stderr, "mesos-sim runs a simulated Mesos cluster: masters with their HTTP APIs, and tasks that come and go.\n\nFlags:\n")
+		fmt.Fprint(stderr, "mesos-sim runs a simulated Mesos cluster: masters with their HTTP APIs, agents, and tasks that come and go.\n\nFlags:\n")
 		fs.PrintDefaults()
 	}
 	var o options
@@ -148,7 +148,7 @@ func serve(ctx context.Context, g *errgroup.Group, l net.Listener, h http.Handle
 	g.Go(func() error { <-ctx.Done(); return web.Close() })
 }
 
-// describe prints where everything is and what to try.
+// describe prints all addresses and commands to try.
 func describe(w io.Writer, s *scenario.Simulation, m *masters.Masters, https bool, control, marathon net.Listener) {
 	scheme := "http"
 	if https {
@@ -172,7 +172,7 @@ func describe(w io.Writer, s *scenario.Simulation, m *masters.Masters, https boo
 		fmt.Fprintf(w, "  Marathon   http://%s/v2/apps\n", marathon.Addr())
 	}
 	fmt.Fprintf(w, `
-Follow what happens, and make something happen:
+Follow the event stream, and change the cluster:
 
   curl -N -H 'Content-Type: application/json' -d '{"type":"SUBSCRIBE"}' %s://%s/api/v1
   curl -d '{"do":"churn","tasks":1}' %s/sim/do

@@ -36,7 +36,7 @@ func TestMistakesOnTheCommandLineAreNamed(t *testing.T) {
 		want string // on stderr
 	}{
 		{"-listen here", "-listen"},
-		{"-listen 127.0.0.1:65535 -masters 2", "no 2 ports"},
+		{"-listen 127.0.0.1:65535 -masters 2", "2 masters need ports up to 65536"},
 		{"-masters 0", "-masters"},
 		{"-masters 10", "-masters"},
 		{"-churn many", "1000/s"},
@@ -46,9 +46,9 @@ func TestMistakesOnTheCommandLineAreNamed(t *testing.T) {
 		{"-tasks -1", "tasks: -1 is not between"},
 		{"-agents 1000000", "agents: 1000000 is not between"},
 		{"-zk 127.0.0.1", "-zk"},
-		{"-cert x.pem", "go together"},
+		{"-cert x.pem", "want both or neither"},
 		{"-cert x.pem -key x.key", "-cert"},
-		{"-credentials " + odd, "line 1"},
+		{"-credentials " + odd, "file:1: want a principal"},
 		{"-credentials " + none, "no credentials"},
 		{"-credentials /does/not/exist", "/does/not/exist"},
 		{"-scenario /does/not/exist", "/does/not/exist"},

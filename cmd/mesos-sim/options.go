@@ -29,35 +29,35 @@ type options struct {
 	subscribers                   int
 	noAPI                         bool
 
-	given map[string]bool // the flags on the command line
+	given map[string]bool // the flags that are on the command line
 }
 
 func (o *options) define(fs *flag.FlagSet) {
-	fs.StringVar(&o.scenario, "scenario", "", "a YAML `FILE` with the cluster and what happens to it; flags override it")
+	fs.StringVar(&o.scenario, "scenario", "", "YAML `FILE` that describes the cluster and the steps that change it; flags override it")
 	fs.IntVar(&o.tasks, "tasks", 100, "number of tasks")
-	fs.IntVar(&o.agents, "agents", 0, "number of agents; a twentieth of the tasks when 0")
-	fs.Var(&o.churn, "churn", "rate at which tasks change, such as `1000/s` or 30/m")
-	fs.Var(&o.agentChurn, "agent-churn", "rate at which agents leave and return, such as `6/m`")
-	fs.Uint64Var(&o.seed, "seed", 1, "seed of all ids and of everything that happens")
-	fs.StringVar(&o.listen, "listen", "127.0.0.1:5050", "address of the first master; the others use the ports after it")
+	fs.IntVar(&o.agents, "agents", 0, "number of agents; 0 means one for 20 tasks")
+	fs.Var(&o.churn, "churn", "`RATE` at which tasks change, such as 1000/s or 30/m")
+	fs.Var(&o.agentChurn, "agent-churn", "`RATE` at which agents leave and return, such as 6/m")
+	fs.Uint64Var(&o.seed, "seed", 1, "seed of all ids and of all changes")
+	fs.StringVar(&o.listen, "listen", "127.0.0.1:5050", "`ADDRESS` of the first master; the others use the ports after it")
 	fs.IntVar(&o.masters, "masters", 1, "number of masters")
-	fs.StringVar(&o.control, "control", "", "address of the control API beside the masters' /sim/; it outlives the masters")
-	fs.StringVar(&o.marathon, "marathon", "", "address of a simulated Marathon, such as `127.0.0.1:8080`; its apps run on the cluster")
-	fs.StringVar(&o.defaultNetwork, "default-network", "", "Marathon's --default_network_name")
-	fs.StringVar(&o.zk, "zk", "", "a ZooKeeper in which the masters announce themselves, such as `zk://127.0.0.1:2181/mesos`")
-	fs.StringVar(&o.cert, "cert", "", "a certificate; with it the masters speak HTTPS")
-	fs.StringVar(&o.key, "key", "", "the key of the certificate")
-	fs.StringVar(&o.credentials, "credentials", "", "a `FILE` with a line \"principal secret\" for each client; without it nobody needs credentials")
-	fs.DurationVar(&o.startup, "startup", 35*time.Millisecond, "how long a new master answers 404")
+	fs.StringVar(&o.control, "control", "", "`ADDRESS` of a control API that works while all masters are down, unlike the one below /sim/ on each master")
+	fs.StringVar(&o.marathon, "marathon", "", "`ADDRESS` of a simulated Marathon, such as 127.0.0.1:8080; its apps run on the cluster")
+	fs.StringVar(&o.defaultNetwork, "default-network", "", "`NAME` that Marathon has as --default_network_name")
+	fs.StringVar(&o.zk, "zk", "", "`URL` of a ZooKeeper in which the masters elect their leader, such as zk://127.0.0.1:2181/mesos")
+	fs.StringVar(&o.cert, "cert", "", "`FILE` with a certificate (PEM); the masters then use HTTPS")
+	fs.StringVar(&o.key, "key", "", "`FILE` with the key of the certificate (PEM)")
+	fs.StringVar(&o.credentials, "credentials", "", "`FILE` with a line \"principal secret\" for each client; without it the masters require no credentials")
+	fs.DurationVar(&o.startup, "startup", 35*time.Millisecond, "how long a new master returns 404")
 	fs.DurationVar(&o.recovery, "recovery", 0, "how long a new leader shows an empty cluster")
 	fs.DurationVar(&o.heartbeat, "heartbeat", 15*time.Second, "time between two HEARTBEAT events")
 	fs.DurationVar(&o.session, "session", 10*time.Second, "how long a dead leader keeps its ZooKeeper session")
 	fs.DurationVar(&o.reregister, "reregister", 10*time.Second, "how long the agents take to register with a new leader")
-	fs.IntVar(&o.subscribers, "max-subscribers", 1000, "number of event streams; one more ends the oldest")
-	fs.BoolVar(&o.noAPI, "no-operator-api", false, "leave out /api/v1, as Mesos before 1.0")
+	fs.IntVar(&o.subscribers, "max-subscribers", 1000, "maximum number of event streams; opening one more closes the oldest")
+	fs.BoolVar(&o.noAPI, "no-operator-api", false, "have no /api/v1, like Mesos before 1.0")
 }
 
-// readScenario returns the scenario of the file with the flags on top of it.
+// readScenario returns the scenario of the file, overridden by flags.
 func (o *options) readScenario() (*scenario.Scenario, error) {
 	s := &scenario.Scenario{}
 	if o.scenario != "" {
@@ -117,7 +117,7 @@ func (o *options) mastersOptions() (masters.Options, error) {
 		},
 	}
 	if o.startup < 0 || o.recovery < 0 || o.heartbeat <= 0 || o.session <= 0 || o.reregister < 0 {
-		return m, errors.New("-startup, -recovery, -reregister: times cannot be negative; -heartbeat and -session cannot be 0 either")
+		return m, errors.New("-startup, -recovery and -reregister cannot be negative; -heartbeat and -session must be positive")
 	}
 	if o.subscribers < 1 {
 		return m, errors.New("-max-subscribers: want at least 1")
@@ -132,7 +132,7 @@ func (o *options) mastersOptions() (masters.Options, error) {
 		}
 	}
 	if (o.cert == "") != (o.key == "") {
-		return m, errors.New("-cert and -key go together")
+		return m, errors.New("-cert and -key: want both or neither")
 	}
 	if o.cert != "" {
 		pair, err := tls.LoadX509KeyPair(o.cert, o.key)
@@ -156,7 +156,7 @@ func (o *options) mastersOptions() (masters.Options, error) {
 func (o *options) addresses() ([]string, error) {
 	first, err := netip.ParseAddrPort(o.listen)
 	if err != nil {
-		return nil, fmt.Errorf("-listen: %w", err)
+		return nil, fmt.Errorf("-listen: %q is not an address: want something like 127.0.0.1:5050", o.listen)
 	}
 	if o.masters < 1 || o.masters > maxMasters {
 		return nil, fmt.Errorf("-masters: %d is not between 1 and %d", o.masters, maxMasters)
@@ -168,7 +168,7 @@ func (o *options) addresses() ([]string, error) {
 			port += i
 		}
 		if port > 65535 {
-			return nil, fmt.Errorf("-listen: there are no %d ports from %d on", o.masters, first.Port())
+			return nil, fmt.Errorf("-listen: %d masters need ports up to %d, above 65535", o.masters, int(first.Port())+o.masters-1)
 		}
 		out = append(out, netip.AddrPortFrom(first.Addr(), uint16(port)).String())
 	}
@@ -192,7 +192,7 @@ func readCredentials(file string) (masters.Auth, error) {
 		case 2:
 			auth.Credentials = append(auth.Credentials, masters.Credential{Principal: f[0], Secret: f[1]})
 		default:
-			return auth, fmt.Errorf("%s: line %d is not a principal and a secret", file, n)
+			return auth, fmt.Errorf("%s:%d: want a principal and a secret, separated by a space", file, n)
 		}
 	}
 	if len(auth.Credentials) == 0 {

@@ -35,8 +35,8 @@ func printWarnings[T any](env environment, warnings []T) {
 	}
 }
 
-// reportErrors prints what is wrong with the settings, a line for each error.
+// reportErrors prints the errors in the settings, one line each.
 func reportErrors(env environment, err error) {
-	fmt.Fprintln(env.stderr, "toponym: the settings cannot be used:")
+	fmt.Fprintln(env.stderr, "toponym: the configuration cannot be used:")
 	fmt.Fprintln(env.stderr, err)
 }

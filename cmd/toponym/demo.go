@@ -24,12 +24,12 @@ const demoRefresh = time.Second
 
 // demo is the command toponym demo.
 func demo(ctx context.Context, args []string, env environment) int {
-	fs := newFlags("demo", "toponym demo answers for a small simulated cluster inside this process.", env.stderr)
-	masterAt := fs.String("master", "127.0.0.1:5050", "where the simulated master listens")
-	dnsAt := fs.String("dns", "127.0.0.1:8053", "where DNS is answered, UDP and TCP")
-	httpAt := fs.String("http", "127.0.0.1:8123", "where HTTP is answered")
-	marathonAt := fs.String("marathon", demoMarathon, "where the simulated Marathon has its API; \"off\" for nowhere")
-	every := fs.Duration("every", 10*time.Second, "how often an instance of an app moves")
+	fs := newFlags("demo", "toponym demo runs a small simulated cluster and answers for it, all in one process.", env.stderr)
+	masterAt := fs.String("master", "127.0.0.1:5050", "`ADDRESS` of the simulated master")
+	dnsAt := fs.String("dns", "127.0.0.1:8053", "`ADDRESS` on which DNS is served, over UDP and TCP")
+	httpAt := fs.String("http", "127.0.0.1:8123", "`ADDRESS` on which HTTP is served")
+	marathonAt := fs.String("marathon", demoMarathon, "`ADDRESS` of the simulated Marathon's API, or \"off\"")
+	every := fs.Duration("every", 10*time.Second, "time between two moves of an instance")
 	verbosity := verbosityFlag(fs)
 	if status, done := parse(fs, args, env.stderr); done {
 		return status
@@ -66,7 +66,7 @@ func (o demoOptions) listenMarathon(log logrus.FieldLogger) (net.Listener, error
 	case o.marathonWanted:
 		return nil, cannotListen("Marathon", o.marathon, "-marathon", err)
 	}
-	log.WithError(err).WithField("flag", "-marathon").Warn("the API of Marathon is not served")
+	log.WithError(err).WithField("flag", "-marathon").Warn("the simulated Marathon has no API: its address cannot be used")
 	return nil, nil
 }
 
@@ -74,22 +74,26 @@ func (o demoOptions) listenMarathon(log logrus.FieldLogger) (net.Listener, error
 func cannotListen(service, address, flagName string, err error) error {
 	at, parseErr := netip.ParseAddrPort(address)
 	if parseErr != nil {
-		return fmt.Errorf("%s: %w", flagName, parseErr)
+		return notAddress(flagName, address)
 	}
 	return &server.ListenError{Service: service, Addr: at, Chosen: "flag " + flagName, Err: err}
+}
+
+func notAddress(flagName, address string) error {
+	return fmt.Errorf("%s: %q is not an address: want something like 127.0.0.1:8053", flagName, address)
 }
 
 func runDemo(ctx context.Context, o demoOptions, env environment, log logrus.Ext1FieldLogger) error {
 	dnsAt, err := netip.ParseAddrPort(o.dns)
 	if err != nil {
-		return fmt.Errorf("-dns: %w", err)
+		return notAddress("-dns", o.dns)
 	}
 	httpAt, err := netip.ParseAddrPort(o.http)
 	if err != nil {
-		return fmt.Errorf("-http: %w", err)
+		return notAddress("-http", o.http)
 	}
 	if o.every <= 0 {
-		return fmt.Errorf("-every: %v is not a time to wait", o.every)
+		return fmt.Errorf("-every: %v is not a positive duration", o.every)
 	}
 	l, err := net.Listen("tcp", o.master)
 	if err != nil {
@@ -145,7 +149,7 @@ func runDemo(ctx context.Context, o demoOptions, env environment, log logrus.Ext
 	return g.Wait()
 }
 
-// announce prints where everything is and what to try.
+// announce prints all addresses and commands to try.
 func announce(env environment, s *server.Server, masterAt netip.AddrPort, marathonAt net.Listener, every time.Duration) {
 	dns := s.DNSAddr()
 	ask := fmt.Sprintf("dig @%s -p %d", dns.Addr(), dns.Port())
@@ -161,18 +165,18 @@ func announce(env environment, s *server.Server, masterAt netip.AddrPort, marath
 		fmt.Fprintf(w, "  Marathon  http://%s/v2/apps\n", marathonAt.Addr())
 	}
 	fmt.Fprintf(w, `
-Three instances on a Calico network, and a service with its port:
+Look up three instances on a Calico network, and a service with its port:
 
   %[1]s nginx.marathon.mesos
   %[1]s _http._tcp.api.marathon.mesos SRV
 
-Every %[2]v an instance of this app moves. Look twice:
+An instance of this app moves every %[2]v. Look it up twice:
 
   %[1]s cart-shop.marathon.mesos
 `, ask, every)
 	if marathonAt != nil {
 		fmt.Fprintf(w, `
-Start an app of your own, and ask for it two seconds later:
+Start an app of your own, and look it up two seconds later:
 
   curl -d '%[2]s' http://%[3]s/v2/apps
   %[1]s hello.marathon.mesos
@@ -181,5 +185,5 @@ Start an app of your own, and ask for it two seconds later:
 	fmt.Fprint(w, "\nStop with Ctrl-C.\n")
 }
 
-// helloApp is a definition short enough to be typed.
+// helloApp is a definition that is short enough to type.
 const helloApp = `{"id": "/hello", "cmd": "serve", "instances": 2, "ipAddress": {"networkName": "calico"}}`

@@ -24,11 +24,11 @@ const (
 	maxExplanation = 64 << 20 // bytes
 )
 
-// explain is the command that asks a running server who owns the records of a
-// name, and what is omitted and why.
+// explain is the command that asks a running server which tasks the records of a
+// name come from, which records are omitted, and why.
 func explain(ctx context.Context, args []string, env environment) int {
-	fs := newFlags("explain", "toponym explain NAME asks a running server who owns the records of a name, and what is omitted and why.", env.stderr)
-	server := fs.String("server", "http://127.0.0.1:8123", "`URL` of the HTTP side of the server")
+	fs := newFlags("explain", "toponym explain NAME asks a running server which tasks the records of a name come from, which records are omitted, and why.", env.stderr)
+	server := fs.String("server", "http://127.0.0.1:8123", "`URL` of the server's HTTP API")
 	// The name may come before or after the flags.
 	var name string
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
@@ -45,7 +45,7 @@ func explain(ctx context.Context, args []string, env environment) int {
 		name, rest = rest[0], rest[1:]
 	}
 	if strings.Trim(name, ".") == "" || len(rest) > 0 {
-		fmt.Fprintln(env.stderr, "toponym explain: want one name, for example: toponym explain web.marathon.mesos")
+		fmt.Fprintln(env.stderr, "toponym explain: want one name, such as web.marathon.mesos")
 		return statusUsage
 	}
 	x, err := fetchExplanation(ctx, *server, name)
@@ -60,7 +60,7 @@ func explain(ctx context.Context, args []string, env environment) int {
 func fetchExplanation(ctx context.Context, server, name string) (x api.Explanation, err error) {
 	base, err := url.Parse(server)
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
-		return x, fmt.Errorf("-server: %q is not the URL of a server: want for example http://127.0.0.1:8123", server)
+		return x, fmt.Errorf("-server: %q is not a URL: want something like http://127.0.0.1:8123", server)
 	}
 	ctx, cancel := context.WithTimeout(ctx, explainTimeout)
 	defer cancel()
@@ -79,11 +79,11 @@ func fetchExplanation(ctx context.Context, server, name string) (x api.Explanati
 	body := io.LimitReader(response.Body, maxExplanation)
 	if response.StatusCode != http.StatusOK {
 		var refused struct{ Error string }
-		_ = json.NewDecoder(body).Decode(&refused) // any other body is of no use
+		_ = json.NewDecoder(body).Decode(&refused) // without an error text the status has to do
 		return x, fmt.Errorf("%s: %s", server, cmp.Or(refused.Error, response.Status))
 	}
 	if err := json.NewDecoder(body).Decode(&x); err != nil {
-		return x, fmt.Errorf("%s: the response is not one of Toponym: %w", server, err)
+		return x, fmt.Errorf("%s: the response does not come from Toponym: %w", server, err)
 	}
 	return x, nil
 }
@@ -92,7 +92,7 @@ func fetchExplanation(ctx context.Context, server, name string) (x api.Explanati
 var answerTexts = map[string]string{
 	api.AnswerEmpty:     "has no records; it exists because names below it do",
 	api.AnswerNoName:    "does not exist (NXDOMAIN)",
-	api.AnswerLocal:     "is answered by the resolver itself and never forwarded",
+	api.AnswerLocal:     "is answered by the server itself and never forwarded",
 	api.AnswerForwarded: "is in none of the server's zones and is forwarded",
 	api.AnswerRefused:   "is in none of the server's zones and is not forwarded (REFUSED)",
 }
@@ -105,16 +105,16 @@ func printExplanation(w io.Writer, x api.Explanation) {
 	if text := answerTexts[x.Answer]; text != "" {
 		fmt.Fprintln(w, " ", text)
 	}
-	if e := x.Elsewhere; e != nil {
+	if e := x.Route; e != nil {
 		if e.Local != "" {
 			fmt.Fprintf(w, "      special-use zone %s\n", e.Local)
 		}
 		for _, server := range e.Servers {
-			fmt.Fprintf(w, "      to %s, for names below %s\n", server, e.Domain)
+			fmt.Fprintf(w, "      to %s, the upstream server for %s\n", server, below(e.Domain))
 		}
 	}
-	for _, zone := range x.Zones {
-		fmt.Fprintf(w, "      zone %s\n", zone)
+	if len(x.Zones) > 0 {
+		fmt.Fprintf(w, "      the server's zones: %s\n", strings.Join(x.Zones, ", "))
 	}
 	if x.TTL != nil {
 		fmt.Fprintf(w, "  TTL %d, set by a label\n", *x.TTL)
@@ -132,11 +132,11 @@ func printExplanation(w io.Writer, x api.Explanation) {
 	printOmissions(w, "omitted", x.Omitted, func(o records.ExplainedOmission) bool { return o.Label == "" })
 	printOmissions(w, "ignored labels", x.Omitted, func(o records.ExplainedOmission) bool { return o.Label != "" })
 	if x.More > 0 {
-		fmt.Fprintf(w, "  and %d more, which are too many to list\n", x.More)
+		fmt.Fprintf(w, "  and %d more\n", x.More)
 	}
 }
 
-// printOmissions prints those omissions that selected selects, under a title.
+// printOmissions prints the selected omissions under a title.
 func printOmissions(w io.Writer, title string, omissions []records.ExplainedOmission, selected func(records.ExplainedOmission) bool) {
 	for _, o := range omissions {
 		if !selected(o) {
@@ -159,6 +159,14 @@ func printOmissions(w io.Writer, title string, omissions []records.ExplainedOmis
 	}
 }
 
+// below describes the names that upstream servers are responsible for.
+func below(domain string) string {
+	if domain == "." {
+		return "all names"
+	}
+	return domain
+}
+
 func ownerText(o records.ExplainedOwner) string {
 	switch o.Kind {
 	case "task":
@@ -178,7 +186,8 @@ func ownerText(o records.ExplainedOwner) string {
 	return "the masters"
 }
 
-// plain quotes what frameworks wrote where it could do something to a terminal.
+// plain quotes text that frameworks wrote if it has characters that could control a
+// terminal.
 func plain(s string) string {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' {

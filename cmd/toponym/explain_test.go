@@ -73,8 +73,8 @@ func TestExplain(t *testing.T) {
 		{[]string{"-help"}, statusOK, "-server"},
 		{[]string{"bad..name", "-server", server.URL}, statusFailed, "no name"},
 		{[]string{"gone", "-server", server.URL}, statusFailed, "404"},
-		{[]string{"html", "-server", server.URL}, statusFailed, "not one of Toponym"},
-		{[]string{"a", "-server", "here"}, statusFailed, "not the URL of a server"},
+		{[]string{"html", "-server", server.URL}, statusFailed, "does not come from Toponym"},
+		{[]string{"a", "-server", "here"}, statusFailed, "is not a URL"},
 	} {
 		got := runWith(t, append([]string{"explain"}, tc.args...)...)
 		if got.status != tc.status || !strings.Contains(got.stderr, tc.stderr) {
@@ -135,7 +135,7 @@ spartan.             60 NS  ns1.mesos.
 		{"marathon.slave.mesos", "marathon.slave.mesos.\n  has no records; it exists because names below it do\n"},
 		{"no.mesos", "no.mesos.\n  does not exist (NXDOMAIN)\n"},
 		{"web.example.com", "web.example.com.\n  is in none of the server's zones and is not forwarded (REFUSED)\n" +
-			"      zone dcos.thisdcos.directory.\n      zone mesos.\n      zone spartan.\n"},
+			"      the server's zones: dcos.thisdcos.directory., mesos., spartan.\n"},
 	} {
 		got := runWith(t, "explain", tc.name, "-server", "http://"+server.HTTPAddr().String())
 		if want := strings.ReplaceAll(tc.want, "SERIAL", serial); got.status != statusOK || got.stdout != want {

@@ -22,7 +22,7 @@ func newFlags(command, about string, w io.Writer) *flag.FlagSet {
 	return fs
 }
 
-// parse reads the flags. done tells that the command ends with this status.
+// parse reads the flags. If done is true, the command ends with this status.
 func parse(fs *flag.FlagSet, args []string, stderr io.Writer) (status int, done bool) {
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -39,12 +39,12 @@ func parse(fs *flag.FlagSet, args []string, stderr io.Writer) (status int, done 
 
 // configFlag is -config, which unit files for Mesos-DNS set.
 func configFlag(fs *flag.FlagSet) *string {
-	return fs.String("config", "config.json", "`FILE` with the settings: JSON, YAML or TOML")
+	return fs.String("config", "config.json", "configuration `FILE`: JSON, YAML or TOML")
 }
 
 // verbosityFlag is -v, which unit files for Mesos-DNS set.
 func verbosityFlag(fs *flag.FlagSet) *int {
-	return fs.Int("v", 0, "how much is logged: 0 what an operator must know, 1 also every change of the zone, 2 also every changed name")
+	return fs.Int("v", 0, "log level: 0 for events that matter, 1 for every change of the zone too, 2 for every changed name too")
 }
 
 // glogFlags are the flags of the logging library of Mesos-DNS, which its unit
@@ -56,10 +56,10 @@ type glogFlags struct {
 
 func defineGlogFlags(fs *flag.FlagSet) *glogFlags {
 	f := &glogFlags{ignored: []string{"log_dir", "stderrthreshold", "vmodule", "log_backtrace_at"}}
-	fs.BoolVar(&f.toStderr, "logtostderr", true, "for unit files of Mesos-DNS: logs always go to standard error")
-	fs.Bool("alsologtostderr", true, "as -logtostderr")
+	fs.BoolVar(&f.toStderr, "logtostderr", true, "accepted for unit files of Mesos-DNS; logs always go to standard error")
+	fs.Bool("alsologtostderr", true, "same as -logtostderr")
 	for _, name := range f.ignored {
-		fs.String(name, "", "for unit files of Mesos-DNS; ignored, with a line in the log")
+		fs.String(name, "", "accepted for unit files of Mesos-DNS, and ignored with a warning")
 	}
 	return f
 }

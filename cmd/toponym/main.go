@@ -1,7 +1,7 @@
 // Command toponym is a DNS server that names the tasks of a Mesos cluster.
 //
-// This package reads the command line and starts what it asks for. The server
-// itself is package internal/server.
+// This package reads the command line and runs the command it names. The server
+// itself is in package internal/server.
 package main
 
 import (
@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"toponym/internal/nearest"
 )
 
 func main() {
@@ -28,7 +30,7 @@ const (
 	statusUsage  = 2
 )
 
-// command is one of the words that may come first on the command line.
+// command is a command of the program: the first word on the command line.
 type command struct {
 	name    string
 	summary string
@@ -37,7 +39,7 @@ type command struct {
 
 // environment is the part of the process that commands may use.
 type environment struct {
-	vars           []string // as os.Environ gives them
+	vars           []string // as from os.Environ
 	stdout, stderr io.Writer
 }
 
@@ -47,7 +49,7 @@ func commands() []command {
 		{"check", "validate the settings and print all of them", check},
 		{"demo", "answer for a simulated cluster, without any set-up", demo},
 		{"preview", "show the names that a Marathon app would get", preview},
-		{"explain", "ask a running server who owns the records of a name", explain},
+		{"explain", "show which tasks the records of a name come from, on a running server", explain},
 		{"version", "print the version", func(_ context.Context, _ []string, env environment) int {
 			fmt.Fprintln(env.stdout, version())
 			return statusOK
@@ -61,8 +63,12 @@ func run(ctx context.Context, args []string, vars []string, stdout, stderr io.Wr
 	if len(args) > 0 {
 		switch args[0] {
 		case "help", "-h", "-help", "--help":
-			usage(stdout)
-			return statusOK
+			if len(args) == 1 {
+				usage(stdout)
+				return statusOK
+			}
+			args = []string{args[1], "-help"} // as in "help check"
+			env.stderr = stdout               // where flags print their help
 		}
 		for _, c := range commands() {
 			if c.name == args[0] {
@@ -70,16 +76,27 @@ func run(ctx context.Context, args []string, vars []string, stdout, stderr io.Wr
 			}
 		}
 		if args[0] == "" || args[0][0] != '-' {
-			fmt.Fprintf(stderr, "toponym: unknown command %q\n\n", args[0])
-			usage(stderr)
+			fmt.Fprintf(stderr, "toponym: unknown command %q%s\n", args[0], suggestion(args[0]))
 			return statusUsage
 		}
 	}
 	return serve(ctx, args, env)
 }
 
+// suggestion returns the end of the error for an unknown command.
+func suggestion(word string) string {
+	names := []string{"help"}
+	for _, c := range commands() {
+		names = append(names, c.name)
+	}
+	if guess := nearest.Word(word, names, 2); guess != "" {
+		return fmt.Sprintf("; did you mean %q?", guess)
+	}
+	return `; "toponym help" lists the commands`
+}
+
 func usage(w io.Writer) {
-	fmt.Fprint(w, `toponym gives the tasks of a Mesos cluster names and answers for them over DNS.
+	fmt.Fprint(w, `toponym is a DNS server that names the tasks of a Mesos cluster.
 
 Usage:
   toponym [-config FILE] [-v=0|1|2]     answer for a cluster
@@ -90,13 +107,13 @@ Commands:
 	for _, c := range commands() {
 		fmt.Fprintf(w, "  %-9s %s\n", c.name, c.summary)
 	}
-	fmt.Fprint(w, `  help      print this text; -help after a command describes its flags
+	fmt.Fprint(w, `  help      print this text; "toponym help COMMAND" describes a command and its flags
 
 Flags without a command:
   -config FILE   settings in JSON (the file of Mesos-DNS), YAML or TOML; config.json by default
-  -v N           how much is logged: 0 what an operator must know, 1 more, 2 all
+  -v N           log level: 0 for events that matter, 1 for every change of the zone too, 2 for every changed name too
   -version       print the version
 
-"toponym serve -help" describes all flags. Environment variables such as TOPONYM_REFRESHSECONDS override settings.
+"toponym help serve" describes all flags. Environment variables such as TOPONYM_REFRESHSECONDS override settings.
 `)
 }

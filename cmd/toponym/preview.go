@@ -25,9 +25,9 @@ const maxDefinition = 4 << 20
 
 const previewAbout = `toponym preview FILE shows the names and records that the instances of a Marathon app would get.
 
-FILE is the definition of an app (in the form of Marathon 1.4 or 1.5), a pod or a group, or a list of them as Marathon answers
-GET /v2/apps, /v2/groups or /v2/pods. With - it is read from standard input. Addresses, ports and task ids are examples.
-If Marathon would refuse a definition, its messages are printed and the exit status is 1.`
+FILE is the definition of an app (in the form of Marathon 1.4 or 1.5), a pod or a group, or a list of them as Marathon returns
+it for GET /v2/apps, /v2/groups or /v2/pods; - stands for standard input. Addresses, ports and task ids are examples.
+If Marathon would refuse a definition, its error messages are printed and the exit status is 1.`
 
 // previewFlags are the flags of the command.
 type previewFlags struct {
@@ -42,12 +42,12 @@ type previewFlags struct {
 func preview(_ context.Context, args []string, env environment) int {
 	var o previewFlags
 	fs := newFlags("preview", previewAbout, env.stderr)
-	fs.StringVar(&o.config, "config", "", "the settings of the server that will answer: JSON, YAML or TOML; the defaults without it")
-	fs.StringVar(&o.framework, "framework", "marathon", "the name of Marathon's framework")
-	fs.StringVar(&o.defaultNetwork, "default-network", "", "Marathon's --default_network_name")
-	fs.IntVar(&o.instances, "instances", 0, "how many instances to show, in place of what the definition says")
-	fs.Var(&o.networks, "network", "where a network has its addresses, NAME=PREFIX[,PREFIX]; can be repeated")
-	fs.StringVar(&o.ids, "task-ids", "", "ids of the tasks, or of a pod's instances, with commas between them, in place of made up ones")
+	fs.StringVar(&o.config, "config", "", "configuration `FILE` of the server that will answer: JSON, YAML or TOML; without it the defaults apply")
+	fs.StringVar(&o.framework, "framework", "marathon", "`NAME` of Marathon's framework")
+	fs.StringVar(&o.defaultNetwork, "default-network", "", "`NAME` that Marathon has as --default_network_name")
+	fs.IntVar(&o.instances, "instances", 0, "number of instances to show, instead of the number in the definition")
+	fs.Var(&o.networks, "network", "address ranges of a network, as `NAME=PREFIX[,PREFIX]`; can be repeated")
+	fs.StringVar(&o.ids, "task-ids", "", "comma-separated `IDS` of the tasks, or of a pod's instances, instead of generated ones")
 	fs.BoolVar(&o.names, "task-names", false, "list the names only, task by task, without their records")
 	fs.BoolVar(&o.json, "json", false, "write JSON")
 	file, status, done := parseWithFile(fs, args, env.stderr)
@@ -80,7 +80,7 @@ func parseWithFile(fs *flag.FlagSet, args []string, stderr io.Writer) (file stri
 		file, args = fs.Arg(0), fs.Args()[1:]
 	}
 	if file == "" {
-		fmt.Fprintf(stderr, "%s: which definition? Give a file, or - for standard input.\n", fs.Name())
+		fmt.Fprintf(stderr, "%s: want the file of a definition, or - for standard input\n", fs.Name())
 		return "", statusUsage, true
 	}
 	return file, statusOK, false

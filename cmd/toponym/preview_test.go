@@ -337,7 +337,7 @@ func TestPreviewNamesMistakesOnTheCommandLine(t *testing.T) {
 		status int
 		stderr string
 	}{
-		{[]string{}, statusUsage, "which definition"},
+		{[]string{}, statusUsage, "want the file of a definition"},
 		{[]string{web, "other.json"}, statusUsage, `unexpected argument "other.json"`},
 		{[]string{web, "-colour"}, statusUsage, "-colour"},
 		{[]string{"-help"}, statusOK, "-task-names"},

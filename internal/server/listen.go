@@ -16,7 +16,7 @@ type ListenError struct {
 }
 
 func (e *ListenError) Error() string {
-	return fmt.Sprintf("cannot answer %s on %s (%s): %s", e.Service, e.Addr, e.Chosen, e.reason())
+	return fmt.Sprintf("cannot serve %s on %s (%s): %s", e.Service, e.Addr, e.Chosen, e.reason())
 }
 
 // Unwrap returns the reason.
@@ -29,9 +29,9 @@ func (e *ListenError) reason() string {
 	}
 	switch number {
 	case syscall.EACCES, syscall.EPERM:
-		return fmt.Sprintf("%v: it needs CAP_NET_BIND_SERVICE or a port above 1023", number)
+		return fmt.Sprintf("%v: ports below 1024 need CAP_NET_BIND_SERVICE", number)
 	case syscall.EADDRINUSE:
-		return fmt.Sprintf("%v: another program listens there (ss -lntup 'sport = :%d' shows which)", number, e.Addr.Port())
+		return fmt.Sprintf("%v: another program listens there (run: ss -lntup 'sport = :%d')", number, e.Addr.Port())
 	case syscall.EADDRNOTAVAIL:
 		return fmt.Sprintf("%v: this host does not have that address", number)
 	}

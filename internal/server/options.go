@@ -292,7 +292,7 @@ func (s *Server) apiOptions(connections int) api.Options {
 		EnumerationOn:  c.EnumerationOn,
 		Enumerate:      s.pipeline.enumerate,
 		Explain:        s.pipeline.explain,
-		Elsewhere:      s.elsewhere,
+		Route:          s.route,
 		MaxConnections: connections,
 		Addr:           c.ListenHTTP(),
 		Status:         s.status,
@@ -302,9 +302,9 @@ func (s *Server) apiOptions(connections int) api.Options {
 	}
 }
 
-// elsewhere returns who answers a name that the zones do not have; nil where they
-// answer themselves, also with NXDOMAIN.
-func (s *Server) elsewhere(name records.Name) *api.Elsewhere {
+// route returns how a name is answered that the zones do not have; nil if the zones
+// answer it themselves, also with NXDOMAIN.
+func (s *Server) route(name records.Name) *api.Route {
 	if s.dns == nil {
 		return nil
 	}
@@ -312,5 +312,5 @@ func (s *Server) elsewhere(name records.Name) *api.Elsewhere {
 	if !ok {
 		return nil
 	}
-	return &api.Elsewhere{Local: route.Local, Domain: route.Domain, Servers: route.Servers}
+	return &api.Route{Local: route.Local, Domain: route.Domain, Servers: route.Servers}
 }

@@ -20,15 +20,15 @@ type zoneFiles struct {
 	files  *filewatch.Files
 	zone   zone.Options
 	log    logrus.FieldLogger
-	failed string // why the files could not be used last time, which was logged
+	failed string // the error of the last load, which has been logged; "" if there was none
 }
 
 func newZoneFiles(c *config.Config, o zone.Options, log logrus.FieldLogger) *zoneFiles {
 	return &zoneFiles{files: filewatch.NewFiles(c.StaticZones...), zone: o, log: log}
 }
 
-// ZoneFileCheck lets config.Load read the files of staticZones as well, so that
-// their errors appear beside those of the settings.
+// ZoneFileCheck reads the files of staticZones for config.Load, so that their errors
+// are reported beside those of the settings.
 var ZoneFileCheck = config.Check{
 	Keys: []string{"staticZones", "domain", "addressDomains", "aliases", "SOAMname", "SOARname"},
 	Run: func(c *config.Config) error {
@@ -49,25 +49,15 @@ func (f *zoneFiles) load(ctx context.Context) (*zone.StaticRecords, error) {
 	}
 	f.files.MarkRead()
 	var files []zone.ZoneFile
-	var unreadable zone.ZoneFileErrors
 	for _, path := range f.files.Paths() {
 		text, err := filewatch.Read(ctx, path, zone.MaxZoneFileSize+1)
-		if err != nil {
-			unreadable = append(unreadable, zone.ZoneFileError{File: path, Problem: "cannot be read: " + withoutPath(err).Error()})
-			continue
-		}
-		files = append(files, zone.ZoneFile{Name: path, Text: text})
+		files = append(files, zone.ZoneFile{Name: path, Text: text, Err: withoutPath(err)})
 	}
-	static, err := zone.ReadZoneFiles(files, f.zone)
-	if len(unreadable) > 0 {
-		// Errors about names of which the zone is in a missing file would be noise.
-		return nil, unreadable
-	}
-	return static, err
+	return zone.ReadZoneFiles(files, f.zone)
 }
 
-// withoutPath is an error of the file system without the path, for messages
-// that name it already.
+// withoutPath returns an error of the file system without the path, for messages that
+// name it already.
 func withoutPath(err error) error {
 	if e := (*os.PathError)(nil); errors.As(err, &e) {
 		return e.Err
@@ -75,10 +65,10 @@ func withoutPath(err error) error {
 	return err
 }
 
-// zoneFileInterval is how often run looks whether a file has changed.
+// zoneFileInterval is the time between two checks for changed files.
 const zoneFileInterval = 2 * time.Second
 
-// run reads the files again when they change and gives their records to out,
+// run reads the files again when they change and passes their records to out,
 // until ctx ends. While a file cannot be used, all records stay as they are, and
 // the reason is logged once.
 func (f *zoneFiles) run(ctx context.Context, out func(*zone.StaticRecords)) {
@@ -107,7 +97,7 @@ func (f *zoneFiles) reload(ctx context.Context, out func(*zone.StaticRecords)) {
 		out(static)
 	case ctx.Err() == nil && err.Error() != f.failed:
 		f.failed = err.Error()
-		f.log.WithField("error", firstError(err)).Error("staticZones cannot be used; the records from before stay")
+		f.log.WithField("error", firstError(err)).Error("cannot use the files of staticZones; keeping their previous records")
 	}
 }
 

@@ -24,7 +24,7 @@ func domainName(limit int, underscore bool) parser[string] {
 		}
 		name, problem := normalName(s, limit, underscore)
 		if problem != "" {
-			return "", at.reject(raw, "is not a domain name: "+problem, "for example mesos or dcos.example.com")
+			return "", at.reject(raw, "is not a domain name: "+problem, "something like mesos or dcos.example.com")
 		}
 		return name, true
 	}
@@ -44,7 +44,7 @@ func mailboxName(raw any, at position) (string, bool) {
 	}
 	name, problem := normalName(strings.ReplaceAll(s, "@", "."), maxName, true)
 	if problem != "" {
-		return "", at.reject(raw, "is not a mailbox: "+problem, "for example root.ns1.mesos")
+		return "", at.reject(raw, "is not a mailbox: "+problem, "something like root.ns1.mesos")
 	}
 	return name + ".", true
 }
