@@ -175,6 +175,7 @@ func (c *client) do(ctx context.Context, at leader.Address, method, path, body s
 	asked := at
 	resp, err := c.http.Do(req)
 	if err != nil {
+		activity.finished()
 		if ue := (*url.Error)(nil); errors.As(err, &ue) {
 			if u, perr := url.Parse(ue.URL); perr == nil {
 				if a, perr := urlAddress(u); perr == nil {
@@ -428,18 +429,19 @@ func (e errStateTimeout) Error() string {
 	return fmt.Sprintf("reading the state takes longer than stateTimeoutSeconds = %v", time.Duration(e).Seconds())
 }
 
-// activity tells how long a request has been waiting for the master that it was
-// sent to. It is safe for concurrent use; nil notes nothing.
+// activity tells how a request gets on with the master that it was sent to. It
+// is safe for concurrent use; nil notes nothing.
 type activity struct {
-	began time.Time
-	last  atomic.Int64 // time from began to the last byte that was read or requested
-	at    atomic.Pointer[leader.Address]
+	epoch   time.Time
+	started atomic.Int64 // time from epoch to the request
+	last    atomic.Int64 // time from epoch to the request or the last byte
+	at      atomic.Pointer[leader.Address]
 }
 
 type activityKey struct{}
 
 func withActivity(ctx context.Context) (context.Context, *activity) {
-	a := &activity{began: time.Now()}
+	a := &activity{epoch: time.Now()}
 	return context.WithValue(ctx, activityKey{}, a), a
 }
 
@@ -451,24 +453,34 @@ func activityOf(ctx context.Context) *activity {
 // requested notes that a request is sent to a master.
 func (a *activity) requested(at leader.Address) {
 	if a != nil {
-		a.at.Store(&at)
+		a.started.Store(int64(time.Since(a.epoch)))
 		a.received()
+		a.at.Store(&at)
 	}
 }
 
 func (a *activity) received() {
 	if a != nil {
-		a.last.Store(int64(time.Since(a.began)))
+		a.last.Store(int64(time.Since(a.epoch)))
 	}
 }
 
-// silence returns for how long nothing has come from a master, and from which.
-func (a *activity) silence() (time.Duration, leader.Address) {
-	var at leader.Address
-	if p := a.at.Load(); p != nil {
-		at = *p
+// finished notes that nothing more is expected from the master.
+func (a *activity) finished() {
+	if a != nil {
+		a.at.Store(nil)
 	}
-	return time.Since(a.began) - time.Duration(a.last.Load()), at
+}
+
+// waiting returns which master an answer is expected from, for how long nothing
+// has come, and for how long the request has been going on.
+func (a *activity) waiting() (at leader.Address, silence, total time.Duration) {
+	p := a.at.Load()
+	if p == nil {
+		return at, 0, 0
+	}
+	now := time.Since(a.epoch)
+	return *p, now - time.Duration(a.last.Load()), now - time.Duration(a.started.Load())
 }
 
 // activeBody notes what is read of an answer.
@@ -481,6 +493,11 @@ func (b activeBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.activity.received()
 	return n, err
+}
+
+func (b activeBody) Close() error {
+	b.activity.finished()
+	return b.ReadCloser.Close()
 }
 
 // busyTracker tells when a core is at work: from the first byte of a state until

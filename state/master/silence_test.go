@@ -96,6 +96,35 @@ func TestFrozenLeaderOfAStaticList(t *testing.T) {
 	}
 }
 
+// An old leader that sends a byte now and then does not delay the start for
+// stateTimeoutSeconds.
+func TestTricklingMasterDoesNotDelayTheStart(t *testing.T) {
+	for name, source := range map[string]Source{"stream": Stream, "poll": Poll, "auto": Auto} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newTestbed(t, func(o *Options) {
+					o.Source, o.Timeout = source, 5*time.Minute
+					o.Leaders = leader.NewStatic([]leader.Address{first, second})
+				})
+				b.populate(20)
+				b.network.set(first.String(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					w.Write([]byte("1000\n{"))
+					for r.Context().Err() == nil {
+						w.Write([]byte(" "))
+						time.Sleep(time.Second)
+					}
+				}))
+				b.master(second, sim.MasterOptions{})
+				defer b.run()()
+				time.Sleep(20 * time.Second)
+				if s := b.watcher.Status(); s.Leader != second {
+					t.Errorf("after 20s: got status %+v, want %s followed; log %q", s, second, messages(b.log, 4))
+				}
+			})
+		})
+	}
+}
+
 // A leader that takes long for its state, while
 // standbys name it, is waited for.
 func TestSlowLeaderIsNotGivenUp(t *testing.T) {

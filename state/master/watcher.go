@@ -123,6 +123,9 @@ const (
 	noStreamTime = 2 * recoveryTime
 	// aliveTimeout is how long a master may take that is said to be alive.
 	aliveTimeout = 300 * time.Millisecond
+	// slowPatience is for how long a master may send its state before others are
+	// asked who leads: an old leader may trickle.
+	slowPatience = 10 * time.Second
 	// silencePatience is for how long a master may be silent before others are
 	// asked who leads, and probeInterval how often they are.
 	silencePatience = 2 * time.Second
@@ -401,7 +404,7 @@ func (a *attempt) stopWatching() {
 }
 
 // watchLeader ends an attempt when the detector sees another leader, or when the
-// master that is asked is silent and another one says that it leads.
+// master that is asked is silent or slow and another one says that it leads.
 func (w *Watcher) watchLeader(a *attempt) {
 	defer close(a.stopped)
 	timer := time.NewTimer(silencePatience)
@@ -416,7 +419,7 @@ func (w *Watcher) watchLeader(a *attempt) {
 		case <-w.o.Leaders.Changed():
 			if c := w.o.Leaders.Candidates(); !slices.Equal(c, a.candidates) {
 				e := &otherLeaderError{}
-				_, e.before = a.activity.silence()
+				e.before, _, _ = a.activity.waiting()
 				if len(c) > 0 {
 					e.now = c[0]
 				}
@@ -424,12 +427,12 @@ func (w *Watcher) watchLeader(a *attempt) {
 				return
 			}
 		case <-timer.C:
-			silence, at := a.activity.silence()
-			if silence < silencePatience {
-				timer.Reset(silencePatience - silence)
+			at, silence, total := a.activity.waiting()
+			if left := min(silencePatience-silence, slowPatience-total); left > 0 {
+				timer.Reset(left)
 				continue
 			}
-			if at != reported {
+			if at != reported && silence >= silencePatience {
 				reported = at
 				w.report.waiting(at, silence, len(a.candidates) > 1)
 			}
