@@ -3,17 +3,14 @@ package resolver
 import (
 	"bytes"
 	"context"
-	"errors"
-	"io"
 	"net/netip"
-	"os"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/miekg/dns"
 	"github.com/sirupsen/logrus"
 
+	"toponym/internal/filewatch"
 	"toponym/resolver/upstream"
 )
 
@@ -144,19 +141,7 @@ func (d *defaultUpstreams) use(servers []Upstream) {
 // readResolvConf gives the servers that a file in the format of resolv.conf(5)
 // names.
 func readResolvConf(path string) ([]Upstream, error) {
-	// Without O_NONBLOCK opening a FIFO waits for a writer.
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	switch info, err := file.Stat(); {
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, errors.New(path + " is not a regular file")
-	}
-	text, err := io.ReadAll(io.LimitReader(file, maxResolvConf))
+	text, err := filewatch.Read(context.Background(), path, maxResolvConf)
 	if err != nil {
 		return nil, err
 	}
