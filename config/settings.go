@@ -35,7 +35,7 @@ func (c *Config) settings() []setting {
 			value: seconds(&c.Refresh, 1)},
 		{key: "ttl", def: 60, reloadable: true, doc: "TTL of records, in seconds",
 			value: bind(&c.TTL, integer[uint32](0, maxSeconds))},
-		{key: "stateTimeoutSeconds", def: 300, doc: "seconds after which reading one state is given up",
+		{key: "stateTimeoutSeconds", def: 300, doc: "seconds, from its first byte on, after which reading one state is given up",
 			value: seconds(&c.StateTimeout, 1)},
 		{key: "timeout", def: 5, doc: "seconds after which a forwarded query is given up, over all its upstream servers",
 			value: seconds(&c.Timeout, 1)},
