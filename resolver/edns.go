@@ -2,6 +2,10 @@ package resolver
 
 import (
 	"encoding/binary"
+
+	"github.com/miekg/dns"
+
+	"toponym/internal/dnswire"
 )
 
 // edns is what a request says in its OPT record (RFC 6891, section 6.1).
@@ -48,6 +52,19 @@ func (e *edns) parse(r record) bool {
 		}
 		rest = rest[4+binary.BigEndian.Uint16(rest[2:]):]
 	}
+	return true
+}
+
+// parsePlain reads what nearly all queries have behind their question: nothing, or
+// an OPT record without options. It reports false for all else.
+func (e *edns) parsePlain(rest []byte, records int) bool {
+	if len(rest) == 0 {
+		return records == 0
+	}
+	if records != 1 || len(rest) != dnswire.OPTSize || rest[0] != 0 || rest[1] != 0 || rest[2] != byte(dns.TypeOPT) || rest[9]|rest[10] != 0 {
+		return false
+	}
+	*e = edns{present: true, udpSize: binary.BigEndian.Uint16(rest[3:]), version: rest[6], do: rest[7]&0x80 != 0}
 	return true
 }
 

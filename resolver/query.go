@@ -68,6 +68,9 @@ func (q *query) parseBody(packet []byte) bool {
 	default: // RFC 9619
 		return false
 	}
+	if records == 0 && q.edns.parsePlain(packet[off:], additional) {
+		return true
+	}
 	// Records in the answer and authority sections have no meaning in any
 	// query that is answered here, so they are skipped.
 	for range records {
