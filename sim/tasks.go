@@ -199,7 +199,7 @@ func (c *Cluster) SetHealth(frameworkID, taskID string, healthy bool) error {
 		return err
 	}
 	if t.State != TaskRunning {
-		return fmt.Errorf("sim: task %q is in %s: nobody checks its health", taskID, t.State)
+		return fmt.Errorf("sim: task %q is in %s: only running tasks have health checks", taskID, t.State)
 	}
 	last := t.Statuses[len(t.Statuses)-1]
 	last.Healthy, last.Reason, last.Message = &healthy, "REASON_TASK_HEALTH_CHECK_STATUS_UPDATED", ""

@@ -86,7 +86,7 @@ var actions = map[string]func(s *Simulation, a Action) ([]string, error){
 func (s *Simulation) Do(a Action) ([]string, error) {
 	do, ok := actions[a.Do]
 	if !ok {
-		return nil, fmt.Errorf("there is no action %q", a.Do)
+		return nil, fmt.Errorf("there is no action %q; GET /sim/actions lists them", a.Do)
 	}
 	return do(s, a)
 }
@@ -140,7 +140,7 @@ func processAction(s *Simulation, a Action) ([]string, error) {
 	do := s.actions[a.Do]
 	s.mu.Unlock()
 	if do == nil {
-		return nil, fmt.Errorf("%s: this program's master is no process of its own; mesos-sim has such masters", a.Do)
+		return nil, fmt.Errorf("%s: the master of this program is not a separate process; only the masters of mesos-sim are", a.Do)
 	}
 	return do(a)
 }

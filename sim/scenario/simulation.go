@@ -203,7 +203,7 @@ func (s *Simulation) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// play takes the steps at their times.
+// play carries out the steps at their times.
 func (s *Simulation) play(ctx context.Context) error {
 	start := time.Now()
 	due := slices.Clone(s.steps)
@@ -219,7 +219,7 @@ func (s *Simulation) play(ctx context.Context) error {
 		}
 		_, err := s.Do(step.Action)
 		switch {
-		case step.Every > 0: // what is in its way now may not be at the next time
+		case step.Every > 0: // an error need not come again the next time
 			step.At += step.Every
 			next, _ := slices.BinarySearchFunc(due, step.At, func(s Step, at Duration) int {
 				return cmp.Or(cmp.Compare(s.At, at), -1)
@@ -233,7 +233,7 @@ func (s *Simulation) play(ctx context.Context) error {
 	return nil
 }
 
-// findFramework takes an id or a name; it may be empty where there is one only.
+// findFramework takes an id or a name; it may be empty if there is only one framework.
 func (s *Simulation) findFramework(name string) (sim.Framework, error) {
 	frameworks := s.Frameworks()
 	if name == "" && len(frameworks) == 1 {
@@ -260,8 +260,8 @@ func (s *Simulation) findAgent(name string) (sim.Agent, error) {
 	return sim.Agent{}, fmt.Errorf("no agent %q", name)
 }
 
-// findApp takes the id of an app or the name of its tasks, of any framework where
-// none is named.
+// findApp takes the id of an app or the name of its tasks. Without a framework, all
+// frameworks are searched.
 func (s *Simulation) findApp(framework, name string) (*marathon.Scheduler, *marathon.App, error) {
 	var in *marathon.Scheduler
 	var found *marathon.App
@@ -290,7 +290,8 @@ func (s *Simulation) findApp(framework, name string) (*marathon.Scheduler, *mara
 }
 
 // findTasks returns the tasks of an action: the one with the id, or the oldest
-// Count of the app, all of them if Count is 0.
+// Count of the app, all of them if Count is 0. Tasks of an app that are being killed
+// can only end.
 func (s *Simulation) findTasks(a Action) ([]sim.Task, error) {
 	var out []sim.Task
 	if a.Task != "" {
@@ -312,6 +313,9 @@ func (s *Simulation) findTasks(a Action) ([]sim.Task, error) {
 		return nil, err
 	}
 	for _, t := range s.Tasks() {
+		if t.State == sim.TaskKilling && !slices.Contains([]string{"advance", "end", "finish"}, a.Do) {
+			continue
+		}
 		if t.FrameworkID == m.FrameworkID() && marathon.AppOf(t.ID) == app.ID {
 			out = append(out, t)
 		}

@@ -253,6 +253,19 @@ func TestStepsAreTakenAtTheirTimes(t *testing.T) {
 }
 
 // TestTimesOfAScenarioAreThoseOfItsSchedulers: instances come up at them.
+// A task that was killed over HTTP must not make the scenario's next step fail.
+func TestActionsOnAnAppSkipTasksThatAreBeingKilled(t *testing.T) {
+	s := testSimulation(t, testScenario)
+	killed, err := s.Do(Action{Do: "kill", App: "web", Count: 1})
+	noError(t, err)
+	for _, do := range []string{"health", "kill"} {
+		got, err := s.Do(Action{Do: do, App: "web", Count: 1})
+		if err != nil || slices.Equal(got, killed) {
+			t.Errorf("%s after killing %v: got tasks %v and error %v, want another task", do, killed, got, err)
+		}
+	}
+}
+
 func TestTimesOfAScenarioAreThoseOfItsSchedulers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := simulationOf(t, "agents: 2\nmarathon: {startup: 1s, healthy: 3s, backoff: 20s}", Options{Marathon: testAddr})
