@@ -45,7 +45,7 @@ func (w *lossCheck) check(c *state.Cluster) {
 // and in the end the replica is what is there.
 func TestFailoversWithoutEnd(t *testing.T) {
 	for name, source := range map[string]Source{"stream": Stream, "poll": Poll, "auto": Auto} {
-		for seed := range uint64(1) {
+		for seed := range uint64(3) {
 			t.Run(fmt.Sprint(name, " ", seed), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) { failovers(t, source, rand.New(rand.NewPCG(seed, 21))) })
 			})
