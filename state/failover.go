@@ -21,7 +21,7 @@ type Leadership struct {
 const electionPrecision = 1e-3
 
 // Same reports whether both are the same leadership. A part that is unknown in
-// one of them decides nothing. Two of which nothing is known are not the same.
+// one of them decides nothing. Two unknown leaderships are not the same.
 func (l Leadership) Same(o Leadership) bool {
 	if l.ID != "" && o.ID != "" && l.ID != o.ID {
 		return false
@@ -173,8 +173,8 @@ func (f *failoverTracker) registered(now time.Time, agent string) {
 	}
 }
 
-// identify notes that the leader which did not say who it is, and whose state
-// and events were taken in since, is this one. Nothing begins anew.
+// identify names the leader whose last full state did not name it. What is
+// retained stays.
 func (f *failoverTracker) identify(l Leadership) {
 	if f.leaderUnknown && l.Known() && !f.leader.Same(l) {
 		f.leader, f.leaderUnknown = l, false

@@ -117,7 +117,7 @@ func (r *Replica) Leadership() (l Leadership, sure bool) {
 	return r.failover.leader, !r.failover.leaderUnknown
 }
 
-// Identify names the leader whose last full state did not say who it is.
+// Identify names the leader whose last full state did not name it.
 func (r *Replica) Identify(l Leadership) { r.failover.identify(l) }
 
 // Pending reports whether anything was taken in since TakeDelta, also where it

@@ -152,8 +152,8 @@ func urlAddress(u *url.URL) (leader.Address, error) {
 	return leader.ParseAddress(net.JoinHostPort(u.Hostname(), port))
 }
 
-// do sends a request to a master, or to whoever it redirects to, and returns the
-// response and who gave it. Errors begin with the address of the master that
+// do sends a request to a master, follows its redirect to the leader, and returns
+// the response and the master that it came from. Errors begin with the address of the master that
 // they are about.
 func (c *client) do(ctx context.Context, at leader.Address, method, path, body string) (*http.Response, leader.Address, error) {
 	u := url.URL{Scheme: c.scheme, Host: at.String(), Path: path}
@@ -197,8 +197,9 @@ func (c *client) do(ctx context.Context, at leader.Address, method, path, body s
 	return resp, at, nil
 }
 
-// fullState asks a master, and whoever it names as the leader, until one
-// answers as the leader. It returns the leader's address beside its state. The
+// fullState reads the full state. It starts with a master of any role and follows
+// redirects and the leader field of the state until the leader answers. It returns
+// the address of the leader beside its state. The
 // answer must begin within firstByte and end within c.timeout from then on.
 func (c *client) fullState(ctx context.Context, at leader.Address, firstByte time.Duration, withoutTasks bool) (*document, leader.Address, error) {
 	asked := map[leader.Address]bool{}
@@ -227,7 +228,7 @@ func (c *client) fullState(ctx context.Context, at leader.Address, firstByte tim
 	return nil, at, fmt.Errorf("%s: too many redirects", at)
 }
 
-// stateOf asks one master, or whoever it redirects to, for its state.
+// stateOf reads the state of one master, or of the master that it redirects to.
 func (c *client) stateOf(ctx context.Context, at leader.Address, firstByte time.Duration, withoutTasks bool) (*document, leader.Address, error) {
 	ctx, limit := withTimeLimit(ctx, firstByte, errNoAnswer)
 	defer limit.stop()
@@ -296,8 +297,8 @@ func leaderAge(l state.Leadership, resp *http.Response) time.Duration {
 	return max(answered.Sub(at), 0)
 }
 
-// call makes a call of the operator API to a master, or to whoever it redirects
-// to. It returns the response, which has status 200, and who gave it.
+// call makes a call of the operator API and follows a redirect to the leader. It
+// returns the response, which has status 200, and the master that it came from.
 func (c *client) call(ctx context.Context, at leader.Address, call string) (*http.Response, leader.Address, error) {
 	resp, at, err := c.do(ctx, at, http.MethodPost, apiPath, `{"type":"`+call+`"}`)
 	if err != nil {
@@ -311,7 +312,7 @@ func (c *client) call(ctx context.Context, at leader.Address, call string) (*htt
 }
 
 // isRecovered asks a master whether it has recovered, which all of its operator
-// API waits for. Where there is no such API, or not for us, that is unknown.
+// API waits for. Where that API is missing or not open to us, the answer is unknown.
 func (c *client) isRecovered(ctx context.Context, at leader.Address) (recovered, known bool) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -343,7 +344,8 @@ type leadership struct {
 	age time.Duration  // see FullState.LeaderAge
 }
 
-// whoLeads asks a master who leads: the one that says it is the leader itself.
+// whoLeads finds the leader through a master of any role. Only a master that
+// answers as the leader itself counts.
 func (c *client) whoLeads(ctx context.Context, at leader.Address, within time.Duration) (leadership, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()

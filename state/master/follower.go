@@ -465,7 +465,7 @@ func (f *follower) learnPIDs(frameworks []*state.Framework) {
 }
 
 // probeAfter is for how long a stream may be silent before other masters are
-// asked who leads. A frozen leader is found out before its stream is given up.
+// asked who leads: long before the stream is given up.
 func (f *follower) probeAfter() time.Duration { return f.stream.heartbeat() + silencePatience }
 
 // probe asks other masters who leads while the stream is silent.
@@ -502,7 +502,8 @@ func (f *follower) isLeader(l state.Leadership) (is bool) {
 	return is
 }
 
-// leadersChanged looks whether another master leads now.
+// leadersChanged ends the stream where another master leads, and otherwise takes
+// in the masters that are known now.
 func (f *follower) leadersChanged(ctx context.Context) {
 	if c := f.o.Leaders.Candidates(); len(c) > 0 && c[0] != f.stream.at && c[0] != f.lead {
 		f.switched = &otherLeaderError{now: c[0], before: f.stream.at}
@@ -594,8 +595,8 @@ func (f *follower) result(ctx context.Context, do func()) {
 	}
 }
 
-// copyKnownPIDs gives frameworks of the operator API, which has no pids, those
-// that they are known to have, and notes whether some are unknown.
+// copyKnownPIDs fills in the known pids of frameworks from the operator API, which
+// has none, and notes whether some are unknown.
 func (w *Watcher) copyKnownPIDs(doc *document) {
 	if !doc.AfterRecovery {
 		return

@@ -40,8 +40,8 @@ type stream struct {
 	cancel  context.CancelCauseFunc
 }
 
-// noStreamError is why a master that answers gives no event stream, so that its
-// state has to be polled.
+// noStreamError is why a master that answers has no event stream. Its state has to
+// be polled.
 type noStreamError struct{ err error }
 
 func (e noStreamError) Error() string { return e.err.Error() }
@@ -72,8 +72,8 @@ func isRecovering(err error) bool {
 	return errors.As(err, &e) && e.status == http.StatusServiceUnavailable && !strings.Contains(e.text, "No leader")
 }
 
-// open subscribes to the events of a master, or of whoever it redirects to, and
-// reads the first of them, which is the full state.
+// open subscribes to the events of the leader, which is found through a master of
+// any role, and reads the first event, which is the full state.
 func (w *Watcher) open(ctx context.Context, at leader.Address) (*stream, error) {
 	// Who leads is asked before: a leadership that ends in between takes longer
 	// to begin anew than one call takes, so the answer is not of a later one.

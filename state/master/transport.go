@@ -167,7 +167,7 @@ const (
 )
 
 // isAlert reports whether an error is one of these alerts of the peer. Package
-// tls has a type of its own for them, which only its text gives away.
+// tls returns them as an unexported type, so the text is compared.
 func isAlert(err error, alerts ...tls.AlertError) bool {
 	oe := (*net.OpError)(nil)
 	if !errors.As(err, &oe) || oe.Op != "remote error" {

@@ -274,7 +274,8 @@ func (w *Watcher) poll(ctx context.Context) (err error) {
 	return err
 }
 
-// pollFrom reads the full state of whoever a master says leads.
+// pollFrom reads the full state of the leader, which is found through a master of
+// any role.
 func (w *Watcher) pollFrom(ctx context.Context, at leader.Address) (*document, error) {
 	doc, lead, err := w.client.fullState(ctx, at, firstByteTimeout, false)
 	if err != nil {
@@ -507,7 +508,7 @@ func (c *client) findLeader(ctx context.Context, candidates []leader.Address, ex
 	return leadership{}, false
 }
 
-// isRefused reports whether an answer says that something is not for us.
+// isRefused reports whether a request was refused or its path is unknown.
 func isRefused(err error) bool {
 	e := (*statusError)(nil)
 	return errors.As(err, &e) && e.status >= 400 && e.status <= 404
