@@ -17,9 +17,9 @@ type Instance struct {
 	// AgentID is the agent to run on. When empty, the agent with room that has
 	// the lowest Others is chosen, and among those the one with the fewest tasks.
 	AgentID string
-	NotOn   string                   // an agent that is not chosen
-	Others  func(agentID string) int // how many other instances of the app an agent has
-	Running bool                     // the tasks are in TASK_RUNNING at once, else in TASK_STAGING
+	NotOn   string         // an agent that is not chosen
+	Others  map[string]int // number of other instances of the app, by agent
+	Running bool           // the tasks are in TASK_RUNNING at once, else in TASK_STAGING
 	// Tasks returns the tasks, with a number for each of HostPorts.
 	Tasks func(hostPorts []uint16) ([]Task, error)
 }
@@ -103,11 +103,12 @@ func (c *Cluster) choose(i *Instance) (*Agent, error) {
 		if a.State != AgentRegistered || a.Deactivated || a.ID == i.NotOn {
 			continue
 		}
-		n := c.nodes[a.ID]
-		load := [2]int{0, len(n.tasks.keys)}
-		if i.Others != nil {
-			load[0] = i.Others(a.ID)
+		load := [2]int{i.Others[a.ID]}
+		if best != nil && load[0] > fewest[0] {
+			continue
 		}
+		n := c.nodes[a.ID]
+		load[1] = len(n.tasks.keys)
 		if (best == nil || slices.Compare(load[:], fewest[:]) < 0) && n.fits(a, i) {
 			best, fewest = a, load
 		}

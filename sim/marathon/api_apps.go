@@ -450,7 +450,7 @@ func newIPView(a netip.Addr) ipView {
 
 func newTaskView(a *App, i *instance, s status) taskView {
 	t := taskView{
-		ID: i.id, AppID: a.ID, SlaveID: i.on.agentID, Host: s.Host, State: s.State, Ports: i.ports,
+		ID: i.id, AppID: a.ID, SlaveID: i.agentID, Host: s.Host, State: s.State, Ports: i.ports,
 		ServicePorts: a.servicePorts(), StagedAt: stamp(i.staged), StartedAt: stamp(s.Started), Version: i.config,
 	}
 	for _, addr := range s.Addresses {

@@ -187,7 +187,7 @@ func (s *Scheduler) podStatus(e *entry) podStatus {
 			continue
 		}
 		i := podInstanceStatus{
-			ID: in.id, Status: strings.TrimPrefix(st.State, "TASK_"), AgentID: in.on.agentID, AgentHostname: st.Host,
+			ID: in.id, Status: strings.TrimPrefix(st.State, "TASK_"), AgentID: in.agentID, AgentHostname: st.Host,
 			Addresses: []string{},
 		}
 		for _, a := range st.Addresses {

@@ -37,7 +37,7 @@ func (s *Scheduler) launch(a *App, o launchOptions) (*instance, error) {
 	tasks, err := s.cluster.LaunchInstance(sim.Instance{
 		FrameworkID: s.framework, Needs: a.Resources(), HostPorts: ports,
 		AgentID: o.AgentID, NotOn: o.notOn, Running: running,
-		Others: func(agentID string) int { return s.spread[spreadKey{a.ID, agentID}] },
+		Others: s.spread[a.ID],
 		Tasks: func(hostPorts []uint16) ([]sim.Task, error) {
 			list, err := a.Tasks(id, hostPorts)
 			for i := range list {
@@ -70,7 +70,7 @@ func (s *Scheduler) launch(a *App, o launchOptions) (*instance, error) {
 // add registers an instance that was launched.
 func (s *Scheduler) add(a *App, id string, tasks []string) *instance {
 	i := &instance{
-		id: id, app: a, on: spreadKey{app: a.ID}, place: len(s.order), tasks: tasks, staged: s.cluster.Now(),
+		id: id, app: a, place: len(s.order), tasks: tasks, staged: s.cluster.Now(),
 	}
 	if a.VersionInfo != nil {
 		i.config = a.VersionInfo.LastConfigChangeAt
@@ -81,7 +81,7 @@ func (s *Scheduler) add(a *App, id string, tasks []string) *instance {
 		if !ok {
 			continue // it has ended already, which status will notice
 		}
-		i.on.agentID = t.AgentID
+		i.agentID = t.AgentID
 		byMesos = byMesos || t.HealthCheck != nil
 		for p := range t.HostPorts() {
 			i.ports = append(i.ports, p)
@@ -90,7 +90,10 @@ func (s *Scheduler) add(a *App, id string, tasks []string) *instance {
 	i.checked = len(a.HealthChecks) > 0 && !byMesos
 	s.instances[id] = i
 	s.order = append(s.order, i)
-	s.spread[i.on]++
+	if s.spread[a.ID] == nil {
+		s.spread[a.ID] = map[string]int{}
+	}
+	s.spread[a.ID][i.agentID]++
 	return i
 }
 
@@ -107,8 +110,12 @@ func (s *Scheduler) kill(i *instance) {
 	s.order[i.place].place = i.place
 	s.order[last] = nil
 	s.order = s.order[:last]
-	if s.spread[i.on]--; s.spread[i.on] == 0 {
-		delete(s.spread, i.on)
+	on := s.spread[i.app.ID]
+	if on[i.agentID]--; on[i.agentID] == 0 {
+		delete(on, i.agentID)
+	}
+	if len(on) == 0 {
+		delete(s.spread, i.app.ID)
 	}
 	if s.end(i) {
 		s.lost[i.id] = i

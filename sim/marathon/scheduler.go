@@ -74,10 +74,10 @@ type Scheduler struct {
 	ports       servicePorts
 	lastVersion time.Time
 
-	instances map[string]*instance // that have not been given up
-	order     []*instance          // the same, for RandomInstance
-	spread    map[spreadKey]int    // number of instances
-	lost      map[string]*instance // given up while their agent is away
+	instances map[string]*instance      // that have not been given up
+	order     []*instance               // the same, for RandomInstance
+	spread    map[string]map[string]int // number of instances by app and agent
+	lost      map[string]*instance      // given up while their agent is away
 	steps     steps
 }
 
@@ -93,7 +93,7 @@ type instance struct {
 	id       string
 	app      *App // the definition at its launch
 	config   string
-	on       spreadKey
+	agentID  string
 	place    int // in Scheduler.order
 	tasks    []string
 	ports    []uint16
@@ -103,9 +103,6 @@ type instance struct {
 	staged   time.Time
 	ended    bool
 }
-
-// spreadKey is an app on an agent.
-type spreadKey struct{ app, agentID string }
 
 // NewScheduler returns a Marathon without apps. Launched instances come up once Run
 // is called, or at once if Startup is 0.
@@ -122,7 +119,7 @@ func NewScheduler(c *sim.Cluster, o Options) (*Scheduler, error) {
 		locks:     map[string]*deployment{},
 		ports:     servicePorts{used: map[uint16]int{}},
 		instances: map[string]*instance{},
-		spread:    map[spreadKey]int{},
+		spread:    map[string]map[string]int{},
 		lost:      map[string]*instance{},
 	}
 	s.news.wake, s.news.failed, s.events.wake = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
@@ -477,7 +474,7 @@ var ErrNoInstance = errors.New("marathon: the task is of no instance of an app")
 // returns the ids of its tasks. The scheduler chooses the agent if agentID is empty.
 func (s *Scheduler) Move(taskID, agentID string) ([]string, error) {
 	return s.replace(taskID, func(old *instance) launchOptions {
-		return launchOptions{Placement: Placement{AgentID: agentID}, notOn: old.on.agentID, running: true}
+		return launchOptions{Placement: Placement{AgentID: agentID}, notOn: old.agentID, running: true}
 	})
 }
 

@@ -286,10 +286,11 @@ func TestUnhealthyStatusIsSentAgainAtEachFailedCheck(t *testing.T) {
 			t.Error("the task is healthy again, and nobody hears of it")
 		}
 		noError(t, s.cluster.SetHealth(s.framework, task.ID, true))
-		begin = time.Now()
 		in.next()
 		time.Sleep(time.Minute)
-		if n := len(s.Scheduler.steps); n != 0 {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if n := len(s.steps); n != 0 {
 			t.Errorf("%d checks are planned for a healthy task", n)
 		}
 	})
