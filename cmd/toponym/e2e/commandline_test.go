@@ -23,7 +23,7 @@ func TestCommandLine(t *testing.T) {
 		{"--help", 0, `(?s)Usage:.*Commands:`, ``},
 		{"-h", 0, `(?s)Usage:.*Commands:`, ``},
 		{"help", 0, `(?s)Usage:.*Commands:`, ``},
-		{"serv", 2, ``, `(?s)unknown command "serv".*Usage:`},
+		{"serv", 2, ``, `unknown command "serv"; did you mean "serve"\?`},
 		{"-verbose", 2, ``, `flag provided but not defined: -verbose`},
 		{"-v=much", 2, ``, `invalid value "much" for flag -v`},
 		{"-config x.json y.json", 2, ``, `unexpected argument "y.json"`},
