@@ -87,7 +87,7 @@ func namesOf(set *records.Set) []string {
 	return all
 }
 
-// wanted returns the cluster of a recorded state, and its names. The masters and
+// recordedState returns the cluster of a recorded state, and its names. The masters and
 // the addresses of schedulers, which the resolver of this host knows or not, are
 // those of the server.
 func recordedState(t *testing.T, s *Server, body []byte) (*state.Cluster, []string) {
