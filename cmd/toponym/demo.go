@@ -141,7 +141,7 @@ func runDemo(ctx context.Context, o demoOptions, env environment, log logrus.Ext
 
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return cluster.Run(ctx) })
-	serveHandler(ctx, g, l, cluster.Handler(cluster.NewMaster(sim.MasterOptions{Addr: masterAt})))
+	serveHandler(ctx, g, sim.Listener(l), cluster.Handler(cluster.NewMaster(sim.MasterOptions{Addr: masterAt})))
 	if m != nil {
 		serveHandler(ctx, g, m, cluster.Marathon())
 	}

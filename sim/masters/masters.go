@@ -197,7 +197,7 @@ func (s *Masters) startProcess(m *member, address string) error {
 	}
 	server := m.server
 	go func() {
-		serve := func() error { return server.Serve(l) }
+		serve := func() error { return server.Serve(sim.Listener(l)) }
 		if server.TLSConfig != nil {
 			serve = func() error { return server.ServeTLS(l, "", "") }
 		}
