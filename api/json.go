@@ -16,7 +16,7 @@ const contentJSON = "application/json"
 // notReady is the error of paths that need a state of the cluster.
 const notReady = "no state of the cluster yet"
 
-// encodeJSON gives a value in the form of json.MarshalIndent(v, "", " "), except
+// encodeJSON encodes a value in the form of json.MarshalIndent(v, "", " "), except
 // that '<', '>' and '&' are not escaped: this is not HTML, and the content type
 // says so.
 func encodeJSON(v any) ([]byte, error) {

@@ -45,7 +45,7 @@ func (s semaphore) acquire(ctx context.Context) error {
 	}
 }
 
-// release gives a place back.
+// release frees a place.
 func (s semaphore) release() { <-s }
 
 // A goroutine that makes answers rests for a breather every now and then: Go looks
@@ -79,7 +79,7 @@ func (p *processors) acquire(ctx context.Context) error {
 
 // response is a ResponseWriter that holds a processor token while an answer is
 // made, and gives it back before something is written or waited for: a client that
-// does not read keeps nobody else waiting.
+// does not read delays no other client.
 type response struct {
 	http.ResponseWriter
 	ctx        context.Context
@@ -97,7 +97,7 @@ func (w *response) resume() error {
 	return err
 }
 
-// pause gives the token back.
+// pause returns the token.
 func (w *response) pause() {
 	if w.working {
 		w.working = false

@@ -119,7 +119,7 @@ func (l *list) begin() *stream {
 	return l.t
 }
 
-// end ends an object. It is false when nobody reads the answer any more.
+// end ends an object. It is false if the client no longer reads.
 func (l *list) end() bool {
 	l.t.buf = append(l.t.buf, "\n }"...)
 	return l.t.next()

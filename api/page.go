@@ -49,7 +49,7 @@ type pageData struct {
 	// Which of the optional paths there are.
 	ConfigOn, EnumerateOn, AxfrOn, MetricsOn, ExplainOn bool
 
-	Status *Status // nil where there is none
+	Status *Status // nil if there is none
 	State  string  // the status in one line
 
 	Asked *pageAnswer // nil where no name was entered

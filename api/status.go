@@ -70,7 +70,7 @@ func (s Seconds) MarshalJSON() ([]byte, error) {
 	return json.Marshal(math.Round(time.Duration(s).Seconds()*1000) / 1000)
 }
 
-// String gives the number of seconds, for the page.
+// String returns the number of seconds, for the page.
 func (s Seconds) String() string {
 	text, _ := s.MarshalJSON()
 	return string(text)
@@ -87,7 +87,7 @@ func (s *Server) status(w *response, _ *http.Request) {
 	write(w, http.StatusOK, contentJSON, withoutControls(body))
 }
 
-// maxStatusText bounds the texts of others in a status, in bytes.
+// maxStatusText bounds texts from outside the server in a status, in bytes.
 const maxStatusText = 1000
 
 // describe completes a status with what the zone says.

@@ -62,8 +62,7 @@ func (s *Server) stream(w *response, r *http.Request, contentType string, conten
 // errHead ends a long answer to HEAD, whose length stays unknown.
 var errHead = errors.New("the body of an answer to HEAD is not made")
 
-// next writes the buffer if it is full. It is false when nobody reads the answer
-// any more.
+// next writes the buffer if it is full. It is false if the client no longer reads.
 func (t *stream) next() bool {
 	if t.err == nil && len(t.buf) >= chunkSize {
 		if t.r.Method == http.MethodHead {

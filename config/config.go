@@ -134,7 +134,7 @@ type SRVScope string
 // The values of srvScope.
 const (
 	SRVScopeLabels SRVScope = "labels" // where the port is open, by network-scope labels and port mappings
-	SRVScopeCompat SRVScope = "compat" // the targets that Mesos-DNS gives
+	SRVScopeCompat SRVScope = "compat" // the targets of Mesos-DNS
 )
 
 // StateSource selects how the state of the cluster is read.

@@ -10,7 +10,7 @@ import (
 // Error is one error in the settings. No field holds a secret.
 type Error struct {
 	Key     string // the setting as the user wrote it, or its variable: masters[1], TOPONYM_TTL
-	Value   string // the value, quoted; "" where there is none or it may be a secret
+	Value   string // the value, quoted; "" if there is none or if it may be a secret
 	Problem string // what is wrong with the value
 	Want    string // what is expected instead
 }

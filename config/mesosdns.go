@@ -19,7 +19,7 @@ var v1Names = []string{
 }
 
 // V1 returns the answer to GET /v1/config, for json.Marshal. serial is that of
-// the zone in force. Unlike the answer of Mesos-DNS it contains no secret.
+// the current zone. Unlike the answer of Mesos-DNS it contains no secret.
 func (c *Config) V1(serial uint32) any {
 	values := map[string]any{}
 	for _, s := range c.settings() {

@@ -12,7 +12,7 @@ type setting struct {
 	oldKey     string     // accepted as well, with a warning that names key; "": none
 	def        any        // the default, in the shape of a JSON file; nil: none
 	derive     func() any // the default where it depends on other settings
-	reloadable bool       // a change is followed while the server runs, see Config.Follow
+	reloadable bool       // a change takes effect without a restart, see Config.Follow
 	doc        string
 	value      field // nil: a key of Mesos-DNS that is accepted and ignored
 }
@@ -171,7 +171,7 @@ func (c *Config) settings() []setting {
 			value: bindList(&c.AddressDomains, listOf(domainName(maxOrigin, false), `["dcos.thisdcos.directory"]`))},
 		{key: "addressTTL", oldKey: "viewTTL", def: 5, reloadable: true, doc: "TTL of records in the address trees, in seconds",
 			value: bind(&c.AddressTTL, integer[uint32](0, maxSeconds))},
-		{key: "aliases", derive: func() any { return c.defaultAliases() }, doc: "aliases of domains, each with the name that it stands for; replaces the default",
+		{key: "aliases", derive: func() any { return c.defaultAliases() }, doc: "aliases of domains, each with the name that it stands for; a value replaces the default",
 			value: bind(&c.Aliases, mapOf(domainName(maxName, false), `{"thisdcos.global": "thisdcos.directory"}`))},
 		{key: "logFormat", def: string(LogText), doc: "form of log lines on standard error: text or json",
 			value: bind(&c.LogFormat, oneOf(LogText, LogJSON))},
@@ -222,7 +222,7 @@ func taskState(raw any, at position) (string, bool) {
 // Setting describes a setting, for documentation.
 type Setting struct {
 	Key     string // as users write it; a dot separates an object from its member
-	Default string // as JSON; "" where there is none, or where the key is ignored
+	Default string // as JSON; "" if there is none, or if the key is ignored
 	Doc     string // meaning and unit
 }
 

@@ -18,16 +18,16 @@ import (
 //  1. regroup adds each changed task to the groups of its new version and notes
 //     in the groups of its old version that it leaves.
 //  2. It counts which frameworks are called by which name.
-//  3. settle removes the tasks that leave each changed group, then decides anew
+//  3. settle removes the tasks that leave each changed group, then decides again
 //     what the group suppresses.
 //  4. Where that decision changed, the members that it concerns are updated, too.
 //
 // The cost is proportional to the size of the groups that changed, not to that of
 // the cluster.
 
-// group is the tasks that share a name.
+// group holds the tasks that share a name.
 type group struct {
-	members    []*state.Task // tasks that are called so
+	members    []*state.Task // tasks with this name of their own
 	aliases    *aliasMembers // nil if no task has the name as an alias
 	unhealthy  int32         // of members
 	suppresses suppression
@@ -39,13 +39,13 @@ type group struct {
 	nearest uint8
 }
 
-// aliasMembers is the tasks that have the name of a group as a DNS_ALIAS.
+// aliasMembers holds the tasks that have the name of a group as a DNS_ALIAS.
 type aliasMembers struct {
 	members   []*state.Task
 	unhealthy int32
 }
 
-// groups is all groups of a set.
+// groups holds all groups of a set.
 type groups struct {
 	byName     map[Name]*group
 	recent     [256]recentGroup // as for entries, see Set.recent
@@ -61,7 +61,7 @@ type groups struct {
 
 	conflicts int // groups that suppress members because the name belongs to others
 
-	// frameworks is the frameworks by F.D, and by F as a single label without the
+	// frameworks holds the frameworks by F.D, and by F as a single label without the
 	// domain.
 	frameworks          map[Name]*namedFrameworks
 	frameworkCollisions int
@@ -72,19 +72,19 @@ type recentGroup struct {
 	group *group
 }
 
-// namedFrameworks is the frameworks that share a name.
+// namedFrameworks holds the frameworks that share a name.
 type namedFrameworks struct {
 	ids    map[string]struct{}
 	called map[string]int // how many frameworks have each name
 }
 
-// dirtyGroup is a group that the running update changes.
+// dirtyGroup is a group that the current update changes.
 type dirtyGroup struct {
 	group          *group
 	leaving        []*state.Task // from members
 	leavingAliases []*state.Task
-	frameworks     bool // a member came that is of another framework than the first
-	mayCollide     bool // a member came that is not called like the first
+	frameworks     bool // a new member is of another framework than the first
+	mayCollide     bool // a new member has another name than the first
 }
 
 func newGroups() groups {
@@ -150,7 +150,7 @@ func (s *Set) regroup(c *state.Cluster, keys []state.TaskKey, frameworks []strin
 	return s.settle(c, all)
 }
 
-// group returns the group of a name, and makes one if there is none.
+// group returns the group of a name, and makes one if necessary.
 func (g *groups) group(seed maphash.Seed, name []byte) (Name, *group) {
 	recent := &g.recent[maphash.Bytes(seed, name)%uint64(len(g.recent))]
 	if recent.group != nil && recent.name == Name(name) {

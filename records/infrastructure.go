@@ -101,7 +101,7 @@ func (g *generator) server() {
 }
 
 // masters makes the names of the leading master and of all masters. masterN is
-// numbered by the position in the list, so a new leader renames nobody.
+// numbered by the position in the list, so a new leader renames no master.
 func (g *generator) masters(leader state.Master, all []state.Master) {
 	d := g.o.Domain
 	for _, o := range g.o.AddressDomains {

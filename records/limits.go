@@ -39,7 +39,7 @@ const (
 
 // LimitError is the reason of an omission: something exceeds a limit.
 type LimitError struct {
-	What    string // what there is too much of, such as "ports"
+	What    string // what exceeds the limit, such as "ports"
 	Limit   int
 	Setting string // the setting that sets the limit; empty if none does
 }
@@ -96,7 +96,7 @@ const shareLevels = 8
 type frameworkLoad struct {
 	tasks   int
 	records [shareLevels]int64
-	level   int // index of the share that is in force
+	level   int // index of the share that applies now
 }
 
 // frameworkLoads is the loads of all frameworks, by id.
@@ -123,7 +123,7 @@ func (f *frameworkLoads) share(level int) int {
 	return max(whole>>level, minTaskRecords)
 }
 
-// add adds the records that a task wants to own, as often as times says.
+// add adds the records that a task wants to own, multiplied by times.
 func (f *frameworkLoads) add(framework string, wanted int32, times int) {
 	if f.limits.FrameworkRecords == 0 {
 		return

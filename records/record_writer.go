@@ -124,7 +124,7 @@ func (discard) ttl([]byte, uint32)                  {}
 func (discard) target(name []byte) Name             { return Name(name) }
 func (discard) omit(Omission)                       {}
 
-// entryFor returns the entry of a name, and makes one if there is none.
+// entryFor returns the entry of a name, and makes one if necessary.
 func (s *Set) entryFor(name []byte) *entry {
 	recent := &s.recent[maphash.Bytes(s.seed, name)%uint64(len(s.recent))]
 	if *recent != nil && (*recent).name == Name(name) {

@@ -12,10 +12,10 @@ import (
 //
 //  1. The records of new owners are added, then those of old owners removed.
 //     The data of a name does not change meanwhile. Owners of a published record
-//     beside the first are counted in extraOwners; what comes and goes beside is
+//     beside the first are counted in extraOwners; all other changes are
 //     collected, in any order, in the nameChange of its name.
 //  2. finish sorts each nameChange and applies it once: it makes new data, or
-//     reuses that of another name if it is equal. Whoever holds the old data keeps
+//     reuses that of another name if it is equal. Holders of the old data keep
 //     it.
 //  3. finish drops names without records and reports the names that changed.
 
@@ -210,7 +210,7 @@ type diff[T comparable] struct {
 	added, gone []T
 }
 
-// changeOf returns the change of an entry, and begins one if there is none.
+// changeOf returns the change of an entry, and begins one if necessary.
 func (s *Set) changeOf(e *entry) *nameChange {
 	if e.change == 0 {
 		if n := len(s.changes); n < cap(s.changes) {
@@ -413,7 +413,7 @@ type ttlRequest struct {
 	count   uint32
 }
 
-// add adds a request and returns the TTL that is in force.
+// add adds a request and returns the TTL that now applies.
 func (r ttlRequests) add(name Name, seconds uint32) uint32 {
 	list := r[name]
 	for i := range list {
@@ -427,7 +427,7 @@ func (r ttlRequests) add(name Name, seconds uint32) uint32 {
 	return shortestTTL(list)
 }
 
-// remove removes a request and returns the TTL that is in force: 0, that of the
+// remove removes a request and returns the TTL that now applies: 0, that of the
 // zone, if no request is left.
 func (r ttlRequests) remove(name Name, seconds uint32) uint32 {
 	list := r[name]

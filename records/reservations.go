@@ -33,7 +33,7 @@ type AliasTakeover uint8
 const (
 	// TakeoverGroup selects tasks of the same framework and app group. The group
 	// of "db.prod", which is the Marathon app /prod/db, is "prod". Names without a
-	// dot have no group, so nobody may take them over.
+	// dot have no group, so no app may take them over.
 	TakeoverGroup AliasTakeover = iota
 	// TakeoverFramework selects all tasks of the same framework.
 	TakeoverFramework
@@ -93,7 +93,7 @@ func (r *reservations) add(name Name, t *state.Task, until time.Time) {
 		list[i].until = until
 	case len(list) < maxReservers:
 		list = append(list, app)
-	default: // nobody matches a list that is not complete
+	default: // an incomplete list matches no app
 		list[0] = reservation{until: until}
 	}
 	r.byName[name] = list

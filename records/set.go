@@ -228,7 +228,7 @@ func (s *Set) updateTasks(c *state.Cluster, tasks []taskChange, first bool) (rep
 	return replaced
 }
 
-// settleLoads decides anew which share of records the tasks of a framework get. It
+// settleLoads decides again which share of records the tasks of a framework get. It
 // returns the tasks that get another one.
 func (s *Set) settleLoads(c *state.Cluster) (concerned []taskChange) {
 	s.loads.settle(func(framework string, share int, reduced bool) {

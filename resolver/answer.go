@@ -37,14 +37,14 @@ func (r *responder) answer(buf []byte, z *zone.Zone, c client, q *query, name, o
 		}
 	case q.qtype == dns.TypeAXFR, q.qtype == dns.TypeIXFR, q.qtype == dns.TypeMAILA, q.qtype == dns.TypeMAILB, q.qtype == dns.TypeTKEY:
 		// REFUSED would say that another client might get the zone (RFC 5936,
-		// section 2.2.1): these types are implemented for nobody.
+		// section 2.2.1): these types are not implemented at all.
 		return r.emptyResponse(buf, q, c, dns.RcodeNotImplemented, origin, options), nil
 	case result == zone.NotReady:
 		options = appendOption(options, dns.EDNS0EDE, []byte{0, byte(dns.ExtendedErrorCodeNotReady)})
 		return r.emptyResponse(buf, q, c, dns.RcodeServerFailure, origin, options), nil
 	case result == zone.NXDomain && dnswire.IsReverse(name) && specialNames.find(name) == nil:
 		// The reverse zones are ours for the addresses of the cluster alone. Any
-		// other public address is somebody else's, of which nothing can be said.
+		// other public address belongs to someone else, and the server knows nothing about it.
 		return r.emptyResponse(buf, q, c, dns.RcodeRefused, "", options), nil
 	case result == zone.Success && q.qtype != dns.TypeCNAME && q.qtype != dns.TypeANY && found.Node.CNAME() != "":
 		return r.answerChain(buf, z, c, q, name, options)
@@ -75,7 +75,7 @@ func (r *responder) answer(buf []byte, z *zone.Zone, c client, q *query, name, o
 	return w.finish(q, flags, rcode, r.maxUDPSize, options), nil
 }
 
-// answerChain makes the response for a name with a CNAME record, or gives the
+// answerChain makes the response for a name with a CNAME record, or returns the
 // query to be answered when the rest of its answer has been asked for.
 func (r *responder) answerChain(buf []byte, z *zone.Zone, c client, q *query, name, options []byte) ([]byte, *pendingQuery) {
 	f := q.forwarded(c, name, options)

@@ -15,7 +15,7 @@ const (
 
 // clientSubnet is a client subnet option (RFC 7871, section 6).
 type clientSubnet struct {
-	option []byte // nil when there is none
+	option []byte // nil if there is none
 	prefix netip.Prefix
 }
 

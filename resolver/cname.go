@@ -201,7 +201,7 @@ func wireText(name string) string {
 	return s
 }
 
-// cname writes records of the answer, and gives a pointer to the name that is next in
+// cname writes records of the answer, and returns a pointer to the name that is next in
 // the chain: the target of one of them.
 func (w *writer) cname(rrs []dns.RR, next string) (owner uint16) {
 	for _, rr := range rrs {
@@ -235,7 +235,7 @@ func rdataOffset(msg []byte, at int) int {
 }
 
 // entry writes the records of an entry behind those before it: its names have to
-// be compressed anew. Of an entry that is not the last of a chain only the answer
+// be compressed again. Of an entry that is not the last of a chain only the answer
 // counts.
 func (w *writer) entry(p *chainPart, text string, last bool) (owner uint16) {
 	var m dns.Msg

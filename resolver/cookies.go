@@ -62,7 +62,7 @@ func nextRollover(now time.Time) time.Time {
 	return now.Add(maxSecretLifetime - mathrand.N(secretJitter))
 }
 
-// at gives the secrets to use now, after a rollover if one is due.
+// at returns the secrets to use now, after a rollover if one is due.
 func (c *cookies) at(now time.Time) *cookieSecrets {
 	s := c.secrets.Load()
 	if now.Before(s.until) {

@@ -121,7 +121,7 @@ func (d *defaultUpstreams) take(r resolvConf) {
 		problem = "it names no server but this one"
 	case !slices.Equal(servers, d.current):
 		d.use(servers)
-		log.WithField("upstream", servers).Info("forwarding names outside our zones to the servers of this file")
+		log.WithField("upstream", servers).Info("forwarding names outside our zones to the servers in the file")
 	}
 	switch {
 	case problem == "" || problem == d.problem:
@@ -138,7 +138,7 @@ func (d *defaultUpstreams) use(servers []Upstream) {
 	d.f.client.Release(d.f.defaultGroup.Swap(d.f.client.Group(servers)))
 }
 
-// readResolvConf gives the servers that a file in the format of resolv.conf(5)
+// readResolvConf returns the servers that a file in the format of resolv.conf(5)
 // names.
 func readResolvConf(path string) ([]Upstream, error) {
 	text, err := filewatch.Read(context.Background(), path, maxResolvConf)

@@ -24,7 +24,7 @@ type flight struct {
 	// The shard's lock guards these.
 	waiters   []*pendingQuery
 	question  upstream.Canceler // nil while it is being asked
-	abandoned bool              // its last query made room for others: it is in no shard any more
+	abandoned bool              // its last query made room for others: it is no longer in a shard
 }
 
 // flightShard has a part of the flights, by key.
@@ -140,7 +140,7 @@ func (fl *flight) answerStale() {
 	fl.f.deliverStale(e, fl.key, waiters)
 }
 
-// take gives the queries that wait, and forgets them. With ended, no more will
+// take removes the queries that wait and returns them. With ended, no more will
 // come. A flight that was abandoned has none.
 func (fl *flight) take(ended bool) (waiters []*pendingQuery, abandoned bool) {
 	fl.shard.mu.Lock()
@@ -219,7 +219,7 @@ func (fl *flight) inBailiwick(name []byte) bool {
 	return g == nil || g == fl.f.zoneGroup(fl.key.Name())
 }
 
-// Done takes in what came of the question.
+// Done handles the result of the question.
 func (fl *flight) Done(result upstream.Result, err error) {
 	f := fl.f
 	defer f.inflight.Add(-1)

@@ -116,7 +116,7 @@ func (r *responder) respondFromCache(buf []byte, z *zone.Zone, c client, f *forw
 	return r.writeEntry(buf, f, found.Entry, found.Age), l
 }
 
-// continueChain makes the response to a query of its chain, or gives the query
+// continueChain makes the response to a query of its chain, or returns the query
 // with the key of the part that has to be asked for. Without a forwarder nothing
 // is.
 func (r *responder) continueChain(buf []byte, z *zone.Zone, forward *forwarder, l *pendingQuery, c *chain) ([]byte, *pendingQuery) {

@@ -23,7 +23,7 @@ var (
 		"TCP connections closed to make room for others, by the bound that was reached: client, all, or files.", "bound")
 
 	descPending   = desc("forward_pending", "Queries that wait for upstream servers.")
-	descShared    = desc("forward_shared_total", "Forwarded queries that waited for the answer to a question that was being asked already.")
+	descShared    = desc("forward_shared_total", "Forwarded queries that waited for the answer to a question that had already been asked.")
 	descFailed    = desc("forward_failed_total", "Questions that no upstream server could answer.")
 	descDisplaced = desc("forward_displaced_total", "Forwarded queries answered with SERVFAIL because too many were waiting.")
 )

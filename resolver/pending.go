@@ -35,7 +35,7 @@ type holder struct {
 	place  int // in the heap of clients
 
 	count int             // of queries that are held
-	queue []*pendingQuery // oldest first; those that are not held any more are left out in time
+	queue []*pendingQuery // oldest first; those no longer held are removed later
 }
 
 // evictedQuery is a query that has to make room. It has been claimed.
@@ -51,7 +51,7 @@ func newPendingTable(o ForwardOptions) pendingTable {
 	}
 }
 
-// add admits a query, and gives those that make room for it.
+// add admits a query and returns those that were removed to make room for it.
 func (t *pendingTable) add(l *pendingQuery) (evicted []evictedQuery) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

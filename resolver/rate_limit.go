@@ -14,7 +14,7 @@ import (
 )
 
 // rateLimiter limits the responses over UDP to each network of clients (response
-// rate limiting), so that the server is of little use for flooding somebody at a
+// rate limiting), so that the server is of little use for flooding a victim at a
 // forged address. Clients that use TCP, or show a cookie of this server, prove
 // their address and are not limited.
 //

@@ -48,7 +48,7 @@ func (s *Server) Route(name []byte) (r Route, ok bool) {
 }
 
 // zoneUpstreams is the closest key of ZoneUpstreams that a name is at or below,
-// with its servers; "" where there is none.
+// with its servers; "" if there is none.
 func (f *forwarder) zoneUpstreams(name []byte) (domain string, servers []Upstream) {
 	for i := 0; ; i += 1 + int(name[i]) {
 		for key, list := range f.o.ZoneUpstreams {

@@ -138,7 +138,7 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// after gives a context that ends some time after another, or when it is
+// after returns a context that ends some time after another, or when it is
 // canceled.
 func after(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	later, cancel := context.WithCancel(context.WithoutCancel(ctx))

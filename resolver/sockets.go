@@ -113,7 +113,7 @@ func bindError(port uint16, err error) error {
 	return fmt.Errorf("cannot bind port %d: %w%s", port, number, advice)
 }
 
-// dupSockets gives a number of sockets: some that were inherited, and more
+// dupSockets returns a number of sockets: some that were inherited, and more
 // descriptors of the same ones, as only the program that opened a socket can open
 // another at the same address.
 func dupSockets(inherited []*net.UDPConn, count int) (sockets []*net.UDPConn, err error) {

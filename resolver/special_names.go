@@ -89,7 +89,7 @@ func newSpecialZones() specialZones {
 	return zones
 }
 
-// find gives the zone of a name in lower-case wire form, or nil.
+// find returns the zone of a name in lower-case wire form, or nil.
 func (zones specialZones) find(name []byte) *specialZone {
 	if !maybeSpecial(name) {
 		return nil

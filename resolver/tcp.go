@@ -326,7 +326,7 @@ func (c *connection) sendQueue() {
 	}
 }
 
-// drain waits until all responses have been written, or cannot be any more.
+// drain waits until all responses have been written or can no longer be.
 func (c *connection) drain() {
 	c.flush()
 	c.mu.Lock()

@@ -61,7 +61,7 @@ func (s *Server) serveUDP(ctx, final context.Context, all *sync.WaitGroup) {
 	}
 }
 
-// socketPerCore gives a socket for each core at least.
+// socketPerCore opens sockets until there is at least one for each core.
 func (s *Server) socketPerCore(cores int) ([]*net.UDPConn, error) {
 	if s.inherited {
 		return dupSockets(s.udp, cores)

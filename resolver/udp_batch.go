@@ -189,7 +189,7 @@ func (b *batch) send(fd uintptr) {
 	b.responses.reset()
 }
 
-// queryBatch is the packets of one batch as recvmmsg(2) gives them.
+// queryBatch is the packets of one batch as recvmmsg(2) returns them.
 type queryBatch struct {
 	messages [batchSize]message
 	vectors  [batchSize]unix.Iovec

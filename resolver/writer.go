@@ -365,7 +365,7 @@ func (w *writer) authorityRR(rr dns.RR) {
 	w.authority++
 }
 
-// ownerPointer gives a pointer to a name that records have been packed with, or
+// ownerPointer returns a pointer to a name that records have been packed with, or
 // toward which one leads, and false when there is none.
 func (w *writer) ownerPointer(name string) (uint16, bool) {
 	at, ok := w.compression[name]

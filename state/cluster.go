@@ -90,7 +90,7 @@ func (c *Cluster) putTask(t *Task, d *Delta) {
 	}
 }
 
-// removeTask removes a task of the cluster; nil is none.
+// removeTask removes a task of the cluster; nil means no task.
 func (c *Cluster) removeTask(t *Task, d *Delta) {
 	if t != nil {
 		delete(c.tasks, t.Key)
@@ -207,7 +207,7 @@ func (x index) remove(id string, t *Task) {
 	}
 }
 
-// reindex replaces a task in the indexes; nil is none.
+// reindex replaces a task in the indexes; nil means no task.
 func (c *Cluster) reindex(before, after *Task) {
 	if before != nil {
 		c.byAgent.remove(before.AgentID, before)

@@ -9,7 +9,7 @@ import (
 // and SUBSCRIBED report it.
 //
 // The values belong to the Cluster once it has been reconciled with the state:
-// nobody else may change them.
+// no other code may change them.
 type FullState struct {
 	Leader     Master
 	Masters    []Master // all known ones, the leader among them, in a stable order
@@ -42,7 +42,7 @@ func (s *FullState) Empty() bool {
 	return len(s.Agents)+len(s.Frameworks)+len(s.Tasks)+len(s.Recovered) == 0
 }
 
-// Index prepares a state to be reconciled. Reconcile does it where nobody has;
+// Index prepares a state to be reconciled. Reconcile does it if that has not happened yet;
 // it takes some ten milliseconds for 100,000 tasks and needs no access to the
 // cluster, so a caller that must not hold the cluster for long calls it before.
 func (s *FullState) Index() {

@@ -21,7 +21,7 @@
 //
 //   - A [Zone] is immutable. A reader that takes the current version from the
 //     Store sees that version until it is done, and never waits.
-//   - Patching from version to version gives the same zone as compiling the
+//   - Patching from version to version makes the same zone as compiling the
 //     last set.
 //   - The cost of a patch depends on the records that changed, not on the size
 //     of the zone.

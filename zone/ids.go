@@ -91,7 +91,7 @@ func (b *builder) assignID(z *Zone, name records.Name) uint32 {
 	return id
 }
 
-// growTable gives the zone a table of its own, without the slots of names that
+// growTable replaces the shared table by one for this zone only, without the slots of names that
 // are gone. Older versions keep theirs.
 func (b *builder) growTable(z *Zone) {
 	t := newIDTable(b.seed, 2*(len(b.names)-len(b.freeIDs)+1))

@@ -14,7 +14,7 @@ const (
 	Success                 // the name has records of the type, or a CNAME record
 )
 
-// String gives the outcome in the words of the DNS.
+// String returns the result in DNS terms.
 func (r Result) String() string {
 	return [...]string{"out of zone", "not ready", "NXDOMAIN", "NODATA", "success"}[r]
 }

@@ -136,7 +136,7 @@ func (z *Zone) dataTTL(d *records.Data, origin uint16) uint32 {
 	return z.origins[origin].soa.ttl
 }
 
-// RRs are the node's records of a type in the form of package dns; ANY gives
+// RRs are the node's records of a type in the form of package dns; ANY returns
 // all. The owner is the name as the client spelled it.
 func (z *Zone) RRs(n *Node, owner string, qtype uint16) []dns.RR {
 	var rrs []dns.RR
@@ -190,7 +190,7 @@ func (z *Zone) RRs(n *Node, owner string, qtype uint16) []dns.RR {
 
 // AdditionalNames are the names whose addresses belong in the additional section
 // beside the node's records of a type (RFC 1034, section 4.3.2, step 6), other
-// than SRV targets: name servers and mail exchangers. ANY gives all.
+// than SRV targets: name servers and mail exchangers. ANY stands for all.
 func (z *Zone) AdditionalNames(n *Node, qtype uint16) []records.Name {
 	var names []records.Name
 	if from := &z.origins[n.origin]; n.Apex && !from.static && (qtype == dns.TypeNS || qtype == dns.TypeANY) {

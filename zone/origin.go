@@ -73,7 +73,7 @@ func (z *Zone) buildSOAs() {
 	z.origins = list
 }
 
-// appendNegativeSOA appends what NegativeSOA gives.
+// appendNegativeSOA appends the record that NegativeSOA returns.
 func (s *soaData) appendNegativeSOA(b []byte, serial uint32) []byte {
 	b = binary.BigEndian.AppendUint16(b, dns.TypeSOA)
 	b = binary.BigEndian.AppendUint16(b, dns.ClassINET)

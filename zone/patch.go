@@ -47,7 +47,7 @@ func newZone(o Options, serial uint32, names int) *Zone {
 // set must not change meanwhile.
 //
 // A look-up is faster where names that are queried or change together lie close
-// together in memory. A caller that knows such an order gives it; names missing
+// together in memory. A caller that knows such an order passes it; names missing
 // in it follow in no particular order.
 //
 // The steps:
@@ -114,7 +114,7 @@ func (z *Zone) Patch(s *records.Set, names []records.Name, serial uint32) *Zone 
 // must be ready, and s must be its set.
 //
 // It is not ok where the names of the origins, including those of zone files, or
-// the aliases differ: then the zone has to be compiled anew. Nothing has changed
+// the aliases differ: then the whole zone has to be compiled. Nothing has changed
 // in that case.
 func (z *Zone) WithOptions(s *records.Set, o Options, serial uint32) (next *Zone, ok bool) {
 	origins := buildOrigins(o)
@@ -157,7 +157,7 @@ func (z *Zone) setStatic(s *records.Set) {
 	}
 }
 
-// setData gives a name the data d of the set together with what zone files have
+// setData sets the data of a name to d, from the set, together with what zone files have
 // for it. A name without either goes.
 func (z *Zone) setData(name records.Name, d *records.Data) {
 	origin, ok := z.originOf(name)

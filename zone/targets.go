@@ -51,7 +51,7 @@ const seen = 1 << 31
 
 // targetList is the list for the SRV records of d; nil where there are none. It
 // is shared with another name that has the same data, or derived from the list
-// of the node before, or built anew.
+// of the node before, or built from scratch.
 func (b *builder) targetList(z *Zone, d *records.Data, before *Node) *targetList {
 	if len(d.SRV) == 0 {
 		return nil
@@ -70,7 +70,7 @@ func (b *builder) targetList(z *Zone, d *records.Data, before *Node) *targetList
 }
 
 // deriveTargets builds a list from the one that the node had before, whose ids
-// are known already. It gives nil where too many targets are new.
+// are known already. It returns nil if too many targets are new.
 //
 // Both lists of records are sorted, so that one pass over them finds the records
 // that stayed.
@@ -166,7 +166,7 @@ func (b *builder) dropTargets(n *Node) {
 }
 
 // applyRefs brings the reference counts up to date at the end of a version, and
-// frees the ids that nothing needs any more.
+// frees the ids that are no longer used.
 func (b *builder) applyRefs(z *Zone) {
 	c := &b.changes
 	for i := range c.derived {

@@ -90,7 +90,7 @@ func (c *Counts) add(n *Node, sign int) {
 
 // NewEmpty returns the zone to answer from before the first state has arrived.
 // It knows its origins and aliases, and the zones that are complete in zone
-// files. For all other names Lookup gives [NotReady].
+// files. For all other names Lookup returns [NotReady].
 func NewEmpty(o Options) *Zone {
 	z := newZone(o, 0, 0)
 	z.setStatic(nil)
@@ -116,7 +116,7 @@ func (z *Zone) All() iter.Seq[*Node] { return z.nodes.all() }
 // Node is the node of a name, or nil. Names below an alias have none.
 func (z *Zone) Node(n records.Name) *Node { return z.find(nameBytes(n)) }
 
-// nameBytes gives the bytes of a name without copying. They must not be
+// nameBytes returns the bytes of a name without copying. They must not be
 // changed.
 func nameBytes(n records.Name) []byte { return unsafe.Slice(unsafe.StringData(string(n)), len(n)) }
 

@@ -144,7 +144,7 @@ func previewOptions(o previewFlags, env environment) (records.Options, error) {
 			fmt.Fprintln(env.stderr, "warning:", w)
 		}
 		if err != nil {
-			return records.Options{}, fmt.Errorf("the settings cannot be used:\n%w", err)
+			return records.Options{}, fmt.Errorf("the configuration cannot be used:\n%w", err)
 		}
 		c = loaded
 	}

@@ -59,7 +59,7 @@ func (p *previewer) app(a *marathon.App) (appPreview, error) {
 	if err != nil {
 		return out, err
 	}
-	ids := p.taskIDs(a, max(n, 2)) // of one instance alone nobody knows what it shares
+	ids := p.taskIDs(a, max(n, 2)) // with only one instance, shared names cannot be told from its own
 	if p.unknown == nil {
 		p.unknown = map[string]int{}
 	}

@@ -112,7 +112,7 @@ func Read(ctx context.Context, path string, most int64) ([]byte, error) {
 var errNotRegular = errors.New("not a regular file")
 
 func read(path string, most int64) ([]byte, error) {
-	// Without O_NONBLOCK, opening a named pipe waits for somebody to write.
+	// Without O_NONBLOCK, opening a named pipe waits for a writer.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err

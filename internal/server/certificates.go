@@ -13,7 +13,7 @@ import (
 
 // certificates hold the TLS configuration for connections to the masters, as the
 // files of the settings have it at the moment: certificates are often renewed
-// every few days, and nobody restarts a name server for that.
+// every few days, and restarting a name server for that is not acceptable.
 type certificates struct {
 	load func() (*tls.Config, error)
 	log  logrus.FieldLogger

@@ -37,7 +37,7 @@ func newMetrics(version string) *serverMetrics {
 		registry: prometheus.NewRegistry(),
 		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "event_lag_seconds",
-			Help:    "Time from reading the first event of a burst to answering in accord with it.",
+			Help:    "Time from reading the first event of a burst until answers reflect it.",
 			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}),
 		omissions: prometheus.NewCounterVec(prometheus.CounterOpts{

@@ -24,7 +24,7 @@ import (
 const fewChanges = 100
 
 // configure makes all records and the zone follow other options. It returns
-// when answers are in accord with them.
+// when answers reflect them.
 func (p *pipeline) configure(r records.Options, z zone.Options) {
 	p.configuring.Lock()
 	defer p.configuring.Unlock()

@@ -32,7 +32,7 @@ func NewSource(file string, environ []string, hangup <-chan os.Signal) *Source {
 	return &Source{file: file, inForce: filewatch.Stat(file), environ: environ, hangup: hangup, interval: fileInterval}
 }
 
-// followSettings reads the settings again when the process is told to, and when
+// followSettings reads the settings again on SIGHUP, and when
 // the file has changed and then stayed the same for one look. It returns when
 // ctx ends.
 func (s *Server) followSettings(ctx context.Context, from Source, n *notifier) {
@@ -71,7 +71,7 @@ func (s *Server) reload(from Source) (good bool) {
 	}
 	if err != nil {
 		for line := range strings.Lines(err.Error()) {
-			s.log.WithField("error", strings.TrimSpace(line)).Error("the settings cannot be used; those from before stay in force")
+			s.log.WithField("error", strings.TrimSpace(line)).Error("cannot use the changed settings; keeping the previous ones")
 		}
 		return false
 	}
@@ -83,7 +83,7 @@ func (s *Server) reload(from Source) (good bool) {
 			live = true
 			log.Info("a setting has changed")
 		} else {
-			log.Warn("a setting that has changed needs a restart; the value from before stays in force")
+			log.Warn("a changed setting needs a restart; keeping the previous value")
 		}
 	}
 	if len(changes) == 0 {
@@ -91,15 +91,15 @@ func (s *Server) reload(from Source) (good bool) {
 	}
 	if live {
 		if err := s.apply(merged); err != nil {
-			s.log.WithError(err).Error("the settings cannot be used; those from before stay in force")
+			s.log.WithError(err).Error("cannot use the changed settings; keeping the previous ones")
 			return false
 		}
 	}
 	return true
 }
 
-// apply puts settings in force that differ from the present ones only in what
-// can be followed at once. It returns when answers are in accord with them.
+// apply applies settings that differ from the present ones only in reloadable
+// settings. It returns when answers reflect them.
 func (s *Server) apply(c *config.Config) error {
 	r, z, err := recordsAndZone(c)
 	if err != nil {

@@ -136,7 +136,7 @@ func TestSettingsAreFollowed(t *testing.T) {
 	testutil.Eventually(t, func() bool { return s.logged("ttl: ") == 1 && s.logged("IPSources[0]: ") == 1 }, "the errors are logged")
 	m.wants(t, "\nREADY=1\n")
 	time.Sleep(50 * time.Millisecond) // ten looks at the file
-	if got := s.logged("cannot be used"); got != 2 || s.ttl(t) != 7 {
+	if got := s.logged("cannot use the changed settings"); got != 2 || s.ttl(t) != 7 {
 		t.Errorf("got ttl %d and %d errors in %v, want 7 and 2", s.ttl(t), got, s.hook.AllEntries())
 	}
 

@@ -52,7 +52,7 @@ type Options struct {
 type Server struct {
 	o           Options
 	log         logrus.FieldLogger
-	config      atomic.Pointer[config.Config] // in force
+	config      atomic.Pointer[config.Config] // the current settings
 	zooKeeper   *leader.ZooKeeper             // nil where the masters are a list
 	watcher     *master.Watcher
 	zoneFiles   *zoneFiles
@@ -212,7 +212,7 @@ func (s *Server) Run(ctx context.Context) error {
 const lastSaveTimeout = 10 * time.Second
 
 // leaderTimeout is how long the start waits for ZooKeeper to name the leader
-// before the masters of the settings, or nobody, are asked.
+// before the masters of the settings, if any, are asked.
 const leaderTimeout = 2 * time.Second
 
 // awaitLeader waits until ZooKeeper has told who leads, but not for long.

@@ -120,7 +120,7 @@ const (
 // the server is alive where the unit has a watchdog.
 //
 // Alive is a server that answers, not one whose timers run: either it has
-// answered somebody since the last look, or it answers a query over its own
+// answered a client since the last check, or it answers a query over its own
 // socket. So a flood in which that query is lost is no reason to be killed.
 func (s *Server) reportStatus(ctx context.Context, n *notifier) {
 	limit, err := daemon.SdWatchdogEnabled(false)

@@ -20,7 +20,7 @@ type snapshotter struct {
 	pipeline *pipeline
 	log      logrus.FieldLogger
 
-	disk      chan struct{} // taken by whoever uses dir
+	disk      chan struct{} // held while dir is used
 	decoded   atomic.Bool   // whether load has come to its end
 	bytesRead func() int64  // by load so far
 
@@ -61,7 +61,7 @@ func (s *snapshotter) onDisk(ctx context.Context, f func() error) error {
 }
 
 // load reads the snapshot; nil stands for none that can be used. A damaged one
-// is set aside for whoever wants to look at it.
+// is set aside so that it can be examined.
 func (s *snapshotter) load(ctx context.Context, now time.Time) *snapshot.Contents {
 	defer s.decoded.Store(true)
 	var c *snapshot.Contents
@@ -92,7 +92,7 @@ const diskTimeout = 5 * time.Second
 
 // await waits until the snapshot has been restored: what a new leader does not
 // know yet is retained only if it was known before. Reading a large snapshot may
-// take long, but a disk that gives nothing any more does not keep the server from
+// take long, but a disk that no longer responds does not keep the server from
 // its master.
 func (s *snapshotter) await(ctx context.Context, restored <-chan struct{}) {
 	for before := int64(-1); !wait(ctx, restored, diskTimeout) && ctx.Err() == nil; {

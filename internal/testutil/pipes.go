@@ -66,7 +66,7 @@ func (l *PipeListener) Dial() (net.Conn, error) {
 }
 
 // Do sends one HTTP request on a connection of its own. The status is 0 where
-// nobody listens.
+// there is no listener.
 func (l *PipeListener) Do(t testing.TB, method, path, body string) (status int, location, answer string) {
 	t.Helper()
 	c, err := l.Dial()

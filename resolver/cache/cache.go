@@ -91,7 +91,7 @@ func (c *Cache) shardOf(k Key) (*shard, uint64) {
 
 // Found is the result of a look-up.
 type Found struct {
-	Entry    *Entry // nil: there is none that may be used
+	Entry    *Entry // nil if no entry may be used
 	Age      Age
 	Prefetch bool // the entry is popular and expires soon: the caller should ask again
 }
@@ -132,7 +132,7 @@ func (c *Cache) Get(k Key) (f Found) {
 }
 
 // GetStale looks up an entry for when no server answers, which may have expired. It
-// returns nil when there is none, or when it expired too long ago.
+// returns nil if there is no entry, or if it expired too long ago.
 func (c *Cache) GetStale(k Key) *Entry {
 	p, h := c.shardOf(k)
 	now := c.now()

@@ -13,7 +13,7 @@ import (
 // It holds the part of the message behind the question, byte for byte. Compression
 // pointers in it are right behind any question of that length, as all clients have
 // asked for the same name. Its slices share one piece of memory without pointers, so
-// that a large cache gives the garbage collector little to do.
+// that a large cache makes little work for the garbage collector.
 type Entry struct {
 	Rcode     uint8         // RFC 1035, section 4.1.1
 	AD        bool          // the upstream server has verified the data (RFC 4035, section 3.2.3)

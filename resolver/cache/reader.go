@@ -426,7 +426,7 @@ func (r *Reader) limit(e *Entry, p *parsed) {
 	e.TTL = max(min(time.Duration(lowest)*time.Second, most), least)
 }
 
-// rewrite writes the message anew with nothing but the records to keep.
+// rewrite writes the message again with only the records to keep.
 func (p *parsed) rewrite() ([]byte, error) {
 	m := new(dns.Msg)
 	if err := m.Unpack(p.msg); err != nil {

@@ -48,7 +48,7 @@ type Client struct {
 	running  sync.WaitGroup
 }
 
-// releasedServer is a server that is in no group any more.
+// releasedServer is a server that is no longer in a group.
 type releasedServer struct {
 	server *server
 	since  time.Time
@@ -70,7 +70,7 @@ func New(o Options) *Client {
 }
 
 // Group returns a group of servers, each of them once, and [MaxServers] at most. The
-// caller must call Release when it does not use the group any more.
+// caller must call Release when it no longer uses the group.
 func (c *Client) Group(addrs []Address) *Group {
 	c.mu.Lock()
 	defer c.mu.Unlock()

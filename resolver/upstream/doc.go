@@ -9,7 +9,7 @@
 // another one when no response comes within the first one's usual time. Questions
 // share few sockets with random ports and are told apart by random ids.
 //
-// What always holds: the handler of a question is told exactly once what came of
+// What always holds: the handler of a question is called exactly once with the result of
 // it, within the timeout; asking never waits for the network; a response counts
 // only when address, port, id and question are right; no ICMP message ends more
 // than the query that it quotes; and the number of sockets does not depend on the

@@ -17,13 +17,12 @@ var (
 	errNoServer = errors.New("no server can be asked")
 	errCanceled = errors.New("the question was canceled")
 
-	// errBusy says that the system took no packet for now. The query is sent again
-	// soon.
+	// errBusy means that the system has no room for the packet now. The query is
+	// sent again soon.
 	errBusy = errors.New("the send buffer is full")
 
-	// errReused says that the server closed a connection on which it had answered
-	// other queries, or beside which it has others: it may have been about to close it
-	// when this query came.
+	// errReused means that the server closed a connection that had been used before,
+	// or one of several: it may have decided to close it before this query came.
 	errReused = errors.New("the server closed the connection")
 )
 
@@ -36,8 +35,8 @@ const (
 	// TCP, or without OPT.
 	maxFollowUps = 5
 
-	// retransmit is the least time until a query is sent to a server again that was
-	// asked already.
+	// retransmit is the minimum time before a query is sent to the same server
+	// again.
 	retransmit = 400 * time.Millisecond
 
 	// retransmitRefused is that time when an ICMP message says that the server
@@ -48,8 +47,7 @@ const (
 	// may have to be opened first.
 	streamPatience = 500 * time.Millisecond
 
-	// busyPause is the time until a query is sent again that the system did not
-	// take.
+	// busyPause is the time before a query is sent again after errBusy.
 	busyPause = 10 * time.Millisecond
 )
 
@@ -64,7 +62,7 @@ const (
 //  4. When a server does not respond to a query with an OPT record, or with a
 //     failure that the record may have provoked, it is asked without it.
 //  5. After a failure the next server is asked. Each server may fail once.
-//  6. When nobody is left to be asked, or the time is over, the failure or the
+//  6. When no server is left to ask, or the time is over, the failure or the
 //     truncated response is the result, else an error.
 type exchange struct {
 	group    *Group
@@ -103,8 +101,8 @@ type attempt struct {
 	sent       time.Time
 }
 
-// countsForHealth reports whether what becomes of the attempt says how the server
-// is: a server for UDP may have no TCP, and connecting takes time.
+// countsForHealth reports whether the result of the attempt says something about the
+// server's health: a server for UDP may have no TCP, and connecting takes time.
 func (a *attempt) countsForHealth() bool { return !a.overStream || a.server.addr.TLS }
 
 func (a *attempt) question() *Question { return &a.x.q }
@@ -201,14 +199,14 @@ func (x *exchange) try(server int, overStream, noEDNS bool, now time.Time) bool 
 	return true
 }
 
-// patience is for how long a response is waited for until somebody is asked again.
+// patience returns how long to wait for a response before a server is asked again.
 func (x *exchange) patience(a *attempt, now time.Time) time.Duration {
 	wait := a.server.health.rto()
 	if a.overStream {
 		wait = max(wait, streamPatience)
 	}
 	if x.group.pick(x.tried) < 0 {
-		// Nobody else can be asked, and asking again helps only when a packet was
+		// There is no other server, and asking again helps only if a packet was
 		// lost.
 		wait = max(2*wait, retransmit) << x.rounds
 	}
@@ -247,8 +245,8 @@ func (x *exchange) onTimeout() {
 	x.unlock()
 }
 
-// unreachable reports whether ICMP messages say of all that was asked, and asked
-// again, that it cannot be reached.
+// unreachable reports whether every server has been asked twice and ICMP messages
+// say that none can be reached.
 func (x *exchange) unreachable() bool {
 	if x.rounds == 0 || x.open == 0 || x.group.pick(x.tried) >= 0 {
 		return false
@@ -306,7 +304,7 @@ func (a *attempt) onResponse(r response) {
 	x.unlock()
 }
 
-// learnEDNS notes what a response says of the server's support of EDNS.
+// learnEDNS records what a response shows about the server's support of EDNS.
 func (x *exchange) learnEDNS(a *attempt, r *response, now time.Time) {
 	if r.failed() {
 		return
@@ -333,8 +331,8 @@ func (x *exchange) onServerFailure(s *server) {
 }
 
 // onUnreachable takes in an ICMP message that quotes the attempt's query. It is a
-// hint: anybody may have sent it, so the response is still welcome. But somebody
-// else is asked now, or the server again soon.
+// hint: anyone may have sent it, so the response is still welcome. But another
+// server is asked now, or the same one again soon.
 func (a *attempt) onUnreachable(err error) {
 	x := a.x
 	x.mu.Lock()
@@ -376,7 +374,7 @@ func (x *exchange) nameHash() uint64 {
 	return maphash.Bytes(x.group.client.seed, x.q.Name)
 }
 
-// onFailure ends an attempt that no response can come to any more.
+// onFailure ends an attempt to which no response can come.
 func (a *attempt) onFailure(err error) {
 	x := a.x
 	now := time.Now()
@@ -423,7 +421,7 @@ func (x *exchange) keepFailure(r response) {
 	}
 }
 
-// Cancel ends the exchange because nobody waits for its result any more.
+// Cancel ends the exchange because its result is no longer needed.
 func (x *exchange) Cancel() {
 	x.mu.Lock()
 	if x.done {
@@ -435,7 +433,7 @@ func (x *exchange) Cancel() {
 	x.unlock()
 }
 
-// finish ends the exchange. The handler is told when the lock is released.
+// finish ends the exchange. The handler is called when the lock is released.
 func (x *exchange) finish() {
 	x.done = true
 	if x.timer != nil {
@@ -458,7 +456,7 @@ func (x *exchange) finish() {
 	}
 }
 
-// unlock releases the lock and tells the handler, if the exchange has ended since
+// unlock releases the lock and calls the handler, if the exchange has ended since
 // the lock was taken. Whoever finds done not set at first is the one to end it.
 func (x *exchange) unlock() {
 	done, result, err := x.done, x.result, x.err

@@ -21,12 +21,12 @@ const MaxServers = 16
 // goes to two servers, so that the round trip times of the others stay known.
 const exploreEvery = 128
 
-// Canceler ends a question that was asked. Its handler is told, unless it has been
-// told before.
+// Canceler ends a question that was asked. Its handler is called, unless that has
+// already happened.
 type Canceler interface{ Cancel() }
 
-// Ask asks the servers. It does not wait: the handler is told what came of the
-// question, maybe before Ask returns.
+// Ask asks the servers. It does not wait: the handler is called with the
+// result, possibly before Ask returns.
 func (g *Group) Ask(q Question, h Handler) Canceler { return g.ask(q, h, g.client.o.Timeout) }
 
 func (g *Group) ask(q Question, h Handler, timeout time.Duration) *exchange {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// State says whether a server is asked.
+// State decides whether a server is asked.
 type State int32
 
 // The states of a server.
@@ -17,7 +17,7 @@ const (
 	Looping              // not asked: queries to it come back to this server
 )
 
-// String is the state's name, as metrics and logs have it.
+// String returns the state's name in metrics and logs.
 func (s State) String() string { return [...]string{"up", "down", "looping"}[s] }
 
 // health records how fast a server responds, if at all.
@@ -41,20 +41,20 @@ const (
 	maxRTO     = time.Second
 )
 
-// suspectAfter is how long a server may send nothing after it was asked something until
-// it is probed.
+// suspectAfter is the time without a response, counted from the first query, after
+// which a server is probed.
 const suspectAfter = time.Second
 
-// downAfter is how many names in a row may get no response until the server is
-// down. One name counts once, however often it is asked: the server may answer all
+// downAfter is the number of names in a row without a response after which the server
+// is down. One name counts once, however often it is asked: the server may answer all
 // others.
 const downAfter = 3
 
 // State is the server's state.
 func (h *health) State() State { return State(h.state.Load()) }
 
-// rto is the retransmission timeout: the time within which the server responds as
-// a rule.
+// rto is the retransmission timeout: the time within which the server usually
+// responds.
 func (h *health) rto() time.Duration {
 	srtt := h.srtt.Load()
 	if srtt == 0 {

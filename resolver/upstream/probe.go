@@ -42,7 +42,7 @@ func (p probes) keep(list []*server) {
 //
 // A server that leaves questions without a response is asked for the servers of the
 // root zone. Any response will do. A server that is in use is asked from time to time
-// for a name that nobody else can know: if this server is asked for that name, the
+// for a name that no other server can know: if this server is asked for that name, the
 // server leads back to it.
 func (p probes) check(s *server) {
 	now := time.Now()
@@ -65,7 +65,7 @@ func (p probes) check(s *server) {
 			if s.loopProbeSeen.Load() {
 				at.nextLoop = now.Add(loopRetry)
 			} else if s.health.state.CompareAndSwap(int32(Looping), int32(Up)) {
-				s.log.add("does not lead back to this server any more", nil)
+				s.log.add("no longer leads back to this server", nil)
 			}
 		})
 	case s.health.State() != Looping && s.health.suspect(now) && now.After(at.next):
@@ -104,7 +104,7 @@ func (s *server) newLoopProbe() []byte {
 }
 
 // IsLoopProbe reports whether a name in lower-case wire form is that of a loop probe
-// of this client. The server that the probe was sent to is not asked any more.
+// of this client. The server that the probe was sent to is no longer asked.
 func (c *Client) IsLoopProbe(name []byte) bool {
 	if len(name) != 35 || name[0] != 16 || !bytes.Equal(name[1:17], c.token[:]) {
 		return false

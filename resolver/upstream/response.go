@@ -8,13 +8,13 @@ import (
 	"toponym/internal/dnswire"
 )
 
-// Handler is told what came of a question.
+// Handler receives the result of a question.
 type Handler interface {
 	// OnResponse turns a response to the question into what the caller needs.
 	//
 	// An error that is ErrNoAnswer means that the server answered, but that its
 	// response is as good as none: another server is asked. Any other error means
-	// that the message makes no sense: it is ignored, as somebody may have forged
+	// that the message makes no sense: it is ignored, because an attacker may have forged
 	// it, and the server's own response is waited for.
 	//
 	// It is called for each response that may be the answer, from several
@@ -39,7 +39,7 @@ var ErrNoAnswer = dnswire.ErrNoAnswer
 type response struct {
 	rcode     int // of the header
 	truncated bool
-	unusable  bool   // the handler says so
+	unusable  bool   // the handler has rejected it
 	hasOPT    bool   // it has an OPT record (RFC 6891), or may have one
 	result    Result // nil: it says no more than the rcode
 }

@@ -35,7 +35,7 @@ type counters struct {
 
 const (
 	// portsPerServer is how many sockets a server is asked from, at random:
-	// whoever wants to forge a response must guess the port besides the id.
+	// an attacker who forges a response must guess the port besides the id.
 	portsPerServer = 4
 
 	// maxSockets bounds the sockets to a server, with those that wait for their

@@ -13,7 +13,7 @@ import (
 	"toponym/internal/dnswire"
 )
 
-// errRetired says that another socket has taken the place of this one.
+// errRetired is returned when another socket has replaced this one.
 var errRetired = errors.New("the socket is closed when its last response has come")
 
 // datagramConn is a UDP socket that is connected to a server, so that the system
@@ -30,8 +30,8 @@ type datagramConn interface {
 	Close() error
 }
 
-// UnreachableError says that the host of a server, or somebody in its name, has
-// sent an ICMP message about a packet. A connection that [Options.Dial] makes may
+// UnreachableError is an ICMP message about a packet, from the host of a server or
+// forged in its name. A connection that [Options.Dial] makes may
 // return it from Read.
 type UnreachableError struct {
 	Err    error
@@ -64,7 +64,7 @@ const maxPending = 16 << 10
 // pending holds attempts by the id of their query.
 type pending map[uint16]*attempt
 
-// add gives an attempt a random id that no other attempt has. It reports false when
+// add adds an attempt under a random id that is free. It reports false when
 // there are too many.
 func (p pending) add(a *attempt) bool {
 	if len(p) >= maxPending {
@@ -126,7 +126,7 @@ func (k *socket) send(a *attempt) error {
 	return nil
 }
 
-// drop forgets an attempt whose response is not wanted any more.
+// drop forgets an attempt whose response is no longer wanted.
 func (k *socket) drop(a *attempt) {
 	k.mu.Lock()
 	found := k.pending.remove(a)
@@ -137,8 +137,8 @@ func (k *socket) drop(a *attempt) {
 	}
 }
 
-// retire closes the socket when the last response has come or is not wanted any
-// more.
+// retire closes the socket when the last response has come or is no longer
+// wanted.
 func (k *socket) retire() {
 	k.mu.Lock()
 	k.retired = true
@@ -210,7 +210,7 @@ func (k *socket) handle(msg []byte) {
 	end := k.retired && len(k.pending) == 0
 	k.mu.Unlock()
 	if !ok {
-		return // it is not wanted any more
+		return // it is no longer wanted
 	}
 	a.onResponse(r)
 	if end {
@@ -219,7 +219,7 @@ func (k *socket) handle(msg []byte) {
 }
 
 // onMismatch notes a message that answers no query. One that has the id of a query,
-// but another question or nonsense in it, may be the guess of somebody who forges
+// but another question or nonsense in it, may be the guess of an attacker who forges
 // responses: after many of those the port changes.
 func (k *socket) onMismatch(guess bool) {
 	k.server.counters.mismatched.Add(1)
@@ -230,7 +230,7 @@ func (k *socket) onMismatch(guess bool) {
 }
 
 // onUnreachable hands an ICMP message to the attempt whose query it quotes. Messages
-// that quote no pending query mean nothing, as anybody can send them.
+// that quote no pending query mean nothing, because anyone can send them.
 func (k *socket) onUnreachable(e *UnreachableError) {
 	if len(e.Packet) < dnswire.HeaderSize {
 		return

@@ -47,7 +47,7 @@ type streamPool struct {
 	conns []*streamConn
 	queue []*attempt // wait for a connection
 
-	// perConn is how many responses a connection gives before the server closes it,
+	// perConn is how many responses come on a connection before the server closes it,
 	// as far as that is known. 0: it does not close connections that are in use.
 	perConn int
 
@@ -65,7 +65,7 @@ type streamConn struct {
 	conn      net.Conn
 	responses int  // since it was opened
 	silent    int  // queries without a response since the last one
-	broken    bool // nothing can be written any more, but responses may still come
+	broken    bool // nothing more can be written, but responses may still come
 	ended     bool
 }
 
@@ -87,8 +87,8 @@ func (p *streamPool) send(a *attempt) error {
 	return nil
 }
 
-// assign gives an attempt to a connection with room for it. It reports false when
-// there is none.
+// assign assigns an attempt to a connection with room for it. It reports false if
+// there is no such connection.
 func (p *streamPool) assign(a *attempt) (sent bool, err error) {
 	var best *streamConn
 	for _, c := range p.conns {
@@ -125,7 +125,7 @@ func (p *streamPool) assign(a *attempt) (sent bool, err error) {
 	return true, nil
 }
 
-// room is how many more queries the connection takes.
+// room returns how many more queries the connection takes.
 func (c *streamConn) room() int {
 	if c.broken {
 		return 0
@@ -144,7 +144,7 @@ func (c *streamConn) signal() {
 	}
 }
 
-// pump gives queued attempts to connections that have room. The attempts that could
+// pump assigns queued attempts to connections that have room. The attempts that could
 // not be sent are returned with the error.
 func (p *streamPool) pump() (failed []*attempt, err error) {
 	for len(p.queue) > 0 {
@@ -161,8 +161,8 @@ func (p *streamPool) pump() (failed []*attempt, err error) {
 	return nil, nil
 }
 
-// drop forgets an attempt. When many in a row get no response, the connection leads
-// nowhere any more.
+// drop forgets an attempt. When many in a row get no response, the connection is
+// considered dead.
 func (p *streamPool) drop(a *attempt) {
 	p.mu.Lock()
 	c := a.conn

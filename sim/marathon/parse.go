@@ -3,6 +3,7 @@ package marathon
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"reflect"
@@ -41,12 +42,22 @@ func parseIn(data []byte, s Settings, base pathID) (*App, error) {
 func decode(data []byte, v any) error {
 	clean, err := cleaned(data)
 	if err != nil {
-		return &Malformed{Message: invalidJSON, Details: err.Error()}
+		return &Malformed{Message: invalidJSON, Details: syntaxProblem(data, err)}
 	}
 	if err := json.Unmarshal(clean, v); err != nil {
 		return decodingError(err)
 	}
 	return nil
+}
+
+// syntaxProblem describes an error of the decoder with its line and column.
+func syntaxProblem(data []byte, err error) string {
+	var e *jsontext.SyntacticError
+	if !errors.As(err, &e) || e.ByteOffset > int64(len(data)) {
+		return err.Error()
+	}
+	before := data[:e.ByteOffset]
+	return fmt.Sprintf("line %d, column %d: %v", 1+bytes.Count(before, []byte("\n")), len(before)-bytes.LastIndexByte(before, '\n'), e.Err)
 }
 
 // cleaned returns JSON without null members and all but the last of duplicate

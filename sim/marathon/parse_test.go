@@ -190,6 +190,14 @@ func TestUnnamedNetworkNeedsADefault(t *testing.T) {
 	}
 }
 
+func TestSyntaxErrorsHaveLineAndColumn(t *testing.T) {
+	_, err := Parse([]byte("{\n  \"id\": \"a\",\n}"), Settings{})
+	var malformed *Malformed
+	if !errors.As(err, &malformed) || !strings.HasPrefix(malformed.Details, "line 2, column 12: ") {
+		t.Errorf("got %v, want line 2, column 12, at which the comma is", err)
+	}
+}
+
 func TestMalformedJSONIsRefused(t *testing.T) {
 	for _, body := range []string{
 		"", "{", "[1,", `{"id":}`, `{"id":"a","cmd":"b"} {}`, "\xff", `{"id":"` + "\xff" + `"}`,

@@ -31,7 +31,7 @@ func newElectionState(masters []Address) electionState {
 // candidates differs.
 func (e *electionState) Changed() <-chan struct{} { return e.changed }
 
-// Synced is closed once ZooKeeper has said who leads, or that nobody does, or no
+// Synced is closed once ZooKeeper has said who leads, or that no master does, or no
 // server has given a session. Before, there may be no candidate.
 func (e *electionState) Synced() <-chan struct{} { return e.synced }
 
@@ -91,7 +91,7 @@ func (e *electionState) Masters() []Address {
 
 // update records the nodes of the election, lowest sequence first. It returns
 // the address of the leader, zero where that is unknown, and whether it is
-// another leader than before. An empty election forgets nobody.
+// another leader than before. An empty election forgets no master.
 func (e *electionState) update(nodes []node) (leader Address, moved bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -126,7 +126,7 @@ func (e *electionState) update(nodes []node) (leader Address, moved bool) {
 	return leader, moved
 }
 
-// markStale records that the election is not being watched any more.
+// markStale records that the election is no longer being watched.
 func (e *electionState) markStale() {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -13,7 +13,7 @@ const (
 	StatusLeader   = "leader"    // the leader is known
 	StatusNobody   = "no-leader" // there is a session, but no leader whose node can be read
 	StatusNoPath   = "no-path"   // there is a session, but the path of the election does not exist
-	StatusAway     = "away"      // no server gives a usable session
+	StatusAway     = "away"      // no server has a usable session
 )
 
 // Statuses lists the states of [Status].
@@ -118,7 +118,7 @@ func (r *reporter) stopTimer() {
 	}
 }
 
-// unavailable reports that no server gives a usable session.
+// unavailable reports that no server has a usable session.
 func (r *reporter) unavailable(why string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -367,7 +367,7 @@ func (c *zkConn) goodbye() {
 	c.end(net.ErrClosed)
 }
 
-// close ends the session and waits until nothing of it runs any more.
+// close ends the session and waits until all its goroutines have ended.
 func (c *zkConn) close() {
 	c.goodbye()
 	c.idle.Wait()

@@ -121,7 +121,7 @@ func (t *iam) tokenExcept(ctx context.Context, refused string) (string, error) {
 	if token, err, known := t.cached(refused); known {
 		return token, err
 	}
-	// A request that gives up must not end the login for the others.
+	// A request that is canceled must not end the login for the others.
 	ch := t.logins.DoChan("", func() (any, error) {
 		if token, err, known := t.cached(refused); known {
 			return token, err

@@ -192,7 +192,7 @@ func (d *Dir) Confirm(at time.Time) error {
 	return nil
 }
 
-// Load reads the snapshot. The error wraps fs.ErrNotExist where there is none,
+// Load reads the snapshot. The error wraps fs.ErrNotExist if there is none,
 // [ErrInUse], [ErrVersion], [ErrDamaged], or is that of the file system. A
 // confirmation later than now comes from a clock that was wrong, and counts as
 // now: whatever the clock says, a complete snapshot is used.
