@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -285,5 +286,30 @@ func TestDeployedSettingsAreValidAndUseTheDefaultSources(t *testing.T) {
 	}
 	if want := Defaults().IPSources; !slices.Equal(c.IPSources, want) {
 		t.Errorf("got IPSources %q, want the default %q", c.IPSources, want)
+	}
+}
+
+// Long chains of aliases are followed once each: 5,000 took minutes before they
+// were refused.
+func TestLongChainsOfAliasesAreFollowedOnce(t *testing.T) {
+	const n = 5000
+	f := aliasFollower{aliases: map[string]string{"loop.a": "loop.b", "loop.b": "loop.a", "to.loop": "x.loop.a", "grows": "x.grows"}}
+	for i := range n {
+		f.aliases[fmt.Sprintf("a%d.example", i)] = fmt.Sprintf("a%d.example", i-1)
+	}
+	f.aliases["a0.example"] = "mesos"
+	for name, want := range map[string]string{
+		"a4999.example": "mesos", "web.a2500.example": "web.mesos", "mesos": "mesos",
+		"loop.a": "", "to.loop": "", "grows": "", "y.grows": "",
+	} {
+		if got, ok := f.follow(name); got != want || ok != (want != "") {
+			t.Errorf("%s: got %q and %v, want %q", name, got, ok, want)
+		}
+	}
+	for i := range n {
+		_, _ = f.follow(fmt.Sprintf("a%d.example", i))
+	}
+	if len(f.ends) > 2*n {
+		t.Errorf("got %d names that were followed for %d aliases, want each once", len(f.ends), n)
 	}
 }

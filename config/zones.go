@@ -4,6 +4,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // The rules in this file make sure that each name has one owner: one of our
@@ -74,9 +75,10 @@ func (l *loader) ownZone(name string) (key, zone string) {
 func (l *loader) checkZones() {
 	zones := slices.Sorted(maps.Keys(l.config.ZoneResolvers))
 	at := position{key: "zoneResolvers", errs: &l.errs}
+	follower := aliasFollower{aliases: l.config.Aliases}
 	for _, zone := range zones {
 		meant := zone
-		if end, ok := followAliases(l.config.Aliases, zone); ok && l.valid("aliases") {
+		if end, ok := follower.follow(zone); ok && l.valid("aliases") {
 			meant = end
 		}
 		if key, ours := l.ownZone(meant); key != "" {
@@ -95,6 +97,7 @@ func (l *loader) checkZones() {
 // checkAliases rejects aliases that hide one of our zones or form a loop.
 func (l *loader) checkAliases() {
 	aliases := l.config.Aliases
+	follower := aliasFollower{aliases: aliases}
 	at := position{key: "aliases", errs: &l.errs}
 	for _, alias := range slices.Sorted(maps.Keys(aliases)) {
 		if within(l.config.Domain, alias) && l.valid("domain") {
@@ -105,35 +108,61 @@ func (l *loader) checkAliases() {
 			at.member(alias).reject(nil, "is one of addressDomains", "a name that has no names of its own")
 			continue
 		}
-		if _, ok := followAliases(aliases, alias); !ok {
+		if _, ok := follower.follow(alias); !ok {
 			at.member(alias).reject(nil, "is part of a loop of aliases", "a target that is not an alias in the end")
 		}
 	}
 }
 
-// followAliases returns the name that another one stands for in the end. It is
-// not ok for a loop.
-func followAliases(aliases map[string]string, name string) (end string, ok bool) {
-	for range len(aliases) + 1 {
-		next, again := followAlias(aliases, name)
-		if !again {
-			return name, true
-		}
-		name = next
-	}
-	return "", false
+// aliasFollower follows aliases to their ends, each alias once: a chain of
+// thousands costs its length.
+type aliasFollower struct {
+	aliases map[string]string
+	ends    map[string]string // of names that were followed; "" for a loop
 }
 
-// followAlias replaces the longest alias that a name ends in by its target.
-func followAlias(aliases map[string]string, name string) (string, bool) {
-	best := ""
-	for alias := range aliases {
-		if within(name, alias) && len(alias) > len(best) {
-			best = alias
+// maxNameText is more than the length of a name in bytes, which loops such as that
+// of an alias a of x.a exceed.
+const maxNameText = 255
+
+// follow returns the name that another one stands for in the end. It is not ok for
+// a loop.
+func (f *aliasFollower) follow(name string) (end string, ok bool) {
+	if f.ends == nil {
+		f.ends = map[string]string{}
+	}
+	var path []string
+	for again := true; again; {
+		if known, seen := f.ends[name]; seen {
+			end = known
+			break
 		}
+		if len(path) > len(f.aliases) || len(name) > maxNameText {
+			end = ""
+			break
+		}
+		f.ends[name] = "" // a loop, if it is met again
+		path = append(path, name)
+		end = name
+		name, again = f.step(name)
 	}
-	if best == "" {
-		return name, false
+	for _, p := range path {
+		f.ends[p] = end
 	}
-	return name[:len(name)-len(best)] + aliases[best], true
+	return end, end != ""
+}
+
+// step replaces the longest alias that a name ends in by its target.
+func (f *aliasFollower) step(name string) (string, bool) {
+	for at := 0; at < len(name); {
+		if target, ok := f.aliases[name[at:]]; ok {
+			return name[:at] + target, true
+		}
+		dot := strings.IndexByte(name[at:], '.')
+		if dot < 0 {
+			break
+		}
+		at += dot + 1
+	}
+	return name, false
 }
