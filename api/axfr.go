@@ -14,8 +14,8 @@ import (
 // axfr answers /v1/axfr: all addresses and SRV records of the zone in one object,
 // in the form of encodeJSON. As in Mesos-DNS, PTR records are not in it.
 //
-// The nodes are sorted once, at a pointer for each. Their records are written as
-// they are formatted.
+// The nodes are sorted once, which takes a pointer for each. Their records are
+// formatted one by one while they are written.
 func (s *Server) axfr(w *response, r *http.Request, z *zone.Zone) {
 	s.stream(w, r, contentJSON, func(t *stream) {
 		o := z.Options()
@@ -108,7 +108,7 @@ func sortedNodes(z *zone.Zone) []*zone.Node {
 //
 // Label by label: where one label is the beginning of the other, the dot behind it
 // is compared with the next byte of the other. Bytes that the presentation form
-// escapes are compared as they are; the order is total all the same.
+// escapes are compared as they are, which still makes a total order.
 func compareText(a, b records.Name) int {
 	for {
 		n, m := int(a[0]), int(b[0])

@@ -9,14 +9,13 @@ import (
 	"time"
 )
 
-// maxConnections is the number of open connections without
-// Options.MaxConnections.
+// maxConnections is the default of Options.MaxConnections.
 const maxConnections = 512
 
 // connections are the open connections of a server. When there are too many, an
 // idle one is closed: of the client that has most of them, the one that has been
-// idle longest. At the end only those are waited for that an answer is owed to;
-// http.Server.Shutdown alone also waits for connections that never sent a request.
+// idle longest. A shutdown waits only for connections with an unanswered request;
+// http.Server.Shutdown alone also waits for connections that never sent one.
 type connections struct {
 	limit int
 
@@ -28,7 +27,7 @@ type connections struct {
 // connection is the state of an open connection.
 type connection struct {
 	client netip.Addr
-	busy   bool      // a request has arrived whole and is not answered yet
+	busy   bool      // a complete request has arrived and is not answered yet
 	since  time.Time // when it became idle
 }
 
@@ -80,7 +79,7 @@ func (c *connections) stateChanged(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// makeRoom closes an idle connection; the newest one where there is no other.
+// makeRoom closes an idle connection, or the newest one if none is idle.
 func (c *connections) makeRoom(newest net.Conn) {
 	perClient := map[netip.Addr]int{}
 	for _, one := range c.open {
@@ -103,7 +102,7 @@ func (c *connections) makeRoom(newest net.Conn) {
 	_ = victim.Close()
 }
 
-// markBusy marks the connections of requests that have arrived whole.
+// markBusy marks the connections of requests that have arrived completely.
 func (c *connections) markBusy(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if conn, ok := r.Context().Value(connectionKey{}).(net.Conn); ok {
@@ -117,7 +116,7 @@ func (c *connections) markBusy(next http.Handler) http.Handler {
 	})
 }
 
-// closeIdle closes the connections that no answer is owed to.
+// closeIdle closes the connections without an unanswered request.
 func (c *connections) closeIdle() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -6,7 +6,7 @@
 //
 // The answers of the Mesos-DNS paths have the same bytes as those of Mesos-DNS,
 // because programs depend on them: a port is a string, a miss has status 200 and
-// one object of empty strings, a service name is echoed as it was typed. One
+// one object of empty strings, and a service name is echoed as it was typed. One
 // thing differs: before the first state of the cluster has arrived, all paths
 // that depend on it answer 503. Mesos-DNS did not listen yet at that time, so its
 // clients cope with that, whereas a miss would be wrong.

@@ -48,15 +48,15 @@ func (s semaphore) acquire(ctx context.Context) error {
 // release frees a place.
 func (s semaphore) release() { <-s }
 
-// A goroutine that makes answers rests for a breather every now and then: Go looks
-// for packets at once only when a processor has nothing else to do.
+// A goroutine that makes answers pauses every now and then, because Go looks for
+// packets at once only when a processor has nothing else to do.
 const (
 	breather  = 50 * time.Microsecond
 	restEvery = time.Millisecond // of a long answer
 )
 
 // processors are the tokens that allow a goroutine to make answers: half as many as
-// there are processors, so that DNS has the others.
+// there are processors. The other half is left to DNS.
 type processors struct {
 	tokens  semaphore
 	waiting atomic.Int32
@@ -78,7 +78,7 @@ func (p *processors) acquire(ctx context.Context) error {
 }
 
 // response is a ResponseWriter that holds a processor token while an answer is
-// made, and gives it back before something is written or waited for: a client that
+// made, and returns it before it writes or waits: a client that
 // does not read delays no other client.
 type response struct {
 	http.ResponseWriter
@@ -144,7 +144,7 @@ func newSlots(all, perClient int) *slots {
 	return &slots{all: make(semaphore, all), perClient: perClient, clients: map[netip.Addr]*clientSlots{}}
 }
 
-// acquire takes a slot for a client. It is not ok where none becomes free within
+// acquire takes a slot for a client. ok is false if none becomes free within
 // slotWait or before the context ends.
 func (s *slots) acquire(ctx context.Context, client netip.Addr) (release func(), ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, slotWait)
@@ -201,14 +201,14 @@ func (s *Server) limited(slots *slots, h zoneHandler) zoneHandler {
 	}
 }
 
-// busy answers that a request has to be sent again later.
+// busy tells the client to send the request again later.
 func (s *Server) busy(w http.ResponseWriter) {
 	w.Header().Set("Retry-After", "1") // seconds (RFC 9110, section 10.2.3)
 	s.writeError(w, http.StatusServiceUnavailable, "too many requests of this kind are under way: try again")
 }
 
-// clientOf is the address of a client for limits: of IPv6 its /64, as a host has
-// all addresses of it.
+// clientOf is the address of a client for limits: for IPv6 the /64 network,
+// because one host can use all of its addresses.
 func clientOf(remote string) netip.Addr {
 	p, err := netip.ParseAddrPort(remote)
 	if err != nil {

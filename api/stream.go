@@ -13,20 +13,20 @@ const (
 	chunkSize = 32 << 10 // bytes
 
 	// A client that reads more slowly than minReadRate, after a grace time, is
-	// cut off: it would hold a slot that others need.
+	// cut off, because it holds a slot that other clients need.
 	minReadRate = 32 << 10 // bytes per second
 	readGrace   = 10 * time.Second
 	maxStall    = 30 * time.Second // however fast it has been before
 )
 
-// chunks are buffers that streams use again.
+// chunks are buffers that streams reuse.
 var chunks = sync.Pool{New: func() any { b := make([]byte, 0, chunkSize+4<<10); return &b }}
 
 // stream writes an answer of any length in chunks. The handler appends to buf and
 // calls next after each item.
 type stream struct {
 	buf []byte
-	err error // the client is gone or too slow: no more has to be made
+	err error // the client is gone or too slow: nothing more has to be written
 
 	w       *response
 	r       *http.Request
@@ -35,8 +35,8 @@ type stream struct {
 	rested  time.Time     // when DNS had its last turn
 }
 
-// stream answers with status 200 and what content appends. Where the client does
-// not get all of it, the connection is broken so that the client notices.
+// stream answers with status 200 and what content appends. If the client does not
+// get all of it, the connection is broken, so that the client notices.
 func (s *Server) stream(w *response, r *http.Request, contentType string, content func(*stream)) {
 	w.Header().Set("Content-Type", contentType)
 	pooled := chunks.Get().(*[]byte)
@@ -84,8 +84,8 @@ func (t *stream) next() bool {
 	return t.err == nil
 }
 
-// write writes the buffer. A client that was faster than it had to be has more time
-// for it.
+// write writes the buffer. A client that has been faster than required gets more
+// time for it.
 func (t *stream) write() {
 	if t.err == nil {
 		t.err = t.r.Context().Err()
@@ -94,7 +94,7 @@ func (t *stream) write() {
 		size := int64(len(t.buf))
 		allowed := readGrace + time.Duration(float64(t.sent+size)/minReadRate*float64(time.Second)) - t.blocked
 		begin := time.Now()
-		// A ResponseWriter without deadlines, such as a test's, needs none.
+		// Some ResponseWriters of tests have no deadlines.
 		_ = http.NewResponseController(t.w).SetWriteDeadline(begin.Add(min(allowed, maxStall)))
 		_, t.err = t.w.Write(t.buf)
 		t.blocked += time.Since(begin)

@@ -11,8 +11,8 @@ import (
 )
 
 // check applies the rules about several settings, and those about values that
-// are well-formed but cannot work. It skips settings that are invalid by
-// themselves: errors that follow from them would only be noise.
+// are well-formed but cannot work. It skips settings with invalid values,
+// because errors that follow from those would only be noise.
 func (l *loader) check() {
 	c := l.config
 	if !c.DNSOn && !c.HTTPOn {
@@ -59,7 +59,7 @@ func (l *loader) checkPorts() {
 	}
 }
 
-// overlap tells whether listeners on two addresses exclude each other on a port.
+// overlap reports whether listeners on two addresses exclude each other on a port.
 // One on :: receives IPv4 as well.
 func overlap(a, b netip.Addr) bool {
 	covers := func(all, one netip.Addr) bool {

@@ -23,7 +23,7 @@ func (c *Config) Describe(w io.Writer) error {
 		values[i] = c.valueOf(s)
 		width = max(width, len(s.key))
 		if n := utf8.RuneCountInString(values[i]); c.sources[s.key] != "" && n <= 40 {
-			valueWidth = max(valueWidth, n) // one long value must not push all marks away
+			valueWidth = max(valueWidth, n) // one long value must not push all comments to the right
 		}
 	}
 	var b strings.Builder

@@ -77,7 +77,7 @@ func normalName(s string, limit int, underscore bool) (name, problem string) {
 	return name, ""
 }
 
-// within tells whether a name is the zone itself or below it.
+// within reports whether a name is the zone itself or below it.
 func within(name, zone string) bool {
 	return name == zone || strings.HasSuffix(name, "."+zone)
 }

@@ -77,7 +77,7 @@ func text(raw any, at position) (string, bool) {
 	return strings.TrimSpace(s), true
 }
 
-// secret parses a secret. Blanks at its ends belong to it.
+// secret parses a secret. Leading and trailing blanks are part of it.
 func secret(raw any, at position) (Secret, bool) {
 	s, ok := raw.(string)
 	if !ok {
@@ -87,7 +87,7 @@ func secret(raw any, at position) (Secret, bool) {
 	return Secret(s), true
 }
 
-// boolean parses true and false, and the words for them in variables and YAML.
+// boolean parses true and false, and their spellings in variables and YAML.
 func boolean(raw any, at position) (bool, bool) {
 	switch v := raw.(type) {
 	case bool:
@@ -181,7 +181,7 @@ func authentication(raw any, at position) (Authentication, bool) {
 	return a, ok
 }
 
-// listOf parses a list of what parse accepts, without duplicates. It reports all
+// listOf parses a list of values that parse accepts, without duplicates. It reports all
 // invalid items.
 func listOf[T comparable](parse parser[T], example string) parser[[]T] {
 	return func(raw any, at position) ([]T, bool) {
@@ -220,7 +220,7 @@ func toList(raw any, env bool) ([]any, bool) {
 	return nil, false
 }
 
-// mapOf parses a map from domain names to what parse accepts.
+// mapOf parses a map from domain names to values that parse accepts.
 func mapOf[T any](parse parser[T], example string) parser[map[string]T] {
 	return func(raw any, at position) (map[string]T, bool) {
 		members, ok := toMap(raw, at.env)

@@ -34,7 +34,7 @@ func (u Upstream) prefix() string {
 // MarshalText returns String.
 func (u Upstream) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
 
-// short is String without the default port.
+// short returns String without the default port.
 func (u Upstream) short() string {
 	if u.TLS && u.AddrPort.Port() == tlsPort || !u.TLS && u.AddrPort.Port() == dnsPort {
 		return u.prefix() + u.AddrPort.Addr().String()

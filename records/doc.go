@@ -13,8 +13,8 @@
 //   - refcount.go counts the owners of each record and collects the changes of
 //     one update; bulkload.go does the same for the first one, at half the cost.
 //
-// What always holds: everything here is pure. The same cluster and the same
-// [Options] give the same set whatever came before, so [Set.Update] always ends
+// What always holds: everything here is a pure function. The same cluster and the same
+// [Options] make the same set, whatever came before, so [Set.Update] always ends
 // with what [Build] would return. The exception are names that apps have left
 // within the last hour (see reservations.go). Nothing reads a file or the network.
 package records

@@ -56,15 +56,15 @@ func (f *forwarder) forward(l *pendingQuery) {
 	}
 }
 
-// prefetch asks a question for the cache alone. Queries of clients come first.
+// prefetch asks a question only to refresh the cache. Queries of clients come first.
 func (f *forwarder) prefetch(k cache.Key) {
 	if f.inflight.Load() < int64(f.o.MaxPending) {
 		f.fly(&pendingQuery{forwardQuery: forwardQuery{key: k}})
 	}
 }
 
-// fly has a query wait for the answer to the question of its key, which is asked
-// if it is not on its way.
+// fly makes a query wait for the answer to the question of its key, and asks the
+// question unless it is already on its way.
 func (f *forwarder) fly(l *pendingQuery) {
 	p := f.shardOf(l.key)
 	p.mu.Lock()
@@ -106,8 +106,8 @@ func (f *forwarder) shardOf(k cache.Key) *flightShard {
 }
 
 // abandon answers a query that has to make room for others. There is no expired
-// answer for it: that would have been given by now. A question that no query waits
-// for any more makes room too.
+// answer for it, because it would have been sent by now. A question without any
+// waiting query makes room too.
 func (f *forwarder) abandon(e evictedQuery) {
 	var question upstream.Canceler
 	p := f.shardOf(e.key)
@@ -163,8 +163,8 @@ func (f *forwarder) deliverStale(e *cache.Entry, k cache.Key, waiters []*pending
 	f.deliver(waiters, k, e, cache.Age{Stale: true})
 }
 
-// deliver answers the queries that wait for an entry, or goes on to the next part
-// of their answers.
+// deliver answers the queries that wait for an entry, or continues with the next
+// part of their answers.
 func (f *forwarder) deliver(waiters []*pendingQuery, k cache.Key, e *cache.Entry, age cache.Age) {
 	for _, l := range waiters {
 		if !f.complete(l, k, e, age) {
@@ -209,8 +209,8 @@ func (fl *flight) OnResponse(msg []byte) (upstream.Result, error) {
 	return e, nil
 }
 
-// inBailiwick reports whether the servers that were asked have a say in a name: it
-// is outside our zones, and there are no other servers for its domain.
+// inBailiwick reports whether records of a name are accepted from the servers that
+// were asked: it is outside our zones, and no other servers are configured for it.
 func (fl *flight) inBailiwick(name []byte) bool {
 	if !fl.f.outside(name) {
 		return false
@@ -248,7 +248,7 @@ func (fl *flight) Done(result upstream.Result, err error) {
 	f.deliver(waiters, fl.key, e, cache.Age{})
 }
 
-// lowerName is a copy of a name in wire form, in lower case, with room for the
+// lowerName returns a copy of a name in wire form, in lower case, with room for the
 // rest of a cache key behind it.
 func lowerName(name []byte) []byte {
 	key := append(make([]byte, 0, len(name)+cache.KeyTail), name...)

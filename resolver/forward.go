@@ -18,10 +18,10 @@ import (
 	"toponym/zone"
 )
 
-// Upstream says where an upstream server is, and how to speak with it.
+// Upstream is the address of an upstream server, and the transport to it.
 type Upstream = upstream.Address
 
-// ForwardOptions say how names outside our zones are resolved. All bounds must be
+// ForwardOptions configure how names outside our zones are resolved. All bounds must be
 // positive.
 type ForwardOptions struct {
 	// Upstreams are the servers that are asked. If there are none, the servers
@@ -39,7 +39,7 @@ type ForwardOptions struct {
 	Timeout            time.Duration  // for one question
 
 	MinTTL, MaxTTL time.Duration // bounds on how long answers are cached
-	MaxStale       time.Duration // for how long an expired answer may be used when no server answers (RFC 8767); 0: not at all
+	MaxStale       time.Duration // how long an expired answer may be used if no server answers (RFC 8767); 0: never
 	CacheEntries   int
 	CacheBytes     int
 
@@ -98,14 +98,13 @@ func newForwarder(o ForwardOptions, store *zone.Store, log logrus.FieldLogger) *
 }
 
 // outside reports whether a name in lower-case wire form is outside our zones, so
-// that upstream servers may say what it has.
+// that responses of upstream servers may have records of it.
 func (f *forwarder) outside(name []byte) bool {
 	_, result := f.store.Current().Lookup(name, 0)
 	return isOutside(result, name)
 }
 
-// wireName is a name in lower-case wire form. It is empty for text that is no
-// name.
+// wireName returns a name in lower-case wire form, or "" if the text is not a name.
 func wireName(s string) string {
 	var b [dnswire.MaxName + 1]byte
 	n, err := dns.PackDomainName(dns.CanonicalName(s), b[:], 0, nil, false)
@@ -115,7 +114,7 @@ func wireName(s string) string {
 	return string(b[:n])
 }
 
-// group is the servers for a name in lower-case wire form.
+// group returns the servers for a name in lower-case wire form.
 func (f *forwarder) group(name []byte) *upstream.Group {
 	if g := f.zoneGroup(name); g != nil {
 		return g
@@ -123,7 +122,7 @@ func (f *forwarder) group(name []byte) *upstream.Group {
 	return f.defaultGroup.Load()
 }
 
-// zoneGroup is the servers that were configured for a domain of the name, or nil.
+// zoneGroup returns the servers that were configured for a domain of the name, or nil.
 func (f *forwarder) zoneGroup(name []byte) *upstream.Group {
 	if len(f.zones) == 0 {
 		return nil
@@ -138,9 +137,9 @@ func (f *forwarder) zoneGroup(name []byte) *upstream.Group {
 	}
 }
 
-// answeredHere reports whether a question for a name outside our zones is not
-// forwarded: that for a special-use name, unless there are servers for its domain,
-// and the question by which a forwarding loop is noticed.
+// answeredHere reports whether a question about a name outside our zones is answered
+// locally: questions about special-use names, unless servers are configured for their
+// domain, and the question that detects forwarding loops.
 func (f *forwarder) answeredHere(name []byte, qtype uint16) bool {
 	return qtype == dns.TypeHINFO && f.client.IsLoopProbe(name) || specialNames.find(name) != nil && f.zoneGroup(name) == nil
 }
@@ -163,8 +162,8 @@ func (f *forwarder) drain(final context.Context) {
 
 const drainInterval = 5 * time.Millisecond
 
-// start begins to use the upstream servers, until the context ends. The server's
-// own addresses, as isOwn knows them, are never asked.
+// start uses the upstream servers until the context ends. Addresses of this server,
+// for which isOwn returns true, are never asked.
 func (f *forwarder) start(ctx context.Context, isOwn func(netip.AddrPort) bool, all *sync.WaitGroup) {
 	for name, servers := range f.o.ZoneUpstreams {
 		if others := f.withoutOwnAddresses(servers, isOwn); len(others) < len(servers) {
@@ -178,7 +177,7 @@ func (f *forwarder) start(ctx context.Context, isOwn func(netip.AddrPort) bool, 
 	all.Go(func() { d.run(ctx) })
 }
 
-// withoutOwnAddresses leaves out the servers that are this server itself.
+// withoutOwnAddresses returns the servers without those that are this server itself.
 func (f *forwarder) withoutOwnAddresses(servers []Upstream, isOwn func(netip.AddrPort) bool) []Upstream {
 	others := slices.DeleteFunc(slices.Clone(servers), func(u Upstream) bool {
 		own := isOwn(u.AddrPort)
@@ -191,7 +190,7 @@ func (f *forwarder) withoutOwnAddresses(servers []Upstream, isOwn func(netip.Add
 }
 
 // SetUpstreams replaces [ForwardOptions.Upstreams], also while the server runs.
-// Questions that were asked before go on.
+// Questions that are already being asked are not affected.
 func (s *Server) SetUpstreams(servers []Upstream) {
 	f := s.responder.forward
 	if f == nil {

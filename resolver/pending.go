@@ -10,11 +10,11 @@ import (
 )
 
 // pendingTable bounds the queries that wait for upstream servers, so that neither
-// a client nor the names of a domain whose servers are silent can keep others
-// from being answered.
+// a client, nor the names of a domain whose servers do not respond, can block
+// queries of other clients or domains.
 //
-// A query that comes is always admitted. Where a bound is reached, the query that
-// has waited for longest goes: most answers take milliseconds, so it is the one
+// A new query is always admitted. When a bound is reached, the query that has waited
+// longest is removed: most answers take milliseconds, so it is the one
 // most likely to wait in vain. It is one of the client, or of the suffix, whose
 // bound was reached; when the table is full, one of the client that has most.
 type pendingTable struct {
@@ -91,8 +91,8 @@ func (t *pendingTable) add(l *pendingQuery) (evicted []evictedQuery) {
 	return evicted
 }
 
-// claim reports whether a query is still to be answered, which the caller does
-// then, followed by done.
+// claim reports whether a query is still unanswered. If so, the caller must answer it
+// and then call done.
 func (t *pendingTable) claim(l *pendingQuery) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -103,7 +103,7 @@ func (t *pendingTable) claim(l *pendingQuery) bool {
 	return true
 }
 
-// waitFor has a query wait for another key. It reports false for a query that has
+// waitFor makes a query wait for another key. It reports false for a query that has
 // been evicted.
 func (t *pendingTable) waitFor(l *pendingQuery, k cache.Key) bool {
 	t.mu.Lock()
@@ -114,14 +114,14 @@ func (t *pendingTable) waitFor(l *pendingQuery, k cache.Key) bool {
 	return l.held
 }
 
-// done says that a query that was claimed, or evicted, has been answered.
+// done records that a query that was claimed, or evicted, has been answered.
 func (t *pendingTable) done() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.unanswered--
 }
 
-// open is the number of queries that have not been answered.
+// open returns the number of queries that have not been answered.
 func (t *pendingTable) open() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -152,11 +152,11 @@ func (h *holder) push(l *pendingQuery) {
 	h.count++
 }
 
-// oldest is the query that has waited for longest. There must be one.
+// oldest returns the query that has waited longest. There must be one.
 func (h *holder) oldest() *pendingQuery { return h.queue[0] }
 
-// tidy keeps the oldest query at the front, and the queue in proportion to what
-// is in it.
+// tidy keeps the oldest query at the front, and the length of the queue in proportion
+// to the number of queries.
 func (h *holder) tidy() {
 	gone := func(l *pendingQuery) bool { return !l.held }
 	if len(h.queue) > 2*h.count+16 {
@@ -168,8 +168,7 @@ func (h *holder) tidy() {
 	}
 }
 
-// suffixOf is what the names of a domain have in common, as far as a name itself
-// tells: the last two labels.
+// suffixOf returns the last two labels of a name, which stand for its domain.
 func suffixOf(name []byte) []byte {
 	last, before := 0, 0
 	for i := 0; name[i] != 0; i += 1 + int(name[i]) {
@@ -178,7 +177,7 @@ func suffixOf(name []byte) []byte {
 	return name[before:]
 }
 
-// clientHeap has the client with most queries on top.
+// clientHeap is a heap with the client that has most queries on top.
 type clientHeap []*holder
 
 func (h clientHeap) Len() int           { return len(h) }

@@ -12,7 +12,7 @@ import (
 
 // client is the sender of a query, and the transport it uses.
 type client struct {
-	addr      netip.Addr // without the form of an IPv4 address in IPv6
+	addr      netip.Addr // an IPv4-mapped IPv6 address is stored as IPv4
 	transport Transport
 }
 
@@ -46,7 +46,7 @@ func newResponder(o Options) *responder {
 	}
 }
 
-// enableForwarding has a forwarder resolve the names outside our zones.
+// enableForwarding makes the responder forward queries for names outside our zones.
 func (r *responder) enableForwarding(f *forwarder) {
 	r.forward, r.cache, r.allowed = f, f.cache, newPrefixList(f.o.AllowedClients)
 	if f.o.RecursionAvailable {
@@ -54,7 +54,7 @@ func (r *responder) enableForwarding(f *forwarder) {
 	}
 }
 
-// worker is the same responder with counters of its own.
+// worker returns a copy of the responder with its own counters.
 func (r *responder) worker(c *workerCounters) *responder {
 	w := *r
 	w.counters = c
@@ -63,20 +63,20 @@ func (r *responder) worker(c *workerCounters) *responder {
 
 // respond makes the response to a packet in buf, which has bufferSize bytes. It
 // is nil for packets that must not be answered, and for queries that have to be
-// forwarded: those are returned, for the forwarder to answer. With both a
-// response and a query to forward, the forwarder's answer is for the cache alone.
+// forwarded: those are returned, for the forwarder to answer. If it returns
+// both a response and a query, the forwarder's answer only refreshes the cache.
 //
 // A response is made in these steps, each of which may be the last:
 //
 //  1. The rate limiter decides whether the client gets a response.
 //  2. The packet is parsed. Malformed packets, opcodes other than QUERY and EDNS
 //     versions above 0 get their errors.
-//  3. The zone is asked for the name.
+//  3. The name is looked up in the zone.
 //  4. A name outside our zones is taken from the cache, or forwarded.
 //  5. The answer is written.
 //
-// In the steady state nothing of this allocates for the types A, AAAA and SRV,
-// negative answers and answers from the cache.
+// In the steady state there are no allocations for the types A, AAAA and SRV, for
+// negative answers and for answers from the cache.
 func (r *responder) respond(buf []byte, z *zone.Zone, c client, packet []byte) ([]byte, *pendingQuery) {
 	limited := r.rateLimiter.exceeded(c)
 	var q query
@@ -108,7 +108,7 @@ func (r *responder) respond(buf []byte, z *zone.Zone, c client, packet []byte) (
 	case !ok:
 		return r.respondError(buf, &q, c, dns.RcodeFormatError, nil), nil
 	case !q.hasQuestion && len(options) > 0:
-		// A client that only wants a server cookie asks no question (RFC 7873,
+		// A query without a question only asks for a server cookie (RFC 7873,
 		// section 5.4).
 		return r.respondError(buf, &q, c, dns.RcodeSuccess, options), nil
 	case !q.hasQuestion, q.qtype == dns.TypeOPT, q.qtype == dns.TypeTSIG: // OPT and TSIG are parts of messages, never of zones
@@ -124,8 +124,7 @@ func (r *responder) resolve(buf []byte, z *zone.Zone, c client, q *query, option
 	dnswire.ToLower(name)
 
 	if q.class != dns.ClassINET {
-		// There is nothing in any other class. Class ANY is asked for by scanners
-		// alone.
+		// There is nothing in any other class. Only scanners ask for class ANY.
 		return r.emptyResponse(buf, q, c, dns.RcodeRefused, "", options), nil
 	}
 	found, result := z.Lookup(name, q.qtype)
@@ -141,13 +140,13 @@ func (r *responder) resolve(buf []byte, z *zone.Zone, c client, q *query, option
 	return r.answer(buf, z, c, q, name, options, found, result)
 }
 
-// flags are those of a response that are copied from the query or depend on the
-// client (RFC 1035, section 4.1.1).
+// flags returns the flags of a response that are copied from the query or depend on
+// the client (RFC 1035, section 4.1.1).
 func (r *responder) flags(q *query, c client) uint16 {
 	return q.flags&(dnswire.OpcodeMask|dnswire.FlagRD|dnswire.FlagCD) | r.recursionAvailable(c)
 }
 
-// recursionAvailable is dnswire.FlagRA for clients whose queries are forwarded.
+// recursionAvailable returns dnswire.FlagRA for clients whose queries are forwarded.
 func (r *responder) recursionAvailable(c client) uint16 {
 	if r.raFlag == 0 || !r.allowed.contains(c.addr) {
 		return 0
@@ -155,10 +154,10 @@ func (r *responder) recursionAvailable(c client) uint16 {
 	return r.raFlag
 }
 
-// maxUDPPayload is what fits in the largest IPv4 packet.
+// maxUDPPayload is the size of a message that fills the largest IPv4 packet.
 const maxUDPPayload = 65535 - 20 - 8
 
-// size is the size that a response may have, given the size that the client
+// size returns the maximum size of a response, given the size that the client
 // announces with EDNS (RFC 6891, section 6.2.5). Nothing fragments between a
 // client and a server on the same machine, so there a client gets what it asks
 // for.

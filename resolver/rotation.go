@@ -7,23 +7,23 @@ import (
 )
 
 // ordering decides in which order a response lists the records of an RRset, so
-// that clients that use the first one spread over all.
+// that clients that use the first one are spread over all of them.
 type ordering struct {
 	unshuffled bool         // records stay in the order of the zone
-	near       netip.Prefix // addresses in it come first; not valid: none do
+	near       netip.Prefix // addresses in it come first; invalid if none do
 }
 
 // rotation is a random order of n things that needs no memory on the heap.
 //
-// A few things are shuffled. Many are visited from a random one on, in steps of
-// one random length: each is as likely the first, and which one follows which
-// differs from response to response. So the cost of an order does not depend on
-// how many things there are.
+// A few things are shuffled. Many are visited from a random start in steps of one
+// random length: each is equally likely to be first, and the order of the others
+// differs from response to response. The cost does not depend on the number of
+// things.
 type rotation struct {
 	n, start, step uint32
 	shuffled       bool // order has the places
 	order          [maxShuffled]uint8
-	places         *[]uint32 // the places where there are more, and some go first; else nil
+	places         *[]uint32 // the places if there are more and some go first; else nil
 }
 
 const maxShuffled = 32
@@ -58,7 +58,7 @@ func (o *ordering) rotate(r *rotation, n int) {
 	}
 }
 
-// at is the place of the i-th thing.
+// at returns the place of the i-th thing.
 func (r *rotation) at(i int) int {
 	switch {
 	case r.shuffled:
@@ -97,8 +97,8 @@ func (o *ordering) ipv6(r *rotation, addrs [][16]byte, count int) {
 	r.moveFirst(count, func(i int) bool { return o.near.Contains(netip.AddrFrom16(addrs[i])) })
 }
 
-// moveFirst moves the things that are chosen to the front. Within both groups the
-// order stays. Only the first count places are made.
+// moveFirst moves the chosen things to the front, and keeps the order within both
+// groups. Only the first count places are computed.
 func (r *rotation) moveFirst(count int, chosen func(i int) bool) {
 	next := rotation{n: r.n, shuffled: r.n <= maxShuffled}
 	if !next.shuffled {

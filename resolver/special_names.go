@@ -12,12 +12,12 @@ import (
 // specialNames are the zones of special-use names (IANA: Special-Use Domain Names,
 // Locally-Served DNS Zones). A server that forwards answers them itself: servers
 // on the Internet know nothing of these names, and should not learn which clients
-// ask for them. An operator who has servers for such a domain names them in
-// [ForwardOptions.ZoneUpstreams]; then those are asked.
+// ask for them. Servers that [ForwardOptions.ZoneUpstreams] has for such a
+// domain are asked all the same.
 //
-// ipv4only.arpa is not among them, although RFC 8880 is about servers that answer
-// it: upstream servers may do DNS64, and clients find that out by this name (RFC
-// 7050).
+// ipv4only.arpa is not among them, although RFC 8880 lets servers answer it
+// themselves: with this name clients find out whether the upstream servers do DNS64
+// (RFC 7050).
 var specialNames = newSpecialZones()
 
 // specialZone is a zone of special-use names.
@@ -50,7 +50,7 @@ func newSpecialZones() specialZones {
 		rr("localhost.", &dns.A{A: net.IPv4(127, 0, 0, 1)}, dns.TypeA),
 		rr("localhost.", &dns.AAAA{AAAA: net.IPv6loopback}, dns.TypeAAAA),
 	}
-	// Clients ask below resolver.arpa for encrypted servers that stand for this
+	// Below resolver.arpa clients look for encrypted servers to use instead of this
 	// one. The upstream servers' answer would lead them past it (RFC 9462,
 	// sections 6.1 and 6.4).
 	add("resolver.arpa.").everyName = &[]dns.RR{}
@@ -65,8 +65,8 @@ func newSpecialZones() specialZones {
 	} {
 		add(name)
 	}
-	// The rest is RFC 6303, with RFC 7793: addresses that mean something within
-	// one network only.
+	// The rest is RFC 6303, with RFC 7793: addresses that are only meaningful within
+	// one network.
 	loopback := func(zone, owner string) {
 		add(zone).records[wireName(owner)] = []dns.RR{rr(owner, &dns.PTR{Ptr: "localhost."}, dns.TypePTR)}
 	}
@@ -115,7 +115,7 @@ func maybeSpecial(name []byte) bool {
 	return false
 }
 
-// specialZone is the zone that answers a client's question for a name outside our
+// specialZone returns the zone that answers a client's question for a name outside our
 // zones, or nil.
 func (r *responder) specialZone(name []byte, c client) *specialZone {
 	if r.forward == nil || !r.allowed.contains(c.addr) || r.forward.zoneGroup(name) != nil {
@@ -166,8 +166,8 @@ func (z *specialZone) write(w *writer, q *query, name []byte) (rcode uint16) {
 	return rcode
 }
 
-// hasDescendant reports whether the zone has a name below another, which exists
-// then (RFC 8020).
+// hasDescendant reports whether the zone has a name below another one, which
+// therefore exists (RFC 8020).
 func (z *specialZone) hasDescendant(name []byte) bool {
 	for descendant := range z.records {
 		if dnswire.IsBelow([]byte(descendant), string(name)) {

@@ -7,9 +7,9 @@ import (
 )
 
 // connectionTable bounds the connections that are open, in all and from one
-// client, so that idle ones cannot keep others out. For a connection above a
-// bound the one that has been idle for longest is closed: one of the same client,
-// or any.
+// client, so that idle ones cannot keep other clients out. When a
+// connection exceeds a bound, the one that has been idle longest is closed: one of
+// the same client if its bound was reached, else any.
 type connectionTable struct {
 	max, maxPerClient int
 
@@ -30,7 +30,7 @@ const (
 	boundFiles // that the process may open
 )
 
-// connectionPlace is where a connection is in the table.
+// connectionPlace is the place of a connection in the table.
 type connectionPlace struct {
 	table       *connectionTable
 	client      netip.Prefix
@@ -41,11 +41,11 @@ func newConnectionTable(max, maxPerClient int) *connectionTable {
 	return &connectionTable{max: max, maxPerClient: maxPerClient, open: list.New(), clients: map[netip.Prefix]*list.List{}}
 }
 
-// clientIPv6 is how many bits of an IPv6 address one client has in common.
+// clientIPv6 is the number of leading bits that all IPv6 addresses of a client share.
 const clientIPv6 = 64
 
-// clientPrefix is the address of a client, or the network in which it chooses its
-// address.
+// clientPrefix returns the address of a client, or for IPv6 the network in which it can
+// choose any address.
 func clientPrefix(a netip.Addr) netip.Prefix {
 	bits := a.BitLen()
 	if a.Is6() {
@@ -121,7 +121,7 @@ func (t *connectionTable) forget(c *connection) {
 	p.all, p.ofThem = nil, nil
 }
 
-// touch notes that a connection has brought a query.
+// touch records that a query has come on a connection.
 func (p *connectionPlace) touch() {
 	t := p.table
 	if t == nil {
@@ -135,14 +135,14 @@ func (p *connectionPlace) touch() {
 	}
 }
 
-// count is the number of open connections.
+// count returns the number of open connections.
 func (t *connectionTable) count() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.open.Len()
 }
 
-// displacedCounts are how many connections have been closed, by bound.
+// displacedCounts returns the numbers of closed connections, by bound.
 func (t *connectionTable) displacedCounts() map[string]uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Cluster is the tasks, agents, frameworks and masters that names depend on.
+// Cluster holds the tasks, agents, frameworks and masters that names depend on.
 type Cluster struct {
 	tasks      map[TaskKey]*Task
 	agents     map[string]*Agent
@@ -15,7 +15,7 @@ type Cluster struct {
 	masters    []Master
 
 	// Tasks by agent id and by framework id, so that a change of one agent or
-	// framework costs what runs there, not what the whole cluster runs.
+	// framework costs in proportion to its tasks, not to those of the whole cluster.
 	byAgent, byFramework index
 }
 
@@ -62,9 +62,9 @@ func (c *Cluster) apply(e Event, d *Delta) {
 	}
 }
 
-// update applies a status to its task. A status is ignored where the task is
-// unknown or runs on another agent: then it is older than what is known, or
-// the full task is still to come.
+// update applies a status to its task. A status is ignored if the task is unknown
+// or runs on another agent: the status is then older than the known task, or comes
+// before the full task.
 func (c *Cluster) update(s *Status, d *Delta) {
 	known := c.tasks[s.Task]
 	if known == nil || s.AgentID != "" && s.AgentID != known.AgentID {
@@ -105,8 +105,8 @@ func (c *Cluster) removeTasks(tasks []*Task, d *Delta) {
 	}
 }
 
-// put sets the value of a key and appends the key to changed where that is a
-// change.
+// put sets the value of a key and appends the key to changed if that changes
+// something.
 func put[V any](m map[string]*V, key string, v *V, equal func(a, b *V) bool, changed *[]string) {
 	if known := m[key]; known == nil || !equal(known, v) {
 		m[key] = v
@@ -114,7 +114,7 @@ func put[V any](m map[string]*V, key string, v *V, equal func(a, b *V) bool, cha
 	}
 }
 
-// remove removes a key and appends it to changed where it existed.
+// remove removes a key and appends it to changed if it existed.
 func remove[V any](m map[string]*V, key string, changed *[]string) {
 	if m[key] != nil {
 		delete(m, key)
@@ -187,7 +187,7 @@ func values[K comparable, V any](m map[K]*V) []*V {
 // index finds tasks by the id of their agent or framework.
 type index map[string]map[*Task]struct{}
 
-// list returns the tasks of an id in a list of its own.
+// list returns the tasks of an id in a new list.
 func (x index) list(id string) []*Task { return slices.Collect(maps.Keys(x[id])) }
 
 func (x index) add(id string, t *Task) {

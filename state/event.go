@@ -22,11 +22,11 @@ type Event struct {
 	Masters *Masters
 }
 
-// Status is what an update says of a task (mesos.proto, TaskStatus;
+// Status is what an update reports about a task (mesos.proto, TaskStatus;
 // master.proto, Event.TaskUpdated).
 type Status struct {
 	Task    TaskKey
-	AgentID string // empty where the update does not name the agent
+	AgentID string // empty if the update does not name the agent
 	State   string // the newest state, which may be newer than the status itself
 	Health  Health
 	// Addresses are those of a task that runs or is starting. Empty ones leave

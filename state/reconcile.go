@@ -17,10 +17,10 @@ type FullState struct {
 	Frameworks []*Framework
 	Tasks      []*Task
 
-	// What follows is for failovers, see Replica. It is no part of a Cluster.
+	// The fields below are for failovers, see Replica. A Cluster does not have them.
 	Leadership Leadership
 	// LeaderAge is how long the master had led when it answered, by its own
-	// clock; 0 where that is unknown.
+	// clock; 0 if that is unknown.
 	LeaderAge time.Duration
 	// Recovered are the ids of agents that the master found in its registry and
 	// that have not registered with it yet.
@@ -65,7 +65,7 @@ func (c *Cluster) Reconcile(s *FullState, j *Journal) Delta {
 	return d
 }
 
-// retained is what stays in the cluster although a full state lacks it.
+// retained lists what stays in the cluster although a full state lacks it.
 type retained struct {
 	agents     map[string]bool // with their tasks
 	frameworks map[string]bool
@@ -76,7 +76,7 @@ type retained struct {
 //
 //  1. agents and frameworks of the state, corrected by the journal
 //  2. the masters
-//  3. tasks of the state that the journal says nothing of
+//  3. tasks of the state that are not in the journal
 //  4. tasks that the state lacks are removed, except those that are retained,
 //     in the journal, or on an agent newer than the state
 //  5. agents and frameworks that the state lacks are removed likewise
@@ -163,13 +163,13 @@ func lastOf[V any](list []*V, key func(*V) string) map[string]*V {
 }
 
 // Journal records the events that come while a full state is being read. The
-// state may have been made before or after each of them and does not say so.
-// What the stream reported since the request is right: if the state is newer,
-// the stream will report that change as well. Of everything else the state is
-// right. A nil Journal is empty.
+// state may have been made before or after each of them, and does not say which.
+// For tasks in the journal the stream is right: if the state is newer, the stream
+// will report that change as well. For everything else the state is right. A nil
+// Journal is empty.
 type Journal struct {
 	tasks              map[TaskKey]struct{}
-	agents, frameworks map[string]bool // true: it went, and may be there again
+	agents, frameworks map[string]bool // true: it was removed, and may have been added again
 	// Statuses of tasks that were unknown when the status came: the state may
 	// bring the task.
 	statuses map[TaskKey][]*Status

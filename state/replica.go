@@ -10,11 +10,11 @@ import (
 // has not reported yet (see agentReregisterTimeout), and collects what changed
 // until its owner takes it.
 //
-// The owner serializes all calls. Times are those of the calls, and may be
-// those of a test.
+// The owner serializes all calls. Times are passed to the calls, so that tests can
+// choose them.
 type Replica struct {
-	// ReregisterTimeout is for how long agents are retained that a new leader
-	// does not have yet.
+	// ReregisterTimeout is how long agents are retained that a new leader does not
+	// have yet.
 	ReregisterTimeout time.Duration
 
 	cluster  *Cluster
@@ -32,8 +32,8 @@ func NewReplica() *Replica {
 // Cluster returns the cluster, for reading.
 func (r *Replica) Cluster() *Cluster { return r.cluster }
 
-// Restore takes in a state that was saved before, unless a master's has been
-// taken in already, and reports whether it did. The first state of a master is
+// Restore applies a state that was saved before, unless a master's full state has
+// already been applied, and reports whether it did. The first state of a master is
 // reconciled with it as with any earlier state.
 func (r *Replica) Restore(s *FullState) bool {
 	if r.failover.started {
@@ -44,7 +44,7 @@ func (r *Replica) Restore(s *FullState) bool {
 	return true
 }
 
-// Started reports whether a master's full state has been taken in.
+// Started reports whether a master's full state has been applied.
 func (r *Replica) Started() bool { return r.failover.started }
 
 // Apply applies an event of the leading master and adds it to the journal,
@@ -89,8 +89,8 @@ func (r *Replica) Reconcile(now time.Time, s *FullState, j *Journal) iter.Seq[st
 	}
 }
 
-// Expire removes what has been retained for long enough, and returns how many
-// agents that were.
+// Expire removes what has been retained for long enough, and returns the number of
+// agents among it.
 func (r *Replica) Expire(now time.Time) (agents int) {
 	for _, e := range r.failover.expire(now) {
 		if e.AgentGone != "" {
@@ -101,18 +101,19 @@ func (r *Replica) Expire(now time.Time) (agents int) {
 	return agents
 }
 
-// NextExpiry returns when Expire may have something to do; zero for never.
+// NextExpiry returns the next time at which Expire may have something to do; zero
+// means never.
 func (r *Replica) NextExpiry() time.Time { return r.failover.wake }
 
-// Retained returns how many agents are retained that the leader does not have.
+// Retained returns the number of agents that are retained.
 func (r *Replica) Retained() int { return len(r.failover.absent) }
 
 // Unconfirmed reports whether a full state is due because of agents that
 // registered again: it shows which of their tasks are over.
 func (r *Replica) Unconfirmed() bool { return len(r.failover.returned) > 0 }
 
-// Leadership returns whose state was taken in last, and whether it is known
-// that this still is the leader.
+// Leadership returns the leader whose state was applied last, and whether it is known
+// to be the leader still.
 func (r *Replica) Leadership() (l Leadership, sure bool) {
 	return r.failover.leader, !r.failover.leaderUnknown
 }
@@ -120,8 +121,8 @@ func (r *Replica) Leadership() (l Leadership, sure bool) {
 // Identify names the leader whose last full state did not name it.
 func (r *Replica) Identify(l Leadership) { r.failover.identify(l) }
 
-// Pending reports whether anything was taken in since TakeDelta, also where it
-// changed nothing.
+// Pending reports whether anything was applied since TakeDelta, even if it changed
+// nothing.
 func (r *Replica) Pending() bool { return r.pending }
 
 // Delta returns what changed since the last TakeDelta. A key may be listed more

@@ -22,8 +22,8 @@ import (
 // stage after the other: cluster, records, zone. A change costs what it
 // changes, however large the cluster is.
 //
-// Events come from the goroutine of the watcher, other settings and zone files
-// from theirs (configure). Readers of the zone and of info are never held up.
+// Events come from the goroutine of the watcher, settings and zone files from their
+// own goroutines (configure). Readers of the zone and of info never wait.
 type pipeline struct {
 	o     pipelineOptions
 	zones *zone.Store
@@ -31,7 +31,7 @@ type pipeline struct {
 
 	configuring sync.Mutex // held by configure; taken before mu
 
-	mu        sync.Mutex // guards what follows
+	mu        sync.Mutex // guards the fields below
 	replica   *state.Replica
 	cluster   *state.Cluster // of the replica, for reading
 	set       *records.Set
@@ -44,7 +44,7 @@ type pipeline struct {
 	conflicts map[records.Name]struct{} // logged: names of both cluster and zone files
 }
 
-// pipelineOptions are what a pipeline needs to know. All are required.
+// pipelineOptions configure a pipeline. All are required.
 type pipelineOptions struct {
 	records records.Options
 	zone    zone.Options
@@ -203,8 +203,8 @@ func (p *pipeline) replaceZone(z *zone.Zone, changed int) {
 // maxTraced limits how many changed names of a publication are logged.
 const maxTraced = 100
 
-// traceChanges logs which names have changed, where everything is logged. The
-// caller holds mu.
+// traceChanges logs which names have changed, at the most verbose level. The caller
+// holds mu.
 func (p *pipeline) traceChanges(names []records.Name) {
 	if !enabled(p.o.log, logrus.TraceLevel) {
 		return
@@ -225,8 +225,8 @@ func enabled(log logrus.Ext1FieldLogger, level logrus.Level) bool {
 	return ok && l.IsLevelEnabled(level)
 }
 
-// logConflicts logs once of each name that both the cluster and the zone files
-// have records of it. The caller holds mu.
+// logConflicts logs each name that has records from both the cluster and zone files,
+// once. The caller holds mu.
 func (p *pipeline) logConflicts(names iter.Seq[records.Name]) {
 	if p.zone.Static == nil {
 		return
@@ -247,8 +247,8 @@ func (p *pipeline) logConflicts(names iter.Seq[records.Name]) {
 
 var hashSeed = maphash.MakeSeed()
 
-// logOmissions counts what could not be published and logs once of each why.
-// The caller holds mu.
+// logOmissions counts what could not be published, and logs the reason of each
+// omission once. The caller holds mu.
 func (p *pipeline) logOmissions(omitted []records.Omission) {
 	for _, o := range omitted {
 		p.o.countOmission(o.Reason)
@@ -297,7 +297,7 @@ func (p *pipeline) enumerate() iter.Seq2[string, iter.Seq[records.EnumeratedTask
 	return p.currentSet().Enumerate()
 }
 
-// explain tells who owns the records of a name.
+// explain returns the owners of the records of a name.
 func (p *pipeline) explain(n records.Name) records.Explanation { return p.currentSet().Explain(n) }
 
 func (p *pipeline) currentSet() *records.Set {

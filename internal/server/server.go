@@ -28,7 +28,7 @@ import (
 	"toponym/zone"
 )
 
-// Options are what a Server needs to know. They are not changed after New.
+// Options configure a Server. They do not change after New.
 type Options struct {
 	Config  *config.Config
 	Version string // shown by /v1/version and toponym_build_info
@@ -36,9 +36,9 @@ type Options struct {
 	Log     logrus.Ext1FieldLogger
 
 	// Source is where the settings were read, so that Run follows their changes.
-	// It is nil where settings cannot change.
+	// It is nil if settings cannot change.
 	Source *Source
-	// Sockets are used in place of the listeners of the settings; nil for none.
+	// Sockets replace the listeners of the settings; nil if there are none.
 	Sockets *Sockets
 	// NotifyManager makes Run report readiness, status and liveness to the
 	// service manager that started the process (sd_notify(3)).
@@ -53,7 +53,7 @@ type Server struct {
 	o           Options
 	log         logrus.FieldLogger
 	config      atomic.Pointer[config.Config] // the current settings
-	zooKeeper   *leader.ZooKeeper             // nil where the masters are a list
+	zooKeeper   *leader.ZooKeeper             // nil if the masters are a list
 	watcher     *master.Watcher
 	zoneFiles   *zoneFiles
 	pipeline    *pipeline
@@ -61,8 +61,8 @@ type Server struct {
 	metrics     *serverMetrics
 	tuning      *tuning
 	started     time.Time
-	dns         *resolver.Server // nil where dnson is false
-	http        *api.Server      // nil where httpon is false
+	dns         *resolver.Server // nil if dnson is false
+	http        *api.Server      // nil if httpon is false
 }
 
 // New connects the parts of a server. It opens and starts nothing. An error in
@@ -119,8 +119,8 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
-// inBackground runs f with a lower priority where there is something to answer
-// from. Until then f is the most urgent work that there is.
+// inBackground runs f with a lower priority once there is something to answer from.
+// Until then f is the most urgent work.
 func (s *Server) inBackground(f func()) {
 	if s.Zone().Ready() {
 		inBackground(f)
@@ -208,14 +208,14 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
-// lastSaveTimeout is how long the end waits for a last snapshot to be written.
+// lastSaveTimeout bounds the time to write a last snapshot at shutdown.
 const lastSaveTimeout = 10 * time.Second
 
-// leaderTimeout is how long the start waits for ZooKeeper to name the leader
+// leaderTimeout bounds the time at the start to wait for ZooKeeper to name the leader
 // before the masters of the settings, if any, are asked.
 const leaderTimeout = 2 * time.Second
 
-// awaitLeader waits until ZooKeeper has told who leads, but not for long.
+// awaitLeader waits until ZooKeeper has named the leader, but not for long.
 func (s *Server) awaitLeader(ctx context.Context) {
 	if s.zooKeeper == nil {
 		return
@@ -230,7 +230,7 @@ func (s *Server) awaitLeader(ctx context.Context) {
 }
 
 // answerDelay is how long queries wait in their sockets for the snapshot to be
-// read, which is better for clients than to be told that nothing is known yet.
+// read, which is better for clients than SERVFAIL.
 const answerDelay = 750 * time.Millisecond
 
 // restore answers from the snapshot on disk, unless a master has sent its state
@@ -263,8 +263,8 @@ func (s *Server) restore(ctx context.Context, restored chan<- struct{}) {
 	}
 }
 
-// wait waits until done is closed, for a time at most. It reports whether done
-// is.
+// wait waits until done is closed, but no longer than a given time. It reports
+// whether done is closed.
 func wait(ctx context.Context, done <-chan struct{}, most time.Duration) bool {
 	timeout := time.NewTimer(most)
 	defer timeout.Stop()

@@ -17,9 +17,9 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// notifier tells the service manager how the process does (sd_notify(3)), and
-// does nothing where there is none. It is not the library's because a manager
-// that does not read its socket must not hold up the server.
+// notifier reports the state of the process to the service manager (sd_notify(3)),
+// and does nothing if there is none. It replaces the function of the library, which
+// blocks when the manager does not read its socket.
 type notifier struct {
 	socket string // a path, or a name that begins with @; empty for no manager
 	log    logrus.FieldLogger
@@ -37,16 +37,16 @@ func newNotifier(enabled bool, log logrus.FieldLogger) *notifier {
 }
 
 const (
-	// notifyTimeout is how long the manager may take to have room for a message.
+	// notifyTimeout bounds the time to wait for room in the manager's socket.
 	notifyTimeout = 500 * time.Millisecond
 
 	// maxAssignment limits an assignment in bytes.
 	maxAssignment = 512
 )
 
-// tell sends assignments such as READY=1. Each is one line, whatever is in it:
-// a status quotes names that others chose, and a line break in one of them would
-// let it set any variable, WATCHDOG among them.
+// tell sends assignments such as READY=1. Each is made a single line: a status quotes
+// names from the cluster, and a line break in one of them could set any variable,
+// WATCHDOG among them.
 func (n *notifier) tell(assignments ...string) {
 	if n.socket == "" {
 		return
@@ -61,7 +61,7 @@ func (n *notifier) tell(assignments ...string) {
 	}
 }
 
-// oneLine replaces what is not printable and cuts what is longer than a number
+// oneLine replaces characters that are not printable, and cuts the text to a number
 // of bytes.
 func oneLine(s string, most int) string {
 	s = strings.Map(func(r rune) rune {
@@ -116,12 +116,12 @@ const (
 	probeTimeout   = time.Second      // of a query to the server itself
 )
 
-// reportStatus tells the service manager the status until ctx ends, and that
-// the server is alive where the unit has a watchdog.
+// reportStatus reports the status to the service manager until ctx ends, and that the
+// server is alive if the unit has a watchdog.
 //
-// Alive is a server that answers, not one whose timers run: either it has
+// A server is alive if it answers, not if its timers run: either it has
 // answered a client since the last check, or it answers a query over its own
-// socket. So a flood in which that query is lost is no reason to be killed.
+// socket. So a flood in which that query is lost does not get it killed.
 func (s *Server) reportStatus(ctx context.Context, n *notifier) {
 	limit, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
@@ -154,7 +154,7 @@ func (s *Server) reportStatus(ctx context.Context, n *notifier) {
 type watchdog struct {
 	limit    time.Duration // after which the manager ends a server that is not alive
 	answered func() uint64 // queries so far
-	probe    func() error  // sends a query of our own
+	probe    func() error  // sends a query to this server
 	alive    func()        // tells the manager
 	log      logrus.FieldLogger
 
@@ -177,7 +177,7 @@ func (w *watchdog) check(ctx context.Context) {
 	w.silent = err != nil
 }
 
-// answered returns how many queries were answered.
+// answered returns the number of answered queries.
 func (s *Server) answered() uint64 {
 	if s.dns == nil {
 		return 0
@@ -185,7 +185,7 @@ func (s *Server) answered() uint64 {
 	return s.dns.Answered()
 }
 
-// probe asks the server itself.
+// probe sends a query to this server.
 func (s *Server) probe(ctx context.Context, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -209,7 +209,7 @@ func (s *Server) probe(ctx context.Context, timeout time.Duration) error {
 	return resp.Body.Close()
 }
 
-// reachable returns where a listener of this host can be reached.
+// reachable returns an address at which a listener of this host can be reached.
 func reachable(at netip.AddrPort) netip.AddrPort {
 	switch a := at.Addr(); {
 	case !a.IsUnspecified():

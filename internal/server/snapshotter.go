@@ -13,15 +13,15 @@ import (
 )
 
 // snapshotter keeps a snapshot of the cluster on disk, so that the next process
-// has something to answer from even where no master answers.
+// can answer even if no master does.
 type snapshotter struct {
 	dir      *snapshot.Dir
-	interval func() time.Duration // least time between two snapshots
+	interval func() time.Duration // minimum time between two snapshots
 	pipeline *pipeline
 	log      logrus.FieldLogger
 
 	disk      chan struct{} // held while dir is used
-	decoded   atomic.Bool   // whether load has come to its end
+	decoded   atomic.Bool   // whether load has finished
 	bytesRead func() int64  // by load so far
 
 	// Used by the goroutine of run only.
@@ -39,8 +39,8 @@ func newSnapshotter(dir string, interval func() time.Duration, p *pipeline, log 
 }
 
 // onDisk calls f, which uses the disk, and returns its error or that of ctx,
-// whichever comes first: a file system that does not answer must not keep the
-// process from its end. One f at a time has the disk, until it returns.
+// whichever comes first: a file system that does not respond must not keep the
+// process from ending. Only one f at a time uses the disk, until it returns.
 func (s *snapshotter) onDisk(ctx context.Context, f func() error) error {
 	select {
 	case s.disk <- struct{}{}:
@@ -60,7 +60,7 @@ func (s *snapshotter) onDisk(ctx context.Context, f func() error) error {
 	}
 }
 
-// load reads the snapshot; nil stands for none that can be used. A damaged one
+// load reads the snapshot; nil means that there is no usable one. A damaged one
 // is set aside so that it can be examined.
 func (s *snapshotter) load(ctx context.Context, now time.Time) *snapshot.Contents {
 	defer s.decoded.Store(true)
@@ -87,7 +87,7 @@ func (s *snapshotter) load(ctx context.Context, now time.Time) *snapshot.Content
 	return c
 }
 
-// diskTimeout is how long the disk may take for the next part of a snapshot.
+// diskTimeout bounds the time to read the next part of a snapshot.
 const diskTimeout = 5 * time.Second
 
 // await waits until the snapshot has been restored: what a new leader does not
@@ -105,7 +105,7 @@ func (s *snapshotter) await(ctx context.Context, restored <-chan struct{}) {
 	}
 }
 
-// snapshotCheck is how often run looks whether there is something to write.
+// snapshotCheck is the time between two checks whether there is something to write.
 const snapshotCheck = time.Second
 
 // run writes snapshots until ctx ends. A change after a quiet time is written
@@ -126,8 +126,8 @@ func (s *snapshotter) run(ctx context.Context) {
 	}
 }
 
-// save writes a snapshot where the cluster has changed, and confirms the last
-// one where it has not. Before a master has sent its state there is nothing to
+// save writes a snapshot if the cluster has changed, and confirms the last one if it
+// has not. Before a master has sent its state there is nothing to
 // write that is not on disk already. background runs what keeps a core busy.
 func (s *snapshotter) save(ctx context.Context, background func(func())) {
 	now := s.pipeline.currentInfo()

@@ -11,12 +11,12 @@ import (
 )
 
 // tuning sets the garbage collector and the number of threads of the process
-// by what the server does: whether it reads a full state at the moment, and
-// whether it follows single changes otherwise.
+// according to what the server does: whether it is reading a full state, and
+// whether it otherwise follows single changes.
 //
 // Setting either waits for a running collection to end, which takes a second
-// and more for a large heap on a busy machine. So run does it, and whoever
-// reads a state and takes in changes never waits.
+// and more for a large heap on a busy machine. So run does it, and the
+// goroutines that read a state and apply changes never wait.
 type tuning struct {
 	cores     int
 	collector bool          // whether the collector is tuned
@@ -59,8 +59,8 @@ const spareThreads = 2
 // its free memory is given back to the system.
 const restTime = 10 * time.Second
 
-// newTuning returns the tuning of this process. Where enabled is not set, or
-// GOGC and GOMAXPROCS are, the operator has decided and nothing is changed.
+// newTuning returns the tuning of this process. It changes nothing if enabled
+// is not set, or if the operator has set GOGC and GOMAXPROCS.
 func newTuning(enabled bool, following func() bool) *tuning {
 	return &tuning{
 		cores:     runtime.GOMAXPROCS(0),
@@ -71,8 +71,8 @@ func newTuning(enabled bool, following func() bool) *tuning {
 	}
 }
 
-// busy makes room for those that answer queries while a full state is read,
-// until done is called. Neither waits for anything.
+// busy makes room for the goroutines that answer queries while a full state is read,
+// until done is called. Neither busy nor done blocks.
 func (t *tuning) busy() (done func()) {
 	t.reading.Add(1)
 	t.wake()
@@ -89,14 +89,14 @@ func (t *tuning) wake() {
 	}
 }
 
-// run applies what busy asks for until ctx ends.
+// run applies the requests of busy until ctx ends.
 func (t *tuning) run(ctx context.Context) {
 	if t.threads {
 		defer runtime.GOMAXPROCS(t.cores)
 	}
 	t.apply()
-	// The first full state is read and made a zone of with nothing there before.
-	// The room that took is not needed again while changes come one by one.
+	// The first full state takes more memory than the single changes after it, which
+	// do not need that room again.
 	var rest <-chan time.Time
 	given := false
 	for {
@@ -130,7 +130,7 @@ func (t *tuning) apply() {
 	}
 }
 
-// percent returns how much garbage there may be.
+// percent returns the garbage to allow, in percent.
 func (t *tuning) percent(reading bool) int {
 	if !reading && t.following() && bytesInUse() >= largeHeap {
 		return gcPercentFollowing
