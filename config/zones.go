@@ -9,9 +9,9 @@ import (
 
 // The rules in this file make sure that each name has one owner: one of our
 // zones, directly or by an alias, or the longest zone of zoneResolvers that the
-// name is in, or nobody.
+// name is in, or none.
 
-// defaultAddressDomains returns that of DC/OS, unless zoneResolvers has it.
+// defaultAddressDomains returns the domain of DC/OS, unless zoneResolvers has it.
 func (c *Config) defaultAddressDomains() any {
 	const domain = "dcos.thisdcos.directory"
 	if c.hasZoneResolver(domain) {
@@ -30,7 +30,7 @@ func (c *Config) defaultAliases() any {
 	return aliases
 }
 
-// hasZoneResolver tells whether zoneResolvers has servers for a name.
+// hasZoneResolver reports whether zoneResolvers has servers for a name.
 func (c *Config) hasZoneResolver(name string) bool {
 	for zone := range c.ZoneResolvers {
 		if within(name, zone) {
@@ -56,7 +56,7 @@ func (c *Config) besideConfigFile(raw any, at position) (string, bool) {
 	return path, true
 }
 
-// ownZone returns the zone of ours that a name is in, and the setting that it
+// ownZone returns which of our zones a name is in, and the setting that it
 // comes from; both are "" for other names.
 func (l *loader) ownZone(name string) (key, zone string) {
 	if within(name, l.config.Domain) {
@@ -125,7 +125,7 @@ type aliasFollower struct {
 // of an alias a of x.a exceed.
 const maxNameText = 255
 
-// follow returns the name that another one stands for in the end. It is not ok for
+// follow returns the name that another one stands for in the end. ok is false for
 // a loop.
 func (f *aliasFollower) follow(name string) (end string, ok bool) {
 	if f.ends == nil {
@@ -141,7 +141,7 @@ func (f *aliasFollower) follow(name string) (end string, ok bool) {
 			end = ""
 			break
 		}
-		f.ends[name] = "" // a loop, if it is met again
+		f.ends[name] = "" // a loop, if the name comes again
 		path = append(path, name)
 		end = name
 		name, again = f.step(name)

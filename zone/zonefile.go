@@ -141,6 +141,11 @@ func parseZoneFile(f ZoneFile, index int, ttl uint32, limit int, errs *errorList
 		}
 		text, line := parserMessage(p.Err())
 		i := r.failedEntry(line)
+		if strings.HasPrefix(text, "bad SOA") && i > 0 && !r.mentionsSOA(i) && r.mentionsSOA(i-1) {
+			// The parser reads on for the missing numbers of a SOA record.
+			i--
+			text = "the SOA record needs two names and five numbers"
+		}
 		errs.addAt(f.Name, index, r.entries[i].line, text)
 		r.commentOut(i)
 	}
@@ -279,6 +284,10 @@ func (r *entryReader) commentOut(i int) {
 			text[at] = ';'
 		}
 	}
+}
+
+func (r *entryReader) mentionsSOA(i int) bool {
+	return bytes.Contains(bytes.ToUpper(r.entry(i)), []byte("SOA"))
 }
 
 func (r *entryReader) commentedOut(i int) bool {

@@ -18,6 +18,7 @@ func TestZoneFileErrorsNameLineAndProblem(t *testing.T) {
 	o.Aliases = []Alias{{name("mirror.example"), name("mesos")}}
 	for _, tc := range []struct{ title, text, want string }{
 		{"a word that is no type", "db.mesos. IN X 1\n", `0:1: `},
+		{"a short SOA record, not the line after it", "$ORIGIN a.\n@ SOA b.mesos. c.mesos.\nd.mesos. A 10.0.0.1\n", "0:2: the SOA record needs two names and five numbers"},
 		{"two bad addresses", "a.mesos. A 1.2.3\n\nb.mesos. A 1.2.3.4\nc.mesos. AAAA 1.2.3.4.5\n", "0:1: bad A A: \"1.2.3\"\n0:4: bad AAAA AAAA: \"1.2.3.4.5\""},
 		{"in parentheses", "$TTL 5\nz.example. SOA a. b. (\n 1 2 ; x )\n 3 4 x\n )\nb.mesos. A x\n", "0:2: bad SOA zone parameter: \"x\"\n0:6: bad A A: \"x\""},
 		{"a quote that does not end", "a.mesos. TXT \"x\nb.mesos. A 1.2.3.4\n", `0:1: `},
