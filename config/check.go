@@ -55,7 +55,7 @@ func (l *loader) checkPorts() {
 		return
 	}
 	if c.Port != 0 && c.Port == c.HTTPPort && overlap(c.Listener, c.HTTPListener) {
-		l.reject("httpport", fmt.Sprintf("is %d, like port, on the same address", c.HTTPPort), "a port of its own")
+		l.reject("httpport", fmt.Sprintf("is %d, like port, on the same address", c.HTTPPort), "another port")
 	}
 }
 

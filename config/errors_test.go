@@ -112,7 +112,7 @@ func TestErrorsNameTheSettingAndTheProblem(t *testing.T) {
 		"basic, no principal":      {`"mesosAuthentication": "basic", "mesosCredentials": {"secret": "s"}`, "mesosCredentials.principal: is missing"},
 		"basic, no secret":         {`"mesosAuthentication": "basic", "mesosCredentials": {"principal": "p"}`, "mesosCredentials.secret: is missing"},
 		"credentials as a text":    {`"mesosCredentials": "p:s"`, "mesosCredentials: is not an object: want one with principal and secret"},
-		"a port twice":             {`"port": 8123`, "httpport: is 8123, like port, on the same address: want a port of its own"},
+		"a port twice":             {`"port": 8123`, "httpport: is 8123, like port, on the same address: want another port"},
 		"a port twice, IPv6":       {`"port": 8123, "listener": "::", "HTTPListener": "127.0.0.1"`, "httpport: is 8123, like port"},
 		"a port twice, by IPv4":    {`"port": 8123, "listener": "10.0.0.1"`, "httpport: is 8123, like port"},
 		"stateDir is a file":       {`"stateDir": "testdata/v1.json"`, `stateDir: "testdata/v1.json" is not a directory: want a directory, which may be missing`},
@@ -147,7 +147,7 @@ func TestAnInvalidSettingCausesNoOtherErrors(t *testing.T) {
 }
 
 func TestALoopOfAliasesIsRejected(t *testing.T) {
-	const rest = ": is part of a loop of aliases: want a target that is not an alias in the end"
+	const rest = ": is part of a loop of aliases: want a target that does not lead back to the alias"
 	equalLines(t, errorsOf(t, "c.json", `{`+where+`, "aliases": {"a": "b", "b": "a", "c": "x.d", "d": "e"}}`),
 		[]string{`aliases["a"]` + rest, `aliases["b"]` + rest})
 }

@@ -242,7 +242,7 @@ func (l *loader) dropUnknown(doc map[string]any, prefix string, known []string) 
 
 func (l *loader) warnUnknown(what, prefix, name string, known []string) {
 	text := "unknown " + what + ", ignored"
-	limit := min(3, 1+len(name)/4) // longer words have room for more slips
+	limit := min(3, 1+len(strings.TrimPrefix(name, envPrefix))/4) // longer words have room for more slips
 	if guess := nearest.Word(name, known, limit); guess != "" {
 		text += "; did you mean " + prefix + guess + "?"
 	}

@@ -204,12 +204,13 @@ func TestTheEnvironmentOverridesTheFile(t *testing.T) {
 		"TOPONYM_REFRESHSECONDS=30", "TOPONYM_TTL=7", "TOPONYM_DNSON=off", "TOPONYM_DOMAIN=",
 		"TOPONYM_MASTERS=10.0.0.2:5050, 10.0.0.3:5050", "TOPONYM_MESOSAUTHENTICATION=basic",
 		"TOPONYM_MESOSCREDENTIALS_SECRET=hunter2", `TOPONYM_ZONERESOLVERS={"weave.local": ["10.0.0.1"]}`,
-		"TOPONYM_TTTL=1", "TOPONYM_ttl=1", "PATH=/bin", "")
+		"TOPONYM_TTTL=1", "TOPONYM_ttl=1", "TOPONYM_FOO=1", "PATH=/bin", "")
 	if c.Refresh != 30*time.Second || c.TTL != 7 || c.DNSOn || c.Domain != "mesos" || len(c.ZoneResolvers) != 1 ||
 		toJSON(c.Masters) != `["10.0.0.2:5050","10.0.0.3:5050"]` || c.MesosCredentials != (Credentials{"p", "hunter2"}) {
 		t.Errorf("got %+v, want the values of the variables", c)
 	}
 	equalLines(t, warnings, []string{
+		"TOPONYM_FOO: unknown variable, ignored",
 		"TOPONYM_TTTL: unknown variable, ignored; did you mean TOPONYM_TTL?",
 		"TOPONYM_ttl: unknown variable, ignored; did you mean TOPONYM_TTL?",
 	})

@@ -101,15 +101,15 @@ func (l *loader) checkAliases() {
 	at := position{key: "aliases", errs: &l.errs}
 	for _, alias := range slices.Sorted(maps.Keys(aliases)) {
 		if within(l.config.Domain, alias) && l.valid("domain") {
-			at.member(alias).reject(nil, "hides domain", "an alias that "+l.config.Domain+" is not within")
+			at.member(alias).reject(nil, "hides domain: it is "+l.config.Domain+" or above it", "another alias")
 			continue
 		}
 		if slices.Contains(l.config.AddressDomains, alias) && l.valid("addressDomains") {
-			at.member(alias).reject(nil, "is one of addressDomains", "a name that has no names of its own")
+			at.member(alias).reject(nil, "is one of addressDomains", "another alias")
 			continue
 		}
 		if _, ok := follower.follow(alias); !ok {
-			at.member(alias).reject(nil, "is part of a loop of aliases", "a target that is not an alias in the end")
+			at.member(alias).reject(nil, "is part of a loop of aliases", "a target that does not lead back to the alias")
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"toponym/internal/nearest"
@@ -63,7 +64,7 @@ func run(ctx context.Context, args []string, vars []string, stdout, stderr io.Wr
 	if len(args) > 0 {
 		switch args[0] {
 		case "help", "-h", "-help", "--help":
-			if len(args) == 1 {
+			if len(args) == 1 || args[1] == "help" || strings.HasPrefix(args[1], "-") {
 				usage(stdout)
 				return statusOK
 			}

@@ -61,6 +61,7 @@ func TestCommandLine(t *testing.T) {
 		{"help", []string{"help"}, 0, []string{"Usage:", "check", "demo", "preview"}, nil},
 		{"--help", []string{"--help"}, 0, []string{"Usage:"}, nil},
 		{"the help of a command", []string{"demo", "-help"}, 0, nil, []string{"-every", "-dns"}},
+		{"help for help", []string{"help", "help"}, 0, []string{"Usage:"}, nil},
 		{"help for a command", []string{"help", "demo"}, 0, []string{"-every", "-dns"}, nil},
 		{"help for an unknown command", []string{"help", "start"}, 2, nil, []string{`unknown command "start"`}},
 		{"an unknown command", []string{"start"}, 2, nil, []string{`unknown command "start"`, `"toponym help"`}},

@@ -15,7 +15,7 @@ import (
 
 // serve is the command that answers for a cluster.
 func serve(ctx context.Context, args []string, env environment) int {
-	fs := newFlags("serve", "toponym answers for the tasks of a Mesos cluster.", env.stderr)
+	fs := newFlags("serve", "toponym serve answers for the tasks of a Mesos cluster. The word serve can be omitted.", env.stderr)
 	file := configFlag(fs)
 	showVersion := fs.Bool("version", false, "print the version")
 	verbosity := verbosityFlag(fs)
