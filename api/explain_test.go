@@ -31,8 +31,8 @@ func TestExplainOfInvalidNames(t *testing.T) {
 	}
 }
 
-// The answer of names that the zones do not have is that of whoever answers them:
-// once it was said of localhost that it was forwarded or refused.
+// For names outside the zones the explanation names the special-use zone or the
+// servers that answer them.
 func TestExplainSaysWhoAnswersOtherNames(t *testing.T) {
 	o := testOptions(testSnapshot())
 	o.Route = func(name records.Name) *Route {

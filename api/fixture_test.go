@@ -132,6 +132,6 @@ func golden(t *testing.T, name string, got []byte) {
 		t.Fatal(err)
 	}
 	if string(got) != string(want) {
-		t.Errorf("%s differs (-update writes it anew); got:\n%s\nwant:\n%s", path, got, want)
+		t.Errorf("%s differs (-update rewrites it); got:\n%s\nwant:\n%s", path, got, want)
 	}
 }

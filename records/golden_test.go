@@ -17,7 +17,7 @@ import (
 	"toponym/state/master"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 // loadState reads a fixture as the server does.
 func loadState(t testing.TB, file string) *state.FullState {

@@ -72,12 +72,12 @@ func TestQuestionsAreAnsweredFromTheZone(t *testing.T) {
 		{"the zone with the longest origin, for an address that the cluster may have", "1.2.3.10.in-addr.arpa. PTR", `
 			NXDOMAIN qr aa
 			authority in-addr.arpa. 30 SOA ns1.mesos. root.ns1.mesos. 7 60 600 86400 30`},
-		{"the reverse name of somebody else's address", "8.8.8.8.in-addr.arpa. PTR", `REFUSED qr`},
+		{"the reverse name of a public address", "8.8.8.8.in-addr.arpa. PTR", `REFUSED qr`},
 		{"and what is above it", "8.in-addr.arpa. NS", `REFUSED qr`},
 		{"the apex of the reverse zone", "in-addr.arpa. SOA", `
 			NOERROR qr aa
 			answer in-addr.arpa. 60 SOA ns1.mesos. root.ns1.mesos. 7 60 600 86400 30`},
-		{"a name of others", "example.com. A +rd", `REFUSED qr rd`},
+		{"a name outside our zones", "example.com. A +rd", `REFUSED qr rd`},
 		{"a name that only ends like ours", "notmesos. A", `REFUSED qr`},
 		{"the root", ". NS", `REFUSED qr`},
 
@@ -129,7 +129,7 @@ func TestQuestionsAreAnsweredFromTheZone(t *testing.T) {
 		{"a zone transfer over UDP", "mesos. AXFR", `NOTIMP qr`},
 		{"a zone transfer over TCP", "mesos. AXFR +tcp", `NOTIMP qr`},
 		{"an incremental one", "mesos. IXFR +tcp", `NOTIMP qr`},
-		{"a transfer of others", "example.com. AXFR +tcp", `REFUSED qr`},
+		{"a transfer of a zone that is not ours", "example.com. AXFR +tcp", `REFUSED qr`},
 		{"OPT as a type", "one.marathon.mesos. OPT", `FORMERR qr`},
 		{"TSIG as a type", "one.marathon.mesos. TSIG", `FORMERR qr`},
 		{"a type nobody uses any more", "one.marathon.mesos. MAILB", `NOTIMP qr`},
@@ -143,7 +143,7 @@ func TestOurNamesAreSERVFAILBeforeTheFirstState(t *testing.T) {
 		{"the apex", "mesos. SOA +edns=4096 +do", `
 			SERVFAIL qr
 			opt 1232 do ede=14`},
-		{"a name of others", "example.com. A +edns=4096", `
+		{"a name outside our zones", "example.com. A +edns=4096", `
 			REFUSED qr
 			opt 1232`},
 	})

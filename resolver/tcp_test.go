@@ -250,8 +250,8 @@ func TestIdleConnectionsOfOneClientDoNotShutOutOthers(t *testing.T) {
 	}
 }
 
-// When the table is full, a new connection takes the place of the one that has been
-// idle for longest, whoever has it.
+// When the table is full, a new connection replaces the one that has been idle
+// longest, whatever its client.
 func TestTheLongestIdleConnectionMakesRoomWhenTheTableIsFull(t *testing.T) {
 	o := testOptions()
 	o.TCPMaxConnections, o.TCPMaxConnectionsPerClient = 3, 2

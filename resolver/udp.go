@@ -154,8 +154,8 @@ func (s *Server) readAgain(ctx context.Context, err error, failures *int) bool {
 }
 
 // clientOverUDP is the sender of a packet. It reports false for packets that must
-// not be answered: nobody listens to port 0, so a packet from there was made to
-// have this server send something to somebody.
+// not be answered: no client listens on port 0, so a packet from there was
+// forged to make this server send packets to a victim.
 func clientOverUDP(from netip.AddrPort) (client, bool) {
 	return client{addr: from.Addr().WithZone("").Unmap(), transport: UDP}, from.Port() != 0
 }

@@ -9,7 +9,7 @@ import (
 	"toponym/zone"
 )
 
-// Such a packet would have the server send something to somebody who asked nothing.
+// Such a packet is forged, to make the server send packets to a victim.
 func TestPacketsFromPort0GetNoResponse(t *testing.T) {
 	for from, want := range map[string]bool{"192.0.2.1:0": false, "192.0.2.1:1": true, "[::1]:0": false} {
 		if _, ok := clientOverUDP(netip.MustParseAddrPort(from)); ok != want {

@@ -366,7 +366,7 @@ func (w *writer) authorityRR(rr dns.RR) {
 }
 
 // ownerPointer returns a pointer to a name that records have been packed with, or
-// toward which one leads, and false when there is none.
+// toward which one leads, and false if there is none.
 func (w *writer) ownerPointer(name string) (uint16, bool) {
 	at, ok := w.compression[name]
 	if !ok || at > maxPointer {

@@ -456,7 +456,7 @@ func TestLaterFailoversDoNotProlongTheWait(t *testing.T) {
 			r.Expire(now)
 		}
 		r.Expire(start.Add(reregisterTimeout))
-		if listed { // each leader waits for them anew
+		if listed { // each leader waits for them again
 			wantAgents(t, "listed by each leader", r, "S0", "S1", "S2")
 		} else {
 			wantAgents(t, "listed by none", r, "S0")

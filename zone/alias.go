@@ -80,8 +80,8 @@ func lastEight(name []byte) (last uint64) {
 	return last
 }
 
-// closestSuffix finds the longest suffix that a name is at or below. It is
-// negative where there is none.
+// closestSuffix finds the longest suffix that a name is at or below. It
+// returns -1 if there is no such suffix.
 func closestSuffix(list []suffix, name []byte) int {
 	best, length := -1, 0
 	end := lastEight(name)
@@ -216,8 +216,8 @@ func (r *aliasResolver) resolve(a *resolvedAlias) {
 	}
 }
 
-// closest is the alias that a name is at or below, or nil where an origin is
-// closer or there is none.
+// closest is the alias that a name is at or below, or nil if there is no
+// alias or if an origin is closer.
 func (r *aliasResolver) closest(name records.Name) *resolvedAlias {
 	for ok := true; ok; name, ok = name.Parent() {
 		if a := r.aliases[name]; a != nil {

@@ -44,7 +44,7 @@ func TestWithOptionsEqualsCompile(t *testing.T) {
 }
 
 // Other origins or aliases change which names there are: the zone has to be
-// compiled anew.
+// compiled again.
 func TestWithOptionsRefusesOtherOrigins(t *testing.T) {
 	_, o := patchOptions()
 	set := testSet()

@@ -40,7 +40,7 @@ type (
 	}
 )
 
-// Levels without a node. Their version is none, so that put copies them.
+// Levels without a node. Their version is that of no zone, so put always copies them.
 var (
 	emptyLeaf  = leafNode{version: ^uint64(0)}
 	emptyInner = innerNode{version: ^uint64(0), leaves: [radix]*leafNode(slices.Repeat([]*leafNode{&emptyLeaf}, radix))}

@@ -178,8 +178,8 @@ func BenchmarkReadZoneFiles(b *testing.B) {
 	}
 }
 
-// Whoever fixes one file should not have to start the server again to see what is
-// wrong with the next. Records that lie in a zone of the missing file are no errors.
+// All errors are reported in one run. Records that may lie in a zone of the missing
+// file are no errors.
 func TestUnreadableZoneFileHidesNoErrorsOfOthers(t *testing.T) {
 	_, err := ReadZoneFiles([]ZoneFile{
 		{Name: "missing", Err: fs.ErrNotExist},

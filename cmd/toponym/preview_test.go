@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the outputs in docs/marathon.md anew")
+var update = flag.Bool("update", false, "rewrite the outputs in docs/marathon.md")
 
 // fence is a block of a page: its kind, a file's name, its text.
 var fence = regexp.MustCompile("(?ms)^```(\\w+)(?: (\\S+))?\n(.*?)^```$")

@@ -42,7 +42,7 @@ func zoneLines(z *zone.Zone) map[records.Name]string {
 	return lines
 }
 
-// checkRebuilt compares the current zone with one that is made anew of the
+// checkRebuilt compares the current zone with one that is built from the whole
 // cluster: records by Build, zone by Compile. No event may be applied meanwhile.
 func (p *pipeline) checkRebuilt() error {
 	patched := p.zones.Current()
@@ -189,7 +189,7 @@ func (i *eventSource) change(p *pipeline) (e change) {
 }
 
 // After any history of events, published one by one or several at once, the zone
-// is the one that is made anew of the cluster.
+// is the one that is built from the whole cluster.
 func TestIncrementalEqualsRebuilt(t *testing.T) {
 	for name, set := range map[string]func(*config.Config){
 		"default": func(*config.Config) {},

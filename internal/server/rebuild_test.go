@@ -46,8 +46,8 @@ func manyTasks(host byte) *state.FullState {
 	return fullState(tasks...)
 }
 
-// Records are made anew beside the current zone, which goes on following the
-// cluster meanwhile.
+// Records are rebuilt beside the current zone, which continues to follow the cluster
+// meanwhile.
 func TestChangesAreAnsweredWhileSettingsAreFollowed(t *testing.T) {
 	p, _ := testPipeline(t)
 	p.state(fullState(task("web.1", "web", "10.1.0.1")))
@@ -98,7 +98,7 @@ func TestTTLAloneMakesNoNewRecords(t *testing.T) {
 }
 
 // Whatever happens while other settings or zone files are followed, the zone is
-// the one that is made anew of the cluster.
+// the one that is built from the whole cluster.
 func TestRebuiltZoneHasWhatHappenedMeanwhile(t *testing.T) {
 	for seed := range uint64(4) {
 		p, _ := testPipeline(t)

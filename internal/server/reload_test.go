@@ -127,7 +127,7 @@ func TestSettingsAreFollowed(t *testing.T) {
 		t.Errorf("got the lines %v, want ttl followed and port named", s.hook.AllEntries())
 	}
 	if c := s.config.Load(); c.TTL != 7 || c.Port != 0 {
-		t.Errorf("in force: got ttl %d, port %d, want 7 and 0", c.TTL, c.Port)
+		t.Errorf("current settings: got ttl %d, port %d, want 7 and 0", c.TTL, c.Port)
 	}
 
 	// Errors are all logged, once, and change nothing.

@@ -79,8 +79,8 @@ func (r *Reader) Read(msg []byte, k Key) (*Entry, error) {
 		return r.entry(p), nil
 	}
 	// Records in the middle of a message cannot be taken out, as compression
-	// pointers lead across them. That is rare, so a library may write the message
-	// anew.
+	// pointers lead across them. That is rare, so a library writes the message
+	// again.
 	msg, err := p.rewrite()
 	if err != nil {
 		return nil, err

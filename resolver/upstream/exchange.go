@@ -457,7 +457,8 @@ func (x *exchange) finish() {
 }
 
 // unlock releases the lock and calls the handler, if the exchange has ended since
-// the lock was taken. Whoever finds done not set at first is the one to end it.
+// the lock was taken. A caller that found done set releases the lock without it, so
+// the handler is called once.
 func (x *exchange) unlock() {
 	done, result, err := x.done, x.result, x.err
 	x.mu.Unlock()

@@ -225,7 +225,7 @@ func (k *socket) onMismatch(guess bool) {
 	k.server.counters.mismatched.Add(1)
 	if guess {
 		k.used.Add(rotateAfter / 16)
-		k.server.log.add("sends responses that match no query or make no sense, or somebody does in its name", nil)
+		k.server.log.add("sends responses that match no query or make no sense, unless they are forged", nil)
 	}
 }
 

@@ -93,7 +93,7 @@ func TestAPathThatDoesNotExistIsWaitedFor(t *testing.T) {
 		if d := time.Since(begin); d != 0 {
 			r.t.Errorf("the new leader was known after %v, want at once", d)
 		}
-		// It goes and comes back, as when somebody cleans up.
+		// It goes and comes back, as when an operator cleans up.
 		r.zk.remove("/dcos/prod/mesos/json.info_0000000000")
 		r.zk.remove("/dcos/prod/mesos")
 		r.wait()

@@ -46,7 +46,7 @@ func newLab(ctx context.Context, o options, log io.Writer) (*lab, error) {
 	l.cores = allowed.cores()
 	for _, c := range []int{o.ServerCore, o.ClientCore} {
 		if !slices.Contains(l.cores, c) {
-			return nil, fmt.Errorf("core %d is none of those that may be used: %v", c, l.cores)
+			return nil, fmt.Errorf("core %d is not among those that may be used: %v", c, l.cores)
 		}
 	}
 	if l.self, err = os.Executable(); err != nil {

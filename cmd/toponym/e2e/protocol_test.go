@@ -45,7 +45,7 @@ func TestProtocol(t *testing.T) {
 			line: "dig +recurse mesos SOA", status: "NOERROR", question: "mesos. SOA", records: 1, flags: []string{"rd"}, without: []string{"ra"}},
 		{about: "without RD",
 			line: "dig +norecurse mesos SOA", status: "NOERROR", question: "mesos. SOA", records: 1, without: []string{"rd", "ra"}},
-		{about: "a name of others",
+		{about: "a name outside our zones",
 			line: "dig example.com A", status: "REFUSED", question: "example.com. A", without: []string{"aa"}},
 		{about: "the root",
 			line: "dig . NS", status: "REFUSED", question: ". NS", without: []string{"aa"}},

@@ -199,7 +199,7 @@ func TestSimulateZooKeeper(t *testing.T) {
 		return len(now) == 2, fmt.Sprint(now)
 	})
 	s.do(t, `{"do": "master-thaw", "master": 2}`)
-	eventually(t, "it announces itself anew", func() (bool, string) {
+	eventually(t, "it announces itself again", func() (bool, string) {
 		now, _ := children()
 		return len(now) == 3 && now[2] > third[2], fmt.Sprint(now)
 	})
