@@ -13,7 +13,7 @@ import (
 // Locally-Served DNS Zones). A server that forwards answers them itself: servers
 // on the Internet know nothing of these names, and should not learn which clients
 // ask for them. Servers that [ForwardOptions.ZoneUpstreams] has for such a
-// domain are asked all the same.
+// domain are asked instead.
 //
 // ipv4only.arpa is not among them, although RFC 8880 lets servers answer it
 // themselves: with this name clients find out whether the upstream servers do DNS64
