@@ -37,6 +37,18 @@ func TestServfailBeforeFirstState(t *testing.T) {
 	s.wantAddresses(t, "web.marathon.mesos", "10.1.0.1", "10.1.0.2", "10.1.0.3")
 }
 
+// settledSerial returns the serial after the first full state has been read. An
+// event stream starts without the ports of the schedulers, which only the full
+// state has.
+func (s *server) settledSerial(t *testing.T) uint32 {
+	t.Helper()
+	eventually(t, "the scheduler has an SRV record", func() (bool, string) {
+		got := ask(t, s.port, "dig _framework._tcp.marathon.mesos SRV")
+		return len(got.answer) == 1, got.status
+	})
+	return s.serial(t)
+}
+
 func TestNamesStayWhileTheMasterIsAway(t *testing.T) {
 	t.Parallel()
 	c := example(t)
@@ -44,12 +56,7 @@ func TestNamesStayWhileTheMasterIsAway(t *testing.T) {
 	s := serve(t, m, nil)
 	before := []string{"10.1.0.1", "10.1.0.2", "10.1.0.3"}
 	s.wantAddresses(t, "web.marathon.mesos", before...)
-	// The pids of frameworks are read beside the stream, which comes first.
-	eventually(t, "the pid of the framework is known", func() (bool, string) {
-		_, srv, err := s.goResolver().LookupSRV(t.Context(), "framework", "tcp", "marathon.mesos")
-		return len(srv) > 0, fmt.Sprint(srv, err)
-	})
-	serial := s.serial(t)
+	serial := s.settledSerial(t)
 
 	m.stop()
 	eventually(t, `the log says "connection refused"`, func() (bool, string) {
@@ -113,7 +120,7 @@ func answersFollowTheCluster(t *testing.T, how settings) {
 	})
 
 	// Polls that find nothing new do not change the serial.
-	serial := s.serial(t)
+	serial := s.settledSerial(t)
 	m.show(c.Cluster) // resets the count of polls
 	eventually(t, "three polls", func() (bool, string) {
 		return m.polls() >= 3, fmt.Sprint(m.polls())
