@@ -139,26 +139,26 @@ func (s *Server) serveConn(ctx, final context.Context, c *connection) {
 	}
 }
 
-// Bounds of linger. Whatever the client still sends has been sent already, so a
-// short silence means that there is no more.
-const (
-	lingerTime    = time.Second
-	lingerSilence = 20 * time.Millisecond
-)
+// lingerSilence is how long the client must have been silent for linger to end.
+// The client sent its last queries before it was told of the end, so a short
+// silence means that there are no more.
+const lingerSilence = 20 * time.Millisecond
 
-// linger ends a connection so that the responses on their way arrive: closed with
-// queries unread, it would be reset, and the client's system would throw away
-// what had not been read there (RFC 7766, section 6.2.4 has clients expect an end
-// at any time, but with the responses that were sent).
+// linger ends a connection so that all responses arrive. A connection that is
+// closed with queries unread is reset, and a reset discards what the client has
+// not acknowledged. So linger reads until the client has acknowledged everything
+// and is silent, until it closes the connection, or until final ends, which closes
+// the connection.
 func linger(conn net.Conn) {
-	half, ok := conn.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil {
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok || tcp.CloseWrite() != nil {
 		return
 	}
 	unread := make([]byte, connReadBuffer)
-	for end := time.Now().Add(lingerTime); time.Now().Before(end); {
-		conn.SetReadDeadline(time.Now().Add(lingerSilence))
-		if _, err := conn.Read(unread); err != nil {
+	for {
+		tcp.SetReadDeadline(time.Now().Add(lingerSilence))
+		_, err := tcp.Read(unread)
+		if err != nil && (!errors.Is(err, os.ErrDeadlineExceeded) || unacknowledged(tcp) == 0) {
 			return
 		}
 	}
