@@ -146,12 +146,14 @@ func TestSIGTERMUnderLoadSendsWholeResponses(t *testing.T) {
 		})
 	}
 	ending := make(chan struct{})
+	var overUDPConns []net.Conn
 	for range 3 {
 		c, err := net.Dial("udp", s.addr())
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer c.Close()
+		overUDPConns = append(overUDPConns, c)
 		clients.Go(func() { // sends one query at a time
 			reply := make([]byte, 65536)
 			for {
@@ -182,7 +184,10 @@ func TestSIGTERMUnderLoadSendsWholeResponses(t *testing.T) {
 	close(ending)
 	s.terminate(t)
 	if status := s.wait(t); status != 0 {
-		t.Errorf("exit status %d, want 0", status)
+		t.Errorf("exit status: got %d, want 0", status)
+	}
+	for _, c := range overUDPConns {
+		c.Close() // ends the wait for responses that never come
 	}
 	clients.Wait()
 }
