@@ -347,7 +347,7 @@ func TestHungDiskDoesNotKeepTheServerFromItsMaster(t *testing.T) {
 // still read or made a zone of, and the server can be stopped meanwhile.
 func TestDNSIsAnsweredWhileTheSnapshotIsRestored(t *testing.T) {
 	for name, hold := range map[string]func(*Server) (release func()){
-		"reading":   func(s *Server) func() { s.snapshotter.disk <- struct{}{}; return func() {} },
+		"reading":   func(s *Server) func() { s.snapshotter.disk <- struct{}{}; return func() { <-s.snapshotter.disk } },
 		"compiling": func(s *Server) func() { s.pipeline.mu.Lock(); return s.pipeline.mu.Unlock },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -375,11 +375,11 @@ func TestDNSIsAnsweredWhileTheSnapshotIsRestored(t *testing.T) {
 			if got := ask(t, s, "ready.spartan.", dns.TypeA); len(got) != 1 {
 				t.Errorf("got %v, want one address", got)
 			}
+			release()
 			cancel()
 			if err := <-done; err != nil {
 				t.Errorf("Run: got %v, want no error", err)
 			}
-			release()
 		})
 	}
 }

@@ -87,7 +87,7 @@ func TestLongStringsAreNotKept(t *testing.T) {
 
 // Skipped or read, in a state or in an event.
 func TestHugeStringsCostNoMemory(t *testing.T) {
-	const size = 64 << 20
+	const size = 16 << 20
 	for what, p := range map[string][2]string{
 		"a skipped value":  {`{"type": "AGENT_ADDED", "x": "`, `", "agent_added": {}}`},
 		"a name":           {`{"type": "FRAMEWORK_ADDED", "framework_added": {"framework": {"framework_info": {"id": {"value": "F"}, "name": "`, `"}}}}`},
