@@ -159,7 +159,9 @@ func (r *report) printRatios(w io.Writer) {
 		var all [][]run
 		for _, s := range servers[1:] {
 			theirs := kept(r.Runs, c.name, g, s)
-			all = append(all, theirs)
+			if s != beforeName { // promises are about other programs
+				all = append(all, theirs)
+			}
 			p := paired(ours, theirs)
 			row = append(row, number(p.median, 2), p.spread())
 		}
