@@ -50,14 +50,16 @@ func TestSettingsAreReadAgain(t *testing.T) {
 	}
 	eventually(t, "the new TTL", func() (bool, string) { n := s.ttl(t); return n == 5, fmt.Sprint(n) })
 	for _, line := range []string{"setting=maxUDPSize", "needs a restart", "from=60 setting=ttl to=5"} {
-		if !strings.Contains(s.stderr.String(), line) {
-			t.Errorf("log: want %q in it, got\n%s", line, s.stderr.String())
-		}
+		eventually(t, fmt.Sprintf("the log says %q", line), func() (bool, string) {
+			log := s.stderr.String()
+			return strings.Contains(log, line), log
+		})
 	}
-	var shown struct{ TTL int }
-	if _, body, err := s.get("/v1/config"); err != nil || json.Unmarshal([]byte(body), &shown) != nil || shown.TTL != 5 {
-		t.Errorf("/v1/config: got TTL %d, error %v; want TTL 5", shown.TTL, err)
-	}
+	eventually(t, "/v1/config shows TTL 5", func() (bool, string) {
+		var shown struct{ TTL int }
+		_, body, err := s.get("/v1/config")
+		return err == nil && json.Unmarshal([]byte(body), &shown) == nil && shown.TTL == 5, fmt.Sprintf("TTL %d, error %v", shown.TTL, err)
+	})
 
 	change(settings{"ttl": "soon", "port": -1})
 	eventually(t, "the log names all errors", func() (bool, string) {

@@ -176,10 +176,11 @@ func TestDamagedSnapshotIsMovedAside(t *testing.T) {
 	if r := s.firstResponse(t, "web.marathon.mesos."); r.Rcode != dns.RcodeServerFailure {
 		t.Errorf("first response: got %s, want SERVFAIL", dns.RcodeToString[r.Rcode])
 	}
-	aside, err := filepath.Glob(file + ".damaged-*")
-	if err != nil || len(aside) != 1 || !strings.Contains(s.stderr.String(), aside[0]) {
-		t.Errorf("moved aside: got %v, want one file that the log names:\n%s", aside, s.stderr.String())
-	}
+	eventually(t, "the snapshot is moved aside, and the log names the new file", func() (bool, string) {
+		aside, err := filepath.Glob(file + ".damaged-*")
+		log := s.stderr.String()
+		return err == nil && len(aside) == 1 && strings.Contains(log, aside[0]), fmt.Sprint(aside, err, log)
+	})
 	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the damaged file: got %v, want it moved away", err)
 	}
