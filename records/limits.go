@@ -44,6 +44,7 @@ type LimitError struct {
 	Setting string // the setting that sets the limit; empty if none does
 }
 
+// Error implements error.
 func (e LimitError) Error() string {
 	if e.Setting == "" {
 		return fmt.Sprintf("has more than %d %s", e.Limit, e.What)

@@ -50,6 +50,7 @@ const (
 
 var sourceNames = [...]string{SourceHost: "host", SourceNetInfo: "netinfo", SourceDocker: "docker", SourceMesos: "mesos", SourceAuto: "auto"}
 
+// String implements fmt.Stringer.
 func (s IPSource) String() string { return sourceNames[s] }
 
 // ParseIPSource returns the source with the given name.

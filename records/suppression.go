@@ -32,6 +32,7 @@ const (
 	errAliasReserved OwnershipError = "it is the name of another app, which had tasks within the last hour (setting aliasTakeover)"
 )
 
+// Error implements error.
 func (e OwnershipError) Error() string { return string(e) }
 
 // decide returns what the group suppresses. If all members are unhealthy none is

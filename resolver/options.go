@@ -69,6 +69,7 @@ const (
 	TCP
 )
 
+// String implements fmt.Stringer.
 func (t Transport) String() string {
 	if t == TCP {
 		return "tcp"

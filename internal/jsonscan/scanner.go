@@ -22,6 +22,7 @@ type SyntaxError struct {
 	Problem string
 }
 
+// Error implements error.
 func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("invalid character %q at byte %d: %s", e.Byte, e.Offset, e.Problem)
 }

@@ -15,6 +15,7 @@ type ListenError struct {
 	Err     error
 }
 
+// Error implements error.
 func (e *ListenError) Error() string {
 	return fmt.Sprintf("cannot serve %s on %s (%s): %s", e.Service, e.Addr, e.Chosen, e.reason())
 }

@@ -38,6 +38,7 @@ type UnreachableError struct {
 	Packet []byte // the first bytes of the packet, as the message quotes them
 }
 
+// Error implements error.
 func (e *UnreachableError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the error of the system.

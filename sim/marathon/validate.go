@@ -413,6 +413,7 @@ const (
 	invalidJSON = "Invalid JSON"
 )
 
+// Error implements error.
 func (e *Invalid) Error() string {
 	if len(e.Details) == 0 {
 		return e.Message
@@ -435,6 +436,7 @@ type Malformed struct {
 	Details string `json:"details,omitempty"`
 }
 
+// Error implements error.
 func (e *Malformed) Error() string { return e.Message + ": " + e.Details }
 
 // maxViolations bounds the violations that are reported.

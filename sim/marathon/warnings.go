@@ -18,6 +18,7 @@ type Warning struct {
 	Meant   string // for a mistyped member: the one that was probably meant
 }
 
+// String implements fmt.Stringer.
 func (w Warning) String() string { return w.Path + ": " + w.Message }
 
 // Warnings finds the members of an app, a pod or a group that Marathon does not know
