@@ -411,9 +411,8 @@ func wantAgents(t *testing.T, what string, r *Replica, want ...string) {
 	}
 }
 
-// A new leader lists whom it waits for. An
-// agent that is neither registered nor recovered was removed before, without
-// an event.
+// A new leader lists the agents that it waits for as recovered. An agent that is
+// neither registered nor recovered was removed earlier, without an event.
 func TestAgentGoneBeforeAFailoverGoes(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	r := newReplica()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"toponym/config"
+	"toponym/internal/testutil"
 	"toponym/sim/scenario"
 	"toponym/state"
 	"toponym/state/master"
@@ -32,7 +33,7 @@ func BenchmarkChange(b *testing.B) {
 			p.state(s)
 			running := slices.DeleteFunc(s.Tasks, func(t *state.Task) bool { return !t.Running() })
 			b.ReportAllocs()
-			before, changes := cpuSeconds(), 0
+			before, changes := testutil.CPUSeconds(), 0
 			var away []*state.Task
 			for b.Loop() {
 				// As many as come within the pace of publications at a thousand
@@ -50,7 +51,7 @@ func BenchmarkChange(b *testing.B) {
 				}
 				p.Publish()
 			}
-			b.ReportMetric((cpuSeconds()-before)*1e6/float64(changes), "cpu-us/change")
+			b.ReportMetric((testutil.CPUSeconds()-before)*1e6/float64(changes), "cpu-us/change")
 		})
 	}
 }

@@ -2,20 +2,17 @@ package server
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/sirupsen/logrus"
 
 	"toponym/config"
+	"toponym/internal/testutil"
 	"toponym/sim/scenario"
 	"toponym/state/master"
 )
@@ -58,7 +55,7 @@ func readStates(file string) (r reading, err error) {
 		return r, err
 	}
 	for i := range 4 {
-		before := cpuSeconds()
+		before := testutil.CPUSeconds()
 		f, err := os.Open(file)
 		if err != nil {
 			return r, err
@@ -70,34 +67,18 @@ func readStates(file string) (r reading, err error) {
 		}
 		p.state(s)
 		if i == 0 {
-			r.FirstCPU, r.FirstMB = cpuSeconds()-before, peakMB()
+			r.FirstCPU = testutil.CPUSeconds() - before
+			if r.FirstMB, err = testutil.PeakMB(); err != nil {
+				return r, err
+			}
 		} else {
-			r.AgainCPU += (cpuSeconds() - before) / 3
+			r.AgainCPU += (testutil.CPUSeconds() - before) / 3
 		}
 	}
 	n := p.zones.Current().Counts()
-	r.AgainMB, r.Records = peakMB(), n.A+n.AAAA+n.SRV
-	return r, nil
-}
-
-func cpuSeconds() float64 {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
-}
-
-// peakMB reads VmHWM: the maximum that getrusage gives is inherited.
-func peakMB() float64 {
-	status, _ := os.ReadFile("/proc/self/status")
-	for line := range bytes.Lines(status) {
-		if kb, ok := bytes.CutPrefix(line, []byte("VmHWM:")); ok {
-			n, _ := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(string(kb)), " kB"), 64)
-			return n * 1024 / 1e6
-		}
-	}
-	return 0
+	r.Records = n.A + n.AAAA + n.SRV
+	r.AgainMB, err = testutil.PeakMB()
+	return r, err
 }
 
 // BenchmarkState takes a state of 100,000 tasks from its JSON to a zone that

@@ -9,10 +9,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
-	"syscall"
 	"testing"
 
+	"toponym/internal/testutil"
 	"toponym/sim/scenario"
 )
 
@@ -73,41 +72,16 @@ func child(reader, file string) error {
 		return err
 	}
 	defer f.Close()
-	before := cpuSeconds()
+	before := testutil.CPUSeconds()
 	tasks, agents, err := readers[reader](f)
 	if err != nil {
 		return err
 	}
-	r := reading{Tasks: tasks, Agents: agents, CPUSeconds: cpuSeconds() - before}
-	if r.PeakMB, err = peakMB(); err != nil {
+	r := reading{Tasks: tasks, Agents: agents, CPUSeconds: testutil.CPUSeconds() - before}
+	if r.PeakMB, err = testutil.PeakMB(); err != nil {
 		return err
 	}
 	return json.NewEncoder(os.Stdout).Encode(r)
-}
-
-func cpuSeconds() float64 {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		panic(err) // cannot be: the arguments are right
-	}
-	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
-}
-
-// peakMB reads VmHWM. The maximum that getrusage gives is of no use here: a
-// child inherits it from its parent.
-func peakMB() (float64, error) {
-	f, err := os.Open("/proc/self/status")
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if kb, ok := strings.CutPrefix(lines.Text(), "VmHWM:"); ok {
-			n, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(kb, "kB")), 64)
-			return n * 1024 / 1e6, err
-		}
-	}
-	return 0, fmt.Errorf("%s has no VmHWM", f.Name())
 }
 
 // BenchmarkReadState reads the state of a big cluster from a file, as a stream
