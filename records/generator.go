@@ -132,8 +132,8 @@ type taskRecords struct {
 	// Buffers that are reused.
 	published []publishedName
 	bytes     []byte
-	announced []agentPort
-	protocols []string
+	announced []uint16
+	protocols []portProtocol
 }
 
 // publishedName is a shared name of a task as far as the task may use it.

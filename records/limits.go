@@ -207,7 +207,7 @@ func (g *generator) wantedRecords(o owner) int32 {
 	trees := int(numTrees) * len(s.trees)
 	wanted := len(names)*(2*addrs+onNetworks+trees*addrs) + identities*(2*addrs+onNetworks+reported) + addrs
 
-	discovery := hasDiscovery(t)
+	discovery := g.o.announces(t)
 	var ports int
 	for _, r := range t.Ports {
 		ports += int(r.Last) - int(r.First) + 1
@@ -224,9 +224,11 @@ func (g *generator) wantedRecords(o owner) int32 {
 		list, _ := cut(t.Discovery.Ports, l.TaskPorts)
 		for i := range list {
 			p := &list[i]
-			protocols := min(1+strings.Count(p.Protocol, ","), maxProtocols)
-			if p.Protocol == "" || protocols > 1 || g.o.Rule.Label(p.Protocol) == "" {
-				protocols = max(protocols, len(bothProtocols))
+			protocols := len(bothProtocols) // also that of an application and its transport
+			if commas := strings.Count(p.Protocol, ","); commas > 0 {
+				protocols = min(1+commas, maxProtocols) + len(bothProtocols)
+			} else if strings.EqualFold(p.Protocol, tcpLabel) || strings.EqualFold(p.Protocol, udpLabel) {
+				protocols = 1
 			}
 			perPort := 2 + trees
 			if p.Name != "" {

@@ -17,18 +17,27 @@ type shape struct {
 	dual      bool
 	labels    bool // Marathon 1.5 labels ports; 1.4 does not
 	discovery bool
-	named     bool // the status names the networks; Docker did not at first
+	named     bool   // the status names the networks; Docker did not at first
+	protocol  string // of the ports: tcp, https, or h3, which UDP carries
+}
+
+// transport is what carries the protocol of the ports.
+func (s shape) transport() string {
+	if s.protocol == "h3" {
+		return "udp"
+	}
+	return "tcp"
 }
 
 func (s shape) String() string {
-	return fmt.Sprintf("%s on %s, dual %v, labels %v, discovery %v, named %v", s.container, s.network, s.dual, s.labels, s.discovery, s.named)
+	return fmt.Sprintf("%s on %s, dual %v, labels %v, discovery %v, named %v, %s", s.container, s.network, s.dual, s.labels, s.discovery, s.named, s.protocol)
 }
 
 func shapes() (list []shape) {
 	for _, container := range []string{"none", "ucr", "docker", "pod"} {
 		for _, network := range []string{"host", "bridge", "overlay", "mapped", "two", "two-mapped"} {
 			for bits := range 16 {
-				s := shape{container, network, bits&1 > 0, bits&2 > 0, bits&4 > 0, bits&8 > 0}
+				s := shape{container, network, bits&1 > 0, bits&2 > 0, bits&4 > 0, bits&8 > 0, "tcp"}
 				if !s.named && (container != "docker" || strings.HasPrefix(network, "two")) {
 					continue // the Mesos containerizer names its networks
 				}
@@ -36,6 +45,11 @@ func shapes() (list []shape) {
 					continue // Docker does not say which network its mappings lead to
 				}
 				list = append(list, s)
+				if s.discovery {
+					for _, s.protocol = range []string{"https", "h3"} {
+						list = append(list, s)
+					}
+				}
 			}
 		}
 	}
@@ -60,10 +74,10 @@ func (s shape) build(n int) (*state.Task, *state.Agent, *world) {
 		return list
 	}
 	agent := &state.Agent{ID: fmt.Sprintf("a-S%d", n), Addrs: []netip.Addr{v4(10, 0)}}
-	w := &world{agent: agent.Addrs, listens: map[netip.AddrPort]bool{}, networks: map[string][]netip.Addr{}}
+	w := &world{agent: agent.Addrs, listens: map[string]map[netip.AddrPort]bool{"tcp": {}, "udp": {}}, opening: s.transport(), networks: map[string][]netip.Addr{}}
 	t := &state.Task{Key: state.TaskKey{Framework: "f", ID: fmt.Sprintf("t.%d", n)}, Name: fmt.Sprintf("app%d", n), AgentID: agent.ID, State: state.Running}
 	c := &state.Container{}
-	mapping := []state.PortMapping{{HostPort: hostPort, ContainerPort: appPort, Protocol: "tcp"}}
+	mapping := []state.PortMapping{{HostPort: hostPort, ContainerPort: appPort, Protocol: s.transport()}}
 
 	attach := func(name string, addrs []netip.Addr, mappings []state.PortMapping) {
 		w.own = append(w.own, addrs...)
@@ -93,7 +107,7 @@ func (s shape) build(n int) (*state.Task, *state.Agent, *world) {
 		if !s.discovery {
 			return
 		}
-		p := state.DiscoveryPort{Number: number, Name: name, Protocol: "tcp"}
+		p := state.DiscoveryPort{Number: number, Name: name, Protocol: s.protocol}
 		if s.labels {
 			p.Scope, p.Network = scope, network
 		}
@@ -117,6 +131,11 @@ func (s shape) build(n int) (*state.Task, *state.Agent, *world) {
 		w.own, w.onAgent = own, true
 		w.open(own, hostPort)
 		w.open(own, secondPort)
+		if !s.discovery { // nobody knows which transport it uses
+			w.opening = "udp"
+			w.open(own, hostPort)
+			w.open(own, secondPort)
+		}
 		if s.container == "docker" {
 			c.DockerNetwork = "HOST"
 		}

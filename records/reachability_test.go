@@ -17,18 +17,19 @@ import (
 
 // world is the addresses and ports that accept connections.
 type world struct {
-	agent, own []netip.Addr            // of the task; on the network of the host, own is those of the agent
-	networks   map[string][]netip.Addr // own by network
-	listens    map[netip.AddrPort]bool
-	onAgent    bool     // a port is open on the agent
-	ports      []string // names of DiscoveryInfo ports that are open somewhere
-	inside     []string // those that are open on the network of the task itself
-	outside    []string // those that are open on the agent
+	agent, own []netip.Addr                       // of the task; on the network of the host, own is those of the agent
+	networks   map[string][]netip.Addr            // own by network
+	listens    map[string]map[netip.AddrPort]bool // by transport
+	opening    string                             // by which open opens ports
+	onAgent    bool                               // a port is open on the agent
+	ports      []string                           // names of DiscoveryInfo ports that are open somewhere
+	inside     []string                           // those that are open on the network of the task itself
+	outside    []string                           // those that are open on the agent
 }
 
 func (w *world) open(addrs []netip.Addr, port uint16) {
 	for _, a := range addrs {
-		w.listens[netip.AddrPortFrom(a, port)] = true
+		w.listens[w.opening][netip.AddrPortFrom(a, port)] = true
 	}
 }
 
@@ -161,14 +162,18 @@ func (r *reach) addresses(sources string) {
 // services connects to the target of each SRV record.
 func (r *reach) services() {
 	for text, srvs := range r.srvs {
+		transport := "tcp"
+		if strings.Contains(text, "_udp.") || strings.Contains(text, "_h3.") {
+			transport = "udp"
+		}
 		for _, v := range srvs {
 			at := r.addrs(v.Target.String())
 			if len(at) == 0 {
 				r.errorf("%s: target %v has no address, want some", text, v.Target)
 			}
 			for _, a := range at {
-				if !r.listens[netip.AddrPortFrom(a, v.Port)] {
-					r.errorf("%s: target %v is %v port %d, want one that accepts connections", text, v.Target, a, v.Port)
+				if !r.listens[transport][netip.AddrPortFrom(a, v.Port)] {
+					r.errorf("%s: target %v is %v port %d, want one that is open by %s", text, v.Target, a, v.Port, transport)
 				}
 			}
 			if strings.Contains(text, ".slave.") || strings.Contains(text, ".agentip.") {
@@ -192,32 +197,48 @@ func (r *reach) complete() {
 			r.errorf("%s has no SRV records, want some", name)
 		}
 	}
+	protocols := []string{r.transport()}
+	if r.protocol != r.transport() {
+		protocols = append(protocols, r.protocol)
+	}
+	for _, proto := range protocols {
+		r.completeBy("._" + proto + ".")
+	}
+	if r.onAgent && r.container != "pod" {
+		there("_" + r.app + "._" + r.transport() + ".marathon.slave.mesos")
+		if !r.discovery && r.network == "host" {
+			there("_" + r.app + "._udp.marathon.mesos")
+		}
+	}
+}
+
+// completeBy checks that no service is missing by a protocol.
+func (r *reach) completeBy(proto string) {
+	there := func(name string) {
+		if len(r.set.Data(records.MustParseName(name)).SRV) == 0 {
+			r.errorf("%s has no SRV records, want some", name)
+		}
+	}
 	for _, port := range r.ports {
-		there("_" + port + "._tcp." + r.app + ".marathon.mesos")
-		there("_" + port + "._" + r.app + "._tcp.marathon.mesos")
-		there("_" + r.app + "._tcp.marathon.mesos")
+		there("_" + port + proto + r.app + ".marathon.mesos")
+		there("_" + port + "._" + r.app + proto + "marathon.mesos")
+		there("_" + r.app + proto + "marathon.mesos")
 	}
 	for _, port := range r.outside {
-		there("_" + port + "._" + r.app + "._tcp.marathon.slave.mesos")
+		there("_" + port + "._" + r.app + proto + "marathon.slave.mesos")
 	}
 	if r.domain != "" {
 		for _, port := range r.ports {
-			there("_" + port + "._tcp." + r.app + ".marathon.autoip." + r.domain)
-			there("_" + port + "._" + r.app + "._tcp.marathon.autoip." + r.domain)
+			there("_" + port + proto + r.app + ".marathon.autoip." + r.domain)
+			there("_" + port + "._" + r.app + proto + "marathon.autoip." + r.domain)
 		}
 		for _, port := range r.inside {
-			there("_" + port + "._tcp." + r.app + ".marathon.containerip." + r.domain)
-			there("_" + port + "._" + r.app + "._tcp.marathon.containerip." + r.domain)
+			there("_" + port + proto + r.app + ".marathon.containerip." + r.domain)
+			there("_" + port + "._" + r.app + proto + "marathon.containerip." + r.domain)
 		}
 		for _, port := range r.outside {
-			there("_" + port + "._tcp." + r.app + ".marathon.agentip." + r.domain)
-			there("_" + port + "._" + r.app + "._tcp.marathon.agentip." + r.domain)
-		}
-	}
-	if r.onAgent && r.container != "pod" {
-		there("_" + r.app + "._tcp.marathon.slave.mesos")
-		if !r.discovery {
-			there("_" + r.app + "._udp.marathon.mesos")
+			there("_" + port + proto + r.app + ".marathon.agentip." + r.domain)
+			there("_" + port + "._" + r.app + proto + "marathon.agentip." + r.domain)
 		}
 	}
 }

@@ -1,9 +1,7 @@
 package records
 
 import (
-	"cmp"
 	"slices"
-	"strings"
 
 	"toponym/state"
 )
@@ -13,6 +11,7 @@ import (
 //  1. The ports that the agent gave the task (resources.ports) have records under
 //     F.slave.D, unless the DiscoveryInfo lists the same port. Without a
 //     DiscoveryInfo they have records under F.D and in the address trees as well.
+//     They may be used by TCP and by UDP, unless port mappings say otherwise.
 //  2. Each port of the DiscoveryInfo has records under F.D, under F.slave.D and in
 //     the address trees. srvTargets selects for each of these the side on which
 //     the port is open; a side on which it is not open has no record.
@@ -35,20 +34,10 @@ type srvTargets struct {
 	auto      srvTarget // autoip
 }
 
-// agentPort is a port of the agent with a protocol.
-type agentPort struct {
-	port     uint16
-	protocol string
-}
-
-func (a agentPort) compare(b agentPort) int {
-	return cmp.Or(cmp.Compare(a.port, b.port), strings.Compare(a.protocol, b.protocol))
-}
-
 // services makes the SRV records of the names of one identity.
 func (r *taskRecords) services(id *identity, names []publishedName) {
 	t := r.owner.task
-	if len(r.reach.resourcePorts) == 0 && (!hasDiscovery(t) || len(r.reach.discoveryPorts) == 0) {
+	if len(r.reach.resourcePorts) == 0 && (!r.o.announces(t) || len(r.reach.discoveryPorts) == 0) {
 		return
 	}
 	inTrees := false
@@ -68,7 +57,7 @@ func (r *taskRecords) services(id *identity, names []publishedName) {
 	}
 	r.findAnnounced()
 	r.resourcePorts(id, names)
-	if !hasDiscovery(t) {
+	if !r.o.announces(t) {
 		return
 	}
 	for i := range r.reach.discoveryPorts {
@@ -96,29 +85,6 @@ func (r *taskRecords) spent() bool {
 	return true
 }
 
-// findAnnounced finds the ports of the agent that the DiscoveryInfo lists. It says
-// more about them than the resources do, so those make no records for them.
-// Mesos-DNS makes the records of both.
-func (r *taskRecords) findAnnounced() {
-	t := r.owner.task
-	r.announced = r.announced[:0]
-	if !hasDiscovery(t) || len(r.reach.resourcePorts) == 0 || r.o.Scope == ScopeCompat {
-		return
-	}
-	for i := range r.reach.discoveryPorts {
-		p := &r.reach.discoveryPorts[i]
-		if !r.o.publishesPort(t, p) {
-			continue
-		}
-		for _, proto := range r.protocolLabels(p.Protocol) {
-			r.announced = append(r.announced, agentPort{r.reach.sidesOf(p, proto).agent, proto})
-		}
-	}
-	slices.SortFunc(r.announced, agentPort.compare)
-}
-
-var bothProtocols = [...]string{"tcp", "udp"}
-
 // resourcePorts makes the records of the ports that the agent gave the task.
 func (r *taskRecords) resourcePorts(id *identity, names []publishedName) {
 	t := r.owner.task
@@ -129,7 +95,7 @@ func (r *taskRecords) resourcePorts(id *identity, names []publishedName) {
 	if r.o.Scope == ScopeCompat {
 		agentPorts, containerPorts = r.reach.resourcePorts, nil
 	}
-	discovery := hasDiscovery(t)
+	discovery := r.o.announces(t)
 	var container Name
 	if !discovery && len(containerPorts) > 0 {
 		container = r.containerTarget(id, &r.reach.container)
@@ -142,6 +108,9 @@ func (r *taskRecords) resourcePorts(id *identity, names []publishedName) {
 			n := &names[i]
 			if n.domain {
 				for _, ports := range agentPorts {
+					if !r.opensOnAgent(ports.First, proto) {
+						continue
+					}
 					if !discovery {
 						r.srvRange(n, id.onAgent, ports, r.suffixes.tasks, proto)
 					}
@@ -161,16 +130,12 @@ func (r *taskRecords) resourcePorts(id *identity, names []publishedName) {
 // unannounced makes the records under F.slave.D of those ports of a range that the
 // DiscoveryInfo does not list.
 func (r *taskRecords) unannounced(n *publishedName, target Name, ports state.PortRange, proto string) {
-	announced := func(port int) bool {
-		_, found := slices.BinarySearchFunc(r.announced, agentPort{uint16(port), proto}, agentPort.compare)
-		return found
-	}
 	for first := int(ports.First); first <= int(ports.Last); first++ {
-		if announced(first) {
+		if r.isAnnounced(first) {
 			continue
 		}
 		last := first
-		for last < int(ports.Last) && !announced(last+1) {
+		for last < int(ports.Last) && !r.isAnnounced(last+1) {
 			last++
 		}
 		r.srvRange(n, target, state.PortRange{First: uint16(first), Last: uint16(last)}, r.suffixes.slave, proto)
@@ -190,6 +155,9 @@ func (r *taskRecords) treeResourcePorts(id *identity, n *publishedName, proto st
 	for i := range r.suffixes.trees {
 		tree := &r.suffixes.trees[i]
 		for _, ports := range reach.agentPorts {
+			if !r.opensOnAgent(ports.First, proto) {
+				continue
+			}
 			r.srvRange(n, id.onAgent, ports, tree[treeAgent], proto)
 			r.srvRange(n, id.onAgent, ports, tree[treeAuto], proto)
 			if !reach.isolated {
@@ -210,11 +178,11 @@ func (r *taskRecords) treeResourcePorts(id *identity, n *publishedName, proto st
 func (r *taskRecords) discoveryPort(id *identity, names []publishedName, p *state.DiscoveryPort, params recordParams, inTrees bool) {
 	var at srvTargets
 	s := srvPort{label: r.o.Rule.Label(p.Name), params: params}
-	for i, proto := range r.protocolLabels(p.Protocol) {
+	for i, proto := range r.protocolsOf(p.Protocol) {
 		if i == 0 || p.Protocol != "" && len(r.reach.mappings.list) > 0 { // else all protocols have the same
-			at = r.srvTargets(id, p, proto, inTrees)
+			at = r.srvTargets(id, p, proto.transport, inTrees)
 		}
-		s.protocol = proto
+		s.protocol = proto.label
 		for i := range names {
 			n := &names[i]
 			if n.domain {
@@ -238,35 +206,6 @@ func (r *taskRecords) discoveryPort(id *identity, names []publishedName, p *stat
 			}
 		}
 	}
-}
-
-// protocolLabels returns the protocols of a port as labels. protocol may list
-// several, separated by commas; none means both TCP and UDP. The result is valid
-// until the next call.
-func (r *taskRecords) protocolLabels(protocol string) []string {
-	if r.o.Scope == ScopeCompat || strings.IndexByte(protocol, ',') < 0 {
-		if l := r.o.Rule.Label(protocol); l != "" {
-			return append(r.protocols[:0], l)
-		}
-		return bothProtocols[:]
-	}
-	list := r.protocols[:0]
-	for one := range strings.SplitSeq(protocol, ",") {
-		l := r.o.Rule.Label(one)
-		if l == "" || slices.Contains(list, l) {
-			continue
-		}
-		if len(list) == maxProtocols {
-			r.omit(protocol[:min(len(protocol), maxOmittedValue)], LimitError{What: "protocols", Limit: maxProtocols})
-			break
-		}
-		list = append(list, l)
-	}
-	r.protocols = list
-	if len(list) == 0 {
-		return bothProtocols[:]
-	}
-	return list
 }
 
 // srvTargets finds where a port of the DiscoveryInfo can be connected to by one of

@@ -100,7 +100,7 @@ func TestSRVRecordsPointToTheSideOnWhichThePortIsOpen(t *testing.T) {
 		{"a protocol other than TCP and UDP", []func(*state.Task){
 			discovered(state.DiscoveryPort{Number: 80, Name: "http", Protocol: "https"}), onNetworks(dcos), func(t *state.Task) {
 				t.Container.Networks[0].Mappings = []state.PortMapping{{HostPort: 31000, ContainerPort: 80, Protocol: "tcp"}}
-			}}, nil, map[string][]string{"_http._https.web.marathon.mesos": {"SRV 0 1 31000 " + own}}},
+			}}, []string{"SRV 0 1 31000 " + own}, map[string][]string{"_http._https.web.marathon.mesos": {"SRV 0 1 31000 " + own}}},
 		{"one port on two networks, and a mapping into one", []func(*state.Task){http(80, "container", "dcos"), onNetworks(dcos, storage), func(t *state.Task) {
 			t.Addresses.Networks[1].Mappings = []state.PortMapping{{HostPort: 31000, ContainerPort: 80}}
 		}}, []string{"SRV 0 1 80 web-e844k-s0.marathon.dcos.network.mesos."},

@@ -1,0 +1,59 @@
+package server
+
+import (
+	"bytes"
+	"runtime"
+	"testing"
+
+	"toponym/config"
+	"toponym/records"
+	"toponym/sim/scenario"
+	"toponym/state"
+	"toponym/state/master"
+	"toponym/zone"
+)
+
+// BenchmarkBuild makes the records and the zone of a cluster of 10,000 tasks with
+// the default settings. It reports what stays in memory beside what is allocated.
+func BenchmarkBuild(b *testing.B) {
+	var text bytes.Buffer
+	if err := scenario.WriteState(&text, scenario.Spec{Tasks: 10_000}); err != nil {
+		b.Fatal(err)
+	}
+	full, err := master.Decode(&text)
+	if err != nil {
+		b.Fatal(err)
+	}
+	c := state.NewCluster()
+	c.Reconcile(full, nil)
+	ro, zo, err := recordsAndZone(config.Defaults())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		b.StopTimer()
+		before := liveHeap()
+		b.StartTimer()
+		set, changes := records.Build(c, ro)
+		z := zone.Compile(set, zo, 1, changes.Names...)
+		b.StopTimer()
+		n := z.Counts()
+		changes = records.Changes{}
+		b.ReportMetric((liveHeap()-before)/1e6, "kept-MB")
+		b.ReportMetric(float64(n.Names), "names")
+		b.ReportMetric(float64(n.A+n.AAAA+n.SRV+n.PTR), "records")
+		runtime.KeepAlive(set)
+		runtime.KeepAlive(z)
+		b.StartTimer()
+	}
+}
+
+// liveHeap returns the size of live memory in bytes.
+func liveHeap() float64 {
+	runtime.GC()
+	runtime.GC() // frees what finalizers and pools held
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc)
+}
