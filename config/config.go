@@ -60,6 +60,7 @@ type Config struct {
 	MaxTaskAddresses       int           // maxTaskAddresses: networks, and addresses on each
 	MaxTaskRecords         int           // maxTaskRecords: records of one task
 	MaxFrameworkRecords    int           // maxFrameworkRecords: records of all tasks of a framework; 0: no limit
+	KeepLabels             []string      // keepLabels: prefixes of the labels of tasks and ports that feeds show
 	SOA                    SOA
 	AddressDomains         []string          // addressDomains: origins of the address trees agentip, containerip, autoip
 	AddressTTL             uint32            // addressTTL, in seconds

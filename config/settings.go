@@ -137,6 +137,8 @@ func (c *Config) settings() []setting {
 			value: bind(&c.MaxTaskRecords, integer[int](16, math.MaxInt32))},
 		{key: "maxFrameworkRecords", def: 10_000_000, reloadable: true, doc: "number of records of all tasks of a framework above which each of them may have fewer; 0: no limit",
 			value: bind(&c.MaxFrameworkRecords, integer[int](0, math.MaxInt32))},
+		{key: "keepLabels", def: []any{"HAPROXY_", "traefik.", "prometheus."}, doc: "prefixes of the labels of tasks and ports that /v1/instances and the feeds for load balancers show; an empty prefix keeps all",
+			value: bindList(&c.KeepLabels, listOf(text, `["HAPROXY_", "traefik."]`))},
 		{key: "maxUDPSize", def: 1232, doc: "size limit of UDP responses, in bytes",
 			value: bind(&c.MaxUDPSize, integer[uint16](512, math.MaxUint16))},
 		{key: "tcpIdleTimeout", def: 10, doc: "seconds after which an idle TCP connection of a DNS client is closed",

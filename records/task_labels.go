@@ -40,12 +40,16 @@ type recordParams struct {
 // applyLabels returns p as changed by labels. Labels with unknown keys have no
 // effect; bad ones are omitted.
 func (g *generator) applyLabels(t *state.Task, labels []state.Label, p recordParams, ofPort bool) recordParams {
-	labels, wasCut := cut(labels, maxLabels)
-	if wasCut {
-		g.omit(Omission{Task: t.Key, Reason: LimitError{What: "labels", Limit: maxLabels}})
-	}
 	var seen [4]bool
+	read := 0
 	for _, l := range labels {
+		if !strings.HasPrefix(l.Key, state.LabelPrefix) {
+			continue
+		}
+		if read++; read > maxLabels {
+			g.omit(Omission{Task: t.Key, Reason: LimitError{What: "labels", Limit: maxLabels}})
+			break
+		}
 		var n int
 		var err error
 		switch l.Key {

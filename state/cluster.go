@@ -71,7 +71,7 @@ func (c *Cluster) update(s *Status, d *Delta) {
 		return
 	}
 	t := *known
-	t.State, t.Health = s.State, s.Health
+	t.State, t.Health, t.Since = s.State, s.Health, s.Since
 	if !s.Addresses.Empty() || known.State == Starting && s.State == Running {
 		t.Addresses = s.Addresses
 	}
@@ -80,6 +80,9 @@ func (c *Cluster) update(s *Status, d *Delta) {
 
 func (c *Cluster) putTask(t *Task, d *Delta) {
 	known := c.tasks[t.Key]
+	if known != nil && known.State == t.State && known.Since != 0 && (t.Since == 0 || known.Since < t.Since) {
+		t.Since = known.Since // of statuses with one state, masters keep the newest
+	}
 	switch {
 	case t.Ended():
 		c.removeTask(known, d)

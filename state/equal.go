@@ -5,12 +5,21 @@ import "slices"
 // Equal reports whether both tasks are equal.
 func (t *Task) Equal(o *Task) bool {
 	return t.Key == o.Key && t.Name == o.Name && t.AgentID == o.AgentID && t.State == o.State &&
-		t.Health == o.Health &&
+		t.Health == o.Health && t.Since == o.Since &&
 		slices.Equal(t.Ports, o.Ports) &&
 		slices.Equal(t.Labels, o.Labels) &&
+		t.Details.Equal(o.Details) &&
 		t.Discovery.Equal(o.Discovery) &&
 		t.Container.Equal(o.Container) &&
 		t.Addresses.Equal(o.Addresses)
+}
+
+// Equal reports whether both are nil or equal.
+func (d *TaskDetails) Equal(o *TaskDetails) bool {
+	if d == o || d == nil || o == nil {
+		return d == o
+	}
+	return d.Role == o.Role && slices.Equal(d.Labels, o.Labels)
 }
 
 // Equal reports whether both are equal.
@@ -49,12 +58,14 @@ func (d *Discovery) Equal(o *Discovery) bool {
 
 // Equal reports whether both agents are equal.
 func (a *Agent) Equal(o *Agent) bool {
-	return a.ID == o.ID && a.Hostname == o.Hostname && a.PID == o.PID && slices.Equal(a.Addrs, o.Addrs)
+	return a.ID == o.ID && a.Hostname == o.Hostname && a.PID == o.PID && slices.Equal(a.Addrs, o.Addrs) &&
+		a.Region == o.Region && a.Zone == o.Zone && slices.Equal(a.Attributes, o.Attributes)
 }
 
 // Equal reports whether both frameworks are equal.
 func (f *Framework) Equal(o *Framework) bool {
-	return f.ID == o.ID && f.Name == o.Name && f.Hostname == o.Hostname && f.PID == o.PID && slices.Equal(f.Addrs, o.Addrs)
+	return f.ID == o.ID && f.Name == o.Name && f.Hostname == o.Hostname && f.PID == o.PID && slices.Equal(f.Addrs, o.Addrs) &&
+		slices.Equal(f.Roles, o.Roles)
 }
 
 // Equal reports whether both are the same master at the same addresses.

@@ -12,6 +12,7 @@ import (
 func TestTaskEqual(t *testing.T)      { everyFieldCounts(t, (*Task).Equal) }
 func TestDiscoveryEqual(t *testing.T) { everyFieldCounts(t, (*Discovery).Equal) }
 func TestContainerEqual(t *testing.T) { everyFieldCounts(t, (*Container).Equal) }
+func TestDetailsEqual(t *testing.T)   { everyFieldCounts(t, (*TaskDetails).Equal) }
 func TestAgentEqual(t *testing.T)     { everyFieldCounts(t, (*Agent).Equal) }
 func TestFrameworkEqual(t *testing.T) { everyFieldCounts(t, (*Framework).Equal) }
 

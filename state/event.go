@@ -29,6 +29,7 @@ type Status struct {
 	AgentID string // empty if the update does not name the agent
 	State   string // the newest state, which may be newer than the status itself
 	Health  Health
+	Since   uint32 // when the task entered the state, see Task; 0 if unknown
 	// Addresses are those of a task that runs or is starting. Empty ones leave
 	// the known addresses in place, since a status may report health alone. The
 	// exception is the first TASK_RUNNING: it replaces those of TASK_STARTING.

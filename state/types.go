@@ -20,7 +20,37 @@ type Task struct {
 	Container *Container // nil where it says nothing about networks
 	Addresses Addresses
 	Health    Health
-	Labels    []Label // those of Task.labels that set parameters of records, see LabelPrefix
+	// Since is when the task entered its state, by the clock of its agent, in
+	// seconds since 1970; 0 if unknown. Masters keep only the newest of several
+	// statuses with one state, so it may be later than that where no event told.
+	Since   uint32
+	Labels  []Label      // those of Task.labels that set parameters of records, see LabelPrefix
+	Details *TaskDetails // nil where there are none
+}
+
+// TaskDetails are the parts of a task that no record depends on. Tasks of one
+// app mostly share them, see Interner. They never change.
+type TaskDetails struct {
+	Role   string  // the role that the task's resources are allocated to
+	Labels []Label // those of Task.labels that the setting keepLabels selects, but for LabelPrefix
+}
+
+// Role returns the role that the task's resources are allocated to; empty if
+// unknown.
+func (t *Task) Role() string {
+	if t.Details == nil {
+		return ""
+	}
+	return t.Details.Role
+}
+
+// KeptLabels returns the labels that the setting keepLabels selects, but for
+// those with LabelPrefix. Keys may repeat.
+func (t *Task) KeptLabels() []Label {
+	if t.Details == nil {
+		return nil
+	}
+	return t.Details.Labels
 }
 
 // Running reports whether the task's state is TASK_RUNNING.
@@ -52,7 +82,8 @@ type PortRange struct {
 }
 
 // LabelPrefix begins the keys of labels that set parameters of the records of a
-// task or a port. Other labels are not kept.
+// task or a port. Of other labels those are kept that the setting keepLabels
+// selects.
 const LabelPrefix = "DNS_"
 
 // Label is a label of a task or of a port (mesos.proto, Label). Keys may
@@ -132,7 +163,7 @@ type DiscoveryPort struct {
 	Visibility string  // as written; empty means that of the DiscoveryInfo
 	Scope      string  // label network-scope: host or container; empty without
 	Network    string  // label network-name
-	Labels     []Label // those that steer records, see LabelPrefix
+	Labels     []Label // those with LabelPrefix, and those that the setting keepLabels selects
 }
 
 // UPID is the address of a libprocess actor, such as
@@ -154,6 +185,17 @@ type Agent struct {
 	// Addrs are the addresses of PID.Host, or of Hostname where there is no pid.
 	// They are empty where the name did not resolve.
 	Addrs []netip.Addr
+
+	Attributes []Attribute // SlaveInfo.attributes, sorted by name
+	Region     string      // SlaveInfo.domain.fault_domain.region.name
+	Zone       string      // SlaveInfo.domain.fault_domain.zone.name
+}
+
+// Attribute is an attribute of an agent (mesos.proto, Attribute). Names may
+// repeat. Values that are not text are written as Mesos does: "2.5", "[1-5, 9-9]"
+// and "{a, b}".
+type Attribute struct {
+	Name, Value string
 }
 
 // Framework is a registered scheduler (mesos.proto, FrameworkInfo).
@@ -165,6 +207,7 @@ type Framework struct {
 	// Addrs are the scheduler's addresses: those of PID.Host, or of Hostname where
 	// there is no pid.
 	Addrs []netip.Addr
+	Roles []string // FrameworkInfo.roles, or the only one of FrameworkInfo.role, sorted
 }
 
 // Master is a Mesos master: one of the settings, one that is registered in

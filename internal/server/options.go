@@ -47,6 +47,7 @@ func masterOptions(c *config.Config, masters leader.Detector, log logrus.FieldLo
 		Reregister: c.AgentReregisterTimeout,
 		Timeout:    c.StateTimeout,
 		MaxBytes:   c.StateMaxBytes,
+		KeepLabels: c.KeepLabels,
 		Log:        log,
 	}
 	switch c.StateSource {

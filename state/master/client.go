@@ -62,6 +62,7 @@ type client struct {
 	auth     authentication
 	timeout  time.Duration // from the first byte of a state to its last
 	maxBytes int64         // of one answer or event, decompressed
+	keep     []string      // prefixes of the keys of labels that are kept
 	trusted  trustedHosts
 	tls      func() *tls.Config
 	oldPath  map[leader.Address]bool // masters that know the old path only
@@ -74,6 +75,7 @@ func newClient(o Options) *client {
 		auth:     o.authentication(),
 		timeout:  o.Timeout,
 		maxBytes: o.MaxBytes,
+		keep:     o.KeepLabels,
 		trusted:  trustedHosts{masters: o.Leaders.Masters, resolve: o.Resolve},
 		oldPath:  map[leader.Address]bool{},
 		busy:     busyTracker{busy: o.Busy},
@@ -279,7 +281,7 @@ func (c *client) read(resp *http.Response, withoutTasks bool) (*document, error)
 		}
 		body = z
 	}
-	doc, err := decode(&limitReader{r: body, left: c.maxBytes, max: c.maxBytes}, withoutTasks)
+	doc, err := decode(&limitReader{r: body, left: c.maxBytes, max: c.maxBytes}, withoutTasks, c.keep...)
 	if err == nil {
 		doc.LeaderAge = leaderAge(doc.Leadership, resp)
 	}
@@ -374,7 +376,7 @@ func (c *client) getState(ctx context.Context, at leader.Address) (*document, le
 	defer resp.Body.Close()
 	c.busy.begin()
 	limit.extend(c.timeout, errStateTimeout(c.timeout))
-	m, err := newEventDecoder().read(&limitReader{r: resp.Body, left: c.maxBytes, max: c.maxBytes})
+	m, err := newEventDecoder(c.keep...).read(&limitReader{r: resp.Body, left: c.maxBytes, max: c.maxBytes})
 	if err == nil && m.doc == nil {
 		err = errNotMessage
 	}

@@ -42,10 +42,11 @@ func (i *decodeIssues) add(format string, args ...any) {
 var errNotState = errors.New("the answer is no state of a master: it is not an object")
 
 // decode reads the body of an answer of `/master/state`, of Mesos 0.20 and
-// later. It keeps no more than the parts that names need. With withoutTasks the
-// tasks are skipped.
-func decode(body io.Reader, withoutTasks bool) (*document, error) {
-	d := &decoder{reader: newReader(body), doc: &document{}, withoutTasks: withoutTasks}
+// later. It keeps no more than the parts that names need, and labels whose keys
+// begin with one of keepLabels. With withoutTasks the tasks are skipped.
+func decode(body io.Reader, withoutTasks bool, keepLabels ...string) (*document, error) {
+	d := newDecoder(body, keepLabels)
+	d.doc, d.withoutTasks = &document{}, withoutTasks
 	if d.Kind() != '{' {
 		if err := d.Skip(); err != nil {
 			return nil, syntax(err)
@@ -101,10 +102,20 @@ type decoder struct {
 	statuses statuses     // of the task that is being read
 	addrs    []netip.Addr // of the network that is being read
 
+	keepLabels []string // prefixes of the keys of labels that are kept beside those for records
+	interner   *state.Interner
+	labelBuf   []state.Label // of the task or port that is being read
+	label      state.Label   // that is being read
+	labelBytes int           // of the kept labels of the task that is being read
+
 	taskID       string // of the task that is being read
 	full         bool   // a list of it has reached its bound
 	inUpdate     bool   // the status names its task and agent
 	withoutTasks bool
+}
+
+func newDecoder(r io.Reader, keepLabels []string) decoder {
+	return decoder{reader: newReader(r), keepLabels: keepLabels, interner: state.NewInterner()}
 }
 
 func (d *decoder) top(key []byte) error {
@@ -145,114 +156,6 @@ func (d *decoder) upid(p *state.UPID, of, id string) error {
 	}
 	*p = u
 	return nil
-}
-
-// agents reads one agent of a list.
-func (d *decoder) agents() error {
-	a, err := d.wholeAgent()
-	if a != nil {
-		d.doc.Agents = append(d.doc.Agents, a)
-	}
-	return err
-}
-
-// wholeAgent reads an agent. It is nil where the agent has no id.
-func (d *decoder) wholeAgent() (*state.Agent, error) {
-	a := &state.Agent{}
-	if err := d.agent(a); err != nil {
-		return nil, err
-	}
-	if a.ID == "" {
-		d.doc.issues.add("an agent without an id")
-		return nil, nil
-	}
-	return a, nil
-}
-
-// agent reads an agent of either API. The operator API has most of it in
-// agent_info.
-func (d *decoder) agent(a *state.Agent) error {
-	return d.object(func(key []byte) error {
-		switch string(key) {
-		case "agent_info":
-			return d.agent(a)
-		case "id":
-			return d.identifier(d.plainString, &a.ID)
-		case "hostname":
-			return d.plainString(&a.Hostname)
-		case "pid":
-			return d.upid(&a.PID, "agent", a.ID)
-		}
-		return d.skip()
-	})
-}
-
-// recoveredAgents reads the list of agents that have not registered yet.
-func (d *decoder) recoveredAgents() error {
-	d.doc.ListsRecovered = d.doc.ListsRecovered || d.Kind() == '['
-	return d.array(func() error {
-		var a state.Agent
-		err := d.agent(&a)
-		if err == nil && a.ID != "" {
-			d.doc.Recovered = append(d.doc.Recovered, a.ID)
-		}
-		return err
-	})
-}
-
-// frameworks reads one framework of a list.
-func (d *decoder) frameworks() error {
-	first := len(d.doc.Tasks)
-	f, err := d.wholeFramework()
-	if err != nil {
-		return err
-	}
-	if f == nil {
-		d.doc.Tasks = d.doc.Tasks[:first]
-		return nil
-	}
-	// A task belongs to the framework in which it stands.
-	for _, t := range d.doc.Tasks[first:] {
-		t.Key.Framework = f.ID
-	}
-	d.doc.Frameworks = append(d.doc.Frameworks, f)
-	return nil
-}
-
-// wholeFramework reads a framework. It is nil where the framework has no id.
-func (d *decoder) wholeFramework() (*state.Framework, error) {
-	f := &state.Framework{}
-	if err := d.framework(f); err != nil {
-		return nil, err
-	}
-	if f.ID == "" {
-		d.doc.issues.add("a framework without an id")
-		return nil, nil
-	}
-	return f, nil
-}
-
-// framework reads a framework of either API.
-func (d *decoder) framework(f *state.Framework) error {
-	return d.object(func(key []byte) error {
-		switch string(key) {
-		case "framework_info":
-			return d.framework(f)
-		case "id":
-			return d.identifier(d.internedString, &f.ID)
-		case "name":
-			return d.plainString(&f.Name)
-		case "hostname":
-			return d.plainString(&f.Hostname)
-		case "pid":
-			return d.upid(&f.PID, "framework", f.ID)
-		case "tasks":
-			if !d.withoutTasks {
-				return d.array(d.tasks)
-			}
-		}
-		return d.skip()
-	})
 }
 
 // maxText bounds, in bytes, each string of a document that is read; a longer one
@@ -325,9 +228,14 @@ func (r *reader) plainString(s *string) error {
 // once.
 func (r *reader) internedString(s *string) error {
 	b, err := r.kept()
-	if err != nil || b == nil {
-		return err
+	if err == nil && b != nil {
+		*s = r.intern(b)
 	}
+	return err
+}
+
+// intern returns a string, the same one for equal bytes.
+func (r *reader) intern(b []byte) string {
 	known, ok := r.interned[string(b)]
 	if !ok {
 		if len(r.interned) >= maxInterned || r.internedBytes+len(b) > maxInternedBytes {
@@ -338,8 +246,7 @@ func (r *reader) internedString(s *string) error {
 		r.interned[known] = known
 		r.internedBytes += len(b)
 	}
-	*s = known
-	return nil
+	return known
 }
 
 // kept reads a string of at most maxKept bytes. It is nil for anything else.

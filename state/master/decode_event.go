@@ -31,8 +31,8 @@ type eventDecoder struct {
 	message message
 }
 
-func newEventDecoder() *eventDecoder {
-	return &eventDecoder{decoder: decoder{reader: newReader(nil)}}
+func newEventDecoder(keepLabels ...string) *eventDecoder {
+	return &eventDecoder{decoder: newDecoder(nil, keepLabels)}
 }
 
 // read reads one message, to its end. What it says is in a member named after
@@ -100,31 +100,21 @@ func (d *eventDecoder) memberReader(key string) (known string, read func([]byte)
 	case "get_master":
 		return "GET_MASTER", d.getMaster
 	case "task_added":
-		return "TASK_ADDED", d.onlyMember("task", d.taskAdded)
+		return "TASK_ADDED", d.only("task", d.taskAdded)
 	case "task_updated":
 		return "TASK_UPDATED", d.taskUpdated()
 	case "agent_added":
-		return "AGENT_ADDED", d.onlyMember("agent", d.agentAdded)
+		return "AGENT_ADDED", d.only("agent", d.agentAdded)
 	case "agent_removed":
-		return "AGENT_REMOVED", d.onlyMember("agent_id", func() error { return d.identifier(d.internedString, &event.AgentGone) })
+		return "AGENT_REMOVED", d.only("agent_id", func() error { return d.identifier(d.internedString, &event.AgentGone) })
 	case "framework_added":
-		return "FRAMEWORK_ADDED", d.onlyMember("framework", d.frameworkAdded)
+		return "FRAMEWORK_ADDED", d.only("framework", d.frameworkAdded)
 	case "framework_updated":
-		return "FRAMEWORK_UPDATED", d.onlyMember("framework", d.frameworkAdded)
+		return "FRAMEWORK_UPDATED", d.only("framework", d.frameworkAdded)
 	case "framework_removed":
-		return "FRAMEWORK_REMOVED", d.onlyMember("framework_info", d.frameworkRemoved)
+		return "FRAMEWORK_REMOVED", d.only("framework_info", d.frameworkRemoved)
 	}
 	return "", nil
-}
-
-// onlyMember reads one member of an object and skips the others.
-func (d *eventDecoder) onlyMember(name string, read func() error) func([]byte) error {
-	return func(key []byte) error {
-		if string(key) == name {
-			return read()
-		}
-		return d.skip()
-	}
 }
 
 func (d *eventDecoder) subscribed(key []byte) error {
@@ -232,7 +222,7 @@ func (d *eventDecoder) taskUpdated() func([]byte) error {
 					s = kept // it has an address
 				}
 			}
-			u.Task.ID, u.AgentID, u.Health = s.task, s.agent, s.health
+			u.Task.ID, u.AgentID, u.Health, u.Since = s.task, s.agent, s.health, wholeSeconds(s.timestamp)
 			d.message.agentRemoved = s.agentRemoved
 			if newest == "" {
 				u.State = s.state

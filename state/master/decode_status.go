@@ -17,6 +17,11 @@ type statuses struct {
 	running  status // the newest TASK_RUNNING with an address
 	starting status // the newest TASK_STARTING with an address
 	everRan  bool   // there is a TASK_RUNNING
+
+	// The state of the last status, and the timestamp of the first of those with
+	// that state at the end of the list.
+	lastState string
+	since     float64
 }
 
 // status holds the parts of a task status that names depend on.
@@ -42,7 +47,24 @@ func (s *statuses) reset() {
 		one.reset()
 		one.timestamp = math.Inf(-1)
 	}
-	s.everRan = false
+	s.everRan, s.lastState, s.since = false, "", 0
+}
+
+// enteredAt returns when a task entered the state that it is in, in seconds since
+// 1970; 0 if no status tells.
+func (s *statuses) enteredAt(taskState string) uint32 {
+	if s.lastState != taskState {
+		return 0
+	}
+	return wholeSeconds(s.since)
+}
+
+// wholeSeconds returns a timestamp of a status as a Task has it.
+func wholeSeconds(timestamp float64) uint32 {
+	if timestamp < 0 || timestamp > math.MaxUint32 {
+		return 0
+	}
+	return uint32(timestamp)
 }
 
 // addresses returns the addresses of a task that is in a state.
@@ -90,7 +112,7 @@ func (d *decoder) status() error {
 		case "healthy":
 			return d.health(&s.health)
 		case "labels":
-			return d.labels(isAddressLabel, d.addressLabel)
+			return d.labels(isAddressLabel, d.plainString, d.addressLabel)
 		case "reason":
 			if d.inUpdate {
 				b, err := d.bytes()
@@ -119,6 +141,9 @@ func (d *decoder) status() error {
 		return err
 	}
 	all := &d.statuses
+	if s.state != all.lastState {
+		all.lastState, all.since = s.state, s.timestamp
+	}
 	if s.timestamp >= all.newest.timestamp {
 		all.newest.timestamp, all.newest.health = s.timestamp, s.health
 	}
@@ -181,14 +206,14 @@ const (
 
 func isAddressLabel(key []byte) bool { return string(key) == labelDocker || string(key) == labelMesos }
 
-func (d *decoder) addressLabel(key, value string) {
+func (d *decoder) addressLabel(l state.Label) {
 	to := &d.statuses.current.addresses.docker
-	if key == labelMesos {
+	if l.Key == labelMesos {
 		to = &d.statuses.current.addresses.mesos
 	}
-	a, err := state.ParseAddr(value)
+	a, err := state.ParseAddr(l.Value)
 	if err != nil {
-		d.doc.issues.add("a task's address: label %s: %v", key, err)
+		d.doc.issues.add("a task's address: label %s: %v", l.Key, err)
 		return
 	}
 	d.appendDistinct(to, a)

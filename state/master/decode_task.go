@@ -16,6 +16,9 @@ const (
 	maxTaskAddresses = 256
 	maxTaskPorts     = 4096 // ranges, mappings, ports of a DiscoveryInfo
 	maxTaskLabels    = 1024 // that are kept
+	// maxTaskLabelBytes bounds the keys and values of the labels of a task and
+	// its ports that the setting keepLabels selects.
+	maxTaskLabelBytes = 64 << 10
 )
 
 // appendBounded appends to a list of a task unless that is full.
@@ -46,7 +49,8 @@ func (d *decoder) tasks() error {
 // task reads a task of either API.
 func (d *decoder) task(t *state.Task) error {
 	d.statuses.reset()
-	d.full = false
+	d.full, d.labelBytes = false, 0
+	details := state.TaskDetails{}
 	err := d.object(func(key []byte) error {
 		switch string(key) {
 		case "id", "task_id":
@@ -62,11 +66,20 @@ func (d *decoder) task(t *state.Task) error {
 		case "state":
 			return d.internedString(&t.State)
 		case "labels":
-			return d.labels(isRecordLabel, func(key, value string) {
-				appendBounded(d, &t.Labels, state.Label{Key: key, Value: value}, maxTaskLabels, "labels")
+			d.labelBuf = d.labelBuf[:0]
+			err := d.labels(d.isTaskLabel, d.internedString, func(l state.Label) {
+				if isRecordLabel(l.Key) {
+					appendBounded(d, &t.Labels, l, maxTaskLabels, "labels")
+				} else {
+					d.keep(l)
+				}
 			})
+			details.Labels = d.interner.Labels(d.labelBuf)
+			return err
+		case "role":
+			return d.internedString(&details.Role)
 		case "resources":
-			return d.resources(t)
+			return d.resources(t, &details)
 		case "container":
 			return d.container(t)
 		case "discovery":
@@ -77,7 +90,18 @@ func (d *decoder) task(t *state.Task) error {
 		return d.skip()
 	})
 	t.Addresses, t.Health = d.statuses.addresses(t.State).clone(), d.statuses.newest.health
+	t.Since, t.Details = d.statuses.enteredAt(t.State), d.interner.Details(details)
 	return err
+}
+
+// keep keeps a label that the setting keepLabels selects.
+func (d *decoder) keep(l state.Label) {
+	if d.labelBytes += len(l.Key) + len(l.Value); d.labelBytes <= maxTaskLabelBytes {
+		appendBounded(d, &d.labelBuf, l, maxTaskLabels, "labels")
+	} else if !d.full {
+		d.full = true
+		d.doc.issues.add("task %.60q has more than %d bytes of labels that keepLabels selects", d.taskID, maxTaskLabelBytes)
+	}
 }
 
 func (d *decoder) discovery(t *state.Task) error {
@@ -118,16 +142,21 @@ func (d *decoder) discoveryPort(t *state.Task) error {
 		case "visibility":
 			return d.internedString(&p.Visibility)
 		case "labels":
-			return d.labels(isPortLabel, func(key, value string) {
-				switch key {
-				case labelScope:
-					p.Scope = value
-				case labelNetwork:
-					p.Network = value
+			d.labelBuf = d.labelBuf[:0]
+			err = d.labels(d.isPortLabel, d.internedString, func(l state.Label) {
+				switch {
+				case l.Key == labelScope:
+					p.Scope = l.Value
+				case l.Key == labelNetwork:
+					p.Network = l.Value
+				case isRecordLabel(l.Key):
+					appendBounded(d, &d.labelBuf, l, maxTaskLabels, "labels")
 				default:
-					appendBounded(d, &p.Labels, state.Label{Key: key, Value: value}, maxTaskLabels, "labels")
+					d.keep(l)
 				}
 			})
+			p.Labels = d.interner.Labels(d.labelBuf)
+			return err
 		}
 		return d.skip()
 	})
@@ -143,10 +172,10 @@ func (d *decoder) discoveryPort(t *state.Task) error {
 }
 
 // resources reads the ports of a task: from the totals by name that a state has,
-// or from the list of resources of the operator API.
-func (d *decoder) resources(t *state.Task) error {
+// or from the list of resources of the operator API, which also has the role.
+func (d *decoder) resources(t *state.Task, details *state.TaskDetails) error {
 	if d.Kind() == '[' {
-		err := d.array(func() error { return d.resource(t) })
+		err := d.array(func() error { return d.resource(t, details) })
 		t.Ports = mergeRanges(t.Ports)
 		return err
 	}
@@ -168,7 +197,7 @@ func (d *decoder) resources(t *state.Task) error {
 
 // resource reads one resource (mesos.proto, Resource) and adds it where it is
 // ports.
-func (d *decoder) resource(t *state.Task) error {
+func (d *decoder) resource(t *state.Task, details *state.TaskDetails) error {
 	var ranges []state.PortRange
 	ports := false
 	err := d.object(func(key []byte) error {
@@ -183,6 +212,13 @@ func (d *decoder) resource(t *state.Task) error {
 					return d.skip()
 				}
 				return d.array(func() error { return d.portRange(&ranges) })
+			})
+		case "allocation_info":
+			return d.object(func(key []byte) error {
+				if string(key) == "role" {
+					return d.internedString(&details.Role)
+				}
+				return d.skip()
 			})
 		}
 		return d.skip()
@@ -356,17 +392,25 @@ const (
 )
 
 // isRecordLabel reports whether a label sets parameters of records.
-func isRecordLabel(key []byte) bool { return strings.HasPrefix(string(key), state.LabelPrefix) }
+func isRecordLabel[T string | []byte](key T) bool {
+	return strings.HasPrefix(string(key), state.LabelPrefix)
+}
 
-// isPortLabel reports whether a label of a port is used.
-func isPortLabel(key []byte) bool {
-	return string(key) == labelScope || string(key) == labelNetwork || isRecordLabel(key)
+// isTaskLabel reports whether a label of a task is kept.
+func (d *decoder) isTaskLabel(key []byte) bool {
+	return isRecordLabel(key) || slices.ContainsFunc(d.keepLabels, func(prefix string) bool { return strings.HasPrefix(string(key), prefix) })
+}
+
+// isPortLabel reports whether a label of a port is used or kept.
+func (d *decoder) isPortLabel(key []byte) bool {
+	return string(key) == labelScope || string(key) == labelNetwork || d.isTaskLabel(key)
 }
 
 // labels reads labels, which are an array in some places and in an object in
-// others, and calls use with each that is wanted and has a value.
-func (d *decoder) labels(wanted func(key []byte) bool, use func(key, value string)) error {
-	element := func() error { return d.label(wanted, use) }
+// others, and calls use with each that is wanted and has a value, as read reads
+// it.
+func (d *decoder) labels(wanted func(key []byte) bool, read func(*string) error, use func(state.Label)) error {
+	element := func() error { return d.readLabel(wanted, read, use) }
 	if d.Kind() == '[' {
 		return d.array(element)
 	}
@@ -378,10 +422,10 @@ func (d *decoder) labels(wanted func(key []byte) bool, use func(key, value strin
 	})
 }
 
-// label reads one label. The values of unwanted labels are skipped, unless they
-// come before their key, which no master does.
-func (d *decoder) label(wanted func(key []byte) bool, use func(key, value string)) error {
-	var key, value string
+// readLabel reads one label. The values of unwanted labels are skipped, unless
+// they come before their key, which no master does.
+func (d *decoder) readLabel(wanted func(key []byte) bool, read func(*string) error, use func(state.Label)) error {
+	d.label = state.Label{}
 	unwanted := false
 	err := d.object(func(name []byte) error {
 		switch string(name) {
@@ -390,19 +434,19 @@ func (d *decoder) label(wanted func(key []byte) bool, use func(key, value string
 			if err != nil {
 				return err
 			}
-			if unwanted = !wanted(b); !unwanted {
-				key = string(b)
+			if unwanted = len(b) > maxKept || !wanted(b); !unwanted {
+				d.label.Key = d.intern(b)
 			}
 			return nil
 		case "value":
 			if !unwanted {
-				return d.plainString(&value)
+				return read(&d.label.Value)
 			}
 		}
 		return d.skip()
 	})
-	if err == nil && !unwanted && key != "" && value != "" {
-		use(key, value)
+	if err == nil && !unwanted && d.label.Key != "" && d.label.Value != "" {
+		use(d.label)
 	}
 	return err
 }

@@ -169,6 +169,15 @@ func TestRecordedAPIsSayTheSame(t *testing.T) {
 	doc := mustDecode(t, recorded(t, "state-02-running.json"))
 	wantLines(t, "v1", lines(&document{FullState: m.doc.FullState}),
 		lines(&document{FullState: doc.FullState}))
+	tasks := map[state.TaskKey]*state.Task{}
+	for _, one := range m.doc.Tasks {
+		tasks[one.Key] = one
+	}
+	for _, one := range doc.Tasks {
+		if got := tasks[one.Key]; got == nil || !got.Equal(one) {
+			t.Errorf("got %+v in the operator API, want %+v", got, one)
+		}
+	}
 	if m.issues.count+doc.issues.count > 0 {
 		t.Errorf("got issues %v and %v, want none", m.issues, doc.issues)
 	}

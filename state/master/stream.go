@@ -79,7 +79,7 @@ func (w *Watcher) open(ctx context.Context, at leader.Address) (*stream, error) 
 	// to begin anew than one call takes, so the answer is not of a later one.
 	lead, _ := w.client.whoLeads(ctx, at, callTimeout)
 	ctx, cancel := context.WithCancelCause(ctx)
-	s := &stream{lead: lead, decoder: newEventDecoder(), cancel: cancel, began: time.Now()}
+	s := &stream{lead: lead, decoder: newEventDecoder(w.client.keep...), cancel: cancel, began: time.Now()}
 	late := time.AfterFunc(firstByteTimeout, func() {
 		cancel(noStreamError{fmt.Errorf("%s: no event stream within %v", lead.at, firstByteTimeout)})
 	})

@@ -43,7 +43,10 @@ type Options struct {
 	Reregister time.Duration
 	Timeout    time.Duration // from the first byte of a state to its last
 	MaxBytes   int64         // of one answer or event, decompressed
-	Username   string        // for Basic authentication; empty for none
+	// KeepLabels are prefixes of the keys of labels that are kept beside those that
+	// set parameters of records.
+	KeepLabels []string
+	Username   string // for Basic authentication; empty for none
 	Password   string
 	Account    func() (Account, error) // of the service that logs in, called for each login; nil for none
 	Resolve    Resolve                 // of host names; nil for the system's resolver

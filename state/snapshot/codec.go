@@ -3,6 +3,8 @@ package snapshot
 import (
 	"math"
 	"net/netip"
+
+	"toponym/state"
 )
 
 // codec writes or reads values. One description of each type serves both
@@ -11,6 +13,9 @@ import (
 type codec struct {
 	w *blockWriter // nil when reading
 	r *blockReader // nil when writing
+
+	version  int             // of the file
+	interner *state.Interner // nil when writing
 
 	// Words are strings that often repeat. The first time a word is written as
 	// a whole and gets a number, later only the number is written.
@@ -21,8 +26,13 @@ type codec struct {
 // maxWords bounds the words that get a number.
 const maxWords = 1 << 16
 
-func writing(w *blockWriter) *codec { return &codec{w: w, numbers: map[string]uint64{}} }
-func reading(r *blockReader) *codec { return &codec{r: r} }
+func writing(w *blockWriter) *codec {
+	return &codec{w: w, version: version, numbers: map[string]uint64{}}
+}
+
+func reading(r *blockReader, version int) *codec {
+	return &codec{r: r, version: version, interner: state.NewInterner()}
+}
 
 // number is written in as many bytes as it needs, seven bits each.
 func (c *codec) number(v *uint64) {

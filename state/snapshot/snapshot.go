@@ -16,7 +16,11 @@ import (
 // version is that of the format. Each change of the format increases it, and a
 // golden file notices changes. Then Decode must still read the version before:
 // the snapshot matters most when a new release starts during an outage.
-const version = 1
+const version = 2
+
+// previousVersion has no labels but those for records, and nothing of what is new
+// in version 2: see types.go.
+const previousVersion = 1
 
 // title is the beginning of a file, before the version and the end of the line.
 const title = "toponym snapshot "
@@ -51,36 +55,38 @@ func Encode(to io.Writer, s *Contents) error {
 // [ErrDamaged], or that of the reader.
 func Decode(from io.Reader) (*Contents, error) {
 	b := bufio.NewReaderSize(from, blockSize)
-	if err := decodeTitle(b); err != nil {
+	found, err := decodeTitle(b)
+	if err != nil {
 		return nil, err
 	}
 	r := newBlockReader(b)
 	s := &Contents{State: &state.FullState{}}
-	contents(reading(r), s)
+	contents(reading(r, found), s)
 	if err := r.close(); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// decodeTitle reads and checks the first line.
-func decodeTitle(b *bufio.Reader) error {
+// decodeTitle reads and checks the first line, and returns the version of the
+// file.
+func decodeTitle(b *bufio.Reader) (found int, err error) {
 	const digits = 6
 	line, err := b.Peek(len(title) + digits + 1)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return err
+		return 0, err
 	}
 	rest, begins := strings.CutPrefix(string(line), title)
 	number, _, ends := strings.Cut(rest, "\n")
 	n, err := strconv.ParseUint(number, 10, 32)
 	switch {
 	case !begins || !ends || err != nil:
-		return damaged("it does not begin with %q", title)
-	case n != version:
-		return fmt.Errorf("%w: %d instead of %d", ErrVersion, n, version)
+		return 0, damaged("it does not begin with %q", title)
+	case n != version && n != previousVersion:
+		return 0, fmt.Errorf("%w: %d instead of %d", ErrVersion, n, version)
 	}
 	_, err = b.Discard(len(title) + len(number) + 1)
-	return err
+	return int(n), err
 }
 
 func contents(c *codec, s *Contents) {

@@ -103,6 +103,74 @@ func TestTheFormatChangesOnlyWithItsVersion(t *testing.T) {
 	}
 }
 
+// A new release must start from the snapshot that the release before has left
+// behind: every field that version 1 has comes back, and the others are empty.
+func TestTheVersionBeforeIsRead(t *testing.T) {
+	file, err := os.Open(filepath.Join("testdata", "version-1.snapshot"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	s, err := Decode(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	isNew := map[string]bool{
+		"Agent.Attributes": true, "Agent.Region": true, "Agent.Zone": true, "Framework.Roles": true, "Task.Since": true, "Task.Details": true,
+	}
+	fields := 0
+	var check func(v reflect.Value)
+	check = func(v reflect.Value) {
+		switch v.Kind() {
+		case reflect.Pointer:
+			check(v.Elem())
+		case reflect.Slice:
+			for i := range v.Len() {
+				check(v.Index(i))
+			}
+		case reflect.Struct:
+			if v.Type() == someAddr {
+				return
+			}
+			for i := range v.NumField() {
+				name := v.Type().Name() + "." + v.Type().Field(i).Name
+				if v.Field(i).IsZero() != isNew[name] {
+					t.Errorf("%s: got %v", name, v.Field(i))
+				}
+				fields++
+				check(v.Field(i))
+			}
+		}
+	}
+	if len(s.State.Tasks) != 2 || len(s.State.Agents) != 2 || len(s.State.Frameworks) != 2 || len(s.State.Masters) != 2 || s.Serial != full().Serial {
+		t.Fatalf("got %+v and serial %d, want two of everything", s.State, s.Serial)
+	}
+	check(reflect.ValueOf(s.State.Leader))
+	check(reflect.ValueOf(s.State.Agents))
+	check(reflect.ValueOf(s.State.Frameworks))
+	check(reflect.ValueOf(s.State.Tasks))
+	if fields < 100 {
+		t.Errorf("got %d fields, want at least 100", fields)
+	}
+}
+
+// Otherwise a cluster that starts from a snapshot would take more memory for
+// labels than one that was read from a master.
+func TestLabelsOfInstancesAreReadOnce(t *testing.T) {
+	s := many(2)
+	for _, task := range s.State.Tasks {
+		task.Details = &state.TaskDetails{Role: "prod", Labels: []state.Label{{Key: "HAPROXY_GROUP", Value: "external"}}}
+	}
+	got, err := Decode(bytes.NewReader(encode(t, s)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := got.State.Tasks[0].Details, got.State.Tasks[1].Details
+	if a == nil || a != b || !a.Equal(s.State.Tasks[0].Details) {
+		t.Errorf("got details %p %+v and %p %+v, want the same ones twice", a, a, b, b)
+	}
+}
+
 func TestEveryFlippedBitIsDetected(t *testing.T) {
 	good := encode(t, full())
 	for i := range good {
@@ -151,7 +219,7 @@ func TestBlocksOutOfOrderAreDetected(t *testing.T) {
 
 func TestOtherVersionsAreToldFromDamage(t *testing.T) {
 	for text, want := range map[string]error{
-		"toponym snapshot 2\nwhatever": ErrVersion, "toponym snapshot 0\n": ErrVersion, "toponym snapshot 999999\n": ErrVersion,
+		"toponym snapshot 3\nwhatever": ErrVersion, "toponym snapshot 0\n": ErrVersion, "toponym snapshot 999999\n": ErrVersion,
 		"toponym snapshot \n": ErrDamaged, "toponym snapshot x\n": ErrDamaged, "toponym snapshot 1": ErrDamaged,
 		"toponym snapshot 12345678\n": ErrDamaged, "": ErrDamaged, "{}": ErrDamaged, "\n": ErrDamaged,
 	} {

@@ -8,7 +8,9 @@ import (
 )
 
 // The functions of this file describe the types of package state, each field
-// once. A change here is a new version of the format, see version.
+// once. A change here is a new version of the format, see version. What is new in
+// version 2 is not read from a file of version 1, and the next state of a master
+// brings it.
 
 func cluster(c *codec, s *state.FullState) {
 	master(c, &s.Leader)
@@ -29,6 +31,14 @@ func agent(c *codec, a *state.Agent) {
 	c.text(&a.Hostname)
 	upid(c, &a.PID)
 	addrs(c, &a.Addrs)
+	if c.version > 1 {
+		list(c, &a.Attributes, func(c *codec, a *state.Attribute) {
+			c.word(&a.Name)
+			c.word(&a.Value)
+		})
+		c.word(&a.Region)
+		c.word(&a.Zone)
+	}
 }
 
 func framework(c *codec, f *state.Framework) {
@@ -37,6 +47,9 @@ func framework(c *codec, f *state.Framework) {
 	c.text(&f.Hostname)
 	upid(c, &f.PID)
 	addrs(c, &f.Addrs)
+	if c.version > 1 {
+		list(c, &f.Roles, (*codec).word)
+	}
 }
 
 func upid(c *codec, p *state.UPID) {
@@ -57,6 +70,18 @@ func task(c *codec, t *state.Task) {
 	addresses(c, &t.Addresses)
 	small(c, &t.Health, math.MaxUint8)
 	labels(c, &t.Labels)
+	if c.version > 1 {
+		small(c, &t.Since, math.MaxUint32)
+		pointer(c, &t.Details, details)
+		if c.r != nil && t.Details != nil {
+			t.Details = c.interner.Details(*t.Details)
+		}
+	}
+}
+
+func details(c *codec, d *state.TaskDetails) {
+	c.word(&d.Role)
+	list(c, &d.Labels, label)
 }
 
 func portRange(c *codec, r *state.PortRange) {
@@ -106,10 +131,15 @@ func mapping(c *codec, m *state.PortMapping) {
 }
 
 func labels(c *codec, l *[]state.Label) {
-	list(c, l, func(c *codec, l *state.Label) {
-		c.word(&l.Key)
-		c.word(&l.Value)
-	})
+	list(c, l, label)
+	if c.r != nil {
+		*l = c.interner.Labels(*l)
+	}
+}
+
+func label(c *codec, l *state.Label) {
+	c.word(&l.Key)
+	c.word(&l.Value)
 }
 
 func addrs(c *codec, l *[]netip.Addr) { list(c, l, (*codec).addr) }
