@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/netip"
 	"os"
 	"strings"
 )
@@ -36,36 +35,24 @@ func (l *loader) check() {
 	if c.CacheMinTTL > c.CacheMaxTTL && l.valid("cacheMinTTL", "cacheMaxTTL") {
 		l.reject("cacheMinTTL", "is more than cacheMaxTTL", "a smaller number of seconds")
 	}
-	l.checkPorts()
+	l.checkListeners()
 	l.checkStateDir()
 	l.checkCredentials()
 	if l.valid("CACertFile", "CertFile", "KeyFile") {
 		_, errs := c.tls()
 		l.errs = append(l.errs, errs...)
 	}
+	if len(c.TLSListen) > 0 && l.valid("tlsListen", "tlsCertFile", "tlsKeyFile", "tlsClientCAFile") {
+		_, errs := c.dnsTLS()
+		l.errs = append(l.errs, errs...)
+	}
+	if len(c.HTTPSListen) > 0 && l.valid("httpsListen", "httpsCertFile", "httpsKeyFile", "httpsClientCAFile") {
+		_, errs := c.httpsTLS()
+		l.errs = append(l.errs, errs...)
+	}
 	if c.MesosHTTPSOn && c.CACertFile == "" && l.valid("CACertFile") {
 		l.warn("MesosHTTPSOn", "without CACertFile, certificates of masters are verified with the CAs of the system; Mesos-DNS does not verify them")
 	}
-}
-
-// checkPorts rejects one TCP port for both DNS and HTTP.
-func (l *loader) checkPorts() {
-	c := l.config
-	if !c.DNSOn || !c.HTTPOn || !l.valid("dnson", "httpon", "port", "httpport", "listener", "HTTPListener") {
-		return
-	}
-	if c.Port != 0 && c.Port == c.HTTPPort && overlap(c.Listener, c.HTTPListener) {
-		l.reject("httpport", fmt.Sprintf("is %d, like port, on the same address", c.HTTPPort), "another port")
-	}
-}
-
-// overlap reports whether listeners on two addresses exclude each other on a port.
-// One on :: receives IPv4 as well.
-func overlap(a, b netip.Addr) bool {
-	covers := func(all, one netip.Addr) bool {
-		return all.IsUnspecified() && (all.Is6() || one.Is4())
-	}
-	return a == b || covers(a, b) || covers(b, a)
 }
 
 // checkStateDir rejects a stateDir that cannot be a directory. One that does not

@@ -77,6 +77,10 @@ type Config struct {
 	TCPIdleTimeout    time.Duration         // tcpIdleTimeout (RFC 7766 section 6.2.3)
 	TCPMaxConnections int                   // tcpMaxConnections: open at the same time
 	TCPMaxClient      int                   // tcpMaxClient: open at the same time from one client
+	TLSListen         []netip.AddrPort      // tlsListen: DNS over TLS; a port of 0: any free one
+	TLSCertFile       string                // tlsCertFile: PEM, certificate of tlsListen
+	TLSKeyFile        string                // tlsKeyFile: PEM, private key of TLSCertFile
+	TLSClientCAFile   string                // tlsClientCAFile: PEM, CAs that certificates of clients are verified with
 	RecurseOn         bool                  // recurseon: RA in responses
 	ExternalOn        bool                  // externalon: forward names outside our zones
 	Timeout           time.Duration         // timeout: for one forwarded query, over all its upstream servers
@@ -96,6 +100,10 @@ type Config struct {
 	HTTPOn            bool                  // httpon
 	HTTPListener      netip.Addr            // HTTPListener
 	HTTPPort          uint16                // httpport; 0: any free one
+	HTTPSListen       []netip.AddrPort      // httpsListen; a port of 0: any free one
+	HTTPSCertFile     string                // httpsCertFile: PEM, certificate of httpsListen
+	HTTPSKeyFile      string                // httpsKeyFile: PEM, private key of HTTPSCertFile
+	HTTPSClientCAFile string                // httpsClientCAFile: PEM, CAs that certificates of clients are verified with
 	EnumerationOn     bool                  // EnumerationOn: answer /v1/enumerate
 	LogFormat         LogFormat             // logFormat: text or json
 

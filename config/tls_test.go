@@ -19,14 +19,14 @@ func certificate(t *testing.T) (certFile, keyFile, caFile string) {
 func TestTLSReadsTheFilesOfTheSettings(t *testing.T) {
 	cert, key, ca := certificate(t)
 	c, warnings := mustLoad(t, "c.json", `{`+where+`, "MesosHTTPSOn": true, "CACertFile": "`+ca+`", "CertFile": "`+cert+`", "KeyFile": "`+key+`"}`)
-	conf, err := c.TLS()
+	conf, err := c.TLS().Load()
 	if err != nil || conf.RootCAs == nil || len(conf.Certificates) != 1 || conf.InsecureSkipVerify || conf.MinVersion != tls.VersionTLS12 {
 		t.Errorf("got %+v, error %v, want the CA, one certificate and verification", conf, err)
 	}
 	equalLines(t, warnings, nil)
 
 	c.CACertFile = "testdata/gone.pem"
-	if _, err := c.TLS(); err == nil {
+	if _, err := c.TLS().Load(); err == nil {
 		t.Error("got no error for a missing file, want one")
 	}
 }
@@ -34,7 +34,7 @@ func TestTLSReadsTheFilesOfTheSettings(t *testing.T) {
 // Mesos-DNS does not verify the masters then.
 func TestMastersAreVerifiedWithTheCAsOfTheSystemByDefault(t *testing.T) {
 	c, warnings := mustLoad(t, "c.json", `{`+where+`, "MesosHTTPSOn": true}`)
-	conf, err := c.TLS()
+	conf, err := c.TLS().Load()
 	if err != nil || conf.RootCAs != nil || conf.InsecureSkipVerify {
 		t.Errorf("got %+v, error %v, want verification with the CAs of the system", conf, err)
 	}

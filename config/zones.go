@@ -40,6 +40,14 @@ func (c *Config) hasZoneResolver(name string) bool {
 	return false
 }
 
+// optionalFile parses the path of a file, or an empty text for none.
+func (c *Config) optionalFile(raw any, at position) (string, bool) {
+	if path, ok := raw.(string); ok && strings.TrimSpace(path) == "" {
+		return "", true
+	}
+	return c.besideConfigFile(raw, at)
+}
+
 // besideConfigFile parses the path of a file, relative to the directory of the
 // settings.
 func (c *Config) besideConfigFile(raw any, at position) (string, bool) {

@@ -21,8 +21,8 @@ import (
 type workerCounters struct {
 	zones   []string // in wire form; a name in none of them counts as "other"
 	cells   []atomic.Uint64
-	times   [2]durations // by transport
-	samples uint32       // for the worker alone
+	times   [transports]durations
+	samples uint32 // for the worker alone
 }
 
 // countedTypes have cells of their own. Anything else counts as "other".
@@ -41,7 +41,7 @@ var countedRcodes = [...]uint16{
 const (
 	typeCells  = len(countedTypes) + 1 // the last is for others
 	rcodeCells = len(countedRcodes) + 1
-	zoneCells  = typeCells * rcodeCells * 2
+	zoneCells  = typeCells * rcodeCells * transports
 )
 
 // cellOf finds the cell of a number that fits in a byte.
@@ -80,7 +80,7 @@ func (c *workerCounters) add(t Transport, qtype, rcode uint16, origin string) {
 	if rcode < 256 {
 		code = int(rcodeCell[rcode])
 	}
-	c.cells[((at*typeCells+kind)*rcodeCells+code)*2+int(t&1)].Add(1)
+	c.cells[((at*typeCells+kind)*rcodeCells+code)*transports+int(t)].Add(1)
 }
 
 // sampleEvery is of how many batches, or single queries, one is timed: to read a
@@ -195,8 +195,8 @@ func (c *counters) queries() (list []queryCount) {
 
 // describe says what the cell of a number counts.
 func (c *counters) describe(cell int, n uint64) queryCount {
-	q := queryCount{zone: other, qtype: other, rcode: other, transport: Transport(cell & 1), count: n}
-	cell /= 2
+	q := queryCount{zone: other, qtype: other, rcode: other, transport: Transport(cell % transports), count: n}
+	cell /= transports
 	if i := cell % rcodeCells; i < len(countedRcodes) {
 		q.rcode = rcodeName(countedRcodes[i])
 	}

@@ -97,7 +97,7 @@ func TestEachKindOfQueryHasACellOfItsOwn(t *testing.T) {
 	for _, origin := range append(zones, "") {
 		for _, qtype := range append(countedTypes[:], 9999) {
 			for _, rcode := range append(countedRcodes[:], 4000) {
-				for _, tr := range []Transport{UDP, TCP} {
+				for tr := range Transport(transports) {
 					c.add(tr, qtype, rcode, origin)
 					n++
 				}

@@ -15,12 +15,14 @@ var (
 	descQueries = desc("queries_total", "Queries answered, by the zone of the name, type, rcode and protocol.",
 		"zone", "type", "rcode", "protocol")
 	descQueryDuration = desc("query_duration_seconds",
-		"Time from reading a query to sending its response: of all queries over TCP, and of a sample of those over UDP.", "protocol")
+		"Time from reading a query to sending its response: of all queries over TCP and TLS, and of a sample of those over UDP.", "protocol")
 	descRateLimited = desc("rate_limited_total",
 		"Responses over UDP above the rate limit of a client's network: dropped, or sent truncated (slipped).", "action")
-	descConnections          = desc("tcp_connections", "TCP connections of clients that are open.")
+	descConnections          = desc("tcp_connections", "TCP connections of clients that are open, by protocol: tcp, or tls for DNS over TLS.", "protocol")
 	descConnectionsDisplaced = desc("tcp_connections_displaced_total",
 		"TCP connections closed to make room for others, by the bound that was reached: client, all, or files.", "bound")
+	descHandshakes = desc("tls_handshakes_total",
+		"TLS handshakes of DNS clients, by result: completed, failed, or timeout.", "result")
 
 	descPending   = desc("forward_pending", "Queries that wait for upstream servers.")
 	descShared    = desc("forward_shared_total", "Forwarded queries that waited for the answer to a question that had already been asked.")
@@ -32,7 +34,7 @@ var (
 // part of it.
 func (s *Server) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range [...]*prometheus.Desc{
-		descQueries, descQueryDuration, descRateLimited, descConnections, descConnectionsDisplaced,
+		descQueries, descQueryDuration, descRateLimited, descConnections, descConnectionsDisplaced, descHandshakes,
 		descPending, descShared, descFailed, descDisplaced,
 	} {
 		ch <- d
@@ -54,7 +56,7 @@ func (s *Server) Collect(ch chan<- prometheus.Metric) {
 	for _, q := range s.counters.queries() {
 		counter(descQueries, q.count, q.zone, q.qtype, q.rcode, q.transport.String())
 	}
-	for _, t := range [...]Transport{UDP, TCP} {
+	for t := range Transport(transports) {
 		below, count, sum := s.counters.histogram(t)
 		ch <- prometheus.MustNewConstHistogram(descQueryDuration, count, sum, below, t.String())
 	}
@@ -64,10 +66,15 @@ func (s *Server) Collect(ch chan<- prometheus.Metric) {
 	}
 	counter(descRateLimited, dropped, "dropped")
 	counter(descRateLimited, slipped, "slipped")
-	gauge(descConnections, float64(s.connections.count()))
+	open := s.connections.counts()
+	gauge(descConnections, float64(open[TCP]), TCP.String())
+	gauge(descConnections, float64(open[TLS]), TLS.String())
 	for bound, n := range s.connections.displacedCounts() {
 		counter(descConnectionsDisplaced, n, bound)
 	}
+	counter(descHandshakes, s.handshakes.completed.Load(), "completed")
+	counter(descHandshakes, s.handshakes.failed.Load(), "failed")
+	counter(descHandshakes, s.handshakes.timedOut.Load(), "timeout")
 	if f := s.responder.forward; f != nil {
 		gauge(descPending, float64(f.pending.open()))
 		counter(descShared, f.counts.shared.Load())

@@ -29,9 +29,10 @@ toponym_queries_total{protocol="udp",rcode="NXDOMAIN",type="SRV",zone="mesos."} 
 # TYPE toponym_rate_limited_total counter
 toponym_rate_limited_total{action="dropped"} 1
 toponym_rate_limited_total{action="slipped"} 1
-# HELP toponym_tcp_connections TCP connections of clients that are open.
+# HELP toponym_tcp_connections TCP connections of clients that are open, by protocol: tcp, or tls for DNS over TLS.
 # TYPE toponym_tcp_connections gauge
-toponym_tcp_connections 0
+toponym_tcp_connections{protocol="tcp"} 0
+toponym_tcp_connections{protocol="tls"} 0
 # HELP toponym_forward_pending Queries that wait for upstream servers.
 # TYPE toponym_forward_pending gauge
 toponym_forward_pending 0

@@ -1,6 +1,8 @@
 package resolver
 
 import (
+	"crypto/tls"
+	"net"
 	"net/netip"
 	"time"
 
@@ -38,6 +40,11 @@ type Options struct {
 	TCPMaxConnections          int
 	TCPMaxConnectionsPerClient int
 
+	// TLS makes the TLS side of a server out of a connection, for queries over TLS
+	// (RFC 7858); see package handshake. [Server.ListenTLS] needs it. Connections
+	// over TLS have the limits of those over TCP, and count as such.
+	TLS func(net.Conn) *tls.Conn
+
 	// Workers is how many goroutines answer over UDP, each with a socket of its
 	// own where the system supports that: one for each core.
 	Workers int
@@ -63,19 +70,16 @@ type Options struct {
 // Transport is what a query came over.
 type Transport uint8
 
-// The transports of RFC 1035, section 4.2.
+// The transports of RFC 1035, section 4.2, and of RFC 7858.
 const (
 	UDP Transport = iota
 	TCP
+	TLS
+	transports int = iota // how many there are
 )
 
 // String implements fmt.Stringer.
-func (t Transport) String() string {
-	if t == TCP {
-		return "tcp"
-	}
-	return "udp"
-}
+func (t Transport) String() string { return [...]string{UDP: "udp", TCP: "tcp", TLS: "tls"}[t] }
 
 // minUDPSize is what every client can take (RFC 1035, section 4.2.1).
 const minUDPSize = 512

@@ -163,7 +163,7 @@ const maxUDPPayload = 65535 - 20 - 8
 // for.
 func (r *responder) size(edns bool, size uint16, c client) int {
 	switch {
-	case c.transport == TCP:
+	case c.transport != UDP:
 		return dns.MaxMsgSize - 1 // its length is sent in 16 bits
 	case !edns:
 		return minUDPSize

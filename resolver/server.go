@@ -13,8 +13,8 @@ import (
 	"toponym/zone"
 )
 
-// Server answers DNS queries over UDP and TCP (RFC 1035, section 4.2; RFC
-// 7766).
+// Server answers DNS queries over UDP, TCP and TLS (RFC 1035, section 4.2; RFC
+// 7766; RFC 7858).
 type Server struct {
 	store     *zone.Store
 	o         Options
@@ -23,9 +23,11 @@ type Server struct {
 	responder *responder // counts for all connections, and for pending queries
 
 	connections *connectionTable
+	handshakes  handshakeCounts
 
 	udp  []*net.UDPConn
 	tcp  []*net.TCPListener
+	tls  []*net.TCPListener // for queries over TLS
 	addr netip.AddrPort
 
 	background sync.WaitGroup // goroutines that are started while it runs

@@ -3,6 +3,7 @@ package resolver
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -19,12 +20,15 @@ import (
 // returns. Connections that are still busy when final ends are closed.
 func (s *Server) serveTCP(ctx, final context.Context, all *sync.WaitGroup) {
 	for _, l := range s.tcp {
-		all.Go(func() { s.accept(ctx, final, l, all) })
+		all.Go(func() { s.accept(ctx, final, l, TCP, all) })
+	}
+	for _, l := range s.tls {
+		all.Go(func() { s.accept(ctx, final, l, TLS, all) })
 	}
 }
 
-// accept serves the connections of one listener.
-func (s *Server) accept(ctx, final context.Context, l *net.TCPListener, all *sync.WaitGroup) {
+// accept serves the connections of one listener, over TCP or TLS.
+func (s *Server) accept(ctx, final context.Context, l *net.TCPListener, t Transport, all *sync.WaitGroup) {
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
 	defer l.Close()
@@ -39,16 +43,21 @@ func (s *Server) accept(ctx, final context.Context, l *net.TCPListener, all *syn
 		}
 		if err != nil { // such as too many open files: that passes
 			s.connections.closeOne()
-			s.log.WithError(err).Warn("cannot accept TCP connections")
+			s.log.WithError(err).WithField("protocol", t).Warn("cannot accept connections")
 			pause(ctx, &failures)
 			continue
 		}
 		failures = 0
 		addr := conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().WithZone("").Unmap()
 		c := newConnection(s, conn, addr)
+		if t == TLS {
+			c.overTLS(s.o.TLS(conn))
+		}
 		s.connections.add(c)
 		all.Go(func() {
-			s.serveConn(ctx, final, c)
+			if c.handshake(ctx) {
+				s.serveConn(ctx, final, c)
+			}
 			s.connections.remove(c)
 		})
 	}
@@ -64,10 +73,12 @@ const (
 // connection is a client's connection. Responses go through it in any order:
 // those that are made as its queries are read, and those that come later.
 type connection struct {
-	s    *Server
-	conn net.Conn
-	addr netip.Addr
-	in   *bufio.Reader
+	s         *Server
+	transport Transport
+	tcp       net.Conn // the connection itself
+	conn      net.Conn // what messages go through: the same, or TLS on it
+	addr      netip.Addr
+	in        *bufio.Reader
 
 	writing sync.Mutex // held while something is written
 	out     *bufio.Writer
@@ -95,7 +106,7 @@ const maxConnPending = 128
 
 func newConnection(s *Server, conn net.Conn, addr netip.Addr) *connection {
 	c := &connection{
-		s: s, conn: conn, addr: addr,
+		s: s, transport: TCP, tcp: conn, conn: conn, addr: addr,
 		in:  bufio.NewReaderSize(conn, connReadBuffer),
 		out: bufio.NewWriterSize(conn, connWriteBuffer),
 	}
@@ -112,9 +123,10 @@ func newConnection(s *Server, conn net.Conn, addr netip.Addr) *connection {
 // connection ends with the idle timeout.
 func (s *Server) serveConn(ctx, final context.Context, c *connection) {
 	conn := c.conn
+	// With TLS, Close tells the client first, which may have to wait for it.
+	defer context.AfterFunc(final, c.cut)()
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.SetReadDeadline(aLongTimeAgo) })()
-	defer context.AfterFunc(final, func() { conn.Close() })()
 
 	for {
 		conn.SetReadDeadline(time.Now().Add(s.o.TCPIdleTimeout))
@@ -132,7 +144,7 @@ func (s *Server) serveConn(ctx, final context.Context, c *connection) {
 		if err != nil {
 			c.drain()
 			if ctx.Err() != nil {
-				linger(conn)
+				c.linger()
 			}
 			return
 		}
@@ -149,8 +161,11 @@ const lingerSilence = 20 * time.Millisecond
 // not acknowledged. So linger reads until the client has acknowledged everything
 // and is silent, until it closes the connection, or until final ends, which closes
 // the connection.
-func linger(conn net.Conn) {
-	tcp, ok := conn.(*net.TCPConn)
+func (c *connection) linger() {
+	if t, ok := c.conn.(*tls.Conn); ok && t.CloseWrite() != nil {
+		return
+	}
+	tcp, ok := c.tcp.(*net.TCPConn)
 	if !ok || tcp.CloseWrite() != nil {
 		return
 	}
@@ -181,7 +196,7 @@ func (c *connection) answer() error {
 	buf := messageBuffers.Get().(*messageBuffer)
 	defer messageBuffers.Put(buf)
 	r := c.s.responder
-	msg, l := r.respond(buf[2:], c.s.store.Current(), client{addr: c.addr, transport: TCP}, packet)
+	msg, l := r.respond(buf[2:], c.s.store.Current(), client{addr: c.addr, transport: c.transport}, packet)
 	if l != nil {
 		if msg == nil {
 			c.addPending()
@@ -193,7 +208,7 @@ func (c *connection) answer() error {
 		return nil
 	}
 	err = c.write(buf[:2+len(msg)])
-	r.counters.times[TCP].add(time.Since(start), 1)
+	r.counters.times[c.transport].add(time.Since(start), 1)
 	return err
 }
 

@@ -97,7 +97,7 @@ func (t *connectionTable) closeLongestIdle(l *list.List, bound int) {
 	t.displaced[bound]++
 	c := chosen.Value.(*connection)
 	t.forget(c)
-	c.conn.Close()
+	c.cut()
 }
 
 // remove takes a connection that has ended out of the table.
@@ -135,11 +135,14 @@ func (p *connectionPlace) touch() {
 	}
 }
 
-// count returns the number of open connections.
-func (t *connectionTable) count() int {
+// counts returns the numbers of open connections by transport.
+func (t *connectionTable) counts() (n [transports]int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.open.Len()
+	for e := t.open.Front(); e != nil; e = e.Next() {
+		n[e.Value.(*connection).transport]++
+	}
+	return n
 }
 
 // displacedCounts returns the numbers of closed connections, by bound.

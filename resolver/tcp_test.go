@@ -291,8 +291,8 @@ func TestIdleConnectionsMakeRoomBeforeBusyOnes(t *testing.T) {
 		}
 	}
 	s.connections.closeOne() // there is none
-	if got := s.connections.displacedCounts()["files"]; got != 3 || s.connections.count() != 0 {
-		t.Errorf("got %d connections closed and %d open, want 3 and 0", got, s.connections.count())
+	if got := s.connections.displacedCounts()["files"]; got != 3 || s.connections.counts() != [transports]int{} {
+		t.Errorf("got %d connections closed and %d open, want 3 and 0", got, s.connections.counts()[TCP])
 	}
 }
 

@@ -2,6 +2,7 @@ package server
 
 import (
 	"crypto/tls"
+	"net"
 	"strings"
 	"sync"
 
@@ -9,12 +10,14 @@ import (
 
 	"toponym/config"
 	"toponym/internal/filewatch"
+	"toponym/internal/handshake"
 )
 
-// certificates hold the TLS configuration for connections to the masters, as the
-// files of the settings have it at the moment: certificates are often renewed
-// every few days, and restarting a name server for that is not acceptable.
+// certificates hold a TLS configuration as the files of the settings have it at
+// the moment: certificates are often renewed every few days, and restarting a name
+// server for that is not acceptable.
 type certificates struct {
+	of   string // what they are for, in the log: "the masters"
 	load func() (*tls.Config, error)
 	log  logrus.FieldLogger
 
@@ -24,14 +27,9 @@ type certificates struct {
 	failed  string      // why those read last cannot be used, which was logged
 }
 
-func newCertificates(c *config.Config, log logrus.FieldLogger) (*certificates, error) {
-	var paths []string
-	for _, path := range []string{c.CACertFile, c.CertFile, c.KeyFile} {
-		if path != "" {
-			paths = append(paths, path)
-		}
-	}
-	t := &certificates{load: c.TLS, log: log, files: filewatch.NewFiles(paths...)}
+// newCertificates reads the files. The error says what is wrong with them.
+func newCertificates(of string, from config.TLSFiles, log logrus.FieldLogger) (*certificates, error) {
+	t := &certificates{of: of, load: from.Load, log: log, files: filewatch.NewFiles(from.Paths...)}
 	t.files.MarkRead()
 	var err error
 	t.current, err = t.load()
@@ -53,11 +51,24 @@ func (t *certificates) config() *tls.Config {
 		if text := err.Error(); text != t.failed {
 			t.failed = text
 			t.log.WithField("error", strings.ReplaceAll(text, "\n", "; ")).
-				Warn("the certificates for the masters have changed and cannot be used; those from before are")
+				Warn("the certificates for " + t.of + " have changed and cannot be used; those from before are")
 		}
 		return t.current
 	}
 	t.current, t.failed = c, ""
-	t.log.Info("the certificates for the masters were read again")
+	t.log.Info("the certificates for " + t.of + " were read again")
 	return t.current
+}
+
+// tlsServer returns the function that makes the TLS side of a server out of a
+// connection, or nil where no listener uses it.
+func tlsServer(used bool, of string, from config.TLSFiles, limit *handshake.Limit, log logrus.FieldLogger) (func(net.Conn) *tls.Conn, error) {
+	if !used {
+		return nil, nil
+	}
+	certs, err := newCertificates(of, from, log)
+	if err != nil {
+		return nil, err
+	}
+	return limit.Server(certs.config), nil
 }

@@ -93,7 +93,7 @@ func TestRenewedCertificatesAreUsed(t *testing.T) {
 	c := config.Defaults()
 	c.CACertFile, c.CertFile, c.KeyFile = ca, cert, key
 	log, hook := logtest.NewNullLogger()
-	certs, err := newCertificates(c, log)
+	certs, err := newCertificates("the masters", c.TLS(), log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func TestCertificateOfTheSameTimeIsRead(t *testing.T) {
 	c := config.Defaults()
 	c.CACertFile = file
 	log, _ := logtest.NewNullLogger()
-	certs, err := newCertificates(c, log)
+	certs, err := newCertificates("the masters", c.TLS(), log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +191,7 @@ func TestMissingCertificatesAreAnError(t *testing.T) {
 	c := config.Defaults()
 	c.CACertFile = filepath.Join(t.TempDir(), "ca.pem")
 	log, _ := logtest.NewNullLogger()
-	if _, err := newCertificates(c, log); err == nil {
+	if _, err := newCertificates("the masters", c.TLS(), log); err == nil {
 		t.Error("got no error, want one")
 	}
 }

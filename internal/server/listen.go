@@ -9,7 +9,7 @@ import (
 
 // ListenError is an address that the server cannot listen on.
 type ListenError struct {
-	Service string         // "DNS" or "HTTP"
+	Service string         // "DNS", "DNS over TLS", "HTTP" or "HTTPS"
 	Addr    netip.AddrPort // as the settings have it
 	Chosen  string         // the settings or flags that choose it
 	Err     error
@@ -53,6 +53,14 @@ func (s *Server) Listen() error {
 			return &ListenError{"DNS", c.ListenDNS(), "settings listener and port", err}
 		}
 		s.log.WithField("addr", s.dns.Addr()).Info("answering DNS over UDP and TCP")
+	}
+	if s.dns != nil {
+		for i, addr := range c.TLSListen {
+			if err := s.dns.ListenTLS(addr); err != nil {
+				return &ListenError{"DNS over TLS", addr, "setting tlsListen", err}
+			}
+			s.log.WithField("addr", s.dns.TLSAddrs()[i]).Info("answering DNS over TLS")
+		}
 	}
 	if s.http != nil && !s.http.Addr().IsValid() {
 		if err := s.http.Listen(); err != nil {

@@ -59,7 +59,7 @@ func masterOptions(c *config.Config, masters leader.Detector, log logrus.FieldLo
 	// Certificates are needed without MesosHTTPSOn as well: the login of iam may
 	// be at an HTTPS address.
 	if c.MesosHTTPSOn || c.CACertFile != "" || c.CertFile != "" {
-		certs, err := newCertificates(c, log)
+		certs, err := newCertificates("the masters", c.TLS(), log)
 		if err != nil {
 			return o, err
 		}

@@ -22,6 +22,7 @@ import (
 
 	"toponym/api"
 	"toponym/config"
+	"toponym/internal/handshake"
 	"toponym/resolver"
 	"toponym/state/leader"
 	"toponym/state/master"
@@ -99,8 +100,13 @@ func New(o Options) (*Server, error) {
 	openFiles := openFilesLimit()
 	tcpConnections, httpConnections := connectionLimits(openFiles, c, s.tuning.cores)
 	logConnectionLimits(openFiles, c, tcpConnections, o.Log)
+	handshakes := handshake.NewLimit()
 	if c.DNSOn {
-		s.dns = resolver.New(s.pipeline.zones, resolverOptions(c, o.Log, s.tuning.cores, tcpConnections))
+		o := resolverOptions(c, o.Log, s.tuning.cores, tcpConnections)
+		if o.TLS, err = tlsServer(len(c.TLSListen) > 0, "DNS over TLS", c.DNSTLS(), handshakes, o.Log); err != nil {
+			return nil, err
+		}
+		s.dns = resolver.New(s.pipeline.zones, o)
 	}
 	if c.HTTPOn {
 		s.http = api.New(s.apiOptions(httpConnections))
