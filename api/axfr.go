@@ -22,7 +22,7 @@ func (s *Server) axfr(w *response, r *http.Request, z *zone.Zone) {
 		b := append(t.buf, "{\n \"TTL\": "...)
 		b = strconv.AppendUint(b, uint64(o.DefaultTTL()), 10)
 		b = append(b, ",\n \"Serial\": "...)
-		b = strconv.AppendUint(b, uint64(z.Serial()), 10)
+		b = strconv.AppendUint(b, uint64(z.DomainSerial()), 10)
 		b = append(b, ",\n \"RefreshSeconds\": "...)
 		b = strconv.AppendInt(b, int64(s.o.RefreshSeconds), 10)
 		b = appendName(append(b, ",\n \"Mname\": "...), o.MName)

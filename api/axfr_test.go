@@ -35,7 +35,7 @@ type axfrJSON struct {
 func axfrOf(z *zone.Zone, refreshSeconds int, domain string) axfrJSON {
 	o := z.Options()
 	a := axfrJSON{
-		TTL: o.DefaultTTL(), Serial: z.Serial(), RefreshSeconds: refreshSeconds,
+		TTL: o.DefaultTTL(), Serial: z.DomainSerial(), RefreshSeconds: refreshSeconds,
 		Mname: o.MName.String(), Rname: o.RName.String(), Domain: domain,
 	}
 	a.Records.As, a.Records.AAAAs, a.Records.SRVs = map[string][]string{}, map[string][]string{}, map[string][]string{}

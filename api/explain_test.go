@@ -96,7 +96,7 @@ mesos. 60 NS ns2.file.example.
 		t.Fatal(err)
 	}
 	o := testOptions(testSnapshot())
-	o.Store = zone.NewStore(zone.Compile(testSet(testSnapshot()), zo, testSerial))
+	o.Store = zone.NewStore(zone.Compile(testSet(testSnapshot()), zo, zone.SameSerial(testSerial)))
 	for name, want := range map[string][]string{
 		"mesos":         {"SOA zone", "NS zone", "NS file", "TXT file"},
 		"mesos.example": {"SOA zone", "NS zone", "NS file", "TXT file"},

@@ -80,7 +80,7 @@ func testSet(s *state.FullState) *records.Set {
 func testOptions(s *state.FullState) Options {
 	set := testSet(s)
 	return Options{
-		Store:          zone.NewStore(zone.Compile(set, zoneOptions(), testSerial)),
+		Store:          zone.NewStore(zone.Compile(set, zoneOptions(), zone.SameSerial(testSerial))),
 		Version:        "v1.2.3",
 		URL:            "https://example.org/toponym",
 		Domain:         "mesos",
@@ -103,7 +103,7 @@ func testServer() *Server { return New(testOptions(testSnapshot())) }
 // pendingServer knows nothing of the cluster yet.
 func pendingServer() *Server {
 	o := testOptions(testSnapshot())
-	o.Store = zone.NewStore(zone.NewEmpty(zoneOptions()))
+	o.Store = zone.NewStore(zone.NewEmpty(zoneOptions(), zone.SameSerial(1)))
 	return New(o)
 }
 

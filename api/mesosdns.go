@@ -23,7 +23,7 @@ func (s *Server) version(w *response, _ *http.Request) {
 
 // config answers /v1/config.
 func (s *Server) config(w *response, _ *http.Request) {
-	s.writeJSON(w, http.StatusOK, s.o.Config(s.o.Store.Current().Serial()))
+	s.writeJSON(w, http.StatusOK, s.o.Config(s.o.Store.Current().DomainSerial()))
 }
 
 // ports answers /v1/hosts/{host}/ports, which Mesos-DNS announced and never had.

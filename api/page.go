@@ -84,7 +84,7 @@ func (s *Server) showPage(w *response, r *http.Request) {
 		Version:     s.o.Version,
 		Domain:      s.o.Domain,
 		Ready:       z.Ready(),
-		Serial:      z.Serial(),
+		Serial:      z.DomainSerial(),
 		Counts:      z.Counts(),
 		ConfigOn:    s.o.Config != nil,
 		EnumerateOn: s.o.EnumerationOn && s.o.Enumerate != nil,

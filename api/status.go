@@ -97,7 +97,7 @@ func (s *Server) describe(st Status, z *zone.Zone) Status {
 	st.Records = RecordCounts{n.A, n.AAAA, n.SRV, n.PTR}
 	st.StartedAt = st.StartedAt.UTC()
 	if z.Ready() {
-		serial := z.Serial()
+		serial := z.DomainSerial()
 		st.Serial = &serial
 	}
 	if st.Leader != nil {

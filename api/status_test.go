@@ -42,7 +42,7 @@ func statusServer(s Status, store *zone.Store) *Server {
 func TestStatusHasTheDocumentedForm(t *testing.T) {
 	for file, s := range map[string]*Server{
 		"status.json":       statusServer(testStatus(), nil),
-		"status-first.json": statusServer(Status{Source: "none", StartedAt: testStatus().StartedAt}, zone.NewStore(zone.NewEmpty(zoneOptions()))),
+		"status-first.json": statusServer(Status{Source: "none", StartedAt: testStatus().StartedAt}, zone.NewStore(zone.NewEmpty(zoneOptions(), zone.SameSerial(1)))),
 	} {
 		w := get(s, "/v1/status")
 		if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "application/json" {

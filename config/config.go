@@ -36,6 +36,8 @@ type Config struct {
 	AgentReregisterTimeout time.Duration // agentReregisterTimeout: after a failover
 	StateDir               string        // stateDir: directory of the snapshot; "": none is kept
 	SnapshotInterval       time.Duration // snapshotSeconds: minimum between two snapshots
+	HistoryVersions        int           // historyVersions: past versions whose differences are kept
+	HistoryBytes           int           // historyBytes: limit of their size
 	MesosHTTPSOn           bool          // MesosHTTPSOn: HTTPS to the masters
 	CACertFile             string        // CACertFile: PEM, CAs that the masters' certificates are verified with
 	CertFile               string        // CertFile: PEM, client certificate

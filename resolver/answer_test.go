@@ -138,7 +138,7 @@ func TestQuestionsAreAnsweredFromTheZone(t *testing.T) {
 
 func TestOurNamesAreSERVFAILBeforeTheFirstState(t *testing.T) {
 	r := newResponder(testOptions())
-	runExchanges(t, r, zone.NewEmpty(testZoneOptions), []exchange{
+	runExchanges(t, r, zone.NewEmpty(testZoneOptions, zone.SameSerial(1)), []exchange{
 		{"a name of ours", "one.marathon.mesos. A", `SERVFAIL qr`},
 		{"the apex", "mesos. SOA +edns=4096 +do", `
 			SERVFAIL qr

@@ -142,7 +142,7 @@ func TestCachesKeepThePartsOfChains(t *testing.T) {
 		if got, want := b.up.questions(), "back.example.com. A"; got != want {
 			t.Errorf("asked %s, want %s", got, want)
 		}
-		b.s.store.Swap(zone.NewEmpty(testZoneOptions))
+		b.s.store.Swap(zone.NewEmpty(testZoneOptions, zone.SameSerial(1)))
 		b.expect("back.example.com. A +rd", "SERVFAIL qr rd ra")
 		b.s.store.Swap(testZone(t, instances{name: "x", count: 1, base: 9}))
 		time.Sleep(20 * time.Second)

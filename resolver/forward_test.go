@@ -98,7 +98,7 @@ func TestNamesOutsideOurZonesAreForwarded(t *testing.T) {
 
 func TestNamesAreForwardedBeforeTheFirstState(t *testing.T) {
 	s, _ := start(t, "127.0.0.1", forwarding(fakedns.Start(t, outsideRecords)))
-	s.store.Swap(zone.NewEmpty(testZoneOptions))
+	s.store.Swap(zone.NewEmpty(testZoneOptions, zone.SameSerial(1)))
 	if got := askOver(t, dial(t, s, "udp", "127.0.0.1"), askWWW); got != wantWWW {
 		t.Errorf("got %q, want %q", got, wantWWW)
 	}

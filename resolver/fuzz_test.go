@@ -29,7 +29,7 @@ func FuzzQuery(f *testing.F) {
 	o := testOptions()
 	o.ResolvSubnetFirst = true
 	r := newResponder(o)
-	zones := map[bool]*zone.Zone{true: testZone(f, instances{name: "big", count: 300, base: 3}), false: zone.NewEmpty(testZoneOptions)}
+	zones := map[bool]*zone.Zone{true: testZone(f, instances{name: "big", count: 300, base: 3}), false: zone.NewEmpty(testZoneOptions, zone.SameSerial(1))}
 	clients := []client{
 		{addr: netip.MustParseAddr("198.51.100.1")},
 		{addr: netip.MustParseAddr("127.0.0.1")},

@@ -134,7 +134,7 @@ func TestAnIPv4ClientOfAnIPv6SocketIsAnIPv4Client(t *testing.T) {
 func TestAnswersComeFromTheZoneInTheStore(t *testing.T) {
 	s, _ := start(t, "127.0.0.1", testOptions())
 	conn := dial(t, s, "udp", "127.0.0.1")
-	s.store.Swap(zone.NewEmpty(testZoneOptions))
+	s.store.Swap(zone.NewEmpty(testZoneOptions, zone.SameSerial(1)))
 	if got := askOver(t, conn, askOne); got != "SERVFAIL qr" {
 		t.Errorf("got %q, want %q", got, "SERVFAIL qr")
 	}

@@ -98,7 +98,7 @@ func testZoneOf(t testing.TB, o zone.Options, more ...instances) *zone.Zone {
 		Rule:      records.RFC1123,
 		SRVWeight: 1,
 	})
-	return zone.Compile(set, o, 7)
+	return zone.Compile(set, o, zone.SameSerial(7))
 }
 
 func addrs(list ...string) []netip.Addr {

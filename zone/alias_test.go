@@ -36,7 +36,7 @@ func aliasOptions() Options {
 // A name below an alias gets the answer of its target, and the apex that a
 // client sees is the alias.
 func TestNamesBelowAliasesAnswerAsTheirTargets(t *testing.T) {
-	z := Compile(testSet(), aliasOptions(), 7)
+	z := Compile(testSet(), aliasOptions(), SameSerial(7))
 	for _, tc := range []struct {
 		name  string
 		qtype uint16
@@ -122,7 +122,7 @@ func TestNamesBelowAliasesAnswerAsTheirTargets(t *testing.T) {
 				t.Errorf("got the node %v, want %v", a.Node, tc.node)
 			}
 			// Before the first state the same names are in the zone.
-			empty := NewEmpty(aliasOptions())
+			empty := NewEmpty(aliasOptions(), SameSerial(1))
 			if e, got := empty.Lookup([]byte(asked), tc.qtype); got != NotReady || empty.ApexLen(e) != z.ApexLen(a) {
 				t.Errorf("before the first state: got %v with an apex of %d bytes, want %v with %d", got, empty.ApexLen(e), NotReady, z.ApexLen(a))
 			}
@@ -132,7 +132,7 @@ func TestNamesBelowAliasesAnswerAsTheirTargets(t *testing.T) {
 
 // An alias is an apex, but its target does not become one.
 func TestTargetOfAliasDoesNotBecomeAnApex(t *testing.T) {
-	z := Compile(testSet(), aliasOptions(), 7)
+	z := Compile(testSet(), aliasOptions(), SameSerial(7))
 	for _, n := range []string{"shop.example", "web.marathon.mesos"} {
 		a, _ := z.Lookup([]byte(name(n)), dns.TypeSOA)
 		if a.Node.Apex != (n == "shop.example") {
@@ -145,7 +145,7 @@ func TestTargetOfAliasDoesNotBecomeAnApex(t *testing.T) {
 func TestAliasHidesNamesOfTheCluster(t *testing.T) {
 	o := aliasOptions()
 	o.Aliases = append(o.Aliases, Alias{name("marathon.mesos"), name("dcos.thisdcos.directory")})
-	z := Compile(testSet(), o, 7)
+	z := Compile(testSet(), o, SameSerial(7))
 	for _, n := range []string{"web.marathon.mesos", "_tcp.marathon.mesos"} {
 		if a, r := z.Lookup([]byte(name(n)), dns.TypeA); r != NXDomain || z.Origin(a) != name("dcos.thisdcos.directory") {
 			t.Errorf("%s: got %v in %v, want %v in dcos.thisdcos.directory", n, r, z.Origin(a), NXDomain)
@@ -159,7 +159,7 @@ func TestAliasHidesNamesOfTheCluster(t *testing.T) {
 // SRV targets and other names in answers are rewritten into the alias, in the
 // spelling of the client.
 func TestNamesAreRewrittenIntoTheAlias(t *testing.T) {
-	z := Compile(testSet(), aliasOptions(), 7)
+	z := Compile(testSet(), aliasOptions(), SameSerial(7))
 	long := strings.Repeat("0123456789.", 22) + "mesos"
 	for _, tc := range []struct{ asked, end, target, want string }{
 		{"x.mesos.thisdcos.directory", "MESOS.thisdcos.directory.", "web.marathon.mesos", "web.marathon.MESOS.thisdcos.directory."},
@@ -188,7 +188,7 @@ func TestNamesAreRewrittenIntoTheAlias(t *testing.T) {
 }
 
 func TestLookupByAliasAllocatesNothing(t *testing.T) {
-	z := Compile(testSet(), aliasOptions(), 1)
+	z := Compile(testSet(), aliasOptions(), SameSerial(1))
 	for _, n := range []string{
 		"web.marathon.mesos.thisdcos.directory", "_web._tcp.marathon.mesos.thisdcos.global", "shop.example",
 		"nope.mesos.thisdcos.directory", "x.thisdcos.global", strings.Repeat("0123456789.", 21) + "l.l.l.l.l.short",
@@ -205,7 +205,7 @@ func TestLookupByAliasAllocatesNothing(t *testing.T) {
 // Whatever a client queries, the apex is a part of the name, and there is a node
 // exactly where there is one to answer from.
 func FuzzLookup(f *testing.F) {
-	z := Compile(testSet(), aliasOptions(), 1)
+	z := Compile(testSet(), aliasOptions(), SameSerial(1))
 	for _, n := range []string{"web.marathon.mesos", "web.marathon.mesos.thisdcos.global", "a.b.twice.example", "shop.example"} {
 		f.Add([]byte(name(n)))
 	}
@@ -253,7 +253,7 @@ func TestChainsAndLoopsOfAliases(t *testing.T) {
 	}
 	o.Aliases = append(o.Aliases, Alias{name("l1.example"), name("x.l2.example")}, Alias{name("l2.example"), name("l1.example")},
 		Alias{name("to.loop.example"), name("l1.example")}, Alias{name("too.many.example"), name("mesos")})
-	z := Compile(testSet(), o, 1)
+	z := Compile(testSet(), o, SameSerial(1))
 	for asked, want := range map[string]Result{
 		fmt.Sprintf("web.marathon.c%d.example", maxAliases-4): Success,
 		"web.marathon.c0.example":                             Success, "nope.c7.example": NXDomain,
@@ -286,7 +286,7 @@ func FuzzAliases(f *testing.F) {
 		if err != nil {
 			return
 		}
-		z := Compile(set, o, 1)
+		z := Compile(set, o, SameSerial(1))
 		for _, s := range z.suffixes {
 			if s.target == "" {
 				continue

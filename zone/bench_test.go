@@ -41,7 +41,7 @@ func BenchmarkPatch(b *testing.B) {
 			ro.Reverse, ro.IPSources = false, []records.IPSource{records.SourceHost}
 			c, set := state.NewCluster(), records.NewSet(ro)
 			set.Update(c, c.Reconcile(bigState(tasks, 0), nil))
-			z := Compile(set, zo, 1)
+			z := Compile(set, zo, SameSerial(1))
 			var names [2][]records.Name
 			states := [2]*state.FullState{bigState(tasks, 1), bigState(tasks, 2)}
 			b.ReportAllocs()
@@ -49,7 +49,7 @@ func BenchmarkPatch(b *testing.B) {
 				b.StopTimer()
 				names[i%2] = set.Update(c, c.Reconcile(states[i%2], nil)).Names
 				b.StartTimer()
-				z = z.Patch(set, names[i%2], uint32(i))
+				z = z.Patch(set, names[i%2], SameSerial(uint32(i)))
 			}
 			b.ReportMetric(float64(len(names[0])), "names")
 			b.ReportMetric(float64(z.counts.A+z.counts.SRV), "records")
@@ -62,7 +62,7 @@ func BenchmarkLookup(b *testing.B) {
 	ro.Reverse, ro.IPSources = false, []records.IPSource{records.SourceHost}
 	c, set := state.NewCluster(), records.NewSet(ro)
 	set.Update(c, c.Reconcile(bigState(10_000, 0), nil))
-	z := Compile(set, zo, 1)
+	z := Compile(set, zo, SameSerial(1))
 	var keys [][]byte
 	for n := range z.All() {
 		keys = append(keys, []byte(n.Name))
@@ -87,7 +87,7 @@ func BenchmarkMemory(b *testing.B) {
 				set := records.NewSet(ro)
 				set.Update(c, d)
 				withSet := heap()
-				z := Compile(set, zo, 1)
+				z := Compile(set, zo, SameSerial(1))
 				withZone := heap()
 				n := float64(z.counts.A + z.counts.SRV)
 				b.ReportMetric(n, "records")

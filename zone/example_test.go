@@ -39,7 +39,7 @@ var exampleOptions = zone.Options{
 }
 
 func ExampleZone_Lookup() {
-	z := zone.Compile(exampleSet(), exampleOptions, 1)
+	z := zone.Compile(exampleSet(), exampleOptions, zone.SameSerial(1))
 	for _, name := range []string{"web.marathon.mesos", "web.marathon.mesos.example.org", "db.marathon.mesos", "example.org"} {
 		a, result := z.Lookup([]byte(records.MustParseName(name)), dns.TypeA)
 		fmt.Println(name, result, z.Origin(a))
@@ -64,7 +64,7 @@ func ExampleReadZoneFiles() {
 	fmt.Println(err)
 
 	o.Static, err = zone.ReadZoneFiles([]zone.ZoneFile{{Name: "db.zone", Text: []byte("db.mesos. IN A 10.0.0.9\n")}}, o)
-	_, result := zone.Compile(exampleSet(), o, 1).Lookup([]byte(records.MustParseName("db.mesos")), dns.TypeA)
+	_, result := zone.Compile(exampleSet(), o, zone.SameSerial(1)).Lookup([]byte(records.MustParseName("db.mesos")), dns.TypeA)
 	fmt.Println(err, result)
 	// Output:
 	// db.zone:1: bad A A: "10.1"
@@ -76,10 +76,10 @@ func ExampleReadZoneFiles() {
 // valid for their readers.
 func ExampleZone_WithOptions() {
 	set := exampleSet()
-	first := zone.Compile(set, exampleOptions, 1)
+	first := zone.Compile(set, exampleOptions, zone.SameSerial(1))
 	o := exampleOptions
 	o.Origins = []zone.Origin{{Name: records.MustParseName("mesos"), TTL: 5}}
-	second, ok := first.WithOptions(set, o, 2)
+	second, ok := first.WithOptions(set, o, zone.SameSerial(2))
 
 	web := records.MustParseName("web.marathon.mesos")
 	fmt.Println(ok, first.TTLOf(first.Node(web), dns.TypeA), second.TTLOf(second.Node(web), dns.TypeA))

@@ -70,6 +70,9 @@ func (z *Zone) Lookup(qname []byte, qtype uint16) (Answer, Result) {
 		a.Node = nil
 		return a, NotReady
 	}
+	if n.partial && n.Empty() {
+		return Answer{}, OutOfZone
+	}
 	return a, n.result(qtype)
 }
 
@@ -102,8 +105,11 @@ func (z *Zone) lookupMissing(qname []byte, qtype uint16) (Answer, Result) {
 		return z.lookupAlias(qname, qtype, i)
 	}
 	a := Answer{location: newLocation(z.suffixes[i].origin)}
-	if z.notReady(z.suffixes[i].origin) {
+	switch {
+	case z.notReady(z.suffixes[i].origin):
 		return a, NotReady
+	case z.origins[z.suffixes[i].origin].partial:
+		return Answer{}, OutOfZone
 	}
 	return a, NXDomain
 }
@@ -134,6 +140,8 @@ func (z *Zone) lookupAlias(qname []byte, qtype uint16, i int) (Answer, Result) {
 	}
 	n := z.find(name)
 	switch {
+	case z.origins[origin].partial && (n == nil || n.Empty()):
+		return Answer{}, OutOfZone
 	case apex == 0:
 		n = z.aliasApex(n, origin, qtype)
 	case n == nil && z.isAncestorOfSuffix(qname):

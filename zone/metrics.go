@@ -26,7 +26,7 @@ func (s *Store) Collect(ch chan<- prometheus.Metric) {
 	z := s.Current()
 	if z.Ready() {
 		gauge(readyDesc, 1)
-		gauge(serialDesc, float64(z.Serial()))
+		gauge(serialDesc, float64(z.DomainSerial()))
 	} else {
 		gauge(readyDesc, 0)
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 func TestMetricsAreThoseOfTheCurrentVersion(t *testing.T) {
-	s := NewStore(NewEmpty(testOptions()))
+	s := NewStore(NewEmpty(testOptions(), SameSerial(1)))
 	for _, tc := range []struct{ title, want string }{
 		{"before the first state", "toponym_ready 0"},
 		{"with a state", "toponym_ready 1\n# HELP toponym_zone_serial SOA serial of the zone. Absent before the first state.\n# TYPE toponym_zone_serial gauge\ntoponym_zone_serial 7"},
@@ -17,7 +17,7 @@ func TestMetricsAreThoseOfTheCurrentVersion(t *testing.T) {
 		if err := testutil.CollectAndCompare(s, strings.NewReader(want), "toponym_ready", "toponym_zone_serial"); err != nil {
 			t.Errorf("%s: %v", tc.title, err)
 		}
-		s.Swap(Compile(testSet(), testOptions(), 7))
+		s.Swap(Compile(testSet(), testOptions(), SameSerial(7)))
 	}
 	if problems, err := testutil.CollectAndLint(s); err != nil || len(problems) > 0 {
 		t.Errorf("got %v and %v, want no problems of the names and texts", problems, err)

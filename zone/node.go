@@ -14,8 +14,9 @@ import (
 type Node struct {
 	Name records.Name
 	*records.Data
-	Apex   bool   // the name is an origin and owns SOA and NS records as well
-	origin uint16 // index in Zone.origins
+	Apex    bool   // the name is an origin and owns SOA and NS records as well
+	partial bool   // the origin is, see Origin.Partial
+	origin  uint16 // index in Zone.origins
 
 	targets *targetList // of the SRV records; nil where there are none
 	static  *staticSets // records of zone files; nil where there are none
@@ -37,7 +38,7 @@ const (
 
 // node makes a node of an origin with data of the record set.
 func (z *Zone) node(name records.Name, d *records.Data, origin uint16) *Node {
-	return &Node{Name: name, Data: d, origin: origin}
+	return &Node{Name: name, Data: d, partial: z.origins[origin].partial, origin: origin}
 }
 
 // Empty reports whether the node owns no records, not counting the SOA and NS
@@ -119,21 +120,24 @@ func (z *Zone) TargetNode(n *Node, index int) *Node { return z.nodes.get(n.targe
 
 // TTLOf is the TTL of the node's records of a type, in seconds: that of the zone
 // file, else the one that labels set, else that of the origin.
-func (z *Zone) TTLOf(n *Node, rtype uint16) uint32 {
+func (z *Zone) TTLOf(n *Node, rtype uint16) uint32 { return n.ttl(rtype, &z.origins[n.origin]) }
+
+// ttl is TTLOf where the node takes its TTL from an origin.
+func (n *Node) ttl(rtype uint16, from *origin) uint32 {
 	if n.static != nil {
 		if s := n.static.set(rtype); s != nil {
 			return s.ttl
 		}
 	}
-	return z.dataTTL(n.Data, n.origin)
+	return from.dataTTL(n.Data)
 }
 
 // dataTTL is the TTL of the cluster's records of a name in an origin.
-func (z *Zone) dataTTL(d *records.Data, origin uint16) uint32 {
+func (o *origin) dataTTL(d *records.Data) uint32 {
 	if d.TTL != 0 {
 		return records.Seconds(d.TTL)
 	}
-	return z.origins[origin].soa.ttl
+	return o.soa.ttl
 }
 
 // RRs are the node's records of a type in the form of package dns; ANY returns

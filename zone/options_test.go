@@ -22,23 +22,23 @@ func TestWithOptionsEqualsCompile(t *testing.T) {
 
 		c, set := state.NewCluster(), records.NewSet(ro)
 		set.Update(c, c.Reconcile(randomCluster(r), nil))
-		z := Compile(set, first, 1)
+		z := Compile(set, first, SameSerial(1))
 		for step, o := range []Options{second, first, third, fourth, third, first} {
 			serial := uint32(step + 2)
 			before, was := z, text(z)
-			next, ok := z.WithOptions(set, o, serial)
+			next, ok := z.WithOptions(set, o, SameSerial(serial))
 			if !ok {
 				t.Fatalf("seed %d, step %d: got not ok, want a zone", seed, step)
 			}
 			z = next
-			if got, want := text(z), text(Compile(set, o, serial)); got != want {
+			if got, want := text(z), text(Compile(set, o, serialsOf(z))); got != want {
 				t.Fatalf("seed %d, step %d:\ngot\n%s\nwant\n%s", seed, step, got, want)
 			}
 			if got := text(before); got != was {
 				t.Fatalf("seed %d, step %d: the version before was\n%s\nand is\n%s", seed, step, was, got)
 			}
 			checkCounts(t, z)
-			z = z.Patch(set, set.Update(c, c.Reconcile(randomCluster(r), nil)).Names, serial)
+			z = z.Patch(set, set.Update(c, c.Reconcile(randomCluster(r), nil)).Names, SameSerial(serial))
 		}
 	}
 }
@@ -48,13 +48,13 @@ func TestWithOptionsEqualsCompile(t *testing.T) {
 func TestWithOptionsRefusesOtherOrigins(t *testing.T) {
 	_, o := patchOptions()
 	set := testSet()
-	z := Compile(set, o, 1)
+	z := Compile(set, o, SameSerial(1))
 	was := text(z)
 	origins, aliases := o, o
 	origins.Origins = o.Origins[:1]
 	aliases.Aliases = nil
 	for title, other := range map[string]Options{"origins": origins, "aliases": aliases, "a zone of a file": static(t, o, externalZone)} {
-		if next, ok := z.WithOptions(set, other, 2); ok {
+		if next, ok := z.WithOptions(set, other, SameSerial(2)); ok {
 			t.Errorf("other %s: got the zone %p, want none", title, next)
 		}
 	}
@@ -69,12 +69,12 @@ func TestWithOptionsSharesTheRecords(t *testing.T) {
 	ro.IPSources = []records.IPSource{records.SourceHost}
 	c, set := state.NewCluster(), records.NewSet(ro)
 	set.Update(c, c.Reconcile(bigState(2_000, 0), nil))
-	z := Compile(set, o, 1)
+	z := Compile(set, o, SameSerial(1))
 	serial := uint32(1)
 	allocs := testing.AllocsPerRun(20, func() {
 		serial++
 		o.Origins[0].TTL = serial
-		z, _ = z.WithOptions(set, o, serial)
+		z, _ = z.WithOptions(set, o, SameSerial(serial))
 	})
 	if allocs > 100 {
 		t.Errorf("got %v allocations for another TTL of %d names, want at most 100", allocs, z.Counts().Names)

@@ -2,6 +2,7 @@ package zone
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/miekg/dns"
 
@@ -18,6 +19,8 @@ type origin struct {
 	name      records.Name
 	soa       soaData
 	static    bool   // a zone file has the whole zone, its SOA and NS records included
+	partial   bool   // see Origin.Partial
+	serial    uint32 // of the SOA record; 0 before the first state
 	emptyApex *Node  // the apex before anything is put there
 	negative  []byte // see NegativeSOA
 }
@@ -43,11 +46,11 @@ func buildOrigins(o Options) []origin {
 			return
 		}
 		taken[n.name] = true
-		n.emptyApex = &Node{Name: n.name, Data: &noData, Apex: true, origin: uint16(len(list))}
+		n.emptyApex = &Node{Name: n.name, Data: &noData, Apex: true, partial: n.partial, origin: uint16(len(list))}
 		list = append(list, n)
 	}
 	for _, from := range o.Origins {
-		add(origin{name: from.Name, soa: soaData{
+		add(origin{name: from.Name, partial: from.Partial, soa: soaData{
 			ttl: from.TTL, mname: o.MName, rname: o.RName,
 			refresh: o.Refresh, retry: o.Retry, expire: o.Expire, minimum: o.Minimum,
 		}})
@@ -60,17 +63,32 @@ func buildOrigins(o Options) []origin {
 	return list
 }
 
-// buildSOAs renders the SOA record of each origin with the zone's serial.
-func (z *Zone) buildSOAs() {
-	list := make([]origin, len(z.origins))
-	copy(list, z.origins)
-	var all []byte
-	for i := range list {
-		from := len(all)
-		all = list[i].soa.appendNegativeSOA(all, z.serial)
-		list[i].negative = all[from:len(all):len(all)]
+// originsWhere are the indexes of origins for which a condition holds.
+func (z *Zone) originsWhere(holds func(*origin) bool) (indexes []uint16) {
+	for i := range z.origins {
+		if holds(&z.origins[i]) {
+			indexes = append(indexes, uint16(i))
+		}
 	}
-	z.origins = list
+	return indexes
+}
+
+// setSerials gives origins, by index, the next serial of each.
+func (z *Zone) setSerials(indexes []uint16, next SerialFunc) {
+	if len(indexes) == 0 {
+		return
+	}
+	z.origins = slices.Clone(z.origins)
+	for _, i := range indexes {
+		o := &z.origins[i]
+		o.setSerial(next(o.name, o.serial))
+	}
+}
+
+// setSerial sets the serial, and with it the SOA record of negative answers.
+func (o *origin) setSerial(serial uint32) {
+	o.serial = serial
+	o.negative = o.soa.appendNegativeSOA(nil, serial)
 }
 
 // appendNegativeSOA appends the record that NegativeSOA returns.
@@ -108,7 +126,7 @@ func (z *Zone) soa(index uint16) *dns.SOA {
 		Hdr:     dns.RR_Header{Name: from.name.String(), Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: from.soa.ttl},
 		Ns:      from.soa.mname.String(),
 		Mbox:    from.soa.rname.String(),
-		Serial:  z.serial,
+		Serial:  from.serial,
 		Refresh: from.soa.refresh,
 		Retry:   from.soa.retry,
 		Expire:  from.soa.expire,
@@ -120,6 +138,35 @@ func (z *Zone) soa(index uint16) *dns.SOA {
 // in a zone file. Those of other origins come from the settings.
 func (z *Zone) InStaticZone(a Answer) bool {
 	return a.location.inZone() && z.origins[a.location.origin()].static
+}
+
+// Serial is the SOA serial of an origin. It grows when the content of that
+// origin's zone changes, and only then. It is not ok for a name that is no
+// origin, and before the first state.
+func (z *Zone) Serial(origin records.Name) (serial uint32, ok bool) {
+	if i := z.originIndex(origin); i >= 0 {
+		return z.origins[i].serial, z.origins[i].serial != 0
+	}
+	return 0, false
+}
+
+// DomainSerial is the serial of the first origin, which is the domain; 0 before
+// the first state.
+func (z *Zone) DomainSerial() uint32 {
+	if len(z.origins) == 0 {
+		return 0
+	}
+	return z.origins[0].serial
+}
+
+// HasSerials reports whether any origin has a serial.
+func (z *Zone) HasSerials() bool {
+	return slices.ContainsFunc(z.origins, func(o origin) bool { return o.serial != 0 })
+}
+
+// originIndex is the index of an origin in z.origins, or -1.
+func (z *Zone) originIndex(name records.Name) int {
+	return slices.IndexFunc(z.origins, func(o origin) bool { return o.name == name })
 }
 
 // Origins are the names of the origins, those of zone files included.

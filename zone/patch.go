@@ -18,16 +18,19 @@ type builder struct {
 	freeIDs     []uint32
 	targetLists targetListCache
 	changes     refChanges // of the version that is being made
+	delta       *delta     // of the version that is being made; nil while a zone is compiled
 }
 
 // newZone is a zone with nothing but its origins, and room for some names.
-func newZone(o Options, serial uint32, names int) *Zone {
+func newZone(o Options, names int) *Zone {
 	b := &builder{seed: maphash.MakeSeed()}
 	b.names = make([]nameState, 0, names+names/8)
-	z := &Zone{o: o, serial: serial, builder: b, table: newIDTable(b.seed, cap(b.names))}
+	z := &Zone{o: o, builder: b, table: newIDTable(b.seed, cap(b.names))}
 	z.origins = buildOrigins(o)
 	z.suffixes = buildSuffixes(z.origins, o.Aliases)
-	z.buildSOAs()
+	for i := range z.origins {
+		z.origins[i].setSerial(0)
+	}
 	for i := range z.origins {
 		z.putNode(b.assignID(z, z.origins[i].name), z.origins[i].emptyApex)
 	}
@@ -60,8 +63,8 @@ func newZone(o Options, serial uint32, names int) *Zone {
 //
 // It yields the processor regularly, as it may run for seconds beside goroutines
 // that answer queries.
-func Compile(s *records.Set, o Options, serial uint32, order ...records.Name) *Zone {
-	z := newZone(o, serial, s.Len())
+func Compile(s *records.Set, o Options, serials SerialFunc, order ...records.Name) *Zone {
+	z := newZone(o, s.Len())
 	z.ready = true
 	z.builder.targetLists.all = map[*records.Data]*targetList{}
 	i := 0
@@ -86,25 +89,26 @@ func Compile(s *records.Set, o Options, serial uint32, order ...records.Name) *Z
 	z.setStatic(s)
 	z.builder.targetLists.all = nil
 	z.builder.applyRefs(z)
+	z.setSerials(z.originsWhere(func(*origin) bool { return true }), serials)
 	return z
 }
 
 // Patch makes the next version of a zone, in which the given names have the
-// records that the set has for them now. The cost depends on those records only;
-// everything else is shared. The old version remains valid for its readers.
+// records that the set has for them now. Origins whose content differs get a
+// new serial. The cost depends on the records of these names only; everything
+// else is shared. The old version remains valid for its readers.
 //
 // Only the newest version may be patched, by one goroutine at a time: a zone
 // that has been patched, and one that [Zone.WithOptions] has followed, must not
 // be patched again, or the ids of later versions become wrong. The set must be
 // the one of the zone, and names must contain every name that changed in it
 // since.
-func (z *Zone) Patch(s *records.Set, names []records.Name, serial uint32) *Zone {
-	next := z.next(serial)
-	next.buildSOAs()
+func (z *Zone) Patch(s *records.Set, names []records.Name, serials SerialFunc) *Zone {
+	next := z.next()
 	for _, n := range names {
 		next.setData(n, s.Data(n))
 	}
-	next.builder.applyRefs(next)
+	next.finish(serials)
 	return next
 }
 
@@ -116,33 +120,58 @@ func (z *Zone) Patch(s *records.Set, names []records.Name, serial uint32) *Zone 
 // It is not ok where the names of the origins, including those of zone files, or
 // the aliases differ: then the whole zone has to be compiled. Nothing has changed
 // in that case.
-func (z *Zone) WithOptions(s *records.Set, o Options, serial uint32) (next *Zone, ok bool) {
+func (z *Zone) WithOptions(s *records.Set, o Options, serials SerialFunc) (next *Zone, ok bool) {
 	origins := buildOrigins(o)
-	same := func(a, b origin) bool { return a.name == b.name && a.static == b.static }
-	if !slices.EqualFunc(origins, z.origins, same) || !slices.Equal(o.Aliases, z.o.Aliases) {
+	if !sameOrigins(origins, z.origins) || !slices.Equal(o.Aliases, z.o.Aliases) {
 		return nil, false
 	}
-	next = z.next(serial)
+	next = z.next()
 	before := z.o.Static
 	next.o, next.origins = o, origins
-	next.buildSOAs()
+	for i := range origins {
+		origins[i].setSerial(z.origins[i].serial)
+		next.delta.compareSOA(uint16(i), &z.origins[i].soa, &origins[i].soa)
+	}
 	for n := range before.Names() {
 		if !o.Static.Has(n) {
 			next.setData(n, s.Data(n))
 		}
 	}
 	next.setStatic(s)
-	next.builder.applyRefs(next)
+	next.finish(serials)
 	return next, true
 }
 
-// next is the following version, which does not differ yet.
-func (z *Zone) next(serial uint32) *Zone {
+// Renumber is a version that was not published, with other serials.
+func (z *Zone) Renumber(serials SerialFunc) *Zone {
 	next := *z
-	next.serial = serial
+	next.setSerials(next.originsWhere(func(o *origin) bool { return next.ready || o.static }), serials)
+	return &next
+}
+
+// sameOrigins reports whether two lists have the same zones, whatever their SOA
+// records.
+func sameOrigins(a, b []origin) bool {
+	return slices.EqualFunc(a, b, func(a, b origin) bool {
+		return a.name == b.name && a.static == b.static && a.partial == b.partial
+	})
+}
+
+// next is the following version, which does not differ yet.
+func (z *Zone) next() *Zone {
+	next := *z
 	next.nodes = z.nodes.next()
+	next.delta = newDelta(z)
+	next.builder.delta = next.delta
 	next.builder.version++
 	return &next
+}
+
+// finish completes a version whose names have been set.
+func (z *Zone) finish(serials SerialFunc) {
+	z.builder.applyRefs(z)
+	z.builder.delta = nil
+	z.setSerials(z.delta.changedOrigins(), serials)
 }
 
 // setStatic sets the names of zone files. The set s is nil before the first
@@ -167,7 +196,7 @@ func (z *Zone) setData(name records.Name, d *records.Data) {
 	b := z.builder
 	static := z.o.Static.of(name)
 	if static != nil {
-		d, static = static.merge(d, z.dataTTL(d, origin))
+		d, static = static.merge(d, z.origins[origin].dataTTL(d))
 	}
 	id, known := b.lookupID(z, name)
 	if static == nil && d.Empty() {
@@ -193,6 +222,7 @@ func (z *Zone) setData(name records.Name, d *records.Data) {
 		n.static = static.capTTL(func(t uint16) bool { return t == typeNS }, z.origins[origin].soa.ttl)
 	}
 	z.putNode(id, n)
+	b.delta.add(old, n)
 	z.counts.add(n, 1)
 	if old == nil {
 		z.addAncestors(n.Name, origin)
@@ -226,9 +256,10 @@ func (z *Zone) removeData(id uint32) {
 	}
 	z.counts.add(n, -1)
 	b.dropTargets(n)
+	empty := z.node(n.Name, &noData, n.origin)
+	empty.Apex = n.Apex
+	b.delta.add(n, empty)
 	if n.Apex || b.names[id].children > 0 {
-		empty := z.node(n.Name, &noData, n.origin)
-		empty.Apex = n.Apex
 		z.putNode(id, empty)
 		return
 	}

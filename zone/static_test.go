@@ -58,7 +58,7 @@ func static(t testing.TB, o Options, texts ...string) Options {
 // Records of zone files are answered as they stand there, merged with those of
 // the cluster.
 func TestRecordsOfZoneFilesAreAnswered(t *testing.T) {
-	z := Compile(testSet(), static(t, testOptions(), externalZone, ownNames), 7)
+	z := Compile(testSet(), static(t, testOptions(), externalZone, ownNames), SameSerial(7))
 	for _, tc := range []struct {
 		name  string
 		qtype uint16
@@ -119,7 +119,7 @@ func TestRecordsOfZoneFilesAreAnswered(t *testing.T) {
 func TestZonesOfFilesAreAnsweredBeforeTheFirstState(t *testing.T) {
 	o := testOptions()
 	o.Aliases = []Alias{{name("mirror.example"), name("example.internal")}, {name("mirror.mesos"), name("mesos")}}
-	z := NewEmpty(static(t, o, externalZone, ownNames))
+	z := NewEmpty(static(t, o, externalZone, ownNames), SameSerial(1))
 	for _, tc := range []struct {
 		name string
 		want Result
@@ -140,7 +140,7 @@ func TestZonesOfFilesAreAnsweredBeforeTheFirstState(t *testing.T) {
 
 // Types and AdditionalNames include what zone files have.
 func TestTypesAndAdditionalNamesOfZoneFiles(t *testing.T) {
-	z := Compile(testSet(), static(t, testOptions(), externalZone, ownNames), 7)
+	z := Compile(testSet(), static(t, testOptions(), externalZone, ownNames), SameSerial(7))
 	for n, want := range map[string][]uint16{
 		"example.internal":     {dns.TypeSOA, dns.TypeNS, dns.TypeMX, dns.TypeCAA},
 		"db.example.internal":  {dns.TypeA, dns.TypeTXT},
@@ -196,7 +196,7 @@ func staticPatchText() string {
 // belong to it.
 func TestZoneOfAFileInsideTheDomain(t *testing.T) {
 	o := static(t, testOptions(), "marathon.mesos. 9 SOA a. b. 1 2 3 4 8\nmarathon.mesos. NS a.\nweb.marathon.mesos. MX 1 a.\n")
-	z := Compile(testSet(), o, 7)
+	z := Compile(testSet(), o, SameSerial(7))
 	for _, tc := range []struct {
 		name   string
 		want   Result

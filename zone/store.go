@@ -1,9 +1,6 @@
 package zone
 
-import (
-	"sync/atomic"
-	"time"
-)
+import "sync/atomic"
 
 // Store holds the version of the zone that queries are answered from. All its
 // methods may be called from any goroutine.
@@ -23,10 +20,3 @@ func (s *Store) Current() *Zone { return s.current.Load() }
 
 // Swap publishes a version.
 func (s *Store) Swap(z *Zone) { s.current.Store(z) }
-
-// NextSerial is the serial of a version that follows another: the time in
-// seconds since 1970, so that serials grow over restarts, but always more than
-// the previous one.
-func NextSerial(previous uint32, now time.Time) uint32 {
-	return max(previous+1, uint32(now.Unix()))
-}

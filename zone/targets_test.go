@@ -61,7 +61,7 @@ func TestReferenceCountsOfLargeServices(t *testing.T) {
 			Frameworks: []*state.Framework{{ID: "f", Name: "marathon"}},
 		}
 		set.Update(c, c.Reconcile(s, nil))
-		z := Compile(set, zo, 1)
+		z := Compile(set, zo, SameSerial(1))
 		running := map[string]*state.Task{}
 		start := func(i int) {
 			task := &state.Task{
@@ -76,7 +76,7 @@ func TestReferenceCountsOfLargeServices(t *testing.T) {
 			running[task.Key.ID] = task
 			var d state.Delta
 			d.Join(c.Apply(state.Event{Task: task}))
-			z = z.Patch(set, set.Update(c, d).Names, z.serial+1)
+			z = z.Patch(set, set.Update(c, d).Names, SameSerial(z.DomainSerial()+1))
 		}
 		for i := range 60 {
 			start(i)
@@ -94,8 +94,8 @@ func TestReferenceCountsOfLargeServices(t *testing.T) {
 				}
 			}
 			d.Compact()
-			z = z.Patch(set, set.Update(c, d).Names, z.serial+1)
-			if got, want := text(z), text(Compile(set, zo, z.serial)); got != want {
+			z = z.Patch(set, set.Update(c, d).Names, SameSerial(z.DomainSerial()+1))
+			if got, want := text(z), text(Compile(set, zo, serialsOf(z))); got != want {
 				t.Fatalf("seed %d, step %d:\npatched\n%s\ncompiled\n%s", seed, step, got, want)
 			}
 			if checkCounts(t, z); t.Failed() {

@@ -11,7 +11,6 @@ import (
 // immutable.
 type Zone struct {
 	o        Options
-	serial   uint32
 	ready    bool
 	counts   Counts
 	origins  []origin
@@ -19,6 +18,7 @@ type Zone struct {
 	table    *idTable // name to id
 	nodes    tree     // id to node
 	builder  *builder // shared by all versions; only the newest one uses it
+	delta    *delta   // how the version before differs; nil where nobody knows
 }
 
 // Options are the parts of a zone that do not come from the cluster. Times are
@@ -51,6 +51,11 @@ type Options struct {
 type Origin struct {
 	Name records.Name
 	TTL  uint32 // of the SOA record, and of records without a TTL of their own
+
+	// Partial is set for a zone of which only the names that own records are
+	// ours, such as in-addr.arpa, whose other names belong to the whole world.
+	// All other names in it are out of zone, the apex included.
+	Partial bool
 }
 
 // Alias makes a name, and all names below it, answer as Target and the names
@@ -91,18 +96,16 @@ func (c *Counts) add(n *Node, sign int) {
 // NewEmpty returns the zone to answer from before the first state has arrived.
 // It knows its origins and aliases, and the zones that are complete in zone
 // files. For all other names Lookup returns [NotReady].
-func NewEmpty(o Options) *Zone {
-	z := newZone(o, 0, 0)
+// Only zones that are complete have a serial, which the function gives.
+func NewEmpty(o Options, serials SerialFunc) *Zone {
+	z := newZone(o, 0)
 	z.setStatic(nil)
+	z.setSerials(z.originsWhere(func(o *origin) bool { return o.static }), serials)
 	return z
 }
 
 // Ready reports whether the zone was compiled from a cluster's state.
 func (z *Zone) Ready() bool { return z.ready }
-
-// Serial is the SOA serial of all origins. It grows when the content of the
-// zone changes, and only then.
-func (z *Zone) Serial() uint32 { return z.serial }
 
 // Options are the options that the zone was compiled with.
 func (z *Zone) Options() Options { return z.o }

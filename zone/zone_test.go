@@ -57,7 +57,7 @@ func testSet() *records.Set {
 // Names, empty non-terminals, types and origins lead to the results of RFC 2308
 // and RFC 8020.
 func TestLookupResults(t *testing.T) {
-	z := Compile(testSet(), testOptions(), 7)
+	z := Compile(testSet(), testOptions(), SameSerial(7))
 	for _, tc := range []struct {
 		name   string
 		qtype  uint16
@@ -112,7 +112,7 @@ func TestLookupResults(t *testing.T) {
 func TestOriginsBeginAtLabels(t *testing.T) {
 	o := testOptions()
 	o.Origins = origins(60, name("mesos"), name("b.mesos"))
-	z := NewEmpty(o)
+	z := NewEmpty(o, SameSerial(1))
 	for in, want := range map[string]string{"a.b.mesos": "b.mesos", "ab.mesos": "mesos", "b.mesos": "b.mesos"} {
 		if a, _ := z.Lookup([]byte(name(in)), dns.TypeA); z.Origin(a) != name(want) {
 			t.Errorf("%s: got the origin %v, want %s", in, z.Origin(a), want)
@@ -127,20 +127,20 @@ func TestOriginsBeginAtLabels(t *testing.T) {
 
 // Before the first state names in the zone must not be denied.
 func TestNamesAreNotReadyBeforeTheFirstState(t *testing.T) {
-	z := NewEmpty(testOptions())
+	z := NewEmpty(testOptions(), SameSerial(1))
 	if _, r := z.Lookup([]byte(name("web.marathon.mesos")), dns.TypeA); r != NotReady {
 		t.Errorf("got %v, want %v", r, NotReady)
 	}
 	if _, r := z.Lookup([]byte(name("example.com")), dns.TypeA); r != OutOfZone {
 		t.Errorf("got %v, want %v", r, OutOfZone)
 	}
-	if z.Ready() || z.Serial() != 0 {
-		t.Errorf("got ready %v and serial %d, want false and 0", z.Ready(), z.Serial())
+	if z.Ready() || z.DomainSerial() != 0 {
+		t.Errorf("got ready %v and serial %d, want false and 0", z.Ready(), z.DomainSerial())
 	}
 }
 
 func TestRRsHaveTheOwnerOfTheClient(t *testing.T) {
-	z := Compile(testSet(), testOptions(), 7)
+	z := Compile(testSet(), testOptions(), SameSerial(7))
 	for _, tc := range []struct {
 		name  string
 		qtype uint16
@@ -165,7 +165,7 @@ func TestRRsHaveTheOwnerOfTheClient(t *testing.T) {
 }
 
 func TestCountsAreThoseOfTheNodes(t *testing.T) {
-	z := Compile(testSet(), testOptions(), 7)
+	z := Compile(testSet(), testOptions(), SameSerial(7))
 	var want Counts
 	for n := range z.All() {
 		if !n.Empty() {
@@ -183,7 +183,7 @@ func TestCountsAreThoseOfTheNodes(t *testing.T) {
 
 // All names between a node and its apex exist (RFC 8020).
 func TestAncestorsExist(t *testing.T) {
-	z := Compile(testSet(), testOptions(), 7)
+	z := Compile(testSet(), testOptions(), SameSerial(7))
 	for n := range z.All() {
 		if n.Apex {
 			continue
@@ -200,7 +200,7 @@ func TestAncestorsExist(t *testing.T) {
 func TestNamesOutOfZoneAreLeftOut(t *testing.T) {
 	o := testOptions()
 	o.Origins = origins(60, name("marathon.mesos"))
-	z := Compile(testSet(), o, 1)
+	z := Compile(testSet(), o, SameSerial(1))
 	if z.Node(name("leader.mesos")) != nil || z.Node(name("mesos")) != nil {
 		t.Error("a name out of zone has a node")
 	}
@@ -215,7 +215,7 @@ func TestNegativeTTLIsTheLowerOne(t *testing.T) {
 	for _, tc := range []struct{ ttl, minimum, want uint32 }{{60, 30, 30}, {5, 60, 5}, {0, 60, 0}} {
 		o := testOptions()
 		o.Origins, o.Minimum = origins(tc.ttl, name("mesos")), tc.minimum
-		z := Compile(testSet(), o, 7)
+		z := Compile(testSet(), o, SameSerial(7))
 		a, r := z.Lookup([]byte(name("nope.mesos")), dns.TypeA)
 		if soa := z.SOA(a); r != NXDomain || soa.Hdr.Ttl != tc.want || soa.Minttl != tc.minimum {
 			t.Errorf("TTL %d, minimum %d: got %v with %v, want a TTL of %d", tc.ttl, tc.minimum, r, soa, tc.want)
@@ -241,12 +241,12 @@ func TestSerialsGrowAlsoWhenTheClockIsSetBack(t *testing.T) {
 }
 
 func TestStoreHasTheLastZone(t *testing.T) {
-	first := NewEmpty(testOptions())
+	first := NewEmpty(testOptions(), SameSerial(1))
 	s := NewStore(first)
 	if s.Current() != first {
 		t.Error("got another zone than the first one")
 	}
-	second := Compile(testSet(), testOptions(), 8)
+	second := Compile(testSet(), testOptions(), SameSerial(8))
 	s.Swap(second)
 	if s.Current() != second {
 		t.Error("got another zone than the second one")
@@ -256,7 +256,7 @@ func TestStoreHasTheLastZone(t *testing.T) {
 // A TTL of labels wins over that of the origin; 0 is a TTL as well.
 func TestTTLOfLabels(t *testing.T) {
 	for _, tc := range []struct{ label, want uint32 }{{0, 60}, {5, 5}, {records.ZeroTTL, 0}} {
-		z := Compile(testSet(), testOptions(), 1)
+		z := Compile(testSet(), testOptions(), SameSerial(1))
 		n := z.node(name("web.mesos"), &records.Data{A: [][4]byte{{10, 0, 0, 1}}, TTL: tc.label}, 0)
 		if got := z.TTLOf(n, dns.TypeA); got != tc.want {
 			t.Errorf("label %d: got the TTL %d, want %d", tc.label, got, tc.want)

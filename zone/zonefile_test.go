@@ -103,7 +103,7 @@ func FuzzReadZoneFiles(f *testing.F) {
 			return
 		}
 		o.Static = s
-		z := Compile(set, o, 1)
+		z := Compile(set, o, SameSerial(1))
 		for n := range s.Names() {
 			node := z.Node(n)
 			if node == nil {

@@ -117,7 +117,7 @@ spartan.             60 NS  ns1.mesos.
 	log, _ := test.NewNullLogger()
 	server := serving(t, c, log)
 	testutil.Eventually(t, func() bool { return server.Zone().Ready() }, "no state was read")
-	serial := fmt.Sprint(server.Zone().Serial())
+	serial := fmt.Sprint(server.Zone().DomainSerial())
 
 	const owner = "      task web (web.1) of framework marathon (f) on agent x-S0; from auto, which is netinfo here\n"
 	web := "  A 192.168.0.1\n" + owner + "  A 10.20.0.6\n      a file of staticZones\n"

@@ -36,7 +36,7 @@ func BenchmarkBuild(b *testing.B) {
 		before := liveHeap()
 		b.StartTimer()
 		set, changes := records.Build(c, ro)
-		z := zone.Compile(set, zo, 1, changes.Names...)
+		z := zone.Compile(set, zo, zone.SameSerial(1), changes.Names...)
 		b.StopTimer()
 		n := z.Counts()
 		changes = records.Changes{}

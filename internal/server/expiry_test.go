@@ -48,11 +48,11 @@ func TestAliasesArePublishedWhenTheReservationEnds(t *testing.T) {
 	now = now.Add(time.Hour - time.Second)
 	p.expireReservations()
 	check("a second before the end", 0)
-	serial := p.zones.Current().Serial()
+	serial := p.zones.Current().DomainSerial()
 	now = now.Add(time.Second)
 	p.expireReservations()
 	check("at the end", 1)
-	if got := p.zones.Current().Serial(); got == serial {
+	if got := p.zones.Current().DomainSerial(); got == serial {
 		t.Errorf("got the same serial %d, want another one", got)
 	}
 	if err := p.checkRebuilt(); err != nil {

@@ -25,9 +25,10 @@ import (
 // Events come from the goroutine of the watcher, settings and zone files from their
 // own goroutines (configure). Readers of the zone and of info never wait.
 type pipeline struct {
-	o     pipelineOptions
-	zones *zone.Store
-	info  atomic.Pointer[stateInfo]
+	o       pipelineOptions
+	zones   *zone.Store
+	history *zone.History
+	info    atomic.Pointer[stateInfo]
 
 	configuring sync.Mutex // held by configure; taken before mu
 
@@ -35,11 +36,11 @@ type pipeline struct {
 	replica   *state.Replica
 	cluster   *state.Cluster // of the replica, for reading
 	set       *records.Set
-	records   records.Options           // of set
-	zone      zone.Options              // of the current zone
-	minSerial uint32                    // of the snapshot: the next serial is larger
+	records   records.Options // of set
+	zone      zone.Options    // of the current zone
+	serials   *serials
 	since     time.Time                 // when the first update came that the zone does not show yet; zero for none
-	meanwhile *state.Delta              // what has changed since a rebuild began; nil without one
+	meanwhile *meanwhile                // what has changed since a rebuild began; nil without one
 	omissions map[uint64]struct{}       // logged, by hash: they quote strings of any length
 	conflicts map[records.Name]struct{} // logged: names of both cluster and zone files
 }
@@ -48,6 +49,7 @@ type pipeline struct {
 type pipelineOptions struct {
 	records records.Options
 	zone    zone.Options
+	history zone.HistoryLimits
 	log     logrus.Ext1FieldLogger
 	now     func() time.Time
 
@@ -63,9 +65,13 @@ const maxLogged = 1000
 
 func newPipeline(o pipelineOptions) *pipeline {
 	replica := state.NewReplica()
+	serials := newSerials(o.now)
+	empty := zone.NewEmpty(o.zone, serials.next)
 	p := &pipeline{
 		o:         o,
-		zones:     zone.NewStore(zone.NewEmpty(o.zone)),
+		zones:     zone.NewStore(empty),
+		history:   zone.NewHistory(o.history, empty, o.now()),
+		serials:   serials,
 		replica:   replica,
 		cluster:   replica.Cluster(),
 		records:   o.records,
@@ -147,9 +153,28 @@ func (p *pipeline) restore(c *snapshot.Contents) bool {
 	if !p.replica.Restore(c.State) {
 		return false
 	}
-	p.minSerial = c.Serial
+	p.adoptSerials(&c.Zones)
 	p.update(sourceSnapshot, c.Confirmed)
 	return true
+}
+
+// restoreSerials goes on with the serials of a snapshot. Zones that are answered
+// before a state is known, those of zone files, get theirs at once.
+func (p *pipeline) restoreSerials(c *snapshot.Zones) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.adoptSerials(c)
+}
+
+// adoptSerials is restoreSerials for a caller that holds mu.
+func (p *pipeline) adoptSerials(c *snapshot.Zones) {
+	if p.serials.restored {
+		return
+	}
+	p.serials.restore(c)
+	if current := p.zones.Current(); !current.Ready() && current.HasSerials() {
+		p.replaceZone(p.serials.renumber(current, nil), 0)
+	}
 }
 
 // update brings records and zone up to date with the cluster. The zone is
@@ -162,7 +187,7 @@ func (p *pipeline) update(source string, confirmed time.Time) {
 		changes = p.set.Update(p.cluster, delta)
 	}
 	if p.meanwhile != nil {
-		p.meanwhile.Join(delta.Clone())
+		p.meanwhile.delta.Join(delta.Clone())
 	}
 	p.publishChanges(changes)
 }
@@ -173,30 +198,29 @@ func (p *pipeline) publishChanges(changes records.Changes) {
 	p.logOmissions(changes.Omitted)
 	p.logConflicts(slices.Values(changes.Names))
 	p.traceChanges(changes.Names)
+	if p.meanwhile != nil {
+		p.meanwhile.addNames(changes.Names)
+	}
 	current := p.zones.Current()
 	switch {
 	case !current.Ready():
-		p.replaceZone(zone.Compile(p.set, p.zone, p.nextSerial(), changes.Names...), len(changes.Names))
+		first := zone.Compile(p.set, p.zone, zone.SameSerial(0), changes.Names...)
+		p.replaceZone(p.serials.renumber(first, current), len(changes.Names))
 	case len(changes.Names) > 0:
-		p.replaceZone(current.Patch(p.set, changes.Names, p.nextSerial()), len(changes.Names))
+		p.replaceZone(current.Patch(p.set, changes.Names, p.serials.next), len(changes.Names))
 	}
-}
-
-// nextSerial returns the serial of the zone that follows the current one. The
-// caller holds mu.
-func (p *pipeline) nextSerial() uint32 {
-	return zone.NextSerial(max(p.zones.Current().Serial(), p.minSerial), p.o.now())
 }
 
 // replaceZone makes z the zone that is answered from. The caller holds mu.
 func (p *pipeline) replaceZone(z *zone.Zone, changed int) {
 	p.zones.Swap(z)
+	p.history.Add(z, p.o.now())
 	if !enabled(p.o.log, logrus.DebugLevel) {
 		return // the fields cost more than a change
 	}
 	n := z.Counts()
 	p.o.log.WithFields(logrus.Fields{
-		"serial": z.Serial(), "changed": changed, "names": n.Names, "a": n.A, "aaaa": n.AAAA, "srv": n.SRV, "ptr": n.PTR,
+		"serial": z.DomainSerial(), "changed": changed, "names": n.Names, "a": n.A, "aaaa": n.AAAA, "srv": n.SRV, "ptr": n.PTR,
 	}).Debug("the zone has changed")
 }
 
@@ -282,14 +306,15 @@ func (p *pipeline) logOmission(o records.Omission) {
 	p.o.log.WithFields(fields).Warn("omitted a name")
 }
 
-// contents returns the cluster as it is now, for the snapshot, and how often it
-// had changed by then. Values of a cluster never change, so events wait only
-// while pointers are copied: some milliseconds for 100,000 tasks.
-func (p *pipeline) contents() (c *snapshot.Contents, changes uint64) {
+// contents returns the cluster as it is now, for the snapshot, the zone with its
+// number in the history, and how often the cluster had changed by then. Values of a cluster never change, so
+// events wait only while pointers are copied: some milliseconds for 100,000 tasks.
+func (p *pipeline) contents() (c *snapshot.Contents, z *zone.Zone, version, changes uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	i := p.currentInfo()
-	return &snapshot.Contents{State: p.cluster.FullState(), Confirmed: i.confirmed, Serial: p.zones.Current().Serial()}, i.changes
+	z, version = p.history.Index()
+	return &snapshot.Contents{State: p.cluster.FullState(), Confirmed: i.confirmed}, z, version, i.changes
 }
 
 // enumerate lists the current records by task.

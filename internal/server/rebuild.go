@@ -2,6 +2,7 @@ package server
 
 import (
 	"reflect"
+	"runtime"
 
 	"toponym/records"
 	"toponym/state"
@@ -46,16 +47,16 @@ func (p *pipeline) configureAtOnce(r records.Options, z zone.Options) *state.Ful
 			p.set, p.records = records.NewSet(p.withClock(r, p.set)), r
 		}
 		p.zone = z
-		p.zones.Swap(zone.NewEmpty(z))
+		p.replaceZone(p.serials.renumber(zone.NewEmpty(z, zone.SameSerial(0)), current), 0)
 		return nil
 	case same:
-		if next, ok := current.WithOptions(p.set, z, p.nextSerial()); ok {
+		if next, ok := current.WithOptions(p.set, z, p.serials.next); ok {
 			p.zone = z
 			p.replaceZone(next, next.Counts().Names)
 			return nil
 		}
 	}
-	p.meanwhile = &state.Delta{}
+	p.meanwhile = &meanwhile{base: current}
 	return p.cluster.FullState()
 }
 
@@ -80,21 +81,24 @@ func (p *pipeline) rebuild(full *state.FullState, r records.Options, o zone.Opti
 	var set *records.Set
 	var next *zone.Zone
 	var omitted []records.Omission
+	m := p.meanwhile // only fields that are guarded by mu change from now on
 	p.o.background(func() {
 		var changes records.Changes
 		set, changes = records.Build(clusterOf(full), p.withClock(r, previous))
-		next = zone.Compile(set, o, 0, changes.Names...)
+		next = zone.Compile(set, o, zone.SameSerial(0), changes.Names...)
 		omitted = changes.Omitted
+		m.differ, m.fewDiffer = next.Differences(m.base, runtime.Gosched)
 	})
 	update := func(c *state.Cluster, d state.Delta) {
 		changes := set.Update(c, d)
-		next = next.Patch(set, changes.Names, 0)
+		next = next.Patch(set, changes.Names, zone.SameSerial(0))
+		m.differ = append(m.differ, changes.Names...)
 		omitted = append(omitted, changes.Omitted...)
 	}
 	for {
 		p.mu.Lock()
-		delta := *p.meanwhile
-		*p.meanwhile = state.Delta{}
+		delta := m.delta
+		m.delta = state.Delta{}
 		delta.Join(p.replica.Delta().Clone()) // the cluster has it, so Publish will find nothing new in it
 		delta.Compact()
 		if len(delta.Tasks)+len(delta.Agents)+len(delta.Frameworks) <= fewChanges {
@@ -109,7 +113,29 @@ func (p *pipeline) rebuild(full *state.FullState, r records.Options, o zone.Opti
 	p.meanwhile = nil
 	p.set, p.records, p.zone = set, r, o
 	p.logOmissions(omitted)
-	p.replaceZone(next.Patch(set, nil, p.nextSerial()), next.Counts().Names)
+	next = next.Follow(p.zones.Current(), append(m.differ, m.names...), !m.fewDiffer || m.manyNames, p.serials.next)
+	p.replaceZone(next, next.Counts().Names)
+}
+
+// meanwhile is what a rebuild needs to catch up with what happens while it runs,
+// and to tell how the zone that it makes differs from the one before.
+type meanwhile struct {
+	base      *zone.Zone     // when the rebuild began
+	delta     state.Delta    // of the cluster, not caught up with; guarded by mu
+	names     []records.Name // that have changed in the zone that is answered from; guarded by mu
+	manyNames bool           // more than names has; guarded by mu
+	differ    []records.Name // names that may differ in the new zone from the base, or from later versions
+	fewDiffer bool           // whether differ has all of them
+}
+
+// maxMeanwhile bounds the names that are remembered.
+const maxMeanwhile = 100_000
+
+// addNames notes names that have changed. The caller holds mu.
+func (m *meanwhile) addNames(names []records.Name) {
+	if m.manyNames = m.manyNames || len(m.names)+len(names) > maxMeanwhile; !m.manyNames {
+		m.names = append(m.names, names...)
+	}
 }
 
 // clusterOf returns a cluster that holds a full state.

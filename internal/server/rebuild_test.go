@@ -58,7 +58,7 @@ func TestChangesAreAnsweredWhileSettingsAreFollowed(t *testing.T) {
 		if rounds > 2 {
 			return
 		}
-		serial := p.zones.Current().Serial()
+		serial := p.zones.Current().DomainSerial()
 		s := manyTasks(byte(rounds))
 		s.Tasks = append(s.Tasks, task("web.1", "web", fmt.Sprint("10.1.0.", 1+rounds)))
 		p.state(s)
@@ -66,7 +66,7 @@ func TestChangesAreAnsweredWhileSettingsAreFollowed(t *testing.T) {
 		if len(got) != 1 || got[0] != [4]byte{10, 1, 0, byte(1 + rounds)} || ttl != 60 {
 			t.Errorf("a change meanwhile: got %v with TTL %d, want 10.1.0.%d with the TTL from before", got, ttl, 1+rounds)
 		}
-		if now := p.zones.Current().Serial(); now <= serial {
+		if now := p.zones.Current().DomainSerial(); now <= serial {
 			t.Errorf("serial: got %d after %d, want a larger one", now, serial)
 		}
 	}
@@ -85,15 +85,15 @@ func TestChangesAreAnsweredWhileSettingsAreFollowed(t *testing.T) {
 func TestTTLAloneMakesNoNewRecords(t *testing.T) {
 	p, _ := testPipeline(t)
 	p.state(fullState(task("web.1", "web", "10.1.0.1")))
-	set, serial := p.set, p.zones.Current().Serial()
+	set, serial := p.set, p.zones.Current().DomainSerial()
 	p.o.background = func(func()) { t.Error("got work in the background, want none") }
 	p.configure(withSettings(t, func(c *config.Config) { c.TTL, c.SOA.Retry = 9, 5 }))
 	if p.set != set {
 		t.Error("got new records, want those from before")
 	}
 	z := p.zones.Current()
-	if _, ttl := p.addressesOf("web.marathon.mesos"); ttl != 9 || z.Options().Retry != 5 || z.Serial() <= serial {
-		t.Errorf("got TTL %d, SOA retry %d, serial %d after %d, want 9, 5 and a larger serial", ttl, z.Options().Retry, z.Serial(), serial)
+	if _, ttl := p.addressesOf("web.marathon.mesos"); ttl != 9 || z.Options().Retry != 5 || z.DomainSerial() <= serial {
+		t.Errorf("got TTL %d, SOA retry %d, serial %d after %d, want 9, 5 and a larger serial", ttl, z.Options().Retry, z.DomainSerial(), serial)
 	}
 }
 

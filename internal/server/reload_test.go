@@ -113,14 +113,14 @@ func TestSettingsAreFollowed(t *testing.T) {
 		m.wants(t, "\nSTOPPING=1\n")
 	}()
 	m.wants(t, "\nREADY=1\n", "\nSTATUS=")
-	serial := s.pipeline.zones.Current().Serial()
+	serial := s.pipeline.zones.Current().DomainSerial()
 
 	// A changed file is seen without a signal.
 	s.write(t, `{"ttl": 7, "port": 5353, `+strings.Replace(s.base, `"port": 0, `, "", 1)+`}`)
 	testutil.Eventually(t, func() bool { return s.ttl(t) == 7 }, "the new TTL is answered")
 	m.wants(t, "\nRELOADING=1\n", "\nMONOTONIC_USEC=")
 	m.wants(t, "\nREADY=1\n")
-	if n := s.pipeline.zones.Current().Serial(); n <= serial {
+	if n := s.pipeline.zones.Current().DomainSerial(); n <= serial {
 		t.Errorf("serial: got %d after %d, want a larger one", n, serial)
 	}
 	if s.logged("setting:ttl to:7]") != 1 || s.logged("setting:port") != 1 || s.logged("needs a restart") != 1 {

@@ -91,6 +91,7 @@ func New(o Options) (*Server, error) {
 	s.watcher = master.New(masterOpts)
 	s.pipeline = newPipeline(pipelineOptions{
 		records: recordsOpts, zone: zoneOpts, log: o.Log, now: time.Now,
+		history:    zone.HistoryLimits{Versions: c.HistoryVersions, Bytes: c.HistoryBytes},
 		background: inBackground,
 		lastHeard:  s.lastHeard, observeLag: s.metrics.observeLag, countOmission: s.metrics.countOmission,
 	})
@@ -248,6 +249,9 @@ func (s *Server) restore(ctx context.Context, restored chan<- struct{}) {
 		return
 	}
 	defer s.tuning.busy()()
+	if zones := s.snapshotter.loadZones(ctx); zones != nil {
+		s.pipeline.restoreSerials(zones)
+	}
 	c := s.snapshotter.load(ctx, time.Now())
 	if c == nil {
 		return

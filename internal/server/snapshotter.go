@@ -10,6 +10,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"toponym/state/snapshot"
+	"toponym/zone"
 )
 
 // snapshotter keeps a snapshot of the cluster on disk, so that the next process
@@ -26,6 +27,8 @@ type snapshotter struct {
 
 	// Used by the goroutine of run only.
 	changes   uint64    // of the cluster, as of the snapshot on disk
+	version   uint64    // of the zones, likewise
+	serial    uint32    // newest of all zones, likewise
 	confirmed time.Time // likewise
 	tried     time.Time // when the last attempt ended
 	failing   bool      // whether the last attempt failed, which was logged
@@ -87,6 +90,17 @@ func (s *snapshotter) load(ctx context.Context, now time.Time) *snapshot.Content
 	return c
 }
 
+// loadZones reads what the snapshot knows of zones; nil without a usable one. load
+// tells of errors.
+func (s *snapshotter) loadZones(ctx context.Context) *snapshot.Zones {
+	var c *snapshot.Zones
+	_ = s.onDisk(ctx, func() (err error) { c, err = s.dir.LoadZones(); return err })
+	if ctx.Err() != nil {
+		return nil
+	}
+	return c
+}
+
 // diskTimeout bounds the time to read the next part of a snapshot.
 const diskTimeout = 5 * time.Second
 
@@ -134,9 +148,10 @@ func (s *snapshotter) save(ctx context.Context, background func(func())) {
 	if !now.live() {
 		return
 	}
+	_, version := s.pipeline.history.Index()
 	var err error
 	switch {
-	case s.dir.Info() == nil || s.failing || now.changes != s.changes:
+	case s.dir.Info() == nil || s.failing || now.changes != s.changes || version != s.version:
 		err = s.write(ctx, background)
 	case now.confirmed.After(s.confirmed):
 		if err = s.onDisk(ctx, func() error { return s.dir.Confirm(now.confirmed) }); err != nil {
@@ -160,19 +175,40 @@ func (s *snapshotter) save(ctx context.Context, background func(func())) {
 	s.failing = err != nil
 }
 
+// Serials that may be used until the next snapshot is written: many times as many
+// as between the last two, since writing may fail for some time.
+const (
+	minSerialReserve = 1 << 10
+	reserveFactor    = 64
+)
+
+// serialReserve is by how much serials may grow before the next snapshot, when
+// the newest is this one now.
+func (s *snapshotter) serialReserve(newest uint32) uint32 {
+	if s.serial == 0 || !zone.SerialAfter(newest, s.serial) {
+		return minSerialReserve
+	}
+	return max(minSerialReserve, uint32(min(uint64(newest-s.serial)*reserveFactor, 1<<28)))
+}
+
 func (s *snapshotter) write(ctx context.Context, background func(func())) error {
 	// Not in the background: events wait while the cluster is copied.
-	c, changes := s.pipeline.contents()
+	c, z, version, changes := s.pipeline.contents()
 	began := time.Now()
 	var info snapshot.Info
+	var serial uint32
 	err := s.onDisk(ctx, func() (err error) {
-		background(func() { info, err = s.dir.Save(c) })
+		background(func() {
+			c.Zones.Versions, serial = versionsOf(z)
+			c.Zones.SerialLimit = serial + s.serialReserve(serial)
+			info, err = s.dir.Save(c)
+		})
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	s.changes, s.confirmed = changes, c.Confirmed
+	s.changes, s.confirmed, s.version, s.serial = changes, c.Confirmed, version, serial
 	s.log.WithFields(logrus.Fields{
 		"tasks": len(c.State.Tasks), "bytes": info.Size, "duration": time.Since(began).Round(time.Millisecond),
 	}).Debug("the snapshot was written")

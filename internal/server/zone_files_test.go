@@ -151,8 +151,8 @@ func TestZoneFilesInThePipeline(t *testing.T) {
 		t.Error("the same records: got another zone, want the same")
 	}
 	p.setStatic(read(own + "web.marathon.mesos. A 192.168.0.2\nleader.mesos. CNAME web.marathon.mesos.\n"))
-	if z := p.zones.Current(); z.Serial() != first.Serial()+1 {
-		t.Errorf("serial: got %d, want %d", z.Serial(), first.Serial()+1)
+	if z := p.zones.Current(); z.DomainSerial() != first.DomainSerial()+1 {
+		t.Errorf("serial: got %d, want %d", z.DomainSerial(), first.DomainSerial()+1)
 	}
 	p.state(fullState(task("1", "web", "192.168.0.3")))
 	var both []string

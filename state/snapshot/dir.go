@@ -208,27 +208,31 @@ func (d *Dir) Load(now time.Time) (*Contents, Info, error) {
 	return s, info, nil
 }
 
+// LoadZones reads the part of the snapshot that tells of zones, which is small. The
+// errors are those of Load.
+func (d *Dir) LoadZones() (*Zones, error) {
+	if err := d.reserve(); err != nil {
+		return nil, err
+	}
+	f, _, err := open(d.File())
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return DecodeZones(f)
+}
+
 // ReadFile is Load for the file of a directory that another process may use.
 func ReadFile(file string, now time.Time) (*Contents, Info, error) {
 	return readFile(file, now, new(atomic.Int64))
 }
 
 func readFile(file string, now time.Time, read *atomic.Int64) (*Contents, Info, error) {
-	// Opening some kinds of files, such as named pipes, waits for ever.
-	if i, err := os.Stat(file); err != nil {
-		return nil, Info{}, err
-	} else if !i.Mode().IsRegular() {
-		return nil, Info{}, fmt.Errorf("%s is not a regular file", file)
-	}
-	f, err := os.Open(file)
+	f, i, err := open(file)
 	if err != nil {
 		return nil, Info{}, err
 	}
 	defer f.Close()
-	i, err := f.Stat()
-	if err != nil {
-		return nil, Info{}, err
-	}
 	s, err := Decode(countingReader{f, read})
 	if err != nil {
 		return nil, Info{}, err
@@ -240,6 +244,26 @@ func readFile(file string, now time.Time, read *atomic.Int64) (*Contents, Info, 
 		s.Confirmed = now
 	}
 	return s, Info{Size: i.Size(), Confirmed: s.Confirmed}, nil
+}
+
+// open opens a regular file. Opening other kinds, such as named pipes, may wait for
+// ever.
+func open(file string) (*os.File, fs.FileInfo, error) {
+	if i, err := os.Stat(file); err != nil {
+		return nil, nil, err
+	} else if !i.Mode().IsRegular() {
+		return nil, nil, fmt.Errorf("%s is not a regular file", file)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	i, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	return f, i, nil
 }
 
 // BytesRead returns how many bytes Load has read so far, which shows whether the

@@ -59,7 +59,10 @@ var notKept = []string{"Leadership", "LeaderAge", "Recovered", "ListsRecovered",
 
 // full returns contents with a value in every field that is kept.
 func full() *Contents {
-	s := &Contents{State: &state.FullState{}, Confirmed: time.Unix(1_700_000_000, 123_456_789), Serial: 1_700_000_042}
+	s := &Contents{State: &state.FullState{}, Confirmed: time.Unix(1_700_000_000, 123_456_789), Zones: Zones{
+		SerialLimit: 1_700_000_042,
+		Versions:    []ZoneVersion{{"\x05mesos\x00", 1_700_000_041, 1 << 63}, {"\x02in\x00", 7, 8}},
+	}}
 	f := &filler{n: 1}
 	for v, i := reflect.ValueOf(s.State).Elem(), 0; i < v.NumField(); i++ {
 		if field := v.Type().Field(i); field.IsExported() && !slices.Contains(notKept, field.Name) {
@@ -111,5 +114,5 @@ func many(n int) *Contents {
 			Health: state.Healthy,
 		})
 	}
-	return &Contents{State: s, Confirmed: time.Unix(1_700_000_000, 0), Serial: 1}
+	return &Contents{State: s, Confirmed: time.Unix(1_700_000_000, 0), Zones: Zones{SerialLimit: 1}}
 }

@@ -36,9 +36,24 @@ type Contents struct {
 	// nanoseconds, by the clock of this host.
 	Confirmed time.Time
 
-	// Serial is the SOA serial of the zone built from State. The next process
-	// must use a larger one (RFC 1982).
-	Serial uint32
+	Zones Zones
+}
+
+// Zones is what the next process has to know of the zones that were made of the
+// state, and of zone files.
+type Zones struct {
+	// SerialLimit is a SOA serial that no version of any zone is newer than, until
+	// this file is replaced (RFC 1982, section 3.2); 0 if it is not known.
+	SerialLimit uint32
+
+	Versions []ZoneVersion
+}
+
+// ZoneVersion is a version of a zone.
+type ZoneVersion struct {
+	Origin string // the apex, in wire form
+	Serial uint32 // of the SOA record
+	Digest uint64 // of the content, see zone.Zone.Digests
 }
 
 // Encode writes a snapshot. It does not change the state.
@@ -89,12 +104,37 @@ func decodeTitle(b *bufio.Reader) (found int, err error) {
 	return int(n), err
 }
 
+// DecodeZones reads the first part of a snapshot, which is small. The errors are
+// those of [Decode].
+func DecodeZones(from io.Reader) (*Zones, error) {
+	b := bufio.NewReaderSize(from, blockSize)
+	found, err := decodeTitle(b)
+	if err != nil {
+		return nil, err
+	}
+	r := newBlockReader(b)
+	s := &Contents{}
+	header(reading(r, found), s)
+	if r.err != nil {
+		return nil, r.err
+	}
+	return &s.Zones, nil
+}
+
 func contents(c *codec, s *Contents) {
+	header(c, s)
+	cluster(c, s.State)
+}
+
+// header describes what comes before the state.
+func header(c *codec, s *Contents) {
 	confirmed := uint64(s.Confirmed.UnixNano())
 	c.number(&confirmed)
-	small(c, &s.Serial, math.MaxUint32)
+	small(c, &s.Zones.SerialLimit, math.MaxUint32)
+	if c.version >= 2 {
+		list(c, &s.Zones.Versions, zoneVersion)
+	}
 	if c.r != nil {
 		s.Confirmed = time.Unix(0, int64(confirmed))
 	}
-	cluster(c, s.State)
 }

@@ -33,11 +33,15 @@ func TestEveryFieldComesBack(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !got.Confirmed.Equal(s.Confirmed) || got.Serial != s.Serial {
-				t.Errorf("got confirmation %v and serial %d, want %v and %d", got.Confirmed, got.Serial, s.Confirmed, s.Serial)
+			if !got.Confirmed.Equal(s.Confirmed) || !reflect.DeepEqual(got.Zones, s.Zones) {
+				t.Errorf("got confirmation %v and zones %v, want %v and %v", got.Confirmed, got.Zones, s.Confirmed, s.Zones)
 			}
 			if !reflect.DeepEqual(got.State, s.State) {
 				t.Errorf("got %+v, want %+v", got.State, s.State)
+			}
+			zones, err := DecodeZones(bytes.NewReader(encode(t, s)))
+			if err != nil || !reflect.DeepEqual(*zones, s.Zones) {
+				t.Errorf("zones alone: got %+v, error %v, want %+v", zones, err, s.Zones)
 			}
 		})
 	}
@@ -142,8 +146,8 @@ func TestTheVersionBeforeIsRead(t *testing.T) {
 			}
 		}
 	}
-	if len(s.State.Tasks) != 2 || len(s.State.Agents) != 2 || len(s.State.Frameworks) != 2 || len(s.State.Masters) != 2 || s.Serial != full().Serial {
-		t.Fatalf("got %+v and serial %d, want two of everything", s.State, s.Serial)
+	if len(s.State.Tasks) != 2 || len(s.State.Agents) != 2 || len(s.State.Frameworks) != 2 || len(s.State.Masters) != 2 || s.Zones.SerialLimit != full().Zones.SerialLimit || s.Zones.Versions != nil {
+		t.Fatalf("got %+v and zones %+v, want two of everything and the serial as limit", s.State, s.Zones)
 	}
 	check(reflect.ValueOf(s.State.Leader))
 	check(reflect.ValueOf(s.State.Agents))

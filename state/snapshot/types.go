@@ -20,6 +20,12 @@ func cluster(c *codec, s *state.FullState) {
 	list(c, &s.Tasks, present(task))
 }
 
+func zoneVersion(c *codec, v *ZoneVersion) {
+	c.text(&v.Origin)
+	small(c, &v.Serial, math.MaxUint32)
+	c.number(&v.Digest)
+}
+
 func master(c *codec, m *state.Master) {
 	c.text(&m.Host)
 	c.port(&m.Port)

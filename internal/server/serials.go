@@ -1,0 +1,93 @@
+package server
+
+import (
+	"runtime"
+	"time"
+
+	"toponym/records"
+	"toponym/state/snapshot"
+	"toponym/zone"
+)
+
+// serials gives versions of zones their SOA serials. A serial stands for the same
+// content in each process, as secondaries rely on that (RFC 1035, section 4.3.5):
+// a zone that has the content of the snapshot gets the serial of the snapshot, and
+// another one a serial that no process has used. The caller of each method holds
+// pipeline.mu.
+type serials struct {
+	now      func() time.Time
+	restored bool
+	limit    uint32                                // no process before has used a newer one; 0: unknown
+	known    map[records.Name]snapshot.ZoneVersion // of the snapshot, by origin
+}
+
+func newSerials(now func() time.Time) *serials { return &serials{now: now} }
+
+// next is a [zone.SerialFunc] for content that no version before had.
+func (s *serials) next(origin records.Name, previous uint32) uint32 {
+	newest := zone.NewerSerial(previous, s.known[origin].Serial)
+	if s.limit != 0 {
+		newest = zone.NewerSerial(newest, s.limit)
+	}
+	return zone.NextSerial(newest, s.now())
+}
+
+// restore takes over what a snapshot knows of the serials before.
+func (s *serials) restore(c *snapshot.Zones) {
+	s.restored, s.limit = true, c.SerialLimit
+	s.known = make(map[records.Name]snapshot.ZoneVersion, len(c.Versions))
+	for _, v := range c.Versions {
+		s.known[records.Name(v.Origin)] = v
+	}
+}
+
+// renumber gives the zones of a version that follows none, such as the first one,
+// the serials that their content has had before.
+func (s *serials) renumber(z, before *zone.Zone) *zone.Zone {
+	var digests, published map[records.Name]uint64
+	if len(s.known) > 0 {
+		digests = z.Digests(runtime.Gosched)
+	}
+	if before != nil && before.HasSerials() {
+		published = before.Digests(runtime.Gosched)
+		if digests == nil {
+			digests = z.Digests(runtime.Gosched)
+		}
+	}
+	return z.Renumber(func(origin records.Name, _ uint32) uint32 {
+		digest := digests[origin]
+		if old, ok := publishedSerial(before, origin); ok {
+			if published[origin] == digest {
+				return old
+			}
+			return s.next(origin, old)
+		}
+		if v, ok := s.known[origin]; ok && v.Digest == digest && v.Serial != 0 {
+			return v.Serial
+		}
+		return s.next(origin, 0)
+	})
+}
+
+// publishedSerial is the serial that a zone has had in this process.
+func publishedSerial(z *zone.Zone, origin records.Name) (uint32, bool) {
+	if z == nil {
+		return 0, false
+	}
+	return z.Serial(origin)
+}
+
+// versionsOf describes the zones of a version for the snapshot, and returns the
+// newest of their serials.
+func versionsOf(z *zone.Zone) (list []snapshot.ZoneVersion, newest uint32) {
+	digests := z.Digests(runtime.Gosched)
+	for _, origin := range z.Origins() {
+		serial, ok := z.Serial(origin)
+		if !ok {
+			continue
+		}
+		list = append(list, snapshot.ZoneVersion{Origin: string(origin), Serial: serial, Digest: digests[origin]})
+		newest = zone.NewerSerial(newest, serial)
+	}
+	return list, newest
+}

@@ -1,0 +1,256 @@
+package zone
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"toponym/records"
+)
+
+// History keeps how the last versions of a zone differ from each other: what a
+// secondary needs that has one of them (RFC 1995), and what a client needs that
+// watches names. It keeps differences in records, not the versions, so that a
+// changed record of a large RRset costs as much as one of a small RRset. All
+// methods may be called from any goroutine.
+type History struct {
+	limits HistoryLimits
+
+	mu       sync.Mutex
+	newest   *Zone
+	versions []*Version // oldest first; those before first are gone
+	first    int
+	bytes    int
+	origins  map[records.Name]*originHistory
+	changed  chan struct{} // closed when a version is added
+}
+
+// HistoryLimits bound a history. The oldest versions go first.
+type HistoryLimits struct {
+	Versions int // number of versions
+	Bytes    int // memory for their differences, in bytes
+}
+
+// Version is how one version of the zone differs from the one before.
+type Version struct {
+	Index   uint64    // consecutive numbers, which are larger after a restart
+	Time    time.Time // when the version was added
+	Changes []*Change // one for each origin that differs
+
+	bytes int
+}
+
+// Change is the difference between two versions of one origin's zone. A secondary
+// that has From removes and adds records to get To.
+type Change struct {
+	Origin records.Name
+	From   Record // the SOA record of the version before; zero where nothing was known before
+	To     Record // the SOA record of the version
+
+	// Whole is set where the difference is unknown, since too much has changed.
+	// There are no records then: the zone has to be read again.
+	Whole bool
+
+	Removed, Added []Record // without the SOA records
+}
+
+// originHistory is the changes of one origin, oldest first. Each but the first
+// begins with the version that the one before leads to.
+type originHistory struct {
+	changes []*Change
+	first   int
+}
+
+// indexBits is the room that each second has for indexes: a process that starts
+// later uses larger ones.
+const indexBits = 20
+
+// NewHistory returns a history that begins with a version.
+func NewHistory(limits HistoryLimits, z *Zone, now time.Time) *History {
+	h := &History{limits: limits, newest: z, origins: map[records.Name]*originHistory{}, changed: make(chan struct{})}
+	h.versions = []*Version{{Index: uint64(now.Unix()) << indexBits, Time: now}}
+	return h
+}
+
+// Add adds the version that follows the newest one. Only the goroutine that makes
+// versions calls it, once for each, after readers can see the version.
+func (h *History) Add(z *Zone, now time.Time) {
+	changes := z.delta.changes(z)
+	v := &Version{Time: now}
+	for _, c := range changes {
+		v.Changes = append(v.Changes, c)
+		v.bytes += c.size()
+	}
+	if v.bytes > h.limits.Bytes {
+		v.bytes = 0
+		for _, c := range v.Changes {
+			c.Whole, c.Removed, c.Added = true, nil, nil
+			v.bytes += c.size()
+		}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.newest = z
+	if len(changes) == 0 {
+		return
+	}
+	v.Index = h.versions[len(h.versions)-1].Index + 1
+	h.versions = append(h.versions, v)
+	h.bytes += v.bytes
+	for _, c := range v.Changes {
+		if c.Whole {
+			delete(h.origins, c.Origin)
+			continue
+		}
+		o := h.origins[c.Origin]
+		if o == nil {
+			o = &originHistory{}
+			h.origins[c.Origin] = o
+		}
+		o.changes = append(o.changes, c)
+	}
+	for h.first < len(h.versions)-1 && (len(h.versions)-h.first > h.limits.Versions || h.bytes > h.limits.Bytes) {
+		h.dropOldest()
+	}
+	close(h.changed)
+	h.changed = make(chan struct{})
+}
+
+// dropOldest forgets the oldest version. The caller holds mu.
+func (h *History) dropOldest() {
+	v := h.versions[h.first]
+	h.versions[h.first] = nil
+	h.first++
+	h.bytes -= v.bytes
+	if h.first > len(h.versions)/2 {
+		h.versions, h.first = slices.Clone(h.versions[h.first:]), 0
+	}
+	for _, c := range v.Changes {
+		o := h.origins[c.Origin]
+		if o == nil || o.changes[o.first] != c {
+			continue // a later change had no difference, and those before it went
+		}
+		o.changes[o.first] = nil
+		o.first++
+		if o.first == len(o.changes) {
+			delete(h.origins, c.Origin)
+		} else if o.first > len(o.changes)/2 {
+			o.changes, o.first = slices.Clone(o.changes[o.first:]), 0
+		}
+	}
+}
+
+// Newest is the version that the history ends with.
+func (h *History) Newest() *Zone {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.newest
+}
+
+// Changed is closed when the next version is added.
+func (h *History) Changed() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.changed
+}
+
+// Size is the number of versions that are kept and the memory for them, in bytes.
+func (h *History) Size() (versions, bytes int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.versions) - h.first, h.bytes
+}
+
+// After lists the versions that follow the one with an index, at most max of
+// them, oldest first, and the zone and index that the history ends with. It is
+// not ok where that version is not kept: the caller has to read the zone again.
+func (h *History) After(index uint64, max int) (versions []*Version, newest uint64, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	newest = h.versions[len(h.versions)-1].Index
+	oldest := h.versions[h.first].Index
+	if index > newest || index < oldest {
+		return nil, newest, false
+	}
+	from := h.first + int(index-oldest) + 1
+	return slices.Clone(h.versions[from:min(len(h.versions), from+max)]), newest, true
+}
+
+// Index is the version that the history ends with, and its index.
+func (h *History) Index() (z *Zone, index uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.newest, h.versions[len(h.versions)-1].Index
+}
+
+// Difference is how the newest version of an origin's zone differs from the one
+// with a serial, condensed (RFC 1995, section 5): a record that came and went is
+// not in it. It is not ok where the version with that serial is not kept. The cost
+// depends on what has changed in between.
+func (h *History) Difference(origin records.Name, serial uint32) (c *Change, z *Zone, ok bool) {
+	h.mu.Lock()
+	z = h.newest
+	var steps []*Change
+	if o := h.origins[origin]; o != nil {
+		steps = slices.Clone(o.since(serial))
+	}
+	h.mu.Unlock()
+	if len(steps) == 0 {
+		soa, ok := z.SOARecord(origin)
+		return &Change{Origin: origin, From: soa, To: soa}, z, ok && soa.soaSerial() == serial
+	}
+	return condense(steps), z, true
+}
+
+// since lists the changes that follow the version with a serial. Serials grow, so
+// that one search finds it.
+func (o *originHistory) since(serial uint32) []*Change {
+	list := o.changes[o.first:]
+	end := list[len(list)-1].To.soaSerial()
+	at, found := slices.BinarySearchFunc(list, end-serial, func(c *Change, distance uint32) int {
+		switch d := end - c.From.soaSerial(); {
+		case d > distance:
+			return -1
+		case d < distance:
+			return 1
+		}
+		return 0
+	})
+	if !found {
+		return nil
+	}
+	return list[at:]
+}
+
+// condense joins changes that follow each other.
+func condense(steps []*Change) *Change {
+	first, last := steps[0], steps[len(steps)-1]
+	if first == last {
+		return first
+	}
+	c := &Change{Origin: first.Origin, From: first.From, To: last.To}
+	balance := map[Record]int8{}
+	for _, s := range steps {
+		for _, r := range s.Removed {
+			balance[r]--
+		}
+		for _, r := range s.Added {
+			balance[r]++
+		}
+	}
+	for _, s := range steps {
+		for _, r := range s.Removed {
+			if balance[r] < 0 {
+				balance[r] = 0
+				c.Removed = append(c.Removed, r)
+			}
+		}
+		for _, r := range s.Added {
+			if balance[r] > 0 {
+				balance[r] = 0
+				c.Added = append(c.Added, r)
+			}
+		}
+	}
+	return c
+}

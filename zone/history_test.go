@@ -1,0 +1,297 @@
+package zone
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"toponym/records"
+	"toponym/state"
+)
+
+// contentOf is the zone of an origin as a set of records.
+func contentOf(z *Zone, origin records.Name) map[Record]bool {
+	content := map[Record]bool{}
+	for r := range z.RecordsOf(origin) {
+		content[r] = true
+	}
+	return content
+}
+
+// apply makes a change as a secondary does. It fails where a record is removed
+// that is not there, or added that is.
+func (c *Change) apply(content map[Record]bool) error {
+	for _, r := range c.Removed {
+		if !content[r] {
+			return fmt.Errorf("removes %+v, which is not there", r)
+		}
+		delete(content, r)
+	}
+	for _, r := range c.Added {
+		if content[r] {
+			return fmt.Errorf("adds %+v, which is there", r)
+		}
+		content[r] = true
+	}
+	return nil
+}
+
+// kept is a zone of an origin as a secondary has it.
+type kept struct {
+	serial  uint32
+	content map[Record]bool
+}
+
+// A serial grows exactly when the content of its zone changes, and the difference
+// from any version that is kept leads to the newest one, condensed or step by step.
+func TestDifferencesLeadToTheNewestVersion(t *testing.T) {
+	for seed := range uint64(3) {
+		r := rand.New(rand.NewPCG(seed, 14))
+		ro, first := patchOptions()
+		first = static(t, first, externalZone, staticPatchText())
+		second := static(t, first, staticPatchText(), strings.ReplaceAll(externalZone, "10.", "11."))
+		second.Retry++
+		third := second
+		third.Origins = slices.Clone(second.Origins)
+		third.Origins[0].TTL++
+		options := []Options{first, second, third}
+		c, set := state.NewCluster(), records.NewSet(ro)
+		set.Update(c, c.Reconcile(randomCluster(r), nil))
+		serial := uint32(1<<32 - 20) // passes 0
+		next := func(_ records.Name, before uint32) uint32 {
+			if before == 0 {
+				before = serial
+			}
+			return NextSerial(before, time.Unix(0, 0))
+		}
+		z := Compile(set, first, next)
+		h := NewHistory(HistoryLimits{Versions: 30, Bytes: 1 << 20}, z, time.Unix(1_700_000_000, 0))
+		secondaries := map[records.Name][]kept{}
+		feed := map[records.Name]map[Record]bool{}
+		for _, o := range z.Origins() {
+			feed[o] = contentOf(z, o)
+		}
+		_, index := h.Index()
+		for step := range 40 {
+			before := z
+			for _, o := range z.Origins() {
+				n, _ := z.Serial(o)
+				secondaries[o] = append(secondaries[o], kept{n, contentOf(z, o)})
+			}
+			if r.IntN(8) == 0 {
+				z, _ = z.WithOptions(set, options[r.IntN(len(options))], next)
+			} else {
+				z = z.Patch(set, set.Update(c, c.Reconcile(randomCluster(r), nil)).Names, next)
+			}
+			h.Add(z, time.Unix(1_700_000_000, 0))
+			for _, o := range z.Origins() {
+				was, _ := before.SOARecord(o)
+				is, _ := z.SOARecord(o)
+				differs := !maps.Equal(contentOf(before, o), contentOf(z, o)) || was.TTL != is.TTL || was.Data[:len(was.Data)-20] != is.Data[:len(is.Data)-20] || was.Data[len(was.Data)-16:] != is.Data[len(is.Data)-16:]
+				if grown := SerialAfter(is.soaSerial(), was.soaSerial()); grown != differs {
+					t.Fatalf("seed %d, step %d, %v: got serial %d after %d, want a newer one: %v", seed, step, o, is.soaSerial(), was.soaSerial(), differs)
+				}
+				if is.soaSerial() == 0 {
+					t.Fatalf("seed %d, step %d, %v: got serial 0", seed, step, o)
+				}
+				for _, s := range secondaries[o] {
+					change, newest, ok := h.Difference(o, s.serial)
+					if newest != z {
+						t.Fatalf("got another version than the newest")
+					}
+					if !ok {
+						continue
+					}
+					got := maps.Clone(s.content)
+					if err := change.apply(got); err != nil {
+						t.Fatalf("seed %d, step %d, %v from %d: %v", seed, step, o, s.serial, err)
+					}
+					if want := contentOf(z, o); !maps.Equal(got, want) {
+						t.Fatalf("seed %d, step %d, %v from %d: got %v, want %v", seed, step, o, s.serial, got, want)
+					}
+				}
+			}
+			versions, newest, ok := h.After(index, 100)
+			if !ok {
+				t.Fatalf("seed %d, step %d: the version of the last step is not kept", seed, step)
+			}
+			index = newest
+			for _, v := range versions {
+				for _, change := range v.Changes {
+					if change.Whole {
+						feed[change.Origin] = contentOf(z, change.Origin)
+					} else if err := change.apply(feed[change.Origin]); err != nil {
+						t.Fatalf("seed %d, step %d, version %d: %v", seed, step, v.Index, err)
+					}
+				}
+			}
+			for _, o := range z.Origins() {
+				if want := contentOf(z, o); !maps.Equal(feed[o], want) {
+					t.Fatalf("seed %d, step %d, %v step by step: got %v, want %v", seed, step, o, feed[o], want)
+				}
+			}
+		}
+		if versions, bytes := h.Size(); versions > 30 || bytes > 1<<20 || versions < 5 {
+			t.Errorf("seed %d: got %d versions of %d bytes, want at most 30 of 1 MiB", seed, versions, bytes)
+		}
+	}
+}
+
+// What many changes cost is bounded: the oldest are forgotten, and a change that
+// is larger than everything that is kept is known only by its serial.
+func TestHistoryIsBounded(t *testing.T) {
+	ro, zo := patchOptions()
+	c, set := state.NewCluster(), records.NewSet(ro)
+	set.Update(c, c.Reconcile(randomCluster(rand.New(rand.NewPCG(1, 1))), nil))
+	n := uint32(1)
+	next := func(_ records.Name, before uint32) uint32 { n++; return n }
+	for what, limits := range map[string]HistoryLimits{
+		"versions": {Versions: 5, Bytes: 1 << 30}, "bytes": {Versions: 1000, Bytes: 5000}, "one change": {Versions: 1000, Bytes: 1},
+	} {
+		r := rand.New(rand.NewPCG(2, 2))
+		z := Compile(set, zo, next)
+		h := NewHistory(limits, z, time.Unix(0, 0))
+		first, _ := z.Serial(name("mesos"))
+		for range 50 {
+			z = z.Patch(set, set.Update(c, c.Reconcile(randomCluster(r), nil)).Names, next)
+			h.Add(z, time.Unix(0, 0))
+			if versions, bytes := h.Size(); versions > limits.Versions || versions > 1 && bytes > limits.Bytes {
+				t.Fatalf("%s: got %d versions of %d bytes, want at most %+v", what, versions, bytes, limits)
+			}
+		}
+		if _, _, ok := h.Difference(name("mesos"), first); ok {
+			t.Errorf("%s: got a difference from the first version, want none", what)
+		}
+		current, _ := z.Serial(name("mesos"))
+		if c, _, ok := h.Difference(name("mesos"), current); !ok || len(c.Added)+len(c.Removed) > 0 {
+			t.Errorf("%s: from the newest: got %+v, want no change", what, c)
+		}
+	}
+}
+
+// A zone that is compiled with other options follows the one before: zones with
+// the same content keep their serials, and differences are known where only few
+// names differ.
+func TestFollowKeepsWhatIsTheSame(t *testing.T) {
+	for seed := range uint64(6) {
+		r := rand.New(rand.NewPCG(seed, 15))
+		ro, zo := patchOptions()
+		zo = static(t, zo, externalZone)
+		c, set := state.NewCluster(), records.NewSet(ro)
+		set.Update(c, c.Reconcile(randomCluster(r), nil))
+		n := uint32(100)
+		next := func(records.Name, uint32) uint32 { n++; return n }
+		z := Compile(set, zo, next)
+		h := NewHistory(HistoryLimits{Versions: 100, Bytes: 1 << 20}, z, time.Unix(0, 0))
+		other := ro
+		if seed%2 == 0 {
+			other.SRVWeight = 7
+		}
+		set2, _ := records.Build(c, other)
+		compiled := Compile(set2, zo, SameSerial(0))
+		names, ok := compiled.Differences(z, func() {})
+		if !ok {
+			t.Fatal("got not ok, want the names that differ")
+		}
+		followed := compiled.Follow(z, names, false, next)
+		h.Add(followed, time.Unix(0, 0))
+		for _, o := range z.Origins() {
+			was, _ := z.Serial(o)
+			is, _ := followed.Serial(o)
+			same := maps.Equal(contentOf(z, o), contentOf(followed, o))
+			if (was == is) != same {
+				t.Errorf("seed %d, %v: got serial %d after %d, want the same: %v", seed, o, is, was, same)
+			}
+			change, _, ok := h.Difference(o, was)
+			got := contentOf(z, o)
+			if !ok || change.apply(got) != nil || !maps.Equal(got, contentOf(followed, o)) {
+				t.Errorf("seed %d, %v: got ok %v, %+v, want the difference", seed, o, ok, change)
+			}
+		}
+		// With nothing known, all zones of the cluster are new, those of zone files not.
+		whole := Compile(set2, zo, SameSerial(0)).Follow(followed, nil, true, next)
+		for i, o := range whole.Origins() {
+			was, _ := followed.Serial(o)
+			is, _ := whole.Serial(o)
+			if (was == is) != whole.origins[i].static {
+				t.Errorf("seed %d, %v, whole: got serial %d after %d", seed, o, is, was)
+			}
+		}
+	}
+}
+
+// Serials follow RFC 1982: they pass the largest number, and never stand still
+// or go back where the clock does.
+func TestNextSerial(t *testing.T) {
+	const unix = 1_700_000_000
+	now := time.Unix(unix, 0)
+	for _, tc := range []struct{ previous, want uint32 }{
+		{0, unix}, {unix - 10, unix}, {unix - 1, unix}, {unix, unix + 1}, {unix + 500, unix + 501},
+		{unix + 1<<31 - 2, unix + 1<<31 - 1},
+		{1<<32 - 1, unix}, // more than 2^31 before the clock, which is newer
+	} {
+		if got := NextSerial(tc.previous, now); got != tc.want {
+			t.Errorf("after %d: got %d, want %d", tc.previous, got, tc.want)
+		}
+	}
+	if got := NextSerial(1<<32-1, time.Unix(1<<32-5, 0)); got != 1 {
+		t.Errorf("after the largest: got %d, want 1", got)
+	}
+	for _, tc := range []struct {
+		a, b uint32
+		want bool
+	}{{1, 0, true}, {0, 1<<32 - 1, true}, {5, 5, false}, {0, 1, false}, {1 << 31, 0, false}, {1<<31 - 1, 0, true}} {
+		if got := SerialAfter(tc.a, tc.b); got != tc.want {
+			t.Errorf("%d after %d: got %v, want %v", tc.a, tc.b, got, tc.want)
+		}
+	}
+}
+
+// A zone above another one delegates to it, so that a server that has only the
+// zone above sends queries on.
+func TestTransferHasDelegations(t *testing.T) {
+	o := testOptions()
+	o.Origins = append(o.Origins, Origin{Name: name("agentip.mesos"), TTL: 5}, Origin{Name: name("a.b.agentip.mesos"), TTL: 5})
+	z := Compile(testSet(), o, SameSerial(7))
+	for origin, want := range map[string]string{"mesos": "agentip.mesos.", "agentip.mesos": "a.b.agentip.mesos.", "a.b.agentip.mesos": ""} {
+		var got []string
+		for _, r := range z.Delegations(name(origin)) {
+			rr, err := r.RR()
+			if err != nil || rr.Header().Rrtype != dns.TypeNS || rr.(*dns.NS).Ns != "ns1.mesos." {
+				t.Errorf("%s: got %v, error %v", origin, rr, err)
+			}
+			got = append(got, rr.Header().Name)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: got delegations of %v, want %q", origin, got, want)
+		}
+	}
+}
+
+// Digests are of the content and of nothing else.
+func TestDigestsTellContentApart(t *testing.T) {
+	ro, zo := patchOptions()
+	r := rand.New(rand.NewPCG(3, 3))
+	c, set := state.NewCluster(), records.NewSet(ro)
+	set.Update(c, c.Reconcile(randomCluster(r), nil))
+	z := Compile(set, zo, SameSerial(1))
+	for range 30 {
+		before := z
+		z = z.Patch(set, set.Update(c, c.Reconcile(randomCluster(r), nil)).Names, SameSerial(2))
+		was, is, compiled := before.Digests(nil), z.Digests(nil), Compile(set, zo, SameSerial(9)).Digests(nil)
+		if !maps.Equal(is, compiled) {
+			t.Fatalf("patched: got %v, want %v as compiled", is, compiled)
+		}
+		for _, o := range z.Origins() {
+			if same := maps.Equal(contentOf(before, o), contentOf(z, o)); same != (was[o] == is[o]) {
+				t.Fatalf("%v: got digest %x after %x, want the same: %v", o, is[o], was[o], same)
+			}
+		}
+	}
+}
