@@ -172,6 +172,9 @@ func (g *generator) task(o owner) {
 	for _, exceeded := range r.reach.find(t, o.agent, &g.o) {
 		g.omit(Omission{Task: t.Key, Reason: exceeded})
 	}
+	if r.reach.withheld {
+		g.omitAgentNetwork(o.framework, r.reach.agentNetwork)
+	}
 	r.params = g.applyLabels(t, t.Labels, recordParams{weight: g.o.SRVWeight}, false)
 	clear(r.containerTargets)
 

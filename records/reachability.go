@@ -24,9 +24,12 @@ type reachability struct {
 	networks       []addrSet // the named networks on which the task has addresses
 	unnamed        addrSet   // the container addresses that are on none of these
 	unnamedFound   bool
-	isolated       bool // the task does not share the network of the agent
-	mappedOnly     bool // ports of the agent only lead to it through port mappings
-	onAgent        bool // a port of the task is open on the agent
+	isolated       bool   // the task does not share the network of the agent
+	mappedOnly     bool   // ports of the agent only lead to it through port mappings
+	onAgent        bool   // a port of the task is open on the agent
+	hasOwnAddrs    bool   // the task has addresses that are not the agent's, even if they are withheld
+	withheld       bool   // it has addresses that only the agent reaches, see withholdAgentNetworks
+	agentNetwork   string // where they are, if that has a name
 	mappings       mappingTable
 
 	discoveryPorts []state.DiscoveryPort // of the DiscoveryInfo, up to the limit
@@ -53,8 +56,11 @@ type addrSet struct {
 
 var errNoNetworkAddr = errors.New("no address is known on the network of this port")
 
-// dockerHost is the value of DockerInfo.network for the network of the agent.
-const dockerHost = "HOST"
+// Values of DockerInfo.network: for the network of the agent, and for docker0.
+const (
+	dockerHost   = "HOST"
+	dockerBridge = "BRIDGE"
+)
 
 // find finds out where a task on an agent can be reached. It returns which limits
 // the task exceeds.
@@ -112,6 +118,10 @@ func (r *reachability) find(t *state.Task, agent *state.Agent, o *Options) (exce
 		}
 	}
 	check(r.findNetworks(addresses.Networks, t.Container, limits.TaskAddrs), limits.addrs("addresses on a network"))
+	r.hasOwnAddrs = len(r.container.addrs) > 0
+	if o.Scope != ScopeCompat {
+		r.withholdAgentNetworks(docker)
+	}
 	r.splitPorts()
 	r.onAgent = len(r.agentPorts) > 0 || r.discoveryOnAgent() || r.discoveryMapped()
 	r.addrs, r.from = r.fromSources(addresses, agent, o.IPSources)
@@ -246,7 +256,7 @@ func (r *reachability) sidesOf(p *state.DiscoveryPort, protocol string) portSide
 		return portSides{container.HostPort, n, true, container}
 	case m.byContainerPort(n, "", "") != nil:
 		return portSides{0, n, false, nil} // what is mapped has another protocol
-	case p.Scope == scopeHost, len(r.container.addrs) == 0, !r.mappedOnly && r.agentPortSet.contains(r.agentPorts, n):
+	case p.Scope == scopeHost, !r.hasOwnAddrs, !r.mappedOnly && r.agentPortSet.contains(r.agentPorts, n):
 		return portSides{n, 0, true, nil}
 	}
 	return portSides{0, n, false, nil}

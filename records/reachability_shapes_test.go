@@ -116,7 +116,9 @@ func (s shape) build(n int) (*state.Task, *state.Agent, *world) {
 		if scope != "container" || s.network == "mapped" && name == "http" {
 			w.outside = append(w.outside, name)
 		}
-		w.inside = append(w.inside, name)
+		if s.network != "bridge" {
+			w.inside = append(w.inside, name)
+		}
 	}
 	if s.discovery {
 		t.Discovery = &state.Discovery{Name: t.Name, Visibility: "FRAMEWORK"}
@@ -146,8 +148,7 @@ func (s shape) build(n int) (*state.Task, *state.Agent, *world) {
 		port(secondPort, "admin", "", "")
 	case "bridge":
 		attach("bridge", addrs(172, 17), mapping)
-		w.open(w.agent, hostPort)
-		w.open(w.own, appPort)
+		w.open(w.agent, hostPort) // from elsewhere, nothing reaches the task itself
 		w.onAgent = true
 		if s.container != "pod" {
 			t.Ports = []state.PortRange{{First: hostPort, Last: hostPort}}

@@ -42,6 +42,12 @@ func (w refInc) ttl(name []byte, seconds uint32) {
 func (w refInc) target(name []byte) Name { return w.lastingName(name) }
 
 func (w refInc) omit(o Omission) {
+	if _, ok := o.Reason.(AgentNetworkError); ok { // one for all tasks of the framework
+		if _, reported := w.omittedNetworks[o]; reported || len(w.omittedNetworks) >= maxOmissions {
+			return
+		}
+		w.omittedNetworks[o] = struct{}{}
+	}
 	if len(w.omitted) < maxOmissions {
 		w.omitted = append(w.omitted, o)
 	}

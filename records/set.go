@@ -37,7 +37,8 @@ type Set struct {
 	time              time.Time
 	changes           []nameChange
 	omitted           []Omission
-	recheckFrameworks []string // frameworks whose name a task may have taken or left
+	omittedNetworks   map[Omission]struct{} // reported in this or an earlier update
+	recheckFrameworks []string              // frameworks whose name a task may have taken or left
 
 	// Of the first update, nil after it.
 	loaded    []*entry // all, in the order in which they came
@@ -78,6 +79,8 @@ func (o Omission) String() string {
 	switch {
 	case o.Label != "":
 		return fmt.Sprintf("label %s=%q of %s is ignored: %v", o.Label, o.Value, owner, o.Reason)
+	case errors.As(o.Reason, new(AgentNetworkError)):
+		return fmt.Sprintf("addresses of tasks of %s are omitted: %v", owner, o.Reason)
 	case o.Value == "" && errors.As(o.Reason, new(LimitError)):
 		return fmt.Sprintf("%s %v: the rest is omitted", owner, o.Reason)
 	}
@@ -95,21 +98,22 @@ func NewSet(o Options) *Set {
 	previous := o.Previous
 	o.Previous = nil
 	s := &Set{
-		names:       map[Name]*entry{},
-		seed:        maphash.MakeSeed(),
-		internTable: make([]*Data, minInterned),
-		generator:   newGenerator(o, nil),
-		extraA:      extraOwners[[4]byte]{},
-		extraAAAA:   extraOwners[[16]byte]{},
-		extraSRV:    extraOwners[SRV]{},
-		extraPTR:    extraOwners[Name]{},
-		ttlRequests: ttlRequests{},
-		groups:      newGroups(),
-		loads:       newFrameworkLoads(o.Limits),
-		tasks:       map[state.TaskKey]owner{},
-		unpublished: map[state.TaskKey]*state.Task{},
-		frameworks:  map[string]frameworkOwner{},
-		agents:      map[string]*state.Agent{},
+		names:           map[Name]*entry{},
+		seed:            maphash.MakeSeed(),
+		internTable:     make([]*Data, minInterned),
+		generator:       newGenerator(o, nil),
+		extraA:          extraOwners[[4]byte]{},
+		extraAAAA:       extraOwners[[16]byte]{},
+		extraSRV:        extraOwners[SRV]{},
+		extraPTR:        extraOwners[Name]{},
+		ttlRequests:     ttlRequests{},
+		groups:          newGroups(),
+		loads:           newFrameworkLoads(o.Limits),
+		tasks:           map[state.TaskKey]owner{},
+		unpublished:     map[state.TaskKey]*state.Task{},
+		frameworks:      map[string]frameworkOwner{},
+		omittedNetworks: map[Omission]struct{}{},
+		agents:          map[string]*state.Agent{},
 	}
 	if previous != nil {
 		previous.mu.Lock()

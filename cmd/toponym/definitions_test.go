@@ -34,27 +34,23 @@ var expected = map[string]string{
 		_web._front-store._tcp.marathon.slave.mesos    SRV 31000 front-store-{0}.marathon.slave.mesos
 		_web._tcp.front-store.marathon.mesos           SRV 31000 front-store-{0}.marathon.mesos`,
 
-	// The same page, bridge networking: others reach the port of the agent.
+	// The same page, bridge networking: others reach the port of the agent
+	// only.
 	"bridge": `
 		cart-store.marathon.mesos                      A   10.0.0.1
 		cart-store.marathon.slave.mesos                A   10.0.0.1
 		cart-store.marathon.autoip.D                   A   10.0.0.1
 		cart-store.marathon.agentip.D                  A   10.0.0.1
-		cart-store.marathon.containerip.D              A   172.17.0.2
 		_cart-store._tcp.marathon.mesos                SRV 31000 cart-store-{0}.marathon.slave.mesos
 		_web._cart-store._tcp.marathon.mesos           SRV 31000 cart-store-{0}.marathon.slave.mesos
-		_web._tcp.cart-store.marathon.mesos            SRV 31000 cart-store-{0}.marathon.slave.mesos
-		_web._tcp.cart-store.marathon.containerip.D    SRV 80 cart-store-{0}.marathon.containerip.mesos
-		cart-store-{0}.marathon.containerip.mesos      A   172.17.0.2`,
+		_web._tcp.cart-store.marathon.mesos            SRV 31000 cart-store-{0}.marathon.slave.mesos`,
 	"bridge-mesos": `
 		mail-store.marathon.mesos                      A   10.0.0.1
-		mail-store.marathon.containerip.D              A   172.31.254.2
 		_smtp._mail-store._tcp.marathon.mesos          SRV 31000 mail-store-{0}.marathon.slave.mesos
 		_dns._mail-store._tcp.marathon.mesos           SRV 5353 mail-store-{0}.marathon.slave.mesos
 		_dns._mail-store._udp.marathon.mesos           SRV 5353 mail-store-{0}.marathon.slave.mesos`,
 	"bridge-with-name": `
 		queue-store.marathon.mesos                     A   10.0.0.1
-		queue-store.marathon.containerip.D             A   172.17.0.2
 		_amqp._tcp.queue-store.marathon.mesos          SRV 31000 queue-store-{0}.marathon.slave.mesos`,
 
 	// The same page, a container network: the container's own address and port.
@@ -106,7 +102,6 @@ var expected = map[string]string{
 		_http._tcp.i-tell-my-port.marathon.mesos       SRV 80 i-tell-my-port-{0}.marathon.mesos`,
 	"ip-address-bridge": `
 		bridged.marathon.mesos                         A   10.0.0.1
-		bridged.marathon.containerip.D                 A   172.31.254.2
 		_default._tcp.bridged.marathon.mesos           SRV 31000 bridged-{0}.marathon.slave.mesos`,
 
 	// A virtual network of DC/OS. The service port is nowhere.
@@ -161,7 +156,6 @@ var expected = map[string]string{
 		_http._tcp.pod-on-dcos.marathon.mesos          SRV 8080 pod-on-dcos-{0}.marathon.mesos`,
 	"on-bridge": `
 		pod-on-bridge.marathon.mesos                   A   10.0.0.1
-		pod-on-bridge.marathon.containerip.D           A   172.31.254.2
 		_http._tcp.pod-on-bridge.marathon.mesos        SRV 31000 pod-on-bridge-{0}.marathon.slave.mesos`,
 	// The protocol of an endpoint can be any name; Marathon's examples have "http".
 	"documented": `
@@ -171,6 +165,7 @@ var expected = map[string]string{
 		_web._simple-pod._http.marathon.mesos          SRV 80 simple-pod-{0}.marathon.mesos
 		_admin._http.simple-pod.marathon.mesos         SRV 31000 simple-pod-{1}.marathon.slave.mesos
 		_admin._https.simple-pod.marathon.mesos        SRV 31000 simple-pod-{1}.marathon.slave.mesos
+		_admin._tcp.simple-pod.marathon.mesos          SRV 31000 simple-pod-{1}.marathon.slave.mesos
 		_admin._https.simple-pod.marathon.containerip.D SRV 8080 simple-pod-{1}.marathon.containerip.mesos`,
 	"store": `
 		store.marathon.first.network.mesos             A   10.128.0.2

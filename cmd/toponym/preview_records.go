@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -154,6 +155,9 @@ func (p *previewer) omitted(s *state.FullState, ids []string) []string {
 	_, changes := records.Build(clusterOf(s, ids), p.options)
 	var out []string
 	for _, o := range changes.Omitted {
+		if errors.As(o.Reason, new(records.AgentNetworkError)) {
+			continue // it concerns all apps on the network
+		}
 		out = append(out, o.String())
 	}
 	slices.Sort(out)

@@ -107,7 +107,7 @@ func TestAnswersForTasksOfAllKinds(t *testing.T) {
 	for _, tc := range []struct {
 		task         string // T.F
 		agent        string
-		own          []string // addresses below containerip
+		own          []string // addresses below containerip: none on a bridge with mapped ports
 		auto         []string // addresses below autoip and mesos
 		network      string   // that own are on
 		port         string
@@ -118,10 +118,10 @@ func TestAnswersForTasksOfAllKinds(t *testing.T) {
 		{"ucr-on-host.marathon", s1, on(s1), on(s1), "", "_admin._udp", "9002 " + s1, "9002 " + s1, "9002"},
 		{"docker-on-host.marathon", s0, on(s0), on(s0), "", "_http._udp", "9003 " + s0, "9003 " + s0, "9003"},
 
-		{"ucr-on-bridge.marathon", s1, on("172.31.254.5"), on(s1), "mesos-bridge", "_http._tcp", "9010 " + s1, "80 172.31.254.5", "9010"},
-		{"docker-on-bridge.marathon", s0, on("172.17.0.2"), on(s0), "", "_dns._tcp", "9011 " + s0, "53 172.17.0.2", "9011"},
-		{"docker-on-bridge.marathon", s0, on("172.17.0.2"), on(s0), "", "_dns._udp", "9012 " + s0, "53 172.17.0.2", "9012"},
-		{"docker-on-bridge-1-4.marathon", s0, on("172.17.0.3"), on(s0), "", "_http._tcp", "9013 " + s0, "80 172.17.0.3", "9013"},
+		{"ucr-on-bridge.marathon", s1, nil, on(s1), "mesos-bridge", "_http._tcp", "9010 " + s1, "", "9010"},
+		{"docker-on-bridge.marathon", s0, nil, on(s0), "", "_dns._tcp", "9011 " + s0, "", "9011"},
+		{"docker-on-bridge.marathon", s0, nil, on(s0), "", "_dns._udp", "9012 " + s0, "", "9012"},
+		{"docker-on-bridge-1-4.marathon", s0, nil, on(s0), "", "_http._tcp", "9013 " + s0, "", "9013"},
 
 		{"docker-on-user.marathon", s0, on("9.0.2.130"), on("9.0.2.130"), "dcos", "_http._tcp", "80 9.0.2.130", "80 9.0.2.130", ""},
 		{"docker-on-user-1-4.marathon", s0, on("9.0.2.131"), on("9.0.2.131"), "dcos", "_http._tcp", "80 9.0.2.131", "80 9.0.2.131", ""},
@@ -134,7 +134,7 @@ func TestAnswersForTasksOfAllKinds(t *testing.T) {
 		{"ucr-on-ipv6.marathon", s0, on("fd01:c::5"), on("fd01:c::5"), "six", "_http._tcp", "8080 fd01:c::5", "8080 fd01:c::5", ""},
 
 		// Two tasks, of which only one has the port in its status.
-		{"pod-on-bridge.marathon", s1, on("172.31.254.6"), on(s1, "172.31.254.6"), "mesos-bridge", "_http._tcp", "9030 " + s1, "80 172.31.254.6", "9030"},
+		{"pod-on-bridge.marathon", s1, on("172.31.254.6"), on(s1, "172.31.254.6"), "", "_http._tcp", "9030 " + s1, "", "9030"},
 		{"pod-on-dcos.marathon", s0, on("9.0.2.20"), on("9.0.2.20"), "dcos", "_http._tcp", "8080 9.0.2.20", "8080 9.0.2.20", ""},
 
 		{"node-0-server.hello-world", s0, on("9.0.2.30"), on("9.0.2.30"), "dcos", "_dummy._tcp", "1025 9.0.2.30", "1025 9.0.2.30", ""},

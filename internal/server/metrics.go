@@ -86,6 +86,8 @@ func (m *serverMetrics) countOmission(reason error) {
 		label = "taken"
 	case errors.As(reason, new(records.LimitError)):
 		label = "limit"
+	case errors.As(reason, new(records.AgentNetworkError)):
+		label = "agent_network"
 	}
 	m.omissions.WithLabelValues(label).Inc()
 }

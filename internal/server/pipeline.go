@@ -303,6 +303,11 @@ func (p *pipeline) logOmission(o records.Omission) {
 		p.o.log.WithFields(fields).Warn("omitted what exceeds a limit")
 		return
 	}
+	if errors.As(o.Reason, new(records.AgentNetworkError)) {
+		delete(fields, "value")
+		p.o.log.WithFields(fields).Warn("omitted addresses of tasks")
+		return
+	}
 	p.o.log.WithFields(fields).Warn("omitted a name")
 }
 
