@@ -11,7 +11,9 @@
 //   - generator.go and srv.go make its records, infrastructure.go those of
 //     frameworks, agents and masters;
 //   - refcount.go counts the owners of each record and collects the changes of
-//     one update; bulkload.go does the same for the first one, at half the cost.
+//     one update; bulkload.go does the same for the first one, at half the cost;
+//   - instance.go and instances.go describe the tasks themselves, for the API and
+//     the feeds for load balancers and monitoring.
 //
 // What always holds: everything here is a pure function. The same cluster and the same
 // [Options] make the same set, whatever came before, so [Set.Update] always ends

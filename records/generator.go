@@ -18,6 +18,7 @@ type generator struct {
 
 	frameworks map[string]*suffixes // by framework name
 	current    taskRecords          // of the task that is being made
+	described  Instance             // see instance
 
 	// Buffers that are reused.
 	buf       [maxName + 2*(1+maxLabel)]byte
@@ -134,6 +135,7 @@ type taskRecords struct {
 	bytes     []byte
 	announced []uint16
 	protocols []portProtocol
+	listed    []uint16 // numbers of announced ports, on either side
 }
 
 // publishedName is a shared name of a task as far as the task may use it.
@@ -166,9 +168,7 @@ func (g *generator) task(o owner) {
 		g.omit(Omission{Task: t.Key, Value: o.framework.Name, Reason: s.err})
 		return
 	}
-	r := &g.current
-	r.generator, r.owner, r.suffixes = g, o, s
-	r.budget, r.exhausted = cmp.Or(int(o.maxRecords), math.MaxInt), false
+	r := g.prepare(o, s)
 	for _, exceeded := range r.reach.find(t, o.agent, &g.o) {
 		g.omit(Omission{Task: t.Key, Reason: exceeded})
 	}
@@ -193,6 +193,14 @@ func (g *generator) task(o owner) {
 	if r.exhausted {
 		g.omit(Omission{Task: t.Key, Reason: LimitError{What: "records", Limit: int(o.maxRecords), Setting: g.o.Limits.recordsSetting(int(o.maxRecords))}})
 	}
+}
+
+// prepare begins with the records of a task.
+func (g *generator) prepare(o owner, s *suffixes) *taskRecords {
+	r := &g.current
+	r.generator, r.owner, r.suffixes = g, o, s
+	r.budget, r.exhausted = cmp.Or(int(o.maxRecords), math.MaxInt), false
+	return r
 }
 
 // identity makes the records of names that have their SRV targets in common.

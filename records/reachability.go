@@ -369,6 +369,18 @@ func (r *reachability) mapped(m *portMapping) *addrSet {
 	return set
 }
 
+// ownAddrs returns the addresses of the task itself on which a port of the
+// DiscoveryInfo is open, for its sides.
+func (r *reachability) ownAddrs(p *state.DiscoveryPort, sides portSides) *addrSet {
+	switch {
+	case r.isolated && p.Network == "" && sides.mapping != nil:
+		return r.mapped(sides.mapping)
+	case r.isolated:
+		return r.network(p.Network)
+	}
+	return &r.reported
+}
+
 // forgetTargets forgets the SRV targets of all addresses.
 func (r *reachability) forgetTargets() {
 	r.reported.hasTarget, r.container.hasTarget, r.unnamed.hasTarget = false, false, false

@@ -218,14 +218,7 @@ func (r *taskRecords) srvTargets(id *identity, p *state.DiscoveryPort, protocol 
 	}
 	compat := r.o.Scope == ScopeCompat
 	if sides.container != 0 && (inTrees || !sides.meansAgent && !compat) {
-		addrs := &reach.reported
-		switch {
-		case reach.isolated && p.Network == "" && sides.mapping != nil:
-			addrs = reach.mapped(sides.mapping)
-		case reach.isolated:
-			addrs = reach.network(p.Network)
-		}
-		if target := r.containerTarget(id, addrs); target != "" {
+		if target := r.containerTarget(id, reach.ownAddrs(p, sides)); target != "" {
 			at.container = srvTarget{target, sides.container}
 		}
 	}

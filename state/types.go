@@ -89,7 +89,8 @@ const LabelPrefix = "DNS_"
 // Label is a label of a task or of a port (mesos.proto, Label). Keys may
 // repeat.
 type Label struct {
-	Key, Value string
+	Key   string `json:"key"`
+	Value string `json:"value"`
 }
 
 // Health is the result of a task's health checks in its newest status
@@ -195,7 +196,8 @@ type Agent struct {
 // repeat. Values that are not text are written as Mesos does: "2.5", "[1-5, 9-9]"
 // and "{a, b}".
 type Attribute struct {
-	Name, Value string
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 // Framework is a registered scheduler (mesos.proto, FrameworkInfo).

@@ -26,6 +26,8 @@ var mayUseWallTime = map[string]string{
 	"api:UTC":                     "times are shown in UTC",
 	"cmd/toponym:time.Unix":       "preview shows the same on every day",
 	"internal/fakedns:time.Unix":  "a deadline in the past ends a read",
+	"records:UTC":                 "the time since when a task runs is shown in UTC",
+	"records:time.Unix":           "statuses of tasks have Unix times",
 	"resolver:Unix":               "cookies carry a Unix time (RFC 9018 section 4.3)",
 	"resolver:time.Unix":          "cookies carry a Unix time; a deadline in the past ends a read",
 	"resolver/upstream:UnixNano":  "a number that is hard to guess, not a time",
