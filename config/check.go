@@ -32,6 +32,9 @@ func (l *loader) check() {
 	if l.valid("aliases") {
 		l.checkAliases()
 	}
+	if c.ReverseDNSOn && l.valid("reverseZones") {
+		l.checkReverseZones()
+	}
 	if c.CacheMinTTL > c.CacheMaxTTL && l.valid("cacheMinTTL", "cacheMaxTTL") {
 		l.reject("cacheMinTTL", "is more than cacheMaxTTL", "a smaller number of seconds")
 	}

@@ -64,6 +64,7 @@ type Config struct {
 	MaxFrameworkRecords    int           // maxFrameworkRecords: records of all tasks of a framework; 0: no limit
 	KeepLabels             []string      // keepLabels: prefixes of the labels of tasks and ports that feeds show
 	SOA                    SOA
+	ReverseZones           []netip.Prefix    // reverseZones: networks whose reverse names are zones
 	AddressDomains         []string          // addressDomains: origins of the address trees agentip, containerip, autoip
 	AddressTTL             uint32            // addressTTL, in seconds
 	Aliases                map[string]string // aliases: from alias to the name that it stands for

@@ -195,6 +195,8 @@ func (c *Config) settings() []setting {
 			value: bind(&c.AddressTTL, integer[uint32](0, maxSeconds))},
 		{key: "aliases", derive: func() any { return c.defaultAliases() }, doc: "aliases of domains, each with the name that it stands for; a value replaces the default",
 			value: bind(&c.Aliases, mapOf(domainName(maxName, false), `{"thisdcos.global": "thisdcos.directory"}`))},
+		{key: "reverseZones", derive: func() any { return c.defaultReverseZones() }, doc: "networks whose reverse names are zones of their own, where ReverseDnsOn is true; other addresses of the cluster are answered too, but are in no zone that can be transferred",
+			value: bindList(&c.ReverseZones, listOf(reverseNetwork, `["10.0.0.0/8"]`))},
 		{key: "logFormat", def: string(LogText), doc: "form of log lines on standard error: text or json",
 			value: bind(&c.LogFormat, oneOf(LogText, LogJSON))},
 		{key: "staticZones", def: []any{}, doc: "zone files (RFC 1035) with further records; paths are relative to the directory of the settings",

@@ -42,10 +42,6 @@ func (r *responder) answer(buf []byte, z *zone.Zone, c client, q *query, name, o
 	case result == zone.NotReady:
 		options = appendOption(options, dns.EDNS0EDE, []byte{0, byte(dns.ExtendedErrorCodeNotReady)})
 		return r.emptyResponse(buf, q, c, dns.RcodeServerFailure, origin, options), nil
-	case result == zone.NXDomain && dnswire.IsReverse(name) && specialNames.find(name) == nil:
-		// The reverse zones are ours for the addresses of the cluster alone. Any
-		// other public address belongs to someone else, and the server knows nothing about it.
-		return r.emptyResponse(buf, q, c, dns.RcodeRefused, "", options), nil
 	case result == zone.Success && q.qtype != dns.TypeCNAME && q.qtype != dns.TypeANY && found.Node.CNAME() != "":
 		return r.answerChain(buf, z, c, q, name, options)
 	}

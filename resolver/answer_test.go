@@ -69,14 +69,15 @@ func TestQuestionsAreAnsweredFromTheZone(t *testing.T) {
 		{"below a name that owns records", "x.one.marathon.mesos. A", `
 			NXDOMAIN qr aa
 			authority ` + soa},
-		{"the zone with the longest origin, for an address that the cluster may have", "1.2.3.10.in-addr.arpa. PTR", `
+		{"the zone with the longest origin, for an address that the cluster may have", "1.2.168.192.in-addr.arpa. PTR", `
 			NXDOMAIN qr aa
-			authority in-addr.arpa. 30 SOA ns1.mesos. root.ns1.mesos. 7 60 600 86400 30`},
+			authority 168.192.in-addr.arpa. 30 SOA ns1.mesos. root.ns1.mesos. 7 60 600 86400 30`},
 		{"the reverse name of a public address", "8.8.8.8.in-addr.arpa. PTR", `REFUSED qr`},
 		{"and what is above it", "8.in-addr.arpa. NS", `REFUSED qr`},
-		{"the apex of the reverse zone", "in-addr.arpa. SOA", `
+		{"and of all addresses", "in-addr.arpa. SOA", `REFUSED qr`},
+		{"the apex of the reverse zone", "168.192.in-addr.arpa. SOA", `
 			NOERROR qr aa
-			answer in-addr.arpa. 60 SOA ns1.mesos. root.ns1.mesos. 7 60 600 86400 30`},
+			answer 168.192.in-addr.arpa. 60 SOA ns1.mesos. root.ns1.mesos. 7 60 600 86400 30`},
 		{"a name outside our zones", "example.com. A +rd", `REFUSED qr rd`},
 		{"a name that only ends like ours", "notmesos. A", `REFUSED qr`},
 		{"the root", ". NS", `REFUSED qr`},

@@ -69,7 +69,7 @@ func (c *chain) plan(z *zone.Zone, f *forwarder, name []byte, q chainQuestion) (
 	for len(c.parts) <= maxChain && !slices.ContainsFunc(c.parts, func(p chainPart) bool { return p.name == next }) {
 		p := chainPart{name: next}
 		p.found, p.result = z.Lookup([]byte(next), q.qtype)
-		switch outside := isOutside(p.result, []byte(next)); {
+		switch outside := p.result == zone.OutOfZone; {
 		case outside && (f == nil || f.answeredHere([]byte(next), q.qtype)):
 			return nil
 		case outside:
@@ -114,12 +114,6 @@ func (c *chain) fetch(p *chainPart, f *forwarder) bool {
 		f.prefetch(p.key)
 	}
 	return p.entry != nil
-}
-
-// isOutside reports whether a look-up says that a name is outside our zones.
-// Reverse names without data are: others may have the address.
-func isOutside(r zone.Result, name []byte) bool {
-	return r == zone.OutOfZone || r == zone.NXDomain && dnswire.IsReverse(name)
 }
 
 // writeChain makes the response to a query of a chain that was planned.

@@ -101,7 +101,7 @@ func newForwarder(o ForwardOptions, store *zone.Store, log logrus.FieldLogger) *
 // that responses of upstream servers may have records of it.
 func (f *forwarder) outside(name []byte) bool {
 	_, result := f.store.Current().Lookup(name, 0)
-	return isOutside(result, name)
+	return result == zone.OutOfZone
 }
 
 // wireName returns a name in lower-case wire form, or "" if the text is not a name.

@@ -68,7 +68,7 @@ func TestNamesOutsideOurZonesAreForwarded(t *testing.T) {
 				{"example.com. AXFR +rd", "REFUSED qr rd ra"},
 				// The zone has reverse names, but not for all addresses.
 				{"8.8.8.8.in-addr.arpa. PTR +rd", "NOERROR qr rd ra\nanswer 8.8.8.8.in-addr.arpa. 60 PTR dns.example.com."},
-				{"9.9.9.10.in-addr.arpa. PTR +rd", "NXDOMAIN qr aa rd ra\nauthority in-addr.arpa. 30 SOA ns1.mesos. root.ns1.mesos. 7 60 600 86400 30"},
+				{"9.9.168.192.in-addr.arpa. PTR +rd", "NXDOMAIN qr aa rd ra\nauthority 168.192.in-addr.arpa. 30 SOA ns1.mesos. root.ns1.mesos. 7 60 600 86400 30"},
 				// Special names.
 				{"localhost. A +rd", "NOERROR qr aa rd ra\nanswer localhost. 10800 A 127.0.0.1"},
 				{"x.LocalHost. AAAA +rd", "NOERROR qr aa rd ra\nanswer x.LocalHost. 10800 AAAA ::1"},

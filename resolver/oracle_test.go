@@ -103,9 +103,6 @@ func lookUp(q *query, t Transport, z *zone.Zone, o order) (m response, result zo
 	case zone.NotReady:
 		m.rcode = dns.RcodeServerFailure
 	case zone.NXDomain, zone.NoData:
-		if result == zone.NXDomain && dnswire.IsReverse(name) && specialNames.find(name) == nil {
-			return response{rcode: dns.RcodeRefused}, result
-		}
 		if result == zone.NXDomain {
 			m.rcode = dns.RcodeNameError
 		}

@@ -128,7 +128,7 @@ func (r *responder) resolve(buf []byte, z *zone.Zone, c client, q *query, option
 		return r.emptyResponse(buf, q, c, dns.RcodeRefused, "", options), nil
 	}
 	found, result := z.Lookup(name, q.qtype)
-	if isOutside(result, name) && r.forwards(c, q.flags, q.qtype) {
+	if result == zone.OutOfZone && r.forwards(c, q.flags, q.qtype) {
 		f := q.forwarded(c, name, options)
 		if cached := r.cache.Get(f.key); cached.Entry != nil {
 			return r.respondFromCache(buf, z, c, &f, cached)

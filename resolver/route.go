@@ -22,7 +22,7 @@ type Route struct {
 func (s *Server) Route(name []byte) (r Route, ok bool) {
 	f := s.responder.forward
 	_, result := s.store.Current().Lookup(name, 0)
-	if !isOutside(result, name) {
+	if result != zone.OutOfZone {
 		return r, false
 	}
 	if f != nil {
@@ -36,9 +36,6 @@ func (s *Server) Route(name []byte) (r Route, ok bool) {
 	}
 	special := specialNames.find(name)
 	switch {
-	case special != nil && result != zone.OutOfZone:
-		// A reverse zone of ours comes before the zone of special-use names in it.
-		return r, false
 	case f == nil:
 		return r, true
 	case special != nil:

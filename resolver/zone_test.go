@@ -17,7 +17,8 @@ import (
 
 var testOrigins = []zone.Origin{
 	{Name: records.MustParseName("mesos."), TTL: 60},
-	{Name: records.ReverseIPv4, TTL: 60},
+	{Name: records.MustParseName("168.192.in-addr.arpa."), TTL: 60},
+	{Name: records.ReverseIPv4, TTL: 60, Partial: true},
 }
 
 var testAliases = []zone.Alias{

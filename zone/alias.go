@@ -56,7 +56,7 @@ type suffix struct {
 	name   records.Name
 	last   uint64       // see lastEight
 	mask   uint64       // which bytes of last belong to the name
-	origin uint16       // index in Zone.origins; of an origin only
+	origin uint16       // index in Zone.origins
 	target records.Name // of an alias; "" for an origin
 }
 

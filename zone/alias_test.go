@@ -48,8 +48,8 @@ func TestNamesBelowAliasesAnswerAsTheirTargets(t *testing.T) {
 		{"web.marathon.mesos.thisdcos.directory", dns.TypeTXT, NoData, "mesos.thisdcos.directory", "web.marathon.mesos"},
 		{"nope.marathon.mesos.thisdcos.directory", dns.TypeA, NXDomain, "mesos.thisdcos.directory", ""},
 		{"_tcp.marathon.mesos.thisdcos.directory", dns.TypeA, NoData, "mesos.thisdcos.directory", "_tcp.marathon.mesos"},
-		{"mesos.thisdcos.directory", dns.TypeSOA, Success, "mesos.thisdcos.directory", "mesos"},
-		{"mesos.thisdcos.directory", dns.TypeNS, Success, "mesos.thisdcos.directory", "mesos"},
+		{"mesos.thisdcos.directory", dns.TypeSOA, Success, "mesos.thisdcos.directory", "mesos.thisdcos.directory"},
+		{"mesos.thisdcos.directory", dns.TypeNS, Success, "mesos.thisdcos.directory", "mesos.thisdcos.directory"},
 		{"mesos.thisdcos.directory", dns.TypeA, NoData, "mesos.thisdcos.directory", "mesos"},
 		{"web.marathon.mesos.thisdcos.global", dns.TypeA, Success, "mesos.thisdcos.global", "web.marathon.mesos"},
 		{"mesos.thisdcos.global", dns.TypeSOA, Success, "mesos.thisdcos.global", "mesos"},
@@ -59,33 +59,37 @@ func TestNamesBelowAliasesAnswerAsTheirTargets(t *testing.T) {
 
 		// Names that lead out of all zones are out of zone themselves.
 		{"thisdcos.directory", dns.TypeSOA, OutOfZone, "", ""},
-		{"thisdcos.global", dns.TypeSOA, OutOfZone, "", ""},
 		{"other.thisdcos.global", dns.TypeA, OutOfZone, "", ""},
 		{"x.nowhere.example", dns.TypeA, OutOfZone, "", ""},
 		{"x.loop.example", dns.TypeA, OutOfZone, "", ""},
 
+		// An alias exists even so: for servers with copies it is a zone.
+		{"thisdcos.global", dns.TypeSOA, Success, "thisdcos.global", "thisdcos.global"},
+		{"thisdcos.global", dns.TypeDNAME, Success, "thisdcos.global", "thisdcos.global"},
+		{"thisdcos.global", dns.TypeA, NoData, "thisdcos.global", "thisdcos.global"},
+
 		// The alias of a name inside a zone is an apex of its own.
 		{"shop.example", dns.TypeA, Success, "shop.example", "web.marathon.mesos"},
-		{"shop.example", dns.TypeSOA, Success, "shop.example", "web.marathon.mesos"},
-		{"shop.example", dns.TypeNS, Success, "shop.example", "web.marathon.mesos"},
+		{"shop.example", dns.TypeSOA, Success, "shop.example", "shop.example"},
+		{"shop.example", dns.TypeNS, Success, "shop.example", "shop.example"},
 		{"shop.example", dns.TypeTXT, NoData, "shop.example", "web.marathon.mesos"},
 		{"_http._tcp.shop.example", dns.TypeSRV, Success, "shop.example", "_http._tcp.web.marathon.mesos"},
 		{"nope.shop.example", dns.TypeA, NXDomain, "shop.example", ""},
 		{"web.marathon.mesos", dns.TypeSOA, NoData, "mesos", "web.marathon.mesos"},
-		{"gone.example", dns.TypeSOA, Success, "gone.example", "mesos"},
+		{"gone.example", dns.TypeSOA, Success, "gone.example", "gone.example"},
 		{"gone.example", dns.TypeA, NoData, "gone.example", "mesos"},
 		{"x.gone.example", dns.TypeA, NXDomain, "gone.example", ""},
 
 		// Aliases of aliases, and in aliases, with what is above them.
 		{"web.marathon.twice.example", dns.TypeA, Success, "twice.example", "web.marathon.mesos"},
 		{"web.a.b.twice.example", dns.TypeA, Success, "a.b.twice.example", "web.marathon.mesos"},
-		{"a.b.twice.example", dns.TypeSOA, Success, "a.b.twice.example", "marathon.mesos"},
+		{"a.b.twice.example", dns.TypeSOA, Success, "a.b.twice.example", "a.b.twice.example"},
 		{"b.twice.example", dns.TypeA, NoData, "twice.example", "b.twice.example"},
 		{"c.twice.example", dns.TypeA, NXDomain, "twice.example", ""},
 
 		// The name above an alias or an origin in a zone exists because of it.
 		{"web.x.y.mesos", dns.TypeA, Success, "x.y.mesos", "web.marathon.mesos"},
-		{"x.y.mesos", dns.TypeSOA, Success, "x.y.mesos", "marathon.mesos"},
+		{"x.y.mesos", dns.TypeSOA, Success, "x.y.mesos", "x.y.mesos"},
 		{"y.mesos", dns.TypeA, NoData, "mesos", "y.mesos"},
 		{"the.mesos", dns.TypeA, NoData, "mesos", "the.mesos"},
 		{"in.the.mesos", dns.TypeSOA, Success, "in.the.mesos", "in.the.mesos"},

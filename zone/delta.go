@@ -140,6 +140,7 @@ func (z *Zone) Follow(other *Zone, names []records.Name, all bool, serials Seria
 		}
 	}
 	next.builder.delta = nil
+	d.addAliases(next)
 	next.setSerials(d.changedOrigins(), serials)
 	return next
 }

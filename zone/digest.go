@@ -22,14 +22,22 @@ func (z *Zone) Digests(yield func()) map[records.Name]uint64 {
 	}
 	var list []Record
 	count := 0
-	for n := range z.nodes.all() {
-		if n.Empty() && !n.Apex {
-			continue
-		}
+	add := func(n *Node) {
 		list = z.appendRecords(list[:0], n, &z.origins[n.origin])
 		for _, r := range list {
 			sums[n.origin] += r.hash()
 		}
+	}
+	for i := range z.origins {
+		if z.origins[i].alias != "" {
+			add(z.apex(i))
+		}
+	}
+	for n := range z.nodes.all() {
+		if n.Empty() && !n.Apex {
+			continue
+		}
+		add(n)
 		if count++; count%256 == 0 && yield != nil {
 			yield()
 		}

@@ -1,6 +1,10 @@
 package zone
 
-import "toponym/records"
+import (
+	"github.com/miekg/dns"
+
+	"toponym/records"
+)
 
 // Result is the outcome of a look-up.
 type Result uint8
@@ -116,6 +120,11 @@ func (z *Zone) lookupMissing(qname []byte, qtype uint16) (Answer, Result) {
 
 // lookupAlias looks up a name whose closest suffix is the alias at index i.
 func (z *Zone) lookupAlias(qname []byte, qtype uint16, i int) (Answer, Result) {
+	if zone := z.suffixes[i].origin; len(qname) == len(z.suffixes[i].name) && (qtype == typeSOA || qtype == typeNS || qtype == dns.TypeDNAME) {
+		// Servers with a copy of the alias as a zone compare its serial.
+		return z.aliasAnswer(zone, Success)
+	}
+	first := i
 	// The part in front of the alias only becomes shorter from step to step,
 	// so this buffer is large enough even where the result is too long for a
 	// name.
@@ -126,9 +135,13 @@ func (z *Zone) lookupAlias(qname []byte, qtype uint16, i int) (Answer, Result) {
 		alias = i
 		front = len(name) - len(z.suffixes[i].name)
 		name = buf[:front+copy(buf[front:], z.suffixes[i].target)]
-		if i = closestSuffix(z.suffixes, name); i < 0 {
-			return Answer{}, OutOfZone
+		if i = closestSuffix(z.suffixes, name); i >= 0 {
+			continue
 		}
+		if len(qname) == len(z.suffixes[first].name) {
+			return z.aliasAnswer(z.suffixes[first].origin, NoData)
+		}
+		return Answer{}, OutOfZone
 	}
 	// Names above the target are not above the alias: where the target lies
 	// within its zone, the alias is the apex.
@@ -151,6 +164,16 @@ func (z *Zone) lookupAlias(qname []byte, qtype uint16, i int) (Answer, Result) {
 	}
 	a.Node = n
 	return a, n.result(qtype)
+}
+
+// aliasAnswer is an answer from the zone of an alias, for the alias itself.
+func (z *Zone) aliasAnswer(origin uint16, r Result) (Answer, Result) {
+	a := Answer{Node: z.origins[origin].emptyApex, location: newLocation(origin)}
+	if z.notReady(origin) {
+		a.Node = nil
+		return a, NotReady
+	}
+	return a, r
 }
 
 // aliasApex turns the node at the target of an alias into an apex.

@@ -14,15 +14,18 @@ import (
 // them.
 const MaxOrigins = 512
 
-// origin is one of the zone's origins with its SOA record.
+// origin is one of the zone's origins with its SOA record. An alias is one as well,
+// behind all others: for servers that have copies of our zones, it is a zone of its
+// own (aliaszone.go).
 type origin struct {
 	name      records.Name
 	soa       soaData
-	static    bool   // a zone file has the whole zone, its SOA and NS records included
-	partial   bool   // see Origin.Partial
-	serial    uint32 // of the SOA record; 0 before the first state
-	emptyApex *Node  // the apex before anything is put there
-	negative  []byte // see NegativeSOA
+	static    bool         // a zone file has the whole zone, its SOA and NS records included
+	partial   bool         // see Origin.Partial
+	alias     records.Name // what an alias stands for; "" for all others
+	serial    uint32       // of the SOA record; 0 before the first state
+	emptyApex *Node        // the apex before anything is put there
+	negative  []byte       // see NegativeSOA
 }
 
 // soaData is the content of a SOA record except for the serial.
@@ -36,8 +39,22 @@ type soaData struct {
 // section 3).
 func (s *soaData) negativeTTL() uint32 { return min(s.ttl, s.minimum) }
 
-// buildOrigins lists the origins of the settings, then those of zone files. Of
-// two with one name the first counts.
+// buildZones lists the origins of the settings, those of zone files, and aliases,
+// and the suffixes of names that lead to them. Of two origins with one name the
+// first counts.
+func buildZones(o Options) ([]origin, []suffix) {
+	list := buildOrigins(o)
+	suffixes := buildSuffixes(list, o.Aliases)
+	for i := range suffixes {
+		if s := &suffixes[i]; s.target != "" {
+			s.origin = uint16(len(list))
+			list = append(list, newAliasZone(o, list, s.name, s.target))
+		}
+	}
+	return list, suffixes
+}
+
+// buildOrigins lists the origins of the settings, then those of zone files.
 func buildOrigins(o Options) []origin {
 	var list []origin
 	taken := map[records.Name]bool{}
@@ -50,10 +67,7 @@ func buildOrigins(o Options) []origin {
 		list = append(list, n)
 	}
 	for _, from := range o.Origins {
-		add(origin{name: from.Name, partial: from.Partial, soa: soaData{
-			ttl: from.TTL, mname: o.MName, rname: o.RName,
-			refresh: o.Refresh, retry: o.Retry, expire: o.Expire, minimum: o.Minimum,
-		}})
+		add(origin{name: from.Name, partial: from.Partial, soa: o.soa(from.TTL)})
 	}
 	if o.Static != nil {
 		for _, from := range o.Static.zones {
@@ -61,6 +75,14 @@ func buildOrigins(o Options) []origin {
 		}
 	}
 	return list
+}
+
+// soa is the SOA record of the settings.
+func (o *Options) soa(ttl uint32) soaData {
+	return soaData{
+		ttl: ttl, mname: o.MName, rname: o.RName,
+		refresh: o.Refresh, retry: o.Retry, expire: o.Expire, minimum: o.Minimum,
+	}
 }
 
 // originsWhere are the indexes of origins for which a condition holds.
@@ -171,9 +193,21 @@ func (z *Zone) originIndex(name records.Name) int {
 
 // Origins are the names of the origins, those of zone files included.
 func (z *Zone) Origins() []records.Name {
-	names := make([]records.Name, 0, len(z.origins))
-	for _, o := range z.origins {
-		names = append(names, o.name)
+	return z.namesWhere(func(o *origin) bool { return o.alias == "" })
+}
+
+// TransferZones are the names of the zones that a server needs copies of to answer
+// as this one does: the origins, except for those that are partial, and the
+// aliases.
+func (z *Zone) TransferZones() []records.Name {
+	return z.namesWhere(func(o *origin) bool { return !o.partial })
+}
+
+func (z *Zone) namesWhere(holds func(*origin) bool) (names []records.Name) {
+	for i := range z.origins {
+		if holds(&z.origins[i]) {
+			names = append(names, z.origins[i].name)
+		}
 	}
 	return names
 }

@@ -17,8 +17,9 @@ type builder struct {
 	names       []nameState // by id
 	freeIDs     []uint32
 	targetLists targetListCache
-	changes     refChanges // of the version that is being made
-	delta       *delta     // of the version that is being made; nil while a zone is compiled
+	aliases     map[records.Name][]uint16 // indexes in Zone.origins, by target
+	changes     refChanges                // of the version that is being made
+	delta       *delta                    // of the version that is being made; nil while a zone is compiled
 }
 
 // newZone is a zone with nothing but its origins, and room for some names.
@@ -26,13 +27,15 @@ func newZone(o Options, names int) *Zone {
 	b := &builder{seed: maphash.MakeSeed()}
 	b.names = make([]nameState, 0, names+names/8)
 	z := &Zone{o: o, builder: b, table: newIDTable(b.seed, cap(b.names))}
-	z.origins = buildOrigins(o)
-	z.suffixes = buildSuffixes(z.origins, o.Aliases)
+	z.origins, z.suffixes = buildZones(o)
+	b.aliases = aliasesByTarget(z.origins)
 	for i := range z.origins {
 		z.origins[i].setSerial(0)
 	}
 	for i := range z.origins {
-		z.putNode(b.assignID(z, z.origins[i].name), z.origins[i].emptyApex)
+		if z.origins[i].alias == "" {
+			z.putNode(b.assignID(z, z.origins[i].name), z.origins[i].emptyApex)
+		}
 	}
 	// The names above an origin or an alias exist because of it (RFC 8020).
 	for _, c := range z.suffixes {
@@ -121,7 +124,7 @@ func (z *Zone) Patch(s *records.Set, names []records.Name, serials SerialFunc) *
 // the aliases differ: then the whole zone has to be compiled. Nothing has changed
 // in that case.
 func (z *Zone) WithOptions(s *records.Set, o Options, serials SerialFunc) (next *Zone, ok bool) {
-	origins := buildOrigins(o)
+	origins, _ := buildZones(o)
 	if !sameOrigins(origins, z.origins) || !slices.Equal(o.Aliases, z.o.Aliases) {
 		return nil, false
 	}
@@ -153,7 +156,7 @@ func (z *Zone) Renumber(serials SerialFunc) *Zone {
 // records.
 func sameOrigins(a, b []origin) bool {
 	return slices.EqualFunc(a, b, func(a, b origin) bool {
-		return a.name == b.name && a.static == b.static && a.partial == b.partial
+		return a.name == b.name && a.static == b.static && a.partial == b.partial && a.alias == b.alias
 	})
 }
 
@@ -171,6 +174,7 @@ func (z *Zone) next() *Zone {
 func (z *Zone) finish(serials SerialFunc) {
 	z.builder.applyRefs(z)
 	z.builder.delta = nil
+	z.delta.addAliases(z)
 	z.setSerials(z.delta.changedOrigins(), serials)
 }
 

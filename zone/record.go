@@ -75,7 +75,7 @@ func (z *Zone) NodesOf(origin records.Name) iter.Seq[*Node] {
 		if index < 0 {
 			return
 		}
-		apex := z.Node(origin)
+		apex := z.apex(index)
 		if !yield(apex) {
 			return
 		}
@@ -121,7 +121,7 @@ func (z *Zone) Delegations(parent records.Name) (list []Record) {
 		if p, ok := z.originOf(above); !ok || z.origins[p].name != parent {
 			continue
 		}
-		n := z.Node(child.name)
+		n := z.apex(i)
 		for _, rr := range z.RRs(n, child.name.String(), dns.TypeNS) {
 			if r, ok := newRecord(child.name, rr); ok {
 				list = append(list, r)

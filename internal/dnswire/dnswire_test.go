@@ -53,18 +53,6 @@ func TestEqualLowerIgnoresTheCaseOfTheFirstName(t *testing.T) {
 	}
 }
 
-func TestIsReverse(t *testing.T) {
-	for name, want := range map[string]bool{
-		"1.2.0.192.in-addr.arpa.": true, "8.b.d.0.1.0.0.2.ip6.arpa.": true,
-		"in-addr.arpa.": false, "ip6.arpa.": false, "arpa.": false, "example.test.": false,
-		`a\007in-addr.arpa.`: false, // the last label is "a\x07in-addr"
-	} {
-		if got := IsReverse(wire(t, name)); got != want {
-			t.Errorf("%s: got %v, want %v", name, got, want)
-		}
-	}
-}
-
 func TestNamesThatAreRefused(t *testing.T) {
 	header := make([]byte, HeaderSize)
 	longest := bytes.Repeat(append([]byte{63}, bytes.Repeat([]byte{'a'}, 63)...), 3)
@@ -213,7 +201,6 @@ func FuzzNames(f *testing.F) {
 		if SkipQuestionName(name, 0) != len(name) || !EqualLower(name, name) {
 			t.Fatalf("%q is no name", name)
 		}
-		_ = IsReverse(name)
 		if r, ok := ReadRecord(msg, off); ok && (r.NameOff != off || r.End > len(msg) || r.DataOff > r.End) {
 			t.Fatalf("%+v", r)
 		}

@@ -9,12 +9,6 @@ const (
 	ReverseIPv6 = "\x03ip6\x04arpa\x00"
 )
 
-// IsReverse reports whether a name in lower-case wire form is below one of the
-// origins of reverse names.
-func IsReverse(name []byte) bool {
-	return IsBelow(name, ReverseIPv4) || IsBelow(name, ReverseIPv6)
-}
-
 // IsBelow reports whether a name is a subdomain of an origin, and not the origin
 // itself. Both are in lower-case wire form. Equal bytes at the end are not enough:
 // they may begin within a label.

@@ -203,8 +203,16 @@ func zoneOptions(c *config.Config, r records.Options) (zone.Options, error) {
 		}
 	}
 	if r.Reverse {
-		origin(records.ReverseIPv4, c.TTL)
-		origin(records.ReverseIPv6, c.TTL)
+		for _, text := range c.ReverseZoneNames() {
+			n, err := parseName("reverseZones", text)
+			if err != nil {
+				return o, err
+			}
+			origin(n, c.TTL)
+		}
+		for _, n := range []records.Name{records.ReverseIPv4, records.ReverseIPv6} {
+			o.Origins = append(o.Origins, zone.Origin{Name: n, TTL: c.TTL, Partial: true})
+		}
 	}
 	for _, text := range slices.Sorted(maps.Keys(c.Aliases)) {
 		name, err := parseName("aliases", text)

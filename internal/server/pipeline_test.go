@@ -161,12 +161,13 @@ func TestReverseOriginsFollowTheSetting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var names []records.Name
-	for _, o := range z.Origins {
-		names = append(names, o.Name)
-	}
-	if !slices.Contains(names, records.ReverseIPv4) || !slices.Contains(names, records.ReverseIPv6) {
-		t.Errorf("origins: got %v, want both reverse trees among them", z.Origins)
+	for name, partial := range map[records.Name]bool{
+		records.ReverseIPv4: true, records.ReverseIPv6: true, records.MustParseName("10.in-addr.arpa"): false,
+		records.MustParseName("31.172.in-addr.arpa"): false, records.MustParseName("d.f.ip6.arpa"): false,
+	} {
+		if !slices.ContainsFunc(z.Origins, func(o zone.Origin) bool { return o.Name == name && o.Partial == partial }) {
+			t.Errorf("origins: got %v, want %v among them, partial: %v", z.Origins, name, partial)
+		}
 	}
 }
 

@@ -1,7 +1,9 @@
 package server
 
 import (
+	"maps"
 	"runtime"
+	"slices"
 	"time"
 
 	"toponym/records"
@@ -81,7 +83,7 @@ func publishedSerial(z *zone.Zone, origin records.Name) (uint32, bool) {
 // newest of their serials.
 func versionsOf(z *zone.Zone) (list []snapshot.ZoneVersion, newest uint32) {
 	digests := z.Digests(runtime.Gosched)
-	for _, origin := range z.Origins() {
+	for _, origin := range slices.Sorted(maps.Keys(digests)) {
 		serial, ok := z.Serial(origin)
 		if !ok {
 			continue
