@@ -83,9 +83,8 @@ func (s *Server) explain(w *response, r *http.Request, z *zone.Zone) {
 func (s *Server) explanationOf(z *zone.Zone, name records.Name) Explanation {
 	a, result := z.Lookup([]byte(name), typeANY)
 	x := Explanation{}
-	owner := name
-	if m := z.AliasMatch(a); a.ViaAlias() {
-		owner = name[:len(name)-m.AliasLen] + m.Target
+	owner := ownerOf(z, a, name)
+	if owner != name {
 		x.AnswersAs = owner.String()
 	}
 	x.Explanation = s.o.Explain(owner)
@@ -118,6 +117,16 @@ func (s *Server) explanationOf(z *zone.Zone, name records.Name) Explanation {
 	}
 	x.limit()
 	return x
+}
+
+// ownerOf returns the name whose records are answered for a name: another one if
+// it is an alias or below one.
+func ownerOf(z *zone.Zone, a zone.Answer, name records.Name) records.Name {
+	if !a.ViaAlias() {
+		return name
+	}
+	m := z.AliasMatch(a)
+	return name[:len(name)-m.AliasLen] + m.Target
 }
 
 // addOthers adds the records that are not of the cluster.

@@ -87,6 +87,7 @@ func testOptions(s *state.FullState) Options {
 		RefreshSeconds: 60,
 		EnumerationOn:  true,
 		Enumerate:      set.Enumerate,
+		Instances:      set.Instances,
 		Explain:        set.Explain,
 		Config: func(serial uint32) any {
 			return struct {

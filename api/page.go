@@ -47,7 +47,7 @@ type pageData struct {
 	Serial          uint32
 	Counts          zone.Counts
 	// Which of the optional paths there are.
-	ConfigOn, EnumerateOn, AxfrOn, MetricsOn, ExplainOn bool
+	ConfigOn, EnumerateOn, AxfrOn, InstancesOn, MetricsOn, ExplainOn bool
 
 	Status *Status // nil if there is none
 	State  string  // the status in one line
@@ -89,6 +89,7 @@ func (s *Server) showPage(w *response, r *http.Request) {
 		ConfigOn:    s.o.Config != nil,
 		EnumerateOn: s.o.EnumerationOn && s.o.Enumerate != nil,
 		AxfrOn:      s.o.EnumerationOn,
+		InstancesOn: s.o.EnumerationOn && s.o.Instances != nil,
 		MetricsOn:   s.o.Metrics != nil,
 		ExplainOn:   s.o.Explain != nil,
 	}

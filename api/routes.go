@@ -37,6 +37,9 @@ func (s *Server) routes() http.Handler {
 		if s.o.Enumerate != nil {
 			handle("/v1/enumerate", s.ready(s.limited(s.bulk, s.enumerate)))
 		}
+		if s.o.Instances != nil {
+			handle("/v1/instances", s.ready(s.instances))
+		}
 	}
 	// Probes have no turn to wait for.
 	plain("/healthz", s.healthz)

@@ -9,7 +9,7 @@ import (
 
 var allPaths = []string{
 	"/", "/?name=leader.mesos", "/healthz", "/readyz",
-	"/v1/version", "/v1/config", "/v1/enumerate", "/v1/axfr",
+	"/v1/version", "/v1/config", "/v1/enumerate", "/v1/axfr", "/v1/instances",
 	"/v1/hosts/leader.mesos", "/v1/services/_leader._tcp.mesos",
 }
 
@@ -42,6 +42,7 @@ func TestStatusCodesOfPaths(t *testing.T) {
 
 		{"no enumeration", New(closed), "/v1/enumerate", 404, ""},
 		{"no enumeration", New(closed), "/v1/axfr", 404, ""},
+		{"no enumeration", New(closed), "/v1/instances", 404, ""},
 		{"no enumeration", New(closed), "/v1/version", 200, ""},
 		{"no functions", New(bare), "/v1/enumerate", 404, ""},
 		{"no functions", New(bare), "/v1/config", 404, ""},
@@ -57,6 +58,7 @@ func TestStatusCodesOfPaths(t *testing.T) {
 		{"pending", pendingServer(), "/v1/hosts/leader.mesos", 503, "{\n \"error\": \"no state of the cluster yet\"\n}"},
 		{"pending", pendingServer(), "/v1/services/_leader._tcp.mesos", 503, "{\n \"error\": \"no state of the cluster yet\"\n}"},
 		{"pending", pendingServer(), "/v1/axfr", 503, "{\n \"error\": \"no state of the cluster yet\"\n}"},
+		{"pending", pendingServer(), "/v1/instances", 503, ""},
 		{"pending", pendingServer(), "/v1/enumerate", 503, "{\n \"error\": \"no state of the cluster yet\"\n}"},
 	} {
 		w := get(c.server, c.path)
@@ -142,6 +144,7 @@ func FuzzPath(f *testing.F) {
 	f.Add("GET", "/?name=%3Cscript%3E&name=%zz;")
 	f.Add("GET", "/v1/explain/%5F.a%00b..")
 	f.Add("HEAD", "/v1/explain/1.0.168.192.in-addr.arpa")
+	f.Add("GET", "/v1/instances?name=1.0.168.192.in-addr.arpa&label=a%3Db&limit=1&after=ZjEAbmdpbnguMQ")
 	s := testServer()
 	f.Fuzz(func(t *testing.T, method, target string) {
 		r, err := http.NewRequest(method, target, nil)

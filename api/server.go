@@ -41,9 +41,13 @@ type Options struct {
 	Domain         string // the setting, such as "mesos"
 	RefreshSeconds int    // the setting; /v1/axfr repeats it
 
-	// EnumerationOn enables /v1/enumerate and /v1/axfr, which disclose the whole
-	// cluster.
+	// EnumerationOn enables the paths that disclose the whole cluster:
+	// /v1/enumerate, /v1/axfr, /v1/instances and those below /v1/sd.
 	EnumerationOn bool
+	// Instances iterates over the tasks that have names, for /v1/instances and the
+	// paths below /v1/sd. It is called only when the zone is ready. Nil disables
+	// them.
+	Instances func(records.InstanceFilter) iter.Seq[*records.Instance]
 	// Enumerate iterates over frameworks and their tasks for /v1/enumerate. It is
 	// called only when the zone is ready. Nil disables the path.
 	Enumerate func() iter.Seq2[string, iter.Seq[records.EnumeratedTask]]

@@ -77,7 +77,7 @@ func (c *Config) settings() []setting {
 			value: bind(&c.RecurseOn, boolean)},
 		{key: "SetTruncateBit", def: true, doc: "set the flag TC in truncated responses",
 			value: bind(&c.SetTruncateBit, boolean)},
-		{key: "EnumerationOn", def: true, doc: "answer /v1/enumerate",
+		{key: "EnumerationOn", def: true, doc: "answer the paths that disclose the whole cluster: /v1/enumerate, /v1/axfr, /v1/instances and /v1/sd",
 			value: bind(&c.EnumerationOn, boolean)},
 		{key: "ReverseDnsOn", def: false, doc: "answer PTR queries for the addresses of tasks",
 			value: bind(&c.ReverseDNSOn, boolean)},

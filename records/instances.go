@@ -59,7 +59,12 @@ func (s *Set) Instances(f InstanceFilter) iter.Seq[*Instance] {
 		view := s.view()
 		finder := &nameFinder{name: f.Name}
 		g := newGenerator(s.generator.o, finder)
-		tasks := slices.DeleteFunc(view.tasks, func(o owner) bool { return !f.mayMatch(g, view, o) })
+		step := 0
+		tasks := slices.DeleteFunc(view.tasks, func(o owner) bool {
+			yieldCPU(step)
+			step++
+			return !f.mayMatch(g, view, o)
+		})
 		queue := taskQueue(tasks)
 		queue.init()
 		for len(queue) > 0 {

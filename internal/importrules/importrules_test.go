@@ -24,7 +24,7 @@ var mayImport = map[string][]string{
 	"resolver":          {"zone", "resolver/cache", "resolver/upstream"},
 	"resolver/cache":    {},
 	"resolver/upstream": {},
-	"api":               {"zone", "records", "state/leader"},
+	"api":               {"zone", "records", "state", "state/leader"},
 	"sim":               {},
 	"sim/marathon":      {"sim"},
 	"sim/scenario":      {"sim", "sim/marathon"},

@@ -300,6 +300,7 @@ func (s *Server) apiOptions(connections int) api.Options {
 		RefreshSeconds: int(c.Refresh.Seconds()),
 		EnumerationOn:  c.EnumerationOn,
 		Enumerate:      s.pipeline.enumerate,
+		Instances:      s.pipeline.instances,
 		Explain:        s.pipeline.explain,
 		Route:          s.route,
 		MaxConnections: connections,

@@ -327,6 +327,11 @@ func (p *pipeline) enumerate() iter.Seq2[string, iter.Seq[records.EnumeratedTask
 	return p.currentSet().Enumerate()
 }
 
+// instances lists the tasks that have names.
+func (p *pipeline) instances(f records.InstanceFilter) iter.Seq[*records.Instance] {
+	return p.currentSet().Instances(f)
+}
+
 // explain returns the owners of the records of a name.
 func (p *pipeline) explain(n records.Name) records.Explanation { return p.currentSet().Explain(n) }
 
