@@ -5,6 +5,7 @@ import (
 	"iter"
 	"maps"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -49,9 +50,9 @@ const (
 // task id. An instance and its lists are valid until the next one, but for texts,
 // addresses, attributes and roles, which never change.
 //
-// It may be called from any goroutine, and the caller may take its time: updates
-// wait only while pointers are copied at the start. The instances are those of that
-// moment. To find the next n of them costs a comparison for each task, and few more
+// It may be called from any goroutine, and the caller may take its time: at the
+// start pointers are copied, in pieces for which an update does not wait long. The
+// instances are those of the moment when all are copied. To find the next n of them costs a comparison for each task, and few more
 // for each of the n.
 func (s *Set) Instances(f InstanceFilter) iter.Seq[*Instance] {
 	return func(yield func(*Instance) bool) {
@@ -91,12 +92,51 @@ type view struct {
 	frameworks map[string]frameworkOwner
 }
 
+// copiedAtOnce is how many tasks are copied before an update gets its turn: some
+// 100 microseconds.
+const copiedAtOnce = 1000
+
+// taskCopy is a copy of the tasks that is being made, piece by piece.
+type taskCopy struct {
+	changed map[state.TaskKey]struct{} // by updates since the copy began
+}
+
+// view copies the tasks. Updates run between the pieces; what they change is copied
+// again at the end, so that the result is that of the last moment.
 func (s *Set) view() view {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	return view{
-		tasks:  slices.AppendSeq(make([]owner, 0, len(s.tasks)), maps.Values(s.tasks)),
-		agents: maps.Clone(s.agents), frameworks: maps.Clone(s.frameworks),
+	c := &taskCopy{changed: map[state.TaskKey]struct{}{}}
+	s.copies[c] = struct{}{}
+	tasks := make([]owner, 0, len(s.tasks))
+	for _, o := range s.tasks {
+		tasks = append(tasks, o)
+		if len(tasks)%copiedAtOnce == 0 {
+			s.mu.Unlock()
+			runtime.Gosched()
+			s.mu.Lock()
+		}
+	}
+	delete(s.copies, c)
+	v := view{agents: maps.Clone(s.agents), frameworks: maps.Clone(s.frameworks)}
+	again := make([]owner, 0, len(c.changed))
+	for k := range c.changed {
+		if o, ok := s.tasks[k]; ok {
+			again = append(again, o)
+		}
+	}
+	s.mu.Unlock()
+	if len(c.changed) > 0 {
+		tasks = slices.DeleteFunc(tasks, func(o owner) bool { _, changed := c.changed[o.task.Key]; return changed })
+	}
+	v.tasks = append(tasks, again...)
+	return v
+}
+
+// noteChange tells the copies that are being made that a task has changed. The
+// caller holds mu.
+func (s *Set) noteChange(k state.TaskKey) {
+	for c := range s.copies {
+		c.changed[k] = struct{}{}
 	}
 }
 

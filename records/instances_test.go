@@ -282,6 +282,46 @@ func TestInstancesShowWhatNoRecordDependsOn(t *testing.T) {
 	}
 }
 
+// A listing is of one moment: of two tasks of which one takes the place of the
+// other, it never has both or neither, and no task twice.
+func TestInstancesDuringUpdatesAreOfOneMoment(t *testing.T) {
+	c := newCluster(t, defaults())
+	for n := range 5000 {
+		c.full.Tasks = append(c.full.Tasks, app(fmt.Sprintf("other.%d", n), "other", "9.0.0.1"))
+	}
+	c.put(app("a", "swapped", "9.0.0.2"))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ids := [...]string{"b", "a"}
+		for n := range 300 {
+			came, gone := ids[n%2], state.TaskKey{Framework: "f", ID: ids[1-n%2]}
+			d := c.state.Apply(state.Event{Task: app(came, "swapped", "9.0.0.2")})
+			d.Join(c.state.Apply(state.Event{TaskGone: &gone}))
+			c.set.Update(c.state, d)
+		}
+	}()
+	for listings := 0; ; listings++ {
+		seen := map[state.TaskKey]bool{}
+		for i := range c.set.Instances(records.InstanceFilter{}) {
+			if seen[i.Key()] {
+				t.Fatalf("got %v twice", i.Key())
+			}
+			seen[i.Key()] = true
+		}
+		if a, b := seen[state.TaskKey{Framework: "f", ID: "a"}], seen[state.TaskKey{Framework: "f", ID: "b"}]; a == b || len(seen) != 5001 {
+			t.Fatalf("got %d instances, a %t, b %t; want 5001 with one of them", len(seen), a, b)
+		}
+		select {
+		case <-done:
+			if listings > 0 {
+				return
+			}
+		default:
+		}
+	}
+}
+
 // A task that lists thousands of ports is shown as far as it has records.
 func TestPortsOfAnInstanceAreBounded(t *testing.T) {
 	o := defaults()

@@ -14,8 +14,8 @@ import (
 )
 
 // Set is all records that a cluster implies. One goroutine builds and updates
-// it; [Set.Enumerate], [Set.Explain] and [Set.Collisions] may be called from any
-// goroutine.
+// it; [Set.Enumerate], [Set.Explain], [Set.Instances], [Set.Hosts] and
+// [Set.Collisions] may be called from any goroutine.
 type Set struct {
 	names     map[Name]*entry
 	generator *generator
@@ -47,7 +47,7 @@ type Set struct {
 
 	collisions atomic.Int64
 
-	mu          sync.Mutex // guards the fields below against Enumerate and Explain
+	mu          sync.Mutex // guards the fields below against Enumerate, Explain and Instances
 	groups      groups
 	loads       frameworkLoads
 	tasks       map[state.TaskKey]owner
@@ -57,6 +57,7 @@ type Set struct {
 	leader      state.Master
 	masters     []state.Master
 	hasMasters  bool // the records of leader and masters have been made
+	copies      map[*taskCopy]struct{}
 }
 
 // Omission is a name that could not be published, a label of a task that was
@@ -114,6 +115,7 @@ func NewSet(o Options) *Set {
 		frameworks:      map[string]frameworkOwner{},
 		omittedNetworks: map[Omission]struct{}{},
 		agents:          map[string]*state.Agent{},
+		copies:          map[*taskCopy]struct{}{},
 	}
 	if previous != nil {
 		previous.mu.Lock()
@@ -217,6 +219,7 @@ func (s *Set) updateTasks(c *state.Cluster, tasks []taskChange, first bool) (rep
 		if had && has && before == after {
 			continue
 		}
+		s.noteChange(k)
 		if has {
 			s.generator.task(after)
 			s.tasks[k] = after
