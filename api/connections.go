@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"toponym/internal/handshake"
 )
 
 // maxConnections is the default of Options.MaxConnections.
@@ -22,6 +24,7 @@ type connections struct {
 	mu     sync.Mutex
 	open   map[net.Conn]*connection
 	closed uint64 // that were closed to make room
+	failed uint64 // whose TLS handshake was not completed
 }
 
 // connection is the state of an open connection.
@@ -53,6 +56,18 @@ func (c *connections) closedForRoom() uint64 {
 	return c.closed
 }
 
+// failedHandshakes is the number of connections with TLS that ended before their
+// handshake was complete.
+func (c *connections) failedHandshakes() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.failed
+}
+
+// cut closes a connection at once, without telling a client with TLS first, which
+// may have to wait for the client.
+func cut(conn net.Conn) { _ = handshake.TCP(conn).Close() }
+
 type connectionKey struct{}
 
 // withConnection is for http.Server.ConnContext.
@@ -76,6 +91,9 @@ func (c *connections) stateChanged(conn net.Conn, state http.ConnState) {
 		}
 	case http.StateClosed, http.StateHijacked:
 		delete(c.open, conn)
+		if !handshake.Complete(conn) {
+			c.failed++
+		}
 	}
 }
 
@@ -99,7 +117,7 @@ func (c *connections) makeRoom(newest net.Conn) {
 	}
 	delete(c.open, victim)
 	c.closed++
-	_ = victim.Close()
+	cut(victim)
 }
 
 // markBusy marks the connections of requests that have arrived completely.
@@ -122,7 +140,7 @@ func (c *connections) closeIdle() {
 	defer c.mu.Unlock()
 	for conn, one := range c.open {
 		if !one.busy {
-			_ = conn.Close()
+			cut(conn)
 		}
 	}
 }

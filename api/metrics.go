@@ -12,6 +12,7 @@ type metrics struct {
 	requests   *prometheus.CounterVec
 	openDesc   *prometheus.Desc
 	closedDesc *prometheus.Desc
+	failedDesc *prometheus.Desc
 }
 
 func newMetrics() *metrics {
@@ -22,6 +23,7 @@ func newMetrics() *metrics {
 		}, []string{"path", "code"}),
 		openDesc:   prometheus.NewDesc("toponym_http_connections", "Open HTTP connections.", nil, nil),
 		closedDesc: prometheus.NewDesc("toponym_http_connections_closed_total", "HTTP connections that were closed because there were too many.", nil, nil),
+		failedDesc: prometheus.NewDesc("toponym_http_tls_handshakes_failed_total", "HTTPS connections that ended before their TLS handshake was complete.", nil, nil),
 	}
 }
 
@@ -30,6 +32,7 @@ func (s *Server) Describe(ch chan<- *prometheus.Desc) {
 	s.metrics.requests.Describe(ch)
 	ch <- s.metrics.openDesc
 	ch <- s.metrics.closedDesc
+	ch <- s.metrics.failedDesc
 }
 
 // Collect implements prometheus.Collector.
@@ -37,6 +40,7 @@ func (s *Server) Collect(ch chan<- prometheus.Metric) {
 	s.metrics.requests.Collect(ch)
 	ch <- prometheus.MustNewConstMetric(s.metrics.openDesc, prometheus.GaugeValue, float64(s.connections.count()))
 	ch <- prometheus.MustNewConstMetric(s.metrics.closedDesc, prometheus.CounterValue, float64(s.connections.closedForRoom()))
+	ch <- prometheus.MustNewConstMetric(s.metrics.failedDesc, prometheus.CounterValue, float64(s.connections.failedHandshakes()))
 }
 
 // count counts the answers of next. The labels take few values: the path is the

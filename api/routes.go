@@ -45,7 +45,7 @@ func (s *Server) routes() http.Handler {
 	plain("/healthz", s.healthz)
 	plain("/readyz", s.readyz)
 	mux.HandleFunc("GET /{$}", s.inTurn(s.showPage))
-	return s.metrics.count(withHeaders(mux))
+	return s.metrics.count(withHeaders(s.authorized(mux)))
 }
 
 // pathLabel is the path of a route for metrics.

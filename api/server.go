@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -67,12 +68,19 @@ type Options struct {
 	// Metrics answers /metrics. Nil disables the path.
 	Metrics http.Handler
 
+	// Access says who may read what. A path for which there is no rule is open to
+	// all, and so are /healthz and /readyz always.
+	Access []Access
+
 	// MaxConnections bounds the open connections; 0 means 512. Idle ones are
 	// closed to make room for new ones.
 	MaxConnections int
 
-	Addr netip.AddrPort     // where to listen; port 0 takes any free one
-	Log  logrus.FieldLogger // nil logs nothing
+	Addr netip.AddrPort // where to listen; port 0 takes any free one
+	// TLS makes the TLS side of a server out of a connection; see package handshake.
+	// ListenTLS needs it.
+	TLS func(net.Conn) *tls.Conn
+	Log logrus.FieldLogger // nil logs nothing
 }
 
 // Server answers over HTTP. It is a prometheus.Collector of its own numbers.
@@ -85,7 +93,8 @@ type Server struct {
 	bulk, large, explains *slots
 	connections           *connections
 	handler               http.Handler
-	listener              net.Listener // nil before Listen
+	listener              net.Listener   // nil before Listen
+	secure                []net.Listener // of ListenTLS
 }
 
 // New returns a server. It starts and opens nothing.
@@ -120,6 +129,32 @@ func (s *Server) Listen() error {
 	return nil
 }
 
+// ListenTLS opens a port for requests over HTTPS, in addition to that of Listen.
+func (s *Server) ListenTLS(at netip.AddrPort) error {
+	l, err := net.Listen("tcp", at.String())
+	if err != nil {
+		return fmt.Errorf("api: %w", err)
+	}
+	s.secure = append(s.secure, tlsListener{l, s.o.TLS})
+	return nil
+}
+
+// tlsListener is a listener whose connections have TLS. The handshake is that of
+// the goroutine that reads the first request.
+type tlsListener struct {
+	net.Listener
+	secure func(net.Conn) *tls.Conn
+}
+
+// Accept implements net.Listener.
+func (l tlsListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return l.secure(c), nil
+}
+
 // Adopt makes the server answer on a listener that systemd, for example, has
 // opened. It replaces Listen.
 func (s *Server) Adopt(l net.Listener) { s.listener = l }
@@ -130,7 +165,19 @@ func (s *Server) Addr() netip.AddrPort {
 	if s.listener == nil {
 		return netip.AddrPort{}
 	}
-	tcp, ok := s.listener.Addr().(*net.TCPAddr)
+	return addrOf(s.listener)
+}
+
+// TLSAddrs are the addresses of ListenTLS, with the actual ports.
+func (s *Server) TLSAddrs() (addrs []netip.AddrPort) {
+	for _, l := range s.secure {
+		addrs = append(addrs, addrOf(l))
+	}
+	return addrs
+}
+
+func addrOf(l net.Listener) netip.AddrPort {
+	tcp, ok := l.Addr().(*net.TCPAddr)
 	if !ok {
 		return netip.AddrPort{}
 	}
@@ -147,7 +194,12 @@ func (s *Server) Run(ctx context.Context) error {
 			return err
 		}
 	}
+	// With HTTP/2, a connection would have many requests at a time, which the limits
+	// on connections and slow readers do not expect.
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
 	server := &http.Server{
+		Protocols:         protocols,
 		Handler:           s.connections.markBusy(s.handler),
 		ConnContext:       s.connections.withConnection,
 		ConnState:         s.connections.stateChanged,
@@ -158,19 +210,27 @@ func (s *Server) Run(ctx context.Context) error {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          log.New(debugWriter{s.log}, "", 0),
 	}
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(s.listener) }()
+	listeners := append([]net.Listener{s.listener}, s.secure...)
+	failed := make(chan error, len(listeners))
+	for _, l := range listeners {
+		go func() { failed <- server.Serve(l) }()
+	}
 
 	select {
 	case err := <-failed:
 		_ = server.Close()
+		for range len(listeners) - 1 {
+			<-failed
+		}
 		return fmt.Errorf("api: %w", err)
 	case <-ctx.Done():
 	}
 
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
-	_ = s.listener.Close()
+	for _, l := range listeners {
+		_ = l.Close()
+	}
 	s.connections.closeIdle()
 	if err := server.Shutdown(limit); err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
@@ -178,7 +238,9 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 		_ = server.Close()
 	}
-	<-failed
+	for range listeners {
+		<-failed
+	}
 	return nil
 }
 

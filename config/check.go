@@ -39,6 +39,7 @@ func (l *loader) check() {
 		l.reject("cacheMinTTL", "is more than cacheMaxTTL", "a smaller number of seconds")
 	}
 	l.checkListeners()
+	l.checkHTTPAuth()
 	l.checkStateDir()
 	l.checkCredentials()
 	if l.valid("CACertFile", "CertFile", "KeyFile") {

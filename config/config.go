@@ -107,6 +107,7 @@ type Config struct {
 	HTTPSCertFile     string                // httpsCertFile: PEM, certificate of httpsListen
 	HTTPSKeyFile      string                // httpsKeyFile: PEM, private key of HTTPSCertFile
 	HTTPSClientCAFile string                // httpsClientCAFile: PEM, CAs that certificates of clients are verified with
+	HTTPAuth          map[string]HTTPAccess // httpAuth: from path to who may read it and what is below it
 	EnumerationOn     bool                  // EnumerationOn: answer /v1/enumerate
 	LogFormat         LogFormat             // logFormat: text or json
 

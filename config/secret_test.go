@@ -74,6 +74,14 @@ func TestNothingShowsASecret(t *testing.T) {
 		`"mesosCredentials": "p:hunter2"`,
 		`"mesosCredential": {"secret": "hunter2"}`,
 		`"mesosAuthentication": "basic", "mesosCredentials": {"secret": "hunter2"}`,
+		`"httpAuth": {"/v1/axfr": {"tokens": ["hunter2-hunter2-hunter2"]}}`,
+		`"httpAuth": {"/v1/axfr": {"tokens": ["hunter2-hunter2-hunter2", "hunter2-hunter2-hunter2"]}}`,
+		`"httpAuth": {"/v1/axfr": {"tokens": ["hunter2"]}}`,
+		`"httpAuth": {"/v1/axfr": {"tokens": "hunter2-hunter2-hunter2"}}`,
+		`"httpAuth": {"/v1/axfr": {"token": "hunter2-hunter2-hunter2"}}`,
+		`"httpAuth": {"/v1/axfr": "hunter2-hunter2-hunter2"}`,
+		`"httpAuth": "hunter2-hunter2-hunter2"`,
+		`"httpAuth": {"/v1/axfr": {"networks": ["hunter2"], "clients": [["hunter2"]]}}`,
 		`"mesosCredentials": {"secret": hunter2}`,
 		`"mesosCredentials": {"secret": "hunter2}`,
 	} {
@@ -105,6 +113,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add(sample, byte(0), "TOPONYM_TTL=x", "hunter2")
 	f.Add([]byte(`"masters": ["10.0.0.1:5050"], "zoneResolvers": {"weave.local": ["10.0.0.1"]}`), byte(0), "", "s")
 	f.Add([]byte(`"ttl": "abc", "port": -1, "mesosCredentials": {"Secret": 5}, "zk": 7`), byte(0), "TOPONYM_ZK=zk://u:p@h/m", "s")
+	f.Add([]byte(`"masters": ["10.0.0.1:5050"], "httpAuth": {"/v1": {"tokens": ["x", 1]}, "/": {}}`), byte(0), "TOPONYM_HTTPAUTH={", "s")
 	f.Add([]byte("masters: ['10.0.0.1:5050']\nttl: .nan\naliases: {1: 2, a: b}\n"), byte(1), "TOPONYM_MASTERS=a:1,b:2", "s")
 	f.Add([]byte("masters = ['10.0.0.1:5050']\nttl = 1979-05-27\n[aliases]\na = 'b'\n"), byte(2), "TOPONYM_ALIASES={}", "s")
 	dir := f.TempDir()

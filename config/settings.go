@@ -167,6 +167,8 @@ func (c *Config) settings() []setting {
 			value: bind(&c.HTTPSKeyFile, c.optionalFile)},
 		{key: "httpsClientCAFile", def: "", doc: "PEM file of the CAs that certificates of clients of httpsListen are verified with; clients with another certificate are refused; read again when it changes",
 			value: bind(&c.HTTPSClientCAFile, c.optionalFile)},
+		{key: "httpAuth", def: map[string]any{}, doc: "who may read a path of the HTTP API and those below it: tokens, tokenFiles (a bearer token in each line, read again when they change), clients (names in client certificates), networks; one of them is enough, {} is nobody; the longest path counts; a path in none is open to all, /healthz and /readyz always",
+			value: bind(&c.HTTPAuth, c.httpAuth)},
 		{key: "recursionAllow", def: localNetworks(), doc: "networks of the clients that may have names forwarded",
 			value: bind(&c.RecursionAllow, listOf(network, `["10.0.0.0/8"]`))},
 		{key: "cacheMinTTL", def: 0, doc: "minimum seconds for which a forwarded answer is cached",

@@ -68,5 +68,13 @@ func (s *Server) Listen() error {
 		}
 		s.log.WithField("addr", s.http.Addr()).Info("answering HTTP")
 	}
+	if s.http != nil {
+		for i, addr := range c.HTTPSListen {
+			if err := s.http.ListenTLS(addr); err != nil {
+				return &ListenError{"HTTPS", addr, "setting httpsListen", err}
+			}
+			s.log.WithField("addr", s.http.TLSAddrs()[i]).Info("answering HTTPS")
+		}
+	}
 	return nil
 }

@@ -110,7 +110,14 @@ func New(o Options) (*Server, error) {
 		s.dns = resolver.New(s.pipeline.zones, o)
 	}
 	if c.HTTPOn {
-		s.http = api.New(s.apiOptions(httpConnections))
+		o := s.apiOptions(httpConnections)
+		if o.TLS, err = tlsServer(len(c.HTTPSListen) > 0, "HTTPS", c.HTTPSTLS(), handshakes, s.log); err != nil {
+			return nil, err
+		}
+		if o.Access, err = accessRules(c, s.log); err != nil {
+			return nil, err
+		}
+		s.http = api.New(o)
 		s.metrics.registry.MustRegister(s.http)
 	}
 	s.metrics.registry.MustRegister(newStateCollector(s), s.watcher, s.pipeline.zones)

@@ -3,7 +3,11 @@
 package e2e_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -166,5 +170,70 @@ func TestBrokenCertificatesAtStart(t *testing.T) {
 				t.Errorf("got %s\nwant %q in it", log, c.want)
 			}
 		})
+	}
+}
+
+// The API over HTTPS, closed for those without a token or a certificate.
+func TestHTTPSWithAccess(t *testing.T) {
+	t.Parallel()
+	f := newTLSFixture(t)
+	token := writeFile(t, "token", "0123456789abcdef\n")
+	f.settings["httpAuth"] = map[string]any{
+		"/v1/axfr":      map[string]any{"tokenFiles": []string{token}, "clients": []string{"ns2.example.com"}},
+		"/v1/enumerate": map[string]any{},
+	}
+	s := serveExample(t, f.settings)
+	read := func(path, token string, certs ...[2]string) int {
+		t.Helper()
+		pool := x509.NewCertPool()
+		pool.AppendCertsFromPEM(f.ca.PEM())
+		conf := &tls.Config{RootCAs: pool}
+		for _, files := range certs {
+			pair, err := tls.LoadX509KeyPair(files[0], files[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			conf.Certificates = append(conf.Certificates, pair)
+		}
+		r, err := http.NewRequest("GET", "https://"+local(f.web)+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if token != "" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+		c := http.Client{Timeout: patience, Transport: &http.Transport{TLSClientConfig: conf, DisableKeepAlives: true}}
+		resp, err := c.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		io.Copy(io.Discard, resp.Body)
+		return resp.StatusCode
+	}
+	want := func(what string, got, want int) {
+		t.Helper()
+		if got != want {
+			t.Errorf("%s: got status %d, want %d", what, got, want)
+		}
+	}
+	want("an open path", read("/v1/hosts/web.marathon.mesos", ""), 200)
+	want("without a token", read("/v1/axfr", ""), 401)
+	want("with the token", read("/v1/axfr", "0123456789abcdef"), 200)
+	want("with a certificate", read("/v1/axfr", "", f.clientCerts), 200)
+	want("a path that is closed to all", read("/v1/enumerate", "0123456789abcdef", f.clientCerts), 403)
+	want("a probe", read("/readyz", ""), 200)
+	overwrite(t, token, []byte("fedcba9876543210\n"))
+	want("with the replaced token", read("/v1/axfr", "0123456789abcdef"), 401)
+	want("with the new token", read("/v1/axfr", "fedcba9876543210"), 200)
+	f.renew(t)
+	want("after the certificate was renewed", read("/readyz", ""), 200)
+
+	status, body, err := s.get("/v1/config")
+	if err != nil || status != 200 || strings.Contains(body, "fedcba9876543210") {
+		t.Errorf("/v1/config: got status %d, error %v and %s, want no token", status, err, body)
+	}
+	if status, _, err = s.get("/v1/axfr"); err != nil || status != 401 {
+		t.Errorf("over HTTP: got status %d and error %v, want 401", status, err)
 	}
 }
