@@ -5,7 +5,7 @@ import "github.com/prometheus/client_golang/prometheus"
 // The metrics of the zone that is answered from.
 var (
 	readyDesc   = prometheus.NewDesc("toponym_ready", "Whether the names of the cluster can be answered: 1, or 0 before the first state.", nil, nil)
-	serialDesc  = prometheus.NewDesc("toponym_zone_serial", "SOA serial of the zone. Absent before the first state.", nil, nil)
+	serialDesc  = prometheus.NewDesc("toponym_zone_serial", "SOA serial of each zone. Absent before the first state.", []string{"zone"}, nil)
 	namesDesc   = prometheus.NewDesc("toponym_names", "Names that own records.", nil, nil)
 	recordsDesc = prometheus.NewDesc("toponym_records", "Records of the zone, by type.", []string{"type"}, nil)
 )
@@ -26,9 +26,13 @@ func (s *Store) Collect(ch chan<- prometheus.Metric) {
 	z := s.Current()
 	if z.Ready() {
 		gauge(readyDesc, 1)
-		gauge(serialDesc, float64(z.DomainSerial()))
 	} else {
 		gauge(readyDesc, 0)
+	}
+	for _, origin := range z.Origins() {
+		if serial, ok := z.Serial(origin); ok {
+			gauge(serialDesc, float64(serial), origin.String())
+		}
 	}
 	n := z.Counts()
 	gauge(namesDesc, float64(n.Names))

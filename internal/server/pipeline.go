@@ -153,25 +153,25 @@ func (p *pipeline) restore(c *snapshot.Contents) bool {
 	if !p.replica.Restore(c.State) {
 		return false
 	}
-	p.adoptSerials(&c.Zones)
+	p.adoptSerials(&c.Zones, c.Confirmed)
 	p.update(sourceSnapshot, c.Confirmed)
 	return true
 }
 
 // restoreSerials goes on with the serials of a snapshot. Zones that are answered
 // before a state is known, those of zone files, get theirs at once.
-func (p *pipeline) restoreSerials(c *snapshot.Zones) {
+func (p *pipeline) restoreSerials(c *snapshot.Zones, confirmed time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.adoptSerials(c)
+	p.adoptSerials(c, confirmed)
 }
 
 // adoptSerials is restoreSerials for a caller that holds mu.
-func (p *pipeline) adoptSerials(c *snapshot.Zones) {
+func (p *pipeline) adoptSerials(c *snapshot.Zones, confirmed time.Time) {
 	if p.serials.restored {
 		return
 	}
-	p.serials.restore(c)
+	p.serials.restore(c, confirmed)
 	if current := p.zones.Current(); !current.Ready() && current.HasSerials() {
 		p.replaceZone(p.serials.renumber(current, nil), 0)
 	}

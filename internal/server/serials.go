@@ -34,9 +34,16 @@ func (s *serials) next(origin records.Name, previous uint32) uint32 {
 	return zone.NextSerial(newest, s.now())
 }
 
-// restore takes over what a snapshot knows of the serials before.
-func (s *serials) restore(c *snapshot.Zones) {
-	s.restored, s.limit = true, c.SerialLimit
+// minSerialReserve is how many serials may be used before they are noted on disk,
+// at least.
+const minSerialReserve = 1 << 10
+
+// restore takes over what a snapshot knows of the serials before, and when it was
+// confirmed last. Until then nothing had changed, but the next change may have used
+// the time as a serial.
+func (s *serials) restore(c *snapshot.Zones, confirmed time.Time) {
+	s.restored = true
+	s.limit = zone.NewerSerial(c.SerialLimit, zone.NextSerial(0, confirmed)+minSerialReserve)
 	s.known = make(map[records.Name]snapshot.ZoneVersion, len(c.Versions))
 	for _, v := range c.Versions {
 		s.known[records.Name(v.Origin)] = v

@@ -256,8 +256,8 @@ func (s *Server) restore(ctx context.Context, restored chan<- struct{}) {
 		return
 	}
 	defer s.tuning.busy()()
-	if zones := s.snapshotter.loadZones(ctx); zones != nil {
-		s.pipeline.restoreSerials(zones)
+	if zones, confirmed := s.snapshotter.loadZones(ctx); zones != nil {
+		s.pipeline.restoreSerials(zones, confirmed)
 	}
 	c := s.snapshotter.load(ctx, time.Now())
 	if c == nil {

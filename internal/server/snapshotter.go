@@ -90,15 +90,14 @@ func (s *snapshotter) load(ctx context.Context, now time.Time) *snapshot.Content
 	return c
 }
 
-// loadZones reads what the snapshot knows of zones; nil without a usable one. load
-// tells of errors.
-func (s *snapshotter) loadZones(ctx context.Context) *snapshot.Zones {
-	var c *snapshot.Zones
-	_ = s.onDisk(ctx, func() (err error) { c, err = s.dir.LoadZones(); return err })
-	if ctx.Err() != nil {
-		return nil
+// loadZones reads what the snapshot knows of zones, and when it was confirmed last;
+// nil without a usable one. load tells of errors.
+func (s *snapshotter) loadZones(ctx context.Context) (c *snapshot.Zones, confirmed time.Time) {
+	err := s.onDisk(ctx, func() (err error) { c, confirmed, err = s.dir.LoadZones(); return err })
+	if err != nil || ctx.Err() != nil {
+		return nil, confirmed
 	}
-	return c
+	return c, confirmed
 }
 
 // diskTimeout bounds the time to read the next part of a snapshot.
@@ -175,12 +174,9 @@ func (s *snapshotter) save(ctx context.Context, background func(func())) {
 	s.failing = err != nil
 }
 
-// Serials that may be used until the next snapshot is written: many times as many
-// as between the last two, since writing may fail for some time.
-const (
-	minSerialReserve = 1 << 10
-	reserveFactor    = 64
-)
+// reserveFactor is how many times as many serials as between the last two snapshots
+// may be used before the next is written: writing may fail for some time.
+const reserveFactor = 64
 
 // serialReserve is by how much serials may grow before the next snapshot, when
 // the newest is this one now.

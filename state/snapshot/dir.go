@@ -208,18 +208,20 @@ func (d *Dir) Load(now time.Time) (*Contents, Info, error) {
 	return s, info, nil
 }
 
-// LoadZones reads the part of the snapshot that tells of zones, which is small. The
-// errors are those of Load.
-func (d *Dir) LoadZones() (*Zones, error) {
+// LoadZones reads the part of the snapshot that tells of zones, which is small, and
+// when it was saved or confirmed last, by the clock of that time. The errors are
+// those of Load.
+func (d *Dir) LoadZones() (z *Zones, confirmed time.Time, err error) {
 	if err := d.reserve(); err != nil {
-		return nil, err
+		return nil, confirmed, err
 	}
-	f, _, err := open(d.File())
+	f, i, err := open(d.File())
 	if err != nil {
-		return nil, err
+		return nil, confirmed, err
 	}
 	defer f.Close()
-	return DecodeZones(f)
+	z, err = DecodeZones(f)
+	return z, i.ModTime(), err
 }
 
 // ReadFile is Load for the file of a directory that another process may use.

@@ -1,0 +1,142 @@
+package server
+
+import (
+	"errors"
+	"io/fs"
+	"testing"
+	"time"
+
+	"toponym/config"
+	"toponym/records"
+	"toponym/state"
+	"toponym/state/snapshot"
+	"toponym/zone"
+)
+
+// life is what one process after the other does with one snapshot.
+type life struct {
+	t   *testing.T
+	now time.Time
+	dir *snapshot.Dir
+}
+
+// start begins a process whose settings are changed, and restores what is on disk.
+func (l *life) start(change func(*config.Config)) *pipeline {
+	l.t.Helper()
+	p, _ := testPipeline(l.t)
+	if change != nil {
+		c := config.Defaults()
+		change(c)
+		r, z, err := recordsAndZone(c)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		p.o.records, p.o.zone = r, z
+		p = newPipeline(p.o)
+	}
+	p.o.now = func() time.Time { return l.now }
+	p.serials.now = p.o.now
+	zones, confirmed, err := l.dir.LoadZones()
+	if errors.Is(err, fs.ErrNotExist) {
+		return p
+	}
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	p.restoreSerials(zones, confirmed)
+	c, _, err := l.dir.Load(l.now)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	if !p.restore(c) {
+		l.t.Fatal("got a snapshot that comes too late, want one that is used")
+	}
+	return p
+}
+
+// save writes what the process has now to disk.
+func (l *life) save(p *pipeline) {
+	l.t.Helper()
+	c, z, _, _ := p.contents()
+	var newest uint32
+	c.Zones.Versions, newest = versionsOf(z)
+	c.Zones.SerialLimit = newest + minSerialReserve
+	c.Confirmed = l.now
+	if _, err := l.dir.Save(c); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// serials are those of the zones that a process answers from.
+func (l *life) serials(p *pipeline) map[records.Name]uint32 {
+	all := map[records.Name]uint32{}
+	z := p.zones.Current()
+	for _, o := range z.TransferZones() {
+		if serial, ok := z.Serial(o); ok {
+			all[o] = serial
+		}
+	}
+	return all
+}
+
+// A secondary must never find a serial that it has with other content, nor an
+// older one than it has seen, however the process before ended.
+func TestSerialsSurviveRestarts(t *testing.T) {
+	mesos := records.MustParseName("mesos")
+	some := func(ip string) *state.FullState { return fullState(task("web.1", "web", ip)) }
+	l := &life{t: t, now: time.Unix(1_700_000_000, 0), dir: snapshot.NewDir(t.TempDir())}
+
+	first := l.start(nil)
+	first.state(some("10.1.0.1"))
+	l.save(first)
+	before := l.serials(first)
+	if len(before) < 2 || before[mesos] != 1_700_000_000 {
+		t.Fatalf("got serials %v, want the time for each zone", before)
+	}
+
+	l.now = l.now.Add(time.Hour)
+	same := l.start(nil)
+	same.state(some("10.1.0.1"))
+	for o, serial := range l.serials(same) {
+		if serial != before[o] {
+			t.Errorf("the same content, %v: got serial %d, want %d", o, serial, before[o])
+		}
+	}
+
+	// An hour without a change is confirmed. Then many changes follow, and the process is killed before they are on disk.
+	if err := l.dir.Confirm(l.now); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 100 {
+		same.state(some("10.1.1." + string(rune('0'+i%10))))
+	}
+	killed := l.serials(same)[mesos]
+	l.now = time.Unix(1_600_000_000, 0) // and the clock goes back
+	next := l.start(nil)
+	if got := l.serials(next)[mesos]; got != before[mesos] {
+		t.Errorf("restored: got serial %d, want %d, that of this content", got, before[mesos])
+	}
+	next.state(some("10.1.2.1"))
+	if got := l.serials(next)[mesos]; !zone.SerialAfter(got, killed) {
+		t.Errorf("changed: got serial %d, want a newer one than %d", got, killed)
+	}
+
+	// Other settings make other content of some zones.
+	other := l.start(func(c *config.Config) { c.AddressTTL++ })
+	views := records.MustParseName("dcos.thisdcos.directory")
+	if got := l.serials(other); got[mesos] != before[mesos] || !zone.SerialAfter(got[views], before[views]) {
+		t.Errorf("with another TTL of the address trees: got serials %v, want a newer one than %d of %v alone", got, before[views], views)
+	}
+}
+
+// Without a snapshot serials are the time.
+func TestFirstSerialsAreTheTime(t *testing.T) {
+	l := &life{t: t, now: time.Unix(1_800_000_000, 0), dir: snapshot.NewDir(t.TempDir())}
+	p := l.start(nil)
+	p.state(fullState(task("web.1", "web", "10.1.0.1")))
+	for o, serial := range l.serials(p) {
+		if serial != 1_800_000_000 {
+			t.Errorf("%v: got serial %d, want 1800000000", o, serial)
+		}
+	}
+}
