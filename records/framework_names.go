@@ -1,0 +1,59 @@
+package records
+
+// FrameworkNames tells the names of one framework from all others: those of its
+// scheduler, and those of its tasks in the domain, below slave and network, and in
+// the address trees. Reverse names belong to no framework.
+type FrameworkNames struct {
+	below    []Name // names at or below these
+	labels   Name   // F in wire form without the root
+	networks Name   // network.D, above T.F.<network>.network.D
+}
+
+// FrameworkNames returns the names of a framework by the framework's name, as Mesos
+// has it. The error says why such a framework has no names.
+func (o Options) FrameworkNames(framework string) (FrameworkNames, error) {
+	s := newGenerator(o, discard{}).suffixesOf(framework)
+	if s.err != nil {
+		return FrameworkNames{}, s.err
+	}
+	f := FrameworkNames{below: []Name{s.tasks, s.slave}, labels: s.tasks[:len(s.tasks)-len(o.Domain)]}
+	if s.container != "" {
+		f.below = append(f.below, s.container)
+	}
+	for _, trees := range s.trees {
+		for _, n := range trees {
+			if n != "" {
+				f.below = append(f.below, n)
+			}
+		}
+	}
+	var err error
+	f.networks, err = o.Domain.Join(networkLabel)
+	return f, err
+}
+
+// Has reports whether a name is one of the framework's.
+func (f FrameworkNames) Has(n Name) bool {
+	for _, b := range f.below {
+		if n.Under(b) {
+			return true
+		}
+	}
+	if n == f.networks || !n.Under(f.networks) {
+		return false
+	}
+	network := n // until it is <network>.network.D
+	for {
+		above, _ := network.Parent()
+		if above == f.networks {
+			break
+		}
+		network = above
+	}
+	for rest := n[:len(n)-len(network)]; rest != ""; rest = rest[1+int(rest[0]):] {
+		if rest == f.labels {
+			return true
+		}
+	}
+	return false
+}
