@@ -23,6 +23,7 @@ var mayImport = map[string][]string{
 	"zone":              {"records"},
 	"resolver":          {"zone", "resolver/cache", "resolver/upstream"},
 	"resolver/cache":    {},
+	"resolver/notify":   {"zone", "records"},
 	"resolver/upstream": {},
 	"api":               {"zone", "records", "state", "state/leader"},
 	"sim":               {},
