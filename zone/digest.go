@@ -1,6 +1,8 @@
 package zone
 
 import (
+	"encoding/binary"
+
 	"github.com/cespare/xxhash/v2"
 
 	"toponym/records"
@@ -14,47 +16,57 @@ import (
 // Records are added in any order, so that a large zone need not be sorted. It
 // calls yield now and then, which may be nil.
 func (z *Zone) Digests(yield func()) map[records.Name]uint64 {
-	sums := make([]uint64, len(z.origins))
+	d := digester{sums: make([]uint64, len(z.origins)), data: make([]byte, 0, 6+maxName), hashed: make([]byte, 0, 1<<10)}
 	for i := range z.origins {
 		o := z.origins[i]
 		o.serial = 0
-		sums[i] = o.soaRecord().hash()
+		soa := o.soaRecord()
+		d.begin(o.name, i)
+		d.add(soa.Type, soa.TTL, []byte(soa.Data))
+		if o.alias != "" {
+			d.node(z.apex(i), &z.origins[i])
+		}
 	}
-	var list []Record
 	count := 0
-	add := func(n *Node) {
-		list = z.appendRecords(list[:0], n, &z.origins[n.origin])
-		for _, r := range list {
-			sums[n.origin] += r.hash()
-		}
-	}
-	for i := range z.origins {
-		if z.origins[i].alias != "" {
-			add(z.apex(i))
-		}
-	}
 	for n := range z.nodes.all() {
 		if n.Empty() && !n.Apex {
 			continue
 		}
-		add(n)
+		d.node(n, &z.origins[n.origin])
 		if count++; count%256 == 0 && yield != nil {
 			yield()
 		}
 	}
-	digests := make(map[records.Name]uint64, len(sums))
-	for i, sum := range sums {
+	digests := make(map[records.Name]uint64, len(d.sums))
+	for i, sum := range d.sums {
 		digests[z.origins[i].name] = sum
 	}
 	return digests
 }
 
-// hash is a hash of all fields.
-func (r Record) hash() uint64 {
-	var d xxhash.Digest
-	d.Reset()
-	_, _ = d.WriteString(string(r.Owner))
-	_, _ = d.Write([]byte{byte(r.Type >> 8), byte(r.Type), byte(r.TTL >> 24), byte(r.TTL >> 16), byte(r.TTL >> 8), byte(r.TTL)})
-	_, _ = d.WriteString(r.Data)
-	return d.Sum64()
+// digester sums up hashes of records. Its buffers are used again for each.
+type digester struct {
+	sums   []uint64 // by origin
+	origin int
+	prefix uint64 // hash of the owner
+	data   []byte
+	hashed []byte
+}
+
+func (d *digester) node(n *Node, o *origin) {
+	d.begin(n.Name, int(n.origin))
+	d.data = n.records(o, d.data, d.add)
+}
+
+// begin sets the owner of the next records.
+func (d *digester) begin(owner records.Name, origin int) {
+	d.origin, d.prefix = origin, xxhash.Sum64String(string(owner))
+}
+
+func (d *digester) add(rtype uint16, ttl uint32, data []byte) {
+	b := binary.LittleEndian.AppendUint64(d.hashed[:0], d.prefix)
+	b = binary.LittleEndian.AppendUint16(b, rtype)
+	b = binary.LittleEndian.AppendUint32(b, ttl)
+	d.hashed = append(b, data...)
+	d.sums[d.origin] += xxhash.Sum64(d.hashed)
 }

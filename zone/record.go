@@ -134,53 +134,64 @@ func (z *Zone) Delegations(parent records.Name) (list []Record) {
 // appendRecords appends the records of a node, which takes its TTL from an origin,
 // without the SOA record.
 func (z *Zone) appendRecords(list []Record, n *Node, o *origin) []Record {
-	add := func(rtype uint16, ttl uint32, data string) {
-		list = append(list, Record{Owner: n.Name, Type: rtype, TTL: ttl, Data: data})
-	}
+	n.records(o, nil, func(rtype uint16, ttl uint32, data []byte) {
+		list = append(list, Record{Owner: n.Name, Type: rtype, TTL: ttl, Data: string(data)})
+	})
+	return list
+}
+
+// records calls a function with the type, TTL and data of each record of a node,
+// which takes its TTL from an origin, but for the SOA record. The data is valid
+// until the function returns. The buffer is used for it, and returned for the next
+// call.
+func (n *Node) records(o *origin, buf []byte, add func(rtype uint16, ttl uint32, data []byte)) []byte {
 	if n.Apex && !o.static {
-		add(typeNS, o.soa.ttl, string(o.soa.mname))
+		buf = append(buf[:0], o.soa.mname...)
+		add(typeNS, o.soa.ttl, buf)
 	}
-	if !n.Data.Empty() {
-		if len(n.A) > 0 {
-			ttl := n.ttl(dns.TypeA, o)
-			for _, a := range n.A {
-				add(dns.TypeA, ttl, string(a[:]))
-			}
+	if len(n.A) > 0 {
+		ttl := n.ttl(dns.TypeA, o)
+		for i := range n.A {
+			add(dns.TypeA, ttl, n.A[i][:])
 		}
-		if len(n.AAAA) > 0 {
-			ttl := n.ttl(dns.TypeAAAA, o)
-			for _, a := range n.AAAA {
-				add(dns.TypeAAAA, ttl, string(a[:]))
-			}
+	}
+	if len(n.AAAA) > 0 {
+		ttl := n.ttl(dns.TypeAAAA, o)
+		for i := range n.AAAA {
+			add(dns.TypeAAAA, ttl, n.AAAA[i][:])
 		}
-		if len(n.SRV) > 0 {
-			ttl := n.ttl(dns.TypeSRV, o)
-			for _, s := range n.SRV {
-				add(dns.TypeSRV, ttl, srvData(s))
-			}
+	}
+	if len(n.SRV) > 0 {
+		ttl := n.ttl(dns.TypeSRV, o)
+		for i := range n.SRV {
+			buf = appendSRV(buf[:0], &n.SRV[i])
+			add(dns.TypeSRV, ttl, buf)
 		}
-		if len(n.PTR) == 1 {
-			add(dns.TypePTR, n.ttl(dns.TypePTR, o), string(n.PTR[0]))
-		}
+	}
+	if len(n.PTR) == 1 {
+		buf = append(buf[:0], n.PTR[0]...)
+		add(dns.TypePTR, n.ttl(dns.TypePTR, o), buf)
 	}
 	if n.static != nil {
 		for _, s := range n.static.sets {
 			for _, rr := range s.rrs {
 				if r, ok := newRecord(n.Name, rr); ok {
-					r.TTL = s.ttl
-					list = append(list, r)
+					buf = append(buf[:0], r.Data...)
+					add(s.rtype, s.ttl, buf)
 				}
 			}
 		}
 	}
-	return list
+	return buf
 }
 
-// srvData is the data of an SRV record in wire form (RFC 2782).
-func srvData(s SRV) string {
-	b := make([]byte, 0, 6+maxName)
+// appendSRV appends the data of an SRV record in wire form (RFC 2782).
+func appendSRV(b []byte, s *SRV) []byte {
 	b = binary.BigEndian.AppendUint16(b, s.Priority)
 	b = binary.BigEndian.AppendUint16(b, s.Weight)
 	b = binary.BigEndian.AppendUint16(b, s.Port)
-	return string(append(b, s.Target...))
+	return append(b, s.Target...)
 }
+
+// srvData is the data of an SRV record in wire form.
+func srvData(s SRV) string { return string(appendSRV(make([]byte, 0, 6+maxName), &s)) }
