@@ -52,6 +52,8 @@ type Change struct {
 	Whole bool
 
 	Removed, Added []Record // without the SOA records
+
+	time time.Time // of the version
 }
 
 // originHistory is the changes of one origin, oldest first. Each but the first
@@ -78,6 +80,7 @@ func (h *History) Add(z *Zone, now time.Time) {
 	changes := z.delta.changes(z)
 	v := &Version{Time: now}
 	for _, c := range changes {
+		c.time = now
 		v.Changes = append(v.Changes, c)
 		v.bytes += c.size()
 	}
@@ -200,6 +203,21 @@ func (h *History) Difference(origin records.Name, serial uint32) (c *Change, z *
 		return &Change{Origin: origin, From: soa, To: soa}, z, ok && soa.soaSerial() == serial
 	}
 	return condense(steps), z, true
+}
+
+// Behind is how many versions of an origin's zone follow the one with a serial, and
+// since when the oldest of them has been there. It is not ok where the version with
+// that serial is not kept.
+func (h *History) Behind(origin records.Name, serial uint32) (versions int, since time.Time, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if o := h.origins[origin]; o != nil {
+		if missing := o.since(serial); len(missing) > 0 {
+			return len(missing), missing[0].time, true
+		}
+	}
+	newest, known := h.newest.Serial(origin)
+	return 0, time.Time{}, known && newest == serial
 }
 
 // since lists the changes that follow the version with a serial. Serials grow, so

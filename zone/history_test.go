@@ -178,6 +178,54 @@ func TestHistoryIsBounded(t *testing.T) {
 	}
 }
 
+// How far a version is behind counts from the first one that follows it, for as long
+// as that is kept.
+func TestBehindCountsFromTheFirstVersionThatFollows(t *testing.T) {
+	ro, zo := patchOptions()
+	c, set := state.NewCluster(), records.NewSet(ro)
+	r := rand.New(rand.NewPCG(3, 3))
+	set.Update(c, c.Reconcile(randomCluster(r), nil))
+	next := func(_ records.Name, before uint32) uint32 { return before + 1 }
+	z := Compile(set, zo, next)
+	start := time.Unix(1_700_000_000, 0)
+	h := NewHistory(HistoryLimits{Versions: 6, Bytes: 1 << 30}, z, start)
+	type version struct {
+		serial uint32
+		at     time.Time
+	}
+	mesos := name("mesos")
+	serial, _ := z.Serial(mesos)
+	list := []version{{serial, start}}
+	for step := range 20 {
+		now := start.Add(time.Duration(step+1) * time.Second)
+		z = z.Patch(set, set.Update(c, c.Reconcile(randomCluster(r), nil)).Names, next)
+		h.Add(z, now)
+		if serial, _ := z.Serial(mesos); serial != list[len(list)-1].serial {
+			list = append(list, version{serial, now})
+		}
+	}
+	kept := 0
+	for i, v := range list {
+		versions, since, ok := h.Behind(mesos, v.serial)
+		switch {
+		case i == len(list)-1:
+			if versions != 0 || !since.IsZero() || !ok {
+				t.Errorf("the newest: got %d versions since %v, ok %v, want none", versions, since, ok)
+			}
+		case ok:
+			kept++
+			if want := len(list) - 1 - i; versions != want || !since.Equal(list[i+1].at) {
+				t.Errorf("serial %d: got %d versions since %v, want %d since %v", v.serial, versions, since, want, list[i+1].at)
+			}
+		case kept > 0:
+			t.Errorf("serial %d: got not ok, want it kept like an older one", v.serial)
+		}
+	}
+	if kept == 0 || kept > 6 {
+		t.Errorf("got %d versions before the newest that are known, want 1 to 6", kept)
+	}
+}
+
 // A zone that is compiled with other options follows the one before: zones with
 // the same content keep their serials, and differences are known where only few
 // names differ.
