@@ -76,7 +76,7 @@ func (z *Zone) NodesOf(origin records.Name) iter.Seq[*Node] {
 			return
 		}
 		apex := z.apex(index)
-		if !yield(apex) {
+		if !yield(apex) || z.origins[index].alias != "" {
 			return
 		}
 		for n := range z.nodes.all() {
@@ -138,6 +138,14 @@ func (z *Zone) appendRecords(list []Record, n *Node, o *origin) []Record {
 		list = append(list, Record{Owner: n.Name, Type: rtype, TTL: ttl, Data: string(data)})
 	})
 	return list
+}
+
+// EachRecord calls a function with the type, TTL and data of each record of a node,
+// but for the SOA record. The data is valid until the function returns. The buffer
+// is used for it, and returned for the next call, so that nothing is allocated for
+// the records of the cluster.
+func (z *Zone) EachRecord(n *Node, buf []byte, add func(rtype uint16, ttl uint32, data []byte)) []byte {
+	return n.records(&z.origins[n.origin], buf, add)
 }
 
 // records calls a function with the type, TTL and data of each record of a node,
