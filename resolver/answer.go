@@ -31,13 +31,13 @@ func (r *responder) answer(buf []byte, z *zone.Zone, c client, q *query, name, o
 
 	var special *specialZone
 	switch {
+	case q.qtype == dns.TypeAXFR, q.qtype == dns.TypeIXFR, result == zone.OutOfZone && r.transfers.InCatalog(name):
+		return r.answerTransfer(buf, c, q, origin, options)
 	case result == zone.OutOfZone:
 		if special = r.specialZone(name, c); special == nil {
 			return r.emptyResponse(buf, q, c, dns.RcodeRefused, origin, options), nil
 		}
-	case q.qtype == dns.TypeAXFR, q.qtype == dns.TypeIXFR, q.qtype == dns.TypeMAILA, q.qtype == dns.TypeMAILB, q.qtype == dns.TypeTKEY:
-		// REFUSED would say that another client might get the zone (RFC 5936,
-		// section 2.2.1): these types are not implemented at all.
+	case q.qtype == dns.TypeMAILA, q.qtype == dns.TypeMAILB, q.qtype == dns.TypeTKEY:
 		return r.emptyResponse(buf, q, c, dns.RcodeNotImplemented, origin, options), nil
 	case result == zone.NotReady:
 		options = appendOption(options, dns.EDNS0EDE, []byte{0, byte(dns.ExtendedErrorCodeNotReady)})
@@ -68,6 +68,9 @@ func (r *responder) answer(buf []byte, z *zone.Zone, c client, q *query, name, o
 		flags |= dnswire.FlagTC
 	}
 	r.counters.add(c.transport, q.qtype, rcode, origin)
+	if q.qtype == dns.TypeSOA && result == zone.Success {
+		r.transfers.ObserveSOA(c.addr, c.key(), name)
+	}
 	return w.finish(q, flags, rcode, r.maxUDPSize, options), nil
 }
 

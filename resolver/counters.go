@@ -35,7 +35,7 @@ var countedTypes = [...]uint16{
 // countedRcodes have cells of their own. Anything else counts as "other".
 var countedRcodes = [...]uint16{
 	dns.RcodeSuccess, dns.RcodeFormatError, dns.RcodeServerFailure, dns.RcodeNameError, dns.RcodeNotImplemented,
-	dns.RcodeRefused, dns.RcodeBadVers, dns.RcodeBadCookie,
+	dns.RcodeRefused, dns.RcodeNotAuth, dns.RcodeBadVers, dns.RcodeBadCookie,
 }
 
 const (

@@ -68,7 +68,7 @@ func TestEachResponseIsCountedForWhatItIs(t *testing.T) {
 				{"mesos.", "AAAA", "NOERROR", UDP, 1},
 				{"mesos.", "SRV", "NXDOMAIN", UDP, 1},
 				{"mesos.", "SOA", "NOERROR", UDP, 1},
-				{"mesos.", "AXFR", "NOTIMP", UDP, 1},
+				{"mesos.", "AXFR", "REFUSED", UDP, 1},
 				{"mesos.", "other", "NOERROR", UDP, 2},
 				{"other", "A", "REFUSED", UDP, 2},
 				{"other", "none", "FORMERR", UDP, 1},

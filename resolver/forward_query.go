@@ -7,6 +7,7 @@ import (
 
 	"toponym/internal/dnswire"
 	"toponym/resolver/cache"
+	"toponym/resolver/transfer"
 	"toponym/zone"
 )
 
@@ -31,6 +32,10 @@ type pendingQuery struct {
 	forwardQuery
 	chain *chain // for an answer of several parts; nil before it is known to be one
 
+	// transfer is set for a query that is not forwarded, but answered by a stream;
+	// all else is unset then.
+	transfer *transfer.Stream
+
 	// replyTo is nil when no client waits: the answer is for the cache alone.
 	replyTo responseWriter
 
@@ -51,9 +56,10 @@ type responseWriter interface {
 // name is outside our zones.
 //
 // A query without RD asks for what this server knows by itself, and what others
-// have asked before must not be visible to everybody: it is refused.
+// have asked before must not be visible to everybody: it is refused. A signed query
+// is for this server too, as the response has to be signed when it is made.
 func (r *responder) forwards(c client, flags, qtype uint16) bool {
-	if r.forward == nil || flags&dnswire.FlagRD == 0 {
+	if r.forward == nil || flags&dnswire.FlagRD == 0 || c.signed != nil {
 		return false
 	}
 	switch qtype {

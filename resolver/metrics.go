@@ -30,8 +30,8 @@ var (
 	descDisplaced = desc("forward_displaced_total", "Forwarded queries answered with SERVFAIL because too many were waiting.")
 )
 
-// Describe implements [prometheus.Collector]. The upstream servers and the cache are
-// part of it.
+// Describe implements [prometheus.Collector]. The upstream servers, the cache and zone
+// transfers are part of it.
 func (s *Server) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range [...]*prometheus.Desc{
 		descQueries, descQueryDuration, descRateLimited, descConnections, descConnectionsDisplaced, descHandshakes,
@@ -39,6 +39,7 @@ func (s *Server) Describe(ch chan<- *prometheus.Desc) {
 	} {
 		ch <- d
 	}
+	s.responder.transfers.Describe(ch)
 	if f := s.responder.forward; f != nil {
 		f.client.Describe(ch)
 		f.cache.Describe(ch)
@@ -75,6 +76,7 @@ func (s *Server) Collect(ch chan<- prometheus.Metric) {
 	counter(descHandshakes, s.handshakes.completed.Load(), "completed")
 	counter(descHandshakes, s.handshakes.failed.Load(), "failed")
 	counter(descHandshakes, s.handshakes.timedOut.Load(), "timeout")
+	s.responder.transfers.Collect(ch)
 	if f := s.responder.forward; f != nil {
 		gauge(descPending, float64(f.pending.open()))
 		counter(descShared, f.counts.shared.Load())

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"toponym/resolver/transfer"
 )
 
 // Options say where a [Server] listens and how it answers. Bounds and times must
@@ -58,6 +60,10 @@ type Options struct {
 	// machine. 0 is no limit.
 	RateLimit  int
 	RateExempt []netip.Prefix
+
+	// Transfers answers queries for zone transfers, and checks signatures. If it is
+	// nil, nobody may have a zone, and no key is known.
+	Transfers *transfer.Server
 
 	// Log gets what an operator can act upon, never lines about single queries.
 	Log logrus.FieldLogger

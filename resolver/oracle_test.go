@@ -96,7 +96,9 @@ func lookUp(q *query, t Transport, z *zone.Zone, o order) (m response, result zo
 		return response{rcode: dns.RcodeRefused}, result
 	}
 	switch q.qtype {
-	case dns.TypeAXFR, dns.TypeIXFR, dns.TypeMAILA, dns.TypeMAILB, dns.TypeTKEY:
+	case dns.TypeAXFR, dns.TypeIXFR:
+		return response{rcode: dns.RcodeRefused, origin: string(z.Origin(found))}, result
+	case dns.TypeMAILA, dns.TypeMAILB, dns.TypeTKEY:
 		return response{rcode: dns.RcodeNotImplemented, origin: string(z.Origin(found))}, result
 	}
 	switch result {

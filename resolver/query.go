@@ -13,7 +13,7 @@ import (
 // Packets are parsed here rather than by a library for two reasons: parsing
 // must not allocate, and responses depend on errors that libraries forgive,
 // such as bytes behind the message, a question without a class, a second OPT
-// record, or an option that is longer than its record.
+// record, an option that is longer than its record, or records behind a TSIG record.
 type query struct {
 	id    uint16
 	flags uint16
@@ -24,6 +24,7 @@ type query struct {
 	end         int    // offset behind the question
 	qtype       uint16
 	class       uint16
+	tsig        int // offset of the TSIG record (RFC 8945, section 5.1); 0: none
 
 	edns edns
 }
@@ -75,18 +76,23 @@ func (q *query) parseBody(packet []byte) bool {
 	// query that is answered here, so they are skipped.
 	for range records {
 		r, next := parseRecord(packet, off)
-		if next < 0 || r.rtype == dns.TypeOPT {
+		if next < 0 || r.rtype == dns.TypeOPT || r.rtype == dns.TypeTSIG {
 			return false
 		}
 		off = next
 	}
 	for range additional {
 		r, next := parseRecord(packet, off)
-		if next < 0 {
+		if next < 0 || q.tsig != 0 { // a TSIG record is the last one
 			return false
 		}
-		if r.rtype == dns.TypeOPT && !q.edns.parse(r) {
-			return false
+		switch r.rtype {
+		case dns.TypeOPT:
+			if !q.edns.parse(r) {
+				return false
+			}
+		case dns.TypeTSIG:
+			q.tsig = off
 		}
 		off = next
 	}

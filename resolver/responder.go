@@ -7,6 +7,7 @@ import (
 
 	"toponym/internal/dnswire"
 	"toponym/resolver/cache"
+	"toponym/resolver/transfer"
 	"toponym/zone"
 )
 
@@ -14,6 +15,16 @@ import (
 type client struct {
 	addr      netip.Addr // an IPv4-mapped IPv6 address is stored as IPv4
 	transport Transport
+
+	signed *transfer.Verification // of a query with a valid signature; nil without one
+}
+
+// signature is the size of the TSIG record of the response in bytes.
+func (c client) signature() int {
+	if c.signed == nil {
+		return 0
+	}
+	return c.signed.Size()
 }
 
 // responder makes the response to a query. It does no I/O and may be used by
@@ -26,6 +37,7 @@ type responder struct {
 	cookies     *cookies
 	rateLimiter *rateLimiter // nil: no limit
 	counters    *workerCounters
+	transfers   *transfer.Server
 
 	// What forwarding needs; nil and zero when it is off.
 	forward *forwarder
@@ -35,7 +47,7 @@ type responder struct {
 }
 
 func newResponder(o Options) *responder {
-	return &responder{
+	r := &responder{
 		maxUDPSize:  o.MaxUDPSize,
 		setTC:       o.SetTruncateBit,
 		subnetFirst: o.ResolvSubnetFirst,
@@ -43,7 +55,12 @@ func newResponder(o Options) *responder {
 		cookies:     newCookies(),
 		rateLimiter: newRateLimiter(o.RateLimit, o.RateExempt),
 		counters:    newWorkerCounters(nil),
+		transfers:   o.Transfers,
 	}
+	if r.transfers == nil {
+		r.transfers = transfer.New(transfer.Options{Log: o.Log})
+	}
+	return r
 }
 
 // enableForwarding makes the responder forward queries for names outside our zones.
@@ -71,9 +88,11 @@ func (r *responder) worker(c *workerCounters) *responder {
 //  1. The rate limiter decides whether the client gets a response.
 //  2. The packet is parsed. Malformed packets, opcodes other than QUERY and EDNS
 //     versions above 0 get their errors.
-//  3. The name is looked up in the zone.
-//  4. A name outside our zones is taken from the cache, or forwarded.
-//  5. The answer is written.
+//  3. A TSIG record is checked, and the response to what is before it signed.
+//  4. The name is looked up in the zone.
+//  5. A name outside our zones is taken from the cache, or forwarded.
+//  6. The answer is written. That to a query for a zone transfer over TCP is a
+//     stream: the query is returned, for the connection to write.
 //
 // In the steady state there are no allocations for the types A, AAAA and SRV, for
 // negative answers and for answers from the cache.
@@ -89,32 +108,40 @@ func (r *responder) respond(buf []byte, z *zone.Zone, c client, packet []byte) (
 			return msg, nil
 		}
 	}
+	if q.tsig != 0 && rcode == dns.RcodeSuccess {
+		return r.respondSigned(buf, z, c, packet, q.tsig)
+	}
+	return r.respondTo(buf, z, c, &q, rcode)
+}
+
+// respondTo makes the response to a packet that has been parsed with an rcode.
+func (r *responder) respondTo(buf []byte, z *zone.Zone, c client, q *query, rcode uint16) ([]byte, *pendingQuery) {
 	switch {
 	case q.opcode() != dns.OpcodeQuery:
 		// What follows the header of an unknown opcode may be anything, and so
 		// may the flags. Nothing is echoed but the OPT record, if one was found
 		// (RFC 8906, section 8.1.4).
 		q.hasQuestion, q.qtype, q.flags = false, 0, q.flags&dnswire.OpcodeMask
-		return r.respondError(buf, &q, client{transport: c.transport}, dns.RcodeNotImplemented, nil), nil
+		return r.respondError(buf, q, client{transport: c.transport}, dns.RcodeNotImplemented, nil), nil
 	case rcode != dns.RcodeSuccess:
-		return r.respondError(buf, &q, c, rcode, nil), nil
+		return r.respondError(buf, q, c, rcode, nil), nil
 	case q.edns.version > 0:
-		return r.respondError(buf, &q, c, dns.RcodeBadVers, nil), nil
+		return r.respondError(buf, q, c, dns.RcodeBadVers, nil), nil
 	}
 
 	var optionSpace [maxOptions]byte
-	options, ok := r.cookies.appendCookie(optionSpace[:0], &q, c.addr)
+	options, ok := r.cookies.appendCookie(optionSpace[:0], q, c.addr)
 	switch {
 	case !ok:
-		return r.respondError(buf, &q, c, dns.RcodeFormatError, nil), nil
+		return r.respondError(buf, q, c, dns.RcodeFormatError, nil), nil
 	case !q.hasQuestion && len(options) > 0:
 		// A query without a question only asks for a server cookie (RFC 7873,
 		// section 5.4).
-		return r.respondError(buf, &q, c, dns.RcodeSuccess, options), nil
+		return r.respondError(buf, q, c, dns.RcodeSuccess, options), nil
 	case !q.hasQuestion, q.qtype == dns.TypeOPT, q.qtype == dns.TypeTSIG: // OPT and TSIG are parts of messages, never of zones
-		return r.respondError(buf, &q, c, dns.RcodeFormatError, options), nil
+		return r.respondError(buf, q, c, dns.RcodeFormatError, options), nil
 	}
-	return r.resolve(buf, z, c, &q, options)
+	return r.resolve(buf, z, c, q, options)
 }
 
 // resolve makes the response to a well-formed query with a question.
@@ -133,7 +160,7 @@ func (r *responder) resolve(buf []byte, z *zone.Zone, c client, q *query, option
 		if cached := r.cache.Get(f.key); cached.Entry != nil {
 			return r.respondFromCache(buf, z, c, &f, cached)
 		}
-		if !r.forward.answeredHere(name, q.qtype) {
+		if !r.forward.answeredHere(name, q.qtype) && !r.transfers.InCatalog(name) {
 			return nil, f.clone(c)
 		}
 	}
@@ -158,19 +185,20 @@ func (r *responder) recursionAvailable(c client) uint16 {
 const maxUDPPayload = 65535 - 20 - 8
 
 // size returns the maximum size of a response, given the size that the client
-// announces with EDNS (RFC 6891, section 6.2.5). Nothing fragments between a
+// announces with EDNS (RFC 6891, section 6.2.5), less the TSIG record. Nothing fragments between a
 // client and a server on the same machine, so there a client gets what it asks
 // for.
 func (r *responder) size(edns bool, size uint16, c client) int {
+	signature := c.signature()
 	switch {
 	case c.transport != UDP:
-		return dns.MaxMsgSize - 1 // its length is sent in 16 bits
+		return dns.MaxMsgSize - 1 - signature // its length is sent in 16 bits
 	case !edns:
-		return minUDPSize
+		return minUDPSize - signature
 	case c.addr.IsLoopback():
-		return min(max(int(size), minUDPSize), maxUDPPayload)
+		return min(max(int(size), minUDPSize), maxUDPPayload) - signature
 	}
-	return int(min(max(size, minUDPSize), r.maxUDPSize))
+	return int(min(max(size, minUDPSize), r.maxUDPSize)) - signature
 }
 
 // respondError makes a response without records to a query for none of our zones.

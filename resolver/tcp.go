@@ -134,7 +134,7 @@ func (s *Server) serveConn(ctx, final context.Context, c *connection) {
 			// The end may have come before the deadline was set.
 			conn.SetReadDeadline(aLongTimeAgo)
 		}
-		err := c.answer()
+		err := c.answer(ctx)
 		if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil && c.in.Buffered() == 0 && c.hasPending() {
 			continue // it is not idle: it waits for this server
 		}
@@ -180,8 +180,8 @@ func (c *connection) linger() {
 }
 
 // answer answers the next query. The response may stay in the writer's buffer, or
-// follow later.
-func (c *connection) answer() error {
+// follow later. A zone transfer is written at once, and cut off when ctx ends.
+func (c *connection) answer(ctx context.Context) error {
 	size, err := c.readSize()
 	if err != nil {
 		return err
@@ -197,6 +197,9 @@ func (c *connection) answer() error {
 	defer messageBuffers.Put(buf)
 	r := c.s.responder
 	msg, l := r.respond(buf[2:], c.s.store.Current(), client{addr: c.addr, transport: c.transport}, packet)
+	if l != nil && l.transfer != nil {
+		return c.transfer(ctx, l.transfer)
+	}
 	if l != nil {
 		if msg == nil {
 			c.addPending()

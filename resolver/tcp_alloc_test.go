@@ -28,7 +28,7 @@ func TestAnswersOverTCPAllocateNothing(t *testing.T) {
 	c.in = bufio.NewReaderSize(again(framed(packet)), connReadBuffer)
 	s.connections.add(c)
 	allocs := testing.AllocsPerRun(1000, func() {
-		if err := c.answer(); err != nil {
+		if err := c.answer(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	})

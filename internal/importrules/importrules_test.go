@@ -21,9 +21,10 @@ var mayImport = map[string][]string{
 	"state/snapshot":    {"state"},
 	"records":           {"state"},
 	"zone":              {"records"},
-	"resolver":          {"zone", "resolver/cache", "resolver/upstream"},
+	"resolver":          {"zone", "resolver/cache", "resolver/transfer", "resolver/upstream"},
 	"resolver/cache":    {},
 	"resolver/notify":   {"zone", "records"},
+	"resolver/transfer": {"zone", "records"},
 	"resolver/upstream": {},
 	"api":               {"zone", "records", "state", "state/leader"},
 	"sim":               {},
@@ -32,7 +33,7 @@ var mayImport = map[string][]string{
 	"sim/masters":       {"sim", "sim/scenario"},
 	"cmd/mesos-sim":     {"sim", "sim/marathon", "sim/masters", "sim/scenario"},
 	"cmd/toponym/e2e":   {}, // tests from outside, they start the program
-	"internal/server":   {"config", "state", "state/leader", "state/master", "state/snapshot", "records", "zone", "resolver", "api"},
+	"internal/server":   {"config", "state", "state/leader", "state/master", "state/snapshot", "records", "zone", "resolver", "resolver/transfer", "api"},
 	"cmd/toponym":       {"internal/server", "config", "records", "zone", "state", "state/master", "api", "sim", "sim/marathon", "sim/scenario"},
 }
 

@@ -30,6 +30,7 @@ var mayUseWallTime = map[string]string{
 	"records:time.Unix":           "statuses of tasks have Unix times",
 	"resolver:Unix":               "cookies carry a Unix time (RFC 9018 section 4.3)",
 	"resolver:time.Unix":          "cookies carry a Unix time; a deadline in the past ends a read",
+	"resolver/transfer:Unix":      "TSIG records carry a Unix time (RFC 8945 section 4.2)",
 	"resolver/upstream:UnixNano":  "a number that is hard to guess, not a time",
 	"resolver/upstream:time.Unix": "a deadline in the past ends a read",
 	"state:time.UnixMicro":        "masters write the time of their election",

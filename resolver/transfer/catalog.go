@@ -1,0 +1,118 @@
+package transfer
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/binary"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"toponym/records"
+	"toponym/zone"
+)
+
+// catalog makes the catalog zone, which lists all other zones, so that secondaries
+// are configured once (RFC 9432). It lives here rather than in package zone because
+// nobody but secondaries may see it.
+//
+// Its serial is the time at which this process first saw the present members. So it
+// grows when they change, and over restarts, after which secondaries read these few
+// records once more.
+type catalog struct {
+	name records.Name
+	now  func() time.Time
+
+	mu      sync.Mutex
+	members []records.Name // sorted
+	serial  uint32         // 0 before the members are known
+}
+
+// catalogVersion is one version of the catalog zone.
+type catalogVersion struct {
+	name    records.Name
+	serial  uint32
+	members []records.Name
+	options zone.Options
+}
+
+func newCatalog(name records.Name, now func() time.Time) *catalog {
+	return &catalog{name: name, now: now}
+}
+
+// at returns the catalog of a version of the zones.
+func (c *catalog) at(z *zone.Zone) *catalogVersion {
+	members := slices.Sorted(slices.Values(z.TransferZones()))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.serial == 0 || !slices.Equal(members, c.members) {
+		c.members = members
+		c.serial = zone.NextSerial(c.serial, c.now())
+	}
+	return &catalogVersion{name: c.name, serial: c.serial, members: members, options: z.Options()}
+}
+
+// catalogTTL is the TTL of all records of a catalog zone, where it has no meaning
+// (RFC 9432, section 4.1).
+const catalogTTL = 0
+
+// noName is a name that does not exist (RFC 6761, section 6.4). Catalog zones have
+// it as their name server, since nobody asks for their names.
+var noName = records.MustParseName("invalid")
+
+// soa returns the SOA record. Its times are those of the other zones.
+func (c *catalogVersion) soa() zone.Record {
+	b := []byte(noName + noName)
+	for _, n := range []uint32{c.serial, c.options.Refresh, c.options.Retry, c.options.Expire, c.options.Minimum} {
+		b = binary.BigEndian.AppendUint32(b, n)
+	}
+	return zone.Record{Owner: c.name, Type: dns.TypeSOA, TTL: catalogTTL, Data: string(b)}
+}
+
+// write writes all records.
+func (c *catalogVersion) write(m *messages) error {
+	soa := c.soa()
+	if err := m.add(&soa); err != nil {
+		return err
+	}
+	err := m.addAll([]zone.Record{
+		{Owner: c.name, Type: dns.TypeNS, TTL: catalogTTL, Data: string(noName)},
+		{Owner: "\x07version" + c.name, Type: dns.TypeTXT, TTL: catalogTTL, Data: "\x012"},
+	})
+	if err != nil {
+		return err
+	}
+	for _, member := range c.members {
+		owner := memberLabel(member) + "\x05zones" + c.name
+		if err := m.add(&zone.Record{Owner: owner, Type: dns.TypePTR, TTL: catalogTTL, Data: string(member)}); err != nil {
+			return err
+		}
+	}
+	return m.add(&soa)
+}
+
+// memberLabel is the label of a member zone: a hash of its name, so that it stays
+// the same for as long as the zone is a member (RFC 9432, section 4.3).
+func memberLabel(member records.Name) records.Name {
+	hash := sha256.Sum256([]byte(member))
+	text := strings.ToLower(base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(hash[:15]))
+	return records.Name(byte(len(text))) + records.Name(text)
+}
+
+// MaxCatalogName is the length of the longest name of a catalog zone in bytes, so
+// that the names of its members fit.
+const MaxCatalogName = 255 - (1 + 24) - (1 + 5)
+
+// InCatalog reports whether a name in lower-case wire form is that of the catalog
+// zone or below it. Nothing else answers for it.
+func (s *Server) InCatalog(name []byte) bool {
+	if s.catalog == nil {
+		return false
+	}
+	front := len(name) - len(s.catalog.name)
+	return front >= 0 && string(name[front:]) == string(s.catalog.name) &&
+		(front == 0 || records.Name(name).Under(s.catalog.name))
+}

@@ -1,0 +1,174 @@
+package transfer
+
+import (
+	"sync"
+
+	"github.com/miekg/dns"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"toponym/records"
+	"toponym/zone"
+)
+
+const (
+	// maxEncodings is how many encoded differences are kept. All secondaries ask
+	// for the same few steps of each zone.
+	maxEncodings = 64
+
+	// maxEncodedRecords bounds the records of a difference that is kept, so that
+	// all take some megabytes at most. A larger one is written for each secondary
+	// that asks for it.
+	maxEncodedRecords = 2000
+)
+
+// difference is the answer to IXFR queries for one step (RFC 1995, section 4).
+type difference struct {
+	change  *zone.Change // nil once it is encoded
+	encoded [][]byte     // messages but for what [Request.finish] adds; nil for a large difference
+	to      uint32
+	records int // in the answer
+}
+
+// single returns the message of an answer that has one, else nil.
+func (d *difference) single() []byte {
+	if len(d.encoded) == 1 {
+		return d.encoded[0]
+	}
+	return nil
+}
+
+// write writes the answer.
+func (d *difference) write(m *messages) error {
+	if d.encoded == nil {
+		return writeChange(m, d.change)
+	}
+	for i, msg := range d.encoded {
+		if i > 0 {
+			if err := m.flush(); err != nil {
+				return err
+			}
+		}
+		m.replace(msg)
+	}
+	m.records = d.records
+	return nil
+}
+
+// writeChange writes a condensed difference: the new SOA record, the old one with
+// the records to be removed, the new one with those to be added, and the new one.
+func writeChange(m *messages, c *zone.Change) error {
+	for _, step := range [...]struct {
+		soa  *zone.Record
+		list []zone.Record
+	}{{&c.To, nil}, {&c.From, c.Removed}, {&c.To, c.Added}, {&c.To, nil}} {
+		if err := m.add(step.soa); err != nil {
+			return err
+		}
+		if err := m.addAll(step.list); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// encodings keeps the last encoded differences, so that a step costs one encoding,
+// however many secondaries ask for it.
+type encodings struct {
+	mu   sync.Mutex
+	kept *simplelru.LRU[step, func() *difference]
+}
+
+// step is from one version of a zone to a later one.
+type step struct {
+	zone     records.Name
+	from, to uint32
+}
+
+func newEncodings() *encodings {
+	kept, err := simplelru.NewLRU[step, func() *difference](maxEncodings, nil)
+	if err != nil {
+		panic(err) // not reached: the size is positive
+	}
+	return &encodings{kept: kept}
+}
+
+// get returns the difference of a step, which make makes if it is not kept. Of
+// callers that ask for one step at a time, one makes it and the others wait.
+func (e *encodings) get(s step, make func() *difference) (d *difference, kept bool) {
+	e.mu.Lock()
+	once, kept := e.kept.Get(s)
+	if !kept {
+		once = sync.OnceValue(make)
+		e.kept.Add(s, once)
+	}
+	e.mu.Unlock()
+	return once(), kept
+}
+
+// forget removes a step whose difference cannot be kept.
+func (e *encodings) forget(s step) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.kept.Remove(s)
+}
+
+// difference returns the answer to an IXFR query for a version of a zone, nil where
+// that version is not kept or where the differences are more than the zone.
+func (s *Server) difference(z *zone.Zone, origin records.Name, from, to uint32) *difference {
+	at := step{origin, from, to}
+	d, kept := s.encoded.get(at, func() *difference { return s.makeDifference(z, origin, from) })
+	if d == nil || d.encoded == nil || d.to != to {
+		// Nothing that is worth to be kept; or the history has gone on meanwhile.
+		s.encoded.forget(at)
+	}
+	s.counts.countEncoding(kept)
+	return d
+}
+
+func (s *Server) makeDifference(z *zone.Zone, origin records.Name, from uint32) *difference {
+	c, _, ok := s.history.Difference(origin, from)
+	if !ok || c.Whole {
+		return nil
+	}
+	count := len(c.Removed) + len(c.Added)
+	d := &difference{change: c, to: serialOf(&c.To), records: count + 4}
+	if count > maxEncodedRecords {
+		if hasLess(z, origin, count) {
+			return nil
+		}
+		return d
+	}
+	b := streamBuffers.Get().(*streamBuffer)
+	defer b.free()
+	m := &b.messages
+	m.start(b.framed[2:], string(origin), dns.TypeIXFR, func(msg []byte) error {
+		d.encoded = append(d.encoded, append([]byte(nil), msg...))
+		return nil
+	})
+	if err := writeChange(m, c); err != nil {
+		return nil
+	}
+	if err := m.flush(); err != nil {
+		return nil
+	}
+	if len(d.encoded) > 1 && hasLess(z, origin, count) {
+		return nil
+	}
+	d.change = nil
+	return d
+}
+
+// hasLess reports whether a zone has fewer records than a number. It looks at no
+// more names than that.
+func hasLess(z *zone.Zone, origin records.Name, count int) bool {
+	for n := range z.NodesOf(origin) {
+		if count -= len(n.A) + len(n.AAAA) + len(n.SRV) + len(n.PTR); count <= 0 {
+			return false
+		}
+		if n.Apex {
+			count--
+		}
+	}
+	return count > 0
+}

@@ -1,0 +1,129 @@
+package transfer
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// minRate is the bytes per second that a secondary has to take in the long run. It
+// is slow for any network, and lets a zone of 100,000 tasks pass within minutes.
+const minRate = 128 << 10
+
+// errSlow says that a secondary did not take a transfer fast enough.
+var errSlow = errors.New("the client reads too slowly")
+
+// ErrBusy says that too many other transfers were under way.
+var ErrBusy = errors.New("too many transfers are under way")
+
+// Stream writes a response of many messages. It is used once.
+type Stream struct {
+	s       *Server
+	q       *Request
+	event   Event
+	timeout time.Duration
+	write   func(m *messages) error
+	signer  *Verification // nil for a query that was not signed
+}
+
+func (s *Server) newStream(q *Request, e Event, timeout time.Duration, write func(m *messages) error) *Stream {
+	return &Stream{s: s, q: q, event: e, timeout: timeout, write: write}
+}
+
+// SignWith has all messages signed: RFC 8945, section 5.3.1, requires that, though
+// clients have to accept responses in which only some are.
+func (t *Stream) SignWith(v *Verification) { t.signer = v }
+
+// Send sends a message, with its length field before it, until a deadline.
+type Send func(framed []byte, deadline time.Time) error
+
+// streamBuffer is what a stream needs while it runs.
+type streamBuffer struct {
+	messages messages
+	framed   [bufferSize]byte
+}
+
+var streamBuffers = sync.Pool{New: func() any { return new(streamBuffer) }}
+
+// free gives the buffer back, without what would keep a version alive.
+func (b *streamBuffer) free() {
+	b.messages.send, b.messages.owner, b.messages.zone = nil, "", ""
+	streamBuffers.Put(b)
+}
+
+// Run writes the response until it is complete, sending fails, or the context ends;
+// then the connection must be closed, since a part of a response is no response.
+// While too many others are under way it waits for a few seconds, and then sends
+// SERVFAIL instead and returns nil.
+//
+// The secondary may take as long as it takes at [minRate], and the timeout longer.
+// So one that stops reading is cut off after the timeout, and one that reads a byte
+// now and then soon after.
+func (t *Stream) Run(ctx context.Context, send Send) error {
+	b := streamBuffers.Get().(*streamBuffer)
+	defer b.free()
+	release, ok := t.s.slots.acquire(ctx, clientPrefix(t.q.Client))
+	if !ok {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return t.refuse(b, send)
+	}
+	defer release()
+	start := time.Now()
+	turn := turn{of: t.s.turns}
+	defer turn.give()
+	err := turn.take(ctx)
+	if err == nil {
+		err = t.writeAll(ctx, b, &turn, start, send)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
+		err = errSlow
+	}
+	t.event.Records = b.messages.records
+	t.event.Duration, t.event.Err = time.Since(start), err
+	t.s.observe(t.event)
+	return err
+}
+
+// writeAll writes and sends the messages. The turn is held while they are made.
+func (t *Stream) writeAll(ctx context.Context, b *streamBuffer, turn *turn, start time.Time, send Send) error {
+	m := &b.messages
+	m.start(b.framed[2:], string(t.q.Zone), t.q.Type, func(msg []byte) error {
+		msg = t.q.finish(msg, m.sent == 1)
+		if t.signer != nil {
+			msg = t.signer.Finish(msg)
+		}
+		binary.BigEndian.PutUint16(b.framed[:], uint16(len(msg)))
+		t.event.Bytes += len(msg)
+		allowance := time.Duration(t.event.Bytes) * time.Second / minRate
+		turn.give()
+		if err := send(b.framed[:2+len(msg)], start.Add(t.timeout+allowance)); err != nil {
+			return err
+		}
+		runtime.Gosched()
+		return turn.take(ctx)
+	})
+	if err := t.write(m); err != nil {
+		return err
+	}
+	return m.flush()
+}
+
+// refuse answers with SERVFAIL.
+func (t *Stream) refuse(b *streamBuffer, send Send) error {
+	msg := t.q.respond(b.framed[2:], dns.RcodeServerFailure, nil)
+	if t.signer != nil {
+		msg = t.signer.Finish(msg)
+	}
+	binary.BigEndian.PutUint16(b.framed[:], uint16(len(msg)))
+	t.event.Err = ErrBusy
+	t.s.observe(t.event)
+	return send(b.framed[:2+len(msg)], time.Now().Add(t.timeout))
+}
