@@ -35,6 +35,7 @@ func (l *loader) check() {
 	if c.ReverseDNSOn && l.valid("reverseZones") {
 		l.checkReverseZones()
 	}
+	l.checkTransfers()
 	if c.CacheMinTTL > c.CacheMaxTTL && l.valid("cacheMinTTL", "cacheMaxTTL") {
 		l.reject("cacheMinTTL", "is more than cacheMaxTTL", "a smaller number of seconds")
 	}

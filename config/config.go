@@ -100,6 +100,11 @@ type Config struct {
 	ForwardMaxDomain  int                   // forwardMaxDomain: pending forwarded queries for one domain
 	RateLimit         int                   // rateLimit: UDP responses per second to one network; 0: no limit
 	RateLimitExempt   []netip.Prefix        // rateLimitExempt: clients without that limit
+	TSIGKeys          map[string]TSIGKey    // tsigKeys: by name, lower-case, without the trailing dot
+	TransferAllow     []TransferRule        // transferAllow: who may have the zones transferred
+	TransferTimeout   time.Duration         // transferTimeout: beyond the time at the least rate
+	TransferMax       int                   // transferMax: transfers at a time
+	CatalogZone       string                // catalogZone: lower-case, without the trailing dot; "": none
 	HTTPOn            bool                  // httpon
 	HTTPListener      netip.Addr            // HTTPListener
 	HTTPPort          uint16                // httpport; 0: any free one

@@ -82,6 +82,14 @@ func TestNothingShowsASecret(t *testing.T) {
 		`"httpAuth": {"/v1/axfr": "hunter2-hunter2-hunter2"}`,
 		`"httpAuth": "hunter2-hunter2-hunter2"`,
 		`"httpAuth": {"/v1/axfr": {"networks": ["hunter2"], "clients": [["hunter2"]]}}`,
+		`"tsigKeys": {"k": {"secret": "aHVudGVyMg=="}}`,
+		`"tsigKeys": {"k": {"secret": "aHVudGVyMg=="}}, "transferAllow": ["key:other"]`,
+		`"tsigKeys": {"k": {"secret": "hunter2"}}`,
+		`"tsigKeys": {"k": {"algorithm": "hunter2", "secret": "aHVudGVyMg=="}}`,
+		`"tsigKeys": {"k": {"key": "hunter2"}}`,
+		`"tsigKeys": {"k": {"secret": ["hunter2"]}}`,
+		`"tsigKeys": {"k": "hunter2"}`,
+		`"tsigKeys": "hmac-sha256:k:hunter2"`,
 		`"mesosCredentials": {"secret": hunter2}`,
 		`"mesosCredentials": {"secret": "hunter2}`,
 	} {
@@ -93,7 +101,7 @@ func TestNothingShowsASecret(t *testing.T) {
 			out := printed(Load(file, []string{"TOPONYM_MESOSCREDENTIALS_SECRETS=hunter2"}))
 			inHex := hex.EncodeToString([]byte("hunter2"))
 			for line := range strings.Lines(strings.ToLower(out)) {
-				if strings.Contains(line, "hunter2") || strings.Contains(line, inHex) {
+				if strings.Contains(line, "hunter2") || strings.Contains(line, inHex) || strings.Contains(line, "ahvudgvymg") {
 					t.Errorf("got the secret of %s in %s", text, line)
 				}
 			}
@@ -130,9 +138,9 @@ func FuzzLoad(f *testing.F) {
 
 		with := func(secret string) string {
 			start := map[string]string{
-				"c.json": `{"mesosCredentials": {"principal": "p", "secret": "%[1]s"}, "zk": "zk://u:%[1]s@10.0.0.1/m", `,
-				"c.yaml": "mesosCredentials: {principal: p, secret: '%[1]s'}\nzk: 'zk://u:%[1]s@10.0.0.1/m'\n",
-				"c.toml": "mesosCredentials = {principal = 'p', secret = '%[1]s'}\nzk = 'zk://u:%[1]s@10.0.0.1/m'\n",
+				"c.json": `{"mesosCredentials": {"principal": "p", "secret": "%[1]s"}, "tsigKeys": {"k": {"secret": "%[1]s"}}, "zk": "zk://u:%[1]s@10.0.0.1/m", `,
+				"c.yaml": "mesosCredentials: {principal: p, secret: '%[1]s'}\ntsigKeys: {k: {secret: '%[1]s'}}\nzk: 'zk://u:%[1]s@10.0.0.1/m'\n",
+				"c.toml": "mesosCredentials = {principal = 'p', secret = '%[1]s'}\ntsigKeys = {k = {secret = '%[1]s'}}\nzk = 'zk://u:%[1]s@10.0.0.1/m'\n",
 			}[name]
 			content := fmt.Sprintf(start, secret) + string(rest)
 			if name == "c.json" {

@@ -105,8 +105,13 @@ func (s *Server) apply(c *config.Config) error {
 	if err != nil {
 		return err
 	}
+	transfers, err := transferSettings(c)
+	if err != nil {
+		return err
+	}
 	if s.dns != nil {
 		s.dns.SetUpstreams(upstreams(c.Resolvers))
+		s.transfers.Configure(transfers)
 	}
 	s.config.Store(c)
 	s.pipeline.configure(r, z)

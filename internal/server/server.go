@@ -24,6 +24,7 @@ import (
 	"toponym/config"
 	"toponym/internal/handshake"
 	"toponym/resolver"
+	"toponym/resolver/transfer"
 	"toponym/state/leader"
 	"toponym/state/master"
 	"toponym/zone"
@@ -63,6 +64,7 @@ type Server struct {
 	tuning      *tuning
 	started     time.Time
 	dns         *resolver.Server // nil if dnson is false
+	transfers   *transfer.Server // nil if dnson is false
 	http        *api.Server      // nil if httpon is false
 }
 
@@ -107,6 +109,10 @@ func New(o Options) (*Server, error) {
 		if o.TLS, err = tlsServer(len(c.TLSListen) > 0, "DNS over TLS", c.DNSTLS(), handshakes, o.Log); err != nil {
 			return nil, err
 		}
+		if s.transfers, err = newTransfers(c, s.pipeline.history, o.Log); err != nil {
+			return nil, err
+		}
+		o.Transfers = s.transfers
 		s.dns = resolver.New(s.pipeline.zones, o)
 	}
 	if c.HTTPOn {

@@ -1,0 +1,187 @@
+package config
+
+import (
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// TSIGKey is a secret that is shared with secondaries (RFC 8945).
+type TSIGKey struct {
+	Algorithm  string `json:"algorithm"`            // one of tsigAlgorithms
+	Secret     Secret `json:"secret"`               // the bytes themselves, not in base64
+	SecretFile string `json:"secretFile,omitempty"` // that Secret was read from; "": the settings have it
+}
+
+// Format prints the fields, with stars for the secret.
+func (k TSIGKey) Format(f fmt.State, verb rune) {
+	type plain TSIGKey
+	formatPlain(f, verb, plain(k))
+}
+
+// tsigAlgorithms are the algorithms of TSIG keys; the first is the default.
+var tsigAlgorithms = []string{"hmac-sha256", "hmac-sha384", "hmac-sha512"}
+
+const (
+	// minTSIGSecret is the size of a secret in bytes below which a warning is given:
+	// shorter ones can be guessed (RFC 2104 section 3, RFC 8945 section 8).
+	minTSIGSecret = 16
+
+	// maxTSIGSecret is the size limit of a file with a secret, in bytes.
+	maxTSIGSecret = 4 << 10
+
+	tsigKeyExample = `something like {"algorithm": "hmac-sha256", "secret": "bWFrZSBpdCBsb25nIGFuZCByYW5kb20="}`
+)
+
+// tsigKeys parses tsigKeys. No error shows a value, any of which may be a secret.
+func (c *Config) tsigKeys(raw any, at position) (map[string]TSIGKey, bool) {
+	at.secret = true
+	return mapOf(c.tsigKey, `{"secondary.example": {"algorithm": "hmac-sha256", "secret": "…"}}`)(raw, at)
+}
+
+// tsigKey parses a member of tsigKeys.
+func (c *Config) tsigKey(raw any, at position) (k TSIGKey, ok bool) {
+	members, ok := toMap(raw, false)
+	if !ok {
+		return k, at.reject(raw, "is not an object", tsigKeyExample)
+	}
+	k.Algorithm = tsigAlgorithms[0]
+	var encoded string
+	given := 0
+	for _, key := range sortedKeys(members) {
+		value, isText := members[key].(string)
+		value = strings.TrimSpace(value)
+		switch member := strings.ToLower(key); {
+		case member != "algorithm" && member != "secret" && member != "secretfile":
+			return k, at.reject(raw, "has an unknown member", "algorithm, secret or secretFile")
+		case !isText || value == "":
+			return k, at.reject(raw, "has a member that is empty or not a string", tsigKeyExample)
+		case member == "algorithm":
+			k.Algorithm = strings.TrimSuffix(strings.ToLower(value), ".")
+		case member == "secretfile":
+			k.SecretFile = value
+			given++
+		default:
+			encoded = value
+			given++
+		}
+	}
+	if !slices.Contains(tsigAlgorithms, k.Algorithm) {
+		return k, at.reject(raw, "has an unknown algorithm", "one of "+strings.Join(tsigAlgorithms, ", "))
+	}
+	if given != 1 {
+		return k, at.reject(raw, "has neither secret nor secretFile, or both", "one of them")
+	}
+	if k.SecretFile != "" {
+		if !filepath.IsAbs(k.SecretFile) && c.File != "" {
+			k.SecretFile = filepath.Join(filepath.Dir(c.File), k.SecretFile)
+		}
+		data, err := readLimited(k.SecretFile, maxTSIGSecret)
+		if err != nil {
+			return k, at.reject(raw, "has a secretFile that cannot be read: "+err.Error(), "a file with the secret in base64")
+		}
+		encoded = strings.TrimSpace(string(data))
+	}
+	secret, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil || len(secret) == 0 {
+		return k, at.reject(raw, "has a secret that is not base64", "the output of: openssl rand -base64 32")
+	}
+	k.Secret = Secret(secret)
+	return k, true
+}
+
+// TransferRule is an item of transferAllow: clients that meet both conditions may
+// have the zones.
+type TransferRule struct {
+	Network netip.Prefix // that the client is in; the zero value is any
+	Key     string       // of tsigKeys, that the query is signed with; "": any, or none
+}
+
+// String returns the rule as it is written, such as "10.0.0.0/8 key:NAME".
+func (r TransferRule) String() string {
+	var parts []string
+	if r.Network.IsValid() {
+		parts = append(parts, r.Network.String())
+	}
+	if r.Key != "" {
+		parts = append(parts, "key:"+r.Key)
+	}
+	return strings.Join(parts, " ")
+}
+
+// MarshalText returns String.
+func (r TransferRule) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// transferRule parses an item of transferAllow.
+func transferRule(raw any, at position) (r TransferRule, ok bool) {
+	s, ok := text(raw, at)
+	if !ok {
+		return r, false
+	}
+	const example = `something like "10.0.0.0/8", "key:NAME", or "10.0.0.0/8 key:NAME" for both`
+	for word := range strings.FieldsSeq(s) {
+		key, isKey := strings.CutPrefix(word, "key:")
+		switch {
+		case isKey && r.Key == "":
+			name, problem := normalName(key, maxName, true)
+			if problem != "" {
+				return r, at.reject(raw, "has a key that is not a domain name: "+problem, example)
+			}
+			r.Key = name
+		case !isKey && !r.Network.IsValid():
+			if r.Network, ok = network(word, at); !ok {
+				return r, false
+			}
+		default:
+			return r, at.reject(raw, "has two networks or two keys", example)
+		}
+	}
+	if r == (TransferRule{}) {
+		return r, at.reject(raw, "is empty", example)
+	}
+	return r, true
+}
+
+// catalogName parses catalogZone.
+func catalogName(raw any, at position) (string, bool) {
+	if s, ok := raw.(string); ok && strings.TrimSpace(s) == "" {
+		return "", true
+	}
+	return domainName(maxName-len("unique-id-of-24-characters.zones."), true)(raw, at)
+}
+
+// checkTransfers rejects keys that are missing, and a catalog zone that is hidden by
+// another one.
+func (l *loader) checkTransfers() {
+	c := l.config
+	if l.valid("tsigKeys", "transferAllow") {
+		for i, r := range c.TransferAllow {
+			if _, known := c.TSIGKeys[r.Key]; r.Key != "" && !known {
+				at := position{key: l.label("transferAllow"), errs: &l.errs}
+				at.item(i).reject(r.String(), "names a key that is not in tsigKeys", "a key of tsigKeys")
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(c.TSIGKeys)) {
+			if len(c.TSIGKeys[name].Secret) < minTSIGSecret {
+				l.warn(l.label("tsigKeys"), fmt.Sprintf("the secret of %s is shorter than %d bytes and could be guessed", name, minTSIGSecret))
+			}
+		}
+	}
+	if c.CatalogZone == "" || !l.valid("catalogZone") {
+		return
+	}
+	at := position{key: l.label("catalogZone"), errs: &l.errs}
+	if key, zone := l.ownZone(c.CatalogZone); key != "" {
+		at.reject(c.CatalogZone, "is within "+key, "a name outside "+zone)
+	}
+	for alias := range c.Aliases {
+		if within(c.CatalogZone, alias) && l.valid("aliases") {
+			at.reject(c.CatalogZone, "is within an alias", "a name outside "+alias)
+			break
+		}
+	}
+}

@@ -1,0 +1,59 @@
+package server
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/sirupsen/logrus"
+
+	"toponym/config"
+	"toponym/resolver/transfer"
+	"toponym/zone"
+)
+
+// newTransfers returns what answers secondaries, with the zones and differences of
+// a history.
+func newTransfers(c *config.Config, history *zone.History, log logrus.FieldLogger) (*transfer.Server, error) {
+	set, err := transferSettings(c)
+	if err != nil {
+		return nil, err
+	}
+	o := transfer.Options{History: history, Settings: set, Max: c.TransferMax, Log: log}
+	if c.CatalogZone != "" {
+		if o.Catalog, err = parseName("catalogZone", c.CatalogZone); err != nil {
+			return nil, err
+		}
+	}
+	return transfer.New(o), nil
+}
+
+// transferSettings returns the settings of transfers that may change.
+func transferSettings(c *config.Config) (transfer.Settings, error) {
+	o := transfer.Settings{Timeout: c.TransferTimeout}
+	for _, text := range slices.Sorted(maps.Keys(c.TSIGKeys)) {
+		name, err := parseName("tsigKeys", text)
+		if err != nil {
+			return o, err
+		}
+		algorithm, err := transfer.ParseAlgorithm(c.TSIGKeys[text].Algorithm)
+		if err != nil {
+			return o, err
+		}
+		key, err := transfer.NewKey(name, algorithm, []byte(c.TSIGKeys[text].Secret.Reveal()))
+		if err != nil {
+			return o, err
+		}
+		o.Keys = append(o.Keys, key)
+	}
+	for _, r := range c.TransferAllow {
+		rule := transfer.Rule{Prefix: r.Network}
+		if r.Key != "" {
+			var err error
+			if rule.Key, err = parseName("transferAllow", r.Key); err != nil {
+				return o, err
+			}
+		}
+		o.Allow = append(o.Allow, rule)
+	}
+	return o, nil
+}
