@@ -88,6 +88,7 @@ func testOptions(s *state.FullState) Options {
 		EnumerationOn:  true,
 		Enumerate:      set.Enumerate,
 		Instances:      set.Instances,
+		Hosts:          set.Hosts,
 		Explain:        set.Explain,
 		Config: func(serial uint32) any {
 			return struct {

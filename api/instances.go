@@ -23,10 +23,13 @@ const (
 	maxParameter     = 8 << 10 // bytes of a value
 )
 
+// filterParameters select instances.
+var filterParameters = []string{"name", "app", "framework", "agent", "network", "label*", "healthy"}
+
 // instances answers /v1/instances: tasks with where they and their ports can be
 // reached, one in each line. Each is written as it is made.
 func (s *Server) instances(w *response, r *http.Request, z *zone.Zone) {
-	q, err := parameters(r.URL, "name", "app", "framework", "agent", "network", "label*", "healthy", "limit", "after")
+	q, err := parameters(r.URL, append([]string{"limit", "after"}, filterParameters...)...)
 	if err != nil {
 		s.writeError(w, http.StatusBadRequest, err.Error())
 		return

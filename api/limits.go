@@ -19,6 +19,10 @@ const (
 	maxBulk          = 4
 	maxBulkPerClient = 2
 
+	// Feeds for load balancers and monitoring, which are read every few seconds.
+	maxFeeds          = 4
+	maxFeedsPerClient = 2
+
 	// Answers about names with more than largeAnswer records.
 	largeAnswer       = 256
 	maxLarge          = 32

@@ -39,6 +39,7 @@ func (s *Server) routes() http.Handler {
 		}
 		if s.o.Instances != nil {
 			handle("/v1/instances", s.ready(s.instances))
+			handle("/v1/sd/prometheus", s.ready(s.prometheus))
 		}
 	}
 	// Probes have no turn to wait for.

@@ -49,6 +49,9 @@ type Options struct {
 	// paths below /v1/sd. It is called only when the zone is ready. Nil disables
 	// them.
 	Instances func(records.InstanceFilter) iter.Seq[*records.Instance]
+	// Hosts returns the masters and agents, for /v1/sd/prometheus. It is not nil
+	// where Instances is not.
+	Hosts func() records.Hosts
 	// Enumerate iterates over frameworks and their tasks for /v1/enumerate. It is
 	// called only when the zone is ready. Nil disables the path.
 	Enumerate func() iter.Seq2[string, iter.Seq[records.EnumeratedTask]]
@@ -85,16 +88,16 @@ type Options struct {
 
 // Server answers over HTTP. It is a prometheus.Collector of its own numbers.
 type Server struct {
-	o                     Options
-	log                   logrus.FieldLogger
-	page                  *page
-	metrics               *metrics
-	processors            *processors
-	bulk, large, explains *slots
-	connections           *connections
-	handler               http.Handler
-	listener              net.Listener   // nil before Listen
-	secure                []net.Listener // of ListenTLS
+	o                            Options
+	log                          logrus.FieldLogger
+	page                         *page
+	metrics                      *metrics
+	processors                   *processors
+	bulk, feeds, large, explains *slots
+	connections                  *connections
+	handler                      http.Handler
+	listener                     net.Listener   // nil before Listen
+	secure                       []net.Listener // of ListenTLS
 }
 
 // New returns a server. It starts and opens nothing.
@@ -103,6 +106,7 @@ func New(o Options) *Server {
 		o: o, log: o.Log, page: newPage(), metrics: newMetrics(),
 		processors:  newProcessors(),
 		bulk:        newSlots(maxBulk, maxBulkPerClient),
+		feeds:       newSlots(maxFeeds, maxFeedsPerClient),
 		large:       newSlots(maxLarge, maxLargePerClient),
 		explains:    newSlots(maxExplains, maxExplainsPerClient),
 		connections: newConnections(o.MaxConnections),

@@ -301,6 +301,7 @@ func (s *Server) apiOptions(connections int) api.Options {
 		EnumerationOn:  c.EnumerationOn,
 		Enumerate:      s.pipeline.enumerate,
 		Instances:      s.pipeline.instances,
+		Hosts:          s.pipeline.hosts,
 		Explain:        s.pipeline.explain,
 		Route:          s.route,
 		MaxConnections: connections,

@@ -332,6 +332,9 @@ func (p *pipeline) instances(f records.InstanceFilter) iter.Seq[*records.Instanc
 	return p.currentSet().Instances(f)
 }
 
+// hosts returns the masters and agents.
+func (p *pipeline) hosts() records.Hosts { return p.currentSet().Hosts() }
+
 // explain returns the owners of the records of a name.
 func (p *pipeline) explain(n records.Name) records.Explanation { return p.currentSet().Explain(n) }
 
