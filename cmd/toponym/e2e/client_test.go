@@ -19,6 +19,7 @@ var packageOf = map[string]string{
 	"unbound-checkconf": "unbound",
 	"haproxy":           "haproxy",
 	"nsd":               "nsd",
+	"prometheus":        "prometheus",
 	"busybox":           "busybox",
 	"musl-gcc":          "musl-tools",
 	"node":              "nodejs",

@@ -2,7 +2,7 @@
 //
 // They build the program, start it as a process in front of a simulated master,
 // and query it with real clients: dig, host, nslookup, kdig, drill, Go's resolver,
-// Unbound and HAProxy. They also stand in for systemd and Prometheus. They import
+// Unbound, HAProxy and Prometheus. They also stand in for systemd. They import
 // no package of the server; package sim, the simulated Mesos cluster, only speaks
 // HTTP.
 //
