@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"toponym/api/haproxy"
 	"toponym/records"
 	"toponym/state"
 	"toponym/zone"
@@ -89,7 +90,10 @@ func testOptions(s *state.FullState) Options {
 		Enumerate:      set.Enumerate,
 		Instances:      set.Instances,
 		Hosts:          set.Hosts,
-		Explain:        set.Explain,
+		HAProxy: func() (haproxy.Rules, netip.AddrPort) {
+			return haproxy.Rules{Ports: []haproxy.PortRange{{First: 10000, Last: 20000}}}, netip.MustParseAddrPort("0.0.0.0:53")
+		},
+		Explain: set.Explain,
 		Config: func(serial uint32) any {
 			return struct {
 				Domain string

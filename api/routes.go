@@ -40,6 +40,9 @@ func (s *Server) routes() http.Handler {
 		if s.o.Instances != nil {
 			handle("/v1/instances", s.ready(s.instances))
 			handle("/v1/sd/prometheus", s.ready(s.prometheus))
+			if s.o.HAProxy != nil {
+				handle("/v1/sd/haproxy", s.ready(s.haproxyConfig))
+			}
 		}
 	}
 	// Probes have no turn to wait for.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"toponym/api/haproxy"
 	"toponym/records"
 	"toponym/zone"
 )
@@ -52,6 +53,10 @@ type Options struct {
 	// Hosts returns the masters and agents, for /v1/sd/prometheus. It is not nil
 	// where Instances is not.
 	Hosts func() records.Hosts
+	// HAProxy returns what apps may have in the configurations of /v1/sd/haproxy,
+	// and where the server answers DNS by TCP: the zero AddrPort if it does not, and
+	// an unspecified address for all addresses of the host. Nil disables the path.
+	HAProxy func() (haproxy.Rules, netip.AddrPort)
 	// Enumerate iterates over frameworks and their tasks for /v1/enumerate. It is
 	// called only when the zone is ready. Nil disables the path.
 	Enumerate func() iter.Seq2[string, iter.Seq[records.EnumeratedTask]]
@@ -95,6 +100,7 @@ type Server struct {
 	processors                   *processors
 	bulk, feeds, large, explains *slots
 	connections                  *connections
+	haproxy                      *haproxyFeed
 	handler                      http.Handler
 	listener                     net.Listener   // nil before Listen
 	secure                       []net.Listener // of ListenTLS
@@ -110,6 +116,7 @@ func New(o Options) *Server {
 		large:       newSlots(maxLarge, maxLargePerClient),
 		explains:    newSlots(maxExplains, maxExplainsPerClient),
 		connections: newConnections(o.MaxConnections),
+		haproxy:     &haproxyFeed{table: haproxy.NewTable()},
 	}
 	if s.log == nil {
 		silent := logrus.New()

@@ -63,6 +63,8 @@ type Config struct {
 	MaxTaskRecords         int           // maxTaskRecords: records of one task
 	MaxFrameworkRecords    int           // maxFrameworkRecords: records of all tasks of a framework; 0: no limit
 	KeepLabels             []string      // keepLabels: prefixes of the labels of tasks and ports that feeds show
+	HAProxyPorts           []PortRange   // haproxyPorts: that apps may have in configurations of HAProxy
+	HAProxyBindAddresses   []netip.Addr  // haproxyBindAddresses: that apps may bind them to
 	SOA                    SOA
 	ReverseZones           []netip.Prefix    // reverseZones: networks whose reverse names are zones
 	AddressDomains         []string          // addressDomains: origins of the address trees agentip, containerip, autoip

@@ -21,7 +21,7 @@ type setting struct {
 // order of the documentation. It is the only list of keys.
 //
 // Reloadable are the settings that only records and zones are made from, the
-// interval of snapshots, and the upstream servers. No rule of check may involve
+// interval of snapshots, the upstream servers, and the rules for HAProxy. No rule of check may involve
 // one of them together with a setting that is not reloadable.
 func (c *Config) settings() []setting {
 	const maxSeconds = math.MaxInt32 // the largest TTL (RFC 2181 section 8), and ample for a timer
@@ -153,6 +153,10 @@ func (c *Config) settings() []setting {
 			value: bind(&c.MaxFrameworkRecords, integer[int](0, math.MaxInt32))},
 		{key: "keepLabels", def: []any{"HAPROXY_", "traefik.", "prometheus."}, doc: "prefixes of the labels of tasks and ports that /v1/instances and the feeds for load balancers show; an empty prefix keeps all",
 			value: bindList(&c.KeepLabels, listOf(text, `["HAPROXY_", "traefik."]`))},
+		{key: "haproxyPorts", def: []any{"10000-20000"}, reloadable: true, doc: "ports that apps may have in configurations of /v1/sd/haproxy (label HAPROXY_n_PORT), ranges or single ones",
+			value: bindList(&c.HAProxyPorts, listOf(portRange, `["10000-20000", 8443]`))},
+		{key: "haproxyBindAddresses", def: []any{}, reloadable: true, doc: "addresses that apps may bind these ports to (label HAPROXY_n_BIND_ADDR); ports with other addresses are left out",
+			value: bindList(&c.HAProxyBindAddresses, listOf(bindAddress, `["10.0.0.42"]`))},
 		{key: "maxUDPSize", def: 1232, doc: "size limit of UDP responses, in bytes",
 			value: bind(&c.MaxUDPSize, integer[uint16](512, math.MaxUint16))},
 		{key: "tcpIdleTimeout", def: 10, doc: "seconds after which an idle TCP connection of a DNS client is closed",

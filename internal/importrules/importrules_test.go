@@ -26,14 +26,15 @@ var mayImport = map[string][]string{
 	"resolver/notify":   {"zone", "records"},
 	"resolver/transfer": {"zone", "records"},
 	"resolver/upstream": {},
-	"api":               {"zone", "records", "state", "state/leader"},
+	"api":               {"zone", "records", "state", "state/leader", "api/haproxy"},
+	"api/haproxy":       {"records", "state"},
 	"sim":               {},
 	"sim/marathon":      {"sim"},
 	"sim/scenario":      {"sim", "sim/marathon"},
 	"sim/masters":       {"sim", "sim/scenario"},
 	"cmd/mesos-sim":     {"sim", "sim/marathon", "sim/masters", "sim/scenario"},
 	"cmd/toponym/e2e":   {}, // tests from outside, they start the program
-	"internal/server":   {"config", "state", "state/leader", "state/master", "state/snapshot", "records", "zone", "resolver", "resolver/transfer", "api"},
+	"internal/server":   {"config", "state", "state/leader", "state/master", "state/snapshot", "records", "zone", "resolver", "resolver/transfer", "api", "api/haproxy"},
 	"cmd/toponym":       {"internal/server", "config", "records", "zone", "state", "state/master", "api", "sim", "sim/marathon", "sim/scenario"},
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"toponym/api"
+	"toponym/api/haproxy"
 	"toponym/config"
 	"toponym/records"
 	"toponym/resolver"
@@ -302,6 +303,7 @@ func (s *Server) apiOptions(connections int) api.Options {
 		Enumerate:      s.pipeline.enumerate,
 		Instances:      s.pipeline.instances,
 		Hosts:          s.pipeline.hosts,
+		HAProxy:        s.haproxyRules,
 		Explain:        s.pipeline.explain,
 		Route:          s.route,
 		MaxConnections: connections,
@@ -311,6 +313,20 @@ func (s *Server) apiOptions(connections int) api.Options {
 		Config:         func(serial uint32) any { return s.config.Load().V1(serial) },
 		Log:            s.log,
 	}
+}
+
+// haproxyRules returns what apps may have in configurations of HAProxy, and where
+// DNS is served.
+func (s *Server) haproxyRules() (rules haproxy.Rules, dns netip.AddrPort) {
+	c := s.config.Load()
+	for _, r := range c.HAProxyPorts {
+		rules.Ports = append(rules.Ports, haproxy.PortRange(r))
+	}
+	rules.BindAddrs = c.HAProxyBindAddresses
+	if c.DNSOn {
+		dns = c.ListenDNS()
+	}
+	return rules, dns
 }
 
 // route returns how a name is answered that the zones do not have; nil if the zones
