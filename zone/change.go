@@ -137,9 +137,9 @@ func (c *Change) size() int {
 	return size
 }
 
-// soaSerial is the serial of a SOA record (RFC 1035, section 3.3.13): the first of
-// its five last numbers.
-func (r Record) soaSerial() uint32 {
+// SOASerial is the serial of a SOA record (RFC 1035, section 3.3.13): the first of
+// its five last numbers. It is 0 for data that is too short.
+func (r Record) SOASerial() uint32 {
 	if len(r.Data) < 5*4 {
 		return 0
 	}

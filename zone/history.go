@@ -200,7 +200,7 @@ func (h *History) Difference(origin records.Name, serial uint32) (c *Change, z *
 	h.mu.Unlock()
 	if len(steps) == 0 {
 		soa, ok := z.SOARecord(origin)
-		return &Change{Origin: origin, From: soa, To: soa}, z, ok && soa.soaSerial() == serial
+		return &Change{Origin: origin, From: soa, To: soa}, z, ok && soa.SOASerial() == serial
 	}
 	return condense(steps), z, true
 }
@@ -224,9 +224,9 @@ func (h *History) Behind(origin records.Name, serial uint32) (versions int, sinc
 // that one search finds it.
 func (o *originHistory) since(serial uint32) []*Change {
 	list := o.changes[o.first:]
-	end := list[len(list)-1].To.soaSerial()
+	end := list[len(list)-1].To.SOASerial()
 	at, found := slices.BinarySearchFunc(list, end-serial, func(c *Change, distance uint32) int {
-		switch d := end - c.From.soaSerial(); {
+		switch d := end - c.From.SOASerial(); {
 		case d > distance:
 			return -1
 		case d < distance:

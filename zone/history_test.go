@@ -97,10 +97,10 @@ func TestDifferencesLeadToTheNewestVersion(t *testing.T) {
 				was, _ := before.SOARecord(o)
 				is, _ := z.SOARecord(o)
 				differs := !maps.Equal(contentOf(before, o), contentOf(z, o)) || was.TTL != is.TTL || was.Data[:len(was.Data)-20] != is.Data[:len(is.Data)-20] || was.Data[len(was.Data)-16:] != is.Data[len(is.Data)-16:]
-				if grown := SerialAfter(is.soaSerial(), was.soaSerial()); grown != differs {
-					t.Fatalf("seed %d, step %d, %v: got serial %d after %d, want a newer one: %v", seed, step, o, is.soaSerial(), was.soaSerial(), differs)
+				if grown := SerialAfter(is.SOASerial(), was.SOASerial()); grown != differs {
+					t.Fatalf("seed %d, step %d, %v: got serial %d after %d, want a newer one: %v", seed, step, o, is.SOASerial(), was.SOASerial(), differs)
 				}
-				if is.soaSerial() == 0 {
+				if is.SOASerial() == 0 {
 					t.Fatalf("seed %d, step %d, %v: got serial 0", seed, step, o)
 				}
 				for _, s := range secondaries[o] {

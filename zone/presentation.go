@@ -42,4 +42,4 @@ func (r Record) AppendData(b []byte) []byte {
 }
 
 // Serial is the serial of the version that the change leads to.
-func (c *Change) Serial() uint32 { return c.To.soaSerial() }
+func (c *Change) Serial() uint32 { return c.To.SOASerial() }

@@ -108,7 +108,7 @@ func (s *schedule) configure(o Settings, now time.Time) {
 		if s.targets[t.Addr] != nil {
 			continue
 		}
-		if old := before[t.Addr]; old != nil && old.keyName() == t.keyName() {
+		if old := before[t.Addr]; old != nil && old.KeyName() == t.KeyName() {
 			old.Key = t.Key
 			s.targets[t.Addr] = old
 			delete(before, t.Addr)
@@ -134,7 +134,7 @@ func (s *schedule) update(zones []zone.Record, now time.Time) {
 	}
 	for i := range zones {
 		soa := &zones[i]
-		z, serial := s.zones[soa.Owner], serialOf(soa)
+		z, serial := s.zones[soa.Owner], soa.SOASerial()
 		switch {
 		case z == nil:
 			z = &zoneState{soa: *soa, serial: serial, seen: true}
@@ -160,13 +160,6 @@ func (s *schedule) update(zones []zone.Record, now time.Time) {
 			}
 		}
 	}
-}
-
-// serialOf is the serial in the data of a SOA record: the first of its last five
-// numbers (RFC 1035, section 3.3.13).
-func serialOf(soa *zone.Record) uint32 {
-	data := soa.Data[len(soa.Data)-5*4:]
-	return uint32(data[0])<<24 | uint32(data[1])<<16 | uint32(data[2])<<8 | uint32(data[3])
 }
 
 // add adds an entry, which is due at once.

@@ -51,8 +51,8 @@ type Target struct {
 	Key  Key // signs the messages and verifies the responses; nil for none
 }
 
-// keyName is the name of the key, "" for none.
-func (t Target) keyName() records.Name {
+// KeyName is the name of the key, "" for none.
+func (t Target) KeyName() records.Name {
 	if t.Key == nil {
 		return ""
 	}
@@ -197,7 +197,7 @@ const logInterval = time.Hour
 // and tells the observer. The caller holds mu.
 func (s *Sender) report(e *entry, event Event) {
 	t := e.target
-	event.Target, event.Key, event.Zone = t.Addr, t.keyName(), e.zone.soa.Owner
+	event.Target, event.Key, event.Zone = t.Addr, t.KeyName(), e.zone.soa.Owner
 	s.counts.count(event)
 	if s.o.Observer != nil {
 		s.o.Observer.ObserveNotify(event)
