@@ -51,6 +51,7 @@ func commands() []command {
 		{"demo", "answer for a simulated cluster, without any set-up", demo},
 		{"preview", "show the names that a Marathon app would get", preview},
 		{"explain", "show which tasks the records of a name come from, on a running server", explain},
+		{"secondary", "print a configuration for a DNS server that carries copies of the zones", writeSecondary},
 		{"version", "print the version", func(_ context.Context, _ []string, env environment) int {
 			fmt.Fprintln(env.stdout, version())
 			return statusOK

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"time"
 
@@ -112,3 +113,24 @@ func firstError(err error) string {
 	}
 	return fmt.Sprintf("%v (and %d more: toponym check shows all)", all[0], len(all)-1)
 }
+
+// TransferZones returns the names of the zones that a secondary needs copies of to
+// answer like a server with these settings, with the dot at the end. It reads the
+// files of staticZones.
+func TransferZones(c *config.Config) (names []string, err error) {
+	_, o, err := recordsAndZone(c)
+	if err != nil {
+		return nil, err
+	}
+	if o.Static, err = newZoneFiles(c, o, nil).load(context.Background()); err != nil {
+		return nil, err
+	}
+	for _, n := range zone.NewEmpty(o, zone.SameSerial(1)).TransferZones() {
+		names = append(names, n.String())
+	}
+	return names, nil
+}
+
+// Addresses returns the addresses under which a server with these settings is
+// reached from other hosts: the listener, or all addresses of this host.
+func Addresses(c *config.Config) ([]netip.Addr, error) { return serverAddrs(c.Listener) }
