@@ -72,9 +72,10 @@ func (s *Server) explain(w *response, r *http.Request, z *zone.Zone) {
 	if !ok {
 		return
 	}
-	x := func() Explanation {
+	var x Explanation
+	func() {
 		defer leave()
-		return s.explanationOf(z, name)
+		s.inBackground(func() { x = s.explanationOf(z, name) })
 	}()
 	s.writeJSON(w, http.StatusOK, x)
 }

@@ -55,8 +55,9 @@ func (s semaphore) release() { <-s }
 // A goroutine that makes answers pauses every now and then, because Go looks for
 // packets at once only when a processor has nothing else to do.
 const (
-	breather  = 50 * time.Microsecond
-	restEvery = time.Millisecond // of a long answer
+	breather    = 50 * time.Microsecond
+	maxBreather = 20 * time.Millisecond
+	restEvery   = time.Millisecond // of a long answer
 )
 
 // processors are the tokens that allow a goroutine to make answers: half as many as
@@ -64,21 +65,29 @@ const (
 type processors struct {
 	tokens  semaphore
 	waiting atomic.Int32
+	held    atomic.Int64 // how long a token was held last, in nanoseconds
 }
 
 func newProcessors() *processors {
 	return &processors{tokens: make(semaphore, max(1, runtime.GOMAXPROCS(0)/2))}
 }
 
-// acquire waits for a token until the context ends. Under load DNS gets a turn
-// between two answers.
+// acquire waits for a token until the context ends. If others wait as well, it pauses
+// for as long as the answer before took, so that answers take half of the time of a
+// processor.
 func (p *processors) acquire(ctx context.Context) error {
 	p.waiting.Add(1)
 	err := p.tokens.acquire(ctx)
 	if p.waiting.Add(-1) > 0 && err == nil {
-		time.Sleep(breather)
+		time.Sleep(min(max(breather, time.Duration(p.held.Load())), maxBreather))
 	}
 	return err
+}
+
+// release returns a token that was held since a given time.
+func (p *processors) release(since time.Time) {
+	p.held.Store(int64(time.Since(since)))
+	p.tokens.release()
 }
 
 // response is a ResponseWriter that holds a processor token while an answer is
@@ -88,7 +97,8 @@ type response struct {
 	http.ResponseWriter
 	ctx        context.Context
 	processors *processors
-	working    bool // holds a token
+	working    bool      // holds a token
+	since      time.Time // when it got the token
 }
 
 // resume takes a token.
@@ -97,7 +107,7 @@ func (w *response) resume() error {
 		return nil
 	}
 	err := w.processors.acquire(w.ctx)
-	w.working = err == nil
+	w.working, w.since = err == nil, time.Now()
 	return err
 }
 
@@ -105,7 +115,7 @@ func (w *response) resume() error {
 func (w *response) pause() {
 	if w.working {
 		w.working = false
-		w.processors.tokens.release()
+		w.processors.release(w.since)
 	}
 }
 
@@ -195,13 +205,31 @@ func (s *Server) enter(w *response, r *http.Request, slots *slots) (leave func()
 	return leave, true
 }
 
-// limited answers with h while it holds one of the slots, or with 503.
+// limited answers with h in the background while it holds one of the slots, or with
+// 503.
 func (s *Server) limited(slots *slots, h zoneHandler) zoneHandler {
 	return func(w *response, r *http.Request, z *zone.Zone) {
 		if leave, ok := s.enter(w, r, slots); ok {
 			defer leave()
-			h(w, r, z)
+			s.inBackground(func() { h(w, r, z) })
 		}
+	}
+}
+
+// inBackground does long work. A panic, with which net/http breaks a connection,
+// reaches the caller.
+func (s *Server) inBackground(f func()) {
+	if s.o.Background == nil {
+		f()
+		return
+	}
+	var cause any
+	s.o.Background(func() {
+		defer func() { cause = recover() }()
+		f()
+	})
+	if cause != nil {
+		panic(cause)
 	}
 }
 

@@ -128,22 +128,25 @@ func (l *list) end() bool {
 // list answers with the objects that each adds, or with miss where there are
 // none. Answers from more than largeAnswer records need a slot.
 func (s *Server) list(w *response, r *http.Request, size int, miss string, each func(*list)) {
-	if size > largeAnswer {
-		leave, ok := s.enter(w, r, s.large)
-		if !ok {
-			return
-		}
-		defer leave()
+	answer := func() {
+		s.stream(w, r, contentJSON, func(t *stream) {
+			l := &list{t: t, empty: true}
+			each(l)
+			if l.empty {
+				t.buf = append(t.buf, miss...)
+			} else {
+				t.buf = append(t.buf, "\n]"...)
+			}
+		})
 	}
-	s.stream(w, r, contentJSON, func(t *stream) {
-		l := &list{t: t, empty: true}
-		each(l)
-		if l.empty {
-			t.buf = append(t.buf, miss...)
-		} else {
-			t.buf = append(t.buf, "\n]"...)
-		}
-	})
+	if size <= largeAnswer {
+		answer()
+		return
+	}
+	if leave, ok := s.enter(w, r, s.large); ok {
+		defer leave()
+		s.inBackground(answer)
+	}
 }
 
 // maxTyped bounds the names that are looked at, in bytes: no zone can have a

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"net/http"
 	"strconv"
 
@@ -52,6 +53,26 @@ func (m *metrics) count(next http.Handler) http.Handler {
 		next.ServeHTTP(c, r)
 	})
 }
+
+// showMetrics answers /metrics. The answer is complete before it is written, so that a
+// client that does not read keeps no thread.
+func (s *Server) showMetrics(w *response, r *http.Request) {
+	b := &bufferedAnswer{header: w.Header(), code: http.StatusOK}
+	s.inBackground(func() { s.o.Metrics.ServeHTTP(b, r) })
+	w.WriteHeader(b.code)
+	_, _ = w.Write(b.body.Bytes()) // an error means that the client is gone
+}
+
+// bufferedAnswer is a ResponseWriter that keeps the answer.
+type bufferedAnswer struct {
+	header http.Header
+	code   int
+	body   bytes.Buffer
+}
+
+func (b *bufferedAnswer) Header() http.Header         { return b.header }
+func (b *bufferedAnswer) WriteHeader(code int)        { b.code = code }
+func (b *bufferedAnswer) Write(p []byte) (int, error) { return b.body.Write(p) }
 
 // codeWriter remembers the status of an answer.
 type codeWriter struct {

@@ -24,7 +24,7 @@ func (s *Server) routes() http.Handler {
 		handle("/v1/status", s.status)
 	}
 	if s.o.Metrics != nil {
-		handle("/metrics", func(w *response, r *http.Request) { s.o.Metrics.ServeHTTP(w, r) })
+		handle("/metrics", s.showMetrics)
 	}
 	handle("/v1/hosts/{host}", s.ready(s.hosts))
 	handle("/v1/hosts/{host}/ports", s.ports)

@@ -80,6 +80,10 @@ type Options struct {
 	// all, and so are /healthz and /readyz always.
 	Access []Access
 
+	// Background calls a function that takes long, and returns when it has ended. Nil
+	// calls it as it is.
+	Background func(func())
+
 	// MaxConnections bounds the open connections; 0 means 512. Idle ones are
 	// closed to make room for new ones.
 	MaxConnections int

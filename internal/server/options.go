@@ -306,6 +306,7 @@ func (s *Server) apiOptions(connections int) api.Options {
 		HAProxy:        s.haproxyRules,
 		Explain:        s.pipeline.explain,
 		Route:          s.route,
+		Background:     s.tuning.answer,
 		MaxConnections: connections,
 		Addr:           c.ListenHTTP(),
 		Status:         s.status,

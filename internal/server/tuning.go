@@ -22,7 +22,11 @@ type tuning struct {
 	collector bool          // whether the collector is tuned
 	threads   bool          // whether the number of threads is
 	following func() bool   // whether changes come one by one
+	giveBack  func()        // gives free memory back to the system
 	reading   atomic.Int32  // full states that are read at the moment
+	read      atomic.Bool   // whether any has been read
+	answering atomic.Int32  // HTTP answers that are made in the background at the moment
+	answers   atomic.Int64  // made since run looked
 	changed   chan struct{} // wakes run; holds one token
 }
 
@@ -45,7 +49,7 @@ const (
 const largeHeap = 64 << 20
 
 // spareThreads is how many threads beside one for each core may run Go code
-// while a full state is read.
+// while a full state is read or HTTP answers are made in the background.
 //
 // A query waits until the scheduler has a thread for the goroutine that answers
 // it. Reading a state and collecting garbage occupy two threads; with two more
@@ -55,9 +59,20 @@ const largeHeap = 64 << 20
 // look for work in vain, which costs half as much CPU again for each query.
 const spareThreads = 2
 
+// spareTime is how long there are spare threads at least once an HTTP answer is made in the
+// background, so that their number does not change all the time.
+const spareTime = time.Second
+
 // restTime is how long the heap must have rested after a full state before
 // its free memory is given back to the system.
 const restTime = 10 * time.Second
+
+// After at least burstAnswers HTTP answers without a pause, free memory is given back to
+// the system as well, once there has been none for burstRest.
+const (
+	burstAnswers = 100
+	burstRest    = 5 * time.Second
+)
 
 // newTuning returns the tuning of this process. It changes nothing if enabled
 // is not set, or if the operator has set GOGC and GOMAXPROCS.
@@ -67,6 +82,7 @@ func newTuning(enabled bool, following func() bool) *tuning {
 		collector: enabled && os.Getenv("GOGC") == "",
 		threads:   enabled && os.Getenv("GOMAXPROCS") == "",
 		following: following,
+		giveBack:  debug.FreeOSMemory,
 		changed:   make(chan struct{}, 1),
 	}
 }
@@ -78,9 +94,24 @@ func (t *tuning) busy() (done func()) {
 	t.wake()
 	return func() {
 		t.reading.Add(-1)
+		t.read.Store(true)
 		t.wake()
 	}
 }
+
+// answer makes an HTTP answer in the background, while there are spare threads.
+func (t *tuning) answer(f func()) {
+	t.answering.Add(1)
+	if t.answers.Add(1) == 1 {
+		t.wake()
+	}
+	defer t.answering.Add(-1)
+	inBackground(f)
+}
+
+// answersMade reports whether answers are made in the background, or have been since
+// run looked.
+func (t *tuning) answersMade() bool { return t.answering.Load() > 0 || t.answers.Load() > 0 }
 
 func (t *tuning) wake() {
 	select {
@@ -96,20 +127,36 @@ func (t *tuning) run(ctx context.Context) {
 	}
 	t.apply()
 	// The first full state takes more memory than the single changes after it, which
-	// do not need that room again.
-	var rest <-chan time.Time
-	given := false
+	// do not need that room again. So do many answers over HTTP.
+	var rest, look <-chan time.Time
+	given, burst := false, int64(0)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.changed:
 			t.apply()
-			if !given && t.collector && t.reading.Load() == 0 {
+			if t.answersMade() && look == nil {
+				look = time.After(spareTime)
+			}
+			if !given && t.collector && t.read.Load() && t.reading.Load() == 0 {
 				rest, given = time.After(restTime), true
 			}
+		case <-look:
+			look = nil
+			made := t.answers.Swap(0)
+			burst += made
+			if made > 0 || t.answering.Load() > 0 {
+				look = time.After(spareTime)
+				break
+			}
+			t.apply()
+			if burst >= burstAnswers && t.collector {
+				rest = time.After(burstRest)
+			}
+			burst = 0
 		case <-rest:
-			debug.FreeOSMemory()
+			t.giveBack()
 		}
 	}
 }
@@ -118,7 +165,7 @@ func (t *tuning) apply() {
 	reading := t.reading.Load() > 0
 	if t.threads {
 		n := t.cores
-		if reading {
+		if reading || t.answersMade() {
 			n += spareThreads
 		}
 		if runtime.GOMAXPROCS(0) != n {

@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"toponym/internal/testutil"
 )
@@ -52,5 +54,51 @@ func TestTheEndOfAStateWaitsForNothing(t *testing.T) {
 	tuned := newTuning(true, func() bool { t.Error("got a tuning in the goroutine that reads, want none"); return false })
 	for range 3 { // nobody runs it
 		tuned.busy()()
+	}
+}
+
+// Long HTTP answers once delayed queries by up to a tenth of a second on one core:
+// the scheduler had no thread for the goroutine that answers them.
+func TestSpareThreadsWhileAnswersAreMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tuned := newTuning(true, func() bool { return false })
+		tuned.collector, tuned.threads = false, true
+		stop := running(t, tuned.run)
+		synctest.Wait()
+		tuned.answer(func() {
+			synctest.Wait()
+			if got, want := runtime.GOMAXPROCS(0), tuned.cores+spareThreads; got != want {
+				t.Errorf("while an answer is made: got %d threads, want %d", got, want)
+			}
+		})
+		time.Sleep(3 * spareTime)
+		synctest.Wait()
+		if got := runtime.GOMAXPROCS(0); got != tuned.cores {
+			t.Errorf("afterwards: got %d threads, want %d", got, tuned.cores)
+		}
+		stop()
+	})
+}
+
+// The memory that many HTTP answers took is given back, and that of a few is not
+// worth a collection.
+func TestMemoryIsGivenBackAfterManyAnswers(t *testing.T) {
+	for _, tc := range []struct{ answers, want int }{{burstAnswers - 1, 0}, {burstAnswers, 1}} {
+		synctest.Test(t, func(t *testing.T) {
+			defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
+			tuned := newTuning(true, func() bool { return false })
+			tuned.collector, tuned.threads = true, false
+			got := 0
+			tuned.giveBack = func() { got++ }
+			stop := running(t, tuned.run)
+			for range tc.answers {
+				tuned.answer(func() {})
+			}
+			time.Sleep(burstRest + 3*spareTime)
+			if got != tc.want {
+				t.Errorf("after %d answers: memory was given back %d times, want %d", tc.answers, got, tc.want)
+			}
+			stop()
+		})
 	}
 }
