@@ -92,11 +92,12 @@ func (c *cluster) reads() (int, error) {
 	return strconv.Atoi(text)
 }
 
-var httpClient = &http.Client{Timeout: 5 * time.Second}
-
 // get reads a short HTTP response.
-func get(url string) (string, error) {
-	r, err := httpClient.Get(url)
+func get(url string) (string, error) { return getWithin(5*time.Second, url) }
+
+// getWithin reads a short HTTP response that may take a given time.
+func getWithin(limit time.Duration, url string) (string, error) {
+	r, err := (&http.Client{Timeout: limit}).Get(url)
 	if err != nil {
 		return "", err
 	}

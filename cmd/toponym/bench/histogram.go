@@ -63,6 +63,7 @@ func (h *histogram) percentile(part float64) time.Duration {
 type latency struct {
 	Mean float64
 	P50  float64 `json:",omitempty"`
+	P90  float64 `json:",omitempty"`
 	P99  float64 `json:",omitempty"`
 	P999 float64 `json:",omitempty"`
 	Max  float64
@@ -75,6 +76,7 @@ func (h *histogram) latency() latency {
 	return latency{
 		Mean: micros(h.sum) / float64(h.count),
 		P50:  micros(h.percentile(0.50)),
+		P90:  micros(h.percentile(0.90)),
 		P99:  micros(h.percentile(0.99)),
 		P999: micros(h.percentile(0.999)),
 		Max:  micros(h.max),

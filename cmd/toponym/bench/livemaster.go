@@ -49,6 +49,10 @@ func live(args []string, w io.Writer) error {
 		return err
 	}
 	o.Seed = spec.Seed
+	big, err := newTenant(c)
+	if err != nil {
+		return err
+	}
 	life := scenario.NewLife(c, apps, o)
 	l, err := net.Listen("tcp", addr.String())
 	if err != nil {
@@ -58,6 +62,7 @@ func live(args []string, w io.Writer) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc(stepsPath, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, life.Steps()) })
 	mux.HandleFunc(probePath, p.serve)
+	mux.HandleFunc(tenantPath, big.serve)
 	mux.Handle("/", master)
 	failed := make(chan error, 2)
 	go func() { failed <- life.Run(context.Background()) }()

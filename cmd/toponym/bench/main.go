@@ -21,6 +21,7 @@ const (
 	childGenerate = "generate"
 	childSimulate = "simulate"
 	childLive     = "live"
+	childAttack   = "attack"
 )
 
 func main() {
@@ -32,6 +33,8 @@ func main() {
 		err = simulate(os.Args[2:], os.Stdout)
 	case len(os.Args) > 1 && os.Args[1] == childLive:
 		err = live(os.Args[2:], os.Stdout)
+	case len(os.Args) > 1 && os.Args[1] == childAttack:
+		err = attack(os.Args[2:], os.Stdout)
 	default:
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		err = bench(ctx, os.Args[1:], os.Stdout, os.Stderr)
@@ -50,10 +53,11 @@ func main() {
 type report struct {
 	Machine machine
 	Options options
-	Zone    *zoneFacts `json:",omitempty"`
-	Runs    []run      `json:",omitempty"`
-	Flat    []flatRun  `json:",omitempty"`
-	Live    []liveRun  `json:",omitempty"`
+	Zone    *zoneFacts  `json:",omitempty"`
+	Runs    []run       `json:",omitempty"`
+	Flat    []flatRun   `json:",omitempty"`
+	Live    []liveRun   `json:",omitempty"`
+	Attacks []attackRun `json:",omitempty"`
 }
 
 func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -72,6 +76,8 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		r.Flat, err = l.flat()
 	case o.Live:
 		r.Live, err = l.live()
+	case o.Attack:
+		r.Attacks, err = l.attack()
 	case o.Forward:
 		r.Zone, r.Runs, err = l.forward()
 	default:
@@ -79,7 +85,7 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	r.Machine.Versions = versions(o.CoreDNS)
 	// The results before a failure are kept.
-	if len(r.Runs)+len(r.Flat)+len(r.Live) > 0 {
+	if len(r.Runs)+len(r.Flat)+len(r.Live)+len(r.Attacks) > 0 {
 		r.print(stdout)
 		err = errors.Join(err, r.save(o.Output))
 	}

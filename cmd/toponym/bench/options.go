@@ -32,6 +32,10 @@ type options struct {
 	LiveTasks        int
 	LiveSeconds      float64
 	LiveRate         int
+	Attack           bool
+	AttackTasks      int
+	AttackSeconds    float64
+	AttackRate       int
 	Toponym          string `json:"-"`
 	Before           string `json:"-"`
 	CoreDNS          string `json:"-"`
@@ -67,6 +71,10 @@ func parseOptions(args []string, stderr io.Writer) (o options, err error) {
 	fs.IntVar(&o.LiveTasks, "live-tasks", 100_000, "tasks of the large cluster of -live; the small one has a hundredth of them")
 	fs.Float64Var(&o.LiveSeconds, "live-seconds", 60, "duration of one run of -live")
 	fs.IntVar(&o.LiveRate, "live-rate", 1000, "changes per second of -live")
+	fs.BoolVar(&o.Attack, "attack", false, "measure latency and memory while clients or tasks take what they can get")
+	fs.IntVar(&o.AttackTasks, "attack-tasks", 20_000, "tasks of the cluster of -attack")
+	fs.Float64Var(&o.AttackSeconds, "attack-seconds", 30, "duration of each attack of -attack")
+	fs.IntVar(&o.AttackRate, "attack-rate", 1000, "queries per second of -attack")
 	fs.StringVar(&o.Toponym, "toponym", "", "a Toponym to measure instead of building one")
 	fs.StringVar(&o.Before, "before", "", "an older Toponym to measure beside it, such as that of the commit before")
 	fs.StringVar(&o.CoreDNS, "coredns", "coredns", "path of CoreDNS for -forward; Debian has no package of it")
@@ -113,6 +121,9 @@ func (o *options) check() error {
 	within("live-tasks", float64(o.LiveTasks), 10_000, 1_000_000)
 	within("live-seconds", o.LiveSeconds, 1, 3600)
 	within("live-rate", float64(o.LiveRate), 1, 100_000)
+	within("attack-tasks", float64(o.AttackTasks), 100, 1_000_000)
+	within("attack-seconds", o.AttackSeconds, 1, 600)
+	within("attack-rate", float64(o.AttackRate), 1, 20_000)
 	within("rate", float64(o.Rate), 1, 20_000)
 	known := func(name string, got, all []string) {
 		for _, s := range got {
@@ -124,7 +135,7 @@ func (o *options) check() error {
 	if o.Forward && o.Flat {
 		errs = append(errs, errors.New("-forward and -flat cannot be combined"))
 	}
-	known("only", o.Only, slices.Concat(caseNames(), forwardCaseNames()))
+	known("only", o.Only, slices.Concat(caseNames(), forwardCaseNames(), attackNames()))
 	known("peers", o.Peers, slices.Concat(peerNames(), forwarderNames()))
 	known("generators", o.Generators, []string{genOwn, genDnsperf})
 	if o.ServerCore == o.ClientCore {
@@ -132,6 +143,9 @@ func (o *options) check() error {
 	}
 	return errors.Join(errs...)
 }
+
+// calmSeconds is the time for which -attack measures before and after an attack.
+func (o *options) calmSeconds() float64 { return o.AttackSeconds * 2 / 3 }
 
 // cases returns the cases of the selected benchmark.
 func (o *options) cases() []benchCase {

@@ -16,6 +16,10 @@ func (r *report) print(w io.Writer) {
 		r.printLive(w)
 		return
 	}
+	if r.Options.Attack {
+		r.printAttacks(w)
+		return
+	}
 	if r.Options.Flat {
 		r.printFlat(w)
 		return
