@@ -131,17 +131,29 @@ func (d *decoder) top(key []byte) error {
 	case "pid":
 		return d.upid(&d.doc.pid, "master", "")
 	case "slaves":
-		return d.array(d.agents)
+		return d.wholeList("slaves", d.agents)
 	case "recovered_slaves":
 		return d.recoveredAgents()
 	case "frameworks":
-		return d.array(d.frameworks)
+		return d.wholeList("frameworks", d.frameworks)
 	case "orphan_tasks": // of frameworks that have not come back, before Mesos 1.2
 		if !d.withoutTasks {
 			return d.array(d.tasks)
 		}
 	}
 	return d.skip()
+}
+
+// wholeList reads a list that a state cannot do without. Anything else in its place
+// would look as if the cluster were empty.
+func (d *decoder) wholeList(name string, element func() error) error {
+	if k := d.Kind(); k != '[' && k != 'n' {
+		if err := d.Skip(); err != nil {
+			return err
+		}
+		return fmt.Errorf("it is no state of a master: %s is not a list", name)
+	}
+	return d.array(element)
 }
 
 func (d *decoder) upid(p *state.UPID, of, id string) error {

@@ -138,7 +138,7 @@ func (d *eventDecoder) getState(key []byte) error {
 		return d.object(func(key []byte) error {
 			switch {
 			case string(key) == name:
-				return d.array(element)
+				return d.wholeList(name, element)
 			case string(key) == "recovered_agents":
 				return d.recoveredAgents()
 			case string(key) == "orphan_tasks": // as in a state
