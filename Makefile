@@ -7,7 +7,7 @@ RACE     := $(shell command -v $(or $(CC),cc) >/dev/null 2>&1 && echo -race)
 BEFORE_FLAG = $(if $(BEFORE),-before $(BEFORE))
 PACKAGES := cmd/toponym/e2e/packages.txt
 
-.PHONY: help run test e2e e2e-deps bench bench-flat bench-forward bench-live lint fuzz build
+.PHONY: help run test e2e e2e-deps bench bench-flat bench-forward bench-live bench-attack lint fuzz build
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 10
@@ -52,6 +52,9 @@ bench-forward: ## measure forwarding beside Unbound, dnsmasq, dnsdist and CoreDN
 
 bench-live: ## measure changes that events tell of, at 1,000 and at 100,000 tasks
 	$(GO) run -tags bench ./cmd/toponym/bench $(BEFORE_FLAG) -live -o live.bench.json
+
+bench-attack: ## measure latency and memory while clients and tenants take what they can get
+	$(GO) run -tags bench ./cmd/toponym/bench $(BEFORE_FLAG) -attack -rounds 3 -o attack.bench.json
 
 lint: ## gofmt, go vet, staticcheck
 	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "not formatted:"; echo "$$out"; exit 1; fi
