@@ -96,7 +96,7 @@ func TestAnyNameCanBeAskedFor(t *testing.T) {
 
 // checkAxfr reads the zone over HTTP and looks up each name.
 func checkAxfr(t *testing.T, p *pipeline, c *config.Config) {
-	s := &Server{pipeline: p, metrics: newMetrics("v1")}
+	s := &Server{pipeline: p, metrics: newMetrics("v1"), tuning: newTuning(false, func() bool { return false })}
 	s.config.Store(c)
 	w := httptest.NewRecorder()
 	api.New(s.apiOptions(0)).Handler().ServeHTTP(w, httptest.NewRequest("GET", "/v1/axfr", nil))
