@@ -61,7 +61,7 @@ func newCluster(t testing.TB, s *state.FullState) *cluster {
 	})
 	c.set.Update(c.cluster, c.cluster.Reconcile(s, nil))
 	c.zone = zone.Compile(c.set, o, c.next)
-	c.history = zone.NewHistory(zone.HistoryLimits{Versions: 20, Bytes: 1 << 20}, c.zone, time.Unix(1_700_000_000, 0))
+	c.history = zone.NewHistory(zone.HistoryLimits{Versions: 12, Bytes: 1 << 20}, c.zone, time.Unix(1_700_000_000, 0))
 	return c
 }
 

@@ -142,6 +142,9 @@ func (t *turn) take(ctx context.Context) error {
 		time.Sleep(breather)
 		t.rested = time.Now()
 	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	select {
 	case t.of <- struct{}{}:
 		t.held = true

@@ -108,6 +108,8 @@ func (s *Server) Answer(buf []byte, q *Request) (msg []byte, stream *Stream, rco
 	z := s.history.Newest()
 	from := s.source(z, q.Zone)
 	switch {
+	case from == nil && q.Type != dns.TypeAXFR && q.Type != dns.TypeIXFR: // a name within the catalog zone
+		return fail(dns.RcodeRefused)
 	case from == nil:
 		return fail(dns.RcodeNotAuth)
 	case !from.ready:
@@ -140,9 +142,8 @@ func (s *Server) Answer(buf []byte, q *Request) (msg []byte, stream *Stream, rco
 		}
 		return whole(AXFR)
 	case dns.TypeIXFR:
-	default:
-		s.counts.fail(dns.RcodeRefused)
-		return q.respond(buf, dns.RcodeRefused, nil), nil, dns.RcodeRefused
+	default: // of the catalog zone as well, which is for secondaries to read
+		return fail(dns.RcodeRefused)
 	}
 
 	has, ok := q.serial()

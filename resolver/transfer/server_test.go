@@ -109,7 +109,7 @@ func TestDifferencesFromAnyVersionLeadToTheWholeZone(t *testing.T) {
 		s := newServer(c)
 		kept := map[string][]version{}
 		var kinds [3]int // up to date, differences, whole
-		for step := range 30 {
+		for step := range 20 {
 			for _, origin := range c.zone.TransferZones() {
 				zoneName := origin.String()
 				soa, content, err := whole(answers(s.ask(t, request(t, axfr(zoneName), true))))
@@ -120,7 +120,8 @@ func TestDifferencesFromAnyVersionLeadToTheWholeZone(t *testing.T) {
 					t.Fatalf("seed %d, step %d, %s:\ngot  %v\nwant %v", seed, step, zoneName, sorted(content), sorted(want))
 				}
 				serial, _ := c.zone.Serial(origin)
-				for _, v := range kept[zoneName] {
+				r.Shuffle(len(kept[zoneName]), func(i, j int) { kept[zoneName][i], kept[zoneName][j] = kept[zoneName][j], kept[zoneName][i] })
+				for _, v := range kept[zoneName][:min(4, len(kept[zoneName]))] {
 					for _, streams := range []bool{true, false} {
 						rrs := answers(s.ask(t, request(t, ixfr(zoneName, v.serial), streams)))
 						if !streams && len(rrs) == 1 {
@@ -236,7 +237,7 @@ func TestErrorsOfTransferQueries(t *testing.T) {
 		"nobody is allowed the catalog":              {refusing, axfr("catalog.test."), true, dns.RcodeRefused},
 		"nor its SOA record":                         {refusing, new(dns.Msg).SetQuestion("catalog.test.", dns.TypeSOA), false, dns.RcodeRefused},
 		"other records of the catalog":               {s, new(dns.Msg).SetQuestion("catalog.test.", dns.TypeNS), true, dns.RcodeRefused},
-		"a name within the catalog":                  {s, new(dns.Msg).SetQuestion("zones.catalog.test.", dns.TypeSOA), true, dns.RcodeNotAuth},
+		"a name within the catalog":                  {s, new(dns.Msg).SetQuestion("zones.catalog.test.", dns.TypeSOA), true, dns.RcodeRefused},
 	} {
 		got := x.server.ask(t, request(t, x.query, x.streams))
 		if len(got) != 1 || got[0].Rcode != x.rcode || len(got[0].Answer) != 0 || got[0].Authoritative || len(got[0].Question) != 1 {
@@ -311,7 +312,7 @@ func TestAStepIsEncodedOnce(t *testing.T) {
 
 // A difference of more than one message is the same whether it was kept or not.
 func TestLargeDifferences(t *testing.T) {
-	c := newCluster(t, bigState(3000))
+	c := newCluster(t, bigState(1000))
 	s := newServer(c)
 	serial, _ := c.zone.Serial(name("mesos"))
 	_, content, err := whole(answers(s.ask(t, request(t, axfr("mesos."), true))))
@@ -320,7 +321,7 @@ func TestLargeDifferences(t *testing.T) {
 	}
 	soa, _ := c.zone.SOARecord(name("mesos"))
 	before, _ := soa.RR()
-	for _, tasks := range []int{3150, 3900} { // the second difference is too large to be kept
+	for _, tasks := range []int{1100, 1500} { // the second difference is too large to be kept
 		c.publish(bigState(tasks))
 		for range 2 {
 			messages := s.ask(t, request(t, ixfr("mesos.", serial), true))
