@@ -14,6 +14,8 @@ type metrics struct {
 	openDesc   *prometheus.Desc
 	closedDesc *prometheus.Desc
 	failedDesc *prometheus.Desc
+
+	watchersDesc, eventsDesc, cutOffDesc *prometheus.Desc
 }
 
 func newMetrics() *metrics {
@@ -24,6 +26,11 @@ func newMetrics() *metrics {
 		}, []string{"path", "code"}),
 		openDesc:   prometheus.NewDesc("toponym_http_connections", "Open HTTP connections.", nil, nil),
 		closedDesc: prometheus.NewDesc("toponym_http_connections_closed_total", "HTTP connections that were closed because there were too many.", nil, nil),
+
+		watchersDesc: prometheus.NewDesc("toponym_watchers", "Clients of /v1/watch.", nil, nil),
+		eventsDesc:   prometheus.NewDesc("toponym_watch_events_total", "Events that were sent to clients of /v1/watch.", nil, nil),
+		cutOffDesc: prometheus.NewDesc("toponym_watchers_cut_off_total",
+			"Clients of /v1/watch that were cut off, by reason: stalled, which did not read, and behind, which read more slowly than there were changes.", []string{"reason"}, nil),
 		failedDesc: prometheus.NewDesc("toponym_http_tls_handshakes_failed_total", "HTTPS connections that ended before their TLS handshake was complete.", nil, nil),
 	}
 }
@@ -34,6 +41,11 @@ func (s *Server) Describe(ch chan<- *prometheus.Desc) {
 	ch <- s.metrics.openDesc
 	ch <- s.metrics.closedDesc
 	ch <- s.metrics.failedDesc
+	if s.changes != nil {
+		ch <- s.metrics.watchersDesc
+		ch <- s.metrics.eventsDesc
+		ch <- s.metrics.cutOffDesc
+	}
 }
 
 // Collect implements prometheus.Collector.
@@ -42,6 +54,12 @@ func (s *Server) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(s.metrics.openDesc, prometheus.GaugeValue, float64(s.connections.count()))
 	ch <- prometheus.MustNewConstMetric(s.metrics.closedDesc, prometheus.CounterValue, float64(s.connections.closedForRoom()))
 	ch <- prometheus.MustNewConstMetric(s.metrics.failedDesc, prometheus.CounterValue, float64(s.connections.failedHandshakes()))
+	if f := s.changes; f != nil {
+		ch <- prometheus.MustNewConstMetric(s.metrics.watchersDesc, prometheus.GaugeValue, float64(f.count()))
+		ch <- prometheus.MustNewConstMetric(s.metrics.eventsDesc, prometheus.CounterValue, float64(f.events.Load()))
+		ch <- prometheus.MustNewConstMetric(s.metrics.cutOffDesc, prometheus.CounterValue, float64(f.stalled.Load()), "stalled")
+		ch <- prometheus.MustNewConstMetric(s.metrics.cutOffDesc, prometheus.CounterValue, float64(f.behind.Load()), "behind")
+	}
 }
 
 // count counts the answers of next. The labels take few values: the path is the

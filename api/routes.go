@@ -32,6 +32,9 @@ func (s *Server) routes() http.Handler {
 	if s.o.Explain != nil {
 		handle("/v1/explain/{name}", s.ready(s.explain))
 	}
+	if s.changes != nil {
+		handle("/v1/watch", s.ready(s.watch))
+	}
 	if s.o.EnumerationOn {
 		handle("/v1/axfr", s.ready(s.limited(s.bulk, s.axfr)))
 		if s.o.Enumerate != nil {

@@ -63,6 +63,14 @@ type Options struct {
 	// Explain says who owns the records of a name for /v1/explain/{name}. It is
 	// called only when the zone is ready. Nil disables the path.
 	Explain func(name records.Name) records.Explanation
+	// History is what /v1/watch tells of. Nil disables the path.
+	History *zone.History
+	// FrameworkNames returns the names of a framework, or why it has none. It is
+	// needed with History.
+	FrameworkNames func(framework string) (records.FrameworkNames, error)
+	// MaxWatchers and MaxWatchersPerClient bound the clients that watch at the same
+	// time; 0 disables /v1/watch.
+	MaxWatchers, MaxWatchersPerClient int
 	// Route returns how a name is answered that the zone does not have: nil if the
 	// answer is the zone's NXDOMAIN, and a zero value if queries are refused. The
 	// function is nil if nothing is forwarded.
@@ -84,8 +92,8 @@ type Options struct {
 	// calls it as it is.
 	Background func(func())
 
-	// MaxConnections bounds the open connections; 0 means 512. Idle ones are
-	// closed to make room for new ones.
+	// MaxConnections bounds the open connections besides those of watchers; 0 means
+	// 512. Idle ones are closed to make room for new ones.
 	MaxConnections int
 
 	Addr netip.AddrPort // where to listen; port 0 takes any free one
@@ -103,6 +111,8 @@ type Server struct {
 	metrics                      *metrics
 	processors                   *processors
 	bulk, feeds, large, explains *slots
+	pasts                        *slots      // of watchers that read old versions
+	changes                      *changeFeed // nil without /v1/watch
 	connections                  *connections
 	haproxy                      *haproxyFeed
 	handler                      http.Handler
@@ -126,6 +136,10 @@ func New(o Options) *Server {
 		silent := logrus.New()
 		silent.SetOutput(io.Discard)
 		s.log = silent
+	}
+	if o.History != nil && o.MaxWatchers > 0 {
+		s.pasts = newSlots(maxPasts, maxPastsPerClient)
+		s.changes = newChangeFeed(o.History, s.processors, o.MaxWatchers, o.MaxWatchersPerClient)
 	}
 	s.handler = s.routes()
 	return s
@@ -234,6 +248,9 @@ func (s *Server) Run(ctx context.Context) error {
 	select {
 	case err := <-failed:
 		_ = server.Close()
+		if s.changes != nil {
+			s.changes.end()
+		}
 		for range len(listeners) - 1 {
 			<-failed
 		}
@@ -245,6 +262,9 @@ func (s *Server) Run(ctx context.Context) error {
 	defer cancel()
 	for _, l := range listeners {
 		_ = l.Close()
+	}
+	if s.changes != nil {
+		s.changes.end() // and with it all watchers
 	}
 	s.connections.closeIdle()
 	if err := server.Shutdown(limit); err != nil {

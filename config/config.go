@@ -116,6 +116,8 @@ type Config struct {
 	HTTPSClientCAFile string                // httpsClientCAFile: PEM, CAs that certificates of clients are verified with
 	HTTPAuth          map[string]HTTPAccess // httpAuth: from path to who may read it and what is below it
 	EnumerationOn     bool                  // EnumerationOn: answer /v1/enumerate
+	WatchMax          int                   // watchMax: clients of /v1/watch at the same time; 0: the path is not served
+	WatchMaxClient    int                   // watchMaxClient: those of one client
 	LogFormat         LogFormat             // logFormat: text or json
 
 	sources map[string]settingSource // by key in the table; absent: the default

@@ -2,10 +2,27 @@ package zone
 
 import (
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/miekg/dns"
 )
+
+// Many may read the records of a zone at the same time, those of zone files too.
+func TestRecordsAreReadConcurrently(t *testing.T) {
+	z := Compile(testSet(), static(t, testOptions(), externalZone), SameSerial(1))
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for _, o := range z.TransferZones() {
+				for r := range z.RecordsOf(o) {
+					r.AppendData(nil)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
 
 // Data of each type is shown as package dns shows it.
 func TestPresentationOfData(t *testing.T) {

@@ -39,6 +39,7 @@ const fixedSize = 2 + 2 + 4 + 2
 // that is impossible, which no record is that was read from a zone file.
 func newRecord(owner records.Name, rr dns.RR) (r Record, ok bool) {
 	h := rr.Header()
+	rr = dns.Copy(rr) // packing writes to the header, and other goroutines may read the record
 	buf := make([]byte, dns.Len(rr)+dnswire.MaxName)
 	off, err := dns.PackRR(rr, buf, 0, nil, false)
 	if err != nil {

@@ -99,7 +99,7 @@ func checkAxfr(t *testing.T, p *pipeline, c *config.Config) {
 	s := &Server{pipeline: p, metrics: newMetrics("v1"), tuning: newTuning(false, func() bool { return false })}
 	s.config.Store(c)
 	w := httptest.NewRecorder()
-	api.New(s.apiOptions(0)).Handler().ServeHTTP(w, httptest.NewRequest("GET", "/v1/axfr", nil))
+	api.New(s.apiOptions(0, 0)).Handler().ServeHTTP(w, httptest.NewRequest("GET", "/v1/axfr", nil))
 	var zone struct {
 		Records struct{ As, AAAAs, SRVs map[string][]string }
 	}

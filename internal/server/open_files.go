@@ -24,14 +24,15 @@ const (
 	// (resolv.conf(5), MAXNS).
 	systemUpstreams = 3
 	// httpConnections is the number of connections over HTTP that are open at
-	// the same time. Prometheus, health checks and people need far fewer.
+	// the same time, besides those of watchers. Prometheus, health checks and
+	// people need far fewer.
 	httpConnections = 512
 )
 
 // connectionLimits returns how many connections of clients may be open at the
 // same time, of a process that may have so many files open and answers over UDP
 // on so many sockets.
-func connectionLimits(openFiles uint64, c *config.Config, sockets int) (tcp, http int) {
+func connectionLimits(openFiles uint64, c *config.Config, sockets int) (tcp, http, watchers int) {
 	upstreams := max(len(c.Resolvers), systemUpstreams)
 	for _, servers := range c.ZoneResolvers {
 		upstreams += len(servers)
@@ -43,15 +44,23 @@ func connectionLimits(openFiles uint64, c *config.Config, sockets int) (tcp, htt
 	}
 	left := int(min(openFiles-min(openFiles, reserved), math.MaxInt32))
 	http = min(httpConnections, max(left/3, 1))
-	tcp = min(c.TCPMaxConnections, max(left-http, 1))
-	return tcp, http
+	watchers = min(c.WatchMax, left/4)
+	if !c.HTTPOn {
+		watchers = 0
+	}
+	tcp = min(c.TCPMaxConnections, max(left-http-watchers, 1))
+	return tcp, http, watchers
 }
 
 // logConnectionLimits logs a limit of open files that allows fewer connections
 // than the settings.
-func logConnectionLimits(openFiles uint64, c *config.Config, tcp int, log logrus.FieldLogger) {
+func logConnectionLimits(openFiles uint64, c *config.Config, tcp, watchers int, log logrus.FieldLogger) {
 	if c.DNSOn && tcp < c.TCPMaxConnections {
 		log.WithFields(logrus.Fields{"setting": "tcpMaxConnections", "value": c.TCPMaxConnections, "open_files": openFiles, "count": tcp}).
 			Warn("the limit of open files (LimitNOFILE=, ulimit -n) allows fewer TCP connections than the setting")
+	}
+	if c.HTTPOn && watchers < c.WatchMax {
+		log.WithFields(logrus.Fields{"setting": "watchMax", "value": c.WatchMax, "open_files": openFiles, "count": watchers}).
+			Warn("the limit of open files (LimitNOFILE=, ulimit -n) allows fewer watchers than the setting")
 	}
 }

@@ -16,22 +16,22 @@ func TestConnectionsOfClientsLeaveFilesForTheServer(t *testing.T) {
 	alone := config.Defaults()
 	alone.ExternalOn = false
 	for _, tc := range []struct {
-		what      string
-		openFiles uint64
-		c         *config.Config
-		tcp, http int
+		what                string
+		openFiles           uint64
+		c                   *config.Config
+		tcp, http, watchers int
 	}{
-		{"the usual limit of a service", 524288, config.Defaults(), 1000, 512},
-		{"1,024 files", 1024, config.Defaults(), 575, 287},
-		{"1,024 files, nothing forwarded", 1024, alone, 639, 319},
-		{"1,024 files, many upstream servers", 1024, many, 320, 159},
-		{"256 files", 256, config.Defaults(), 64, 31},
-		{"fewer than are reserved", 50, config.Defaults(), 1, 1},
-		{"none", 0, config.Defaults(), 1, 1},
+		{"the usual limit of a service", 524288, config.Defaults(), 1000, 512, 2000},
+		{"1,024 files", 1024, config.Defaults(), 360, 287, 215},
+		{"1,024 files, nothing forwarded", 1024, alone, 400, 319, 239},
+		{"1,024 files, many upstream servers", 1024, many, 201, 159, 119},
+		{"256 files", 256, config.Defaults(), 41, 31, 23},
+		{"fewer than are reserved", 50, config.Defaults(), 1, 1, 0},
+		{"none", 0, config.Defaults(), 1, 1, 0},
 	} {
-		tcp, http := connectionLimits(tc.openFiles, tc.c, 2)
-		if tcp != tc.tcp || http != tc.http {
-			t.Errorf("%s: got %d TCP and %d HTTP connections, want %d and %d", tc.what, tcp, http, tc.tcp, tc.http)
+		tcp, http, watchers := connectionLimits(tc.openFiles, tc.c, 2)
+		if tcp != tc.tcp || http != tc.http || watchers != tc.watchers {
+			t.Errorf("%s: got %d TCP and %d HTTP connections and %d watchers, want %d, %d and %d", tc.what, tcp, http, watchers, tc.tcp, tc.http, tc.watchers)
 		}
 	}
 }

@@ -290,29 +290,34 @@ func upstreams(servers []config.Upstream) []resolver.Upstream {
 	return list
 }
 
-// apiOptions returns the options of the HTTP side.
-func (s *Server) apiOptions(connections int) api.Options {
+// apiOptions returns the options of the HTTP side, for numbers of connections and
+// of watchers.
+func (s *Server) apiOptions(connections, watchers int) api.Options {
 	c := s.config.Load()
 	return api.Options{
-		Store:          s.pipeline.zones,
-		Version:        s.o.Version,
-		URL:            s.o.URL,
-		Domain:         c.Domain,
-		RefreshSeconds: int(c.Refresh.Seconds()),
-		EnumerationOn:  c.EnumerationOn,
-		Enumerate:      s.pipeline.enumerate,
-		Instances:      s.pipeline.instances,
-		Hosts:          s.pipeline.hosts,
-		HAProxy:        s.haproxyRules,
-		Explain:        s.pipeline.explain,
-		Route:          s.route,
-		Background:     s.tuning.answer,
-		MaxConnections: connections,
-		Addr:           c.ListenHTTP(),
-		Status:         s.status,
-		Metrics:        s.metrics.handler(s.log),
-		Config:         func(serial uint32) any { return s.config.Load().V1(serial) },
-		Log:            s.log,
+		Store:                s.pipeline.zones,
+		Version:              s.o.Version,
+		URL:                  s.o.URL,
+		Domain:               c.Domain,
+		RefreshSeconds:       int(c.Refresh.Seconds()),
+		EnumerationOn:        c.EnumerationOn,
+		Enumerate:            s.pipeline.enumerate,
+		Instances:            s.pipeline.instances,
+		Hosts:                s.pipeline.hosts,
+		HAProxy:              s.haproxyRules,
+		Explain:              s.pipeline.explain,
+		Route:                s.route,
+		Background:           s.tuning.answer,
+		History:              s.pipeline.history,
+		FrameworkNames:       s.pipeline.frameworkNames,
+		MaxWatchers:          watchers,
+		MaxWatchersPerClient: c.WatchMaxClient,
+		MaxConnections:       connections,
+		Addr:                 c.ListenHTTP(),
+		Status:               s.status,
+		Metrics:              s.metrics.handler(s.log),
+		Config:               func(serial uint32) any { return s.config.Load().V1(serial) },
+		Log:                  s.log,
 	}
 }
 

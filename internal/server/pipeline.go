@@ -338,6 +338,14 @@ func (p *pipeline) hosts() records.Hosts { return p.currentSet().Hosts() }
 // explain returns the owners of the records of a name.
 func (p *pipeline) explain(n records.Name) records.Explanation { return p.currentSet().Explain(n) }
 
+// frameworkNames returns the names of a framework.
+func (p *pipeline) frameworkNames(framework string) (records.FrameworkNames, error) {
+	p.mu.Lock()
+	o := p.records
+	p.mu.Unlock()
+	return o.FrameworkNames(framework)
+}
+
 func (p *pipeline) currentSet() *records.Set {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -101,8 +101,8 @@ func New(o Options) (*Server, error) {
 		s.snapshotter = newSnapshotter(c.StateDir, func() time.Duration { return s.config.Load().SnapshotInterval }, s.pipeline, o.Log)
 	}
 	openFiles := openFilesLimit()
-	tcpConnections, httpConnections := connectionLimits(openFiles, c, s.tuning.cores)
-	logConnectionLimits(openFiles, c, tcpConnections, o.Log)
+	tcpConnections, httpConnections, watchers := connectionLimits(openFiles, c, s.tuning.cores)
+	logConnectionLimits(openFiles, c, tcpConnections, watchers, o.Log)
 	handshakes := handshake.NewLimit()
 	if c.DNSOn {
 		o := resolverOptions(c, o.Log, s.tuning.cores, tcpConnections)
@@ -116,7 +116,7 @@ func New(o Options) (*Server, error) {
 		s.dns = resolver.New(s.pipeline.zones, o)
 	}
 	if c.HTTPOn {
-		o := s.apiOptions(httpConnections)
+		o := s.apiOptions(httpConnections, watchers)
 		if o.TLS, err = tlsServer(len(c.HTTPSListen) > 0, "HTTPS", c.HTTPSTLS(), handshakes, s.log); err != nil {
 			return nil, err
 		}
