@@ -19,6 +19,8 @@
 //     written in chunks (stream.go) or has a fixed limit (explain.go, page.go).
 //   - Connections, expensive answers and the time that slow readers get are
 //     bounded, in all and per client (limits.go, connections.go).
+//   - What is kept of a watcher is its position in the versions of the zones. It is
+//     cut off when it cannot follow, and never waited for (watch_feed.go).
 //   - No lock is held and no slot of a shared queue is taken while a client that
 //     does not read is waited for, except one of the slots for long answers.
 package api
