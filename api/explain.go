@@ -59,11 +59,20 @@ const (
 // maxExplained bounds the records, owners and omissions of an explanation, each.
 const maxExplained = 1000
 
-// explain answers /v1/explain/{name}. The explanation looks at every task, so
+// explain answers /v1/explain/{name}, and /v1/explain?name= for "." and "..", which
+// net/http takes out of a path. The explanation looks at every task, so
 // only one is made at a time. It is complete before it is written, so a client that
 // does not read delays no other.
 func (s *Server) explain(w *response, r *http.Request, z *zone.Zone) {
-	name, err := explainable(r.PathValue("name"))
+	typed := r.PathValue("name")
+	if typed == "" {
+		typed = r.URL.Query().Get("name")
+	}
+	if typed == "" {
+		s.writeError(w, http.StatusBadRequest, "want a name: /v1/explain/NAME or /v1/explain?name=NAME")
+		return
+	}
+	name, err := explainable(typed)
 	if err != nil {
 		s.writeError(w, http.StatusBadRequest, "the name cannot be looked up: "+err.Error())
 		return

@@ -21,6 +21,12 @@ func TestExplainOfInvalidNames(t *testing.T) {
 			t.Errorf("%.20s: got status %d: %s; want 400 with an error", typed, w.Code, w.Body)
 		}
 	}
+	if w := get(s, "/v1/explain"); w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "want a name") {
+		t.Errorf("without a name: got status %d: %s; want 400 with an error", w.Code, w.Body)
+	}
+	if w := get(s, "/v1/explain?name=.."); w.Code != http.StatusBadRequest {
+		t.Errorf("..: got status %d, want 400", w.Code)
+	}
 	if w := get(pendingServer(), "/v1/explain/web.marathon.mesos"); w.Code != http.StatusServiceUnavailable {
 		t.Errorf("before the first state: got status %d, want 503", w.Code)
 	}
@@ -28,6 +34,14 @@ func TestExplainOfInvalidNames(t *testing.T) {
 	o.Explain = nil
 	if w := get(New(o), "/v1/explain/web.marathon.mesos"); w.Code != http.StatusNotFound {
 		t.Errorf("without an explanation: got status %d, want 404", w.Code)
+	}
+}
+
+// The root cannot be a part of a path: net/http takes "." out of it.
+func TestExplainTheRoot(t *testing.T) {
+	w := get(testServer(), "/v1/explain?name=.")
+	if !strings.Contains(w.Body.String(), `"name": "."`) || !strings.Contains(w.Body.String(), AnswerRefused) {
+		t.Errorf("got status %d and\n%s\nwant the explanation of the root", w.Code, w.Body)
 	}
 }
 

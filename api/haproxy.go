@@ -76,9 +76,10 @@ func (s *Server) haproxyConfig(w *response, r *http.Request, z *zone.Zone) {
 	if !ok {
 		return
 	}
-	a := func() haproxyAnswer {
+	var a haproxyAnswer
+	func() {
 		defer leave()
-		return s.haproxy.get(s, z, o)
+		s.inBackground(func() { a = s.haproxy.get(s, z, o) })
 	}()
 	w.Header().Set("ETag", a.etag)
 	if matches(r.Header.Get("If-None-Match"), a.etag) {

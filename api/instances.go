@@ -49,7 +49,7 @@ func (s *Server) instances(w *response, r *http.Request, z *zone.Zone) {
 		return
 	}
 	defer leave()
-	s.stream(w, r, contentJSON, func(t *stream) {
+	s.longStream(w, r, contentJSON, func(t *stream) {
 		t.buf = append(t.buf, `{"instances":[`...)
 		separator, listed := "\n", 0
 		var last state.TaskKey

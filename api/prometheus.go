@@ -69,7 +69,7 @@ func (s *Server) prometheus(w *response, r *http.Request, z *zone.Zone) {
 		return
 	}
 	defer leave()
-	s.stream(w, r, contentJSON, func(t *stream) {
+	s.longStream(w, r, contentJSON, func(t *stream) {
 		t.buf = append(t.buf, '[')
 		separator := "\n"
 		add := func(g targetGroup) bool {

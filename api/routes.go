@@ -30,6 +30,7 @@ func (s *Server) routes() http.Handler {
 	handle("/v1/hosts/{host}/ports", s.ports)
 	handle("/v1/services/{service}", s.ready(s.services))
 	if s.o.Explain != nil {
+		handle("/v1/explain", s.ready(s.explain))
 		handle("/v1/explain/{name}", s.ready(s.explain))
 	}
 	if s.changes != nil {

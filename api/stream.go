@@ -59,6 +59,11 @@ func (s *Server) stream(w *response, r *http.Request, contentType string, conten
 	}
 }
 
+// longStream is stream in the background, for answers about the whole cluster.
+func (s *Server) longStream(w *response, r *http.Request, contentType string, content func(*stream)) {
+	s.inBackground(func() { s.stream(w, r, contentType, content) })
+}
+
 // errHead ends a long answer to HEAD, whose length stays unknown.
 var errHead = errors.New("the body of an answer to HEAD is not made")
 

@@ -52,7 +52,7 @@ func New(store *zone.Store, o Options) *Server {
 
 // Listen opens the listeners. From then on the system keeps queries until
 // [Server.Run] answers them, which must follow, as it closes the listeners. An
-// error says what the operator can do, and unwraps to the system's.
+// error unwraps to the system's.
 func (s *Server) Listen() error {
 	if s.udp != nil {
 		return errListening

@@ -95,22 +95,11 @@ func requestDestination(udp *net.UDPConn) error {
 	return nil
 }
 
-// bindError says what can be done about a port that could not be bound.
 func bindError(port uint16, err error) error {
-	var number syscall.Errno
-	if !errors.As(err, &number) {
-		return fmt.Errorf("cannot bind port %d: %w", port, err)
+	if number := syscall.Errno(0); errors.As(err, &number) {
+		err = number // the operation and the address say nothing new
 	}
-	advice := ""
-	switch number {
-	case syscall.EACCES, syscall.EPERM:
-		advice = ": needs CAP_NET_BIND_SERVICE or a port above 1023"
-	case syscall.EADDRINUSE:
-		advice = fmt.Sprintf(": another program listens there (run: ss -lntup 'sport = :%d')", port)
-	case syscall.EADDRNOTAVAIL:
-		advice = ": this machine does not have that address"
-	}
-	return fmt.Errorf("cannot bind port %d: %w%s", port, number, advice)
+	return fmt.Errorf("cannot bind port %d: %w", port, err)
 }
 
 // dupSockets returns a number of sockets: some that were inherited, and more

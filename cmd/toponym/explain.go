@@ -44,7 +44,7 @@ func explain(ctx context.Context, args []string, env environment) int {
 	if name == "" && len(rest) > 0 {
 		name, rest = rest[0], rest[1:]
 	}
-	if strings.Trim(name, ".") == "" || len(rest) > 0 {
+	if name == "" || len(rest) > 0 {
 		fmt.Fprintln(env.stderr, "toponym explain: want one name, such as web.marathon.mesos")
 		return statusUsage
 	}
@@ -64,7 +64,13 @@ func fetchExplanation(ctx context.Context, server, name string) (x api.Explanati
 	}
 	ctx, cancel := context.WithTimeout(ctx, explainTimeout)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, base.JoinPath("v1", "explain").String()+"/"+url.PathEscape(name), nil)
+	at := base.JoinPath("v1", "explain").String()
+	if strings.Trim(name, ".") == "" { // as a part of a path it would be taken out
+		at += "?name=" + url.QueryEscape(name)
+	} else {
+		at += "/" + url.PathEscape(name)
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
 	if err != nil {
 		return x, err
 	}

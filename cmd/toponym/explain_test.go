@@ -66,7 +66,7 @@ func TestExplain(t *testing.T) {
 		stderr string
 	}{
 		{nil, statusUsage, "want one name"},
-		{[]string{"."}, statusUsage, "want one name"},
+		{[]string{""}, statusUsage, "want one name"},
 		{[]string{"a", "b"}, statusUsage, "want one name"},
 		{[]string{"a", "-server", "http://127.0.0.1:1"}, statusFailed, "no server answers at http://127.0.0.1:1"},
 		{[]string{"a", "-colour"}, statusUsage, "-colour"},
@@ -134,6 +134,8 @@ spartan.             60 NS  ns1.mesos.
 		{"slave.mesos", "slave.mesos.\n  A 10.0.0.2\n      agent x-S0; from host\n"},
 		{"marathon.slave.mesos", "marathon.slave.mesos.\n  has no records; it exists because names below it do\n"},
 		{"no.mesos", "no.mesos.\n  does not exist (NXDOMAIN)\n"},
+		{".", ".\n  is in none of the server's zones and is not forwarded (REFUSED)\n" +
+			"      the server's zones: dcos.thisdcos.directory., mesos., spartan.\n"},
 		{"web.example.com", "web.example.com.\n  is in none of the server's zones and is not forwarded (REFUSED)\n" +
 			"      the server's zones: dcos.thisdcos.directory., mesos., spartan.\n"},
 	} {

@@ -41,7 +41,7 @@ func serve(ctx context.Context, args []string, env environment) int {
 	log := newLog(env.stderr, *verbosity, c.LogFormat)
 	glog.warn(fs, log)
 	for _, w := range warnings {
-		log.Warn(w)
+		log.WithField("setting", w.Key).Warn(w.Text)
 	}
 	sockets, err := server.InheritedSockets()
 	if err != nil {

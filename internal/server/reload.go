@@ -67,7 +67,7 @@ func (s *Server) followSettings(ctx context.Context, from Source, n *notifier) {
 func (s *Server) reload(from Source) (good bool) {
 	next, warnings, err := config.Load(from.file, from.environ)
 	for _, w := range warnings {
-		s.log.Warn(w)
+		s.log.WithField("setting", w.Key).Warn(w.Text)
 	}
 	if err != nil {
 		for line := range strings.Lines(err.Error()) {

@@ -146,10 +146,14 @@ func TestSettingsAreFollowed(t *testing.T) {
 	}
 	time.Sleep(30 * time.Millisecond)
 	s.hook.Reset()
-	s.write(t, `{"ttl": 8, `+s.base+`}`)
+	s.write(t, `{"ttl": 8, "ttk": 1, `+s.base+`}`)
 	testutil.Eventually(t, func() bool { return s.ttl(t) == 8 }, "the new TTL is answered")
 	if s.logged("cannot be used") != 0 {
 		t.Errorf("a file that was away: got the lines %v, want no error among them", s.hook.AllEntries())
+	}
+
+	if s.logged("setting:ttk]") != 1 {
+		t.Errorf("an unknown setting: got the lines %v, want one warning with a field setting", s.hook.AllEntries())
 	}
 
 	// A signal reads it at once.
