@@ -134,10 +134,12 @@ func ask(z *zone.Zone, typed string) *pageAnswer {
 	for _, srv := range firstOf(d.SRV, &left) {
 		a.SRV = append(a.SRV, newPageSRV(srv))
 	}
-	for _, target := range firstOf(d.PTR, &left) {
-		a.PTR = append(a.PTR, target.String())
+	total := len(d.A) + len(d.AAAA) + len(d.SRV)
+	if target, ok := d.Pointer(); ok {
+		a.PTR = append(a.PTR, firstOf([]string{target.String()}, &left)...)
+		total++
 	}
-	a.More = len(d.A) + len(d.AAAA) + len(d.SRV) + len(d.PTR) - maxPageRecords + left
+	a.More = total - maxPageRecords + left
 	return a
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode"
 
+	"toponym/records"
 	"toponym/state/leader"
 	"toponym/zone"
 )
@@ -23,13 +24,15 @@ type Status struct {
 	Source    string    `json:"source"` // of the state: poll, stream, memory, snapshot or none
 	Leader    *string   `json:"leader"` // host:port of the leading master
 	// StateAge is the time since a master last confirmed the state.
-	StateAge   *Seconds     `json:"state_age_seconds"`
-	Serial     *uint32      `json:"serial"` // set here
-	Tasks      int          `json:"tasks"`
-	Agents     int          `json:"agents"`
-	Frameworks int          `json:"frameworks"`
-	Names      int          `json:"names"`   // set here
-	Records    RecordCounts `json:"records"` // set here
+	StateAge   *Seconds `json:"state_age_seconds"`
+	Serial     *uint32  `json:"serial"` // set here
+	Tasks      int      `json:"tasks"`
+	Agents     int      `json:"agents"`
+	Frameworks int      `json:"frameworks"`
+	// Merged are names of tasks that several frameworks share.
+	Merged  []records.Merged `json:"merged_names"`
+	Names   int              `json:"names"`   // set here
+	Records RecordCounts     `json:"records"` // set here
 	// LastError is the last failure to read the state.
 	LastError *leader.Failure `json:"last_error"`
 	// LastFailover is when the leading master changed last.

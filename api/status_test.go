@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode"
 
+	"toponym/records"
 	"toponym/state/leader"
 	"toponym/zone"
 )
@@ -21,6 +22,7 @@ func testStatus() Status {
 		Source: "poll", Leader: &leading, StateAge: &age,
 		StartedAt: at, Uptime: Seconds(time.Hour + 30*time.Minute),
 		Tasks: 3, Agents: 1, Frameworks: 1,
+		Merged:       []records.Merged{{Name: "marathon.mesos.", Frameworks: []string{"f-0001", "f-0002"}}},
 		LastError:    &leader.Failure{Text: `10.0.0.2:5050: status 503: "<busy>"`, Time: at.Add(time.Minute)},
 		LastFailover: &failover,
 		Snapshot:     &SnapshotStatus{Age: Seconds(12345 * time.Millisecond), Bytes: 6789},

@@ -55,6 +55,7 @@ type Config struct {
 	ReverseDNSOn           bool          // ReverseDnsOn: PTR records
 	SRVScope               SRVScope      // srvScope
 	Unhealthy              Unhealthy     // unhealthy
+	SplitTaskNames         bool          // splitTaskNames
 	MinVisibility          string        // minVisibility: framework, cluster or external
 	PublishStates          []string      // publishStates: task states such as TASK_RUNNING
 	AliasTakeover          AliasTakeover // aliasTakeover

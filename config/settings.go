@@ -137,6 +137,8 @@ func (c *Config) settings() []setting {
 			value: bind(&c.SRVScope, oneOf(SRVScopeLabels, SRVScopeCompat))},
 		{key: "unhealthy", derive: func() any { return defaultUnhealthy(c.SRVScope) }, reloadable: true, doc: "exclude or include unhealthy tasks while others of the same name are healthy; the default with srvScope compat is include",
 			value: bind(&c.Unhealthy, oneOf(UnhealthyExclude, UnhealthyInclude))},
+		{key: "splitTaskNames", derive: func() any { return c.SRVScope != SRVScopeCompat }, reloadable: true, doc: "give tasks that are called by a path, such as role/env/job or a:b:c, the name job.env.role or c.b.a as well; the default with srvScope compat is false",
+			value: bind(&c.SplitTaskNames, boolean)},
 		{key: "minVisibility", def: "framework", reloadable: true, doc: "least DiscoveryInfo visibility for which a task has records: framework, cluster or external",
 			value: bind(&c.MinVisibility, oneOf("framework", "cluster", "external"))},
 		{key: "publishStates", def: []any{"TASK_RUNNING"}, reloadable: true, doc: "task states in which tasks have records",

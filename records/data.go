@@ -28,15 +28,35 @@ func (s SRV) Compare(o SRV) int {
 	return strings.Compare(string(s.Target), string(o.Target))
 }
 
+// PTR is a name that owns an address.
+type PTR struct {
+	Owner  PTROwner
+	Target Name
+}
+
+// PTROwner is what has an address, in the order in which a PTR record prefers them.
+type PTROwner uint8
+
+// The owners of addresses.
+const (
+	OwnerAgent PTROwner = iota
+	OwnerMaster
+	OwnerTask
+)
+
+// Compare orders PTR data.
+func (p PTR) Compare(o PTR) int {
+	return cmp.Or(cmp.Compare(p.Owner, o.Owner), strings.Compare(string(p.Target), string(o.Target)))
+}
+
 // Data is the records of one name. Each list is sorted and free of duplicates.
 // Data is immutable once an update has published it.
 type Data struct {
 	A    [][4]byte
 	AAAA [][16]byte
 	SRV  []SRV
-	// PTR is the names that own this address. A PTR record exists only if
-	// there is exactly one: an address that several names own is ambiguous.
-	PTR []Name
+	// PTR is the names that own this address, of which Pointer selects one.
+	PTR []PTR
 	// TTL is the TTL of all records of the name, in seconds, if task labels
 	// ask for one: the shortest of those asked for. 0 stands for the TTL of the
 	// zone, [ZeroTTL] for a TTL of 0.
@@ -58,21 +78,33 @@ func Seconds(ttl uint32) uint32 {
 
 // Empty reports whether there are no records.
 func (d *Data) Empty() bool {
-	return len(d.A) == 0 && len(d.AAAA) == 0 && len(d.SRV) == 0 && len(d.PTR) != 1
+	return len(d.A) == 0 && len(d.AAAA) == 0 && len(d.SRV) == 0 && !d.hasPointer()
 }
 
 // Equal reports whether d and o stand for the same records.
 func (d *Data) Equal(o *Data) bool {
 	return slices.Equal(d.A, o.A) && slices.Equal(d.AAAA, o.AAAA) && slices.Equal(d.SRV, o.SRV) &&
-		slices.Equal(d.uniquePTR(), o.uniquePTR()) && (d.TTL == o.TTL || d.Empty())
+		d.samePointer(o) && (d.TTL == o.TTL || d.Empty())
 }
 
-// uniquePTR returns the PTR record, if there is one.
-func (d *Data) uniquePTR() []Name {
-	if len(d.PTR) == 1 {
-		return d.PTR
+// Pointer returns the data of the PTR record, and false if there is none. That of an
+// agent or a master comes first, for the address is theirs. An address that several
+// tasks own is ambiguous and has no PTR record.
+func (d *Data) Pointer() (Name, bool) {
+	if !d.hasPointer() {
+		return "", false
 	}
-	return nil
+	return d.PTR[0].Target, true
+}
+
+func (d *Data) hasPointer() bool {
+	return len(d.PTR) == 1 || len(d.PTR) > 1 && d.PTR[0].Owner != OwnerTask
+}
+
+func (d *Data) samePointer(o *Data) bool {
+	target, ok := d.Pointer()
+	other, has := o.Pointer()
+	return target == other && ok == has
 }
 
 // clone returns a copy that shares no memory with d.

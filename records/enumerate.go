@@ -129,10 +129,10 @@ func (l *recordLister) srv(name []byte, d SRV) {
 	l.add(name, d.Target, EnumeratedRecord{Name: Name(name).String(), Host: d.Target.String() + ":" + strconv.Itoa(int(d.Port)), Type: "SRV"})
 }
 
-func (l *recordLister) ptr(netip.Addr, Name, addrSource) {}
-func (l *recordLister) ttl([]byte, uint32)               {}
-func (l *recordLister) target(name []byte) Name          { return Name(name) }
-func (l *recordLister) omit(Omission)                    {}
+func (l *recordLister) ptr(netip.Addr, PTR, addrSource) {}
+func (l *recordLister) ttl([]byte, uint32)              {}
+func (l *recordLister) target(name []byte) Name         { return Name(name) }
+func (l *recordLister) omit(Omission)                   {}
 
 // addrType returns the type of the record of an address.
 func addrType(a netip.Addr) string {

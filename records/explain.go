@@ -59,6 +59,7 @@ const (
 	reasonUnhealthy = "it is unhealthy, and other tasks of this name are not"
 	reasonAlias     = "as an alias, but the name belongs to another task or framework"
 	reasonAmbiguous = "several names own the address"
+	reasonHost      = "the address is that of an agent or a master"
 )
 
 // Explain explains a name. It may be called from any goroutine. It blocks updates
@@ -151,7 +152,7 @@ var placeholderAddr = netip.AddrFrom4([4]byte{192, 0, 2, 1})
 func (s *Set) assumePublished(c *candidate) {
 	c.unpublished = s.whyUnpublished(c.task)
 	c.maxRecords = int32(s.generator.o.Limits.TaskRecords)
-	c.framework, c.agent = s.frameworks[c.task.Key.Framework].Framework, s.agents[c.task.AgentID]
+	c.framework, c.agent = s.frameworks[c.task.Key.Framework].Framework, s.agents[c.task.AgentID].Agent
 	if c.framework == nil {
 		c.framework = &state.Framework{ID: c.task.Key.Framework}
 	}
@@ -219,7 +220,7 @@ func (s *Set) whySuppressed(g *generator, o owner) map[nameBits]string {
 		switch {
 		case one == nil:
 		case !alias && o.refused.has(bit):
-			reasons[bit] = one.belongsToOther(bit&(bitLabel|bitRaw) != 0, g.suffixesOf(o.framework.Name).tasks).Error()
+			reasons[bit] = one.belongsToOther(bit.ownDomain(), g.suffixesOf(o.framework.Name).tasks).Error()
 		case alias && one.suppresses&suppressAliases != 0:
 			reasons[bit] = reasonAlias
 		case alias && o.refused.has(bit):
@@ -241,7 +242,7 @@ func (s *Set) explainInfrastructure(g *generator, e *explainer) {
 	s.mu.Unlock()
 
 	slices.SortFunc(frameworks, func(a, b frameworkOwner) int { return cmp.Compare(a.ID, b.ID) })
-	slices.SortFunc(agents, func(a, b *state.Agent) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(agents, func(a, b agentOwner) int { return cmp.Compare(a.ID, b.ID) })
 	for _, f := range frameworks {
 		e.begin(ExplainedOwner{Kind: "framework", Framework: f.ID, FrameworkName: f.Name})
 		if err := g.frameworkOmission(f); err == nil {
@@ -265,8 +266,10 @@ type explainer struct {
 	name    Name
 	records map[[2]string]*ExplainedRecord // by type and data
 	found   int
-	ttls    []uint32
-	omitted []ExplainedOmission
+	// pointers holds the PTR records, in no order and with duplicates.
+	pointers []PTR
+	ttls     []uint32
+	omitted  []ExplainedOmission
 
 	// Of the owner whose records are being made.
 	owner     ExplainedOwner
@@ -357,9 +360,12 @@ func (e *explainer) srv(name []byte, d SRV) {
 	}
 }
 
-func (e *explainer) ptr(a netip.Addr, target Name, from addrSource) {
+func (e *explainer) ptr(a netip.Addr, p PTR, from addrSource) {
 	if ReverseName(a) == e.name {
-		e.add("PTR", target.String(), from.String())
+		e.add("PTR", p.Target.String(), from.String())
+		if e.reason == "" {
+			e.pointers = append(e.pointers, p)
+		}
 	}
 }
 
@@ -394,14 +400,30 @@ func (e *explainer) explanation() Explanation {
 		ttl := slices.Min(e.ttls)
 		x.TTL = &ttl
 	}
-	// An address that several names own has no PTR record (see Data.PTR).
 	if len(x.Records) > 1 && x.Records[0].Type == "PTR" {
-		for _, r := range x.Records {
-			for _, o := range r.Owners {
-				x.Omitted = append(x.Omitted, ExplainedOmission{ExplainedOwner: o, Type: r.Type, Data: r.Data, Reason: reasonAmbiguous})
-			}
-		}
-		x.Records = []ExplainedRecord{}
+		e.selectPointer(&x)
 	}
 	return x
+}
+
+// selectPointer omits the PTR records but the one that is published, see
+// [Data.Pointer].
+func (e *explainer) selectPointer(x *Explanation) {
+	slices.SortFunc(e.pointers, PTR.Compare)
+	published, reason := "", reasonAmbiguous
+	d := Data{PTR: slices.Compact(e.pointers)}
+	if target, ok := d.Pointer(); ok {
+		published, reason = target.String(), reasonHost
+	}
+	kept := []ExplainedRecord{}
+	for _, r := range x.Records {
+		if r.Data == published {
+			kept = append(kept, r)
+			continue
+		}
+		for _, o := range r.Owners {
+			x.Omitted = append(x.Omitted, ExplainedOmission{ExplainedOwner: o, Type: r.Type, Data: r.Data, Reason: reason})
+		}
+	}
+	x.Records = kept
 }

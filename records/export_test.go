@@ -44,4 +44,4 @@ type recordCounter struct {
 
 func (c *recordCounter) addr([]byte, netip.Addr, addrSource) { c.records++ }
 func (c *recordCounter) srv([]byte, SRV)                     { c.records++ }
-func (c *recordCounter) ptr(netip.Addr, Name, addrSource)    { c.records++ }
+func (c *recordCounter) ptr(netip.Addr, PTR, addrSource)     { c.records++ }

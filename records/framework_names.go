@@ -1,12 +1,12 @@
 package records
 
 // FrameworkNames tells the names of one framework from all others: those of its
-// scheduler, and those of its tasks in the domain, below slave and network, and in
-// the address trees. Reverse names belong to no framework.
+// scheduler, and those of its tasks in the domain, below slave and network, in the
+// subsets, and in the address trees. Reverse names belong to no framework.
 type FrameworkNames struct {
-	below    []Name // names at or below these
-	labels   Name   // F in wire form without the root
-	networks Name   // network.D, above T.F.<network>.network.D
+	below  []Name // names at or below these
+	labels Name   // F in wire form without the root
+	above  []Name // such as network.D, above T.F.<network>.network.D
 }
 
 // FrameworkNames returns the names of a framework by the framework's name, as Mesos
@@ -27,9 +27,14 @@ func (o Options) FrameworkNames(framework string) (FrameworkNames, error) {
 			}
 		}
 	}
-	var err error
-	f.networks, err = o.Domain.Join(networkLabel)
-	return f, err
+	for _, label := range [...]string{networkLabel, roleLabel, zoneLabel, regionLabel, frameworkLabel} {
+		n, err := o.Domain.Join(label)
+		if err != nil {
+			return f, err
+		}
+		f.above = append(f.above, n)
+	}
+	return f, nil
 }
 
 // Has reports whether a name is one of the framework's.
@@ -39,18 +44,26 @@ func (f FrameworkNames) Has(n Name) bool {
 			return true
 		}
 	}
-	if n == f.networks || !n.Under(f.networks) {
-		return false
+	for _, above := range f.above {
+		if n != above && n.Under(above) {
+			return f.isWithin(n, above)
+		}
 	}
-	network := n // until it is <network>.network.D
+	return false
+}
+
+// isWithin reports whether a name that ends in F.<any label> and the given name is
+// one of the framework's.
+func (f FrameworkNames) isWithin(n, above Name) bool {
+	end := n // until it is such as <network>.network.D
 	for {
-		above, _ := network.Parent()
-		if above == f.networks {
+		parent, _ := end.Parent()
+		if parent == above {
 			break
 		}
-		network = above
+		end = parent
 	}
-	for rest := n[:len(n)-len(network)]; rest != ""; rest = rest[1+int(rest[0]):] {
+	for rest := n[:len(n)-len(end)]; rest != ""; rest = rest[1+int(rest[0]):] {
 		if rest == f.labels {
 			return true
 		}

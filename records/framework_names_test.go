@@ -12,7 +12,8 @@ func TestNamesOfAFramework(t *testing.T) {
 	for framework, all := range map[string]string{
 		"marathon": `marathon.mesos _framework._tcp.marathon.mesos web.marathon.mesos web-1-s0.marathon.mesos web.marathon.slave.mesos
 			_web._tcp.marathon.slave.mesos web.marathon.dcos.network.mesos web.marathon.agentip.dcos.thisdcos.directory
-			web.marathon.autoip.dcos.thisdcos.directory web-1-s0.marathon.containerip.mesos`,
+			web.marathon.autoip.dcos.thisdcos.directory web-1-s0.marathon.containerip.mesos
+			web.marathon.prod.role.mesos _http._tcp.web.marathon.eu-1.zone.mesos web.marathon.eu.region.mesos web.marathon.f-0001.framework.mesos`,
 		"Marathon.User": `marathon.user.mesos web.marathon.user.mesos web.marathon.user.slave.mesos web.marathon.user.dcos.network.mesos
 			web.marathon-user.containerip.dcos.thisdcos.directory`,
 		"user": "web.user.mesos web.user.dcos.network.mesos",
@@ -30,7 +31,7 @@ func TestNamesOfAFramework(t *testing.T) {
 	f, _ := o.FrameworkNames("marathon")
 	for _, n := range []string{
 		"mesos", "slave.mesos", "leader.mesos", "network.mesos", "dcos.network.mesos", "web.chronos.mesos", "marathon.web.mesos", "xmarathon.mesos",
-		"web.marathon.user.mesos", "web.marathon.user.dcos.network.mesos", "marathon.dcos.network.mesos.org", "1.0.0.10.in-addr.arpa", ".",
+		"web.marathon.user.mesos", "web.marathon.user.dcos.network.mesos", "marathon.role.mesos", "web.chronos.marathon.role.mesos", "zone.mesos", "marathon.dcos.network.mesos.org", "1.0.0.10.in-addr.arpa", ".",
 	} {
 		if f.Has(MustParseName(n)) {
 			t.Errorf("got %s among the names of marathon", n)

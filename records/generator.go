@@ -27,6 +27,7 @@ type generator struct {
 	namesOf   *state.Task // nil if none
 	aliasList []string
 	canonical []byte
+	subsets   []Name // of subsetSuffixes
 
 	lastName, lastLabel string // see label
 	tailTask, tailAgent string // see canonicalTail
@@ -46,7 +47,8 @@ type suffixes struct {
 	trees     []treeSuffixes // by address domain
 	reserved  bool           // F.D is a name of the infrastructure
 	server    []byte         // what F.D has to be preceded by to be the name of this server; empty if nothing
-	err       error          // set if the framework can have no names
+	subsets   map[subset]subsetSuffix
+	err       error // set if the framework can have no names
 }
 
 // maxCachedFrameworks bounds the cache of suffixes: frameworks may come and go
@@ -122,6 +124,7 @@ type taskRecords struct {
 	*generator
 	owner    owner
 	suffixes *suffixes
+	subsets  []Name // suffixes beside F.D, see subsets.go
 	reach    reachability
 	params   recordParams // from the labels of the task
 
@@ -172,6 +175,7 @@ func (g *generator) task(o owner) {
 	for _, exceeded := range r.reach.find(t, o.agent, &g.o) {
 		g.omit(Omission{Task: t.Key, Reason: exceeded})
 	}
+	r.subsets = g.subsetSuffixes(o, s)
 	if r.reach.withheld {
 		g.omitAgentNetwork(o.framework, r.reach.agentNetwork)
 	}
@@ -216,6 +220,9 @@ func (r *taskRecords) identity(names []taskName, tail []byte) {
 		n, ok := &published[i], true
 		if n.domain {
 			ok = r.addrs(n.host, r.suffixes.tasks, r.reach.addrs, r.reach.from, r.params)
+			for _, suffix := range r.subsets {
+				ok = r.addrs(n.host, suffix, r.reach.addrs, r.reach.from, r.params) && ok
+			}
 		}
 		if i == 0 {
 			id.onTask = r.target(id.canonical, r.suffixes.tasks, r.reach.addrs, r.reach.from)
@@ -355,7 +362,7 @@ func (r *taskRecords) reverse(host []byte) {
 	}
 	target := r.out.target(name)
 	for _, a := range r.spend(r.reach.addrs) {
-		r.out.ptr(a, target, r.reach.from)
+		r.out.ptr(a, PTR{OwnerTask, target}, r.reach.from)
 		if r.params.ttl != 0 {
 			r.out.ttl([]byte(ReverseName(a)), r.params.ttl)
 		}

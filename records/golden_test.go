@@ -68,8 +68,8 @@ func text(s *records.Set) string {
 		for _, v := range d.SRV {
 			lines = append(lines, fmt.Sprintf("%s SRV %d %d %d %s", n, v.Priority, v.Weight, v.Port, v.Target))
 		}
-		if len(d.PTR) == 1 {
-			lines = append(lines, fmt.Sprintf("%s PTR %s", n, d.PTR[0]))
+		if target, ok := d.Pointer(); ok {
+			lines = append(lines, fmt.Sprintf("%s PTR %s", n, target))
 		}
 		if d.TTL != 0 {
 			lines = append(lines, fmt.Sprintf("%s TTL %d", n, records.Seconds(d.TTL)))
@@ -136,7 +136,7 @@ func TestRecordsOfStatesInCompatMode(t *testing.T) {
 // defaults returns the options of the default settings.
 func defaults() records.Options {
 	o := options("auto,netinfo,mesos,host")
-	o.Scope, o.IncludeUnhealthy, o.Reverse = records.ScopeLabels, false, false
+	o.Scope, o.IncludeUnhealthy, o.Reverse, o.SplitNames = records.ScopeLabels, false, false, true
 	o.AddressDomains = []records.Name{records.MustParseName("dcos.thisdcos.directory")}
 	return o
 }

@@ -65,17 +65,14 @@ type groups struct {
 	// domain.
 	frameworks          map[Name]*namedFrameworks
 	frameworkCollisions int
+	merged              map[Name]struct{}   // of these names, those that several frameworks share
+	newlyMerged         map[Name]struct{}   // by the running update
+	recheckTasksOf      map[string]struct{} // frameworks that newly share their name, or no longer do
 }
 
 type recentGroup struct {
 	name  Name
 	group *group
-}
-
-// namedFrameworks holds the frameworks that share a name.
-type namedFrameworks struct {
-	ids    map[string]struct{}
-	called map[string]int // how many frameworks have each name
 }
 
 // dirtyGroup is a group that the current update changes.
@@ -88,7 +85,8 @@ type dirtyGroup struct {
 }
 
 func newGroups() groups {
-	return groups{byName: map[Name]*group{}, dirty: map[Name]*dirtyGroup{}, frameworks: map[Name]*namedFrameworks{}, canonical: map[uint64]uint32{}}
+	return groups{byName: map[Name]*group{}, dirty: map[Name]*dirtyGroup{}, frameworks: map[Name]*namedFrameworks{}, canonical: map[uint64]uint32{},
+		merged: map[Name]struct{}{}, newlyMerged: map[Name]struct{}{}, recheckTasksOf: map[string]struct{}{}}
 }
 
 // taskChange is a task whose records may change. task is nil if it is gone.
@@ -235,58 +233,6 @@ func (g *groups) markDirty(name Name, one *group) *dirtyGroup {
 	return dirty
 }
 
-// renameFramework counts the name of a framework and no longer that of its
-// version before. Either may be nil.
-func (g *groups) renameFramework(gen *generator, before, after *state.Framework) {
-	if before != nil {
-		g.countFramework(gen, before, -1)
-	}
-	if after != nil {
-		g.countFramework(gen, after, 1)
-	}
-}
-
-// countFramework counts frameworks of a name by what that becomes: F.D, and F as a
-// single label.
-func (g *groups) countFramework(gen *generator, f *state.Framework, n int) {
-	s := gen.suffixesOf(f.Name)
-	if s.err != nil {
-		return
-	}
-	names := []Name{s.tasks}
-	if label, err := Root.Join(s.label); err == nil {
-		names = append(names, label)
-	}
-	for _, name := range names {
-		named := g.frameworks[name]
-		if named == nil {
-			named = &namedFrameworks{ids: map[string]struct{}{}, called: map[string]int{}}
-			g.frameworks[name] = named
-		}
-		collided := len(named.called) > 1
-		if named.called[f.Name] += n; named.called[f.Name] <= 0 {
-			delete(named.called, f.Name)
-		}
-		if n > 0 {
-			named.ids[f.ID] = struct{}{}
-		} else {
-			delete(named.ids, f.ID)
-		}
-		switch collides := len(named.called) > 1; {
-		case collides && !collided:
-			g.frameworkCollisions++
-		case collided && !collides:
-			g.frameworkCollisions--
-		}
-		if len(named.called) == 0 {
-			delete(g.frameworks, name)
-		}
-	}
-	if one := g.byName[s.tasks]; one != nil {
-		g.markDirty(s.tasks, one)
-	}
-}
-
 // maxKeptDirty is the number of dirty groups for which memory is kept from one
 // update to the next: clearing a map costs what it once held.
 const maxKeptDirty = 1024
@@ -350,6 +296,12 @@ func (s *Set) settle(c *state.Cluster, changes []taskChange) []taskChange {
 		clear(g.dirty)
 		clear(g.recent[:]) // some of these groups may be gone
 	}
+	for id := range g.recheckTasksOf {
+		for t := range c.TasksOf(id) {
+			concerned = append(concerned, t)
+		}
+	}
+	clear(g.recheckTasksOf)
 	g.reserved.expire(s.time, func(name Name) {
 		if one := g.byName[name]; one != nil {
 			concerned = append(concerned, one.aliases.list()...)

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"toponym/records"
 	"toponym/state"
@@ -47,7 +48,7 @@ func (h *history) addrs(most int) []netip.Addr {
 	return list
 }
 
-var oddNames = []string{"web", "Web", "db.prod", "a_b", "-", "", "cart", "cart.web", "x-very-long-name-x-very-long-name-x-very-long-name-x-very-long-name", "cart.shop"}
+var oddNames = []string{"web", "Web", "db.prod", "a_b", "-", "", "cart", "cart.web", "x-very-long-name-x-very-long-name-x-very-long-name-x-very-long-name", "cart.shop", "prod/web/cart", "web:cart", "a::/b"}
 
 var frameworkNames = []string{"marathon", "marathon", "marathon.user", "marathon-user", "-", "web.marathon", "a-b.marathon", "leader", "master1", "slave", "x.slave", "ns1", "containerip"}
 
@@ -72,6 +73,9 @@ func (h *history) task() *state.Task {
 	h.attach(t)
 	t.Health = state.Health(h.IntN(3))
 	t.Labels = h.labels()
+	if h.IntN(2) == 0 {
+		t.Details = &state.TaskDetails{Role: []string{"", "*", "prod", "eng/web", strings.Repeat("long", 60)}[h.IntN(5)]}
+	}
 	for range h.IntN(3) {
 		first := uint16(31000 + h.IntN(4))
 		t.Ports = append(t.Ports, state.PortRange{First: first, Last: first + uint16(h.IntN(2))})
@@ -82,7 +86,7 @@ func (h *history) task() *state.Task {
 			t.Discovery.Ports = append(t.Discovery.Ports, state.DiscoveryPort{
 				Number:   uint16(h.IntN(3) * 80),
 				Name:     []string{"", "http", "Ad_min"}[h.IntN(3)],
-				Protocol: []string{"", "tcp", "UDP", "tcp,udp"}[h.IntN(4)],
+				Protocol: []string{"", "tcp", "UDP", "tcp,udp", "https", "h3"}[h.IntN(6)],
 				Scope:    []string{"", "host", "container"}[h.IntN(3)],
 				Network:  []string{"", "dcos", "b.c"}[h.IntN(3)],
 				Labels:   h.labels(),
@@ -102,7 +106,7 @@ func (h *history) attach(t *state.Task) {
 	}
 	for range h.IntN(3) {
 		t.Addresses.Networks = append(t.Addresses.Networks, state.Network{
-			Name: []string{"", "dcos", "b.c", "-"}[h.IntN(4)], Addrs: t.Addresses.NetInfo, Mappings: mappings(),
+			Name: []string{"", "dcos", "b.c", "-", "default"}[h.IntN(5)], Addrs: t.Addresses.NetInfo, Mappings: mappings(),
 		})
 	}
 	if h.IntN(2) == 0 {
@@ -131,7 +135,9 @@ func (h *history) step() (events []state.Event) {
 		switch h.IntN(10) {
 		case 0:
 			id := fmt.Sprintf("a-S%d", h.IntN(5))
-			h.agents[id] = &state.Agent{ID: id, PID: state.UPID{ID: "slave(1)", Host: "x", Port: 5051}, Addrs: h.addrs(2)}
+			h.agents[id] = &state.Agent{ID: id, PID: state.UPID{ID: "slave(1)", Host: "x", Port: 5051}, Addrs: h.addrs(2),
+				Hostname: []string{"", "n1.a", "n1.b", "N1.A", "n2", "10.0.0.1", "-", "n1"}[h.IntN(8)],
+				Region:   []string{"", "eu", "us.east"}[h.IntN(3)], Zone: []string{"", "z1", "-", "z2"}[h.IntN(4)]}
 			events = append(events, state.Event{Agent: h.agents[id]})
 		case 1:
 			id := fmt.Sprintf("a-S%d", h.IntN(5))

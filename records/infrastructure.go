@@ -10,8 +10,8 @@ import (
 	"toponym/state"
 )
 
-// The names of the infrastructure under the domain: those of schedulers, agents,
-// masters and of this server.
+// The names of the infrastructure under the domain: those of schedulers, masters and
+// of this server. agents.go has those of agents.
 
 // Labels directly under the domain.
 const (
@@ -78,21 +78,6 @@ func (g *generator) frameworkRecords(f *state.Framework) {
 	}
 }
 
-// agent makes slave.D and _slave._tcp.D.
-func (g *generator) agent(a *state.Agent) {
-	if len(a.Addrs) == 0 {
-		return
-	}
-	slave, err := g.o.Domain.Join(slaveLabel)
-	if err != nil {
-		return
-	}
-	g.hostAddrs(slave, a.Addrs)
-	if !a.PID.IsZero() {
-		g.hostService(SRV{Target: slave, Port: a.PID.Port}, g.o.Domain, "slave", "tcp")
-	}
-}
-
 // server makes the name of this server.
 func (g *generator) server() {
 	if g.o.MName.Under(g.o.Domain) {
@@ -132,6 +117,7 @@ func (g *generator) masters(leader state.Master, all []state.Master) {
 		}
 		g.hostAddrs(name, master.Addrs)
 		g.hostService(SRV{Target: name, Port: master.Port}, d, "master", bothProtocols[:]...)
+		g.hostPointers(name, master.Addrs, OwnerMaster)
 	}
 }
 
@@ -173,7 +159,7 @@ func (g *generator) hostService(d SRV, suffix Name, service string, protocols ..
 // whose last label is one of these would share them.
 func (g *generator) reservesSubtree(label string) bool {
 	switch label {
-	case slaveLabel, networkLabel, containerLabel:
+	case slaveLabel, networkLabel, containerLabel, agentLabel, roleLabel, zoneLabel, regionLabel, frameworkLabel:
 		return true
 	}
 	for _, o := range g.o.AddressDomains {

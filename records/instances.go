@@ -73,7 +73,7 @@ func (s *Set) Instances(f InstanceFilter) iter.Seq[*Instance] {
 			if f.Name != "" && !finder.owns(g, o) {
 				continue
 			}
-			agent, framework := view.agents[o.agent.ID], view.frameworks[o.task.Key.Framework].Framework
+			agent, framework := view.agents[o.agent.ID].Agent, view.frameworks[o.task.Key.Framework].Framework
 			i := g.instance(o, cmp.Or(agent, o.agent), cmp.Or(framework, o.framework))
 			if f.Network != "" && !slices.ContainsFunc(i.Addresses.Networks, func(n InstanceNetwork) bool { return n.Name == f.Network }) {
 				continue
@@ -88,7 +88,7 @@ func (s *Set) Instances(f InstanceFilter) iter.Seq[*Instance] {
 // view is what instances are made from, as of one moment.
 type view struct {
 	tasks      []owner
-	agents     map[string]*state.Agent
+	agents     map[string]agentOwner
 	frameworks map[string]frameworkOwner
 }
 
@@ -150,7 +150,10 @@ type Hosts struct {
 // Hosts returns the masters and agents. It may be called from any goroutine.
 func (s *Set) Hosts() Hosts {
 	s.mu.Lock()
-	h := Hosts{Leader: s.leader, Masters: slices.Clone(s.masters), Agents: slices.Collect(maps.Values(s.agents))}
+	h := Hosts{Leader: s.leader, Masters: slices.Clone(s.masters), Agents: make([]*state.Agent, 0, len(s.agents))}
+	for _, a := range s.agents {
+		h.Agents = append(h.Agents, a.Agent)
+	}
 	s.mu.Unlock()
 	slices.SortFunc(h.Agents, func(a, b *state.Agent) int { return cmp.Compare(a.ID, b.ID) })
 	return h
@@ -164,7 +167,7 @@ func (f *InstanceFilter) mayMatch(g *generator, v view, o owner) bool {
 	case f.After != state.TaskKey{} && compareKeys(t.Key, f.After) <= 0,
 		f.Framework != "" && t.Key.Framework != f.Framework && o.framework.Name != f.Framework,
 		f.App != "" && f.App != appName(t),
-		f.Agent != "" && !f.isAgent(o.agent, v.agents[o.agent.ID]),
+		f.Agent != "" && !f.isAgent(o.agent, v.agents[o.agent.ID].Agent),
 		f.Health == NotUnhealthyOnly && t.Health == state.Unhealthy,
 		f.Health == UnhealthyOnly && t.Health != state.Unhealthy,
 		f.LabelPrefix != "" && !hasLabel(t, func(l state.Label) bool { return strings.HasPrefix(l.Key, f.LabelPrefix) }):
@@ -278,6 +281,6 @@ func (f *nameFinder) addr(name []byte, _ netip.Addr, _ addrSource) {
 
 func (f *nameFinder) srv(name []byte, _ SRV) { f.found = f.found || string(name) == string(f.name) }
 
-func (f *nameFinder) ptr(a netip.Addr, _ Name, _ addrSource) {
+func (f *nameFinder) ptr(a netip.Addr, _ PTR, _ addrSource) {
 	f.found = f.found || ReverseName(a) == f.name
 }

@@ -266,14 +266,14 @@ func TestInstancesShowWhatNoRecordDependsOn(t *testing.T) {
 	f.Roles = []string{"other"}
 	c.full.Frameworks[0] = &f
 	first := *c.full.Tasks[0]
-	first.Details = &state.TaskDetails{Role: "test", Labels: []state.Label{{Key: "HAPROXY_GROUP", Value: "none"}}}
+	first.Details = &state.TaskDetails{Role: "prod", Labels: []state.Label{{Key: "HAPROXY_GROUP", Value: "none"}}}
 	c.put(&first)
 	if len(c.changes.Names) > 0 {
 		t.Errorf("got changed names %v, want none", c.changes.Names)
 	}
 	got := instancesOf(c.set, records.InstanceFilter{App: "cart.shop"})
-	if v, _ := got[0].Label("HAPROXY_GROUP"); v != "none" || got[0].Role != "test" || got[1].Role != "prod" {
-		t.Errorf("got labels %v and roles %s, %s, want the new ones", got[0].Labels, got[0].Role, got[1].Role)
+	if v, _ := got[0].Label("HAPROXY_GROUP"); v != "none" || got[0].Role != "prod" || got[1].Role != "prod" {
+		t.Errorf("got labels %v and roles %s, %s, want the new label and the role as before", got[0].Labels, got[0].Role, got[1].Role)
 	}
 	for _, i := range got {
 		if !slices.Equal(i.Framework.Roles, []string{"other"}) || i.Agent.Attributes[0].Value != "r2" {

@@ -7,12 +7,12 @@ import (
 	"toponym/state"
 )
 
-// A label, an attribute or a role that no record depends on must not make a new
+// A label or an attribute, on which no record depends, must not make a new
 // version of the zone.
 func TestWhatNoRecordDependsOnPublishesNoName(t *testing.T) {
 	c := newCluster(t, defaults())
 	labels := func(l ...state.Label) func(*state.Task) {
-		return func(t *state.Task) { t.Details = &state.TaskDetails{Role: "prod", Labels: l} }
+		return func(t *state.Task) { t.Details = &state.TaskDetails{Role: "*", Labels: l} }
 	}
 	port := state.DiscoveryPort{Number: 31000, Name: "http", Protocol: "tcp"}
 	c.put(app("web.1", "web", "192.168.0.1", discovered(port)), app("web.2", "web", "192.168.0.2", discovered(port), healthy(state.Unhealthy)))
@@ -31,12 +31,12 @@ func TestWhatNoRecordDependsOnPublishesNoName(t *testing.T) {
 		},
 		"attributes of an agent": func() {
 			c.full.Agents = append([]*state.Agent{{
-				ID: "a-S0", Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.10")}, Hostname: "a.example", Region: "eu", Zone: "eu-1",
+				ID: "a-S0", Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.10")},
 				Attributes: []state.Attribute{{Name: "rack", Value: "r1"}},
 			}}, c.full.Agents[1:]...)
 			c.apply()
 		},
-		"roles of a framework": func() {
+		"roles that a framework may use": func() {
 			c.full.Frameworks = []*state.Framework{{ID: "f", Name: "marathon", Roles: []string{"prod"}}}
 			c.apply()
 		},

@@ -205,7 +205,8 @@ func (g *generator) wantedRecords(o owner) int32 {
 		onNetworks = reported
 	}
 	trees := int(numTrees) * len(s.trees)
-	wanted := len(names)*(2*addrs+onNetworks+trees*addrs) + identities*(2*addrs+onNetworks+reported) + addrs
+	subsets := len(g.subsetSuffixes(o, s))
+	wanted := len(names)*((2+subsets)*addrs+onNetworks+trees*addrs) + identities*(2*addrs+onNetworks+reported) + addrs
 
 	discovery := g.o.announces(t)
 	var ports int
@@ -217,7 +218,7 @@ func (g *generator) wantedRecords(o owner) int32 {
 	}
 	perPort := 1 // under F.slave.D
 	if !discovery {
-		perPort = 2 + trees
+		perPort = 2 + trees + subsets
 	}
 	wanted += len(names) * len(bothProtocols) * ports * perPort
 	if discovery {
@@ -230,9 +231,9 @@ func (g *generator) wantedRecords(o owner) int32 {
 			} else if strings.EqualFold(p.Protocol, tcpLabel) || strings.EqualFold(p.Protocol, udpLabel) {
 				protocols = 1
 			}
-			perPort := 2 + trees
+			perPort := 2 + trees + subsets
 			if p.Name != "" {
-				perPort = 5 + int(numSRVForms)*trees
+				perPort = 5 + int(numSRVForms)*(trees+subsets)
 			}
 			wanted += len(names) * protocols * perPort
 		}

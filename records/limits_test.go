@@ -41,7 +41,7 @@ func hugeTask(n int) *state.Task {
 func countRecords(s *records.Set) (n int) {
 	for _, d := range s.All() {
 		n += len(d.A) + len(d.AAAA) + len(d.SRV)
-		if len(d.PTR) == 1 {
+		if _, ok := d.Pointer(); ok {
 			n++
 		}
 	}

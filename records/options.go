@@ -16,6 +16,9 @@ type Options struct {
 	Rule      LabelRule    // RFC1123 or RFC952
 	SRVWeight uint16       // weight of SRV records (RFC 2782) unless a task label sets it
 	Reverse   bool         // make PTR records
+	// SplitNames gives tasks that are called by a path, such as "role/env/job", the
+	// name job.env.role.F.D beside that of their label.
+	SplitNames bool
 
 	AddressDomains []Name   // origins of the trees agentip, containerip and autoip
 	Scope          SRVScope // the side of a port mapping that SRV records point to

@@ -10,7 +10,7 @@ import (
 type recordWriter interface {
 	addr(name []byte, a netip.Addr, from addrSource)
 	srv(name []byte, d SRV)
-	ptr(a netip.Addr, target Name, from addrSource)
+	ptr(a netip.Addr, p PTR, from addrSource)
 	ttl(name []byte, seconds uint32) // requests a TTL for a name that has records of the same owner
 	target(name []byte) Name         // returns a lasting copy of a name, for SRV and PTR data
 	omit(Omission)
@@ -30,8 +30,8 @@ func (w refInc) addr(name []byte, a netip.Addr, _ addrSource) {
 
 func (w refInc) srv(name []byte, d SRV) { recordsSRV.add(w.Set, w.entryFor(name), d) }
 
-func (w refInc) ptr(a netip.Addr, target Name, _ addrSource) {
-	recordsPTR.add(w.Set, w.entryFor([]byte(ReverseName(a))), target)
+func (w refInc) ptr(a netip.Addr, p PTR, _ addrSource) {
+	recordsPTR.add(w.Set, w.entryFor([]byte(ReverseName(a))), p)
 }
 
 func (w refInc) ttl(name []byte, seconds uint32) {
@@ -77,11 +77,11 @@ func (w bulkAppend) srv(name []byte, d SRV) {
 	}
 }
 
-func (w bulkAppend) ptr(a netip.Addr, target Name, from addrSource) {
+func (w bulkAppend) ptr(a netip.Addr, p PTR, from addrSource) {
 	if e := w.entryFor([]byte(ReverseName(a))); w.loadInPlace(e) {
-		e.data.PTR = append(e.data.PTR, target)
+		e.data.PTR = append(e.data.PTR, p)
 	} else {
-		w.refInc.ptr(a, target, from)
+		w.refInc.ptr(a, p, from)
 	}
 }
 
@@ -105,9 +105,9 @@ func (w refDec) srv(name []byte, d SRV) {
 	}
 }
 
-func (w refDec) ptr(a netip.Addr, target Name, _ addrSource) {
+func (w refDec) ptr(a netip.Addr, p PTR, _ addrSource) {
 	if e := w.names[ReverseName(a)]; e != nil {
-		recordsPTR.remove(w.Set, e, target)
+		recordsPTR.remove(w.Set, e, p)
 	}
 }
 
@@ -125,7 +125,7 @@ type discard struct{}
 
 func (discard) addr([]byte, netip.Addr, addrSource) {}
 func (discard) srv([]byte, SRV)                     {}
-func (discard) ptr(netip.Addr, Name, addrSource)    {}
+func (discard) ptr(netip.Addr, PTR, addrSource)     {}
 func (discard) ttl([]byte, uint32)                  {}
 func (discard) target(name []byte) Name             { return Name(name) }
 func (discard) omit(Omission)                       {}

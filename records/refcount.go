@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"math/bits"
 	"slices"
-	"strings"
 )
 
 // Records have owners: the tasks, frameworks, agents and masters that imply
@@ -70,11 +69,11 @@ var (
 		extra:   func(s *Set) extraOwners[SRV] { return s.extraSRV },
 		compare: SRV.Compare,
 	}
-	recordsPTR = recordType[Name]{
-		records: func(d *Data) *[]Name { return &d.PTR },
-		diff:    func(c *nameChange) *diff[Name] { return &c.ptr },
-		extra:   func(s *Set) extraOwners[Name] { return s.extraPTR },
-		compare: func(a, b Name) int { return strings.Compare(string(a), string(b)) },
+	recordsPTR = recordType[PTR]{
+		records: func(d *Data) *[]PTR { return &d.PTR },
+		diff:    func(c *nameChange) *diff[PTR] { return &c.ptr },
+		extra:   func(s *Set) extraOwners[PTR] { return s.extraPTR },
+		compare: PTR.Compare,
 	}
 )
 
@@ -201,7 +200,7 @@ type nameChange struct {
 	a     diff[[4]byte]
 	aaaa  diff[[16]byte]
 	srv   diff[SRV]
-	ptr   diff[Name]
+	ptr   diff[PTR]
 	ttl   uint32
 }
 
@@ -279,7 +278,7 @@ func (d *diff[T]) reset() {
 // returns what changed. After the first update the names are listed in the order
 // in which they came, those of one app next to each other.
 func (s *Set) finish(first bool) Changes {
-	result := Changes{Omitted: s.omitted}
+	result := Changes{Omitted: s.omitted, Merged: s.takeMerged()}
 	loaded := s.loaded
 	s.omitted, s.loaded, s.loading, s.spareData = nil, nil, nil, nil
 	clear(s.recent[:])

@@ -28,7 +28,7 @@ type Set struct {
 	extraA    extraOwners[[4]byte]
 	extraAAAA extraOwners[[16]byte]
 	extraSRV  extraOwners[SRV]
-	extraPTR  extraOwners[Name]
+	extraPTR  extraOwners[PTR]
 
 	ttlRequests ttlRequests
 	internTable []*Data // by hash, see intern
@@ -53,7 +53,8 @@ type Set struct {
 	tasks       map[state.TaskKey]owner
 	unpublished map[state.TaskKey]*state.Task // known tasks that have no names
 	frameworks  map[string]frameworkOwner
-	agents      map[string]*state.Agent
+	agents      map[string]agentOwner
+	hosts       map[string]hostNames // by the first label of host names
 	leader      state.Master
 	masters     []state.Master
 	hasMasters  bool // the records of leader and masters have been made
@@ -92,6 +93,7 @@ func (o Omission) String() string {
 type Changes struct {
 	Names   []Name     // names whose records changed; those of one task mostly stand together
 	Omitted []Omission // what could not be published of changed tasks and frameworks; at most 1000
+	Merged  []Merged   // names that more frameworks share than before; at most 100
 }
 
 // NewSet returns the set of an empty cluster.
@@ -106,7 +108,7 @@ func NewSet(o Options) *Set {
 		extraA:          extraOwners[[4]byte]{},
 		extraAAAA:       extraOwners[[16]byte]{},
 		extraSRV:        extraOwners[SRV]{},
-		extraPTR:        extraOwners[Name]{},
+		extraPTR:        extraOwners[PTR]{},
 		ttlRequests:     ttlRequests{},
 		groups:          newGroups(),
 		loads:           newFrameworkLoads(o.Limits),
@@ -114,7 +116,8 @@ func NewSet(o Options) *Set {
 		unpublished:     map[state.TaskKey]*state.Task{},
 		frameworks:      map[string]frameworkOwner{},
 		omittedNetworks: map[Omission]struct{}{},
-		agents:          map[string]*state.Agent{},
+		agents:          map[string]agentOwner{},
+		hosts:           map[string]hostNames{},
 		copies:          map[*taskCopy]struct{}{},
 	}
 	if previous != nil {
@@ -170,7 +173,8 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 	frameworks := append(slices.Clip(d.Frameworks), s.recheckFrameworks...)
 	s.recheckFrameworks = nil
 	oldFrameworks := replaceValues(s.frameworks, frameworks, func(id string) frameworkOwner { return s.frameworkOwner(c.Framework(id)) }, g.framework)
-	oldAgents := replaceValues(s.agents, d.Agents, c.Agent, g.agent)
+	agents := append(slices.Clip(d.Agents), s.countHosts(c, d.Agents)...)
+	oldAgents := replaceValues(s.agents, agents, func(id string) agentOwner { return s.agentOwner(c.Agent(id)) }, g.agent)
 	oldLeader, oldMasters, hadMasters := s.leader, s.masters, s.hasMasters
 	if d.Masters {
 		s.leader, s.masters, s.hasMasters = c.Leader(), c.Masters(), true
@@ -262,12 +266,12 @@ func (s *Set) rememberUnpublished(change taskChange, published bool) {
 }
 
 // affectedTasks returns the tasks whose records may change: those of the delta,
-// and all tasks of an agent whose addresses changed or of a framework whose name
-// changed. A new scheduler pid changes no task.
+// and all tasks of an agent whose addresses or fault domain changed, or of a
+// framework whose name changed. A new scheduler pid changes no task.
 func (s *Set) affectedTasks(c *state.Cluster, d state.Delta) []state.TaskKey {
 	agents := slices.DeleteFunc(slices.Clone(d.Agents), func(id string) bool {
-		before, after := s.agents[id], c.Agent(id)
-		return before != nil && after != nil && slices.Equal(before.Addrs, after.Addrs)
+		before, after := s.agents[id].Agent, c.Agent(id)
+		return before != nil && after != nil && s.generator.o.sameForTasks(before, after)
 	})
 	frameworks := slices.DeleteFunc(slices.Clone(d.Frameworks), func(id string) bool {
 		before, after := s.frameworks[id], c.Framework(id)

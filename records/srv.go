@@ -12,8 +12,8 @@ import (
 //     F.slave.D, unless the DiscoveryInfo lists the same port. Without a
 //     DiscoveryInfo they have records under F.D and in the address trees as well.
 //     They may be used by TCP and by UDP, unless port mappings say otherwise.
-//  2. Each port of the DiscoveryInfo has records under F.D, under F.slave.D and in
-//     the address trees. srvTargets selects for each of these the side on which
+//  2. Each port of the DiscoveryInfo has records under F.D, in the subsets, under
+//     F.slave.D and in the address trees. srvTargets selects for each of these the side on which
 //     the port is open; a side on which it is not open has no record.
 //  3. The owner names are _T._proto.suffix, and for a named port
 //     _port._T._proto.suffix and _port._proto.T.suffix.
@@ -112,12 +112,12 @@ func (r *taskRecords) resourcePorts(id *identity, names []publishedName) {
 						continue
 					}
 					if !discovery {
-						r.srvRange(n, id.onAgent, ports, r.suffixes.tasks, proto)
+						r.srvDomain(n, id.onAgent, ports, proto)
 					}
 					r.unannounced(n, id.onAgent, ports, proto)
 				}
 				for _, ports := range containerPorts {
-					r.srvRange(n, container, ports, r.suffixes.tasks, proto)
+					r.srvDomain(n, container, ports, proto)
 				}
 			}
 			if n.trees && !discovery {
@@ -188,6 +188,9 @@ func (r *taskRecords) discoveryPort(id *identity, names []publishedName, p *stat
 			if n.domain {
 				for form := range numSRVForms {
 					r.srvOwner(n, &s, form, at.domain, r.suffixes.tasks)
+					for _, suffix := range r.subsets {
+						r.srvOwner(n, &s, form, at.domain, suffix)
+					}
 					if form != formRFC2782 {
 						r.srvOwner(n, &s, form, at.agent, r.suffixes.slave)
 					}
@@ -324,6 +327,14 @@ func (r *taskRecords) srvOwner(n *publishedName, s *srvPort, form srvForm, targe
 			return // formPort has omitted it
 		}
 		r.srvAt(append(append(b, n.host...), suffix...), target.name, port, s.params)
+	}
+}
+
+// srvDomain makes the records of a range of ports under F.D and in the subsets.
+func (r *taskRecords) srvDomain(n *publishedName, target Name, ports state.PortRange, proto string) {
+	r.srvRange(n, target, ports, r.suffixes.tasks, proto)
+	for _, suffix := range r.subsets {
+		r.srvRange(n, target, ports, suffix, proto)
 	}
 }
 

@@ -77,6 +77,9 @@ func (s *Set) restrict(o *owner) {
 	out := gen.out
 	gen.out = discard{}
 	defer func() { gen.out = out }()
+	if len(s.groups.merged) > 0 && gen.o.Scope != ScopeCompat {
+		o.apart = s.groups.isMerged(gen.suffixesOf(o.framework.Name).tasks)
+	}
 	o.suppressed, o.refused = s.suppressedNames(*o)
 	o.wanted = gen.wantedRecords(*o)
 	o.maxRecords = s.loads.limitFor(o.task.Key.Framework, o.wanted)
@@ -145,7 +148,7 @@ func (s *Set) suppressedNames(o owner) (bits, refused nameBits) {
 			suppressed = g.suppresses&suppressAliases != 0 || unhealthy && g.suppresses&suppressUnhealthyAliases != 0
 		}
 		switch {
-		case !alias && g.belongsToOther(bit&(bitLabel|bitRaw) != 0, suffixes.tasks) != "",
+		case !alias && g.belongsToOther(bit.ownDomain(), suffixes.tasks) != "",
 			alias && g.suppresses&suppressAliases == 0 && !s.groups.reserved.permits(Name(name), o.task, gen.o.AliasTakeover):
 			refused |= bit
 		case !suppressed:

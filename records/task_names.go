@@ -1,6 +1,7 @@
 package records
 
 import (
+	"bytes"
 	"crypto/sha1"
 	"encoding/base32"
 	"math/bits"
@@ -17,11 +18,14 @@ import (
 //   - T.F.D, where T is the label of what the task is called, with T.F.slave.D,
 //     T.F.<network>.network.D and T.F.<tree>.O;
 //   - the same for each DNS_ALIAS in the place of T;
+//   - the same, but for the address trees, for the parts of its name in reverse, if
+//     it is a path: "role/env/job" has the name job.env.role.F.D;
 //   - the same, but for the address trees, for the raw name of its DiscoveryInfo,
 //     which may consist of several labels;
 //   - T-H-S.F.D and its like, which belong to this task alone and are the targets
 //     of SRV records: H is a hash of the task id, S the end of the agent id;
-//   - SRV names made of T, ports and protocols (see srv.go).
+//   - SRV names made of T, ports and protocols (see srv.go);
+//   - all but the last in the subsets of F (see subsets.go).
 //
 // All but the names with T-H-S are shared with other tasks. taskNames is the only
 // list of them: records, groups and explanations follow from it.
@@ -31,7 +35,7 @@ type taskName struct {
 	kind taskNameKind
 	host []byte // T in wire form without a zero byte at the end
 	// domain and trees are the bits of T.F.D and of T.F in the address trees;
-	// trees is 0 for raw names, which are not there.
+	// trees is 0 for raw and split names, which are not there.
 	domain, trees nameBits
 }
 
@@ -43,6 +47,7 @@ type taskNameKind uint8
 const (
 	labelName taskNameKind = iota
 	aliasName
+	splitName
 	rawName
 )
 
@@ -51,6 +56,7 @@ type nameBits uint32
 
 const (
 	bitLabel nameBits = 1 << iota // T.F.D
+	bitSplit                      // the same for the split name
 	bitRaw                        // the same for the raw name
 	bitTrees                      // T.F in the address trees
 	bitFirstAlias
@@ -58,6 +64,10 @@ const (
 
 func bitAlias(i int) nameBits      { return bitFirstAlias << (2 * i) }
 func bitAliasTrees(i int) nameBits { return bitFirstAlias << (2*i + 1) }
+
+// ownDomain reports whether a bit is that of a name under the domain which is not an
+// alias.
+func (b nameBits) ownDomain() bool { return b&(bitLabel|bitSplit|bitRaw) != 0 }
 
 func (b nameBits) has(bit nameBits) bool { return b&bit != 0 }
 
@@ -92,9 +102,16 @@ func (g *generator) taskNames(t *state.Task) []taskName {
 		}
 	}
 	start := len(b)
+	if split, ok := g.appendSplitName(b, t); ok && label != "" {
+		b = split
+		names = append(names, taskName{splitName, b[start:], bitSplit, 0})
+	}
+	splitEnd := len(b)
 	if raw, ok := appendRawName(b, t, label); ok {
-		b = raw
-		names = append(names, taskName{rawName, b[start:], bitRaw, 0})
+		if b = raw; bytes.Equal(b[start:splitEnd], b[splitEnd:]) {
+			names = names[:len(names)-1] // as with Aurora, which writes both
+		}
+		names = append(names, taskName{rawName, b[splitEnd:], bitRaw, 0})
 	}
 	g.names, g.nameBytes, g.namesOf = names, b, t
 	if g.hasOmitted {
@@ -133,7 +150,7 @@ func (g *generator) eachCanonical(o owner, f func(name []byte)) {
 		return
 	}
 	for _, n := range g.taskNames(o.task) {
-		if n.kind == aliasName {
+		if n.kind == aliasName || n.kind == splitName {
 			continue
 		}
 		g.canonical = appendCanonical(g.canonical[:0], n.host, tail)
@@ -167,6 +184,32 @@ func (g *generator) label(t *state.Task) string {
 		g.lastName, g.lastLabel = name, g.o.Rule.Label(name)
 	}
 	return g.lastLabel
+}
+
+// appendSplitName appends the parts of a task's name in reverse, if it is a path:
+// Aurora's "role/env/job" and the "prefix:project:service" of mesos-compose.
+func (g *generator) appendSplitName(b []byte, t *state.Task) ([]byte, bool) {
+	const separators = "/:"
+	name := appName(t)
+	if !strings.ContainsAny(name, separators) {
+		name = t.Name
+	}
+	if !g.o.SplitNames || !strings.ContainsAny(name, separators) || len(name) > maxName {
+		return b, false
+	}
+	start, labels := len(b), 0
+	for end := len(name); end >= 0; {
+		i := strings.LastIndexAny(name[:end], separators)
+		if label := g.o.Rule.Label(name[i+1 : end]); label != "" {
+			b, _ = appendLabels(b, label)
+			labels++
+		}
+		end = i
+	}
+	if labels < 2 {
+		return b[:start], false
+	}
+	return b, true
 }
 
 // appendRawName appends the name of the DiscoveryInfo in wire form, split at its

@@ -28,8 +28,8 @@ type Task struct {
 	Details *TaskDetails // nil where there are none
 }
 
-// TaskDetails are the parts of a task that no record depends on. Tasks of one
-// app mostly share them, see Interner. They never change.
+// TaskDetails are the parts of a task that few names depend on. Tasks of one app
+// mostly share them, see Interner. They never change.
 type TaskDetails struct {
 	Role   string  // the role that the task's resources are allocated to
 	Labels []Label // those of Task.labels that the setting keepLabels selects, but for LabelPrefix

@@ -64,13 +64,13 @@ func (c *Change) addNode(z *Zone, n nodeChange, from, to *origin) {
 	addDifferent(c, new.Name, dns.TypeA, was, is, old.A, new.A, compareIPv4, func(a [4]byte) string { return string(a[:]) })
 	addDifferent(c, new.Name, dns.TypeAAAA, was, is, old.AAAA, new.AAAA, compareIPv6, func(a [16]byte) string { return string(a[:]) })
 	addDifferent(c, new.Name, dns.TypeSRV, was, is, old.SRV, new.SRV, SRV.Compare, srvData)
-	addDifferent(c, new.Name, dns.TypePTR, was, is, onlyPTR(old), onlyPTR(new), cmp.Compare, func(n records.Name) string { return string(n) })
+	addDifferent(c, new.Name, dns.TypePTR, was, is, pointer(old), pointer(new), cmp.Compare, func(n records.Name) string { return string(n) })
 }
 
-// onlyPTR is the list of PTR records that a node answers with.
-func onlyPTR(n *Node) []records.Name {
-	if len(n.PTR) == 1 {
-		return n.PTR
+// pointer is the list of PTR records that a node answers with.
+func pointer(n *Node) []records.Name {
+	if target, ok := n.Pointer(); ok {
+		return []records.Name{target}
 	}
 	return nil
 }

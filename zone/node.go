@@ -57,7 +57,7 @@ func (n *Node) Has(qtype uint16) bool {
 	case dns.TypeSRV:
 		has = len(n.SRV) > 0
 	case dns.TypePTR:
-		has = len(n.PTR) == 1
+		_, has = n.Pointer()
 	case typeSOA, typeNS:
 		has = n.Apex
 	case typeANY:
@@ -172,10 +172,8 @@ func (z *Zone) RRs(n *Node, owner string, qtype uint16) []dns.RR {
 			rrs = append(rrs, &dns.SRV{Hdr: header(dns.TypeSRV), Priority: s.Priority, Weight: s.Weight, Port: s.Port, Target: s.Target.String()})
 		}
 	}
-	if want(dns.TypePTR) && len(n.PTR) == 1 {
-		for _, p := range n.PTR {
-			rrs = append(rrs, &dns.PTR{Hdr: header(dns.TypePTR), Ptr: p.String()})
-		}
+	if target, ok := n.Pointer(); ok && want(dns.TypePTR) {
+		rrs = append(rrs, &dns.PTR{Hdr: header(dns.TypePTR), Ptr: target.String()})
 	}
 	if n.static != nil {
 		for _, s := range n.static.sets {

@@ -75,7 +75,7 @@ func serialsOf(z *Zone) SerialFunc {
 func text(z *Zone) string {
 	var lines []string
 	for n := range z.All() {
-		line := fmt.Sprint(n.Name, n.Apex, z.origins[n.origin].name, z.TTLOf(n, dns.TypeA), n.A, n.AAAA, n.SRV, n.PTR, z.RRs(n, "x.", dns.TypeANY))
+		line := fmt.Sprint(n.Name, n.Apex, z.origins[n.origin].name, z.TTLOf(n, dns.TypeA), n.A, n.AAAA, n.SRV, z.RRs(n, "x.", dns.TypeANY))
 		for i, s := range n.SRV {
 			// By id or by name, the target is the same.
 			byID, byName := z.TargetNode(n, n.TargetIndex(i)), z.Node(s.Target)

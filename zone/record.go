@@ -177,8 +177,8 @@ func (n *Node) records(o *origin, buf []byte, add func(rtype uint16, ttl uint32,
 			add(dns.TypeSRV, ttl, buf)
 		}
 	}
-	if len(n.PTR) == 1 {
-		buf = append(buf[:0], n.PTR[0]...)
+	if target, ok := n.Pointer(); ok {
+		buf = append(buf[:0], target...)
 		add(dns.TypePTR, n.ttl(dns.TypePTR, o), buf)
 	}
 	if n.static != nil {

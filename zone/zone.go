@@ -88,7 +88,7 @@ func (c *Counts) add(n *Node, sign int) {
 	c.A += sign * len(n.A)
 	c.AAAA += sign * len(n.AAAA)
 	c.SRV += sign * len(n.SRV)
-	if len(n.PTR) == 1 {
+	if _, ok := n.Pointer(); ok {
 		c.PTR += sign
 	}
 }

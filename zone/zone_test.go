@@ -174,7 +174,9 @@ func TestCountsAreThoseOfTheNodes(t *testing.T) {
 		want.A += len(n.A)
 		want.AAAA += len(n.AAAA)
 		want.SRV += len(n.SRV)
-		want.PTR += len(n.PTR)
+		if _, ok := n.Pointer(); ok {
+			want.PTR++
+		}
 	}
 	if got := z.Counts(); got != want || got.A == 0 || got.SRV == 0 || got.PTR == 0 {
 		t.Errorf("got %+v, want %+v with records of each type", got, want)

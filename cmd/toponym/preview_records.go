@@ -175,8 +175,8 @@ func recordsOf(name string, d *records.Data) []record {
 	for _, v := range d.SRV {
 		out = append(out, record{name, "SRV", fmt.Sprintf("%d %d %d %s", v.Priority, v.Weight, v.Port, v.Target)})
 	}
-	if len(d.PTR) == 1 {
-		out = append(out, record{name, "PTR", d.PTR[0].String()})
+	if target, ok := d.Pointer(); ok {
+		out = append(out, record{name, "PTR", target.String()})
 	}
 	return out
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"toponym/config"
+	"toponym/internal/testutil"
 	"toponym/records"
 	"toponym/sim/scenario"
 	"toponym/state"
@@ -31,13 +32,16 @@ func BenchmarkBuild(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
+	var cpu float64
 	for b.Loop() {
 		b.StopTimer()
 		before := liveHeap()
+		start := testutil.CPUSeconds()
 		b.StartTimer()
 		set, changes := records.Build(c, ro)
 		z := zone.Compile(set, zo, zone.SameSerial(1), changes.Names...)
 		b.StopTimer()
+		cpu += testutil.CPUSeconds() - start
 		n := z.Counts()
 		changes = records.Changes{}
 		b.ReportMetric((liveHeap()-before)/1e6, "kept-MB")
@@ -47,6 +51,7 @@ func BenchmarkBuild(b *testing.B) {
 		runtime.KeepAlive(z)
 		b.StartTimer()
 	}
+	b.ReportMetric(cpu/float64(b.N)*1e3, "cpu-ms")
 }
 
 // liveHeap returns the size of live memory in bytes.

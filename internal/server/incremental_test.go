@@ -27,7 +27,7 @@ import (
 func zoneLines(z *zone.Zone) map[records.Name]string {
 	lines := map[records.Name]string{}
 	for n := range z.All() {
-		line := fmt.Sprint(n.Apex, z.TTLOf(n, dns.TypeA), z.TTLOf(n, dns.TypeSRV), n.A, n.AAAA, n.SRV, n.PTR, z.RRs(n, "x.", dns.TypeANY))
+		line := fmt.Sprint(n.Apex, z.TTLOf(n, dns.TypeA), z.TTLOf(n, dns.TypeSRV), n.A, n.AAAA, n.SRV, z.RRs(n, "x.", dns.TypeANY))
 		for i, s := range n.SRV {
 			// Found by number or by name, the target must be the same.
 			if z.TargetNode(n, n.TargetIndex(i)) != z.Node(s.Target) {

@@ -105,6 +105,7 @@ func RecordsOptions(c *config.Config) (records.Options, error) {
 			FrameworkRecords: c.MaxFrameworkRecords,
 		},
 		IncludeUnhealthy: c.Unhealthy == config.UnhealthyInclude,
+		SplitNames:       c.SplitTaskNames,
 	}
 	if c.EnforceRFC952 {
 		o.Rule = records.RFC952

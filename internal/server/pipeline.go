@@ -32,17 +32,18 @@ type pipeline struct {
 
 	configuring sync.Mutex // held by configure; taken before mu
 
-	mu        sync.Mutex // guards the fields below
-	replica   *state.Replica
-	cluster   *state.Cluster // of the replica, for reading
-	set       *records.Set
-	records   records.Options // of set
-	zone      zone.Options    // of the current zone
-	serials   *serials
-	since     time.Time                 // when the first update came that the zone does not show yet; zero for none
-	meanwhile *meanwhile                // what has changed since a rebuild began; nil without one
-	omissions map[uint64]struct{}       // logged, by hash: they quote strings of any length
-	conflicts map[records.Name]struct{} // logged: names of both cluster and zone files
+	mu           sync.Mutex // guards the fields below
+	replica      *state.Replica
+	cluster      *state.Cluster // of the replica, for reading
+	set          *records.Set
+	records      records.Options // of set
+	zone         zone.Options    // of the current zone
+	serials      *serials
+	since        time.Time                 // when the first update came that the zone does not show yet; zero for none
+	meanwhile    *meanwhile                // what has changed since a rebuild began; nil without one
+	omissions    map[uint64]struct{}       // logged, by hash: they quote strings of any length
+	conflicts    map[records.Name]struct{} // logged: names of both cluster and zone files
+	mergedLogged int                       // lines of logMerged
 }
 
 // pipelineOptions configure a pipeline. All are required.
@@ -196,6 +197,7 @@ func (p *pipeline) update(source string, confirmed time.Time) {
 // mu.
 func (p *pipeline) publishChanges(changes records.Changes) {
 	p.logOmissions(changes.Omitted)
+	p.logMerged(changes.Merged)
 	p.logConflicts(slices.Values(changes.Names))
 	p.traceChanges(changes.Names)
 	if p.meanwhile != nil {

@@ -15,6 +15,7 @@ func (s *Server) status() api.Status {
 		Source:    i.source,
 		StartedAt: s.started, Uptime: api.Seconds(now.Sub(s.started)),
 		Tasks: i.tasks, Agents: i.agents, Frameworks: i.frameworks,
+		Merged: s.pipeline.currentSet().Merged(),
 	}
 	if i.leader != "" {
 		st.Leader = &i.leader
