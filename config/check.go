@@ -36,6 +36,7 @@ func (l *loader) check() {
 		l.checkReverseZones()
 	}
 	l.checkTransfers()
+	l.checkNotify()
 	if c.CacheMinTTL > c.CacheMaxTTL && l.valid("cacheMinTTL", "cacheMaxTTL") {
 		l.reject("cacheMinTTL", "is more than cacheMaxTTL", "a smaller number of seconds")
 	}

@@ -87,6 +87,8 @@ type Config struct {
 	TLSCertFile       string                // tlsCertFile: PEM, certificate of tlsListen
 	TLSKeyFile        string                // tlsKeyFile: PEM, private key of TLSCertFile
 	TLSClientCAFile   string                // tlsClientCAFile: PEM, CAs that certificates of clients are verified with
+	Notify            []NotifyTarget        // notify: secondaries that are told of new versions
+	NotifyInterval    time.Duration         // notifyIntervalMs: between two messages about a zone
 	RecurseOn         bool                  // recurseon: RA in responses
 	ExternalOn        bool                  // externalon: forward names outside our zones
 	Timeout           time.Duration         // timeout: for one forwarded query, over all its upstream servers

@@ -69,6 +69,15 @@ func seconds(field *time.Duration, lowest int64) field {
 	return boundField[time.Duration]{field, parse, func(d time.Duration) any { return int64(d / time.Second) }}
 }
 
+// milliseconds binds a duration, a whole number of milliseconds in a file, to a field.
+func milliseconds(field *time.Duration, lowest, highest int64) field {
+	parse := func(raw any, at position) (time.Duration, bool) {
+		n, ok := integer[int64](lowest, highest)(raw, at)
+		return time.Duration(n) * time.Millisecond, ok
+	}
+	return boundField[time.Duration]{field, parse, func(d time.Duration) any { return d.Milliseconds() }}
+}
+
 func text(raw any, at position) (string, bool) {
 	s, ok := raw.(string)
 	if !ok {

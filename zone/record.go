@@ -62,6 +62,17 @@ func (z *Zone) SOARecord(origin records.Name) (soa Record, ok bool) {
 	return z.origins[i].soaRecord(), true
 }
 
+// SOARecords are the SOA records of [Zone.TransferZones] whose serial is known.
+func (z *Zone) SOARecords() []Record {
+	list := make([]Record, 0, len(z.origins))
+	for i := range z.origins {
+		if o := &z.origins[i]; !o.partial && o.serial != 0 {
+			list = append(list, o.soaRecord())
+		}
+	}
+	return list
+}
+
 // soaRecord is the SOA record in wire form.
 func (o *origin) soaRecord() Record {
 	negative := o.soa.appendNegativeSOA(nil, o.serial)

@@ -55,6 +55,17 @@ func (c *catalog) at(z *zone.Zone) *catalogVersion {
 	return &catalogVersion{name: c.name, serial: c.serial, members: members, options: z.Options()}
 }
 
+// SOARecords are the SOA records of the newest versions of all zones that can be
+// transferred, that of the catalog zone included.
+func (s *Server) SOARecords() []zone.Record {
+	z := s.history.Newest()
+	list := z.SOARecords()
+	if s.catalog != nil {
+		list = append(list, s.catalog.at(z).soa())
+	}
+	return list
+}
+
 // catalogTTL is the TTL of all records of a catalog zone, where it has no meaning
 // (RFC 9432, section 4.1).
 const catalogTTL = 0
