@@ -52,6 +52,9 @@ type pageData struct {
 	Status *Status // nil if there is none
 	State  string  // the status in one line
 
+	Secondaries     []pageSecondary
+	MoreSecondaries int // that are not listed
+
 	Asked *pageAnswer // nil where no name was entered
 }
 
@@ -96,6 +99,7 @@ func (s *Server) showPage(w *response, r *http.Request) {
 	if s.o.Status != nil {
 		st := s.describe(s.o.Status(), z)
 		d.Status, d.State = &st, st.Short()
+		d.Secondaries, d.MoreSecondaries = pageSecondaries(st.Secondaries)
 	}
 	if typed := r.URL.Query().Get("name"); typed != "" {
 		d.Asked = ask(z, typed)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -39,6 +40,9 @@ type Status struct {
 	LastFailover *time.Time      `json:"last_failover"`
 	Snapshot     *SnapshotStatus `json:"snapshot"`  // null where none is on disk
 	ZooKeeper    *leader.Status  `json:"zookeeper"` // null where it is not used
+	// Secondaries are those that have zones or are told of new versions, the one with
+	// the largest lag first. It is null where DNS is not served.
+	Secondaries []SecondaryStatus `json:"secondaries"`
 }
 
 // RecordCounts are the numbers of records by type.
@@ -116,6 +120,10 @@ func (s *Server) describe(st Status, z *zone.Zone) Status {
 		zk := *st.ZooKeeper
 		zk.Since, zk.LastError = zk.Since.UTC(), shortFailure(zk.LastError)
 		st.ZooKeeper = &zk
+	}
+	st.Secondaries = slices.Clone(st.Secondaries)
+	for i, s := range st.Secondaries {
+		st.Secondaries[i] = s.inUTC()
 	}
 	return st
 }

@@ -28,6 +28,7 @@ func testStatus() Status {
 		Snapshot:     &SnapshotStatus{Age: Seconds(12345 * time.Millisecond), Bytes: 6789},
 		ZooKeeper: &leader.Status{State: "leader", Since: at.Add(3 * time.Minute),
 			LastError: &leader.Failure{Text: "no <server>", Time: at.Add(time.Minute)}},
+		Secondaries: testSecondaries(at),
 	}
 }
 

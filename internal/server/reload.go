@@ -105,13 +105,11 @@ func (s *Server) apply(c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	transfers, err := transferSettings(c)
-	if err != nil {
-		return err
-	}
 	if s.dns != nil {
+		if err := s.secondaries.configure(c); err != nil {
+			return err
+		}
 		s.dns.SetUpstreams(upstreams(c.Resolvers))
-		s.transfers.Configure(transfers)
 	}
 	s.config.Store(c)
 	s.pipeline.configure(r, z)

@@ -24,7 +24,6 @@ import (
 	"toponym/config"
 	"toponym/internal/handshake"
 	"toponym/resolver"
-	"toponym/resolver/transfer"
 	"toponym/state/leader"
 	"toponym/state/master"
 	"toponym/zone"
@@ -63,9 +62,9 @@ type Server struct {
 	metrics     *serverMetrics
 	tuning      *tuning
 	started     time.Time
-	dns         *resolver.Server // nil if dnson is false
-	transfers   *transfer.Server // nil if dnson is false
-	http        *api.Server      // nil if httpon is false
+	dns         *resolver.Server  // nil if dnson is false
+	secondaries *secondaryServers // nil if dnson is false
+	http        *api.Server       // nil if httpon is false
 }
 
 // New connects the parts of a server. It opens and starts nothing. An error in
@@ -109,10 +108,10 @@ func New(o Options) (*Server, error) {
 		if o.TLS, err = tlsServer(len(c.TLSListen) > 0, "DNS over TLS", c.DNSTLS(), handshakes, o.Log); err != nil {
 			return nil, err
 		}
-		if s.transfers, err = newTransfers(c, s.pipeline.history, o.Log); err != nil {
+		if s.secondaries, err = s.newSecondaryServers(c, s.pipeline.history); err != nil {
 			return nil, err
 		}
-		o.Transfers = s.transfers
+		o.Transfers = s.secondaries.transfers
 		s.dns = resolver.New(s.pipeline.zones, o)
 	}
 	if c.HTTPOn {
@@ -128,7 +127,7 @@ func New(o Options) (*Server, error) {
 	}
 	s.metrics.registry.MustRegister(newStateCollector(s), s.watcher, s.pipeline.zones)
 	if s.dns != nil {
-		s.metrics.registry.MustRegister(s.dns)
+		s.metrics.registry.MustRegister(s.dns, s.secondaries.table, s.secondaries.notify)
 	}
 	if s.snapshotter != nil {
 		s.metrics.registry.MustRegister(s.snapshotter.dir)
@@ -199,6 +198,7 @@ func (s *Server) Run(ctx context.Context) error {
 	wait(ctx, restored, answerDelay)
 	if s.dns != nil {
 		g.Go(func() error { return s.dns.Run(ctx) })
+		run(s.secondaries.run)
 	}
 	if s.http != nil {
 		g.Go(func() error { return s.http.Run(ctx) })

@@ -33,6 +33,9 @@ func (s *Server) status() api.Status {
 		zk := s.zooKeeper.Status()
 		st.ZooKeeper = &zk
 	}
+	if s.secondaries != nil {
+		st.Secondaries = s.secondaries.status()
+	}
 	if s.snapshotter != nil {
 		if info := s.snapshotter.dir.Info(); info != nil {
 			st.Snapshot = &api.SnapshotStatus{Age: api.Seconds(max(now.Sub(info.Confirmed), 0)), Bytes: info.Size}

@@ -13,13 +13,10 @@ import (
 
 // newTransfers returns what answers secondaries, with the zones and differences of
 // a history.
-func newTransfers(c *config.Config, history *zone.History, log logrus.FieldLogger) (*transfer.Server, error) {
-	set, err := transferSettings(c)
-	if err != nil {
-		return nil, err
-	}
-	o := transfer.Options{History: history, Settings: set, Max: c.TransferMax, Log: log}
+func newTransfers(c *config.Config, set transfer.Settings, history *zone.History, observer transfer.Observer, log logrus.FieldLogger) (*transfer.Server, error) {
+	o := transfer.Options{History: history, Settings: set, Max: c.TransferMax, Observer: observer, Log: log}
 	if c.CatalogZone != "" {
+		var err error
 		if o.Catalog, err = parseName("catalogZone", c.CatalogZone); err != nil {
 			return nil, err
 		}
