@@ -28,6 +28,9 @@ var packageOf = map[string]string{
 	"getent":            "libc-bin",
 	"ip":                "iproute2",
 	"named-checkzone":   "bind9-utils",
+	"nsd-checkzone":     "nsd",
+	"kzonecheck":        "knot-dnssecutils",
+	"ldns-read-zone":    "ldnsutils",
 }
 
 // require skips the test when a client is missing.
