@@ -101,7 +101,7 @@ func matches(header, etag string) bool {
 
 // haproxyOptions reads the parameters of a request.
 func (s *Server) haproxyOptions(r *http.Request) (o haproxy.Options, err error) {
-	q, err := parameters(r.URL, "group", "dns", "http", "https", "stats", "certs", "head")
+	q, err := parameters(r.URL, "group", "dns", "http", "https", "stats", "certs", "state", "head")
 	if err != nil {
 		return o, err
 	}
@@ -113,8 +113,11 @@ func (s *Server) haproxyOptions(r *http.Request) (o haproxy.Options, err error) 
 	if o.Nameserver, err = nameserver(q.get("dns"), listens, r); err != nil {
 		return o, err
 	}
-	if o.Certificates, err = haproxy.ParseCertificates(q.get("certs")); err != nil {
+	if o.Certificates, err = haproxy.ParsePath(q.get("certs")); err != nil {
 		return o, fmt.Errorf("certs: %w", err)
+	}
+	if o.StateFile, err = haproxy.ParsePath(q.get("state")); err != nil {
+		return o, fmt.Errorf("state: %w", err)
 	}
 	for _, b := range []struct {
 		name, def string

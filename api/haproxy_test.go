@@ -32,7 +32,8 @@ func TestHAProxyConfigurationFollowsParameters(t *testing.T) {
 		"?group=external": {"bind *:80\n", "nameserver toponym tcp@192.0.2.7:53\n", "\nglobal\n", "use_backend marathon_web_0 if", "bind 127.0.0.1:9090\n"},
 		"?group=*&dns=10.0.0.53&http=*:8080,127.0.0.1:81&stats=none":   {"bind *:8080\n", "bind 127.0.0.1:81\n", "nameserver toponym tcp@10.0.0.53:53\n", "use_backend"},
 		"?group=external&certs=/etc/certs&head=none&dns=[fd00::1]:530": {"bind *:443 ssl crt /etc/certs alpn", "!\nglobal\n", "tcp@[fd00::1]:530\n"},
-		"?group=other,internal": {`of "internal", "other"`, "!use_backend"},
+		"?group=external&state=/var/lib/haproxy/state":                 {"    server-state-file /var/lib/haproxy/state\n", "    load-server-state-from-file global\n"},
+		"?group=other,internal":                                        {`of "internal", "other"`, "!use_backend"},
 	} {
 		w := httptest.NewRecorder()
 		s.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/v1/sd/haproxy"+target, nil).WithContext(local))

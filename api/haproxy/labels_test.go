@@ -42,7 +42,7 @@ func TestPortsWhoseRestrictionsCannotBeFollowedAreNotServed(t *testing.T) {
 var line = regexp.MustCompile(`^(#[ -~…]*|[ -~]*)$`)
 
 // keywords are the first words of all lines.
-var keywords = regexp.MustCompile(`^( {4}(#.*|log|maxconn|stats|option|retries|retry-on|timeout|nameserver|accepted_payload_size|resolve_retries|hold|bind|mode|use_backend|default_backend|balance|acl|http-request|http-response|tcp-request|http-check|cookie|dynamic-cookie-key|server-template|server)( .*)?|(global|defaults|resolvers|frontend|backend)( \S+)?|#.*|)$`)
+var keywords = regexp.MustCompile(`^( {4}(#.*|log|maxconn|stats|option|retries|retry-on|server-state-file|load-server-state-from-file|timeout|nameserver|accepted_payload_size|resolve_retries|hold|bind|mode|use_backend|default_backend|balance|acl|http-request|http-response|tcp-request|http-check|cookie|dynamic-cookie-key|server-template|server)( .*)?|(global|defaults|resolvers|frontend|backend)( \S+)?|#.*|)$`)
 
 // No label makes a line, a section or a word of its own.
 func FuzzLabels(f *testing.F) {

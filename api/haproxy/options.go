@@ -24,6 +24,10 @@ type Options struct {
 	// keys, on the host of HAProxy. Without it there is no HTTPS.
 	Certificates string
 
+	// StateFile is the file, on the host of HAProxy, from which it reads the addresses
+	// of its servers when it starts, so that it does not have to wait for DNS.
+	StateFile string
+
 	// WithoutHead leaves out the sections global and defaults.
 	WithoutHead bool
 
@@ -65,7 +69,7 @@ func (b Bind) String() string {
 // Limits of options.
 const (
 	maxBinds         = 8
-	maxCertificates  = 512 // bytes of the path
+	maxPathLength    = 512 // bytes
 	maxOptionsGroups = 16
 	maxGroupName     = 128 // bytes
 )
@@ -130,13 +134,14 @@ func ParseGroups(text string) ([]string, error) {
 	return list, nil
 }
 
-// ParseCertificates checks the path of certificates.
-func ParseCertificates(text string) (string, error) {
+// ParsePath checks the path of a file or directory on the host of HAProxy. "" is
+// none.
+func ParsePath(text string) (string, error) {
 	if text == "" {
 		return "", nil
 	}
-	if len(text) > maxCertificates || !path.IsAbs(text) || !consistsOf(text, func(c byte) bool { return c != '*' && isPathByte(c) }) {
-		return "", fmt.Errorf("%.60q is not the absolute path of a file or directory", text)
+	if len(text) > maxPathLength || !path.IsAbs(text) || !consistsOf(text, isPathByte) {
+		return "", fmt.Errorf("%.60q is not an absolute path of letters, digits and any of /-._~%%!&+,:;=@", text)
 	}
 	return text, nil
 }

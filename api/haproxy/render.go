@@ -22,7 +22,7 @@ func (t *Table) Render(o Options) []byte {
 	w := &writer{}
 	w.line("# Written by Toponym for the load balancers of %s. Changes will be overwritten.", quoteAll(o.Groups))
 	if !o.WithoutHead {
-		w.head()
+		w.head(&o)
 	}
 	w.resolvers(o.Nameserver)
 	w.stats(&o)
@@ -74,29 +74,37 @@ func (w *writer) in(format string, args ...any) {
 	w.line(format, args...)
 }
 
-// head is what -head of the command replaces.
-func (w *writer) head() {
-	w.b.WriteString(`
-global
-    log /dev/log local0
-    maxconn 50000
-    stats socket /run/haproxy/admin.sock mode 660 level admin
-
-defaults
-    log global
-    option dontlognull
-    option redispatch 1
-    retries 3
-    retry-on conn-failure empty-response
-    timeout connect 2s
-    timeout client 60s
-    timeout server 60s
-    timeout tunnel 1h
-    timeout http-request 15s
-    timeout http-keep-alive 10s
-    timeout queue 30s
-    timeout check 2s
-`)
+// head writes the sections that -head of the command replaces.
+func (w *writer) head(o *Options) {
+	w.section("global")
+	w.in("log /dev/log local0")
+	w.in("maxconn 50000")
+	w.in("stats socket /run/haproxy/admin.sock mode 660 level admin")
+	if o.StateFile != "" {
+		w.in("server-state-file %s", o.StateFile)
+	}
+	w.section("defaults")
+	if o.StateFile != "" {
+		w.in("load-server-state-from-file global")
+	}
+	for _, line := range []string{
+		"log global",
+		"option dontlognull",
+		// A request that finds a server gone goes to another one.
+		"option redispatch 1",
+		"retries 3",
+		"retry-on conn-failure empty-response",
+		"timeout connect 2s",
+		"timeout client 60s",
+		"timeout server 60s",
+		"timeout tunnel 1h",
+		"timeout http-request 15s",
+		"timeout http-keep-alive 10s",
+		"timeout queue 30s",
+		"timeout check 2s",
+	} {
+		w.in("%s", line)
+	}
 }
 
 // resolvers is how HAProxy asks for servers. A response of Toponym has all servers,

@@ -52,6 +52,7 @@ func commands() []command {
 		{"preview", "show the names that a Marathon app would get", preview},
 		{"explain", "show which tasks the records of a name come from, on a running server", explain},
 		{"secondary", "print a configuration for a DNS server that carries copies of the zones", writeSecondary},
+		{"haproxy", "keep a configuration of HAProxy up to date", haproxy},
 		{"version", "print the version", func(_ context.Context, _ []string, env environment) int {
 			fmt.Fprintln(env.stdout, version())
 			return statusOK

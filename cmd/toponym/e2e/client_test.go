@@ -18,6 +18,7 @@ var packageOf = map[string]string{
 	"unbound":           "unbound",
 	"unbound-checkconf": "unbound",
 	"haproxy":           "haproxy",
+	"curl":              "curl",
 	"nsd":               "nsd",
 	"prometheus":        "prometheus",
 	"busybox":           "busybox",

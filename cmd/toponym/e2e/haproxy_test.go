@@ -57,7 +57,7 @@ func TestHAProxy(t *testing.T) {
 	c.app(t, "web", haproxyServers, addresses[0], instances(t, addresses))
 	s := serve(t, newMaster(t, c.Cluster), settings{"ttl": 1})
 
-	h := &haproxy{socket: filepath.Join(t.TempDir(), "socket"), front: freePort(t), started: time.Now()}
+	h := &haproxy{socket: filepath.Join(t.TempDir(), "socket"), front: freePort(t), backend: "web", started: time.Now()}
 	conf := writeFile(t, "haproxy.cfg", fmt.Sprintf(haproxyConf, h.socket, s.port, h.front, haproxyServers))
 	if r := run(t, "haproxy", "-c", "-f", conf); r.status != 0 {
 		t.Fatalf("haproxy -c:\n%s", r)
@@ -116,7 +116,8 @@ func instances(t *testing.T, addresses []string) uint16 {
 type haproxy struct {
 	*process
 	socket  string
-	front   int // port
+	front   int    // port
+	backend string // or the listen section
 	started time.Time
 }
 
@@ -137,7 +138,7 @@ func (h *haproxy) command(line string) (string, error) {
 
 // up returns the servers that take connections, by address.
 func (h *haproxy) up() (map[string]backend, error) {
-	text, err := h.command("show servers state web")
+	text, err := h.command("show servers state " + h.backend)
 	if err != nil {
 		return nil, err
 	}
