@@ -3,10 +3,13 @@ package server
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/sirupsen/logrus/hooks/test"
 
@@ -109,5 +112,31 @@ func TestServersHaveTheirOwnMetrics(t *testing.T) {
 	a.metrics.countOmission(records.ErrNameLength)
 	if strings.Contains(scrape(t, b.metrics), `toponym_names_omitted_total{`) {
 		t.Error("got an event of one server shown by the other, want it absent")
+	}
+}
+
+// An alert rule on a metric that does not exist would never be raised.
+func TestAlertRulesUseMetricsThatExist(t *testing.T) {
+	rules, err := os.ReadFile("../../deploy/alerts.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	descs := make(chan *prometheus.Desc)
+	s := metricsServer(t)
+	go func() { s.metrics.registry.Describe(descs); close(descs) }()
+	for d := range descs {
+		_, name, _ := strings.Cut(d.String(), `fqName: "`)
+		name, _, _ = strings.Cut(name, `"`)
+		known[name] = true
+	}
+	used := regexp.MustCompile(`toponym_[a-z_]+`).FindAllString(string(rules), -1)
+	if len(used) < 8 {
+		t.Errorf("got the metrics %v, want one for each rule", used)
+	}
+	for _, name := range used {
+		if !known[name] {
+			t.Errorf("deploy/alerts.yaml: there is no metric %s", name)
+		}
 	}
 }

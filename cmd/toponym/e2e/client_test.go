@@ -21,6 +21,7 @@ var packageOf = map[string]string{
 	"curl":              "curl",
 	"nsd":               "nsd",
 	"prometheus":        "prometheus",
+	"promtool":          "prometheus",
 	"busybox":           "busybox",
 	"musl-gcc":          "musl-tools",
 	"node":              "nodejs",
