@@ -11,25 +11,35 @@ import (
 	"toponym/zone"
 )
 
-// axfr answers /v1/axfr: all addresses and SRV records of the zone in one object,
-// in the form of encodeJSON. As in Mesos-DNS, PTR records are not in it.
+// axfr answers /v1/axfr: the addresses and SRV records in the zone of the domain in
+// one object, in the form of encodeJSON. As in Mesos-DNS, PTR records are not in
+// it, nor the zones beside that of the domain. The parameter zone names another
+// origin to list.
 //
 // The nodes are sorted once, which takes a pointer for each. Their records are
 // formatted one by one while they are written.
 func (s *Server) axfr(w *response, r *http.Request, z *zone.Zone) {
+	origin, label, ok := s.axfrOrigin(w, r, z)
+	if !ok {
+		return
+	}
+	soa, ok := z.SOAFields(origin)
+	if !ok {
+		s.writeError(w, http.StatusServiceUnavailable, notReady)
+		return
+	}
 	s.stream(w, r, contentJSON, func(t *stream) {
-		o := z.Options()
 		b := append(t.buf, "{\n \"TTL\": "...)
-		b = strconv.AppendUint(b, uint64(o.DefaultTTL()), 10)
+		b = strconv.AppendUint(b, uint64(soa.TTL), 10)
 		b = append(b, ",\n \"Serial\": "...)
-		b = strconv.AppendUint(b, uint64(z.DomainSerial()), 10)
+		b = strconv.AppendUint(b, uint64(soa.Serial), 10)
 		b = append(b, ",\n \"RefreshSeconds\": "...)
 		b = strconv.AppendInt(b, int64(s.o.RefreshSeconds), 10)
-		b = appendName(append(b, ",\n \"Mname\": "...), o.MName)
-		b = appendName(append(b, ",\n \"Rname\": "...), o.RName)
-		b = appendText(append(b, ",\n \"Domain\": "...), s.o.Domain)
+		b = appendName(append(b, ",\n \"Mname\": "...), soa.MName)
+		b = appendName(append(b, ",\n \"Rname\": "...), soa.RName)
+		b = appendText(append(b, ",\n \"Domain\": "...), label)
 		t.buf = append(b, ",\n \"Records\": {\n  "...)
-		nodes := sortedNodes(z)
+		nodes := sortedNodes(z, origin)
 		for i, f := range axfrFields {
 			if i > 0 {
 				t.buf = append(t.buf, ",\n  "...)
@@ -38,6 +48,27 @@ func (s *Server) axfr(w *response, r *http.Request, z *zone.Zone) {
 		}
 		t.buf = append(t.buf, "\n }\n}"...)
 	})
+}
+
+// axfrOrigin returns the origin that a request asks for, and how the answer shows
+// it. It answers requests for what is none.
+func (s *Server) axfrOrigin(w *response, r *http.Request, z *zone.Zone) (origin records.Name, label string, ok bool) {
+	typed := r.URL.Query().Get("zone")
+	if typed == "" {
+		return z.Domain(), s.o.Domain, true
+	}
+	if len(typed) <= maxTyped {
+		origin, err := records.ParseName(strings.ToLower(typed))
+		if err == nil && slices.Contains(z.Origins(), origin) {
+			return origin, strings.TrimSuffix(origin.String(), "."), true
+		}
+		if err == nil {
+			s.writeError(w, http.StatusNotFound, "there is no zone "+origin.String()+"")
+			return "", "", false
+		}
+	}
+	s.writeError(w, http.StatusBadRequest, "the parameter zone is not a domain name")
+	return "", "", false
 }
 
 // axfrField is the object that holds the records of one type by name.
@@ -90,15 +121,21 @@ func appendAddr(b []byte, a netip.Addr) []byte {
 	return append(a.AppendTo(append(b, '"')), '"')
 }
 
-// sortedNodes are the nodes that /v1/axfr shows, in the order in which
+// sortedNodes are the nodes of an origin that /v1/axfr shows, in the order in which
 // encoding/json writes the keys of a map: that of the names' text.
-func sortedNodes(z *zone.Zone) []*zone.Node {
-	nodes := make([]*zone.Node, 0, z.Counts().Names)
-	for n := range z.All() {
-		if len(n.A) > 0 || len(n.AAAA) > 0 || len(n.SRV) > 0 {
-			nodes = append(nodes, n)
+func sortedNodes(z *zone.Zone, origin records.Name) []*zone.Node {
+	shown := func(yield func(*zone.Node) bool) {
+		for n := range z.NodesOf(origin) {
+			if (len(n.A) > 0 || len(n.AAAA) > 0 || len(n.SRV) > 0) && !yield(n) {
+				return
+			}
 		}
 	}
+	count := 0 // a list that grows would take up to three times the memory
+	for range shown {
+		count++
+	}
+	nodes := slices.AppendSeq(make([]*zone.Node, 0, count), shown)
 	slices.SortFunc(nodes, func(a, b *zone.Node) int { return compareText(a.Name, b.Name) })
 	return nodes
 }

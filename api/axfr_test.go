@@ -39,7 +39,7 @@ func axfrOf(z *zone.Zone, refreshSeconds int, domain string) axfrJSON {
 		Mname: o.MName.String(), Rname: o.RName.String(), Domain: domain,
 	}
 	a.Records.As, a.Records.AAAAs, a.Records.SRVs = map[string][]string{}, map[string][]string{}, map[string][]string{}
-	for n := range z.All() {
+	for n := range z.NodesOf(z.Domain()) {
 		name := n.Name.String()
 		for _, addr := range n.A {
 			a.Records.As[name] = append(a.Records.As[name], netip.AddrFrom4(addr).String())

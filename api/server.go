@@ -58,8 +58,9 @@ type Options struct {
 	// an unspecified address for all addresses of the host. Nil disables the path.
 	HAProxy func() (haproxy.Rules, netip.AddrPort)
 	// Enumerate iterates over frameworks and their tasks for /v1/enumerate. It is
-	// called only when the zone is ready. Nil disables the path.
-	Enumerate func() iter.Seq2[string, iter.Seq[records.EnumeratedTask]]
+	// called only when the zone is ready. Its argument says which names to list. Nil
+	// disables the path.
+	Enumerate func(keep func(name []byte) bool) iter.Seq2[string, iter.Seq[records.EnumeratedTask]]
 	// Explain says who owns the records of a name for /v1/explain/{name}. It is
 	// called only when the zone is ready. Nil disables the path.
 	Explain func(name records.Name) records.Explanation

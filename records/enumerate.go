@@ -1,14 +1,13 @@
 package records
 
 import (
-	"bytes"
 	"cmp"
 	"hash/maphash"
 	"iter"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strconv"
-	"strings"
 
 	"toponym/state"
 )
@@ -16,64 +15,70 @@ import (
 // EnumeratedTask is a task with its records. As in Mesos-DNS, a record that
 // several tasks own is only listed with the first of them.
 type EnumeratedTask struct {
-	Name    string             `json:"name"`
-	ID      string             `json:"id"`
-	Records []EnumeratedRecord `json:"records"`
+	Name    string
+	ID      string
+	Records []EnumeratedRecord
 }
 
-// EnumeratedRecord is a record. Host is an address, or "target.:port".
+// EnumeratedRecord is an A or AAAA record with an address, or else a SRV record.
 type EnumeratedRecord struct {
-	Name string `json:"name"`
-	Host string `json:"host"`
-	Type string `json:"rtype"`
+	Name Name
+	Addr netip.Addr
+	SRV  SRV
+}
+
+// Type returns "A", "AAAA" or "SRV".
+func (r EnumeratedRecord) Type() string {
+	if r.Addr.IsValid() {
+		return addrType(r.Addr)
+	}
+	return "SRV"
+}
+
+// addrType returns the type of the record of an address.
+func addrType(a netip.Addr) string {
+	if a.Is6() {
+		return "AAAA"
+	}
+	return "A"
+}
+
+// AppendHost appends the address, or "target.:port" as Mesos-DNS writes it.
+func (r EnumeratedRecord) AppendHost(b []byte) []byte {
+	if r.Addr.IsValid() {
+		return r.Addr.AppendTo(b)
+	}
+	return strconv.AppendUint(append(r.SRV.Target.AppendTo(b), ':'), uint64(r.SRV.Port), 10)
 }
 
 // Enumerate iterates over the frameworks by name, and for each of them over its
-// tasks that have names by task id. Records are made while the caller iterates, so
-// that a cluster of any size is never in memory as a whole. A task and its records
-// are valid until the next one.
+// tasks that have names by task id, with the records whose names keep accepts; nil
+// accepts all. A task and its records are valid until the next one.
 //
-// It may be called from any goroutine, and the caller may take its time: updates
-// wait only while pointers are copied at the start. The records are those of that
-// moment.
-func (s *Set) Enumerate() iter.Seq2[string, iter.Seq[EnumeratedTask]] {
+// It may be called from any goroutine, and the caller may take its time. At the
+// start a pointer for each task is copied, in pieces for which an update does not
+// wait long. Each task is listed as it is when its turn comes, and not at all if it
+// is gone, so what was listed before and after a change may contradict each other.
+// Nothing else that is kept grows with the cluster, see recordLister.
+func (s *Set) Enumerate(keep func(name []byte) bool) iter.Seq2[string, iter.Seq[EnumeratedTask]] {
 	return func(yield func(string, iter.Seq[EnumeratedTask]) bool) {
-		frameworks, owners := s.owners()
-		lister := &recordLister{seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}, ofTask: map[EnumeratedRecord]struct{}{}}
-		g := newGenerator(s.generator.o, lister)
+		frameworks, tasks := s.enumerated()
+		l := &recordLister{set: s, keep: keep, seed: maphash.MakeSeed(), open: map[uint64]uint32{}, srvs: map[listedSRV]struct{}{}}
+		g := newGenerator(s.generator.o, l)
 		for _, f := range frameworks {
-			tasks := owners[f.ID]
-			delete(owners, f.ID)
-			slices.SortFunc(tasks, func(a, b owner) int { return cmp.Compare(a.task.Key.ID, b.task.Key.ID) })
-			if !yield(f.Name, lister.tasks(g, tasks)) {
+			ofFramework := tasks[f.ID]
+			delete(tasks, f.ID)
+			slices.SortFunc(ofFramework, func(a, b *state.Task) int { return cmp.Compare(a.Key.ID, b.Key.ID) })
+			if !yield(f.Name, l.tasks(g, ofFramework)) {
 				return
 			}
 		}
 	}
 }
 
-// tasks iterates over tasks with their records.
-func (l *recordLister) tasks(g *generator, tasks []owner) iter.Seq[EnumeratedTask] {
-	return func(yield func(EnumeratedTask) bool) {
-		for _, o := range tasks {
-			l.records = l.records[:0]
-			clear(l.ofTask)
-			l.tail = g.canonicalTail(o.task.Key.ID, o.agent.ID)
-			g.task(o)
-			t := EnumeratedTask{Name: o.task.Name, ID: o.task.Key.ID}
-			if len(l.records) > 0 {
-				t.Records = l.records
-			}
-			if !yield(t) {
-				return
-			}
-		}
-	}
-}
-
-// owners returns the frameworks sorted by name, and the tasks that have names by
+// enumerated returns the frameworks sorted by name, and the tasks that have names by
 // framework id.
-func (s *Set) owners() ([]*state.Framework, map[string][]owner) {
+func (s *Set) enumerated() ([]*state.Framework, map[string][]*state.Task) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	frameworks := make([]*state.Framework, 0, len(s.frameworks))
@@ -83,61 +88,149 @@ func (s *Set) owners() ([]*state.Framework, map[string][]owner) {
 	slices.SortFunc(frameworks, func(a, b *state.Framework) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 	})
-	tasks := make(map[string][]owner, len(frameworks))
-	for k, o := range s.tasks {
-		tasks[k.Framework] = append(tasks[k.Framework], o)
+	// Counted first, as lists that grow would take three times the memory.
+	counts := make(map[string]int, len(frameworks))
+	for k := range s.inPieces {
+		counts[k.Framework]++
+	}
+	tasks := make(map[string][]*state.Task, len(frameworks))
+	for k, o := range s.inPieces {
+		list := tasks[k.Framework]
+		if list == nil {
+			list = make([]*state.Task, 0, counts[k.Framework])
+		}
+		tasks[k.Framework] = append(list, o.task)
 	}
 	return frameworks, tasks
 }
 
+// inPieces iterates over the tasks that have names, and lets updates run now and
+// then: tasks that come or go meanwhile may be missed. The caller holds mu.
+func (s *Set) inPieces(yield func(state.TaskKey, owner) bool) {
+	n := 0
+	for k, o := range s.tasks {
+		if !yield(k, o) {
+			return
+		}
+		if n++; n%copiedAtOnce == 0 {
+			s.mu.Unlock()
+			runtime.Gosched()
+			s.mu.Lock()
+		}
+	}
+}
+
+// tasks iterates over tasks with their records.
+func (l *recordLister) tasks(g *generator, tasks []*state.Task) iter.Seq[EnumeratedTask] {
+	return func(yield func(EnumeratedTask) bool) {
+		for _, t := range tasks {
+			if o, ok := l.list(g, t.Key); ok && !yield(EnumeratedTask{Name: o.task.Name, ID: o.task.Key.ID, Records: l.records}) {
+				return
+			}
+		}
+	}
+}
+
+// list makes the records of a task. It is not ok if the task is gone.
+func (l *recordLister) list(g *generator, k state.TaskKey) (o owner, ok bool) {
+	l.set.mu.Lock()
+	defer l.set.mu.Unlock()
+	l.records = l.records[:0]
+	clear(l.srvs)
+	if o, ok = l.set.tasks[k]; ok {
+		g.task(o)
+	}
+	return o, ok
+}
+
 // recordLister is the writer that lists records, each only with the first task
-// that owns it.
+// that owns it. The lock of the set is held while it does.
 //
-// A record with T-H-S in its name or target belongs to one task alone. Of the others
-// it remembers 64 bits of a hash with a random seed: of a million such records, two
-// have the same hash once in 30 million enumerations, and one of them would be
-// missing.
+// The set knows how many owners a record has. With the first of several, a hash of
+// the record and the number of the others is remembered, until all of them have
+// come. Since the tasks of an app mostly come one after the other, few records are
+// remembered at a time; at most maxOpenRecords are, and further ones may be listed
+// with more than one task. Two of a million records have the same hash once in 30
+// million enumerations.
 type recordLister struct {
+	set     *Set
+	keep    func(name []byte) bool
 	seed    maphash.Seed
-	seen    map[uint64]struct{}
-	ofTask  map[EnumeratedRecord]struct{} // listed with the current task
-	tail    []byte                        // "-H-S" of the current task
+	open    map[uint64]uint32
+	srvs    map[listedSRV]struct{} // of the current task
 	records []EnumeratedRecord
 }
 
-// add lists a record. The target is that of an SRV record.
-func (l *recordLister) add(name []byte, target Name, r EnumeratedRecord) {
-	if _, ok := l.ofTask[r]; ok {
-		return
+// listedSRV is what Mesos-DNS shows of a SRV record: ports of a task may differ in
+// nothing but the weight or the priority.
+type listedSRV struct {
+	name, target Name
+	port         uint16
+}
+
+// maxOpenRecords bounds what recordLister remembers, to some 5 MB.
+const maxOpenRecords = 1 << 17
+
+// kept returns the entry of a name whose records are listed, else nil.
+func (l *recordLister) kept(name []byte) *entry {
+	if l.keep != nil && !l.keep(name) {
+		return nil
 	}
-	l.ofTask[r] = struct{}{}
-	if !bytes.Contains(name, l.tail) && !strings.Contains(string(target), string(l.tail)) {
-		hash := maphash.Comparable(l.seed, r)
-		if _, ok := l.seen[hash]; ok {
-			return
-		}
-		l.seen[hash] = struct{}{}
+	return l.set.names[Name(name)]
+}
+
+// isFirst reports whether a record comes for the first time, if it has so many
+// other owners.
+func isFirst[T comparable](l *recordLister, e *entry, v T, extra extraOwners[T]) bool {
+	k := ownedRecord[T]{e.name, v}
+	others := extra[k]
+	if others == 0 && len(l.open) == 0 {
+		return true
 	}
-	l.records = append(l.records, r)
+	hash := maphash.Comparable(l.seed, k)
+	switch left, seen := l.open[hash]; {
+	case left == 1:
+		delete(l.open, hash)
+		return false
+	case seen:
+		l.open[hash] = left - 1
+		return false
+	}
+	if others > 0 && len(l.open) < maxOpenRecords {
+		l.open[hash] = others
+	}
+	return true
 }
 
 func (l *recordLister) addr(name []byte, a netip.Addr, _ addrSource) {
-	l.add(name, "", EnumeratedRecord{Name: Name(name).String(), Host: a.String(), Type: addrType(a)})
+	e := l.kept(name)
+	if e == nil {
+		return
+	}
+	first := false
+	if a.Is4() {
+		first = isFirst(l, e, a.As4(), l.set.extraA)
+	} else {
+		first = isFirst(l, e, a.As16(), l.set.extraAAAA)
+	}
+	if first {
+		l.records = append(l.records, EnumeratedRecord{Name: e.name, Addr: a})
+	}
 }
 
 func (l *recordLister) srv(name []byte, d SRV) {
-	l.add(name, d.Target, EnumeratedRecord{Name: Name(name).String(), Host: d.Target.String() + ":" + strconv.Itoa(int(d.Port)), Type: "SRV"})
+	e := l.kept(name)
+	if e == nil || !isFirst(l, e, d, l.set.extraSRV) {
+		return
+	}
+	shown := listedSRV{e.name, d.Target, d.Port}
+	if _, ok := l.srvs[shown]; !ok {
+		l.srvs[shown] = struct{}{}
+		l.records = append(l.records, EnumeratedRecord{Name: e.name, SRV: d})
+	}
 }
 
 func (l *recordLister) ptr(netip.Addr, PTR, addrSource) {}
 func (l *recordLister) ttl([]byte, uint32)              {}
-func (l *recordLister) target(name []byte) Name         { return Name(name) }
+func (l *recordLister) target(name []byte) Name         { return l.set.lastingName(name) }
 func (l *recordLister) omit(Omission)                   {}
-
-// addrType returns the type of the record of an address.
-func addrType(a netip.Addr) string {
-	if a.Is6() {
-		return "AAAA"
-	}
-	return "A"
-}

@@ -175,7 +175,7 @@ func TestReadersRunBesideUpdates(t *testing.T) {
 					return
 				default:
 					set.Explain(records.MustParseName(name))
-					for _, tasks := range set.Enumerate() {
+					for _, tasks := range set.Enumerate(nil) {
 						for range tasks {
 						}
 					}

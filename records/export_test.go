@@ -36,6 +36,28 @@ func TaskHash(id string) string {
 	return string(hash[:])
 }
 
+// RecordsOf returns all records of a task that it may use, in their order, also those
+// that it owns twice or that other tasks own as well.
+func (s *Set) RecordsOf(k state.TaskKey) []EnumeratedRecord {
+	w := &recordAppender{}
+	newGenerator(s.generator.o, w).task(s.tasks[k])
+	return w.records
+}
+
+// recordAppender is a writer that keeps all records.
+type recordAppender struct {
+	discard
+	records []EnumeratedRecord
+}
+
+func (w *recordAppender) addr(name []byte, a netip.Addr, _ addrSource) {
+	w.records = append(w.records, EnumeratedRecord{Name: Name(name), Addr: a})
+}
+
+func (w *recordAppender) srv(name []byte, d SRV) {
+	w.records = append(w.records, EnumeratedRecord{Name: Name(name), SRV: d})
+}
+
 // recordCounter is a writer that counts records.
 type recordCounter struct {
 	discard

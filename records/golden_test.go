@@ -172,17 +172,36 @@ type enumerated struct {
 }
 
 type enumeratedFramework struct {
-	Tasks []records.EnumeratedTask `json:"tasks"`
-	Name  string                   `json:"name"`
+	Tasks []enumeratedTask `json:"tasks"`
+	Name  string           `json:"name"`
+}
+
+type enumeratedTask struct {
+	Name    string             `json:"name"`
+	ID      string             `json:"id"`
+	Records []enumeratedRecord `json:"records"`
+}
+
+type enumeratedRecord struct {
+	Name string `json:"name"`
+	Host string `json:"host"`
+	Type string `json:"rtype"`
+}
+
+func newEnumeratedRecord(r records.EnumeratedRecord) enumeratedRecord {
+	return enumeratedRecord{r.Name.String(), string(r.AppendHost(nil)), r.Type()}
 }
 
 func enumeration(set *records.Set) enumerated {
 	all := enumerated{Frameworks: []enumeratedFramework{}}
-	for name, tasks := range set.Enumerate() {
-		f := enumeratedFramework{Tasks: []records.EnumeratedTask{}, Name: name}
+	for name, tasks := range set.Enumerate(nil) {
+		f := enumeratedFramework{Tasks: []enumeratedTask{}, Name: name}
 		for t := range tasks {
-			t.Records = slices.Clone(t.Records) // valid until the next task
-			f.Tasks = append(f.Tasks, t)
+			task := enumeratedTask{Name: t.Name, ID: t.ID}
+			for _, r := range t.Records {
+				task.Records = append(task.Records, newEnumeratedRecord(r))
+			}
+			f.Tasks = append(f.Tasks, task)
 		}
 		all.Frameworks = append(all.Frameworks, f)
 	}

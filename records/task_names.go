@@ -289,7 +289,8 @@ const zbase32Alphabet = "ybndrfg8ejkmcpqxot1uwisza345h769"
 
 // taskHash returns H: 5 characters of a hash of the task id, as in Mesos-DNS.
 func taskHash(id string) (hash [5]byte) {
-	sum := sha1.Sum([]byte(id))
+	var space [128]byte // ids are rarely longer, so the copy is on the stack
+	sum := sha1.Sum(append(space[:0], id...))
 	var b [8]byte
 	zbase32.Encode(b[:], sum[:len(hash)])
 	copy(hash[:], b[:])

@@ -156,6 +156,24 @@ func (z *Zone) soa(index uint16) *dns.SOA {
 	}
 }
 
+// SOAFields are fields of the SOA record of an origin.
+type SOAFields struct {
+	TTL          uint32 // in seconds
+	Serial       uint32
+	MName, RName records.Name
+}
+
+// SOAFields returns fields of the SOA record of an origin. It is not ok where
+// [Zone.Serial] is not.
+func (z *Zone) SOAFields(origin records.Name) (f SOAFields, ok bool) {
+	i := z.originIndex(origin)
+	if i < 0 || z.origins[i].serial == 0 {
+		return f, false
+	}
+	o := &z.origins[i]
+	return SOAFields{TTL: o.soa.ttl, Serial: o.serial, MName: o.soa.mname, RName: o.soa.rname}, true
+}
+
 // InStaticZone reports whether the origin of an answer has its SOA and NS records
 // in a zone file. Those of other origins come from the settings.
 func (z *Zone) InStaticZone(a Answer) bool {
@@ -184,6 +202,21 @@ func (z *Zone) DomainSerial() uint32 {
 // HasSerials reports whether any origin has a serial.
 func (z *Zone) HasSerials() bool {
 	return slices.ContainsFunc(z.origins, func(o origin) bool { return o.serial != 0 })
+}
+
+// Domain is the first origin, or "" if there is none.
+func (z *Zone) Domain() records.Name {
+	if len(z.origins) == 0 {
+		return ""
+	}
+	return z.origins[0].name
+}
+
+// IsIn reports whether a name in wire form, in lower case, is in the zone of an
+// origin: not in that of another origin below it, nor below an alias.
+func (z *Zone) IsIn(name []byte, origin records.Name) bool {
+	i := closestSuffix(z.suffixes, name)
+	return i >= 0 && z.suffixes[i].target == "" && z.suffixes[i].name == origin
 }
 
 // originIndex is the index of an origin in z.origins, or -1.

@@ -324,9 +324,9 @@ func (p *pipeline) contents() (c *snapshot.Contents, z *zone.Zone, version, chan
 	return &snapshot.Contents{State: p.cluster.FullState(), Confirmed: i.confirmed}, z, version, i.changes
 }
 
-// enumerate lists the current records by task.
-func (p *pipeline) enumerate() iter.Seq2[string, iter.Seq[records.EnumeratedTask]] {
-	return p.currentSet().Enumerate()
+// enumerate lists the current records by task, at names that keep accepts.
+func (p *pipeline) enumerate(keep func(name []byte) bool) iter.Seq2[string, iter.Seq[records.EnumeratedTask]] {
+	return p.currentSet().Enumerate(keep)
 }
 
 // instances lists the tasks that have names.

@@ -163,7 +163,7 @@ func TestSettingsAreFollowed(t *testing.T) {
 
 	// /v1/enumerate lists the records of one set or the other.
 	frameworks := 0
-	for range s.pipeline.enumerate() {
+	for range s.pipeline.enumerate(nil) {
 		frameworks++
 	}
 	if frameworks == 0 {

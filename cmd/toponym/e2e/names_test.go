@@ -87,27 +87,20 @@ func TestRandomNamesGiveAValidZone(t *testing.T) {
 		_, _ = w.Write(state)
 	}))
 	s := serve(t, m, settings{"refreshSeconds": 600, "maxUDPSize": 65535})
-	status, body, err := s.get("/v1/axfr")
-	if err != nil || status != http.StatusOK {
-		t.Fatalf("/v1/axfr: got status %d, error %v; want 200", status, err)
-	}
-	var zone struct {
-		Records struct{ As, AAAAs, SRVs map[string][]string }
-	}
-	if err := json.Unmarshal([]byte(body), &zone); err != nil {
-		t.Fatal(err)
-	}
-	if len(zone.Records.As) < oddTasks || len(zone.Records.SRVs) < oddTasks {
-		t.Fatalf("names: got %d with A and %d with SRV records, want more", len(zone.Records.As), len(zone.Records.SRVs))
+	domain, trees := s.listed(t, ""), s.listed(t, "dcos.thisdcos.directory")
+	if len(domain.As) < oddTasks || len(domain.SRVs) < oddTasks {
+		t.Fatalf("names: got %d with A and %d with SRV records, want more", len(domain.As), len(domain.SRVs))
 	}
 	t.Run("asked for", func(t *testing.T) {
-		askZone(t, s, zone.Records.As, dns.TypeA)
-		askZone(t, s, zone.Records.SRVs, dns.TypeSRV)
+		for _, zone := range []listedRecords{domain, trees} {
+			askZone(t, s, zone.As, dns.TypeA)
+			askZone(t, s, zone.SRVs, dns.TypeSRV)
+		}
 	})
 	t.Run("named-checkzone", func(t *testing.T) {
 		require(t, "named-checkzone")
 		file := filepath.Join(t.TempDir(), "mesos.zone")
-		if err := os.WriteFile(file, []byte(zoneFile(zone.Records.As, zone.Records.SRVs)), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte(zoneFile(domain.As, domain.SRVs)), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		// Service names are not host names, and neither are some odd names.

@@ -159,6 +159,23 @@ func (s *server) serial(t *testing.T) uint32 {
 	return zone.Serial
 }
 
+// listedRecords are the addresses and SRV records that /v1/axfr lists, by name.
+type listedRecords struct{ As, AAAAs, SRVs map[string][]string }
+
+// listed returns what /v1/axfr lists of a zone; of the domain for "".
+func (s *server) listed(t *testing.T, zone string) listedRecords {
+	t.Helper()
+	status, body, err := s.get("/v1/axfr?zone=" + zone)
+	var all struct{ Records listedRecords }
+	if err == nil {
+		err = json.Unmarshal([]byte(body), &all)
+	}
+	if err != nil || status != http.StatusOK {
+		t.Fatalf("/v1/axfr?zone=%s: got status %d, error %v; want 200", zone, status, err)
+	}
+	return all.Records
+}
+
 // wantAddresses fails the test unless the name has these addresses now.
 func (s *server) wantAddresses(t *testing.T, name string, want ...string) {
 	t.Helper()

@@ -3,10 +3,8 @@
 package e2e_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"net"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -62,16 +60,6 @@ const (
 // when there are fewer than atLeast.
 func (s *server) steadyNames(t *testing.T, atLeast int, more ...string) []steady {
 	t.Helper()
-	status, body, err := s.get("/v1/axfr")
-	var zone struct {
-		Records struct{ As, AAAAs, SRVs map[string][]string }
-	}
-	if err == nil {
-		err = json.Unmarshal([]byte(body), &zone)
-	}
-	if err != nil || status != http.StatusOK {
-		t.Fatalf("/v1/axfr: %d, %v", status, err)
-	}
 	var all []steady
 	add := func(name string, qtype uint16) {
 		for _, part := range []string{"canary", "leader", "master"} {
@@ -87,14 +75,17 @@ func (s *server) steadyNames(t *testing.T, atLeast int, more ...string) []steady
 		q.want = dataOf(r)
 		all = append(all, q)
 	}
-	for name := range zone.Records.As {
-		add(name, dns.TypeA)
-	}
-	for name := range zone.Records.AAAAs {
-		add(name, dns.TypeAAAA)
-	}
-	for name := range zone.Records.SRVs {
-		add(name, dns.TypeSRV)
+	for _, zone := range []string{"", "dcos.thisdcos.directory"} {
+		records := s.listed(t, zone)
+		for name := range records.As {
+			add(name, dns.TypeA)
+		}
+		for name := range records.AAAAs {
+			add(name, dns.TypeAAAA)
+		}
+		for name := range records.SRVs {
+			add(name, dns.TypeSRV)
+		}
 	}
 	for _, name := range more {
 		add(name, dns.TypeA)
