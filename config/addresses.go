@@ -53,15 +53,18 @@ func unbracket(s string) string {
 	return s
 }
 
+// masterPort is Mesos's default port of a master.
+const masterPort = 5050
+
 // masterAddress parses an item of masters.
 func masterAddress(raw any, at position) (HostPort, bool) {
 	s, ok := text(raw, at)
 	if !ok {
 		return HostPort{}, false
 	}
-	hp, problem := parseHostPort(s, 0)
+	hp, problem := parseHostPort(s, masterPort)
 	if problem != "" {
-		return hp, at.reject(raw, problem, `something like "10.0.0.1:5050"`)
+		return hp, at.reject(raw, problem, `something like "10.0.0.1" or "10.0.0.1:5050"`)
 	}
 	return hp, true
 }

@@ -80,6 +80,7 @@ type Config struct {
 	MaxUDPSize        uint16                // maxUDPSize, in bytes (RFC 6891 section 6.2.5)
 	SetTruncateBit    bool                  // SetTruncateBit: TC in truncated responses
 	ResolvSubnetFirst bool                  // ResolvSubnetFirst: addresses near the client first
+	AnswerLimit       int                   // answerLimit: addresses in an answer; 0: all
 	TCPIdleTimeout    time.Duration         // tcpIdleTimeout (RFC 7766 section 6.2.3)
 	TCPMaxConnections int                   // tcpMaxConnections: open at the same time
 	TCPMaxClient      int                   // tcpMaxClient: open at the same time from one client

@@ -21,12 +21,12 @@ func errorsOf(t *testing.T, name, content string, environ ...string) []string {
 
 func TestAllErrorsAreReportedAtOnce(t *testing.T) {
 	got := errorsOf(t, "c.json", `{
-		"masters": ["10.0.0.1", 5, "10.0.0.2:5050", "10.0.0.2:5050"],
+		"masters": ["10.0.0.1:0", 5, "10.0.0.2:5050", "10.0.0.2:5050"],
 		"ttl": "abc", "port": 70000, "refreshSeconds": 0, "domain": "-mesos",
 		"dnson": "maybe", "listener": "localhost",
 		"IPSources": ["host", "rkt", "host"], "stateMaxBytes": 1e30}`, "TOPONYM_TIMEOUT=-1")
 	equalLines(t, got, []string{
-		`masters[0]: "10.0.0.1" is not host:port: want something like "10.0.0.1:5050"`,
+		`masters[0]: "10.0.0.1:0" has no port from 1 to 65535: want something like "10.0.0.1" or "10.0.0.1:5050"`,
 		`masters[1]: 5 is not a string: want a string in quotes`,
 		`masters[3]: "10.0.0.2:5050" is given twice: want each once`,
 		`refreshSeconds: 0 is out of range: want a whole number from 1 to 2147483647`,
@@ -142,8 +142,8 @@ func TestErrorsNameTheSettingAndTheProblem(t *testing.T) {
 }
 
 func TestAnInvalidSettingCausesNoOtherErrors(t *testing.T) {
-	equalLines(t, errorsOf(t, "c.json", `{"masters": ["x"], "IPSources": ["x"], "domain": "_", "zoneResolvers": {"mesos": ["10.0.0.1"]}}`), []string{
-		`masters[0]: "x" is not host:port: want something like "10.0.0.1:5050"`,
+	equalLines(t, errorsOf(t, "c.json", `{"masters": ["x y"], "IPSources": ["x"], "domain": "_", "zoneResolvers": {"mesos": ["10.0.0.1"]}}`), []string{
+		`masters[0]: "x y" is not host:port: want something like "10.0.0.1" or "10.0.0.1:5050"`,
 		`domain: "_" is not a domain name: '_' is not allowed: want something like mesos or dcos.example.com`,
 		`IPSources[0]: "x" is not known: want one of "host", "docker", "mesos", "netinfo", "auto"`,
 	})

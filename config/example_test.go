@@ -42,7 +42,7 @@ func ExampleLoad() {
 }
 
 func ExampleLoad_errors() {
-	path := file(`{"masters": ["10.0.0.1"], "port": 70000}`)
+	path := file(`{"masters": ["10.0.0.1:x"], "port": 70000}`)
 	defer os.RemoveAll(filepath.Dir(path))
 
 	_, _, err := config.Load(path, nil)
@@ -53,7 +53,7 @@ func ExampleLoad_errors() {
 		}
 	}
 	// Output:
-	// masters[0] is not host:port
+	// masters[0] has no port from 1 to 65535
 	// port is out of range
 }
 
@@ -70,20 +70,20 @@ func ExampleConfig_Describe() {
 		}
 	}
 	// Output:
-	// ttl                        = 60
+	// ttl                        = 10
 	// mesosCredentials.secret    = "******"
 }
 
 func ExampleConfig_Follow() {
 	before, after := config.Defaults(), config.Defaults()
-	after.TTL, after.Port = 5, 5353
+	after.SRVRecordDefaultWeight, after.Port = 5, 5353
 	merged, changes := before.Follow(after)
 	for _, c := range changes {
 		fmt.Println(c.Key, c.From, c.To, c.Live)
 	}
-	fmt.Println(merged.TTL, merged.Port)
+	fmt.Println(merged.SRVRecordDefaultWeight, merged.Port)
 	// Output:
-	// ttl 60 5 true
 	// port 53 5353 false
+	// srvRecordDefaultWeight 1 5 true
 	// 5 53
 }

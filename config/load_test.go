@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/netip"
 	"os"
@@ -52,7 +53,7 @@ func TestTheSampleOfMesosDNSIsRead(t *testing.T) {
 	want.File, _ = filepath.Abs("testdata/mesos-dns.json")
 	want.ZooKeeper = ZooKeeper{Servers: []HostPort{{Host: "127.0.0.1", Port: 2181}}, Path: "/mesos"}
 	want.Masters = []HostPort{{Host: "127.0.0.1", Port: 5050}}
-	want.Port = 8053
+	want.Port, want.TTL, want.SOA.MinTTL = 8053, 60, 60
 	want.Resolvers = []Upstream{{AddrPort: netip.MustParseAddrPort("8.8.8.8:53")}}
 	want.IPSources = []string{SourceMesos, SourceHost}
 	want.sources = c.sources
@@ -74,9 +75,9 @@ func TestDefaultsAreThoseOfTheDocumentation(t *testing.T) {
 		{"stateTimeoutSeconds", c.StateTimeout, 5 * time.Minute},
 		{"stateMaxBytes", c.StateMaxBytes, int64(1 << 30)},
 		{"zkDetectionTimeout", c.ZkDetectionTimeout, 30 * time.Second},
-		{"ttl", c.TTL, uint32(60)},
+		{"ttl", c.TTL, uint32(10)},
 		{"domain", c.Domain, "mesos"},
-		{"SOA", c.SOA, SOA{"ns1.mesos.", "root.ns1.mesos.", 60, 600, 86400, 60}},
+		{"SOA", c.SOA, SOA{"ns1.mesos.", "root.ns1.mesos.", 60, 600, 86400, 10}},
 		{"DNS", c.ListenDNS(), netip.MustParseAddrPort("0.0.0.0:53")},
 		{"HTTP", c.ListenHTTP(), netip.MustParseAddrPort("0.0.0.0:8123")},
 		{"maxUDPSize", c.MaxUDPSize, uint16(1232)},
@@ -118,6 +119,13 @@ func TestParsersAcceptTheDefaults(t *testing.T) {
 	}
 }
 
+func TestTheDefaultPortOfAMasterIs5050(t *testing.T) {
+	c, _ := mustLoad(t, "c.json", `{"masters": ["m1", "10.0.0.2", "fd00::1", "[fd00::2]", "m2:5051"]}`)
+	if got, want := fmt.Sprint(c.Masters), "[m1:5050 10.0.0.2:5050 [fd00::1]:5050 [fd00::2]:5050 m2:5051]"; got != want {
+		t.Errorf("got masters %s, want %s", got, want)
+	}
+}
+
 func TestValuesAreParsed(t *testing.T) {
 	for _, tt := range []struct {
 		name, text string
@@ -126,7 +134,10 @@ func TestValuesAreParsed(t *testing.T) {
 	}{
 		{"numbers in quotes", `"ttl": " 30 "`, func(c *Config) any { return c.TTL }, uint32(30)},
 		{"keys in any case", `"TTL": 30`, func(c *Config) any { return c.TTL }, uint32(30)},
-		{"null is absent", `"ttl": null`, func(c *Config) any { return c.TTL }, uint32(60)},
+		{"null is absent", `"ttl": null`, func(c *Config) any { return c.TTL }, uint32(10)},
+		{"TTL where the state is polled", `"stateSource": "poll"`, func(c *Config) any { return [2]uint32{c.TTL, c.SOA.MinTTL} }, [2]uint32{60, 60}},
+		{"TTL where a stream is followed", `"stateSource": "stream"`, func(c *Config) any { return [2]uint32{c.TTL, c.SOA.MinTTL} }, [2]uint32{10, 10}},
+		{"TTL where the state is polled, set", `"stateSource": "poll", "ttl": 7`, func(c *Config) any { return [2]uint32{c.TTL, c.SOA.MinTTL} }, [2]uint32{7, 60}},
 		{"ttl may be 0", `"ttl": 0`, func(c *Config) any { return c.TTL }, uint32(0)},
 		{"no timeout", `"zkDetectionTimeout": 0`, func(c *Config) any { return c.ZkDetectionTimeout }, time.Duration(0)},
 		{"any free port", `"port": 0`, func(c *Config) any { return c.Port }, uint16(0)},

@@ -28,14 +28,14 @@ func TestFollowTakesOverWhatIsReloadable(t *testing.T) {
 		want     []Change
 	}{
 		"nothing":      {`{` + base + `}`, `{` + base + `}`, nil},
-		"only written": {`{` + base + `}`, `{"ttl": 60, ` + base + `}`, nil},
-		"live":         {`{` + base + `}`, `{"TTL": 30, ` + base + `}`, []Change{{"ttl", "60", "30", true}}},
+		"only written": {`{` + base + `}`, `{"ttl": 10, ` + base + `}`, nil},
+		"live":         {`{` + base + `}`, `{"TTL": 30, ` + base + `}`, []Change{{"ttl", "10", "30", true}}},
 		"back to the default": {`{"IPSources": ["host"], ` + base + `}`, `{` + base + `}`,
 			[]Change{{"IPSources", `["host"]`, `["auto","netinfo","mesos","host"]`, true}}},
 		"servers": {`{` + base + `}`, `{"resolvers": ["10.0.0.2"], ` + base + `}`,
 			[]Change{{"resolvers", `null`, `["10.0.0.2:53"]`, true}}},
 		"both": {`{` + base + `}`, `{"port": 54, "SOAMinttl": 5, ` + base + `}`,
-			[]Change{{"port", "53", "54", false}, {"SOAMinttl", "60", "5", true}}},
+			[]Change{{"port", "53", "54", false}, {"SOAMinttl", "10", "5", true}}},
 		"what follows is not listed": {`{` + base + `}`, `{"domain": "dcos", ` + base + `}`,
 			[]Change{{"domain", `"mesos"`, `"dcos"`, false}}},
 		"what is written is": {`{` + base + `}`, `{"SOAMname": "ns9.mesos", ` + base + `}`,

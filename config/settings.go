@@ -29,11 +29,11 @@ func (c *Config) settings() []setting {
 		// Settings of Mesos-DNS.
 		{key: "zk", doc: "where the masters elect their leader: zk://host:port,…/path",
 			value: bind(&c.ZooKeeper, zkAddress)},
-		{key: "masters", doc: "masters to ask until ZooKeeper names any, each host:port",
+		{key: "masters", doc: "masters to ask until ZooKeeper names any, each host:port; the default port is 5050",
 			value: bind(&c.Masters, listOf(masterAddress, `["10.0.0.1:5050"]`))},
 		{key: "refreshSeconds", def: 60, doc: "seconds between two polls of the state",
 			value: seconds(&c.Refresh, 1)},
-		{key: "ttl", def: 60, reloadable: true, doc: "TTL of records, in seconds",
+		{key: "ttl", derive: func() any { return defaultTTL(c.StateSource) }, reloadable: true, doc: "TTL of records, in seconds; the default with stateSource poll is 60",
 			value: bind(&c.TTL, integer[uint32](0, maxSeconds))},
 		{key: "stateTimeoutSeconds", def: 300, doc: "seconds, from its first byte on, after which reading one state is given up",
 			value: seconds(&c.StateTimeout, 1)},
@@ -65,7 +65,7 @@ func (c *Config) settings() []setting {
 			value: bind(&c.SOA.Retry, integer[uint32](0, maxSeconds))},
 		{key: "SOAExpire", def: 86400, reloadable: true, doc: "seconds after which a secondary stops answering from a zone that it cannot refresh (SOA EXPIRE)",
 			value: bind(&c.SOA.Expire, integer[uint32](0, maxSeconds))},
-		{key: "SOAMinttl", def: 60, reloadable: true, doc: "negative TTL: seconds for which resolvers remember that a name does not exist (SOA MINIMUM)",
+		{key: "SOAMinttl", derive: func() any { return defaultTTL(c.StateSource) }, reloadable: true, doc: "negative TTL: seconds for which resolvers remember that a name does not exist (SOA MINIMUM); the default with stateSource poll is 60",
 			value: bind(&c.SOA.MinTTL, integer[uint32](0, maxSeconds))},
 		{key: "dnson", def: true, doc: "serve DNS",
 			value: bind(&c.DNSOn, boolean)},
@@ -87,6 +87,8 @@ func (c *Config) settings() []setting {
 			value: bind(&c.MesosHTTPSOn, boolean)},
 		{key: "ResolvSubnetFirst", def: false, doc: "list addresses in the client's subnet first",
 			value: bind(&c.ResolvSubnetFirst, boolean)},
+		{key: "answerLimit", def: 0, doc: "maximum number of addresses in an answer, a random choice each time; 0: all",
+			value: bind(&c.AnswerLimit, integer[int](0, math.MaxUint16))},
 		{key: "IPSources", def: []any{SourceAuto, SourceNetInfo, SourceMesos, SourceHost}, reloadable: true, doc: "sources of a task's addresses; the first one that has any is used",
 			value: bind(&c.IPSources, listOf(oneOf(SourceHost, SourceDocker, SourceMesos, SourceNetInfo, SourceAuto), `["netinfo", "host"]`))},
 		{key: "srvRecordDefaultWeight", def: 1, reloadable: true, doc: "weight of SRV records",
@@ -253,6 +255,16 @@ func defaultUnhealthy(s SRVScope) any {
 		return string(UnhealthyInclude)
 	}
 	return string(UnhealthyExclude)
+}
+
+// defaultTTL is the default of ttl and SOAMinttl, in seconds. Where the event stream
+// is followed, answers that clients have cached are what delays a change; a poll may
+// come a minute after it anyway.
+func defaultTTL(s StateSource) any {
+	if s == StatePoll {
+		return 60
+	}
+	return 10
 }
 
 // taskState parses an item of publishStates: a state of a task that has not

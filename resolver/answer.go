@@ -17,7 +17,7 @@ import (
 // assume that all of them live as long as a pending query that is made of one.
 func (r *responder) answer(buf []byte, z *zone.Zone, c client, q *query, name, options []byte, found zone.Answer, result zone.Result) ([]byte, *pendingQuery) {
 	origin := string(z.Origin(found))
-	w := writer{buf: buf, z: z, order: ordering{unshuffled: r.unshuffled}}
+	w := writer{buf: buf, z: z, order: ordering{unshuffled: r.unshuffled, limit: r.answerLimit}}
 	if r.subnetFirst {
 		subnet, ok := parseClientSubnet(&q.edns)
 		if !ok {

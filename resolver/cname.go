@@ -138,7 +138,7 @@ func (r *responder) writeChain(buf []byte, client client, f *forwardQuery, c *ch
 	if f.edns && slices.ContainsFunc(c.parts, func(p chainPart) bool { return p.age.Stale }) {
 		options = appendStaleAnswer(slices.Clip(options))
 	}
-	w := writer{buf: buf, z: c.z, order: ordering{unshuffled: r.unshuffled}}
+	w := writer{buf: buf, z: c.z, order: ordering{unshuffled: r.unshuffled, limit: r.answerLimit}}
 	if r.subnetFirst {
 		w.order.near = nearTo(client.addr, f.options)
 	}

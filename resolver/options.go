@@ -31,6 +31,11 @@ type Options struct {
 	// query has one (RFC 7871).
 	ResolvSubnetFirst bool
 
+	// AnswerLimit is how many A records, and how many AAAA records, a positive
+	// answer has at most: a random choice each time. It concerns neither transfers
+	// nor the addresses of SRV targets. 0 is no limit.
+	AnswerLimit int
+
 	// TCPIdleTimeout is how long a connection may take to bring its next query
 	// whole, or to take a response (RFC 7766, section 6.2.3).
 	TCPIdleTimeout time.Duration

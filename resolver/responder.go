@@ -33,6 +33,7 @@ type responder struct {
 	maxUDPSize  uint16
 	setTC       bool
 	subnetFirst bool
+	answerLimit int
 	unshuffled  bool // records stay in the order of the zone; for tests
 	cookies     *cookies
 	rateLimiter *rateLimiter // nil: no limit
@@ -51,6 +52,7 @@ func newResponder(o Options) *responder {
 		maxUDPSize:  o.MaxUDPSize,
 		setTC:       o.SetTruncateBit,
 		subnetFirst: o.ResolvSubnetFirst,
+		answerLimit: o.AnswerLimit,
 		unshuffled:  o.unshuffled,
 		cookies:     newCookies(),
 		rateLimiter: newRateLimiter(o.RateLimit, o.RateExempt),

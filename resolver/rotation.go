@@ -11,6 +11,7 @@ import (
 type ordering struct {
 	unshuffled bool         // records stay in the order of the zone
 	near       netip.Prefix // addresses in it come first; invalid if none do
+	limit      int          // addresses of each type in an answer; 0: all
 }
 
 // rotation is a random order of n things that needs no memory on the heap.
@@ -74,6 +75,14 @@ func gcd(a, b uint32) uint32 {
 		a, b = b, a%b
 	}
 	return a
+}
+
+// limited returns how many of so many addresses an answer has.
+func (o *ordering) limited(n int) int {
+	if o.limit > 0 {
+		return min(n, o.limit)
+	}
+	return n
 }
 
 // ipv4 makes r, which is zero, an order of IPv4 addresses of which the first

@@ -59,6 +59,45 @@ func TestTheClientsNetworkDoesNotMatterWithoutTheSetting(t *testing.T) {
 	}
 }
 
+// A limited answer has other addresses each time, and nothing is said to be missing.
+func TestAnswersAreLimited(t *testing.T) {
+	o := shuffledOptions()
+	o.AnswerLimit = 3
+	for _, count := range []int{2, 3, 20, 252} {
+		r := newResponder(o)
+		z := testZone(t, instances{name: "net", count: count, base: 3})
+		seen := map[string]int{}
+		for range 400 {
+			m, _ := askMsg(t, r, z, "net.marathon.mesos. A")
+			if len(m.Answer) != min(count, 3) || m.Truncated {
+				t.Fatalf("%d addresses: got %d, TC %v, want %d without TC", count, len(m.Answer), m.Truncated, min(count, 3))
+			}
+			for _, rr := range m.Answer {
+				seen[rr.(*dns.A).A.String()]++
+			}
+		}
+		// (1-3/252)^400 is the chance to miss one of 252.
+		if len(seen) < count*9/10 {
+			t.Errorf("%d addresses: got %d of them in 400 answers, want nearly all", count, len(seen))
+		}
+	}
+	// Those in the client's network come first.
+	o.ResolvSubnetFirst = true
+	z := testZone(t, instances{name: "net", count: 252, base: 3})
+	m, _ := askMsg(t, newResponder(o), z, "net.marathon.mesos. A +from=10.3.1.9")
+	for _, rr := range m.Answer {
+		if addr := rr.(*dns.A).A.String(); !strings.HasPrefix(addr, "10.3.1.") {
+			t.Errorf("got %s, want addresses of 10.3.1.0/24 only, which has 3", addr)
+		}
+	}
+	// SRV records and the addresses of their targets are not limited.
+	o.AnswerLimit = 1
+	m, _ = askMsg(t, newResponder(o), testZone(t), "_web._tcp.marathon.mesos. SRV +tcp")
+	if len(m.Answer) < 2 || len(m.Extra) < len(m.Answer) {
+		t.Errorf("got %d SRV records and %d addresses, want all", len(m.Answer), len(m.Extra))
+	}
+}
+
 // Every record comes first at some time.
 func TestTheDefaultShuffleSpreads(t *testing.T) {
 	r := newResponder(shuffledOptions())

@@ -135,9 +135,9 @@ func (w *writer) fitting(count, size int) int {
 	return fit
 }
 
-// answerA writes as many of a node's A records as fit.
+// answerA writes as many of a node's A records as fit, up to the limit.
 func (w *writer) answerA(n *zone.Node, owner uint16) {
-	count, ttl := w.fitting(len(n.A), sizeA), w.z.TTLOf(n, dns.TypeA)
+	count, ttl := w.fitting(w.order.limited(len(n.A)), sizeA), w.z.TTLOf(n, dns.TypeA)
 	var r rotation
 	w.order.ipv4(&r, n.A, count)
 	for i := range count {
@@ -146,9 +146,9 @@ func (w *writer) answerA(n *zone.Node, owner uint16) {
 	w.answers += count
 }
 
-// answerAAAA writes as many of a node's AAAA records as fit.
+// answerAAAA writes as many of a node's AAAA records as fit, up to the limit.
 func (w *writer) answerAAAA(n *zone.Node, owner uint16) {
-	count, ttl := w.fitting(len(n.AAAA), sizeAAAA), w.z.TTLOf(n, dns.TypeAAAA)
+	count, ttl := w.fitting(w.order.limited(len(n.AAAA)), sizeAAAA), w.z.TTLOf(n, dns.TypeAAAA)
 	var r rotation
 	w.order.ipv6(&r, n.AAAA, count)
 	for i := range count {

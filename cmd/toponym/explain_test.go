@@ -130,7 +130,7 @@ spartan.             60 NS  ns1.mesos.
 			"  is answered as no.marathon.mesos., through an alias\n  does not exist (NXDOMAIN)\n"},
 		{"db.marathon.mesos", "db.marathon.mesos.\n  A 10.20.0.5\n      a file of staticZones\n"},
 		{"spartan", "spartan.\n  SOA ns1.mesos. root.ns1.mesos. SERIAL 60 600 86400 60\n      a file of staticZones\n  NS ns1.mesos.\n      a file of staticZones\n"},
-		{"mesos", "mesos.\n  SOA ns1.mesos. root.ns1.mesos. SERIAL 60 600 86400 60\n      the zone itself\n  NS ns1.mesos.\n      the zone itself\n"},
+		{"mesos", "mesos.\n  SOA ns1.mesos. root.ns1.mesos. SERIAL 60 600 86400 10\n      the zone itself\n  NS ns1.mesos.\n      the zone itself\n"},
 		{"slave.mesos", "slave.mesos.\n  A 10.0.0.2\n      agent x-S0; from host\n"},
 		{"marathon.slave.mesos", "marathon.slave.mesos.\n  has no records; it exists because names below it do\n"},
 		{"no.mesos", "no.mesos.\n  does not exist (NXDOMAIN)\n"},

@@ -42,7 +42,7 @@ func writeConfig(t *testing.T, text string) string {
 }
 
 func TestCommandLine(t *testing.T) {
-	bad := writeConfig(t, `{"masters": ["10.0.0.1"], "ttl": "soon", "mesosAuthentication": "basic",
+	bad := writeConfig(t, `{"masters": ["10.0.0.1:x"], "ttl": "soon", "mesosAuthentication": "basic",
 		"mesosCredentials": {"principal": "p", "secret": "hunter2"}}`)
 	good := writeConfig(t, `{"masters": ["10.0.0.1:5050"], "Ttl": 30, "refreshSecond": 5,
 		"mesosAuthentication": "basic", "mesosCredentials": {"principal": "p", "secret": "hunter2"}}`)

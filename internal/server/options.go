@@ -245,6 +245,7 @@ func resolverOptions(c *config.Config, log logrus.FieldLogger, cores, tcpConnect
 		MaxUDPSize:                 c.MaxUDPSize,
 		SetTruncateBit:             c.SetTruncateBit,
 		ResolvSubnetFirst:          c.ResolvSubnetFirst,
+		AnswerLimit:                c.AnswerLimit,
 		TCPIdleTimeout:             c.TCPIdleTimeout,
 		TCPMaxConnections:          tcpConnections,
 		TCPMaxConnectionsPerClient: c.TCPMaxClient,

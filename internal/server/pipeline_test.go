@@ -183,7 +183,7 @@ func TestOriginsOfAddressTrees(t *testing.T) {
 	for _, origin := range o.Origins {
 		got[origin.Name.String()] = origin.TTL
 	}
-	want := map[string]uint32{"mesos.": 60, "dcos.thisdcos.directory.": 5, "agentip.mesos.": 5, "containerip.mesos.": 5, "autoip.mesos.": 5}
+	want := map[string]uint32{"mesos.": 10, "dcos.thisdcos.directory.": 5, "agentip.mesos.": 5, "containerip.mesos.": 5, "autoip.mesos.": 5}
 	if !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

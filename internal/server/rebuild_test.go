@@ -63,7 +63,7 @@ func TestChangesAreAnsweredWhileSettingsAreFollowed(t *testing.T) {
 		s.Tasks = append(s.Tasks, task("web.1", "web", fmt.Sprint("10.1.0.", 1+rounds)))
 		p.state(s)
 		got, ttl := p.addressesOf("web.marathon.mesos")
-		if len(got) != 1 || got[0] != [4]byte{10, 1, 0, byte(1 + rounds)} || ttl != 60 {
+		if len(got) != 1 || got[0] != [4]byte{10, 1, 0, byte(1 + rounds)} || ttl != 10 {
 			t.Errorf("a change meanwhile: got %v with TTL %d, want 10.1.0.%d with the TTL from before", got, ttl, 1+rounds)
 		}
 		if now := p.zones.Current().DomainSerial(); now <= serial {

@@ -9,7 +9,7 @@ import (
 )
 
 // apexSOA is the SOA record of the domain.
-const apexSOA = "mesos. SOA ns1.mesos. root.ns1.mesos. SERIAL 60 600 86400 60"
+const apexSOA = "mesos. SOA ns1.mesos. root.ns1.mesos. SERIAL 60 600 86400 10"
 
 // lookup is a question about the example cluster, with the response that every
 // client must show.
@@ -178,8 +178,8 @@ func (l *lookup) compare(t *testing.T, got answer) {
 	if want := name + ". " + qtype; got.question != want {
 		t.Errorf("question: got %q, want %q", got.question, want)
 	}
-	if !slices.Equal(got.ttls, []string{"60"}) {
-		t.Errorf("TTLs: got %v, want 60", got.ttls)
+	if !slices.Equal(got.ttls, []string{"10"}) {
+		t.Errorf("TTLs: got %v, want 10", got.ttls)
 	}
 	same(t, "answer", got.answer, l.answer)
 	same(t, "authority", got.authority, l.authority)

@@ -30,8 +30,8 @@ func TestSettingsAreReadAgain(t *testing.T) {
 	file := configFile(t, m, s, nil)
 	s.process = start(t, toponym, "-config", file)
 	s.waitReady(t)
-	if n := s.ttl(t); n != 60 {
-		t.Fatalf("TTL: got %d, want 60", n)
+	if n := s.ttl(t); n != 10 {
+		t.Fatalf("TTL: got %d, want 10", n)
 	}
 	change := func(more settings) {
 		t.Helper()
@@ -49,7 +49,7 @@ func TestSettingsAreReadAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the new TTL", func() (bool, string) { n := s.ttl(t); return n == 5, fmt.Sprint(n) })
-	for _, line := range []string{"setting=maxUDPSize", "needs a restart", "from=60 setting=ttl to=5"} {
+	for _, line := range []string{"setting=maxUDPSize", "needs a restart", "from=10 setting=ttl to=5"} {
 		eventually(t, fmt.Sprintf("the log says %q", line), func() (bool, string) {
 			log := s.stderr.String()
 			return strings.Contains(log, line), log

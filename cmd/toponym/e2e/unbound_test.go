@@ -132,7 +132,7 @@ func unboundQuestions() (questions []string, wants []unboundWant) {
 	add("marathon.slave.mesos A", "NOERROR")
 	add("dual.marathon.mesos AAAA", "NOERROR", "fd00:1::1")
 	add("-x fd00:1::1", "NOERROR", "dual.marathon.mesos.")
-	add("mesos SOA", "NOERROR", "ns1.mesos. root.ns1.mesos. SERIAL 60 600 86400 60")
+	add("mesos SOA", "NOERROR", "ns1.mesos. root.ns1.mesos. SERIAL 60 600 86400 10")
 	for i := range unboundApps {
 		app := fmt.Sprintf("app%d", i)
 		name := app + ".marathon.mesos"
