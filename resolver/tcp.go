@@ -53,15 +53,23 @@ func (s *Server) accept(ctx, final context.Context, l *net.TCPListener, t Transp
 		if t == TLS {
 			c.overTLS(s.o.TLS(conn))
 		}
-		s.connections.add(c)
+		full := s.connections.add(c)
 		all.Go(func() {
 			if c.handshake(ctx) {
 				s.serveConn(ctx, final, c)
 			}
 			s.connections.remove(c)
 		})
+		if full {
+			time.Sleep(acceptPause)
+		}
 	}
 }
+
+// acceptPause is how long no connection is accepted after one for which another had
+// to be closed. A client that opens thousands at a time would keep a single core from
+// the queries over UDP meanwhile.
+const acceptPause = 200 * time.Microsecond
 
 // Buffers of a connection. Queries are small; a response that is larger than its
 // buffer is sent without being copied.

@@ -55,23 +55,27 @@ func clientPrefix(a netip.Addr) netip.Prefix {
 	return p
 }
 
-// add takes a new connection, and closes another if there are too many.
-func (t *connectionTable) add(c *connection) {
+// add takes a new connection, and closes another if there are too many. It reports
+// whether it has closed one.
+func (t *connectionTable) add(c *connection) (full bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	client := clientPrefix(c.addr)
 	ofClient := t.clients[client]
 	if ofClient != nil && ofClient.Len() >= t.maxPerClient {
 		t.closeLongestIdle(ofClient, boundClient)
+		full = true
 	}
 	if t.open.Len() >= t.max {
 		t.closeLongestIdle(t.open, boundAll)
+		full = true
 	}
 	if ofClient = t.clients[client]; ofClient == nil {
 		ofClient = list.New()
 		t.clients[client] = ofClient
 	}
 	c.place = connectionPlace{table: t, client: client, all: t.open.PushBack(c), ofThem: ofClient.PushBack(c)}
+	return full
 }
 
 // closeOne closes a connection because the process cannot open more files.

@@ -296,6 +296,23 @@ func TestIdleConnectionsMakeRoomBeforeBusyOnes(t *testing.T) {
 	}
 }
 
+// A client with thousands of connections does not keep a single core from the queries
+// over UDP: for a connection that takes the place of another the server pauses.
+func TestOnlyAFullTableSlowsAccepting(t *testing.T) {
+	o := testOptions()
+	o.TCPMaxConnections, o.TCPMaxConnectionsPerClient = 4, 2
+	s := New(zone.NewStore(testZone(t)), o)
+	for i, tc := range []struct {
+		client string
+		want   bool
+	}{{"10.0.0.1", false}, {"10.0.0.1", false}, {"10.0.0.1", true}, {"10.0.0.2", false}, {"10.0.0.3", false}, {"10.0.0.4", true}} {
+		ours, _ := net.Pipe()
+		if got := s.connections.add(newConnection(s, ours, netip.MustParseAddr(tc.client))); got != tc.want {
+			t.Errorf("connection %d: got full %v, want %v", i, got, tc.want)
+		}
+	}
+}
+
 // countingWrites counts what is written at a time.
 type countingWrites struct {
 	net.Conn
