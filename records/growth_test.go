@@ -3,6 +3,7 @@ package records_test
 import (
 	"fmt"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +110,27 @@ func instances(n int, others state.Health) (*records.Set, *state.Cluster) {
 func instance(i int, h state.Health) *state.Task {
 	return app(fmt.Sprint("web.", i), "web", netip.AddrFrom4([4]byte{192, 168, byte(i >> 8), byte(i)}).String(), healthy(h),
 		discovered(state.DiscoveryPort{Number: 80, Name: "http", Protocol: "tcp"}))
+}
+
+// growthWork names the environment variable that tells TestGrowthWork what to do: the
+// number of a case and a size.
+const growthWork = "TOPONYM_TEST_GROWTH"
+
+// TestGrowthWork does the work of one case, for a test that counts statements. It
+// prints the name and the size of the case if the size is 0.
+func TestGrowthWork(t *testing.T) {
+	var i, n int
+	if _, err := fmt.Sscanf(os.Getenv(growthWork), "%d:%d", &i, &n); err != nil {
+		t.Skip("runs in a process of its own")
+	}
+	if i < len(growthCases) {
+		tc := growthCases[i]
+		if n == 0 {
+			fmt.Printf("%d %s\n", tc.size, tc.name)
+			return
+		}
+		tc.work(n)()
+	}
 }
 
 // BenchmarkGrowth measures the work at a size and at twice that size. The metric
