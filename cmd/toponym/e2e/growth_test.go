@@ -45,13 +45,13 @@ func TestWorkGrowsInProportion(t *testing.T) {
 		}
 		_, name, _ := strings.Cut(head, " ")
 		t.Run(name, func(t *testing.T) {
-			// The work without the list, and what the sizes add to it. n log n is
-			// a little more than 2.
+			// The work without the list, and what the sizes add to it. n log n is a
+			// little more than four times as much.
 			none := statements(cases, 1)
-			single, double := statements(cases, size)-none, statements(cases, 2*size)-none
-			t.Logf("%d statements for %d, %d for twice as many", single, size, double)
-			if double > single*5/2+int64(size) {
-				t.Errorf("got %d statements for %d and %d for twice as many, want about twice as many", single, size, double)
+			small, large := statements(cases, size)-none, statements(cases, 4*size)-none
+			t.Logf("%d statements for %d, %d for four times as many", small, size, large)
+			if large > 5*small+int64(size) {
+				t.Errorf("got %d statements for %d and %d for four times as many, want about four times as many statements", small, size, large)
 			}
 		})
 	}
