@@ -91,8 +91,8 @@ func (z *Zone) NodesOf(origin records.Name) iter.Seq[*Node] {
 		if !yield(apex) || z.origins[index].alias != "" {
 			return
 		}
-		for n := range z.nodes.all() {
-			if int(n.origin) == index && n != apex && !n.Empty() && !yield(n) {
+		for n := range z.nodes.of(uint16(index)) {
+			if n != apex && !n.Empty() && !yield(n) {
 				return
 			}
 		}

@@ -23,19 +23,22 @@ const (
 	radix     = 1 << radixBits
 )
 
-// The levels. Each remembers the version that created it: that version may
-// change it in place.
+// The levels. Each remembers the version that created it, which may change it in
+// place, and the origins of which a node has been put below it, as bits.
 type (
 	topNode struct {
 		version uint64
+		origins uint64
 		inner   [radix]*innerNode
 	}
 	innerNode struct {
 		version uint64
+		origins uint64
 		leaves  [radix]*leafNode
 	}
 	leafNode struct {
 		version uint64
+		origins uint64
 		nodes   [radix]*Node
 	}
 )
@@ -80,6 +83,43 @@ func (t *tree) put(id uint32, n *Node, version uint64) {
 		c.version, *leaf = version, &c
 	}
 	(*leaf).nodes[id%radix] = n
+	if n != nil {
+		bit := originBit(n.origin)
+		(*top).origins |= bit
+		(*inner).origins |= bit
+		(*leaf).origins |= bit
+	}
+}
+
+// originBit is the bit of an origin. With more than 64 of them some share one.
+func originBit(origin uint16) uint64 { return 1 << (origin % 64) }
+
+// of iterates over the nodes of an origin in the order of their ids. It skips what
+// has none, so that a small zone beside a large one costs little.
+func (t *tree) of(origin uint16) iter.Seq[*Node] {
+	bit := originBit(origin)
+	return func(yield func(*Node) bool) {
+		for _, top := range t.top {
+			if top.origins&bit == 0 {
+				continue
+			}
+			for _, inner := range top.inner {
+				if inner.origins&bit == 0 {
+					continue
+				}
+				for _, leaf := range inner.leaves {
+					if leaf.origins&bit == 0 {
+						continue
+					}
+					for _, n := range leaf.nodes {
+						if n != nil && n.origin == origin && !yield(n) {
+							return
+						}
+					}
+				}
+			}
+		}
+	}
 }
 
 // all iterates over the nodes in the order of their ids.

@@ -26,7 +26,7 @@ func TestTreeVersionsKeepTheirNodes(t *testing.T) {
 				delete(now.want, id)
 				continue
 			}
-			n := &Node{}
+			n := &Node{origin: uint16(r.IntN(70) * r.IntN(2))}
 			now.tree.put(id, n, v)
 			now.want[id] = n
 		}
@@ -44,6 +44,21 @@ func TestTreeVersionsKeepTheirNodes(t *testing.T) {
 		}
 		if n != len(v.want) {
 			t.Errorf("version %d: got %d nodes, want %d", i, n, len(v.want))
+		}
+		ofOrigin := map[uint16]int{}
+		for _, n := range v.want {
+			ofOrigin[n.origin]++
+		}
+		for origin := range uint16(72) {
+			n := 0
+			for node := range v.tree.of(origin) {
+				if n++; node.origin != origin {
+					t.Errorf("version %d: got a node of origin %d, want of %d alone", i, node.origin, origin)
+				}
+			}
+			if n != ofOrigin[origin] {
+				t.Errorf("version %d: got %d nodes of origin %d, want %d", i, n, origin, ofOrigin[origin])
+			}
 		}
 	}
 	if len(versions[60].want) < 200 {
