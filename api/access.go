@@ -3,11 +3,12 @@ package api
 import (
 	"crypto/sha256"
 	"crypto/subtle"
-	"crypto/x509"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
+
+	"toponym/internal/handshake"
 )
 
 // Access says who may read the paths that begin with one: who has one of the
@@ -125,28 +126,14 @@ func (a *Access) fromNetwork(remote string) bool {
 }
 
 func (a *Access) hasCertificate(r *http.Request) bool {
-	if len(a.Clients) == 0 || r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
+	if len(a.Clients) == 0 {
 		return false
 	}
+	names := handshake.ClientNames(r.TLS)
 	if slices.Contains(a.Clients, "*") {
-		return true
+		return len(names) > 0
 	}
-	return slices.ContainsFunc(namesOf(r.TLS.VerifiedChains[0][0]), func(name string) bool {
-		return slices.Contains(a.Clients, strings.ToLower(name))
-	})
-}
-
-// namesOf returns the names in a certificate.
-func namesOf(c *x509.Certificate) []string {
-	names := append([]string{c.Subject.CommonName}, c.DNSNames...)
-	names = append(names, c.EmailAddresses...)
-	for _, ip := range c.IPAddresses {
-		names = append(names, ip.String())
-	}
-	for _, u := range c.URIs {
-		names = append(names, u.String())
-	}
-	return names
+	return slices.ContainsFunc(names, func(name string) bool { return slices.Contains(a.Clients, name) })
 }
 
 // bearerToken returns the token of a request (RFC 6750, section 2.1).

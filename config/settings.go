@@ -127,7 +127,7 @@ func (c *Config) settings() []setting {
 			value: bind(&c.HistoryBytes, integer[int](1, math.MaxInt))},
 		{key: "tsigKeys", def: map[string]any{}, reloadable: true, doc: "keys that queries and responses of secondaries are signed with (RFC 8945): name to algorithm and secret in base64, or secretFile",
 			value: bind(&c.TSIGKeys, c.tsigKeys)},
-		{key: "transferAllow", def: []any{}, reloadable: true, doc: "who may have the zones transferred: networks, keys as key:NAME, or both in one text; empty: nobody",
+		{key: "transferAllow", def: []any{}, reloadable: true, doc: "who may have the zones transferred: networks, keys as key:NAME, tls for transfers over tlsListen (RFC 9103), names in client certificates as cert:NAME, or several of these in one text; empty: nobody",
 			value: bindList(&c.TransferAllow, listOf(transferRule, `["10.0.0.0/8", "key:NAME", "10.0.0.0/8 key:NAME"]`))},
 		{key: "transferTimeout", def: 60, reloadable: true, doc: "seconds that a zone transfer may take longer than at 128 KiB/s before it is cut off",
 			value: seconds(&c.TransferTimeout, 1)},

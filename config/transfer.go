@@ -94,11 +94,13 @@ func (c *Config) tsigKey(raw any, at position) (k TSIGKey, ok bool) {
 	return k, true
 }
 
-// TransferRule is an item of transferAllow: clients that meet both conditions may
+// TransferRule is an item of transferAllow: clients that meet all conditions may
 // have the zones.
 type TransferRule struct {
 	Network netip.Prefix // that the client is in; the zero value is any
 	Key     string       // of tsigKeys, that the query is signed with; "": any, or none
+	TLS     bool         // over tlsListen (RFC 9103)
+	Cert    string       // a name in a certificate that tlsClientCAFile verifies, in lower case; "*": any; "": none is needed
 }
 
 // String returns the rule as it is written, such as "10.0.0.0/8 key:NAME".
@@ -109,6 +111,12 @@ func (r TransferRule) String() string {
 	}
 	if r.Key != "" {
 		parts = append(parts, "key:"+r.Key)
+	}
+	if r.TLS {
+		parts = append(parts, "tls")
+	}
+	if r.Cert != "" {
+		parts = append(parts, "cert:"+r.Cert)
 	}
 	return strings.Join(parts, " ")
 }
@@ -122,22 +130,30 @@ func transferRule(raw any, at position) (r TransferRule, ok bool) {
 	if !ok {
 		return r, false
 	}
-	const example = `something like "10.0.0.0/8", "key:NAME", or "10.0.0.0/8 key:NAME" for both`
+	const example = `something like "10.0.0.0/8", "key:NAME", "tls", "cert:NAME", or several of them, such as "10.0.0.0/8 key:NAME"`
 	for word := range strings.FieldsSeq(s) {
 		key, isKey := strings.CutPrefix(word, "key:")
+		cert, isCert := strings.CutPrefix(word, "cert:")
 		switch {
+		case word == "tls" && !r.TLS:
+			r.TLS = true
+		case isCert && r.Cert == "":
+			if cert == "" {
+				return r, at.reject(raw, "has a certificate without a name", `"cert:NAME", or "cert:*" for any`)
+			}
+			r.Cert = strings.ToLower(cert)
 		case isKey && r.Key == "":
 			name, problem := normalName(key, maxName, true)
 			if problem != "" {
 				return r, at.reject(raw, "has a key that is not a domain name: "+problem, example)
 			}
 			r.Key = name
-		case !isKey && !r.Network.IsValid():
+		case !isKey && !isCert && word != "tls" && !r.Network.IsValid():
 			if r.Network, ok = network(word, at); !ok {
 				return r, false
 			}
 		default:
-			return r, at.reject(raw, "has two networks or two keys", example)
+			return r, at.reject(raw, "has two networks, keys or certificates", example)
 		}
 	}
 	if r == (TransferRule{}) {
@@ -165,6 +181,7 @@ func (l *loader) checkTransfers() {
 				at.item(i).reject(r.String(), "names a key that is not in tsigKeys", "a key of tsigKeys")
 			}
 		}
+		l.warnOfUnusableRules()
 		for _, name := range slices.Sorted(maps.Keys(c.TSIGKeys)) {
 			if len(c.TSIGKeys[name].Secret) < minTSIGSecret {
 				l.warn(l.label("tsigKeys"), fmt.Sprintf("the secret of %s is shorter than %d bytes and could be guessed", name, minTSIGSecret))
@@ -182,6 +199,20 @@ func (l *loader) checkTransfers() {
 		if within(c.CatalogZone, alias) && l.valid("aliases") {
 			at.reject(c.CatalogZone, "is within an alias", "a name outside "+alias)
 			break
+		}
+	}
+}
+
+// warnOfUnusableRules warns of rules that no client can meet. They are no errors,
+// because transferAllow can change without a restart, and tlsListen cannot.
+func (l *loader) warnOfUnusableRules() {
+	c := l.config
+	for _, r := range c.TransferAllow {
+		switch {
+		case (r.TLS || r.Cert != "") && len(c.TLSListen) == 0 && l.valid("tlsListen"):
+			l.warn(l.label("transferAllow"), fmt.Sprintf("%q allows nobody: tlsListen is not set", r))
+		case r.Cert != "" && c.TLSClientCAFile == "" && l.valid("tlsClientCAFile"):
+			l.warn(l.label("transferAllow"), fmt.Sprintf("%q allows nobody: tlsClientCAFile is not set", r))
 		}
 	}
 }

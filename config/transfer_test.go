@@ -41,8 +41,8 @@ func TestTransferSettings(t *testing.T) {
 		{Network: netip.MustParsePrefix("10.0.0.0/8")},
 		{Network: netip.MustParsePrefix("192.0.2.1/32")},
 		{Key: "one.key"},
-		{netip.MustParsePrefix("fd00::/8"), "two"},
-		{netip.MustParsePrefix("10.1.0.0/16"), "two"},
+		{Network: netip.MustParsePrefix("fd00::/8"), Key: "two"},
+		{Network: netip.MustParsePrefix("10.1.0.0/16"), Key: "two"},
 	}
 	if !reflect.DeepEqual(c.TransferAllow, rules) {
 		t.Errorf("got rules %v, want %v", c.TransferAllow, rules)
@@ -59,8 +59,10 @@ func TestErrorsOfTransferSettings(t *testing.T) {
 	const key = `{"secret": "bWFrZSBpdCBsb25nIGFuZCByYW5kb20="}`
 	for text, want := range map[string]string{
 		`"transferAllow": ["key:other"], "tsigKeys": {"a": ` + key + `}`: `transferAllow[0]: "key:other" names a key that is not in tsigKeys`,
-		`"transferAllow": ["10.0.0.0/8 10.1.0.0/16"]`:                    `transferAllow[0]: "10.0.0.0/8 10.1.0.0/16" has two networks or two keys`,
-		`"transferAllow": ["key:a key:b"]`:                               "has two networks or two keys",
+		`"transferAllow": ["10.0.0.0/8 10.1.0.0/16"]`:                    `transferAllow[0]: "10.0.0.0/8 10.1.0.0/16" has two networks, keys or certificates`,
+		`"transferAllow": ["key:a key:b"]`:                               "has two networks, keys or certificates",
+		`"transferAllow": ["cert:a cert:b"]`:                             "has two networks, keys or certificates",
+		`"transferAllow": ["cert:"]`:                                     "has a certificate without a name",
 		`"transferAllow": ["everybody"]`:                                 `"everybody" is not a network`,
 		`"transferAllow": [""]`:                                          "is empty",
 		`"transferAllow": ["key:"]`:                                      "has a key that is not a domain name: it is empty",
@@ -84,4 +86,23 @@ func TestErrorsOfTransferSettings(t *testing.T) {
 	if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0].String(), "the secret of a is shorter than 16 bytes") {
 		t.Errorf("a short secret: got %v, %v, want a warning", warnings, err)
 	}
+}
+
+func TestRulesForTransfersOverTLS(t *testing.T) {
+	cert, key, ca := certificate(t)
+	const rules = `, "transferAllow": ["tls", "cert:NS2.example.com 10.0.0.0/8", "cert:*"]`
+	tls := `, "tlsListen": "127.0.0.1", "tlsCertFile": "` + cert + `", "tlsKeyFile": "` + key + `"`
+	c, warnings := mustLoad(t, "c.json", `{`+where+tls+`, "tlsClientCAFile": "`+ca+`"`+rules+`}`)
+	equalLines(t, warnings, nil)
+	want := []TransferRule{{TLS: true}, {Network: netip.MustParsePrefix("10.0.0.0/8"), Cert: "ns2.example.com"}, {Cert: "*"}}
+	if !reflect.DeepEqual(c.TransferAllow, want) {
+		t.Errorf("got rules %v, want %v", c.TransferAllow, want)
+	}
+	_, warnings = mustLoad(t, "c.json", `{`+where+tls+rules+`}`)
+	equalLines(t, warnings, []string{
+		`transferAllow: "10.0.0.0/8 cert:ns2.example.com" allows nobody: tlsClientCAFile is not set`,
+		`transferAllow: "cert:*" allows nobody: tlsClientCAFile is not set`,
+	})
+	_, warnings = mustLoad(t, "c.json", `{`+where+`, "transferAllow": ["tls"]}`)
+	equalLines(t, warnings, []string{`transferAllow: "tls" allows nobody: tlsListen is not set`})
 }

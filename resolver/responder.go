@@ -16,6 +16,8 @@ type client struct {
 	addr      netip.Addr // an IPv4-mapped IPv6 address is stored as IPv4
 	transport Transport
 
+	session *transfer.Session // of a connection over TLS; else nil
+
 	signed *transfer.Verification // of a query with a valid signature; nil without one
 }
 

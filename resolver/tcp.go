@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"toponym/resolver/cache"
+	"toponym/resolver/transfer"
 )
 
 // serveTCP starts the goroutines that accept connections until ctx ends, and
@@ -86,6 +87,7 @@ type connection struct {
 	tcp       net.Conn // the connection itself
 	conn      net.Conn // what messages go through: the same, or TLS on it
 	addr      netip.Addr
+	session   *transfer.Session // after the handshake, with TLS
 	in        *bufio.Reader
 
 	writing sync.Mutex // held while something is written
@@ -204,7 +206,7 @@ func (c *connection) answer(ctx context.Context) error {
 	buf := messageBuffers.Get().(*messageBuffer)
 	defer messageBuffers.Put(buf)
 	r := c.s.responder
-	msg, l := r.respond(buf[2:], c.s.store.Current(), client{addr: c.addr, transport: c.transport}, packet)
+	msg, l := r.respond(buf[2:], c.s.store.Current(), client{addr: c.addr, transport: c.transport, session: c.session}, packet)
 	if l != nil && l.transfer != nil {
 		return c.transfer(ctx, l.transfer)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"toponym/internal/handshake"
+	"toponym/resolver/transfer"
 )
 
 // handshakeTimeout bounds the TLS handshake of a client.
@@ -63,6 +64,8 @@ func (c *connection) handshake(ctx context.Context) bool {
 	switch {
 	case err == nil:
 		counts.completed.Add(1)
+		state := t.ConnectionState()
+		c.session = &transfer.Session{Version: state.Version, Names: handshake.ClientNames(&state)}
 		return true
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		counts.timedOut.Add(1)

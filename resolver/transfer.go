@@ -48,7 +48,7 @@ func (r *responder) respondSigned(buf []byte, z *zone.Zone, c client, packet []b
 // of all queries live on.
 func (r *responder) answerTransfer(buf []byte, c client, q *query, origin string, options []byte) ([]byte, *pendingQuery) {
 	t := transfer.NewRequest(bytes.Clone(q.packet))
-	t.Client, t.Key = c.addr, c.key()
+	t.Client, t.Key, t.Session = c.addr, c.key(), c.session
 	t.Flags = r.flags(q, c)
 	t.Size = r.size(q.edns.present, q.edns.udpSize, c)
 	t.Streams = c.transport != UDP

@@ -78,9 +78,9 @@ func writeSecondary(_ context.Context, args []string, env environment) int {
 	return statusOK
 }
 
-// allowsByAddress reports whether any client may have the zones without a key.
+// allowsByAddress reports whether any client may have the zones by its address alone.
 func allowsByAddress(c *config.Config) bool {
-	return slices.ContainsFunc(c.TransferAllow, func(r config.TransferRule) bool { return r.Key == "" })
+	return slices.ContainsFunc(c.TransferAllow, func(r config.TransferRule) bool { return r.Key == "" && !r.TLS && r.Cert == "" })
 }
 
 // secondarySetup collects what settings and flags say.

@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"net"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -166,4 +167,27 @@ func Handshake(ctx context.Context, t *tls.Conn, timeout time.Duration) error {
 		err = t.SetDeadline(time.Time{})
 	}
 	return err
+}
+
+// ClientNames returns the names in the certificate of a client, in lower case: its
+// common name, DNS names, IP addresses, mail addresses and URIs. There are none if
+// the client has shown no certificate, or if none was verified.
+func ClientNames(state *tls.ConnectionState) (names []string) {
+	if state == nil || len(state.VerifiedChains) == 0 {
+		return nil
+	}
+	c := state.VerifiedChains[0][0]
+	names = append(names, c.Subject.CommonName)
+	names = append(names, c.DNSNames...)
+	names = append(names, c.EmailAddresses...)
+	for _, ip := range c.IPAddresses {
+		names = append(names, ip.String())
+	}
+	for _, u := range c.URIs {
+		names = append(names, u.String())
+	}
+	for i, name := range names {
+		names[i] = strings.ToLower(name)
+	}
+	return names
 }

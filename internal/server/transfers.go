@@ -43,7 +43,7 @@ func transferSettings(c *config.Config) (transfer.Settings, error) {
 		o.Keys = append(o.Keys, key)
 	}
 	for _, r := range c.TransferAllow {
-		rule := transfer.Rule{Prefix: r.Network}
+		rule := transfer.Rule{Prefix: r.Network, TLS: r.TLS, Cert: r.Cert}
 		if r.Key != "" {
 			var err error
 			if rule.Key, err = parseName("transferAllow", r.Key); err != nil {

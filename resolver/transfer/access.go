@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"crypto/tls"
 	"net/netip"
 	"slices"
 	"sync"
@@ -16,18 +17,33 @@ import (
 type Rule struct {
 	Prefix netip.Prefix // the network that the client is in; the zero value is any
 	Key    records.Name // the key that the query is signed with; "" is any, and none
+	TLS    bool         // the query comes over TLS
+	Cert   string       // a name in the verified certificate of the client; "*" is any name, "" is no condition
+}
+
+// Session is the TLS session that a query comes over.
+type Session struct {
+	Version uint16   // such as tls.VersionTLS13
+	Names   []string // in the verified certificate of the client, in lower case
 }
 
 // allows reports whether a rule allows a client whose query has a valid signature
-// by a key, or none.
-func (r Rule) allows(client netip.Addr, key *Key) bool {
+// by a key, or none, and comes over TLS if there is a session.
+func (r Rule) allows(client netip.Addr, key *Key, s *Session) bool {
 	return (!r.Prefix.IsValid() || r.Prefix.Contains(client)) &&
-		(r.Key == "" || key != nil && key.name == r.Key)
+		(r.Key == "" || key != nil && key.name == r.Key) &&
+		(!r.TLS || s != nil) &&
+		(r.Cert == "" || s != nil && (r.Cert == "*" && len(s.Names) > 0 || slices.Contains(s.Names, r.Cert)))
 }
 
-// allowed reports whether any rule allows a client. Without rules nobody is.
-func allowed(rules []Rule, client netip.Addr, key *Key) bool {
-	return slices.ContainsFunc(rules, func(r Rule) bool { return r.allows(client, key) })
+// allowed reports whether any rule allows a client. Without rules nobody is, and
+// neither is who has a version of TLS that is too old for zones (RFC 9103, section
+// 7.1).
+func allowed(rules []Rule, client netip.Addr, key *Key, s *Session) bool {
+	if s != nil && s.Version < tls.VersionTLS13 {
+		return false
+	}
+	return slices.ContainsFunc(rules, func(r Rule) bool { return r.allows(client, key, s) })
 }
 
 // Networks that count as one client for limits, in bits: a host can use all

@@ -49,12 +49,13 @@ func New(o Options) *Server {
 // Request is a query that this package answers: for AXFR or IXFR, or for the
 // catalog zone.
 type Request struct {
-	Client netip.Addr
-	Key    *Key   // of a valid signature; nil without one
-	Packet []byte // the query, without its TSIG record
-	Type   uint16 // QTYPE
-	Flags  uint16 // of the response, beside QR, AA and TC
-	OPT    []byte // the OPT record of the response; nil for none
+	Client  netip.Addr
+	Key     *Key     // of a valid signature; nil without one
+	Session *Session // nil if the query does not come over TLS
+	Packet  []byte   // the query, without its TSIG record
+	Type    uint16   // QTYPE
+	Flags   uint16   // of the response, beside QR, AA and TC
+	OPT     []byte   // the OPT record of the response; nil for none
 
 	// Size is how many bytes a response of one message may have, with the OPT
 	// record.
@@ -96,7 +97,7 @@ func NewRequest(packet []byte) *Request {
 //     more than the zone, IXFR is answered as AXFR.
 func (s *Server) Answer(buf []byte, q *Request) (msg []byte, stream *Stream, rcode uint16) {
 	set := s.settings.Load()
-	if !allowed(set.allow, q.Client, q.Key) {
+	if !allowed(set.allow, q.Client, q.Key, q.Session) {
 		s.counts.fail(dns.RcodeRefused)
 		s.refusals.add(q.Client, q, q.Key)
 		return q.respond(buf, dns.RcodeRefused, nil), nil, dns.RcodeRefused
@@ -179,8 +180,8 @@ func (s *Server) Answer(buf []byte, q *Request) (msg []byte, stream *Stream, rco
 // ObserveSOA tells the observer that a client has got the SOA record of a zone, if
 // the client may have the zone.
 // The name is that of the question in lower-case wire form.
-func (s *Server) ObserveSOA(client netip.Addr, key *Key, name []byte) {
-	if !allowed(s.settings.Load().allow, client, key) {
+func (s *Server) ObserveSOA(client netip.Addr, key *Key, session *Session, name []byte) {
+	if !allowed(s.settings.Load().allow, client, key, session) {
 		return
 	}
 	origin := records.Name(name)

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"bytes"
+	"crypto/tls"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -386,28 +387,45 @@ func TestRules(t *testing.T) {
 	a, _ := NewKey(name("a.key"), sha256, []byte("secret"))
 	b, _ := NewKey(name("b.key"), sha256, []byte("secret"))
 	ten := netip.MustParsePrefix("10.0.0.0/8")
+	anonymous := &Session{Version: tls.VersionTLS13}
+	known := &Session{Version: tls.VersionTLS13, Names: []string{"host", "ns2.example.com"}}
+	old := &Session{Version: tls.VersionTLS12, Names: known.Names}
 	for _, x := range []struct {
-		rule   Rule
-		client string
-		key    *Key
-		want   bool
+		rule    Rule
+		client  string
+		key     *Key
+		session *Session
+		want    bool
 	}{
-		{Rule{Prefix: ten}, "10.1.2.3", nil, true},
-		{Rule{Prefix: ten}, "10.1.2.3", a, true},
-		{Rule{Prefix: ten}, "11.1.2.3", a, false},
-		{Rule{Key: a.Name()}, "11.1.2.3", a, true},
-		{Rule{Key: a.Name()}, "11.1.2.3", b, false},
-		{Rule{Key: a.Name()}, "11.1.2.3", nil, false},
-		{Rule{Prefix: ten, Key: a.Name()}, "10.1.2.3", a, true},
-		{Rule{Prefix: ten, Key: a.Name()}, "10.1.2.3", nil, false},
-		{Rule{Prefix: ten, Key: a.Name()}, "11.1.2.3", a, false},
-		{Rule{Prefix: ten}, "fd00::1", nil, false},
+		{Rule{Prefix: ten}, "10.1.2.3", nil, nil, true},
+		{Rule{Prefix: ten}, "10.1.2.3", a, nil, true},
+		{Rule{Prefix: ten}, "11.1.2.3", a, nil, false},
+		{Rule{Key: a.Name()}, "11.1.2.3", a, nil, true},
+		{Rule{Key: a.Name()}, "11.1.2.3", b, nil, false},
+		{Rule{Key: a.Name()}, "11.1.2.3", nil, nil, false},
+		{Rule{Prefix: ten, Key: a.Name()}, "10.1.2.3", a, nil, true},
+		{Rule{Prefix: ten, Key: a.Name()}, "10.1.2.3", nil, nil, false},
+		{Rule{Prefix: ten, Key: a.Name()}, "11.1.2.3", a, nil, false},
+		{Rule{Prefix: ten}, "fd00::1", nil, nil, false},
+		{Rule{Prefix: ten}, "10.1.2.3", nil, anonymous, true},
+		{Rule{Prefix: ten}, "10.1.2.3", nil, old, false}, // RFC 9103, section 7.1
+		{Rule{TLS: true}, "10.1.2.3", nil, nil, false},
+		{Rule{TLS: true}, "10.1.2.3", nil, anonymous, true},
+		{Rule{TLS: true, Key: a.Name()}, "10.1.2.3", nil, anonymous, false},
+		{Rule{TLS: true, Key: a.Name()}, "10.1.2.3", a, anonymous, true},
+		{Rule{Cert: "ns2.example.com"}, "10.1.2.3", a, nil, false},
+		{Rule{Cert: "ns2.example.com"}, "10.1.2.3", a, anonymous, false},
+		{Rule{Cert: "ns2.example.com"}, "10.1.2.3", nil, known, true},
+		{Rule{Cert: "ns2.example.com"}, "10.1.2.3", nil, old, false},
+		{Rule{Cert: "ns3.example.com"}, "10.1.2.3", nil, known, false},
+		{Rule{Cert: "*"}, "10.1.2.3", nil, known, true},
+		{Rule{Cert: "*"}, "10.1.2.3", nil, anonymous, false},
 	} {
-		if got := allowed([]Rule{x.rule}, netip.MustParseAddr(x.client), x.key); got != x.want {
-			t.Errorf("%v, client %s, key %v: got %v, want %v", x.rule, x.client, x.key, got, x.want)
+		if got := allowed([]Rule{x.rule}, netip.MustParseAddr(x.client), x.key, x.session); got != x.want {
+			t.Errorf("%v, client %s, key %v, session %v: got %v, want %v", x.rule, x.client, x.key, x.session, got, x.want)
 		}
 	}
-	if allowed(nil, oneClient, a) {
+	if allowed(nil, oneClient, a, known) {
 		t.Error("without rules somebody is allowed")
 	}
 }

@@ -282,9 +282,9 @@ func TestObserverIsTold(t *testing.T) {
 	ask(ixfr("mesos.", serial+1), k, false)
 	ask(ixfr("mesos.", serial-7), k, true)
 	ask(ixfr("mesos.", serial-7), k, false)
-	s.ObserveSOA(oneClient, k, []byte(name("mesos")))
-	s.ObserveSOA(oneClient, nil, []byte(name("mesos")))
-	s.ObserveSOA(oneClient, k, []byte(name("marathon.mesos")))
+	s.ObserveSOA(oneClient, k, nil, []byte(name("mesos")))
+	s.ObserveSOA(oneClient, nil, nil, []byte(name("mesos")))
+	s.ObserveSOA(oneClient, k, nil, []byte(name("marathon.mesos")))
 	var got []string
 	for _, e := range seen.list {
 		if e.Client != oneClient || e.Key != k.Name() || e.Zone != name("mesos") || e.Err != nil || (e.Bytes == 0) != (e.Kind == SOA) || e.Records == 0 {

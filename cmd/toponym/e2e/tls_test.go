@@ -237,3 +237,38 @@ func TestHTTPSWithAccess(t *testing.T) {
 		t.Errorf("over HTTP: got status %d and error %v, want 401", status, err)
 	}
 }
+
+// Zones are transferred over TLS 1.3 to secondaries with a certificate (RFC 9103), and
+// to nobody else.
+func TestZoneTransferOverTLS(t *testing.T) {
+	t.Parallel()
+	require(t, "kdig", "dig")
+	f := newTLSFixture(t)
+	f.settings["transferAllow"] = []string{"cert:ns2.example.com"}
+	s := serveExample(t, f.settings)
+	transfer := func(port int, client, options string) (records int) {
+		line := strings.Fields(client + " " + options + " mesos AXFR")
+		r := run(t, line[0], argumentsOf(line[0], port, line[1:])...)
+		for line := range strings.Lines(r.stdout) {
+			if line[0] != ';' && strings.TrimSpace(line) != "" {
+				records++
+			}
+		}
+		return records
+	}
+	secondary := fmt.Sprintf("+tls-certfile=%s +tls-keyfile=%s", f.clientCerts[0], f.clientCerts[1])
+	stranger := fmt.Sprintf("+tls-certfile=%s +tls-keyfile=%s", f.strangerCerts[0], f.strangerCerts[1])
+	kdig, dig := f.overTLS()[0], f.overTLS()[1]
+	if k, d := transfer(f.dns, kdig, secondary), transfer(f.dns, dig, secondary); k < 40 || k != d {
+		t.Errorf("with a certificate: kdig got %d records and dig %d, want the zone", k, d)
+	}
+	for what, got := range map[string]int{
+		"without a certificate":          transfer(f.dns, kdig, ""),
+		"with that of another authority": transfer(f.dns, kdig, stranger),
+		"over TCP":                       transfer(s.port, "kdig", ""),
+	} {
+		if got != 0 {
+			t.Errorf("%s: got %d records, want none", what, got)
+		}
+	}
+}
