@@ -39,7 +39,8 @@ type Observer interface {
 // failure is that a message with a serial has failed.
 func failure(serial uint32, err error) Event { return Event{Serial: serial, Kind: Failed, Err: err} }
 
-// ErrUnanswered says that many messages in a row were not acknowledged.
+// ErrUnanswered says that a message was not acknowledged, nor any for ten seconds
+// before.
 var ErrUnanswered = errors.New("no response")
 
 // RcodeError is a response with an error: the secondary does not accept NOTIFY

@@ -65,7 +65,7 @@ var (
 	sentDesc         = desc("sent_total", "NOTIFY messages to secondaries, with those that were sent again.")
 	acknowledgedDesc = desc("acknowledged_total", "NOTIFY messages that a secondary has acknowledged.")
 	failuresDesc     = desc("failures_total",
-		"NOTIFY messages that were not acknowledged, by reason: unanswered (ten in a row), the RCODE of the response, signature (of the response), or send.", "reason")
+		"NOTIFY messages that were not acknowledged, by reason: unanswered (and so were others for ten seconds), the RCODE of the response, signature (of the response), or send.", "reason")
 	mismatchedDesc     = desc("mismatched_total", "Packets to the sockets of NOTIFY that were no response to a message.")
 	unacknowledgedDesc = desc("unacknowledged", "Pairs of a zone and a secondary for which a NOTIFY message waits for its time or its acknowledgment.")
 )

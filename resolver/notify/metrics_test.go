@@ -20,7 +20,7 @@ func TestMetricsCountWhatBecameOfMessages(t *testing.T) {
 # HELP toponym_notify_acknowledged_total NOTIFY messages that a secondary has acknowledged.
 # TYPE toponym_notify_acknowledged_total counter
 toponym_notify_acknowledged_total 2
-# HELP toponym_notify_failures_total NOTIFY messages that were not acknowledged, by reason: unanswered (ten in a row), the RCODE of the response, signature (of the response), or send.
+# HELP toponym_notify_failures_total NOTIFY messages that were not acknowledged, by reason: unanswered (and so were others for ten seconds), the RCODE of the response, signature (of the response), or send.
 # TYPE toponym_notify_failures_total counter
 toponym_notify_failures_total{reason="notauth"} 0
 toponym_notify_failures_total{reason="notimp"} 0

@@ -26,6 +26,10 @@ const (
 	// rarely as of old ones.
 	maxTries = 10
 
+	// patience is for how long a target need not acknowledge anything until that is
+	// reported. A server may start meanwhile.
+	patience = 10 * time.Second
+
 	// maxRecent is for how many messages about a zone to a target a response is
 	// accepted, since a newer one may be sent before it arrives.
 	maxRecent = 4
@@ -73,7 +77,8 @@ type entry struct {
 	sent       time.Time // the last message
 	tries      int       // messages with the newest serial
 	unanswered int       // messages since the last acknowledgment
-	reported   int       // how many of them were reported as a failure
+	since      time.Time // when the first of them was sent
+	reported   bool      // that the last one was not acknowledged
 	recent     [maxRecent]message
 	next       int // the oldest one of recent
 }
@@ -194,8 +199,8 @@ func (s *schedule) pace(e *entry) time.Duration {
 func (s *schedule) take(now time.Time, max int) (list []outgoing) {
 	for len(s.due) > 0 && len(list) < max && !s.due[0].due.After(now) {
 		e := s.due[0]
-		if e.unanswered-e.reported >= maxTries {
-			e.reported = e.unanswered
+		if e.unanswered > 0 && !e.reported && now.Sub(e.since) >= patience {
+			e.reported = true
 			s.report(e, failure(e.zone.serial, ErrUnanswered))
 		}
 		if e.tries == maxTries {
@@ -221,8 +226,12 @@ func (s *schedule) message(e *entry, now time.Time) outgoing {
 		packet, old.mac = t.Key.Sign(packet, now)
 	}
 	e.sent = now
+	if e.unanswered == 0 {
+		e.since = now
+	}
 	e.tries++
 	e.unanswered++
+	e.reported = false
 	s.schedule(e, now.Add(max(s.pace(e), backoff.Delay(e.tries-1, firstRetry, lastRetry))))
 	s.report(e, Event{Serial: e.zone.serial, Kind: Sent})
 	return outgoing{to: t.Addr, packet: packet, entry: e, serial: e.zone.serial}
@@ -302,7 +311,7 @@ func (s *schedule) answered(e *entry, m *message, packet []byte, now time.Time) 
 		s.report(e, failure(m.serial, RcodeError(rcode)))
 		return
 	}
-	e.unanswered, e.reported = 0, 0
+	e.unanswered = 0
 	switch {
 	case newest:
 		s.unschedule(e)
