@@ -2,6 +2,7 @@ package notify
 
 import (
 	"container/heap"
+	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"time"
@@ -297,6 +298,9 @@ func (s *schedule) answered(e *entry, m *message, packet []byte, now time.Time) 
 	if key := e.target.Key; key != nil {
 		if err := key.VerifyResponse(packet, m.mac, now); err != nil {
 			// It may be forged, so the right one may still come.
+			if rcode := rcodeOf(packet); rcode != dns.RcodeSuccess {
+				err = fmt.Errorf("%w: %w", RcodeError(rcode), err)
+			}
 			s.report(e, failure(m.serial, &SignatureError{err}))
 			return
 		}
