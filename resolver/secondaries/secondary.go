@@ -97,38 +97,52 @@ func (s *Secondary) Lag() (lag time.Duration) {
 	return lag
 }
 
-// List lists the secondaries, those with the largest lag first.
+// List lists the secondaries, those with the largest lag first. It describes one
+// after the other, so that nothing waits for it meanwhile.
 func (t *Table) List() []Secondary {
-	t.mu.Lock()
 	now := time.Now()
+	t.mu.Lock()
 	t.update(now)
-	list := make([]Secondary, 0, t.rows.Len())
-	shown := map[*target]bool{}
-	for _, key := range t.rows.Keys() {
-		r, _ := t.rows.Peek(key)
-		targets := t.targetsOf(key)
-		for _, n := range targets {
-			shown[n] = true
-		}
-		list = append(list, t.describe(key, r, targets, now))
-	}
-	silent := map[id][]Notify{} // targets that have not asked for anything
-	for _, n := range t.targets {
-		if !shown[n] {
-			key := id{n.addr.Addr(), n.key}
-			silent[key] = append(silent[key], n.describe())
-		}
-	}
-	for key, n := range silent {
-		list = append(list, Secondary{Addr: key.addr, Key: key.key, Notify: n})
-	}
+	keys := t.rows.Keys()
 	t.mu.Unlock()
+	list := make([]Secondary, 0, len(keys))
+	shown := make(map[id]bool, len(keys))
+	for _, key := range keys {
+		t.mu.Lock()
+		if r, ok := t.rows.Peek(key); ok {
+			targets := t.targetsOf(key)
+			shown[key] = true
+			for _, n := range targets {
+				shown[n.id()] = true
+			}
+			list = append(list, t.describe(key, r, targets, now))
+		}
+		t.mu.Unlock()
+	}
+	list = append(list, t.unseen(shown)...)
 	for _, s := range list {
 		slices.SortFunc(s.Notify, func(a, b Notify) int { return a.Addr.Compare(b.Addr) })
 	}
 	slices.SortFunc(list, func(a, b Secondary) int {
 		return cmp.Or(-cmp.Compare(a.Lag(), b.Lag()), a.Addr.Compare(b.Addr), strings.Compare(string(a.Key), string(b.Key)))
 	})
+	return list
+}
+
+// unseen describes the targets that have not asked for anything: those that are not
+// shown otherwise.
+func (t *Table) unseen(shown map[id]bool) (list []Secondary) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	told := map[id][]Notify{}
+	for _, n := range t.targets {
+		if key := n.id(); !shown[key] {
+			told[key] = append(told[key], n.describe())
+		}
+	}
+	for key, n := range told {
+		list = append(list, Secondary{Addr: key.addr, Key: key.key, Notify: n})
+	}
 	return list
 }
 

@@ -20,6 +20,9 @@ type target struct {
 	lastError    Failure
 }
 
+// id is that of the secondary that a target is, as far as is known of a target.
+func (n *target) id() id { return id{n.addr.Addr(), n.key} }
+
 // SetTargets replaces the secondaries that are told of new versions.
 func (t *Table) SetTargets(list []notify.Target) {
 	t.mu.Lock()
