@@ -1,6 +1,7 @@
 package records
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -36,16 +37,18 @@ func (e AgentNetworkError) Error() string {
 // withholdAgentNetworks drops the addresses that only the agent reaches. docker is
 // the network that DockerInfo has.
 func (r *reachability) withholdAgentNetworks(docker string) {
-	if docker == dockerBridge {
+	if docker == dockerBridge { // whatever network it names, Docker does not use it
 		r.agentNetwork = agentNetworks[0]
 	}
+	isAgents := func(n addrSet) bool { return docker == dockerBridge || slices.Contains(agentNetworks, n.name) }
 	for _, n := range r.networks {
-		if slices.Contains(agentNetworks, n.name) {
-			r.withheld, r.agentNetwork = true, n.name
+		if isAgents(n) {
+			r.withheld = true
+			r.agentNetwork = cmp.Or(r.agentNetwork, n.name)
 		}
 	}
 	if r.withheld {
-		r.networks = slices.DeleteFunc(r.networks, func(n addrSet) bool { return slices.Contains(agentNetworks, n.name) })
+		r.networks = slices.DeleteFunc(r.networks, isAgents)
 	}
 	if len(r.mappings.list) == 0 || len(r.container.addrs) == 0 {
 		return
