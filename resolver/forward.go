@@ -189,6 +189,15 @@ func (f *forwarder) withoutOwnAddresses(servers []Upstream, isOwn func(netip.Add
 	return others
 }
 
+// Waiting returns the number of queries that wait for upstream servers. It may be called
+// from any goroutine.
+func (s *Server) Waiting() int {
+	if f := s.responder.forward; f != nil {
+		return f.pending.open()
+	}
+	return 0
+}
+
 // SetUpstreams replaces [ForwardOptions.Upstreams], also while the server runs.
 // Questions that are already being asked are not affected.
 func (s *Server) SetUpstreams(servers []Upstream) {

@@ -113,6 +113,7 @@ func New(o Options) (*Server, error) {
 		}
 		o.Transfers = s.secondaries.transfers
 		s.dns = resolver.New(s.pipeline.zones, o)
+		s.tuning.waiting = s.dns.Waiting
 	}
 	if c.HTTPOn {
 		o := s.apiOptions(httpConnections, watchers)

@@ -22,6 +22,7 @@ type tuning struct {
 	collector bool          // whether the collector is tuned
 	threads   bool          // whether the number of threads is
 	following func() bool   // whether changes come one by one
+	waiting   func() int    // queries that wait for upstream servers; nil: none do
 	giveBack  func()        // gives free memory back to the system
 	reading   atomic.Int32  // full states that are read at the moment
 	read      atomic.Bool   // whether any has been read
@@ -67,12 +68,17 @@ const spareTime = time.Second
 // its free memory is given back to the system.
 const restTime = 10 * time.Second
 
-// After at least burstAnswers HTTP answers without a pause, free memory is given back to
-// the system as well, once there has been none for burstRest.
+// Free memory is given back to the system as well burstRest after the end of a burst: of
+// at least burstAnswers HTTP answers without a pause, or of at least burstQueries that
+// waited for upstream servers at some moment.
 const (
 	burstAnswers = 100
-	burstRest    = 5 * time.Second
+	burstQueries = 2000
+	burstRest    = 3 * time.Second
 )
+
+// lookTime is the time between two looks at how many queries wait.
+const lookTime = time.Second
 
 // newTuning returns the tuning of this process. It changes nothing if enabled
 // is not set, or if the operator has set GOGC and GOMAXPROCS.
@@ -127,9 +133,11 @@ func (t *tuning) run(ctx context.Context) {
 	}
 	t.apply()
 	// The first full state takes more memory than the single changes after it, which
-	// do not need that room again. So do many answers over HTTP.
+	// do not need that room again. So do bursts.
 	var rest, look <-chan time.Time
-	given, burst := false, int64(0)
+	given, burst, crowded := false, int64(0), false
+	queries := time.NewTicker(lookTime)
+	defer queries.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -155,6 +163,12 @@ func (t *tuning) run(ctx context.Context) {
 				rest = time.After(burstRest)
 			}
 			burst = 0
+		case <-queries.C:
+			before := crowded
+			crowded = t.waiting != nil && t.waiting() >= burstQueries
+			if before && !crowded && t.collector {
+				rest = time.After(burstRest)
+			}
 		case <-rest:
 			t.giveBack()
 		}

@@ -3,6 +3,7 @@ package server
 import (
 	"runtime"
 	"runtime/debug"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -88,17 +89,41 @@ func TestMemoryIsGivenBackAfterManyAnswers(t *testing.T) {
 			defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
 			tuned := newTuning(true, func() bool { return false })
 			tuned.collector, tuned.threads = true, false
-			got := 0
-			tuned.giveBack = func() { got++ }
+			var got atomic.Int64
+			tuned.giveBack = func() { got.Add(1) }
 			stop := running(t, tuned.run)
 			for range tc.answers {
 				tuned.answer(func() {})
 			}
 			time.Sleep(burstRest + 3*spareTime)
-			if got != tc.want {
+			if got := int(got.Load()); got != tc.want {
 				t.Errorf("after %d answers: memory was given back %d times, want %d", tc.answers, got, tc.want)
 			}
 			stop()
 		})
 	}
+}
+
+// So is the memory of many queries that waited for upstream servers, once they no longer
+// do.
+func TestMemoryIsGivenBackAfterManyQueriesWaited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
+		tuned := newTuning(true, func() bool { return false })
+		tuned.collector, tuned.threads = true, false
+		var got, waiting atomic.Int64
+		waiting.Store(burstQueries)
+		tuned.giveBack, tuned.waiting = func() { got.Add(1) }, func() int { return int(waiting.Load()) }
+		stop := running(t, tuned.run)
+		time.Sleep(time.Minute)
+		if n := got.Load(); n != 0 {
+			t.Errorf("while queries wait: memory was given back %d times, want 0", n)
+		}
+		waiting.Store(burstQueries - 1)
+		time.Sleep(time.Minute)
+		if n := got.Load(); n != 1 {
+			t.Errorf("afterwards: memory was given back %d times, want 1", n)
+		}
+		stop()
+	})
 }
