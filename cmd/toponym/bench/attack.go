@@ -34,6 +34,8 @@ type attackPhase struct {
 	PSS        float64 // MB at the end
 	Peak       float64 // MB, the largest resident memory during the phase
 	Bystanders bystanders
+
+	generator usage
 }
 
 // attackRest is the time after an attack in which the server may come to rest.
@@ -90,28 +92,14 @@ func (l *lab) attackOnce(b build, cores []int, kind string) (r attackRun, err er
 		return r, err
 	}
 	defer outside.close()
+	if err := l.attackQueries(b, cores, addr); err != nil {
+		return r, err
+	}
 	s, err := l.startToponym(b, cores, addr, time.Minute, outside.settings())
 	if err != nil {
 		return r, err
 	}
 	defer l.stop(s.proc)
-	if _, err := os.Stat(l.queryFile(setMix)); err != nil {
-		z, err := s.readZone()
-		if err != nil {
-			return r, err
-		}
-		l.logf("%d tasks, %d records", l.o.AttackTasks, z.records())
-		if err := l.writeQueries(z, setMix); err != nil {
-			return r, err
-		}
-		disableGC()
-		// The transfer is not part of the idle memory of the others.
-		l.stop(s.proc)
-		if s, err = l.startToponym(b, cores, addr, time.Minute, outside.settings()); err != nil {
-			return r, err
-		}
-		defer l.stop(s.proc)
-	}
 	time.Sleep(5 * time.Second) // for the first resync
 
 	from, err := now()
@@ -150,10 +138,33 @@ func (l *lab) attackOnce(b build, cores []int, kind string) (r attackRun, err er
 		return r, err
 	}
 	both := slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(cores), l.o.ClientCore))))
-	generators := time.Duration(0) // counted as those of this process's children
-	r.OtherUse = otherUse(from, to, both, used(from, to, s.proc)+used(from, to, master)+attackers.cpu+to.self-from.self+generators)
+	ours := used(from, to, s.proc) + used(from, to, master) + attackers.cpu + to.self - from.self
+	for _, p := range []attackPhase{r.Idle, r.Attacked, r.Past} {
+		ours += p.generator.cpu
+	}
+	r.OtherUse = otherUse(from, to, both, ours)
 	r.Disturbed = r.OtherUse > disturbedAbove
 	return r, nil
+}
+
+// attackQueries writes the query file, once. The server that it reads the zone from is
+// not measured: the transfer would be part of its idle memory.
+func (l *lab) attackQueries(b build, cores []int, master netip.AddrPort) error {
+	if _, err := os.Stat(l.queryFile(setMix)); err == nil {
+		return nil
+	}
+	s, err := l.startToponym(b, cores, master, time.Minute, nil)
+	if err != nil {
+		return err
+	}
+	defer l.stop(s.proc)
+	z, err := s.readZone()
+	if err != nil {
+		return err
+	}
+	l.logf("%d tasks, %d records", l.o.AttackTasks, z.records())
+	defer disableGC()
+	return l.writeQueries(z, setMix)
 }
 
 // runAttack runs the clients of an attack on the generator's core, at the lowest
@@ -188,7 +199,7 @@ func (l *lab) phase(p *attackPhase, s *server, d time.Duration) error {
 	var beside sync.WaitGroup
 	beside.Go(func() { p.Bystanders.run(ctx, s.addr) })
 	o := order{mode: modePaced, server: s.addr, queries: l.queryFile(setMix), duration: d, sockets: 8, rate: l.o.AttackRate}
-	if p.Load, _, err = l.own(o); err != nil {
+	if p.Load, p.generator, err = l.own(o); err != nil {
 		return err
 	}
 	cancel()
