@@ -12,7 +12,7 @@ import (
 	"toponym/sim"
 )
 
-// tenantPath makes a tenant start large tasks for ?seconds=….
+// tenantPath makes a tenant start large tasks for ?time=….
 const tenantPath = "/bench/tenant"
 
 // tenant is a user of the cluster whose tasks are as large as they can be.
