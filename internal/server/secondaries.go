@@ -13,6 +13,7 @@ import (
 	"toponym/resolver/secondaries"
 	"toponym/resolver/transfer"
 	"toponym/state/leader"
+	"toponym/state/snapshot"
 	"toponym/zone"
 )
 
@@ -53,6 +54,22 @@ func (s *Server) newSecondaryServers(c *config.Config, history *zone.History) (*
 	p.notify = notify.New(o)
 	p.table.SetTargets(told.Targets)
 	return p, nil
+}
+
+// catalogVersion is the version of the catalog zone for the snapshot.
+func (p *secondaryServers) catalogVersion() []snapshot.ZoneVersion {
+	v := p.transfers.CatalogVersion()
+	if v.Serial == 0 {
+		return nil
+	}
+	return []snapshot.ZoneVersion{{Origin: string(v.Name), Serial: v.Serial, Digest: v.Digest}}
+}
+
+// restoreCatalog goes on with the catalog zone of a snapshot.
+func (p *secondaryServers) restoreCatalog(c *snapshot.Zones) {
+	for _, v := range c.Versions {
+		p.transfers.RestoreCatalog(transfer.CatalogVersion{Name: records.Name(v.Origin), Serial: v.Serial, Digest: v.Digest})
+	}
 }
 
 // configure applies changed settings. An error changes nothing.

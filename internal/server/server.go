@@ -111,6 +111,9 @@ func New(o Options) (*Server, error) {
 		if s.secondaries, err = s.newSecondaryServers(c, s.pipeline.history); err != nil {
 			return nil, err
 		}
+		if s.snapshotter != nil {
+			s.snapshotter.catalog = s.secondaries.catalogVersion
+		}
 		o.Transfers = s.secondaries.transfers
 		s.dns = resolver.New(s.pipeline.zones, o)
 		s.tuning.waiting = s.dns.Waiting
@@ -265,6 +268,9 @@ func (s *Server) restore(ctx context.Context, restored chan<- struct{}) {
 	defer s.tuning.busy()()
 	if zones, confirmed := s.snapshotter.loadZones(ctx); zones != nil {
 		s.pipeline.restoreSerials(zones, confirmed)
+		if s.secondaries != nil {
+			s.secondaries.restoreCatalog(zones)
+		}
 	}
 	c := s.snapshotter.load(ctx, time.Now())
 	if c == nil {

@@ -19,6 +19,7 @@ type snapshotter struct {
 	dir      *snapshot.Dir
 	interval func() time.Duration // minimum time between two snapshots
 	pipeline *pipeline
+	catalog  func() []snapshot.ZoneVersion // of zones that are not made by the pipeline
 	log      logrus.FieldLogger
 
 	disk      chan struct{} // held while dir is used
@@ -36,6 +37,7 @@ type snapshotter struct {
 
 func newSnapshotter(dir string, interval func() time.Duration, p *pipeline, log logrus.FieldLogger) *snapshotter {
 	s := &snapshotter{dir: snapshot.NewDir(dir), interval: interval, pipeline: p, disk: make(chan struct{}, 1)}
+	s.catalog = func() []snapshot.ZoneVersion { return nil }
 	s.bytesRead = s.dir.BytesRead
 	s.log = log.WithField("file", s.dir.File())
 	return s
@@ -196,6 +198,7 @@ func (s *snapshotter) write(ctx context.Context, background func(func())) error 
 	err := s.onDisk(ctx, func() (err error) {
 		background(func() {
 			c.Zones.Versions, serial = versionsOf(z)
+			c.Zones.Versions = append(c.Zones.Versions, s.catalog()...)
 			c.Zones.SerialLimit = serial + s.serialReserve(serial)
 			info, err = s.dir.Save(c)
 		})

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/miekg/dns"
 
 	"toponym/records"
@@ -19,16 +20,23 @@ import (
 // are configured once (RFC 9432). It lives here rather than in package zone because
 // nobody but secondaries may see it.
 //
-// Its serial is the time at which this process first saw the present members. So it
-// grows when they change, and over restarts, after which secondaries read these few
-// records once more.
+// Its serial is the time at which the present members were first seen, by this process
+// or, with [Server.RestoreCatalog], by one before.
 type catalog struct {
 	name records.Name
 	now  func() time.Time
 
-	mu      sync.Mutex
-	members []records.Name // sorted
-	serial  uint32         // 0 before the members are known
+	mu       sync.Mutex
+	members  []records.Name // sorted
+	serial   uint32         // 0 before the members are known
+	restored CatalogVersion
+}
+
+// CatalogVersion is a version of the catalog zone, for the next process.
+type CatalogVersion struct {
+	Name   records.Name
+	Serial uint32 // 0: there is none
+	Digest uint64 // of the members
 }
 
 // catalogVersion is one version of the catalog zone.
@@ -49,10 +57,44 @@ func (c *catalog) at(z *zone.Zone) *catalogVersion {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.serial == 0 || !slices.Equal(members, c.members) {
+		if c.serial == 0 && c.restored.Serial != 0 && c.restored.Digest == digestOf(members) {
+			c.serial = c.restored.Serial
+		} else {
+			c.serial = zone.NextSerial(zone.NewerSerial(c.serial, c.restored.Serial), c.now())
+		}
 		c.members = members
-		c.serial = zone.NextSerial(c.serial, c.now())
 	}
 	return &catalogVersion{name: c.name, serial: c.serial, members: members, options: z.Options()}
+}
+
+// digestOf is a hash of the names of members.
+func digestOf(members []records.Name) uint64 {
+	var d xxhash.Digest
+	d.Reset()
+	for _, m := range members {
+		_, _ = d.WriteString(string(m)) // never fails
+	}
+	return d.Sum64()
+}
+
+// CatalogVersion is the version of the catalog zone that the newest zones have.
+func (s *Server) CatalogVersion() CatalogVersion {
+	if s.catalog == nil {
+		return CatalogVersion{}
+	}
+	v := s.catalog.at(s.history.Newest())
+	return CatalogVersion{Name: v.name, Serial: v.serial, Digest: digestOf(v.members)}
+}
+
+// RestoreCatalog tells which version a process before has had last, so that the same
+// members have the same serial. It is called before anybody asks.
+func (s *Server) RestoreCatalog(v CatalogVersion) {
+	if s.catalog == nil || v.Name != s.catalog.name {
+		return
+	}
+	s.catalog.mu.Lock()
+	defer s.catalog.mu.Unlock()
+	s.catalog.restored = v
 }
 
 // SOARecords are the SOA records of the newest versions of all zones that can be

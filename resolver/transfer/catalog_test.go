@@ -9,6 +9,7 @@ import (
 	"github.com/miekg/dns"
 
 	"toponym/records"
+	"toponym/state"
 	"toponym/zone"
 )
 
@@ -120,5 +121,30 @@ func TestNamesInTheCatalog(t *testing.T) {
 	}
 	if New(Options{Max: 1}).InCatalog([]byte(name("catalog.test"))) {
 		t.Error("without a catalog a name is in it")
+	}
+}
+
+// A process that follows another with the same zones goes on with the serial, so that
+// secondaries have nothing to transfer.
+func TestCatalogKeepsItsSerialOverRestarts(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	z := newCluster(t, &state.FullState{}).history.Newest()
+	first := newCatalog(name("catalog"), func() time.Time { return now }).at(z)
+	version := CatalogVersion{Name: name("catalog"), Serial: first.serial, Digest: digestOf(first.members)}
+	now = now.Add(-time.Hour) // the clock may have gone back
+	for what, tc := range map[string]struct {
+		change func(*CatalogVersion)
+		same   bool
+	}{
+		"the same members": {func(*CatalogVersion) {}, true},
+		"other members":    {func(v *CatalogVersion) { v.Digest++ }, false},
+	} {
+		c := newCatalog(name("catalog"), func() time.Time { return now })
+		c.restored = version
+		tc.change(&c.restored)
+		got := c.at(z).serial
+		if same := got == first.serial; same != tc.same || !same && !zone.SerialAfter(got, first.serial) {
+			t.Errorf("%s: got serial %d after %d", what, got, first.serial)
+		}
 	}
 }
