@@ -51,13 +51,14 @@ func main() {
 
 // report has all results of a benchmark; -o writes it as JSON.
 type report struct {
-	Machine machine
-	Options options
-	Zone    *zoneFacts  `json:",omitempty"`
-	Runs    []run       `json:",omitempty"`
-	Flat    []flatRun   `json:",omitempty"`
-	Live    []liveRun   `json:",omitempty"`
-	Attacks []attackRun `json:",omitempty"`
+	Machine   machine
+	Options   options
+	Zone      *zoneFacts    `json:",omitempty"`
+	Runs      []run         `json:",omitempty"`
+	Flat      []flatRun     `json:",omitempty"`
+	Live      []liveRun     `json:",omitempty"`
+	Attacks   []attackRun   `json:",omitempty"`
+	Transfers []transferRun `json:",omitempty"`
 }
 
 func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -78,6 +79,8 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		r.Live, err = l.live()
 	case o.Attack:
 		r.Attacks, err = l.attack()
+	case o.Transfer:
+		r.Transfers, err = l.transfers()
 	case o.Forward:
 		r.Zone, r.Runs, err = l.forward()
 	default:
@@ -85,7 +88,7 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	r.Machine.Versions = versions(o.CoreDNS)
 	// The results before a failure are kept.
-	if len(r.Runs)+len(r.Flat)+len(r.Live)+len(r.Attacks) > 0 {
+	if len(r.Runs)+len(r.Flat)+len(r.Live)+len(r.Attacks)+len(r.Transfers) > 0 {
 		r.print(stdout)
 		err = errors.Join(err, r.save(o.Output))
 	}

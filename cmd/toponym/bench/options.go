@@ -29,6 +29,7 @@ type options struct {
 	FlatSeconds      float64
 	Rate             int
 	Live             bool
+	Transfer         bool
 	LiveTasks        int
 	LiveSeconds      float64
 	LiveRate         int
@@ -68,6 +69,7 @@ func parseOptions(args []string, stderr io.Writer) (o options, err error) {
 	fs.Float64Var(&o.FlatSeconds, "flat-seconds", 15, "duration of one run of -flat")
 	fs.IntVar(&o.Rate, "rate", 2000, "queries per second of -flat")
 	fs.BoolVar(&o.Live, "live", false, "measure the CPU time and the delay of changes that arrive as events")
+	fs.BoolVar(&o.Transfer, "transfer", false, "measure zone transfers beside Knot and BIND")
 	fs.IntVar(&o.LiveTasks, "live-tasks", 100_000, "tasks of the large cluster of -live; the small one has a hundredth of them")
 	fs.Float64Var(&o.LiveSeconds, "live-seconds", 60, "duration of one run of -live")
 	fs.IntVar(&o.LiveRate, "live-rate", 1000, "changes per second of -live")

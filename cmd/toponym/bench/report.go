@@ -16,6 +16,10 @@ func (r *report) print(w io.Writer) {
 		r.printLive(w)
 		return
 	}
+	if r.Options.Transfer {
+		r.printTransfers(w)
+		return
+	}
 	if r.Options.Attack {
 		r.printAttacks(w)
 		return
