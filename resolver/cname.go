@@ -120,7 +120,7 @@ func (c *chain) fetch(p *chainPart, f *forwarder) bool {
 func (r *responder) writeChain(buf []byte, client client, f *forwardQuery, c *chain) []byte {
 	q := query{
 		id: f.id, flags: f.flags, hasQuestion: true, packet: buf, name: f.question[:len(f.question)-4], end: dnswire.HeaderSize + len(f.question),
-		qtype: f.key.Type(), class: dns.ClassINET, edns: edns{present: f.edns, do: f.do, udpSize: f.size},
+		qtype: f.key.Type(), class: dns.ClassINET, edns: edns{present: f.edns, do: f.do, udpSize: f.size, padded: f.padded},
 	}
 	copy(buf[dnswire.HeaderSize:], f.question)
 	var flags, rcode uint16

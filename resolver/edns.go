@@ -14,6 +14,7 @@ type edns struct {
 	udpSize uint16
 	version uint8
 	do      bool // RFC 3225
+	padded  bool // the response is to be padded
 	options []byte
 }
 

@@ -159,6 +159,9 @@ func (r *responder) writeEntry(buf []byte, f *forwardQuery, e *cache.Entry, age 
 	rcode := uint16(e.Rcode)
 	if f.edns {
 		msg = appendOPT(msg, r.maxUDPSize, rcode, f.do, options)
+		if f.padded {
+			msg = pad(msg, w.End)
+		}
 		w.Counts[2]++
 	}
 	flags := f.flags&(dnswire.FlagRD|dnswire.FlagCD) | dnswire.FlagQR | r.raFlag | rcode

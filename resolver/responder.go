@@ -17,6 +17,7 @@ type client struct {
 	transport Transport
 
 	session *transfer.Session // of a connection over TLS; else nil
+	padded  bool              // the response is to be padded
 
 	signed *transfer.Verification // of a query with a valid signature; nil without one
 }
@@ -111,6 +112,9 @@ func (r *responder) respond(buf []byte, z *zone.Zone, c client, packet []byte) (
 		if msg, allowed := r.respondOverLimit(buf, &q, rcode, c); !allowed {
 			return msg, nil
 		}
+	}
+	if c.transport == TLS && q.tsig == 0 {
+		c.padded = q.edns.wantsPadding()
 	}
 	if q.tsig != 0 && rcode == dns.RcodeSuccess {
 		return r.respondSigned(buf, z, c, packet, q.tsig)

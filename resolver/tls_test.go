@@ -62,10 +62,10 @@ func TestAnswersOverTLSAreThoseOverTCP(t *testing.T) {
 	if got := secure.ConnectionState(); got.NegotiatedProtocol != "dot" || got.Version != tls.VersionTLS13 {
 		t.Errorf("got protocol %q of version %x, want dot of TLS 1.3", got.NegotiatedProtocol, got.Version)
 	}
-	padding := "+opt=12:" + strings.Repeat("00", 65535-12-27-11-4)
+	large := "+opt=65001:" + strings.Repeat("00", 65535-12-27-11-4)
 	for _, q := range []string{
 		askOne, "nope.marathon.mesos. A", "_web._tcp.marathon.mesos. SRV", "mesos. SOA", "one.marathon.mesos. ANY",
-		"mesos. AXFR", "www.example.com. A", askOne + " " + padding,
+		"mesos. AXFR", "www.example.com. A", askOne + " " + large,
 	} {
 		if got, want := askOver(t, secure, q), askOver(t, plain, q); got != want {
 			t.Errorf("%.60s: got %q, want %q", q, got, want)

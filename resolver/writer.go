@@ -92,6 +92,9 @@ func (w *writer) finish(q *query, flags, rcode, udpSize uint16, options []byte) 
 	msg := w.buf[:w.off]
 	if q.edns.present {
 		msg = appendOPT(msg, udpSize, rcode, q.edns.do, options)
+		if q.edns.padded {
+			msg = pad(msg, w.off)
+		}
 		w.additional++
 	}
 	var questions uint16
