@@ -29,6 +29,7 @@ const (
 func explain(ctx context.Context, args []string, env environment) int {
 	fs := newFlags("explain", "toponym explain NAME asks a running server which tasks the records of a name come from, which records are omitted, and why.", env.stderr)
 	server := fs.String("server", "http://127.0.0.1:8123", "`URL` of the server's HTTP API")
+	tokenFile := fs.String("token-file", "", tokenFileUsage)
 	// The name may come before or after the flags.
 	var name string
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
@@ -48,7 +49,7 @@ func explain(ctx context.Context, args []string, env environment) int {
 		fmt.Fprintln(env.stderr, "toponym explain: want one name, such as web.marathon.mesos")
 		return statusUsage
 	}
-	x, err := fetchExplanation(ctx, *server, name)
+	x, err := fetchExplanation(ctx, *server, *tokenFile, name)
 	if err != nil {
 		fmt.Fprintln(env.stderr, "toponym explain:", err)
 		return statusFailed
@@ -57,7 +58,7 @@ func explain(ctx context.Context, args []string, env environment) int {
 	return statusOK
 }
 
-func fetchExplanation(ctx context.Context, server, name string) (x api.Explanation, err error) {
+func fetchExplanation(ctx context.Context, server, tokenFile, name string) (x api.Explanation, err error) {
 	base, err := url.Parse(server)
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
 		return x, fmt.Errorf("-server: %q is not a URL: want something like http://127.0.0.1:8123", server)
@@ -72,6 +73,9 @@ func fetchExplanation(ctx context.Context, server, name string) (x api.Explanati
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
 	if err != nil {
+		return x, err
+	}
+	if err := authorize(ctx, r, tokenFile); err != nil {
 		return x, err
 	}
 	response, err := http.DefaultClient.Do(r)

@@ -27,7 +27,7 @@ func haproxy(ctx context.Context, args []string, env environment) int {
 	fs := newFlags("haproxy", haproxyAbout, env.stderr)
 	f := follower{file: managedfile.File{Timeout: commandTimeout}}
 	fs.StringVar(&f.server, "server", "http://127.0.0.1:8123", "`URL` of the server's HTTP API")
-	fs.StringVar(&f.tokenFile, "token-file", "", "`FILE` with a bearer token for the server in its first line")
+	fs.StringVar(&f.tokenFile, "token-file", "", tokenFileUsage)
 	group := fs.String("group", "", "`GROUPS` of the load balancer, separated by commas; * is all")
 	dns := fs.String("dns", "", "`ADDRESS` at which HAProxy asks the server for DNS; the default is the one where the server listens")
 	http := fs.String("http", "", "`ADDRESSES` for HTTP, separated by commas, or none (default *:80)")

@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -28,7 +27,6 @@ const (
 	fetchTimeout     = 30 * time.Second
 	maxConfiguration = 64 << 20 // bytes
 	maxHead          = 1 << 20
-	maxToken         = 64 << 10
 	maxServerState   = 64 << 20
 	stateTimeout     = 5 * time.Second
 	longestWait      = 30 * time.Second // after failures
@@ -198,13 +196,8 @@ func (f *follower) ask(ctx context.Context) (body []byte, tag string, err error)
 	if f.tag != "" {
 		r.Header.Set("If-None-Match", f.tag)
 	}
-	if f.tokenFile != "" {
-		b, err := readLimited(ctx, f.tokenFile, maxToken)
-		if err != nil {
-			return nil, "", err
-		}
-		token, _, _ := strings.Cut(string(b), "\n")
-		r.Header.Set("Authorization", "Bearer "+strings.TrimSpace(token))
+	if err := authorize(ctx, r, f.tokenFile); err != nil {
+		return nil, "", err
 	}
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
