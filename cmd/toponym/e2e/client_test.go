@@ -19,6 +19,8 @@ var packageOf = map[string]string{
 	"unbound-checkconf": "unbound",
 	"haproxy":           "haproxy",
 	"curl":              "curl",
+	"nginx":             "nginx-light",
+	"caddy":             "caddy",
 	"nsd":               "nsd",
 	"prometheus":        "prometheus",
 	"promtool":          "prometheus",

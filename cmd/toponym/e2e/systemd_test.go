@@ -194,14 +194,14 @@ func TestSocketActivation(t *testing.T) {
 func unitDir(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, unit := range []string{"toponym.service", "toponym.socket"} {
+	for _, unit := range []string{"toponym.service", "toponym.socket", "toponym-haproxy.service"} {
 		b, err := os.ReadFile(filepath.Join("..", "..", "..", "deploy", unit))
 		if err != nil {
 			t.Fatal(err)
 		}
 		text := strings.Replace(string(b), "/usr/bin/toponym", toponym, 1)
-		if unit == "toponym.service" && text == string(b) {
-			t.Fatal("toponym.service does not start /usr/bin/toponym")
+		if strings.HasSuffix(unit, ".service") && text == string(b) {
+			t.Fatalf("%s does not start /usr/bin/toponym", unit)
 		}
 		if err := os.WriteFile(filepath.Join(dir, unit), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
@@ -215,7 +215,7 @@ func TestUnits(t *testing.T) {
 	requireTool(t, "systemd-analyze", "systemd")
 	dir := unitDir(t)
 	service, socket := filepath.Join(dir, "toponym.service"), filepath.Join(dir, "toponym.socket")
-	if r := run(t, "systemd-analyze", "verify", "--man=no", service, socket); r.status != 0 || r.String() != "" {
+	if r := run(t, "systemd-analyze", "verify", "--man=no", service, socket, filepath.Join(dir, "toponym-haproxy.service")); r.status != 0 || r.String() != "" {
 		t.Errorf("verify: exit status %d\n%s", r.status, r)
 	}
 	// The exposure is between 0 and 10, here in tenths.
