@@ -26,6 +26,9 @@ const (
 	maxMetaBytes  = 8 << 10 // of their names and values, of each kind
 )
 
+// transportTCP is the transport by which Prometheus scrapes.
+const transportTCP = "tcp"
+
 // The labels of tasks and ports that say what to scrape.
 const (
 	promPrefix = "prometheus."
@@ -181,16 +184,17 @@ func addTask(i *records.Instance, add func(targetGroup) bool) bool {
 
 // selectTargets returns the ports of a task that are scraped:
 //
-//  1. those that the label prometheus.port of the task lists, by name or by a
-//     number on either side; a number that is not announced is a port at the task's
-//     own addresses, but never one of the agent, which may be another task's;
+//  1. those that the label prometheus.port of the task lists, see
+//     [records.Instance.Port];
 //  2. else those with a label of their own that begins with "prometheus.";
 //  3. else all announced ports, or those of the resources if none is announced.
 func selectTargets(i *records.Instance) (list []records.InstancePort) {
 	if wanted, ok := i.Label(promPort); ok {
 		for one := range strings.SplitSeq(wanted, ",") {
 			if one = strings.TrimSpace(one); one != "" && len(list) < maxTargets {
-				list = append(list, wantedPort(i, one)...)
+				if p, ok := i.Port(one, transportTCP); ok {
+					list = append(list, p)
+				}
 			}
 		}
 		return list
@@ -212,25 +216,6 @@ func selectTargets(i *records.Instance) (list []records.InstancePort) {
 
 func hasPromLabel(p *records.InstancePort) bool {
 	return slices.ContainsFunc(p.Labels, func(l state.Label) bool { return strings.HasPrefix(l.Key, promPrefix) })
-}
-
-// wantedPort returns the port with a name or number.
-func wantedPort(i *records.Instance, wanted string) []records.InstancePort {
-	n, err := strconv.ParseUint(wanted, 10, 16)
-	for k := range i.Ports {
-		p := &i.Ports[k]
-		byNumber := err == nil && n != 0 && slices.Contains([]uint16{p.Number, p.Agent.Port, p.Container.Port}, uint16(n))
-		if p.TCP() && (p.Name == wanted || byNumber) {
-			return []records.InstancePort{*p}
-		}
-	}
-	if err != nil || n == 0 || len(i.Addresses.Container) == 0 {
-		return nil
-	}
-	return []records.InstancePort{{
-		Index: -1, Number: uint16(n), Transport: "tcp", Side: records.SideContainer,
-		Container: records.Endpoint{Addrs: i.Addresses.Container, Port: uint16(n)},
-	}}
 }
 
 // metaLabels are labels without "__meta_mesos_" at the beginning.
