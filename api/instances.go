@@ -158,6 +158,17 @@ func (q query) integer(name string, least, most int) (int, error) {
 	return n, nil
 }
 
+// boolean returns true or false; false if it is not given.
+func (q query) boolean(name string) (bool, error) {
+	switch q.get(name) {
+	case "", "false":
+		return false, nil
+	case "true":
+		return true, nil
+	}
+	return false, fmt.Errorf("%s: want true or false", name)
+}
+
 // appendJSON appends a value of known types in one line. Control characters that
 // JSON allows are escaped, because answers are often shown on terminals.
 func appendJSON(b []byte, v any) []byte {
