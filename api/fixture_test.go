@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"toponym/api/haproxy"
+	"toponym/api/traefik"
 	"toponym/records"
 	"toponym/state"
 	"toponym/zone"
@@ -80,6 +81,10 @@ func testSet(s *state.FullState) *records.Set {
 
 func testOptions(s *state.FullState) Options {
 	set := testSet(s)
+	rule, err := traefik.ParseRule("Host(`{{ normalize .Name }}`)")
+	if err != nil {
+		panic(err)
+	}
 	return Options{
 		Store:          zone.NewStore(zone.Compile(set, zoneOptions(), zone.SameSerial(testSerial))),
 		Version:        "v1.2.3",
@@ -90,6 +95,7 @@ func testOptions(s *state.FullState) Options {
 		Enumerate:      set.Enumerate,
 		Instances:      set.Instances,
 		Hosts:          set.Hosts,
+		Traefik:        &traefik.Options{DefaultRule: rule},
 		HAProxy: func() (haproxy.Rules, netip.AddrPort) {
 			return haproxy.Rules{Ports: []haproxy.PortRange{{First: 10000, Last: 20000}}}, netip.MustParseAddrPort("0.0.0.0:53")
 		},

@@ -23,6 +23,10 @@ const (
 	maxFeeds          = 4
 	maxFeedsPerClient = 2
 
+	// Configurations of Traefik, each of which is in memory as a whole.
+	maxTraefik          = 2
+	maxTraefikPerClient = 1
+
 	// Answers about names with more than largeAnswer records.
 	largeAnswer       = 256
 	maxLarge          = 32

@@ -44,6 +44,9 @@ func (s *Server) routes() http.Handler {
 		if s.o.Instances != nil {
 			handle("/v1/instances", s.ready(s.instances))
 			handle("/v1/sd/prometheus", s.ready(s.prometheus))
+			if s.o.Traefik != nil {
+				handle("/v1/sd/traefik", s.ready(s.traefikConfig))
+			}
 			if s.o.HAProxy != nil {
 				handle("/v1/sd/haproxy", s.ready(s.haproxyConfig))
 			}

@@ -10,7 +10,7 @@ import (
 var allPaths = []string{
 	"/", "/?name=leader.mesos", "/healthz", "/readyz",
 	"/v1/version", "/v1/config", "/v1/enumerate", "/v1/axfr", "/v1/instances",
-	"/v1/sd/prometheus", "/v1/sd/prometheus?source=masters", "/v1/sd/prometheus?source=agents",
+	"/v1/sd/prometheus", "/v1/sd/prometheus?source=masters", "/v1/sd/prometheus?source=agents", "/v1/sd/traefik",
 	"/v1/sd/haproxy?group=external&dns=10.0.0.53",
 	"/v1/hosts/leader.mesos", "/v1/services/_leader._tcp.mesos",
 }
@@ -46,6 +46,7 @@ func TestStatusCodesOfPaths(t *testing.T) {
 		{"no enumeration", New(closed), "/v1/axfr", 404, ""},
 		{"no enumeration", New(closed), "/v1/instances", 404, ""},
 		{"no enumeration", New(closed), "/v1/sd/prometheus", 404, ""},
+		{"no enumeration", New(closed), "/v1/sd/traefik", 404, ""},
 		{"no enumeration", New(closed), "/v1/sd/haproxy", 404, ""},
 		{"no enumeration", New(closed), "/v1/version", 200, ""},
 		{"no functions", New(bare), "/v1/enumerate", 404, ""},
@@ -64,6 +65,7 @@ func TestStatusCodesOfPaths(t *testing.T) {
 		{"pending", pendingServer(), "/v1/axfr", 503, "{\n \"error\": \"no state of the cluster yet\"\n}"},
 		{"pending", pendingServer(), "/v1/instances", 503, ""},
 		{"pending", pendingServer(), "/v1/sd/prometheus", 503, ""},
+		{"pending", pendingServer(), "/v1/sd/traefik", 503, ""},
 		{"pending", pendingServer(), "/v1/sd/haproxy?group=a", 503, ""},
 		{"pending", pendingServer(), "/v1/enumerate", 503, "{\n \"error\": \"no state of the cluster yet\"\n}"},
 	} {

@@ -16,6 +16,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"toponym/api/haproxy"
+	"toponym/api/traefik"
 	"toponym/records"
 	"toponym/zone"
 )
@@ -53,6 +54,9 @@ type Options struct {
 	// Hosts returns the masters and agents, for /v1/sd/prometheus. It is not nil
 	// where Instances is not.
 	Hosts func() records.Hosts
+	// Traefik says which apps are in the configuration of /v1/sd/traefik. Nil
+	// disables that path.
+	Traefik *traefik.Options
 	// HAProxy returns what apps may have in the configurations of /v1/sd/haproxy,
 	// and where the server answers DNS by TCP: the zero AddrPort if it does not, and
 	// an unspecified address for all addresses of the host. Nil disables the path.
@@ -106,19 +110,19 @@ type Options struct {
 
 // Server answers over HTTP. It is a prometheus.Collector of its own numbers.
 type Server struct {
-	o                            Options
-	log                          logrus.FieldLogger
-	page                         *page
-	metrics                      *metrics
-	processors                   *processors
-	bulk, feeds, large, explains *slots
-	pasts                        *slots      // of watchers that read old versions
-	changes                      *changeFeed // nil without /v1/watch
-	connections                  *connections
-	haproxy                      *haproxyFeed
-	handler                      http.Handler
-	listener                     net.Listener   // nil before Listen
-	secure                       []net.Listener // of ListenTLS
+	o                                     Options
+	log                                   logrus.FieldLogger
+	page                                  *page
+	metrics                               *metrics
+	processors                            *processors
+	bulk, feeds, traefik, large, explains *slots
+	pasts                                 *slots      // of watchers that read old versions
+	changes                               *changeFeed // nil without /v1/watch
+	connections                           *connections
+	haproxy                               *haproxyFeed
+	handler                               http.Handler
+	listener                              net.Listener   // nil before Listen
+	secure                                []net.Listener // of ListenTLS
 }
 
 // New returns a server. It starts and opens nothing.
@@ -128,6 +132,7 @@ func New(o Options) *Server {
 		processors:  newProcessors(),
 		bulk:        newSlots(maxBulk, maxBulkPerClient),
 		feeds:       newSlots(maxFeeds, maxFeedsPerClient),
+		traefik:     newSlots(maxTraefik, maxTraefikPerClient),
 		large:       newSlots(maxLarge, maxLargePerClient),
 		explains:    newSlots(maxExplains, maxExplainsPerClient),
 		connections: newConnections(o.MaxConnections),

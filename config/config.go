@@ -66,6 +66,8 @@ type Config struct {
 	KeepLabels             []string      // keepLabels: prefixes of the labels of tasks and ports that feeds show
 	HAProxyPorts           []PortRange   // haproxyPorts: that apps may have in configurations of HAProxy
 	HAProxyBindAddresses   []netip.Addr  // haproxyBindAddresses: that apps may bind them to
+	TraefikExposed         bool          // traefikExposedByDefault: apps without the label traefik.enable
+	TraefikRule            string        // traefikDefaultRule: a template of Go
 	SOA                    SOA
 	ReverseZones           []netip.Prefix    // reverseZones: networks whose reverse names are zones
 	AddressDomains         []string          // addressDomains: origins of the address trees agentip, containerip, autoip

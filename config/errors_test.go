@@ -75,6 +75,7 @@ func TestErrorsNameTheSettingAndTheProblem(t *testing.T) {
 		"a state of ended tasks":   {`"publishStates": ["TASK_FINISHED"]`, `publishStates[0]: "TASK_FINISHED" is not known: want one of TASK_STAGING, TASK_STARTING, TASK_RUNNING, TASK_KILLING`},
 		"visibility":               {`"minVisibility": "all"`, `minVisibility: "all" is not known`},
 		"scope":                    {`"srvScope": "host"`, `srvScope: "host" is not known`},
+		"rule of Traefik":          {`"traefikDefaultRule": "Host({{ .Name"`, `traefikDefaultRule: "Host({{ .Name" is not a template`},
 		"autoip":                   {`"IPSources": ["autoip"]`, `IPSources[0]: "autoip" is not known`},
 		"resolver by name":         {`"resolvers": ["dns.example"]`, `resolvers[0]: "dns.example" is neither an IP address nor IP:port`},
 		"resolver twice":           {`"resolvers": ["10.0.0.1", "10.0.0.1:53"]`, `resolvers[1]: "10.0.0.1:53" is given twice`},

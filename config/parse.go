@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"text/template"
 	"time"
 )
 
@@ -179,6 +180,20 @@ func oneOf[T ~string](values ...T) parser[T] {
 		}
 		return "", at.reject(raw, "is not known", want)
 	}
+}
+
+// ruleTemplate parses a template of package text/template with the function that
+// rules of Traefik have.
+func ruleTemplate(raw any, at position) (string, bool) {
+	s, ok := text(raw, at)
+	if !ok {
+		return "", false
+	}
+	normalize := func(string) string { return "" }
+	if _, err := template.New("rule").Funcs(template.FuncMap{"normalize": normalize}).Parse(s); err != nil {
+		return "", at.reject(raw, "is not a template ("+err.Error()+")", "something like Host(`{{ normalize .Name }}.example.com`)")
+	}
+	return s, true
 }
 
 // authentication parses mesosAuthentication, where "none" and "" are the same.

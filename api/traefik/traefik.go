@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strconv"
@@ -138,6 +139,7 @@ type service struct {
 	port, scheme  string // as the labels have them
 	tls           any
 	servers       []object
+	listed        map[netip.AddrPort]bool // as servers
 	failed        string // why an instance has no server
 }
 
@@ -217,7 +219,7 @@ func (a *app) addService(section string, conf object) {
 	}
 	for _, name := range sortedKeys(services) {
 		balancer := balancerOf(services[name].(object))
-		s := service{section: section, name: name, balancer: balancer}
+		s := service{section: section, name: name, balancer: balancer, listed: map[netip.AddrPort]bool{}}
 		if server, ok := balancer["server"].(object); ok {
 			s.port, _ = server["port"].(string)
 			s.scheme, _ = server["scheme"].(string)
@@ -252,44 +254,48 @@ func (b *builder) addServers(i *records.Instance) {
 	}
 	for n := range a.services {
 		s := &a.services[n]
-		if server, err := s.server(i); err != nil {
+		server, at, err := s.server(i)
+		if err != nil {
 			s.failed = fmt.Sprintf("task %s: %v", i.Task, err)
-		} else {
+		} else if !s.listed[at] {
+			s.listed[at] = true
 			s.servers = append(s.servers, server)
 		}
 	}
 }
 
-// server returns an instance as a server.
-func (s *service) server(i *records.Instance) (object, error) {
+// server returns an instance as a server, and its address.
+func (s *service) server(i *records.Instance) (server object, at netip.AddrPort, err error) {
 	transport := "tcp"
 	if s.section == "udp" {
 		transport = "udp"
 	}
 	port, err := selectPort(i, s.port, transport)
 	if err != nil {
-		return nil, err
+		return nil, at, err
 	}
-	at := port.Connect().First()
-	if !at.IsValid() {
-		return nil, fmt.Errorf("nothing can connect to port %d", port.Number)
+	if at = port.Connect().First(); !at.IsValid() {
+		return nil, at, fmt.Errorf("nothing can connect to port %d", port.Number)
 	}
-	switch {
-	case s.section != "http":
-		server := object{"address": at.String()}
+	if s.section != "http" {
+		server = object{"address": at.String()}
 		if s.tls != nil {
 			server["tls"] = s.tls
 		}
-		return server, nil
-	case s.scheme != "" && s.scheme != "http" && s.scheme != "https" && s.scheme != "h2c":
-		return nil, fmt.Errorf("the scheme is %.20q, want http, https or h2c", s.scheme)
-	case s.scheme != "":
-		return object{"url": s.scheme + "://" + at.String()}, nil
-	case port.Protocol == "https" || port.Protocol == "h2c":
-		return object{"url": port.Protocol + "://" + at.String()}, nil
+		return server, at, nil
 	}
-	return object{"url": "http://" + at.String()}, nil
+	scheme := s.scheme
+	if scheme == "" && slices.Contains(schemes, port.Protocol) {
+		scheme = port.Protocol
+	}
+	if scheme = cmp.Or(scheme, schemes[0]); !slices.Contains(schemes, scheme) {
+		return nil, at, fmt.Errorf("the scheme is %.20q, want one of %s", scheme, strings.Join(schemes, ", "))
+	}
+	return object{"url": scheme + "://" + at.String()}, at, nil
 }
+
+// schemes are those of servers of HTTP.
+var schemes = []string{"http", "https", "h2c"}
 
 // selectPort returns the port that a label asks for: "index:1", "name:http", a
 // number, or the first one.

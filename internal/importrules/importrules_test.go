@@ -27,15 +27,16 @@ var mayImport = map[string][]string{
 	"resolver/secondaries": {"zone", "records", "resolver/notify", "resolver/transfer"},
 	"resolver/transfer":    {"zone", "records"},
 	"resolver/upstream":    {},
-	"api":                  {"zone", "records", "state", "state/leader", "api/haproxy"},
+	"api":                  {"zone", "records", "state", "state/leader", "api/haproxy", "api/traefik"},
 	"api/haproxy":          {"records", "state"},
+	"api/traefik":          {"records", "state"},
 	"sim":                  {},
 	"sim/marathon":         {"sim"},
 	"sim/scenario":         {"sim", "sim/marathon"},
 	"sim/masters":          {"sim", "sim/scenario"},
 	"cmd/mesos-sim":        {"sim", "sim/marathon", "sim/masters", "sim/scenario"},
 	"cmd/toponym/e2e":      {}, // tests from outside, they start the program
-	"internal/server":      {"config", "state", "state/leader", "state/master", "state/snapshot", "records", "zone", "resolver", "resolver/notify", "resolver/secondaries", "resolver/transfer", "api", "api/haproxy"},
+	"internal/server":      {"config", "state", "state/leader", "state/master", "state/snapshot", "records", "zone", "resolver", "resolver/notify", "resolver/secondaries", "resolver/transfer", "api", "api/haproxy", "api/traefik"},
 	"cmd/toponym":          {"internal/server", "config", "records", "zone", "state", "state/master", "api", "sim", "sim/marathon", "sim/scenario"},
 }
 

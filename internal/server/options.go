@@ -11,6 +11,7 @@ import (
 
 	"toponym/api"
 	"toponym/api/haproxy"
+	"toponym/api/traefik"
 	"toponym/config"
 	"toponym/records"
 	"toponym/resolver"
@@ -307,6 +308,7 @@ func (s *Server) apiOptions(connections, watchers int) api.Options {
 		Instances:            s.pipeline.instances,
 		Hosts:                s.pipeline.hosts,
 		HAProxy:              s.haproxyRules,
+		Traefik:              &s.traefik,
 		Explain:              s.pipeline.explain,
 		Route:                s.route,
 		Background:           s.tuning.answer,
@@ -321,6 +323,16 @@ func (s *Server) apiOptions(connections, watchers int) api.Options {
 		Config:               func(serial uint32) any { return s.config.Load().V1(serial) },
 		Log:                  s.log,
 	}
+}
+
+// traefikOptions returns which apps are in configurations of Traefik. An error names
+// the setting.
+func traefikOptions(c *config.Config) (traefik.Options, error) {
+	rule, err := traefik.ParseRule(c.TraefikRule)
+	if err != nil {
+		return traefik.Options{}, fmt.Errorf("traefikDefaultRule: %w", err)
+	}
+	return traefik.Options{ExposedByDefault: c.TraefikExposed, DefaultRule: rule}, nil
 }
 
 // haproxyRules returns what apps may have in configurations of HAProxy, and where

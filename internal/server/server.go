@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"toponym/api"
+	"toponym/api/traefik"
 	"toponym/config"
 	"toponym/internal/handshake"
 	"toponym/resolver"
@@ -65,6 +66,7 @@ type Server struct {
 	dns         *resolver.Server  // nil if dnson is false
 	secondaries *secondaryServers // nil if dnson is false
 	http        *api.Server       // nil if httpon is false
+	traefik     traefik.Options
 }
 
 // New connects the parts of a server. It opens and starts nothing. An error in
@@ -72,6 +74,10 @@ type Server struct {
 func New(o Options) (*Server, error) {
 	c := o.Config
 	recordsOpts, zoneOpts, err := recordsAndZone(c)
+	if err != nil {
+		return nil, err
+	}
+	traefikOpts, err := traefikOptions(c)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +90,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, log: o.Log, zooKeeper: zooKeeper, zoneFiles: files, started: time.Now(), metrics: newMetrics(o.Version)}
+	s := &Server{o: o, log: o.Log, zooKeeper: zooKeeper, zoneFiles: files, traefik: traefikOpts, started: time.Now(), metrics: newMetrics(o.Version)}
 	s.config.Store(c)
 	s.tuning = newTuning(o.TuneRuntime, func() bool { return s.watcher.Status().Source == master.Stream })
 	masterOpts.Background = s.inBackground
