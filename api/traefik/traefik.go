@@ -140,7 +140,7 @@ type service struct {
 	tls           any
 	servers       []object
 	listed        map[netip.AddrPort]bool // as servers
-	failed        string // why an instance has no server
+	failed        string                  // why an instance has no server
 }
 
 func (b *builder) problem(a *app, label, format string, args ...any) {
