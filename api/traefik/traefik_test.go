@@ -113,7 +113,7 @@ func golden(t *testing.T, name string, value any) {
 	}
 }
 
-// The configuration of a cluster with all kinds of labels. The module in
+// The configuration of a cluster with all kinds of labels. The test in
 // internal/traefikcheck reads the golden file with Traefik's own code.
 func TestConfiguration(t *testing.T) {
 	enable := "traefik.enable=true"

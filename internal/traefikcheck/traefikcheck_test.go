@@ -1,4 +1,5 @@
-// Package traefikcheck holds what api/traefik makes against Traefik's own code.
+//go:build traefik
+
 package traefikcheck
 
 import (
