@@ -86,7 +86,9 @@ func (l *loader) checkNotify() {
 		}
 		seen[t.Addr] = true
 	}
-	if len(c.TransferAllow) == 0 && l.valid("transferAllow") {
+	if !c.DNSOn && l.valid("dnson") {
+		l.warn("notify", "not used: dnson is false")
+	} else if len(c.TransferAllow) == 0 && l.valid("transferAllow") {
 		l.warn("notify", "transferAllow allows nobody to have the zones that these secondaries are told of")
 	}
 }

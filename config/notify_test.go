@@ -63,7 +63,11 @@ func TestErrorsOfNotify(t *testing.T) {
 	if _, _, err := loadTransfer(t, `"notify": `+toJSON(many)); err == nil || !strings.Contains(err.Error(), "has 501 items") {
 		t.Errorf("got %v for 501 secondaries, want an error", err)
 	}
-	_, warnings, err := loadTransfer(t, `"notify": ["10.0.0.5"]`)
+	_, warnings, err := loadTransfer(t, `"notify": ["10.0.0.5"], "dnson": false`)
+	if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0].String(), "not used: dnson is false") {
+		t.Errorf("without DNS: got %v, %v, want a warning", warnings, err)
+	}
+	_, warnings, err = loadTransfer(t, `"notify": ["10.0.0.5"]`)
 	if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0].String(), "transferAllow allows nobody") {
 		t.Errorf("without transferAllow: got %v, %v, want a warning", warnings, err)
 	}
