@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"toponym/sim"
 )
@@ -76,6 +77,15 @@ var badAnswers = []struct {
 		_, _ = io.WriteString(w, "{")
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
+	}},
+	{"an answer that trickles", "", func(w http.ResponseWriter, r *http.Request, good string) {
+		for i := range good {
+			if _, err := io.WriteString(w, good[i:i+1]); err != nil || r.Context().Err() != nil {
+				return
+			}
+			w.(http.Flusher).Flush()
+			time.Sleep(50 * time.Millisecond)
+		}
 	}},
 	{"more than stateMaxBytes", "stateMaxBytes", func(w http.ResponseWriter, _ *http.Request, good string) {
 		_, _ = io.WriteString(w, strings.Repeat(" ", 2<<20)+good)
