@@ -59,7 +59,7 @@ type responseWriter interface {
 // have asked before must not be visible to everybody: it is refused. A signed query
 // is for this server too, as the response has to be signed when it is made.
 func (r *responder) forwards(c client, flags, qtype uint16) bool {
-	if r.forward == nil || flags&dnswire.FlagRD == 0 || c.signed != nil {
+	if r.forward == nil || flags&dnswire.FlagRD == 0 || r.signed != nil {
 		return false
 	}
 	switch qtype {

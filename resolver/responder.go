@@ -15,19 +15,7 @@ import (
 type client struct {
 	addr      netip.Addr // an IPv4-mapped IPv6 address is stored as IPv4
 	transport Transport
-
-	session *transfer.Session // of a connection over TLS; else nil
-	padded  bool              // the response is to be padded
-
-	signed *transfer.Verification // of a query with a valid signature; nil without one
-}
-
-// signature is the size of the TSIG record of the response in bytes.
-func (c client) signature() int {
-	if c.signed == nil {
-		return 0
-	}
-	return c.signed.Size()
+	padded    bool // the response is to be padded
 }
 
 // responder makes the response to a query. It does no I/O and may be used by
@@ -42,6 +30,8 @@ type responder struct {
 	rateLimiter *rateLimiter // nil: no limit
 	counters    *workerCounters
 	transfers   *transfer.Server
+	session     *transfer.Session      // of the one connection over TLS that this copy is for; nil for others
+	signed      *transfer.Verification // of the one query that this copy is for; nil for others
 
 	// What forwarding needs; nil and zero when it is off.
 	forward *forwarder
@@ -113,43 +103,38 @@ func (r *responder) respond(buf []byte, z *zone.Zone, c client, packet []byte) (
 			return msg, nil
 		}
 	}
-	if c.transport == TLS && q.tsig == 0 {
+	if c.transport == TLS && q.tsig == 0 && r.signed == nil {
 		c.padded = q.edns.wantsPadding()
 	}
 	if q.tsig != 0 && rcode == dns.RcodeSuccess {
 		return r.respondSigned(buf, z, c, packet, q.tsig)
 	}
-	return r.respondTo(buf, z, c, &q, rcode)
-}
-
-// respondTo makes the response to a packet that has been parsed with an rcode.
-func (r *responder) respondTo(buf []byte, z *zone.Zone, c client, q *query, rcode uint16) ([]byte, *pendingQuery) {
 	switch {
 	case q.opcode() != dns.OpcodeQuery:
 		// What follows the header of an unknown opcode may be anything, and so
 		// may the flags. Nothing is echoed but the OPT record, if one was found
 		// (RFC 8906, section 8.1.4).
 		q.hasQuestion, q.qtype, q.flags = false, 0, q.flags&dnswire.OpcodeMask
-		return r.respondError(buf, q, client{transport: c.transport}, dns.RcodeNotImplemented, nil), nil
+		return r.respondError(buf, &q, client{transport: c.transport}, dns.RcodeNotImplemented, nil), nil
 	case rcode != dns.RcodeSuccess:
-		return r.respondError(buf, q, c, rcode, nil), nil
+		return r.respondError(buf, &q, c, rcode, nil), nil
 	case q.edns.version > 0:
-		return r.respondError(buf, q, c, dns.RcodeBadVers, nil), nil
+		return r.respondError(buf, &q, c, dns.RcodeBadVers, nil), nil
 	}
 
 	var optionSpace [maxOptions]byte
-	options, ok := r.cookies.appendCookie(optionSpace[:0], q, c.addr)
+	options, ok := r.cookies.appendCookie(optionSpace[:0], &q, c.addr)
 	switch {
 	case !ok:
-		return r.respondError(buf, q, c, dns.RcodeFormatError, nil), nil
+		return r.respondError(buf, &q, c, dns.RcodeFormatError, nil), nil
 	case !q.hasQuestion && len(options) > 0:
 		// A query without a question only asks for a server cookie (RFC 7873,
 		// section 5.4).
-		return r.respondError(buf, q, c, dns.RcodeSuccess, options), nil
+		return r.respondError(buf, &q, c, dns.RcodeSuccess, options), nil
 	case !q.hasQuestion, q.qtype == dns.TypeOPT, q.qtype == dns.TypeTSIG: // OPT and TSIG are parts of messages, never of zones
-		return r.respondError(buf, q, c, dns.RcodeFormatError, options), nil
+		return r.respondError(buf, &q, c, dns.RcodeFormatError, options), nil
 	}
-	return r.resolve(buf, z, c, q, options)
+	return r.resolve(buf, z, c, &q, options)
 }
 
 // resolve makes the response to a well-formed query with a question.
@@ -197,7 +182,7 @@ const maxUDPPayload = 65535 - 20 - 8
 // client and a server on the same machine, so there a client gets what it asks
 // for.
 func (r *responder) size(edns bool, size uint16, c client) int {
-	signature := c.signature()
+	signature := r.signatureSize()
 	switch {
 	case c.transport != UDP:
 		return dns.MaxMsgSize - 1 - signature // its length is sent in 16 bits

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"toponym/resolver/cache"
-	"toponym/resolver/transfer"
 )
 
 // serveTCP starts the goroutines that accept connections until ctx ends, and
@@ -87,7 +86,7 @@ type connection struct {
 	tcp       net.Conn // the connection itself
 	conn      net.Conn // what messages go through: the same, or TLS on it
 	addr      netip.Addr
-	session   *transfer.Session // after the handshake, with TLS
+	responder *responder // that of the server, with TLS a copy for this connection
 	in        *bufio.Reader
 
 	writing sync.Mutex // held while something is written
@@ -116,7 +115,7 @@ const maxConnPending = 128
 
 func newConnection(s *Server, conn net.Conn, addr netip.Addr) *connection {
 	c := &connection{
-		s: s, transport: TCP, tcp: conn, conn: conn, addr: addr,
+		s: s, responder: s.responder, transport: TCP, tcp: conn, conn: conn, addr: addr,
 		in:  bufio.NewReaderSize(conn, connReadBuffer),
 		out: bufio.NewWriterSize(conn, connWriteBuffer),
 	}
@@ -205,8 +204,8 @@ func (c *connection) answer(ctx context.Context) error {
 	start := time.Now()
 	buf := messageBuffers.Get().(*messageBuffer)
 	defer messageBuffers.Put(buf)
-	r := c.s.responder
-	msg, l := r.respond(buf[2:], c.s.store.Current(), client{addr: c.addr, transport: c.transport, session: c.session}, packet)
+	r := c.responder
+	msg, l := r.respond(buf[2:], c.s.store.Current(), client{addr: c.addr, transport: c.transport}, packet)
 	if l != nil && l.transfer != nil {
 		return c.transfer(ctx, l.transfer)
 	}

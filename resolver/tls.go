@@ -65,7 +65,9 @@ func (c *connection) handshake(ctx context.Context) bool {
 	case err == nil:
 		counts.completed.Add(1)
 		state := t.ConnectionState()
-		c.session = &transfer.Session{Version: state.Version, Names: handshake.ClientNames(&state)}
+		one := *c.responder
+		one.session = &transfer.Session{Version: state.Version, Names: handshake.ClientNames(&state)}
+		c.responder = &one
 		return true
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		counts.timedOut.Add(1)

@@ -13,25 +13,33 @@ import (
 )
 
 // key is the key of a signed query, nil without a signature.
-func (c client) key() *transfer.Key {
-	if c.signed == nil {
+func (r *responder) key() *transfer.Key {
+	if r.signed == nil {
 		return nil
 	}
-	return c.signed.Key
+	return r.signed.Key
+}
+
+// signatureSize is the size of the TSIG record of the response in bytes.
+func (r *responder) signatureSize() int {
+	if r.signed == nil {
+		return 0
+	}
+	return r.signed.Size()
 }
 
 // respondSigned makes the response to a well-formed packet with a TSIG record at an
 // offset: that to the packet without it, and a TSIG record, or an error.
 func (r *responder) respondSigned(buf []byte, z *zone.Zone, c client, packet []byte, at int) ([]byte, *pendingQuery) {
 	v := r.transfers.Verify(packet, at)
-	var q query
 	if v.Rcode != dns.RcodeSuccess {
+		var q query
 		q.parse(packet)
 		return v.Finish(r.respondError(buf, &q, c, v.Rcode, nil)), nil
 	}
-	c.signed = v
-	rcode, _ := q.parse(v.Packet)
-	msg, l := r.respondTo(buf, z, c, &q, rcode)
+	one := *r
+	one.signed, one.rateLimiter = v, nil // the query has been counted
+	msg, l := one.respond(buf, z, c, v.Packet)
 	if l != nil && l.transfer != nil {
 		l.transfer.SignWith(v)
 	}
@@ -48,7 +56,7 @@ func (r *responder) respondSigned(buf []byte, z *zone.Zone, c client, packet []b
 // of all queries live on.
 func (r *responder) answerTransfer(buf []byte, c client, q *query, origin string, options []byte) ([]byte, *pendingQuery) {
 	t := transfer.NewRequest(bytes.Clone(q.packet))
-	t.Client, t.Key, t.Session = c.addr, c.key(), c.session
+	t.Client, t.Key, t.Session = c.addr, r.key(), r.session
 	t.Flags = r.flags(q, c)
 	t.Size = r.size(q.edns.present, q.edns.udpSize, c)
 	t.Streams = c.transport != UDP
