@@ -47,6 +47,15 @@ func TestCatalogListsAllZones(t *testing.T) {
 	if n := len(slices.Compact(labels)); n != len(want) {
 		t.Errorf("got %d different labels, want %d", n, len(want))
 	}
+	listed := []string{"catalog.test."}
+	for _, soa := range s.Zones() {
+		if soa.Owner != name("catalog.test") {
+			listed = append(listed, soa.Owner.String())
+		}
+	}
+	if slices.Sort(listed[1:]); !slices.Equal(listed[1:], want) || len(s.Zones()) != len(listed) {
+		t.Errorf("got SOA records of %q, want of the catalog and %q", listed, want)
+	}
 	for _, streams := range []bool{true, false} {
 		soa := s.ask(t, request(t, new(dns.Msg).SetQuestion("catalog.test.", dns.TypeSOA), streams))
 		if len(soa) != 1 || len(soa[0].Answer) != 1 || soa[0].Answer[0].(*dns.SOA).Expire != 86400 || !soa[0].Authoritative {

@@ -177,6 +177,23 @@ func (s *Server) Answer(buf []byte, q *Request) (msg []byte, stream *Stream, rco
 	return nil, s.newStream(q, event, set.timeout, d.write), dns.RcodeSuccess
 }
 
+// Zones are the SOA records of all zones that secondaries may have, of their newest
+// versions: of the catalog zone as well, and of no zone whose records are not known.
+func (s *Server) Zones() []zone.Record {
+	z := s.history.Newest()
+	names := z.TransferZones()
+	list := make([]zone.Record, 0, len(names)+1)
+	if s.catalog != nil {
+		list = append(list, s.catalog.at(z).soa())
+	}
+	for _, n := range names {
+		if soa, ok := z.SOARecord(n); ok {
+			list = append(list, soa)
+		}
+	}
+	return list
+}
+
 // ObserveSOA tells the observer that a client has got the SOA record of a zone, if
 // the client may have the zone.
 // The name is that of the question in lower-case wire form.
