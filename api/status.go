@@ -24,6 +24,10 @@ type Status struct {
 	Ready     bool      `json:"ready"`  // set here: names of the cluster can be answered
 	Source    string    `json:"source"` // of the state: poll, stream, memory, snapshot or none
 	Leader    *string   `json:"leader"` // host:port of the leading master
+	// ConnectedSince is when the present contact with the leading master began, null
+	// without contact; LastHeard is when a master was heard last, null for never.
+	ConnectedSince *time.Time `json:"connected_since"`
+	LastHeard      *time.Time `json:"last_heard"`
 	// StateAge is the time since a master last confirmed the state.
 	StateAge   *Seconds `json:"state_age_seconds"`
 	Serial     *uint32  `json:"serial"` // set here
@@ -111,9 +115,11 @@ func (s *Server) describe(st Status, z *zone.Zone) Status {
 		text := shorten(*st.Leader)
 		st.Leader = &text
 	}
-	if at := st.LastFailover; at != nil {
-		utc := at.UTC()
-		st.LastFailover = &utc
+	for _, at := range []**time.Time{&st.LastFailover, &st.ConnectedSince, &st.LastHeard} {
+		if *at != nil {
+			utc := (*at).UTC()
+			*at = &utc
+		}
 	}
 	st.LastError = shortFailure(st.LastError)
 	if st.ZooKeeper != nil {

@@ -32,6 +32,7 @@ var mayUseWallTime = map[string]string{
 	"resolver:time.Unix":             "cookies carry a Unix time; a deadline in the past ends a read",
 	"resolver/secondaries:UnixMilli": "metrics have Unix times",
 	"resolver/transfer:Unix":         "TSIG records carry a Unix time (RFC 8945 section 4.2)",
+	"state/master:UnixMilli":         "a metric tells the Unix time of the last contact",
 	"resolver/upstream:UnixNano":     "a number that is hard to guess, not a time",
 	"resolver/upstream:time.Unix":    "a deadline in the past ends a read",
 	"state:time.UnixMicro":           "masters write the time of their election",

@@ -26,9 +26,7 @@ func (s *Server) status() api.Status {
 	if m.LastError != "" {
 		st.LastError = &leader.Failure{Text: m.LastError, Time: m.LastErrorAt}
 	}
-	if !m.LastFailover.IsZero() {
-		st.LastFailover = &m.LastFailover
-	}
+	st.LastFailover, st.ConnectedSince, st.LastHeard = timeOrNil(m.LastFailover), timeOrNil(m.Since), timeOrNil(m.Heard)
 	if s.zooKeeper != nil {
 		zk := s.zooKeeper.Status()
 		st.ZooKeeper = &zk

@@ -3,8 +3,10 @@ package master
 import "github.com/prometheus/client_golang/prometheus"
 
 var (
-	contactDesc = prometheus.NewDesc("toponym_master_contact",
+	connectedDesc = prometheus.NewDesc("toponym_master_connected",
 		"1 while the events of the leading master are followed or its state was polled without an error, else 0.", nil, nil)
+	lastContactDesc = prometheus.NewDesc("toponym_master_last_contact_timestamp_seconds",
+		"Unix time at which a state, an event or a heartbeat of a master came last. Absent before the first.", nil, nil)
 	eventsDesc = prometheus.NewDesc("toponym_events_total",
 		"Events of the leading master, by type. Unknown types are counted as UNKNOWN.", []string{"type"}, nil)
 	streamsDesc = prometheus.NewDesc("toponym_master_reconnects_total",
@@ -21,7 +23,7 @@ var (
 
 // Describe implements [prometheus.Collector].
 func (w *Watcher) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{contactDesc, eventsDesc, streamsDesc, resyncsDesc, errorsDesc, failoversDesc, retainedDesc} {
+	for _, d := range []*prometheus.Desc{connectedDesc, lastContactDesc, eventsDesc, streamsDesc, resyncsDesc, errorsDesc, failoversDesc, retainedDesc} {
 		ch <- d
 	}
 }
@@ -35,11 +37,14 @@ func (w *Watcher) Collect(ch chan<- prometheus.Metric) {
 	counter := func(d *prometheus.Desc, value uint64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), labels...)
 	}
-	contact := 0
+	connected := 0
 	if s.Source != Auto {
-		contact = 1
+		connected = 1
 	}
-	gauge(contactDesc, contact)
+	gauge(connectedDesc, connected)
+	if !s.Heard.IsZero() {
+		ch <- prometheus.MustNewConstMetric(lastContactDesc, prometheus.GaugeValue, float64(s.Heard.UnixMilli())/1000)
+	}
 	for kind, n := range s.Events {
 		counter(eventsDesc, n, kind)
 	}

@@ -14,6 +14,7 @@ type Status struct {
 	// followed, Poll while its state is polled, Auto while there is no contact.
 	Source Source
 	Leader leader.Address // where the leading master was asked last; zero before the first state
+	Since  time.Time      // when the present contact with it began; zero without contact
 	Heard  time.Time      // when a state, an event or a heartbeat came last
 	Full   time.Time      // when the last full state was read
 
@@ -57,6 +58,9 @@ func (s *Status) recovered() { s.LastError, s.LastErrorAt = "", time.Time{} }
 func (b *statusBoard) polled(lead leader.Address, now time.Time) {
 	b.change(func(s *Status) {
 		s.recovered()
+		if s.Source != Poll || s.Leader != lead {
+			s.Since = now
+		}
 		s.Source, s.Leader, s.Heard, s.Full = Poll, lead, now, now
 	})
 }
@@ -64,7 +68,7 @@ func (b *statusBoard) polled(lead leader.Address, now time.Time) {
 func (b *statusBoard) following(lead leader.Address, now time.Time) {
 	b.change(func(s *Status) {
 		s.recovered()
-		s.Source, s.Leader, s.Heard, s.Full = Stream, lead, now, now
+		s.Source, s.Leader, s.Since, s.Heard, s.Full = Stream, lead, now, now, now
 		s.Streams++
 	})
 }
@@ -104,7 +108,9 @@ func (b *statusBoard) failed(err error, now time.Time) {
 	b.change(func(s *Status) { s.LastError, s.LastErrorAt, s.Errors = errorText(err), now, s.Errors+1 })
 }
 
-func (b *statusBoard) lost() { b.change(func(s *Status) { s.Source = Auto }) }
+func (b *statusBoard) lost() {
+	b.change(func(s *Status) { s.Source, s.Since = Auto, time.Time{} })
+}
 
 func (b *statusBoard) failover(now time.Time) {
 	b.change(func(s *Status) { s.LastFailover, s.Failovers = now, s.Failovers+1 })
