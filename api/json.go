@@ -43,9 +43,7 @@ func (s *Server) writeJSON(w http.ResponseWriter, status int, v any) {
 
 // writeError answers with an error in JSON.
 func (s *Server) writeError(w http.ResponseWriter, status int, text string) {
-	s.writeJSON(w, status, struct {
-		Error string `json:"error"`
-	}{text})
+	s.writeJSON(w, status, errorBody{text})
 }
 
 // writeText answers with plain text.

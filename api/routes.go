@@ -17,6 +17,7 @@ func (s *Server) routes() http.Handler {
 	}
 	handle := func(path string, h func(*response, *http.Request)) { plain(path, s.inTurn(h)) }
 	handle("/v1/version", s.version)
+	handle("/v1/openapi.json", s.openAPI)
 	if s.o.Config != nil {
 		handle("/v1/config", s.config)
 	}

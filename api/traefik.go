@@ -31,9 +31,11 @@ func (s *Server) traefikConfig(w *response, r *http.Request, z *zone.Zone) {
 	if !ok {
 		return
 	}
-	c, found := func() (traefik.Configuration, []traefik.Problem) {
+	var c traefik.Configuration
+	var found []traefik.Problem
+	func() {
 		defer leave()
-		return traefik.Build(*s.o.Traefik, s.o.Instances, f)
+		s.inBackground(func() { c, found = traefik.Build(*s.o.Traefik, s.o.Instances, f) })
 	}()
 	if !problems {
 		s.writeJSON(w, http.StatusOK, c)
@@ -42,7 +44,10 @@ func (s *Server) traefikConfig(w *response, r *http.Request, z *zone.Zone) {
 	if found == nil {
 		found = []traefik.Problem{}
 	}
-	s.writeJSON(w, http.StatusOK, struct {
-		Problems []traefik.Problem `json:"problems"`
-	}{found})
+	s.writeJSON(w, http.StatusOK, traefikProblems{found})
+}
+
+// traefikProblems is the answer with problems=true.
+type traefikProblems struct {
+	Problems []traefik.Problem `json:"problems"`
 }

@@ -82,10 +82,12 @@ func syntax(err error) error {
 }
 
 // Decode reads the body of an answer of `/master/state`. Addresses are filled
-// in where the state has them; host names are not resolved. It returns an error
-// where the body is not JSON, is cut off, or is no state.
-func Decode(body io.Reader) (*state.FullState, error) {
-	doc, err := decode(body, false)
+// in where the state has them; host names are not resolved. Beside the labels that
+// set parameters of records it keeps those whose keys begin with one of
+// keepLabels. It returns an error where the body is not JSON, is cut off, or is no
+// state.
+func Decode(body io.Reader, keepLabels ...string) (*state.FullState, error) {
+	doc, err := decode(body, false, keepLabels...)
 	if err != nil {
 		return nil, err
 	}
