@@ -94,10 +94,12 @@ func (s *snapshotter) load(ctx context.Context, now time.Time) *snapshot.Content
 
 // loadZones reads what the snapshot knows of zones, and when it was confirmed last;
 // nil without a usable one. load tells of errors.
-func (s *snapshotter) loadZones(ctx context.Context) (c *snapshot.Zones, confirmed time.Time) {
+func (s *snapshotter) loadZones(ctx context.Context) (*snapshot.Zones, time.Time) {
+	var c *snapshot.Zones
+	var confirmed time.Time
 	err := s.onDisk(ctx, func() (err error) { c, confirmed, err = s.dir.LoadZones(); return err })
 	if err != nil || ctx.Err() != nil {
-		return nil, confirmed
+		return nil, time.Time{} // the disk may still be read, so the variables are not
 	}
 	return c, confirmed
 }
