@@ -41,7 +41,7 @@ func listening(t *testing.T, addr string, o Options) *Server {
 }
 
 // run runs a server. The function it returns ends the server and waits for it.
-func run(t *testing.T, s *Server) func() {
+func run(t testing.TB, s *Server) func() {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()

@@ -33,7 +33,12 @@ func NewLimit() *Limit {
 func (l *Limit) acquire() {
 	l.waiting.Add(1)
 	l.tokens <- struct{}{}
-	if l.waiting.Add(-1) > 0 {
+	l.waiting.Add(-1)
+}
+
+// rest pauses between two handshakes.
+func (l *Limit) rest() {
+	if l.waiting.Load() > 0 {
 		time.Sleep(breather)
 	}
 }
@@ -86,8 +91,8 @@ func Complete(c net.Conn) bool {
 }
 
 // conn is the connection below a TLS connection. From the client's first message
-// on until the handshake is decided, it holds a token whenever it neither reads nor
-// writes. Package tls uses it from one goroutine during that time; it may be closed
+// on until the handshake is decided, it holds a token from each message of the
+// client to the response. Package tls uses it from one goroutine during that time; it may be closed
 // from any.
 type conn struct {
 	net.Conn
@@ -99,6 +104,7 @@ type conn struct {
 func (c *conn) begin() {
 	c.busy.Store(true)
 	c.resume()
+	c.limit.rest()
 }
 
 func (c *conn) end() {
@@ -147,12 +153,8 @@ func (c *conn) Write(b []byte) (int, error) {
 	if !c.busy.Load() {
 		return c.Conn.Write(b)
 	}
-	c.pause()
-	n, err := c.Conn.Write(b)
-	if err == nil {
-		c.resume()
-	}
-	return n, err
+	c.pause() // until something has been read: what the server does meanwhile is cheap
+	return c.Conn.Write(b)
 }
 
 // Handshake runs the handshake of a connection that Server made. One that takes
