@@ -114,7 +114,7 @@ func golden(t *testing.T, name string, value any) {
 }
 
 // The configuration of a cluster with all kinds of labels. The test in
-// internal/traefikcheck reads the golden file with Traefik's own code.
+// testdata/traefikcheck reads the golden file with Traefik's own code.
 func TestConfiguration(t *testing.T) {
 	enable := "traefik.enable=true"
 	conf, problems := traefik.Build(options(t, false, defaultRule), list(

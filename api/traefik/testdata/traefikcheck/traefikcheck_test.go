@@ -16,7 +16,7 @@ import (
 	"github.com/traefik/traefik/v3/pkg/config/dynamic"
 )
 
-const made = "../../api/traefik"
+const made = "../.."
 
 // read reads a configuration as Traefik's provider for HTTP does.
 func read(t *testing.T, name string) (*dynamic.Configuration, map[string]any) {
