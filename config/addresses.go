@@ -69,6 +69,22 @@ func masterAddress(raw any, at position) (HostPort, bool) {
 	return hp, true
 }
 
+// agentPort is Mesos's default port of an agent.
+const agentPort = 5051
+
+// agentAddress parses mesos.
+func agentAddress(raw any, at position) (string, bool) {
+	s, ok := text(raw, at)
+	if !ok || s == "" {
+		return "", ok
+	}
+	hp, problem := parseHostPort(s, agentPort)
+	if problem != "" {
+		return "", at.reject(raw, problem, `something like "127.0.0.1:5051"`)
+	}
+	return hp.String(), true
+}
+
 // listenAddress parses the address of a listener. As in Mesos-DNS, an empty text
 // stands for every IPv4 address.
 func listenAddress(raw any, at position) (netip.Addr, bool) {

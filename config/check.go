@@ -17,8 +17,12 @@ func (l *loader) check() {
 	if !c.DNSOn && !c.HTTPOn {
 		l.reject("dnson", "dnson and httpon are both off", "at least one of them on")
 	}
-	if len(c.Masters) == 0 && c.ZooKeeper.IsZero() && l.valid("masters", "zk") {
-		l.reject("masters", "neither masters nor zk is given", `something like ["10.0.0.1:5050"]`)
+	if len(c.Masters) == 0 && c.ZooKeeper.IsZero() && l.valid("masters", "zk", "mesos") {
+		if c.Mesos == "" {
+			l.reject("masters", "neither masters nor zk nor mesos is given", `something like ["10.0.0.1:5050"]`)
+		} else {
+			l.warn("masters", fmt.Sprintf("neither masters nor zk is given: the Mesos agent at %s is asked where the masters are (mesos)", c.Mesos))
+		}
 	}
 	if len(c.IPSources) == 0 && l.valid("IPSources") {
 		l.reject("IPSources", "is empty", `something like ["netinfo", "host"]`)

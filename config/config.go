@@ -27,6 +27,7 @@ type Config struct {
 	// Finding and reading the leading master.
 	ZooKeeper              ZooKeeper     // zk; zero when the key is absent
 	Masters                []HostPort    // masters; nil when the key is absent
+	Mesos                  string        // mesos: host:port of who says where the masters are if neither is set; empty: nobody
 	ZkDetectionTimeout     time.Duration // zkDetectionTimeout: without a leader, until it is logged; 0: never
 	Refresh                time.Duration // refreshSeconds: interval of polls
 	StateTimeout           time.Duration // stateTimeoutSeconds: limit for reading one state
@@ -222,8 +223,7 @@ const (
 	fromEnvironment settingSource = "environment"
 )
 
-// Defaults returns the settings of an empty file. They are not valid, as
-// neither masters nor zk has a default.
+// Defaults returns the settings of an empty file.
 func Defaults() *Config {
 	return newLoader("").config
 }

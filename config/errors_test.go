@@ -45,7 +45,7 @@ func TestAllErrorsAreReportedAtOnce(t *testing.T) {
 func TestErrorsNameTheSettingAndTheProblem(t *testing.T) {
 	label := strings.Repeat("a", 63)
 	for name, tt := range map[string]struct{ text, want string }{
-		"nobody to ask":            {`"masters": []`, "masters: neither masters nor zk"},
+		"nobody to ask":            {`"masters": [], "mesos": ""`, "masters: neither masters nor zk nor mesos is given"},
 		"nothing to do":            {`"dnson": false, "httpon": "false"`, "dnson: dnson and httpon are both off"},
 		"masters not a list":       {`"masters": "10.0.0.1:5050"`, `masters: "10.0.0.1:5050" is not a list`},
 		"master as a URL":          {`"masters": ["http://10.0.0.1:5050"]`, `masters[0]: "http://10.0.0.1:5050" is not host:port`},

@@ -31,6 +31,8 @@ func (c *Config) settings() []setting {
 			value: bind(&c.ZooKeeper, zkAddress)},
 		{key: "masters", doc: "masters to ask until ZooKeeper names any, each host:port; the default port is 5050",
 			value: bind(&c.Masters, listOf(masterAddress, `["10.0.0.1:5050"]`))},
+		{key: "mesos", def: "127.0.0.1:5051", doc: "Mesos agent, or master, that is asked where the masters are if neither zk nor masters is set; host:port, empty: none",
+			value: bind(&c.Mesos, agentAddress)},
 		{key: "refreshSeconds", def: 60, doc: "seconds between two polls of the state",
 			value: seconds(&c.Refresh, 1)},
 		{key: "ttl", derive: func() any { return defaultTTL(c.StateSource) }, reloadable: true, doc: "TTL of records, in seconds; the default with stateSource poll is 60",

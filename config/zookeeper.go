@@ -45,6 +45,16 @@ func (z ZooKeeper) String() string {
 // MarshalText returns String.
 func (z ZooKeeper) MarshalText() ([]byte, error) { return []byte(z.String()), nil }
 
+// ParseZooKeeper reads an address such as zk://host:port/mesos. The error never shows
+// it, for it may hold a password.
+func ParseZooKeeper(s string) (ZooKeeper, error) {
+	var errs Errors
+	if z, ok := zkAddress(s, position{key: "zk", errs: &errs}); ok {
+		return z, nil
+	}
+	return ZooKeeper{}, errs
+}
+
 // zkAddress parses zk. Its errors never show the value: any part of a malformed
 // one may be the password.
 func zkAddress(raw any, at position) (ZooKeeper, bool) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/http"
 	"net/netip"
 	"slices"
 
@@ -22,22 +23,57 @@ import (
 
 // The functions of this file turn settings into the options of each package.
 
-// newDetector returns what finds the masters: the list of the settings, or
-// ZooKeeper, which then also has to run.
-func newDetector(c *config.Config, log logrus.FieldLogger) (leader.Detector, *leader.ZooKeeper) {
-	if c.ZooKeeper.IsZero() {
-		return leader.NewStatic(c.Masters), nil
+// newDetector returns what finds the masters: the list of the settings, ZooKeeper, or
+// the local agent. The latter two also have to run.
+func newDetector(c *config.Config, log logrus.FieldLogger) (leader.Detector, error) {
+	switch {
+	case !c.ZooKeeper.IsZero():
+		return leader.NewZooKeeper(zooKeeperOptions(c, c.ZooKeeper, log)), nil
+	case len(c.Masters) == 0 && c.Mesos != "":
+		return newLocal(c, log)
 	}
-	z := leader.NewZooKeeper(leader.ZooKeeperOptions{
-		Servers:  c.ZooKeeper.Servers,
-		Path:     c.ZooKeeper.Path,
-		User:     c.ZooKeeper.User,
-		Password: c.ZooKeeper.Password.Reveal(),
+	return leader.NewStatic(c.Masters), nil
+}
+
+func zooKeeperOptions(c *config.Config, z config.ZooKeeper, log logrus.FieldLogger) leader.ZooKeeperOptions {
+	return leader.ZooKeeperOptions{
+		Servers:  z.Servers,
+		Path:     z.Path,
+		User:     z.User,
+		Password: z.Password.Reveal(),
 		Masters:  c.Masters,
 		Timeout:  c.ZkDetectionTimeout,
 		Log:      log,
-	})
-	return z, z
+	}
+}
+
+// newLocal returns what asks the local agent where the masters are. Its answers are
+// taken from nobody else.
+func newLocal(c *config.Config, log logrus.FieldLogger) (*leader.Local, error) {
+	address, err := leader.ParseAddress(c.Mesos)
+	if err != nil {
+		return nil, fmt.Errorf("mesos: %w", err)
+	}
+	transport := &http.Transport{}
+	if c.MesosHTTPSOn {
+		certs, err := newCertificates("the local agent", c.TLS(), log)
+		if err != nil {
+			return nil, err
+		}
+		transport.TLSClientConfig = certs.config()
+	}
+	return leader.NewLocal(leader.LocalOptions{
+		Address: address,
+		HTTPS:   c.MesosHTTPSOn,
+		Client: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		}},
+		ZooKeeper: func(text string) (leader.ZooKeeperOptions, error) {
+			z, err := config.ParseZooKeeper(text)
+			return zooKeeperOptions(c, z, log), err
+		},
+		Log: log,
+	}), nil
 }
 
 func masterOptions(c *config.Config, masters leader.Detector, log logrus.FieldLogger) (master.Options, error) {

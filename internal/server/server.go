@@ -55,7 +55,8 @@ type Server struct {
 	o           Options
 	log         logrus.FieldLogger
 	config      atomic.Pointer[config.Config] // the current settings
-	zooKeeper   *leader.ZooKeeper             // nil if the masters are a list
+	zooKeeper   *leader.ZooKeeper             // nil if the settings do not name it
+	local       *leader.Local                 // nil if the settings name ZooKeeper or masters
 	watcher     *master.Watcher
 	zoneFiles   *zoneFiles
 	pipeline    *pipeline
@@ -85,12 +86,17 @@ func New(o Options) (*Server, error) {
 	if zoneOpts.Static, err = files.load(context.Background()); err != nil {
 		return nil, err
 	}
-	detector, zooKeeper := newDetector(c, o.Log)
+	detector, err := newDetector(c, o.Log)
+	if err != nil {
+		return nil, err
+	}
 	masterOpts, err := masterOptions(c, detector, o.Log)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, log: o.Log, zooKeeper: zooKeeper, zoneFiles: files, traefik: traefikOpts, started: time.Now(), metrics: newMetrics(o.Version)}
+	s := &Server{o: o, log: o.Log, zoneFiles: files, traefik: traefikOpts, started: time.Now(), metrics: newMetrics(o.Version)}
+	s.zooKeeper, _ = detector.(*leader.ZooKeeper)
+	s.local, _ = detector.(*leader.Local)
 	s.config.Store(c)
 	s.tuning = newTuning(o.TuneRuntime, func() bool { return s.watcher.Status().Source == master.Stream })
 	masterOpts.Background = s.inBackground
@@ -192,6 +198,9 @@ func (s *Server) Run(ctx context.Context) error {
 	run(s.tuning.run)
 	if s.zooKeeper != nil {
 		g.Go(func() error { return s.zooKeeper.Run(ctx) })
+	}
+	if s.local != nil {
+		g.Go(func() error { return s.local.Run(ctx) })
 	}
 	g.Go(func() error {
 		s.awaitLeader(ctx)

@@ -1,8 +1,8 @@
 // Package leader finds the Mesos masters, and which of them is likely to lead.
 //
 // Package state/master asks the candidates that it names. They come from the
-// setting masters, or from ZooKeeper, where the masters elect their leader.
-// A candidate is a hint: only the answer of a master proves that it leads. So
+// setting masters, from ZooKeeper, where the masters elect their leader, or from the
+// agent on the same machine. A candidate is a hint: only the answer of a master proves that it leads. So
 // masters that were found once stay candidates when ZooKeeper becomes
 // unavailable.
 package leader
