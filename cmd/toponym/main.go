@@ -51,6 +51,7 @@ func commands() []command {
 		{"demo", "answer for a simulated cluster, without any set-up", demo},
 		{"preview", "show the names that a Marathon app would get", preview},
 		{"explain", "show which tasks the records of a name come from, on a running server", explain},
+		{"watch", "print the changes of records as they happen, on a running server", watch},
 		{"secondary", "print a configuration for a DNS server that carries copies of the zones", writeSecondary},
 		{"haproxy", "keep a configuration of HAProxy up to date", haproxy},
 		{"version", "print the version", func(_ context.Context, _ []string, env environment) int {

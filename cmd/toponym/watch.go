@@ -1,0 +1,279 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"toponym/api"
+	"toponym/internal/backoff"
+)
+
+// Limits of watching a server.
+const (
+	// watchSilence is how long a server may send nothing: it sends something every
+	// 15 s.
+	watchSilence  = 45 * time.Second
+	maxWatchLine  = 16 << 20 // bytes of an event
+	firstWatchGap = 250 * time.Millisecond
+	maxWatchGap   = 10 * time.Second
+)
+
+// texts is a flag that may be given several times, or with a list of values that are
+// separated by commas.
+type texts []string
+
+// String implements flag.Value.
+func (t *texts) String() string { return strings.Join(*t, ",") }
+
+// Set implements flag.Value.
+func (t *texts) Set(s string) error {
+	*t = append(*t, strings.Split(s, ",")...)
+	return nil
+}
+
+// watch is the command that prints the changes of a running server until it is
+// interrupted.
+func watch(ctx context.Context, args []string, env environment) int {
+	fs := newFlags("watch", "toponym watch [NAME…] prints the changes of records on a running server as they happen, until it is interrupted. Without a name these are the changes of all names.", env.stderr)
+	server := fs.String("server", "http://127.0.0.1:8123", "`URL` of the server's HTTP API")
+	var suffixes, types, frameworks texts
+	fs.Var(&suffixes, "suffix", "only names at or below a `NAME`; may be repeated")
+	fs.Var(&types, "type", "only records of a `TYPE` such as SRV; may be repeated")
+	fs.Var(&frameworks, "framework", "only names of the `FRAMEWORK`; may be repeated")
+	index := fs.Uint64("index", 0, "begin with the changes after a version, by its `INDEX`; 0: from now on")
+	output := fs.String("o", "text", "`FORM` of the output: text, or json for one object in each line")
+	names, err := parseMixed(fs, args)
+	if err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return statusOK
+		}
+		return statusUsage
+	}
+	if *output != "text" && *output != "json" {
+		fmt.Fprintf(env.stderr, "toponym watch: -o: %q is neither text nor json\n", *output)
+		return statusUsage
+	}
+	base, err := url.Parse(*server)
+	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
+		fmt.Fprintf(env.stderr, "toponym watch: -server: %q is not a URL: want something like http://127.0.0.1:8123\n", *server)
+		return statusUsage
+	}
+	u := base.JoinPath("v1", "watch")
+	u.RawQuery = url.Values{"name": names, "suffix": suffixes, "type": types, "framework": frameworks}.Encode()
+	w := &watching{server: *server, url: u.String(), index: *index, json: *output == "json", out: env.stdout, messages: env.stderr}
+	if err := w.run(ctx); err != nil && ctx.Err() == nil {
+		fmt.Fprintln(env.stderr, "toponym watch:", err)
+		return statusFailed
+	}
+	return statusOK
+}
+
+// parseMixed parses flags that may come before, between and after other arguments,
+// and returns these.
+func parseMixed(fs *flag.FlagSet, args []string) (others []string, err error) {
+	for {
+		if err := fs.Parse(args); err != nil {
+			return nil, err
+		}
+		if args = fs.Args(); len(args) == 0 {
+			return others, nil
+		}
+		others, args = append(others, args[0]), args[1:]
+	}
+}
+
+// watching is a server whose changes are printed.
+type watching struct {
+	server, url   string
+	index         uint64 // to go on with; 0: from now on
+	json          bool
+	out, messages io.Writer
+
+	connected bool   // it has been at least once
+	failures  int    // since events were read last
+	told      string // the last error that was printed
+}
+
+// fatal is an error that another attempt would not change.
+type fatal struct{ error }
+
+// run prints changes until ctx ends. It connects again where the connection breaks,
+// but not where there has never been one.
+func (w *watching) run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		err := w.connect(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if f := (fatal{}); errors.As(err, &f) {
+			return f.error
+		}
+		if message := err.Error(); w.failures == 0 || message != w.told {
+			fmt.Fprintf(w.messages, "toponym watch: %s; trying again\n", message)
+			w.told = message
+		}
+		select {
+		case <-time.After(backoff.Delay(w.failures, firstWatchGap, maxWatchGap)):
+		case <-ctx.Done():
+		}
+		w.failures++
+	}
+	return nil
+}
+
+// connect prints changes until the connection ends.
+func (w *watching) connect(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.url, nil)
+	if err != nil {
+		return fatal{err}
+	}
+	r.Header.Set("Accept", "text/event-stream")
+	if w.index != 0 {
+		r.Header.Set("Last-Event-ID", strconv.FormatUint(w.index, 10))
+	}
+	silence := time.AfterFunc(watchSilence, func() { cancel(fmt.Errorf("%s sent nothing for %v", w.server, watchSilence)) })
+	defer silence.Stop()
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		if cause := context.Cause(ctx); cause != nil && ctx.Err() != nil {
+			err = cause
+		}
+		if e := (*url.Error)(nil); errors.As(err, &e) {
+			err = e.Err
+		}
+		err = fmt.Errorf("no server answers at %s: %w", w.server, err)
+		if !w.connected {
+			return fatal{fmt.Errorf("%w; -server chooses another address", err)}
+		}
+		return err
+	}
+	defer response.Body.Close()
+	if err := w.check(response); err != nil {
+		return err
+	}
+	if w.connected && w.failures > 0 {
+		fmt.Fprintln(w.messages, "toponym watch: connected again")
+	}
+	w.connected = true
+	err = w.read(response.Body, func() { silence.Reset(watchSilence) })
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return fmt.Errorf("%s has ended the connection: %w", w.server, cmp.Or(err, io.EOF))
+}
+
+// check looks at the status of a response.
+func (w *watching) check(response *http.Response) error {
+	if response.StatusCode == http.StatusOK && strings.HasPrefix(response.Header.Get("Content-Type"), "text/event-stream") {
+		return nil
+	}
+	var refused struct{ Error string }
+	_ = json.NewDecoder(io.LimitReader(response.Body, 1<<16)).Decode(&refused) // without an error text the status has to do
+	err := fmt.Errorf("%s: %s", w.server, cmp.Or(plainText(refused.Error), response.Status))
+	newest, parseErr := strconv.ParseUint(response.Header.Get("X-Toponym-Index"), 10, 64)
+	switch {
+	case response.StatusCode == http.StatusGone && w.connected && parseErr == nil:
+		// Changes while there was no connection are lost.
+		w.index = newest
+		w.missed(newest)
+		return err
+	case response.StatusCode == http.StatusServiceUnavailable:
+		return err
+	case response.StatusCode == http.StatusOK || response.StatusCode == http.StatusNotFound:
+		return fatal{fmt.Errorf("%s: the response does not come from a Toponym whose changes can be watched: %s", w.server, response.Status)}
+	}
+	return fatal{err}
+}
+
+// missed prints that all zones have to be read again.
+func (w *watching) missed(index uint64) {
+	if w.json {
+		fmt.Fprintf(w.out, "{\"event\":%q,\"index\":%d}\n", api.WatchReset, index)
+		return
+	}
+	fmt.Fprintln(w.out, "reset: changes were missed; read all records again")
+}
+
+// read prints the events of a stream. It calls alive with each line.
+func (w *watching) read(body io.Reader, alive func()) error {
+	lines := bufio.NewScanner(body)
+	lines.Buffer(make([]byte, 0, 64<<10), maxWatchLine)
+	for lines.Scan() {
+		alive()
+		field, value, _ := bytes.Cut(lines.Bytes(), []byte(": "))
+		switch string(field) {
+		case "data":
+			if err := w.print(value); err != nil {
+				return fatal{err}
+			}
+			w.failures = 0
+		case "id":
+			index, err := strconv.ParseUint(string(value), 10, 64)
+			if err != nil {
+				return fatal{fmt.Errorf("%s: got the event id %.40q, want a number", w.server, value)}
+			}
+			w.index = index
+		}
+	}
+	return lines.Err()
+}
+
+// print prints an event.
+func (w *watching) print(data []byte) error {
+	var e api.WatchEvent
+	if err := json.Unmarshal(data, &e); err != nil {
+		return fmt.Errorf("%s: an event cannot be read: %w", w.server, err)
+	}
+	var b []byte
+	switch {
+	case w.json:
+		b = append(append(b, data...), '\n')
+	case e.Event == api.WatchIndex && e.Newest != e.Index:
+		fmt.Fprintf(w.messages, "toponym watch: changes after index %d; the newest version is %d\n", e.Index, e.Newest)
+	case e.Event == api.WatchIndex:
+		fmt.Fprintf(w.messages, "toponym watch: changes after index %d, the newest version\n", e.Index)
+	case e.Event == api.WatchReset:
+		b = fmt.Appendf(b, "%s reset %s: too much has changed; read the zone again\n", timeOf(e), plainText(e.Zone))
+	default:
+		b = appendChanges(appendChanges(b, "-", e, e.Removed), "+", e, e.Added)
+	}
+	_, err := w.out.Write(b)
+	return err
+}
+
+func appendChanges(b []byte, sign string, e api.WatchEvent, list []api.WatchRecord) []byte {
+	for _, r := range list {
+		b = fmt.Appendf(b, "%s %s %s %d %s %s\n", timeOf(e), sign, plainText(e.Name), r.TTL, plainText(e.Type), plainText(r.Data))
+	}
+	return b
+}
+
+// timeOf is the time of an event to the millisecond.
+func timeOf(e api.WatchEvent) string {
+	if e.Time == nil {
+		return "-"
+	}
+	return e.Time.UTC().Format("2006-01-02T15:04:05.000Z")
+}
+
+// plainText is a text without characters that could control a terminal.
+func plainText(s string) string {
+	if s == "" {
+		return ""
+	}
+	return plain(s)
+}
