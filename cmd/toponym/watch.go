@@ -267,7 +267,7 @@ func timeOf(e api.WatchEvent) string {
 	if e.Time == nil {
 		return "-"
 	}
-	return e.Time.UTC().Format("2006-01-02T15:04:05.000Z")
+	return e.Time.Format("2006-01-02T15:04:05.000Z07:00")
 }
 
 // plainText is a text without characters that could control a terminal.
