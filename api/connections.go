@@ -24,16 +24,16 @@ const acceptPause = 200 * time.Microsecond
 // idle longest. A shutdown waits only for connections with an unanswered request;
 // http.Server.Shutdown alone also waits for connections that never sent one.
 //
-// Connections of watchers do not count: they have a limit of their own (watch.go).
+// Those of watchers are never idle. They have a lower limit of their own, so that
+// others find room (watch.go).
 type connections struct {
 	limit int
 
-	mu       sync.Mutex
-	open     map[net.Conn]*connection
-	clients  map[netip.Addr]*connectionsOf
-	watchers int    // connections of watchers among open
-	closed   uint64 // that were closed to make room
-	failed   uint64 // whose TLS handshake was not completed
+	mu      sync.Mutex
+	open    map[net.Conn]*connection
+	clients map[netip.Addr]*connectionsOf
+	closed  uint64 // that were closed to make room
+	failed  uint64 // whose TLS handshake was not completed
 }
 
 // connectionsOf are the open connections of a client.
@@ -49,7 +49,6 @@ type connection struct {
 	client *connectionsOf
 	idle   *linked.Element // nil while a complete request has arrived and is not answered yet
 	since  time.Time       // when it became idle
-	watch  bool            // the request is that of a watcher
 }
 
 func newConnections(limit int) *connections {
@@ -128,7 +127,7 @@ func (c *connections) add(conn net.Conn) (full bool) {
 	one := &connection{conn: conn, client: client, since: time.Now()}
 	client.open++
 	c.open[conn] = one
-	if full = len(c.open)-c.watchers > c.limit; full {
+	if full = len(c.open) > c.limit; full {
 		c.makeRoom(one)
 	}
 	if c.open[conn] != nil {
@@ -166,33 +165,6 @@ func (c *connections) forget(one *connection) {
 		delete(c.clients, one.client.addr)
 	}
 	delete(c.open, one.conn)
-	c.setWatch(one, false)
-}
-
-// setWatch notes whether a connection is that of a watcher. The caller holds mu.
-func (c *connections) setWatch(one *connection, watch bool) {
-	if one.watch == watch {
-		return
-	}
-	one.watch = watch
-	if watch {
-		c.watchers++
-	} else {
-		c.watchers--
-	}
-}
-
-// watching notes that a request is that of a watcher.
-func (c *connections) watching(r *http.Request) {
-	conn, ok := r.Context().Value(connectionKey{}).(net.Conn)
-	if !ok {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if one := c.open[conn]; one != nil {
-		c.setWatch(one, true)
-	}
 }
 
 // limitBuffer bounds what the kernel keeps for a client that does not read, on the
@@ -220,7 +192,6 @@ func (c *connections) setBusy(conn net.Conn, busy bool) {
 	if !busy {
 		one.since = time.Now()
 		one.idle = one.client.idle.PushBack(one)
-		c.setWatch(one, false)
 	}
 }
 

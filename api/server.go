@@ -97,8 +97,8 @@ type Options struct {
 	// calls it as it is.
 	Background func(func())
 
-	// MaxConnections bounds the open connections besides those of watchers; 0 means
-	// 512. Idle ones are closed to make room for new ones.
+	// MaxConnections bounds the open connections; 0 means 512. Idle ones are closed to
+	// make room for new ones. It should be larger than MaxWatchers.
 	MaxConnections int
 
 	Addr netip.AddrPort // where to listen; port 0 takes any free one

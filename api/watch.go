@@ -34,8 +34,8 @@ const pollBytes = 1 << 20
 // maxPasts bounds the watchers that read versions which are older than those that
 // watchers share. Each holds some megabytes.
 const (
-	maxPasts          = 4
-	maxPastsPerClient = 2
+	maxPasts          = 8
+	maxPastsPerClient = 4
 )
 
 // indexHeader has the index of the version that an answer ends with.
@@ -90,7 +90,6 @@ func (s *Server) watch(w *response, r *http.Request, z *zone.Zone) {
 		return
 	}
 	defer leave()
-	s.connections.watching(r)
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // that of the request would end the watch
 	if q.poll {
 		s.poll(w, r, q)

@@ -24,6 +24,12 @@ const (
 	watchBurst = 300 * time.Microsecond
 	restFactor = 2
 	minRest    = 10 * time.Millisecond
+	maxRest    = 50 * time.Millisecond // where other programs need the processors, work takes long
+
+	// tellEvery is the number of versions after which a client is told the index
+	// although there was no event for it, so that it is not far behind when it comes
+	// back.
+	tellEvery = 256
 
 	// turnTime is how long the goroutine waits for a watcher whose client does not
 	// read. The watcher goes on alone then.
@@ -101,6 +107,7 @@ func (w *watchWindow) shrink(most int) {
 type watcher struct {
 	position
 	joined bool      // the position has been in the window
+	told   uint64    // the index that the client knows about; 0: it needs none
 	due    time.Time // when something has to be sent without a change; zero: never
 	turn   chan *watchWindow
 	done   chan struct{}
@@ -258,10 +265,13 @@ func (f *changeFeed) run() {
 		f.mu.Unlock()
 		again, due := f.round(list)
 		clear(list)
-		f.wait(max(minRest, restFactor*f.worked), nil, nil)
-		if !again {
-			f.wait(due, changed, f.wake)
+		rest := min(restFactor*f.worked, maxRest)
+		if again {
+			f.wait(rest, nil, nil)
+			continue
 		}
+		f.wait(max(minRest, rest), nil, nil) // so that more comes at a time
+		f.wait(due, changed, f.wake)
 	}
 	f.mu.Lock()
 	f.running, f.window = false, nil
@@ -315,7 +325,8 @@ func (f *changeFeed) round(list []*watcher) (again bool, due time.Duration) {
 // hasWork reports whether a watcher needs a turn: it is behind the window, has
 // something to read, or has been silent for long.
 func (f *changeFeed) hasWork(w *watcher, now time.Time) bool {
-	return w.index < f.window.after || w.seek(f.window) || !w.joined || !w.due.IsZero() && !now.Before(w.due)
+	return w.index < f.window.after || w.seek(f.window) || !w.joined || !w.due.IsZero() && !now.Before(w.due) ||
+		w.told != 0 && w.index-w.told >= tellEvery
 }
 
 // give gives a watcher its turn.
@@ -388,7 +399,7 @@ func (f *changeFeed) update(list []*watcher) {
 		next = *f.emptyWindow() // watchers find out that they are behind
 	}
 	for _, v := range versions {
-		next.add(newWatchVersion(v, f.rest))
+		next.add(newWatchVersion(v, nil, f.rest))
 		next.shrink(f.maxWindow)
 	}
 	oldest := next.after
@@ -420,7 +431,7 @@ func (f *changeFeed) extend(w *watchWindow, after uint64) {
 	}
 	var more []*watchVersion
 	for _, v := range slices.Backward(versions) {
-		one := newWatchVersion(v, f.rest)
+		one := newWatchVersion(v, nil, f.rest)
 		if w.bytes+one.size() > f.maxWindow*3/4 {
 			break
 		}
@@ -432,13 +443,13 @@ func (f *changeFeed) extend(w *watchWindow, after uint64) {
 	w.versions = append(more, w.versions...)
 }
 
-// past is a window for one reader that is behind that of the feed. It is not ok
-// where the versions after an index are not kept.
-func (f *changeFeed) past(index uint64) (w *watchWindow, ok bool) {
-	versions, _, ok := f.history.After(index, maxPast)
-	w = &watchWindow{after: index}
+// past is a window for one reader that is behind that of the feed, with the events
+// that it selects. It is not ok where the versions that follow are not kept.
+func (f *changeFeed) past(p *position) (w *watchWindow, ok bool) {
+	versions, _, ok := f.history.After(p.index, maxPast)
+	w = &watchWindow{after: p.index}
 	for _, v := range versions {
-		if w.add(newWatchVersion(v, func() {})); w.bytes > pollBytes {
+		if w.add(newWatchVersion(v, p.filter, func() {})); w.bytes > pollBytes {
 			break
 		}
 	}

@@ -67,7 +67,7 @@ func (s *Server) past(w *response, r *http.Request, one *watcher) (*watchWindow,
 		if err := w.resume(); err != nil {
 			return nil, err
 		}
-		window, ok := s.changes.past(one.index)
+		window, ok := s.changes.past(&one.position)
 		if !ok {
 			return nil, errBehind
 		}

@@ -20,7 +20,7 @@ var (
 // follow answers with a stream of events.
 func (s *Server) follow(w *response, r *http.Request, q watchRequest) {
 	f := s.changes
-	limitBuffer(r, chunkSize)
+	limitBuffer(r, 2*chunkSize)
 	one := &watcher{position: position{filter: q.filter, index: q.index}, due: time.Now().Add(heartbeat)}
 	f.join(one)
 	defer f.part(one)
@@ -74,7 +74,7 @@ func (s *Server) catchUp(t *watchStream) error {
 		if err := t.w.resume(); err != nil {
 			return err
 		}
-		window, ok := t.feed.past(t.watcher.index)
+		window, ok := t.feed.past(&t.watcher.position)
 		if !ok {
 			t.feed.behind.Add(1)
 			return errBehind
@@ -110,7 +110,7 @@ func (t *watchStream) send(window *watchWindow) error {
 	b, events := t.watcher.read(b, window)
 	now := time.Now()
 	if len(b) == 0 {
-		if now.Before(t.watcher.due) {
+		if now.Before(t.watcher.due) && t.watcher.index-t.watcher.told < tellEvery {
 			return nil
 		}
 		// An id without data is no event, but a client that reconnects sends it.
@@ -126,6 +126,9 @@ func (t *watchStream) send(window *watchWindow) error {
 	}
 	t.feed.events.Add(uint64(events))
 	t.watcher.due = time.Now().Add(heartbeat)
+	if t.watcher.event == 0 {
+		t.watcher.told = t.watcher.index
+	}
 	return nil
 }
 
@@ -139,7 +142,7 @@ func (t *watchStream) failed(err error) error {
 
 // begin sets the headers and appends the first event.
 func (t *watchStream) begin(b []byte, window *watchWindow) []byte {
-	t.started = true
+	t.started, t.watcher.told = true, t.watcher.index
 	h := t.w.Header()
 	h.Set("Content-Type", contentEvents)
 	h.Set("X-Accel-Buffering", "no") // for nginx, which would keep events back

@@ -329,8 +329,8 @@ func upstreams(servers []config.Upstream) []resolver.Upstream {
 	return list
 }
 
-// apiOptions returns the options of the HTTP side, for numbers of connections and
-// of watchers.
+// apiOptions returns the options of the HTTP side, for numbers of watchers and of
+// connections besides theirs.
 func (s *Server) apiOptions(connections, watchers int) api.Options {
 	c := s.config.Load()
 	return api.Options{
@@ -352,7 +352,7 @@ func (s *Server) apiOptions(connections, watchers int) api.Options {
 		FrameworkNames:       s.pipeline.frameworkNames,
 		MaxWatchers:          watchers,
 		MaxWatchersPerClient: c.WatchMaxClient,
-		MaxConnections:       connections,
+		MaxConnections:       connections + watchers,
 		Addr:                 c.ListenHTTP(),
 		Status:               s.status,
 		Metrics:              s.metrics.handler(s.log),
