@@ -38,7 +38,9 @@ func (s *Server) newSecondaryServers(c *config.Config, history *zone.History) (*
 	if err != nil {
 		return nil, err
 	}
-	if p.transfers, err = newTransfers(c, transfers, history, p.table, s.log); err != nil {
+	if p.transfers, err = newTransfers(c, transfer.Options{
+		History: history, Settings: transfers, Observer: p.table, Background: s.tuning.answer, Log: s.log,
+	}); err != nil {
 		return nil, err
 	}
 	told, err := notifySettings(c, transfers.Keys)

@@ -4,17 +4,13 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/sirupsen/logrus"
-
 	"toponym/config"
 	"toponym/resolver/transfer"
-	"toponym/zone"
 )
 
-// newTransfers returns what answers secondaries, with the zones and differences of
-// a history.
-func newTransfers(c *config.Config, set transfer.Settings, history *zone.History, observer transfer.Observer, log logrus.FieldLogger) (*transfer.Server, error) {
-	o := transfer.Options{History: history, Settings: set, Max: c.TransferMax, Observer: observer, Log: log}
+// newTransfers returns what answers secondaries.
+func newTransfers(c *config.Config, o transfer.Options) (*transfer.Server, error) {
+	o.Max = c.TransferMax
 	if c.CatalogZone != "" {
 		var err error
 		if o.Catalog, err = parseName("catalogZone", c.CatalogZone); err != nil {

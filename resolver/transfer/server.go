@@ -16,28 +16,33 @@ import (
 
 // Server answers queries for zone transfers. It may be used by many goroutines.
 type Server struct {
-	history  *zone.History
-	settings atomic.Pointer[settings]
-	catalog  *catalog // nil for none
-	slots    *slots
-	turns    turns
-	encoded  *encodings
-	refusals refusals
-	observer Observer
-	counts   counts
-	now      func() time.Time // the wall clock
+	history    *zone.History
+	settings   atomic.Pointer[settings]
+	catalog    *catalog // nil for none
+	slots      *slots
+	turns      turns
+	encoded    *encodings
+	refusals   refusals
+	observer   Observer
+	background func(func())
+	counts     counts
+	now        func() time.Time // the wall clock
 }
 
 // New returns a server. It starts nothing.
 func New(o Options) *Server {
 	s := &Server{
-		history:  o.History,
-		slots:    newSlots(o.Max),
-		turns:    newTurns(),
-		encoded:  newEncodings(),
-		refusals: refusals{log: o.Log, now: time.Now},
-		observer: o.Observer,
-		now:      time.Now,
+		history:    o.History,
+		slots:      newSlots(o.Max),
+		turns:      newTurns(),
+		encoded:    newEncodings(),
+		refusals:   refusals{log: o.Log, now: time.Now},
+		observer:   o.Observer,
+		background: o.Background,
+		now:        time.Now,
+	}
+	if s.background == nil {
+		s.background = func(f func()) { f() }
 	}
 	if o.Catalog != "" {
 		s.catalog = newCatalog(o.Catalog, s.now)
@@ -175,23 +180,6 @@ func (s *Server) Answer(buf []byte, q *Request) (msg []byte, stream *Stream, rco
 		return single(TryTCP)
 	}
 	return nil, s.newStream(q, event, set.timeout, d.write), dns.RcodeSuccess
-}
-
-// Zones are the SOA records of all zones that secondaries may have, of their newest
-// versions: of the catalog zone as well, and of no zone whose records are not known.
-func (s *Server) Zones() []zone.Record {
-	z := s.history.Newest()
-	names := z.TransferZones()
-	list := make([]zone.Record, 0, len(names)+1)
-	if s.catalog != nil {
-		list = append(list, s.catalog.at(z).soa())
-	}
-	for _, n := range names {
-		if soa, ok := z.SOARecord(n); ok {
-			list = append(list, soa)
-		}
-	}
-	return list
 }
 
 // ObserveSOA tells the observer that a client has got the SOA record of a zone, if

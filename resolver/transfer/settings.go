@@ -24,6 +24,10 @@ type Options struct {
 	// Observer is told of what secondaries do; nil for none.
 	Observer Observer
 
+	// Background calls a function that takes long, at a lower priority if that is
+	// possible, and returns when it has ended. Nil calls it as it is.
+	Background func(func())
+
 	// Log gets what an operator can act upon.
 	Log logrus.FieldLogger
 }

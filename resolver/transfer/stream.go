@@ -77,12 +77,14 @@ func (t *Stream) Run(ctx context.Context, send Send) error {
 	}
 	defer release()
 	start := time.Now()
-	turn := turn{of: t.s.turns}
-	defer turn.give()
-	err := turn.take(ctx)
-	if err == nil {
-		err = t.writeAll(ctx, b, &turn, start, send)
-	}
+	var err error
+	t.s.background(func() {
+		turn := turn{of: t.s.turns}
+		defer turn.give()
+		if err = turn.take(ctx); err == nil {
+			err = t.writeAll(ctx, b, &turn, start, send)
+		}
+	})
 	if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
 		err = errSlow
 	}
@@ -92,7 +94,8 @@ func (t *Stream) Run(ctx context.Context, send Send) error {
 	return err
 }
 
-// writeAll writes and sends the messages. The turn is held while they are made.
+// writeAll writes and sends the messages. The turn is held while they are made, so that
+// a client that does not read keeps no other transfer waiting.
 func (t *Stream) writeAll(ctx context.Context, b *streamBuffer, turn *turn, start time.Time, send Send) error {
 	m := &b.messages
 	m.start(b.framed[2:], string(t.q.Zone), t.q.Type, func(msg []byte) error {
