@@ -178,14 +178,25 @@ func (s *Server) askBytes(t testing.TB, q *Request) (messages [][]byte) {
 		return [][]byte{msg}
 	}
 	err := stream.Run(context.Background(), func(framed []byte, _ time.Time) error {
-		if got := int(binary.BigEndian.Uint16(framed)); got != len(framed)-2 {
-			t.Fatalf("the length field is %d, want %d", got, len(framed)-2)
-		}
-		messages = append(messages, append([]byte(nil), framed[2:]...))
+		messages = append(messages, split(t, framed)...)
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	return messages
+}
+
+// split returns copies of messages with their length fields before them.
+func split(t testing.TB, framed []byte) (messages [][]byte) {
+	t.Helper()
+	for len(framed) > 0 {
+		if len(framed) < 2 || len(framed)-2 < int(binary.BigEndian.Uint16(framed)) {
+			t.Fatalf("%d bytes are left, which are no message", len(framed))
+		}
+		end := 2 + int(binary.BigEndian.Uint16(framed))
+		messages = append(messages, append([]byte(nil), framed[2:end]...))
+		framed = framed[end:]
 	}
 	return messages
 }

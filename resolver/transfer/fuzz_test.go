@@ -57,8 +57,10 @@ func FuzzRequest(f *testing.F) {
 		} else {
 			first := true
 			err := stream.Run(context.Background(), func(framed []byte, _ time.Time) error {
-				check(framed[2:], first)
-				first = false
+				for _, msg := range split(t, framed) {
+					check(msg, first)
+					first = false
+				}
 				return nil
 			})
 			if err != nil {

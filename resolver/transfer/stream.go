@@ -40,13 +40,18 @@ func (s *Server) newStream(q *Request, e Event, timeout time.Duration, write fun
 // clients have to accept responses in which only some are.
 func (t *Stream) SignWith(v *Verification) { t.signer = v }
 
-// Send sends a message, with its length field before it, until a deadline.
+// Send sends messages, each with its length field before it, until a deadline.
 type Send func(framed []byte, deadline time.Time) error
+
+// batchSize is how many bytes are sent at once at least, but for the last ones. With
+// fewer, more time goes into waking the client up and waiting for it.
+const batchSize = 48 << 10
 
 // streamBuffer is what a stream needs while it runs.
 type streamBuffer struct {
 	messages messages
-	framed   [bufferSize]byte
+	framed   [batchSize + bufferSize]byte // messages with their length fields
+	used     int
 }
 
 var streamBuffers = sync.Pool{New: func() any { return new(streamBuffer) }}
@@ -98,25 +103,40 @@ func (t *Stream) Run(ctx context.Context, send Send) error {
 // a client that does not read keeps no other transfer waiting.
 func (t *Stream) writeAll(ctx context.Context, b *streamBuffer, turn *turn, start time.Time, send Send) error {
 	m := &b.messages
+	b.used = 0
+	flush := func() error {
+		allowance := time.Duration(t.event.Bytes) * time.Second / minRate
+		turn.give()
+		err := send(b.framed[:b.used], start.Add(t.timeout+allowance))
+		b.used = 0
+		return err
+	}
 	m.start(b.framed[2:], string(t.q.Zone), t.q.Type, func(msg []byte) error {
 		msg = t.q.finish(msg, m.sent == 1)
 		if t.signer != nil {
 			msg = t.signer.Finish(msg)
 		}
-		binary.BigEndian.PutUint16(b.framed[:], uint16(len(msg)))
+		binary.BigEndian.PutUint16(b.framed[b.used:], uint16(len(msg)))
 		t.event.Bytes += len(msg)
-		allowance := time.Duration(t.event.Bytes) * time.Second / minRate
-		turn.give()
-		if err := send(b.framed[:2+len(msg)], start.Add(t.timeout+allowance)); err != nil {
-			return err
+		if b.used += 2 + len(msg); b.used >= batchSize {
+			if err := flush(); err != nil {
+				return err
+			}
+			runtime.Gosched()
+			if err := turn.take(ctx); err != nil {
+				return err
+			}
 		}
-		runtime.Gosched()
-		return turn.take(ctx)
+		m.buf = b.framed[b.used+2:]
+		return nil
 	})
 	if err := t.write(m); err != nil {
 		return err
 	}
-	return m.flush()
+	if err := m.flush(); err != nil || b.used == 0 {
+		return err
+	}
+	return flush()
 }
 
 // refuse answers with SERVFAIL.
