@@ -113,6 +113,8 @@ type Config struct {
 	TransferAllow     []TransferRule        // transferAllow: who may have the zones transferred
 	TransferTimeout   time.Duration         // transferTimeout: beyond the time at the least rate
 	TransferMax       int                   // transferMax: transfers at a time
+	PrimaryNumber     uint32                // primaryNumber: from 1 to PrimaryCount
+	PrimaryCount      uint32                // primaryCount: servers that the same secondaries take zones from
 	CatalogZone       string                // catalogZone: lower-case, without the trailing dot; "": none
 	HTTPOn            bool                  // httpon
 	HTTPListener      netip.Addr            // HTTPListener

@@ -24,6 +24,7 @@ type setting struct {
 // interval of snapshots, the upstream servers, and the rules for HAProxy. No rule of check may involve
 // one of them together with a setting that is not reloadable.
 func (c *Config) settings() []setting {
+	const maxPrimaries = 16
 	const maxSeconds = math.MaxInt32 // the largest TTL (RFC 2181 section 8), and ample for a timer
 	return []setting{
 		// Settings of Mesos-DNS.
@@ -139,6 +140,10 @@ func (c *Config) settings() []setting {
 			value: bindList(&c.Notify, listOf(notifyTarget, `["10.0.0.5", "10.0.0.6:5353 key:NAME"]`))},
 		{key: "notifyIntervalMs", def: 100, reloadable: true, doc: "minimum milliseconds between two such messages about a zone to a secondary",
 			value: milliseconds(&c.NotifyInterval, 1, 60_000)},
+		{key: "primaryNumber", def: 1, doc: "number of this server among the primaryCount servers that the same secondaries take zones from, each of which has another one",
+			value: bind(&c.PrimaryNumber, integer[uint32](1, maxPrimaries))},
+		{key: "primaryCount", def: 1, doc: "number of servers that the same secondaries take zones from: a serial is used by one of them only",
+			value: bind(&c.PrimaryCount, integer[uint32](1, maxPrimaries))},
 		{key: "catalogZone", def: "", doc: "name of a catalog zone that lists all zones, for secondaries (RFC 9432); empty: none",
 			value: bind(&c.CatalogZone, catalogName)},
 		{key: "srvScope", def: string(SRVScopeLabels), reloadable: true, doc: "targets of SRV records: labels, where the port is open; compat, those of Mesos-DNS",

@@ -188,6 +188,10 @@ func (l *loader) checkTransfers() {
 			}
 		}
 	}
+	if c.PrimaryNumber > c.PrimaryCount && l.valid("primaryNumber", "primaryCount") {
+		at := position{key: l.label("primaryNumber"), errs: &l.errs}
+		at.reject(c.PrimaryNumber, "is more than primaryCount", fmt.Sprintf("a number from 1 to %d, or a larger primaryCount", c.PrimaryCount))
+	}
 	if c.CatalogZone == "" || !l.valid("catalogZone") {
 		return
 	}

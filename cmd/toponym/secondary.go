@@ -58,6 +58,9 @@ func writeSecondary(_ context.Context, args []string, env environment) int {
 	if err == nil && *downstream != "" {
 		s.Downstream, err = addresses("-downstream", *downstream)
 	}
+	if err == nil && strings.Contains(*primary, ",") && c.PrimaryCount == 1 {
+		fmt.Fprintln(env.stderr, "warning: if these addresses are those of several servers, give each its number with primaryNumber and primaryCount: otherwise their serials mean different contents")
+	}
 	if err == nil {
 		s.Dir = *dir
 		if !*catalog {

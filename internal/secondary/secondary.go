@@ -23,7 +23,8 @@ type Setup struct {
 	Zones   []string // names with the dot at the end
 	Catalog string   // name of the catalog zone that lists them (RFC 9432), with the dot at the end; "" for none
 
-	// Primaries are the addresses of our servers, in the order of preference.
+	// Primaries are the addresses of our servers, in the order of preference. Several
+	// servers must have numbers of their own (primaryNumber).
 	Primaries []netip.AddrPort
 	Key       *Key // that transfers are signed with; nil for none
 

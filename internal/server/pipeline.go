@@ -48,11 +48,12 @@ type pipeline struct {
 
 // pipelineOptions configure a pipeline. All are required.
 type pipelineOptions struct {
-	records records.Options
-	zone    zone.Options
-	history zone.HistoryLimits
-	log     logrus.Ext1FieldLogger
-	now     func() time.Time
+	records   records.Options
+	zone      zone.Options
+	history   zone.HistoryLimits
+	primaries primaries // the zero value is a server alone
+	log       logrus.Ext1FieldLogger
+	now       func() time.Time
 
 	background    func(func())                         // runs what keeps a core busy, with a lower priority
 	lastHeard     func() (source string, at time.Time) // how and when a master was heard last
@@ -66,7 +67,7 @@ const maxLogged = 1000
 
 func newPipeline(o pipelineOptions) *pipeline {
 	replica := state.NewReplica()
-	serials := newSerials(o.now)
+	serials := newSerials(o.now, o.primaries)
 	empty := zone.NewEmpty(o.zone, serials.next)
 	p := &pipeline{
 		o:         o,

@@ -18,12 +18,37 @@ import (
 // pipeline.mu.
 type serials struct {
 	now      func() time.Time
+	among    primaries
 	restored bool
 	limit    uint32                                // no process before has used a newer one; 0: unknown
 	known    map[records.Name]snapshot.ZoneVersion // of the snapshot, by origin
 }
 
-func newSerials(now func() time.Time) *serials { return &serials{now: now} }
+func newSerials(now func() time.Time, among primaries) *serials {
+	return &serials{now: now, among: among}
+}
+
+// primaries says which server this is of those that the same secondaries take zones
+// from. Each makes versions of its own, so a serial of one must not be a serial of
+// another: a secondary that changes over would be told a difference between other
+// contents. The zero value is a server alone.
+type primaries struct {
+	number uint32 // from 1 on
+	count  uint32
+}
+
+// owns reports whether a serial is one of this server's.
+func (p primaries) owns(serial uint32) bool {
+	return p.count <= 1 || serial%p.count == p.number-1
+}
+
+// next is the first serial of this server's from another one on.
+func (p primaries) next(serial uint32) uint32 {
+	for !p.owns(serial) || serial == 0 {
+		serial++
+	}
+	return serial
+}
 
 // next is a [zone.SerialFunc] for content that no version before had.
 func (s *serials) next(origin records.Name, previous uint32) uint32 {
@@ -31,7 +56,7 @@ func (s *serials) next(origin records.Name, previous uint32) uint32 {
 	if s.limit != 0 {
 		newest = zone.NewerSerial(newest, s.limit)
 	}
-	return zone.NextSerial(newest, s.now())
+	return s.among.next(zone.NextSerial(newest, s.now()))
 }
 
 // minSerialReserve is how many serials may be used before they are noted on disk,
@@ -71,7 +96,7 @@ func (s *serials) renumber(z, before *zone.Zone) *zone.Zone {
 			}
 			return s.next(origin, old)
 		}
-		if v, ok := s.known[origin]; ok && v.Digest == digest && v.Serial != 0 {
+		if v, ok := s.known[origin]; ok && v.Digest == digest && v.Serial != 0 && s.among.owns(v.Serial) {
 			return v.Serial
 		}
 		return s.next(origin, 0)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"testing"
 	"time"
@@ -18,6 +19,8 @@ type life struct {
 	t   *testing.T
 	now time.Time
 	dir *snapshot.Dir
+
+	among primaries
 }
 
 // start begins a process whose settings are changed, and restores what is on disk.
@@ -35,7 +38,7 @@ func (l *life) start(change func(*config.Config)) *pipeline {
 		p = newPipeline(p.o)
 	}
 	p.o.now = func() time.Time { return l.now }
-	p.serials.now = p.o.now
+	p.serials.now, p.serials.among = p.o.now, l.among
 	zones, confirmed, err := l.dir.LoadZones()
 	if errors.Is(err, fs.ErrNotExist) {
 		return p
@@ -126,6 +129,48 @@ func TestSerialsSurviveRestarts(t *testing.T) {
 	views := records.MustParseName("dcos.thisdcos.directory")
 	if got := l.serials(other); got[mesos] != before[mesos] || !zone.SerialAfter(got[views], before[views]) {
 		t.Errorf("with another TTL of the address trees: got serials %v, want a newer one than %d of %v alone", got, before[views], views)
+	}
+}
+
+// Servers that the same secondaries take zones from never use the same serial, so
+// that a difference from a version of another one is not made.
+func TestPrimariesShareNoSerial(t *testing.T) {
+	mesos := records.MustParseName("mesos")
+	owner := map[uint32]int{}
+	var all []*pipeline
+	for i := range 3 {
+		p, _ := testPipeline(t)
+		p.serials.among = primaries{number: uint32(i + 1), count: 3}
+		all = append(all, p)
+	}
+	for step := range 60 {
+		for i, p := range all {
+			if step%(i+1) != 0 {
+				continue // not each sees each change as a version of its own
+			}
+			p.state(fullState(task("web.1", "web", fmt.Sprintf("10.1.0.%d", step+1))))
+			serial, _ := p.zones.Current().Serial(mesos)
+			if before, used := owner[serial]; used {
+				t.Fatalf("step %d: server %d has serial %d, which server %d has used", step, i+1, serial, before)
+			}
+			owner[serial] = i + 1
+			for j, other := range all {
+				if _, _, ok := other.history.Difference(mesos, serial); ok && j != i {
+					t.Errorf("step %d: server %d knows a difference from serial %d of server %d", step, j+1, serial, i+1)
+				}
+			}
+		}
+	}
+	// A snapshot of a time when this server had another number.
+	l := &life{t: t, now: time.Unix(1_700_000_001, 0), dir: snapshot.NewDir(t.TempDir())}
+	p := l.start(nil)
+	p.serials.among = primaries{number: 2, count: 2}
+	p.state(fullState(task("web.1", "web", "10.1.0.1")))
+	l.save(p)
+	before := l.serials(p)[mesos]
+	l.among = primaries{number: 1, count: 2}
+	if got := l.serials(l.start(nil))[mesos]; got%2 != 0 || !zone.SerialAfter(got, before) {
+		t.Errorf("with another number: got serial %d after %d, want a newer even one", got, before)
 	}
 }
 

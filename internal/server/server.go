@@ -104,6 +104,7 @@ func New(o Options) (*Server, error) {
 	s.watcher = master.New(masterOpts)
 	s.pipeline = newPipeline(pipelineOptions{
 		records: recordsOpts, zone: zoneOpts, log: o.Log, now: time.Now,
+		primaries:  primaries{number: c.PrimaryNumber, count: c.PrimaryCount},
 		history:    zone.HistoryLimits{Versions: c.HistoryVersions, Bytes: c.HistoryBytes},
 		background: inBackground,
 		lastHeard:  s.lastHeard, observeLag: s.metrics.observeLag, countOmission: s.metrics.countOmission,
