@@ -24,12 +24,20 @@ const (
 	haproxyRefresh = 10 * time.Second
 	// maxHAProxyAnswers is how many configurations are kept for the next request.
 	maxHAProxyAnswers = 16
+
+	// Requests that wait for another configuration. After a change of the zone, a
+	// configuration is made once others have had time to follow.
+	maxHAProxyWait         = 20 * time.Second // less than writeTimeout
+	maxHAProxyWaiting      = 64
+	maxHAProxyWaitingOfOne = 8
+	haproxySettle          = 200 * time.Millisecond
 )
 
 // haproxyFeed makes the configurations of /v1/sd/haproxy. Those that were asked for
 // last are kept until the zone changes.
 type haproxyFeed struct {
-	table *haproxy.Table
+	table   *haproxy.Table
+	waiting *slots
 
 	mu      sync.Mutex
 	zone    *zone.Zone // when the table was updated
@@ -65,28 +73,83 @@ func (f *haproxyFeed) get(s *Server, z *zone.Zone, o haproxy.Options) haproxyAns
 }
 
 // haproxyConfig answers /v1/sd/haproxy: a configuration for HAProxy. It has an
-// entity tag, so that clients can ask often (RFC 9110, section 13.1.2).
+// entity tag, so that clients can ask often (RFC 9110, section 13.1.2). With the
+// parameter wait, a client that has the current configuration gets the next one as
+// soon as it differs.
 func (s *Server) haproxyConfig(w *response, r *http.Request, z *zone.Zone) {
-	o, err := s.haproxyOptions(r)
+	o, wait, err := s.haproxyOptions(r)
 	if err != nil {
 		s.writeError(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	leave, ok := s.enter(w, r, s.feeds)
+	known := r.Header.Get("If-None-Match")
+	a, ok := s.haproxyAnswer(w, r, z, o)
+	if ok && wait > 0 && matches(known, a.etag) {
+		a, ok = s.nextHAProxyAnswer(w, r, o, a, wait)
+	}
 	if !ok {
 		return
 	}
-	var a haproxyAnswer
-	func() {
-		defer leave()
-		s.inBackground(func() { a = s.haproxy.get(s, z, o) })
-	}()
 	w.Header().Set("ETag", a.etag)
-	if matches(r.Header.Get("If-None-Match"), a.etag) {
+	if matches(known, a.etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
 	write(w, http.StatusOK, "text/plain; charset=utf-8", a.body)
+}
+
+// haproxyAnswer makes a configuration, or answers with 503.
+func (s *Server) haproxyAnswer(w *response, r *http.Request, z *zone.Zone, o haproxy.Options) (a haproxyAnswer, ok bool) {
+	leave, ok := s.enter(w, r, s.feeds)
+	if !ok {
+		return a, false
+	}
+	defer leave()
+	return s.haproxy.get(s, z, o), true
+}
+
+// nextHAProxyAnswer waits for a configuration that differs from the last one. It
+// returns that one again when the time is over, when the server stops, or when too
+// many wait.
+func (s *Server) nextHAProxyAnswer(w *response, r *http.Request, o haproxy.Options, last haproxyAnswer, wait time.Duration) (a haproxyAnswer, ok bool) {
+	w.pause()
+	if s.changes == nil {
+		return last, true
+	}
+	leave, ok := s.haproxy.waiting.acquire(r.Context(), clientOf(r.RemoteAddr))
+	if !ok {
+		return last, true
+	}
+	defer leave()
+	over := time.NewTimer(wait)
+	defer over.Stop()
+	waitFor := func(event <-chan struct{}) bool {
+		select {
+		case <-event:
+			return true
+		case <-over.C:
+		case <-s.changes.ctx.Done():
+		case <-r.Context().Done():
+		}
+		return false
+	}
+	for {
+		changed := s.o.History.Changed()
+		if a, ok = s.haproxyAnswer(w, r, s.o.Store.Current(), o); !ok || a.etag != last.etag {
+			return a, ok
+		}
+		w.pause()
+		if !waitFor(changed) || !waitFor(after(haproxySettle)) {
+			return last, true
+		}
+	}
+}
+
+// after is closed after some time.
+func after(d time.Duration) <-chan struct{} {
+	c := make(chan struct{})
+	time.AfterFunc(d, func() { close(c) })
+	return c
 }
 
 // matches reports whether a header If-None-Match lists an entity tag.
@@ -100,31 +163,36 @@ func matches(header, etag string) bool {
 }
 
 // haproxyOptions reads the parameters of a request.
-func (s *Server) haproxyOptions(r *http.Request) (o haproxy.Options, err error) {
-	q, err := parameters(r.URL, "group", "dns", "http", "https", "stats", "certs", "state", "head")
+func (s *Server) haproxyOptions(r *http.Request) (o haproxy.Options, wait time.Duration, err error) {
+	q, err := parameters(r.URL, "group", "dns", "http", "https", "stats", "certs", "state", "head", "wait")
 	if err != nil {
-		return o, err
+		return o, 0, err
 	}
 	var listens netip.AddrPort
 	o.Rules, listens = s.o.HAProxy()
 	if o.Groups, err = haproxy.ParseGroups(q.get("group")); err != nil {
-		return o, fmt.Errorf("group: %w", err)
+		return o, 0, fmt.Errorf("group: %w", err)
 	}
 	if o.Nameserver, err = nameserver(q.get("dns"), listens, r); err != nil {
-		return o, err
+		return o, 0, err
 	}
 	if o.Certificates, err = haproxy.ParsePath(q.get("certs")); err != nil {
-		return o, fmt.Errorf("certs: %w", err)
+		return o, 0, fmt.Errorf("certs: %w", err)
 	}
 	if o.StateFile, err = haproxy.ParsePath(q.get("state")); err != nil {
-		return o, fmt.Errorf("state: %w", err)
+		return o, 0, fmt.Errorf("state: %w", err)
 	}
 	for _, b := range []struct {
 		name, def string
 		binds     *[]haproxy.Bind
 	}{{"http", haproxy.DefaultHTTP, &o.HTTP}, {"https", haproxy.DefaultHTTPS, &o.HTTPS}, {"stats", haproxy.DefaultStats, &o.Stats}} {
 		if *b.binds, err = haproxy.ParseBinds(cmp.Or(q.get(b.name), b.def)); err != nil {
-			return o, fmt.Errorf("%s: %w", b.name, err)
+			return o, 0, fmt.Errorf("%s: %w", b.name, err)
+		}
+	}
+	if text := q.get("wait"); text != "" {
+		if wait, err = time.ParseDuration(text); err != nil || wait < 0 {
+			return o, 0, errors.New("wait: want a duration such as 20s")
 		}
 	}
 	switch q.get("head") {
@@ -132,9 +200,9 @@ func (s *Server) haproxyOptions(r *http.Request) (o haproxy.Options, err error) 
 	case "none":
 		o.WithoutHead = true
 	default:
-		return o, errors.New("head: want default or none")
+		return o, 0, errors.New("head: want default or none")
 	}
-	return o, nil
+	return o, min(wait, maxHAProxyWait), nil
 }
 
 // nameserver returns where HAProxy asks this server: at the address of the

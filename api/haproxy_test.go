@@ -4,12 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"iter"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"toponym/records"
 	"toponym/state"
@@ -59,7 +62,7 @@ func TestWrongParametersOfHAProxyAreRefused(t *testing.T) {
 		"?group=a&dns=10.0.0.1&http=80": "http: ", "?group=a&dns=10.0.0.1&http=*:80%0ax": "http: ", "?group=a&dns=10.0.0.1&https=*:0": "https: ",
 		"?group=a&dns=10.0.0.1&http=" + strings.Repeat("*:80,", 9) + "*:80": "more than 8",
 		"?group=a&dns=10.0.0.1&certs=relative":                              "certs: ", "?group=a&dns=10.0.0.1&certs=/a%20b": "certs: ", "?group=a&dns=10.0.0.1&certs=/a%0ab": "certs: ",
-		"?group=a&dns=10.0.0.1&head=x": "head: want", "?groups=a": "is not one of the parameters",
+		"?group=a&dns=10.0.0.1&head=x": "head: want", "?group=a&dns=10.0.0.1&wait=x": "wait: want", "?group=a&dns=10.0.0.1&wait=-1s": "wait: want", "?groups=a": "is not one of the parameters",
 	} {
 		w := get(s, "/v1/sd/haproxy"+target)
 		var a struct{ Error string }
@@ -107,4 +110,48 @@ func TestHAProxyConfigurationHasAnEntityTag(t *testing.T) {
 	if listed != 2 {
 		t.Errorf("after a change: got %d listings of instances, want 2", listed)
 	}
+}
+
+// A client that waits gets the next configuration, and is not woken by changes that
+// are none of its own.
+func TestHAProxyConfigurationCanBeWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var w *watched
+		w = newWatched(wide, func(o *Options) {
+			o.Instances = func(f records.InstanceFilter) iter.Seq[*records.Instance] { return w.set.Instances(f) }
+			o.Hosts = func() records.Hosts { return w.set.Hosts() }
+			o.HAProxy = testOptions(testSnapshot()).HAProxy
+		})
+		defer w.changes.end()
+		ask := func(tag string) *httptest.ResponseRecorder {
+			r := httptest.NewRequest("GET", "/v1/sd/haproxy?group=external&dns=10.0.0.53&wait=1h", nil)
+			r.Header.Set("If-None-Match", tag)
+			recorder := httptest.NewRecorder()
+			w.Handler().ServeHTTP(recorder, r)
+			return recorder
+		}
+		tag := ask("").Header().Get("ETag")
+		begin := time.Now()
+		if got := ask(tag); got.Code != 304 || time.Since(begin) != maxHAProxyWait {
+			t.Errorf("without a change: got status %d after %v, want 304 after %v", got.Code, time.Since(begin), maxHAProxyWait)
+		}
+
+		begin = time.Now()
+		go func() {
+			time.Sleep(time.Second)
+			w.become(someTasks(rand.New(rand.NewPCG(1, 2)), 10)) // no labels
+			time.Sleep(time.Second)
+			w.become(haproxySnapshot())
+		}()
+		got := ask(tag)
+		if took := time.Since(begin); got.Code != 200 || took != 2*time.Second+haproxySettle || !strings.Contains(got.Body.String(), "web.acme.org") {
+			t.Errorf("after a change: got status %d after %v, want 200 after %v:\n%s", got.Code, took, 2*time.Second+haproxySettle, got.Body)
+		}
+
+		begin = time.Now()
+		time.AfterFunc(time.Second, w.changes.end)
+		if got := ask(got.Header().Get("ETag")); got.Code != 304 || time.Since(begin) != time.Second {
+			t.Errorf("when the server stops: got status %d after %v, want 304 at once", got.Code, time.Since(begin))
+		}
+	})
 }

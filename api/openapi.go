@@ -194,6 +194,7 @@ var pathDocs = []pathDoc{
 			{name: "certs", about: "path of the certificates", schema: anyText},
 			{name: "state", about: "path of the file with the state of servers", schema: anyText},
 			{name: "head", about: "whether the sections global and defaults are in the answer", schema: anyText},
+			{name: "wait", about: "a duration such as 20s: how long a client whose If-None-Match has the current version waits for the next one", schema: anyText},
 		},
 		answers: append(inText("a configuration; it has an ETag"), answerDoc{status: http.StatusNotModified, about: "the client has this version"}),
 		errors:  []int{http.StatusBadRequest, http.StatusServiceUnavailable}},

@@ -136,7 +136,7 @@ func New(o Options) *Server {
 		large:       newSlots(maxLarge, maxLargePerClient),
 		explains:    newSlots(maxExplains, maxExplainsPerClient),
 		connections: newConnections(o.MaxConnections),
-		haproxy:     &haproxyFeed{table: haproxy.NewTable()},
+		haproxy:     &haproxyFeed{table: haproxy.NewTable(), waiting: newSlots(maxHAProxyWaiting, maxHAProxyWaitingOfOne)},
 	}
 	if s.log == nil {
 		silent := logrus.New()

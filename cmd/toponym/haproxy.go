@@ -40,7 +40,7 @@ func haproxy(ctx context.Context, args []string, env environment) int {
 	fs.StringVar(&f.file.Reload, "reload", "", "`COMMAND` that reloads HAProxy")
 	fs.StringVar(&f.stateFile, "state", "", "`FILE` to which the addresses of servers are written before a reload, so that HAProxy has them at once")
 	fs.StringVar(&f.socket, "socket", "/run/haproxy/admin.sock", "`SOCKET` of HAProxy, from which -state is read")
-	fs.DurationVar(&f.interval, "interval", time.Second, "time between two looks at the server")
+	fs.DurationVar(&f.interval, "interval", time.Second, "least time between two looks at the server, which answers when something has changed")
 	fs.DurationVar(&f.pause, "pause", 5*time.Second, "least time between two reloads")
 	once := fs.Bool("once", false, "end when the file is up to date")
 	format := fs.String("log-format", string(config.LogText), "form of log lines: text or json")

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -24,7 +25,8 @@ import (
 
 // Limits of a follower.
 const (
-	fetchTimeout     = 30 * time.Second
+	serverWait       = 10 * time.Second // of the server, for another configuration
+	fetchTimeout     = serverWait + 20*time.Second
 	maxConfiguration = 64 << 20 // bytes
 	maxHead          = 1 << 20
 	maxServerState   = 64 << 20
@@ -34,8 +36,8 @@ const (
 
 // follower keeps a configuration of HAProxy up to date:
 //
-//  1. It asks the server for the configuration, unless that has the entity tag of
-//     the last one.
+//  1. It asks the server for the configuration. While that has the entity tag of
+//     the last one, the server waits.
 //  2. It replaces the file if it differs, once the new one has been checked.
 //  3. It saves the addresses of HAProxy's servers and reloads HAProxy.
 //
@@ -187,8 +189,11 @@ func readLimited(ctx context.Context, path string, limit int64) ([]byte, error) 
 
 // ask requests the configuration from the server.
 func (f *follower) ask(ctx context.Context) (body []byte, tag string, err error) {
-	u := *f.url
-	u.RawQuery = f.query.Encode()
+	u, query := *f.url, maps.Clone(f.query)
+	if f.tag != "" && !f.pending {
+		query.Set("wait", serverWait.String())
+	}
+	u.RawQuery = query.Encode()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, "", err

@@ -123,10 +123,10 @@ func TestHAProxyFileFollowsTheServer(t *testing.T) {
 	f.feed.set(http.StatusOK, "two")
 	f.want(feedStart+"two", 2)
 	f.feed.mu.Lock()
-	r := f.feed.requests[0]
+	first, next := f.feed.requests[0].URL.String(), f.feed.requests[1].URL.String()
 	f.feed.mu.Unlock()
-	if r.URL.Path != "/v1/sd/haproxy" || r.URL.RawQuery != "group=external" {
-		t.Errorf("got a request for %s, want /v1/sd/haproxy?group=external", r.URL)
+	if want := "/v1/sd/haproxy?group=external"; first != want || next != want+"&wait=10s" {
+		t.Errorf("got requests for %s and %s, want %s, and then with wait", first, next, want)
 	}
 	if status := f.end(); status != statusOK || !strings.Contains(f.stderr.String(), "stopping") {
 		t.Errorf("got status %d and the log %s, want 0", status, f.stderr.String())
