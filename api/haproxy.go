@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"iter"
 	"net"
 	"net/http"
 	"net/netip"
@@ -22,6 +23,10 @@ const (
 	// haproxyRefresh is after how long a configuration is made again although the
 	// zone is the same: what is remembered of apps that are gone expires.
 	haproxyRefresh = 10 * time.Second
+	// haproxyRest is how much longer than an update of the table the pause after it
+	// is. In a large cluster the zone changes all the time, and an update looks at
+	// all tasks.
+	haproxyRest = 9
 	// maxHAProxyAnswers is how many configurations are kept for the next request.
 	maxHAProxyAnswers = 16
 
@@ -42,6 +47,7 @@ type haproxyFeed struct {
 	mu      sync.Mutex
 	zone    *zone.Zone // when the table was updated
 	updated time.Time
+	rested  time.Time                // when the table may be updated again
 	answers map[string]haproxyAnswer // by parameters
 }
 
@@ -54,9 +60,10 @@ type haproxyAnswer struct {
 func (f *haproxyFeed) get(s *Server, z *zone.Zone, o haproxy.Options) haproxyAnswer {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if now := time.Now(); f.zone != z || now.Sub(f.updated) > haproxyRefresh {
-		f.table.Update(s.o.Instances(records.InstanceFilter{LabelPrefix: haproxy.LabelPrefix}), now)
-		f.zone, f.updated, f.answers = z, now, map[string]haproxyAnswer{}
+	if begin := time.Now(); (f.zone != z || begin.Sub(f.updated) > haproxyRefresh) && !begin.Before(f.rested) {
+		f.table.Update(gently(s.o.Instances(records.InstanceFilter{LabelPrefix: haproxy.LabelPrefix})), begin)
+		f.zone, f.updated, f.answers = z, begin, map[string]haproxyAnswer{}
+		f.rested = time.Now().Add(haproxyRest * time.Since(begin))
 	}
 	key := fmt.Sprintf("%#v", o)
 	a, ok := f.answers[key]
@@ -70,6 +77,30 @@ func (f *haproxyFeed) get(s *Server, z *zone.Zone, o haproxy.Options) haproxyAns
 		f.answers[key] = a
 	}
 	return a
+}
+
+// rest is how long to wait after a change of the zone until the next configuration
+// is made.
+func (f *haproxyFeed) rest() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return max(haproxySettle, time.Until(f.rested))
+}
+
+// gently pauses now and then, so that DNS gets its turns.
+func gently[T any](seq iter.Seq[T]) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		rested := time.Now()
+		for item := range seq {
+			if !yield(item) {
+				return
+			}
+			if time.Since(rested) >= restEvery {
+				time.Sleep(breather)
+				rested = time.Now()
+			}
+		}
+	}
 }
 
 // haproxyConfig answers /v1/sd/haproxy: a configuration for HAProxy. It has an
@@ -105,7 +136,8 @@ func (s *Server) haproxyAnswer(w *response, r *http.Request, z *zone.Zone, o hap
 		return a, false
 	}
 	defer leave()
-	return s.haproxy.get(s, z, o), true
+	s.inBackground(func() { a = s.haproxy.get(s, z, o) })
+	return a, true
 }
 
 // nextHAProxyAnswer waits for a configuration that differs from the last one. It
@@ -139,7 +171,7 @@ func (s *Server) nextHAProxyAnswer(w *response, r *http.Request, o haproxy.Optio
 			return a, ok
 		}
 		w.pause()
-		if !waitFor(changed) || !waitFor(after(haproxySettle)) {
+		if !waitFor(changed) || !waitFor(after(s.haproxy.rest())) {
 			return last, true
 		}
 	}

@@ -74,6 +74,10 @@ func TestWrongParametersOfHAProxyAreRefused(t *testing.T) {
 
 // Clients ask often, and get the configuration only when it has changed.
 func TestHAProxyConfigurationHasAnEntityTag(t *testing.T) {
+	synctest.Test(t, testEntityTag) // time stands still
+}
+
+func testEntityTag(t *testing.T) {
 	o := testOptions(haproxySnapshot())
 	set := o.Instances
 	listed := 0
@@ -110,6 +114,32 @@ func TestHAProxyConfigurationHasAnEntityTag(t *testing.T) {
 	if listed != 2 {
 		t.Errorf("after a change: got %d listings of instances, want 2", listed)
 	}
+}
+
+// In a large cluster the zone changes all the time. What is spent on configurations
+// is a tenth of a core at most.
+func TestHAProxyConfigurationsAreMadeWithPauses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := testOptions(haproxySnapshot())
+		listed := 0
+		set := o.Instances
+		o.Instances = func(f records.InstanceFilter) iter.Seq[*records.Instance] {
+			listed++
+			time.Sleep(time.Second)
+			return set(f)
+		}
+		s := New(o)
+		const seconds = 100
+		for begin := time.Now(); time.Since(begin) < seconds*time.Second; time.Sleep(100 * time.Millisecond) {
+			s.o.Store.Swap(zone.Compile(testSet(testSnapshot()), zoneOptions(), zone.SameSerial(testSerial+1)))
+			if w := get(s, "/v1/sd/haproxy?dns=10.0.0.53&group=external"); w.Code != 200 {
+				t.Fatalf("got status %d: %s", w.Code, w.Body)
+			}
+		}
+		if listed < seconds/10 || listed > seconds/10+1 {
+			t.Errorf("got %d listings that take a second in %d s, want %d", listed, seconds, seconds/10)
+		}
+	})
 }
 
 // A client that waits gets the next configuration, and is not woken by changes that

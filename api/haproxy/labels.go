@@ -15,8 +15,9 @@ const (
 	maxGroups   = 16
 	maxHosts    = 32
 	maxPaths    = 16
+	maxPath     = 256 // bytes
 	maxNetworks = 64
-	maxNotes    = 32
+	maxNotes    = 8
 	maxQuoted   = 60 // characters of a label that a comment quotes
 )
 
@@ -300,8 +301,8 @@ func (s *service) readPaths(value string) {
 		return
 	}
 	for _, path := range fields {
-		if path[0] != '/' || !consistsOf(path, isPathByte) {
-			s.refuse("%s names %s: want prefixes of paths, with letters, digits and any of /-._~%%!&+,:;=@", s.label("PATH"), quote(path))
+		if path[0] != '/' || len(path) > maxPath || !consistsOf(path, isPathByte) {
+			s.refuse("%s names %s: want prefixes of paths, of at most %d letters, digits and any of /-._~%%!&+,:;=@", s.label("PATH"), quote(path), maxPath)
 			return
 		}
 		if s.ignoreCase {

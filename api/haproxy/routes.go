@@ -41,16 +41,20 @@ type rule struct {
 
 // planner assigns hosts, paths, ports and names.
 type planner struct {
-	o      *Options
-	owners map[string]string // frameworks by resource
-	names  map[string]bool
-	taken  map[string]*backend // by route and port
-	slots  int
+	o       *Options
+	owners  map[string]string // frameworks by resource
+	names   map[string]bool
+	taken   map[string]*backend // by route and port
+	slots   int
+	slotsBy map[string]int // by framework
+
+	routes   int
+	routesBy map[string]int
 }
 
 // plan decides who is served.
 func (t *Table) plan(o *Options) plan {
-	p := planner{o: o, owners: t.owners(o.Groups), names: map[string]bool{}, taken: map[string]*backend{}}
+	p := planner{o: o, owners: t.owners(o.Groups), names: map[string]bool{}, taken: map[string]*backend{}, slotsBy: map[string]int{}, routesBy: map[string]int{}}
 	var result plan
 	for _, e := range t.ofGroups(o.Groups) {
 		b, reason := p.place(e)
@@ -67,7 +71,7 @@ func (t *Table) plan(o *Options) plan {
 		}
 	}
 	if t.excess > 0 {
-		result.unserved = append(result.unserved, fmt.Sprintf("%d more ports: there are more than %d", t.excess, maxServices))
+		result.unserved = append(result.unserved, fmt.Sprintf("%d more ports: there are more than %d, or %d of one framework", t.excess, maxServices, maxOfOne))
 	}
 	slices.Sort(result.unserved)
 	slices.SortFunc(result.backends, func(a, b *backend) int { return strings.Compare(a.name, b.name) })
@@ -86,21 +90,22 @@ func (p *planner) place(e *entry) (*backend, string) {
 	if e.srv == "" {
 		slots = len(e.servers)
 	}
-	if p.slots+slots > allSlots {
-		return nil, fmt.Sprintf("there are more than %d servers", allSlots)
+	if p.slots+slots > allSlots || p.slotsBy[e.key.framework]+slots > slotsOfOne {
+		return nil, fmt.Sprintf("there are more than %d servers, or %d of one framework", allSlots, slotsOfOne)
 	}
 	if reason := p.takePort(b); reason != "" {
 		// What the port is refused for may be what protects it.
 		if len(b.hosts) == 0 || b.bind.IsValid() {
 			return nil, reason
 		}
-		b.conflicts = append(b.conflicts, reason)
+		b.conflict("%s", reason)
 	}
 	p.takeRoutes(b)
 	if !b.hasPort && !b.routed {
 		return nil, strings.Join(b.conflicts, "; ")
 	}
 	p.slots += slots
+	p.slotsBy[e.key.framework] += slots
 	b.name = p.name(e.service)
 	return b, ""
 }
@@ -130,24 +135,38 @@ func (p *planner) takePort(b *backend) string {
 
 // takeRoutes takes the hosts and paths of a service that it can have.
 func (p *planner) takeRoutes(b *backend) {
+	routes := 0
 	for _, host := range b.hosts {
 		owner, ok := p.owners[hostResource(host)]
-		if owner != b.key.framework {
-			conflict := fmt.Sprintf("host %s belongs to the framework %s", host, quote(owner))
-			if !ok {
-				conflict = fmt.Sprintf("host %s: there are more than %d hosts and ports", host, maxClaims)
-			}
-			b.conflicts = append(b.conflicts, conflict)
+		switch {
+		case !ok:
+			b.conflict("host %s: there are more than %d hosts and ports, or %d of one framework", host, maxClaims, claimsOfOne)
+			continue
+		case owner != b.key.framework:
+			b.conflict("host %s belongs to the framework %s", host, quote(owner))
 			continue
 		}
 		for _, path := range b.prefixes() {
 			if have := p.taken[route(host, path)]; have != nil {
-				b.conflicts = append(b.conflicts, fmt.Sprintf("host %s%s belongs to %s", host, path, have.describe()))
+				b.conflict("host %s%s belongs to %s", host, shorten(path, maxQuoted), have.describe())
 				continue
 			}
+			if routes == maxRoutes || p.routes == allRoutes || p.routesBy[b.key.framework] == routesOfOne {
+				b.conflict("there are more than %d paths of hosts: %d of one port, or %d of one framework", allRoutes, maxRoutes, routesOfOne)
+				return
+			}
+			routes, p.routes = routes+1, p.routes+1
+			p.routesBy[b.key.framework]++
 			p.taken[route(host, path)] = b
 			b.routed = true
 		}
+	}
+}
+
+// conflict notes what a service cannot have.
+func (b *backend) conflict(format string, args ...any) {
+	if len(b.conflicts) < maxConflicts {
+		b.conflicts = append(b.conflicts, fmt.Sprintf(format, args...))
 	}
 }
 

@@ -26,11 +26,20 @@ const (
 
 // Limits of a table and of a configuration.
 const (
-	maxServices = 5_000
+	maxServices = 10_000
 	maxClaims   = 100_000
-	minSlots    = 4    // servers of a service
-	maxSlots    = 1024 // servers of a service
+	claimsOfOne = 50_000 // of a framework
+	minSlots    = 4      // servers of a service
+	maxSlots    = 1024   // servers of a service
+	maxOfOne    = 5_000  // services of a framework, so that others have some left
 	allSlots    = 32_768
+	slotsOfOne  = 24_576 // of a framework
+
+	// Paths of hosts. HAProxy compares each request with one after the other.
+	maxRoutes    = 64 // of a service
+	allRoutes    = 20_000
+	routesOfOne  = 15_000 // of a framework
+	maxConflicts = 8      // comments
 )
 
 // Table remembers the services of a cluster, because who has a host or a port
@@ -39,7 +48,7 @@ type Table struct {
 	mu       sync.Mutex
 	services map[serviceKey]*entry
 	claims   map[claimKey]*claim
-	excess   int // services that are beyond maxServices
+	excess   int // services that are beyond maxServices or maxOfOne
 }
 
 // entry is a service as it was seen last.
@@ -85,21 +94,29 @@ func (t *Table) Update(instances iter.Seq[*records.Instance], now time.Time) {
 	for _, e := range t.services {
 		e.live = false
 	}
+	ofFramework, claims := map[string]int{}, map[string]int{}
+	for key := range t.services {
+		ofFramework[key.framework]++
+	}
+	for key := range t.claims {
+		claims[key.framework]++
+	}
 	t.excess = 0
 	for _, s := range services {
 		e := t.services[s.key]
 		if e == nil {
-			if len(t.services) == maxServices {
+			if len(t.services) == maxServices || ofFramework[s.key.framework] == maxOfOne {
 				t.excess++
 				continue
 			}
+			ofFramework[s.key.framework]++
 			e = &entry{seen: seen{first: now}}
 			t.services[s.key] = e
 		}
 		e.service, e.live, e.last = s, true, now
 		e.resize()
 		if s.refused == "" {
-			t.claim(s, now)
+			t.claim(s, now, claims)
 		}
 	}
 	maps.DeleteFunc(t.services, func(key serviceKey, e *entry) bool {
@@ -108,16 +125,17 @@ func (t *Table) Update(instances iter.Seq[*records.Instance], now time.Time) {
 	maps.DeleteFunc(t.claims, func(_ claimKey, c *claim) bool { return now.Sub(c.last) > reservedFor })
 }
 
-// claim notes what a service claims.
-func (t *Table) claim(s *service, now time.Time) {
+// claim notes what a service claims, and counts the claims of its framework.
+func (t *Table) claim(s *service, now time.Time, ofFramework map[string]int) {
 	for _, group := range s.groups {
 		for _, resource := range s.resources() {
 			key := claimKey{group, resource, s.key.framework}
 			c := t.claims[key]
 			if c == nil {
-				if len(t.claims) >= maxClaims {
+				if len(t.claims) >= maxClaims || ofFramework[key.framework] >= claimsOfOne {
 					continue
 				}
+				ofFramework[key.framework]++
 				c = &claim{seen: seen{first: now}, since: s.since}
 				t.claims[key] = c
 			}

@@ -228,17 +228,76 @@ func TestServicesAreLimited(t *testing.T) {
 	for n := range perApp {
 		ports = append(ports, state.DiscoveryPort{Number: uint16(1000 + n), Name: fmt.Sprintf("p%d", n), Protocol: "tcp"})
 	}
-	var apps []testApp
-	for i := range maxServices/perApp + 1 {
-		a := testApp{name: fmt.Sprintf("app%d", i), ports: ports, labels: map[string]string{"HAPROXY_GROUP": "external"}}
-		for n := range perApp {
-			a.labels[fmt.Sprintf("HAPROXY_%d_VHOST", n)] = fmt.Sprintf("h%d-%d.org", i, n)
+	appsOf := func(framework string, n int) (apps []testApp) {
+		for i := range n {
+			a := testApp{framework: framework, name: fmt.Sprintf("app%d", i), ports: ports, labels: map[string]string{"HAPROXY_GROUP": "external"}}
+			for n := range perApp {
+				a.labels[fmt.Sprintf("HAPROXY_%d_VHOST", n)] = fmt.Sprintf("%s%d-%d.org", framework, i, n)
+			}
+			apps = append(apps, a)
 		}
-		apps = append(apps, a)
+		return apps
 	}
 	h := newHistory(t)
-	h.after(0, apps...)
-	if conf := string(h.Render(external())); !strings.Contains(conf, "# 50 more ports: there are more than 5000") || len(rulesOf(conf)) != maxServices {
-		t.Errorf("got %d rules, want %d, and a comment about 50 ports", len(rulesOf(conf)), maxServices)
+	h.after(0, append(appsOf("greedy", maxOfOne/perApp+1), appsOf("other", 2)...)...)
+	conf := string(h.Render(external()))
+	if !strings.Contains(conf, "# 50 more ports: there are more than 10000, or 5000 of one framework") || len(rulesOf(conf)) != maxOfOne+2*perApp {
+		t.Errorf("got %d rules, want %d, and a comment about 50 ports", len(rulesOf(conf)), maxOfOne+2*perApp)
 	}
+}
+
+// HAProxy compares each request with all rules, so one app must not have very many,
+// and what it cannot have must not fill the file.
+func TestRoutesAndCommentsOfAnAppAreLimited(t *testing.T) {
+	list := func(format, separator string, n int) string {
+		var items []string
+		for i := range n {
+			items = append(items, fmt.Sprintf(format, i))
+		}
+		return strings.Join(items, separator)
+	}
+	app := web("", "web", list("h%d.org", ",", 40), "PATH="+list("/p%d", " ", maxPaths))
+	for i := range 100 {
+		app.labels[fmt.Sprintf("HAPROXY_0_UNKNOWN%d", i)] = "x"
+	}
+	h := newHistory(t)
+	h.after(0, web("", "first", list("h%d.org", ",", 3), "PATH="+list("/p%d", " ", maxPaths)), app)
+	conf := string(h.Render(external()))
+	count := map[string]int{}
+	for _, r := range rulesOf(conf) {
+		_, backend, _ := strings.Cut(r, ": ")
+		count[backend]++
+	}
+	if count["marathon_first_0"] != 3*maxPaths || count["marathon_web_0"] != maxRoutes {
+		t.Errorf("got the routes %v, want %d and %d", count, 3*maxPaths, maxRoutes)
+	}
+	if n := strings.Count(conf, "#"); n > 4+maxNotes+maxConflicts {
+		t.Errorf("got %d comments, want at most %d:\n%s", n, 4+maxNotes+maxConflicts, conf)
+	}
+}
+
+// BenchmarkUpdate is what a change of the zone costs while someone asks for
+// configurations: 100,000 instances of 2,000 apps that all have labels.
+func BenchmarkUpdate(b *testing.B) {
+	var apps []testApp
+	for i := range 2000 {
+		a := web("", fmt.Sprintf("app%d", i), fmt.Sprintf("h%d.org", i), "BALANCE=leastconn")
+		a.instances = 50
+		apps = append(apps, a)
+	}
+	instances, table := instancesOf(apps...), NewTable()
+	b.Run("update", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			table.Update(instances, start)
+		}
+	})
+	b.Run("render", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if len(table.Render(external())) < 100_000 {
+				b.Fatal("the configuration is too short")
+			}
+		}
+	})
 }
