@@ -5,6 +5,7 @@
 // packages but sim, the simulated Mesos cluster.
 //
 //	go run -tags bench ./cmd/toponym/bench            # CPU per query, against NSD and Knot
+//	go run -tags bench ./cmd/toponym/bench -watch     # latency while many clients watch changes
 //	go run -tags bench ./cmd/toponym/bench -flat      # latency while a big state is read
 //	go run -tags bench ./cmd/toponym/bench -forward   # forwarding, against Unbound, dnsmasq, dnsdist and CoreDNS
 //

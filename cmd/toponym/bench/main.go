@@ -21,6 +21,7 @@ const (
 	childGenerate = "generate"
 	childSimulate = "simulate"
 	childLive     = "live"
+	childWatch    = "watch"
 	childAttack   = "attack"
 )
 
@@ -31,6 +32,8 @@ func main() {
 		err = generate(os.Args[2:], os.Stdout)
 	case len(os.Args) > 1 && os.Args[1] == childSimulate:
 		err = simulate(os.Args[2:], os.Stdout)
+	case len(os.Args) > 1 && os.Args[1] == childWatch:
+		err = watchClients(os.Args[2:], os.Stdout)
 	case len(os.Args) > 1 && os.Args[1] == childLive:
 		err = live(os.Args[2:], os.Stdout)
 	case len(os.Args) > 1 && os.Args[1] == childAttack:
@@ -56,6 +59,7 @@ type report struct {
 	Zone      *zoneFacts    `json:",omitempty"`
 	Runs      []run         `json:",omitempty"`
 	Flat      []flatRun     `json:",omitempty"`
+	Watch     []watchRun    `json:",omitempty"`
 	Live      []liveRun     `json:",omitempty"`
 	Attacks   []attackRun   `json:",omitempty"`
 	Transfers []transferRun `json:",omitempty"`
@@ -75,6 +79,8 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	switch {
 	case o.Flat:
 		r.Flat, err = l.flat()
+	case o.Watch:
+		r.Watch, err = l.watch()
 	case o.Live:
 		r.Live, err = l.live()
 	case o.Attack:
@@ -88,7 +94,7 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	r.Machine.Versions = versions(o.CoreDNS)
 	// The results before a failure are kept.
-	if len(r.Runs)+len(r.Flat)+len(r.Live)+len(r.Attacks)+len(r.Transfers) > 0 {
+	if len(r.Runs)+len(r.Flat)+len(r.Watch)+len(r.Live)+len(r.Attacks)+len(r.Transfers) > 0 {
 		r.print(stdout)
 		err = errors.Join(err, r.save(o.Output))
 	}

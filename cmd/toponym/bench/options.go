@@ -28,6 +28,9 @@ type options struct {
 	FlatTasks        int
 	FlatSeconds      float64
 	Rate             int
+	Watch            bool
+	Watchers         int
+	WatchTasks       int
 	Live             bool
 	Transfer         bool
 	LiveTasks        int
@@ -68,6 +71,9 @@ func parseOptions(args []string, stderr io.Writer) (o options, err error) {
 	fs.IntVar(&o.FlatTasks, "flat-tasks", 100_000, "tasks of the cluster of -flat")
 	fs.Float64Var(&o.FlatSeconds, "flat-seconds", 15, "duration of one run of -flat")
 	fs.IntVar(&o.Rate, "rate", 2000, "queries per second of -flat")
+	fs.BoolVar(&o.Watch, "watch", false, "measure latency while many clients watch changes; -flat-seconds, -rate and -live-rate hold here, too")
+	fs.IntVar(&o.Watchers, "watchers", 1000, "clients of -watch")
+	fs.IntVar(&o.WatchTasks, "watch-tasks", 10_000, "tasks of the cluster of -watch")
 	fs.BoolVar(&o.Live, "live", false, "measure the CPU time and the delay of changes that arrive as events")
 	fs.BoolVar(&o.Transfer, "transfer", false, "measure zone transfers beside Knot and BIND")
 	fs.IntVar(&o.LiveTasks, "live-tasks", 100_000, "tasks of the large cluster of -live; the small one has a hundredth of them")
@@ -118,6 +124,8 @@ func (o *options) check() error {
 	within("tasks", float64(o.Tasks), 100, 1_000_000)
 	within("sockets", float64(o.Sockets), 1, maxSockets)
 	within("window", float64(o.Window), 1, maxWindow)
+	within("watchers", float64(o.Watchers), 1, 10_000)
+	within("watch-tasks", float64(o.WatchTasks), 1_000, 1_000_000)
 	within("flat-tasks", float64(o.FlatTasks), 100, 1_000_000)
 	within("flat-seconds", o.FlatSeconds, 0.1, 600)
 	within("live-tasks", float64(o.LiveTasks), 10_000, 1_000_000)

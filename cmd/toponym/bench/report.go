@@ -28,6 +28,10 @@ func (r *report) print(w io.Writer) {
 		r.printFlat(w)
 		return
 	}
+	if r.Options.Watch {
+		r.printWatch(w)
+		return
+	}
 	r.printZone(w)
 	r.printRuns(w)
 	r.printRatios(w)
