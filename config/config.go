@@ -84,6 +84,7 @@ type Config struct {
 	SetTruncateBit    bool                  // SetTruncateBit: TC in truncated responses
 	ResolvSubnetFirst bool                  // ResolvSubnetFirst: addresses near the client first
 	AnswerLimit       int                   // answerLimit: addresses in an answer; 0: all
+	PreferZone        bool                  // preferZone: instances in the client's fault domain first
 	TCPIdleTimeout    time.Duration         // tcpIdleTimeout (RFC 7766 section 6.2.3)
 	TCPMaxConnections int                   // tcpMaxConnections: open at the same time
 	TCPMaxClient      int                   // tcpMaxClient: open at the same time from one client

@@ -90,6 +90,8 @@ func (c *Config) settings() []setting {
 			value: bind(&c.MesosHTTPSOn, boolean)},
 		{key: "ResolvSubnetFirst", def: false, doc: "list addresses in the client's subnet first",
 			value: bind(&c.ResolvSubnetFirst, boolean)},
+		{key: "preferZone", def: false, doc: "list instances in the zone (fault_domain) of the client's agent first",
+			value: bind(&c.PreferZone, boolean)},
 		{key: "answerLimit", def: 0, doc: "maximum number of addresses in an answer, a random choice each time; 0: all",
 			value: bind(&c.AnswerLimit, integer[int](0, math.MaxUint16))},
 		{key: "IPSources", def: []any{SourceAuto, SourceNetInfo, SourceMesos, SourceHost}, reloadable: true, doc: "sources of a task's addresses; the first one that has any is used",

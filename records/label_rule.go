@@ -48,6 +48,10 @@ func (r LabelRule) Label(s string) string {
 	return head + rest[:min(len(rest), size-len(head))]
 }
 
+// Subset returns the label of a role, zone, region or framework id. Roles may be
+// paths: their slashes become hyphens.
+func (r LabelRule) Subset(value string) string { return r.Label(strings.ReplaceAll(value, "/", "-")) }
+
 // isLabel reports whether Label would return s unchanged, which holds for most
 // names and saves their copy.
 func (r LabelRule) isLabel(s string) bool {

@@ -1,7 +1,5 @@
 package records
 
-import "strings"
-
 // Beside F.D, the names of a task exist under suffixes that hold only some of the
 // tasks of F:
 //
@@ -68,8 +66,7 @@ func (g *generator) subsetSuffix(s *suffixes, of subset) subsetSuffix {
 		return suffix
 	}
 	var suffix subsetSuffix
-	// Roles may be paths.
-	if label := g.o.Rule.Label(strings.ReplaceAll(of.value, "/", "-")); label != "" {
+	if label := g.o.Rule.Subset(of.value); label != "" {
 		suffix.name, suffix.err = g.o.Domain.Join(label, of.label)
 		if suffix.err == nil {
 			if f := s.tasks[:len(s.tasks)-len(g.o.Domain)]; len(f)+len(suffix.name) <= maxName {

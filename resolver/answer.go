@@ -29,6 +29,10 @@ func (r *responder) answer(buf []byte, z *zone.Zone, c client, q *query, name, o
 		w.order.near = subnet.near(c.addr)
 	}
 
+	if r.preferZone != nil && result == zone.Success {
+		w.order.zone = r.preferZone.nearZone(z, string(found.Node.Name), c.addr)
+	}
+
 	var special *specialZone
 	switch {
 	case q.qtype == dns.TypeAXFR, q.qtype == dns.TypeIXFR, result == zone.OutOfZone && r.transfers.InCatalog(name):

@@ -31,6 +31,10 @@ type Options struct {
 	// query has one (RFC 7871).
 	ResolvSubnetFirst bool
 
+	// PreferZone lists instances in the fault domain of the client before the
+	// others, instead of those in its network. It may be nil.
+	PreferZone *ZonePreference
+
 	// AnswerLimit is how many A records, and how many AAAA records, a positive
 	// answer has at most: a random choice each time. It concerns neither transfers
 	// nor the addresses of SRV targets. 0 is no limit.

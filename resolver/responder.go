@@ -25,7 +25,8 @@ type responder struct {
 	setTC       bool
 	subnetFirst bool
 	answerLimit int
-	unshuffled  bool // records stay in the order of the zone; for tests
+	preferZone  *ZonePreference // nil if there is none
+	unshuffled  bool            // records stay in the order of the zone; for tests
 	cookies     *cookies
 	rateLimiter *rateLimiter // nil: no limit
 	counters    *workerCounters
@@ -46,6 +47,7 @@ func newResponder(o Options) *responder {
 		setTC:       o.SetTruncateBit,
 		subnetFirst: o.ResolvSubnetFirst,
 		answerLimit: o.AnswerLimit,
+		preferZone:  o.PreferZone,
 		unshuffled:  o.unshuffled,
 		cookies:     newCookies(),
 		rateLimiter: newRateLimiter(o.RateLimit, o.RateExempt),

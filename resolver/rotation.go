@@ -11,6 +11,7 @@ import (
 type ordering struct {
 	unshuffled bool         // records stay in the order of the zone
 	near       netip.Prefix // addresses in it come first; invalid if none do
+	zone       *nearZone    // instances in it come first; nil if none do
 	limit      int          // addresses of each type in an answer; 0: all
 }
 
@@ -89,6 +90,10 @@ func (o *ordering) limited(n int) int {
 // count are used.
 func (o *ordering) ipv4(r *rotation, addrs [][4]byte, count int) {
 	o.rotate(r, len(addrs))
+	if len(addrs) > 1 && o.zone != nil {
+		r.moveFirst(count, func(i int) bool { return o.zone.hasIPv4(addrs[i]) })
+		return
+	}
 	if len(addrs) < 2 || !o.near.IsValid() || !o.near.Addr().Is4() {
 		return
 	}
@@ -100,6 +105,10 @@ func (o *ordering) ipv4(r *rotation, addrs [][4]byte, count int) {
 // ipv6 is the same for IPv6 addresses.
 func (o *ordering) ipv6(r *rotation, addrs [][16]byte, count int) {
 	o.rotate(r, len(addrs))
+	if len(addrs) > 1 && o.zone != nil {
+		r.moveFirst(count, func(i int) bool { return o.zone.hasIPv6(addrs[i]) })
+		return
+	}
 	if len(addrs) < 2 || !o.near.IsValid() || o.near.Addr().Is4() {
 		return
 	}

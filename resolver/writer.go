@@ -176,6 +176,9 @@ const maxFewTargets = 256
 // them.
 func (w *writer) newSRVTargets(n *zone.Node, few []uint16) (t srvTargets) {
 	w.order.rotate(&t.order, len(n.SRV))
+	if near := w.order.zone; near != nil && len(n.SRV) > 1 {
+		t.order.moveFirst(len(n.SRV), func(i int) bool { return near.hasSRV(n.SRV[i]) })
+	}
 	switch count := n.TargetCount(); {
 	case len(n.SRV)*(sizeSRV+1) > w.size-w.off:
 	case count <= len(few):

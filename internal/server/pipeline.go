@@ -59,6 +59,7 @@ type pipelineOptions struct {
 	lastHeard     func() (source string, at time.Time) // how and when a master was heard last
 	observeLag    func(lag time.Duration)              // from the first event of a burst until it is answered
 	countOmission func(reason error)                   // a name could not be published
+	agentZones    *agentZones                          // of the setting preferZone; nil without it
 }
 
 // maxLogged limits how many omissions and conflicts are remembered and logged,
@@ -184,6 +185,9 @@ func (p *pipeline) adoptSerials(c *snapshot.Zones, confirmed time.Time) {
 func (p *pipeline) update(source string, confirmed time.Time) {
 	delta := p.replica.TakeDelta()
 	defer p.storeInfo(source, confirmed, delta)
+	if p.o.agentZones != nil && len(delta.Agents) > 0 {
+		p.o.agentZones.set(p.cluster.Agents())
+	}
 	var changes records.Changes
 	if !delta.Empty() {
 		changes = p.set.Update(p.cluster, delta)

@@ -102,9 +102,14 @@ func New(o Options) (*Server, error) {
 	masterOpts.Background = s.inBackground
 	masterOpts.Busy = s.tuning.busy
 	s.watcher = master.New(masterOpts)
+	agentZones, err := newAgentZones(c, recordsOpts.Rule)
+	if err != nil {
+		return nil, err
+	}
 	s.pipeline = newPipeline(pipelineOptions{
 		records: recordsOpts, zone: zoneOpts, log: o.Log, now: time.Now,
 		primaries:  primaries{number: c.PrimaryNumber, count: c.PrimaryCount},
+		agentZones: agentZones,
 		history:    zone.HistoryLimits{Versions: c.HistoryVersions, Bytes: c.HistoryBytes},
 		background: inBackground,
 		lastHeard:  s.lastHeard, observeLag: s.metrics.observeLag, countOmission: s.metrics.countOmission,
@@ -128,6 +133,7 @@ func New(o Options) (*Server, error) {
 			s.snapshotter.catalog = s.secondaries.catalogVersion
 		}
 		o.Transfers = s.secondaries.transfers
+		o.PreferZone = agentZones.preference(recordsOpts.Domain)
 		s.dns = resolver.New(s.pipeline.zones, o)
 		s.tuning.waiting = s.dns.Waiting
 	}
