@@ -127,10 +127,11 @@ func (s *Server) difference(z *zone.Zone, origin records.Name, from, to uint32) 
 }
 
 func (s *Server) makeDifference(z *zone.Zone, origin records.Name, from uint32) *difference {
-	c, _, ok := s.history.Difference(origin, from)
+	c, newest, ok := s.history.Difference(origin, from)
 	if !ok || c.Whole {
 		return nil
 	}
+	c = fitted(c, newest)
 	count := len(c.Removed) + len(c.Added)
 	d := &difference{change: c, to: serialOf(&c.To), records: count + 4}
 	if count > maxEncodedRecords {

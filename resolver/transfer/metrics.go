@@ -45,6 +45,7 @@ type counts struct {
 	records [len(kinds)]atomic.Uint64
 	failed  [failures]atomic.Uint64
 	tsig    [countedErrors]atomic.Uint64
+	omitted atomic.Uint64 // records
 	made    atomic.Uint64 // encoded differences
 	kept    atomic.Uint64 // that were found
 }
@@ -108,12 +109,13 @@ var (
 	descActive      = prometheus.NewDesc("toponym_transfer_active", "Zone transfers that are under way.", nil, nil)
 	descDifferences = prometheus.NewDesc("toponym_transfer_differences_total",
 		"Differences for IXFR, by where they came from: made, or kept from another secondary that has asked for the same.", []string{"source"}, nil)
-	descTSIG = prometheus.NewDesc("toponym_tsig_total", "Queries with a TSIG record, by the error; ok for none.", []string{"error"}, nil)
+	descOmitted = prometheus.NewDesc("toponym_transfer_omitted_total", "Records left out of transfers of whole zones, since those of their name do not fit in a DNS message.", nil, nil)
+	descTSIG    = prometheus.NewDesc("toponym_tsig_total", "Queries with a TSIG record, by the error; ok for none.", []string{"error"}, nil)
 )
 
 // Describe implements [prometheus.Collector].
 func (s *Server) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range [...]*prometheus.Desc{descTransfers, descBytes, descRecords, descFailed, descActive, descDifferences, descTSIG} {
+	for _, d := range [...]*prometheus.Desc{descTransfers, descBytes, descRecords, descFailed, descActive, descDifferences, descOmitted, descTSIG} {
 		ch <- d
 	}
 }
@@ -140,6 +142,7 @@ func (s *Server) Collect(ch chan<- prometheus.Metric) {
 		}
 		counter(descTSIG, &c.tsig[i], name)
 	}
+	counter(descOmitted, &c.omitted)
 	counter(descDifferences, &c.made, "made")
 	counter(descDifferences, &c.kept, "kept")
 	ch <- prometheus.MustNewConstMetric(descActive, prometheus.GaugeValue, float64(s.slots.count()))

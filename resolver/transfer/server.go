@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"github.com/sirupsen/logrus"
 
 	"toponym/internal/dnswire"
 	"toponym/records"
@@ -26,7 +27,10 @@ type Server struct {
 	observer   Observer
 	background func(func())
 	counts     counts
+	log        logrus.FieldLogger
 	now        func() time.Time // the wall clock
+
+	omissionLogged atomic.Pointer[time.Time]
 }
 
 // New returns a server. It starts nothing.
@@ -39,6 +43,7 @@ func New(o Options) *Server {
 		refusals:   refusals{log: o.Log, now: time.Now},
 		observer:   o.Observer,
 		background: o.Background,
+		log:        o.Log,
 		now:        time.Now,
 	}
 	if s.background == nil {
@@ -219,7 +224,18 @@ func (s *Server) source(z *zone.Zone, origin records.Name) *source {
 		return nil
 	}
 	soa, ok := z.SOARecord(origin)
-	return &source{soa: soa, ready: ok, write: func(m *messages) error { return writeZone(m, z, origin, &soa) }}
+	return &source{soa: soa, ready: ok, write: func(m *messages) error { return writeZone(m, z, origin, &soa, s.omit) }}
+}
+
+// omit counts a record that is left out of a transfer, and logs it once a minute.
+func (s *Server) omit(owner records.Name, rtype uint16) {
+	s.counts.omitted.Add(1)
+	now := time.Now()
+	if last := s.omissionLogged.Load(); last != nil && now.Sub(*last) < refusalInterval || !s.omissionLogged.CompareAndSwap(s.omissionLogged.Load(), &now) {
+		return
+	}
+	s.log.WithFields(logrus.Fields{"name": owner, "type": dns.Type(rtype)}).
+		Warn("records are left out of zone transfers: those of the name do not fit in a DNS message")
 }
 
 // serialOf is the serial in the data of a SOA record.
