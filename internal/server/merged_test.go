@@ -1,6 +1,8 @@
 package server
 
 import (
+	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -37,5 +39,35 @@ func TestFrameworksThatShareTheirNamesAreLoggedOnce(t *testing.T) {
 	}
 	if got := p.currentSet().Merged(); len(got) != 1 || got[0].Name != "marathon.mesos." {
 		t.Errorf("got merged names %+v, want marathon.mesos.", got)
+	}
+}
+
+// All tasks on Docker's bridge have such addresses: one line tells.
+func TestAddressesThatOnlyTheAgentReachesAreLoggedOnce(t *testing.T) {
+	log, hook := logtest.NewNullLogger()
+	p, err := newTestPipeline(config.Defaults(), log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &state.FullState{
+		Frameworks: []*state.Framework{{ID: "f", Name: "marathon"}},
+		Agents:     []*state.Agent{{ID: "a-S0", Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}},
+	}
+	for i := range 20 {
+		s.Tasks = append(s.Tasks, &state.Task{
+			Key: state.TaskKey{Framework: "f", ID: fmt.Sprint("web.", i)}, Name: fmt.Sprint("web", i), AgentID: "a-S0", State: state.Running,
+			Addresses: state.Addresses{NetInfo: []netip.Addr{netip.MustParseAddr("172.17.0.2")}},
+			Container: &state.Container{DockerNetwork: "BRIDGE", Mappings: []state.PortMapping{{HostPort: 31000, ContainerPort: 80}}},
+		})
+	}
+	p.state(s)
+	var got []string
+	for _, e := range hook.AllEntries() {
+		if e.Message == "omitted addresses of tasks" {
+			got = append(got, fmt.Sprint(e.Data["framework"], ": ", e.Data["reason"]))
+		}
+	}
+	if len(got) != 1 || got[0] != `f: only their own agent reaches addresses on the network "bridge"` {
+		t.Errorf("got %q, want one line for the framework", got)
 	}
 }
