@@ -203,6 +203,9 @@ func (w *writer) backend(b *backend) {
 	for _, conflict := range b.conflicts {
 		w.in("# not served: %s", conflict)
 	}
+	if b.sameSRV != nil {
+		w.in("# its SRV records are also those of %s: each gets requests for the other", b.sameSRV.describe())
+	}
 	w.in("mode %s", b.mode)
 	w.in("balance %s", b.balance)
 	w.access(b)

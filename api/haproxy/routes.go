@@ -28,6 +28,7 @@ type backend struct {
 	*entry
 	name      string
 	conflicts []string // comments
+	sameSRV   *backend // another service with the same SRV records; nil if there is none
 	routed    bool     // some rule leads to it
 	hasPort   bool     // it has the port
 }
@@ -103,6 +104,11 @@ func (p *planner) place(e *entry) (*backend, string) {
 	p.takeRoutes(b)
 	if !b.hasPort && !b.routed {
 		return nil, strings.Join(b.conflicts, "; ")
+	}
+	if e.srv != "" {
+		if b.sameSRV = p.taken["srv "+e.srv]; b.sameSRV == nil {
+			p.taken["srv "+e.srv] = b
+		}
 	}
 	p.slots += slots
 	p.slotsBy[e.key.framework] += slots

@@ -222,6 +222,18 @@ func TestBackendsHaveNamesOfTheirOwn(t *testing.T) {
 	}
 }
 
+// Apps whose names become the same DNS labels have the same servers, which the file
+// tells.
+func TestAppsWithTheSameSRVRecordsAreNamed(t *testing.T) {
+	h := newHistory(t)
+	h.after(0, web("", "cart.shop", "1.org"))
+	h.after(time.Minute, web("", "cart.shop", "1.org"), web("", "cart-shop", "2.org"))
+	conf := string(h.Render(external()))
+	if want := `# its SRV records are also those of port 0 of app "cart.shop" of framework "marathon": each gets requests for the other`; strings.Count(conf, want) != 1 {
+		t.Errorf("got no comment %q in\n%s", want, conf)
+	}
+}
+
 func TestServicesAreLimited(t *testing.T) {
 	const perApp = 50
 	var ports []state.DiscoveryPort
