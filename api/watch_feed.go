@@ -28,8 +28,8 @@ const (
 
 	// tellEvery is the number of versions after which a client is told the index
 	// although there was no event for it, so that it is not far behind when it comes
-	// back.
-	tellEvery = 256
+	// back. This does not happen more often than heartbeats may come together.
+	tellEvery = 64
 
 	// turnTime is how long the goroutine waits for a watcher whose client does not
 	// read. The watcher goes on alone then.
@@ -326,7 +326,12 @@ func (f *changeFeed) round(list []*watcher) (again bool, due time.Duration) {
 // something to read, or has been silent for long.
 func (f *changeFeed) hasWork(w *watcher, now time.Time) bool {
 	return w.index < f.window.after || w.seek(f.window) || !w.joined || !w.due.IsZero() && !now.Before(w.due) ||
-		w.told != 0 && w.index-w.told >= tellEvery
+		w.told != 0 && w.untold(now)
+}
+
+// untold reports whether a client is to be told the index without an event.
+func (w *watcher) untold(now time.Time) bool {
+	return w.index-w.told >= tellEvery && !now.Before(w.due.Add(minHeartbeatWait-heartbeat))
 }
 
 // give gives a watcher its turn.

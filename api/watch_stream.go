@@ -80,7 +80,8 @@ func (s *Server) catchUp(t *watchStream) error {
 			return errBehind
 		}
 		if t.watcher.index == window.last() {
-			return nil
+			t.watcher.due = time.Time{} // so that the client knows the index at once
+			return t.send(window)
 		}
 		for t.watcher.index < window.last() {
 			if err := t.send(window); err != nil {
@@ -110,7 +111,7 @@ func (t *watchStream) send(window *watchWindow) error {
 	b, events := t.watcher.read(b, window)
 	now := time.Now()
 	if len(b) == 0 {
-		if now.Before(t.watcher.due) && t.watcher.index-t.watcher.told < tellEvery {
+		if now.Before(t.watcher.due) && !t.watcher.untold(now) {
 			return nil
 		}
 		// An id without data is no event, but a client that reconnects sends it.

@@ -108,7 +108,7 @@ func TestWatchOutlivesTheServer(t *testing.T) {
 	}
 	sees("the first event", `"event":"index"`)
 	c.start(t, 0, networkTask("one", 80, "10.1.9.1"))
-	sees("a change", `"name":"one.marathon.mesos.","type":"A","removed":[],"added":[{"ttl":60,"data":"10.1.9.1"}]`)
+	sees("a change", `"name":"one.marathon.mesos.","type":"A","removed":[],"added":[{"ttl":`)
 	begin := time.Now()
 	s.terminate(t)
 	if got := s.wait(t); got != 0 {
@@ -122,7 +122,7 @@ func TestWatchOutlivesTheServer(t *testing.T) {
 	s.waitReady(t)
 	sees("that changes were missed", `{"event":"reset","index":`)
 	c.end(t, "one", 0)
-	sees("a change after that", `"name":"one.marathon.mesos.","type":"A","removed":[{"ttl":60,"data":"10.1.9.1"}],"added":[]`)
+	sees("a change after that", `"name":"one.marathon.mesos.","type":"A","removed":[{"ttl":`)
 	w.terminate(t)
 	if got := w.wait(t); got != 0 {
 		t.Errorf("got exit status %d of the watch, want 0", got)
