@@ -80,6 +80,9 @@ func (s *Server) catchUp(t *watchStream) error {
 			return errBehind
 		}
 		if t.watcher.index == window.last() {
+			if t.watcher.told == t.watcher.index {
+				return nil
+			}
 			t.watcher.due = time.Time{} // so that the client knows the index at once
 			return t.send(window)
 		}
