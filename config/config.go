@@ -78,8 +78,8 @@ type Config struct {
 
 	// Answering.
 	DNSOn             bool                  // dnson
-	Listener          netip.Addr            // listener
-	Port              uint16                // port, UDP and TCP; 0: any free one
+	Listener          []Listen              // listener
+	Port              uint16                // port, UDP and TCP, of items of Listener without one; 0: any free one
 	MaxUDPSize        uint16                // maxUDPSize, in bytes (RFC 6891 section 6.2.5)
 	SetTruncateBit    bool                  // SetTruncateBit: TC in truncated responses
 	ResolvSubnetFirst bool                  // ResolvSubnetFirst: addresses near the client first
@@ -240,9 +240,6 @@ func (c *Config) derive(errs *Errors) {
 		}
 	}
 }
-
-// ListenDNS returns the address of the DNS listeners, UDP and TCP.
-func (c *Config) ListenDNS() netip.AddrPort { return netip.AddrPortFrom(c.Listener, c.Port) }
 
 // ListenHTTP returns the address of the HTTP listener.
 func (c *Config) ListenHTTP() netip.AddrPort { return netip.AddrPortFrom(c.HTTPListener, c.HTTPPort) }

@@ -33,7 +33,7 @@ func TestAllErrorsAreReportedAtOnce(t *testing.T) {
 		`ttl: "abc" is not a whole number: want a whole number from 0 to 2147483647`,
 		`TOPONYM_TIMEOUT: "-1" is out of range: want a whole number from 1 to 2147483647`,
 		`domain: "-mesos" is not a domain name: a label begins or ends with a hyphen: want something like mesos or dcos.example.com`,
-		`listener: "localhost" is not an IP address: want something like "0.0.0.0" or "::"`,
+		`listener: "localhost" is neither an IP address nor a network interface: want something like "0.0.0.0", or ["10.0.0.1", "[fd00::1]:5353", "eth0"]`,
 		`port: 70000 is out of range: want a whole number from 0 to 65535`,
 		`dnson: "maybe" is neither true nor false: want true or false`,
 		`IPSources[1]: "rkt" is not known: want one of "host", "docker", "mesos", "netinfo", "auto"`,

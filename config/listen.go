@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -43,23 +44,26 @@ func listenAddresses(defaultPort uint16) parser[[]netip.AddrPort] {
 
 // listener is a TCP listener of the settings.
 type listener struct {
-	key  string // the setting that has its port
-	addr netip.AddrPort
+	key   string         // the setting that has its port
+	addr  netip.AddrPort // without an address: those of an interface
+	only6 bool           // does not receive IPv4 at ::
 }
 
 // listeners returns the TCP listeners that the settings ask for.
 func (c *Config) listeners() []listener {
 	var all []listener
 	if c.DNSOn {
-		all = append(all, listener{"port", c.ListenDNS()})
+		for _, l := range c.Listener {
+			all = append(all, listener{"port", netip.AddrPortFrom(l.Addr, cmp.Or(l.Port, c.Port)), c.besideIPv4(l)})
+		}
 		for _, a := range c.TLSListen {
-			all = append(all, listener{"tlsListen", a})
+			all = append(all, listener{key: "tlsListen", addr: a})
 		}
 	}
 	if c.HTTPOn {
-		all = append(all, listener{"httpport", c.ListenHTTP()})
+		all = append(all, listener{key: "httpport", addr: c.ListenHTTP()})
 		for _, a := range c.HTTPSListen {
-			all = append(all, listener{"httpsListen", a})
+			all = append(all, listener{key: "httpsListen", addr: a})
 		}
 	}
 	return all
@@ -75,9 +79,15 @@ func (l *loader) checkListeners() {
 	all := c.listeners()
 	for i, b := range all {
 		for _, a := range all[:i] {
-			if a.addr.Port() != 0 && a.addr.Port() == b.addr.Port() && overlap(a.addr.Addr(), b.addr.Addr()) {
+			if a.addr.Port() == 0 || a.addr.Port() != b.addr.Port() || !overlap(a, b) {
+				continue
+			}
+			if a.key == b.key && a.key == "port" {
+				l.reject("listener", fmt.Sprintf("has both %s and %s", nameOf(a.addr), nameOf(b.addr)), "addresses that do not contain each other")
+			} else {
 				l.reject(b.key, fmt.Sprintf("is %d, like %s, on the same address", b.addr.Port(), a.key), "another port")
 			}
+			break
 		}
 	}
 	if !c.DNSOn && len(c.TLSListen) > 0 {
@@ -88,11 +98,20 @@ func (l *loader) checkListeners() {
 	}
 }
 
-// overlap reports whether listeners on two addresses exclude each other on a port.
-// One on :: receives IPv4 as well.
-func overlap(a, b netip.Addr) bool {
-	covers := func(all, one netip.Addr) bool {
-		return all.IsUnspecified() && (all.Is6() || one.Is4())
+// overlap reports whether two listeners exclude each other on a port. One on ::
+// receives IPv4 as well, unless only6 is set. The addresses of an interface are not
+// known, but are within 0.0.0.0 or ::.
+func overlap(a, b listener) bool {
+	covers := func(all, one listener) bool {
+		at, addr := all.addr.Addr(), one.addr.Addr()
+		return at.IsUnspecified() && (!addr.IsValid() || at.Is4() == addr.Is4() || at.Is6() && !all.only6)
 	}
-	return a == b || covers(a, b) || covers(b, a)
+	return a.addr.Addr().IsValid() && a.addr.Addr() == b.addr.Addr() || covers(a, b) || covers(b, a)
+}
+
+func nameOf(a netip.AddrPort) string {
+	if !a.Addr().IsValid() {
+		return "an interface"
+	}
+	return a.Addr().String()
 }

@@ -54,6 +54,7 @@ func TestTheSampleOfMesosDNSIsRead(t *testing.T) {
 	want.ZooKeeper = ZooKeeper{Servers: []HostPort{{Host: "127.0.0.1", Port: 2181}}, Path: "/mesos"}
 	want.Masters = []HostPort{{Host: "127.0.0.1", Port: 5050}}
 	want.Port, want.TTL, want.SOA.MinTTL = 8053, 60, 60
+	want.Listener = []Listen{{Addr: netip.IPv4Unspecified()}}
 	want.Resolvers = []Upstream{{AddrPort: netip.MustParseAddrPort("8.8.8.8:53")}}
 	want.IPSources = []string{SourceMesos, SourceHost}
 	want.sources = c.sources
@@ -78,7 +79,8 @@ func TestDefaultsAreThoseOfTheDocumentation(t *testing.T) {
 		{"ttl", c.TTL, uint32(10)},
 		{"domain", c.Domain, "mesos"},
 		{"SOA", c.SOA, SOA{"ns1.mesos.", "root.ns1.mesos.", 60, 600, 86400, 10}},
-		{"DNS", c.ListenDNS(), netip.MustParseAddrPort("0.0.0.0:53")},
+		{"DNS", c.DNSAddr(), netip.MustParseAddrPort("0.0.0.0:53")},
+		{"listener", c.Listener, []Listen{{Addr: netip.IPv4Unspecified()}, {Addr: netip.IPv6Unspecified()}}},
 		{"HTTP", c.ListenHTTP(), netip.MustParseAddrPort("0.0.0.0:8123")},
 		{"maxUDPSize", c.MaxUDPSize, uint16(1232)},
 		{"resolvers", c.Resolvers == nil, true},
@@ -155,8 +157,8 @@ func TestValuesAreParsed(t *testing.T) {
 		}, `[true,true,"/etc/c.zone"]`},
 		{"zones beside what aliases lead to", `"zoneResolvers": {"x.thisdcos.global": ["10.0.0.1"]}`, func(c *Config) any { return len(c.Aliases) }, 2},
 		{"no aliases", `"aliases": {}`, func(c *Config) any { return len(c.Aliases) }, 0},
-		{"listener", `"listener": "::"`, func(c *Config) any { return c.Listener }, netip.IPv6Unspecified()},
-		{"empty listener", `"listener": ""`, func(c *Config) any { return c.Listener }, netip.IPv4Unspecified()},
+		{"listener", `"listener": "::"`, func(c *Config) any { return c.Listener }, []Listen{{Addr: netip.IPv6Unspecified()}}},
+		{"empty listener", `"listener": ""`, func(c *Config) any { return c.Listener }, []Listen{{Addr: netip.IPv4Unspecified()}}},
 		{"resolvers", `"resolvers": ["::1", "[fd00::1]:5353", "[fd00::2]", "::ffff:10.0.0.1"]`,
 			func(c *Config) any { return toJSON(c.Resolvers) }, `["[::1]:53","[fd00::1]:5353","[fd00::2]:53","10.0.0.1:53"]`},
 		{"resolvers over TLS", `"resolvers": ["tls://DNS.example.@10.0.0.1", "tls://[fd00::1]:8853", "tls://10.0.0.2"]`,

@@ -31,6 +31,10 @@ func (c *Config) V1(serial uint32) any {
 	values["file"] = c.File
 	values["mesoscredentials"] = c.MesosCredentials
 	values["resolvers"] = shortUpstreams(c.Resolvers)
+	values["listener"] = ""
+	if len(c.Listener) > 0 { // Mesos-DNS has one
+		values["listener"] = c.Listener[0].String()
+	}
 	zones := map[string][]string{}
 	for zone, servers := range c.ZoneResolvers {
 		zones[zone] = shortUpstreams(servers)

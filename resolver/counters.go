@@ -127,8 +127,9 @@ type counters struct {
 	zones []string // in wire form
 	names []string // the same in presentation form
 
-	mu  sync.Mutex
-	all []*workerCounters
+	mu   sync.Mutex
+	all  []*workerCounters
+	free []*workerCounters // of workers that have ended
 }
 
 // newCounters counts by the origins that a store's zone has now.
@@ -141,13 +142,26 @@ func newCounters(store *zone.Store) *counters {
 	return c
 }
 
-// newWorker is the table for one more worker.
+// newWorker is the table for one more worker: that of one that has ended, if any, as
+// addresses may come and go for years.
 func (c *counters) newWorker() *workerCounters {
-	w := newWorkerCounters(c.zones)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if n := len(c.free); n > 0 {
+		w := c.free[n-1]
+		c.free = c.free[:n-1]
+		return w
+	}
+	w := newWorkerCounters(c.zones)
 	c.all = append(c.all, w)
 	return w
+}
+
+// release gives the table of a worker back that has ended. It still counts.
+func (c *counters) release(w *workerCounters) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.free = append(c.free, w)
 }
 
 func (c *counters) workers() []*workerCounters {

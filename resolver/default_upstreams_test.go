@@ -112,7 +112,7 @@ func TestAResolvConfThatBlocksHoldsNothingUp(t *testing.T) {
 func TestUpstreamsThatLeadBackAreNotAskedAgain(t *testing.T) {
 	up := fakedns.Start(t, fakedns.Silent)
 	o := forwarding(up)
-	o.Addr = netip.MustParseAddr("127.0.0.1")
+	o.Listen = []Listen{{Addr: netip.MustParseAddr("127.0.0.1")}}
 	s := New(zone.NewStore(testZone(t)), o)
 	if err := s.Listen(); err != nil {
 		t.Fatal(err)
@@ -141,7 +141,7 @@ func TestUpstreamsThatLeadBackAreNotAskedAgain(t *testing.T) {
 
 func TestTheServersOwnAddressIsNotAsked(t *testing.T) {
 	o := forwarding(fakedns.Start(t, outsideRecords))
-	o.Addr = netip.MustParseAddr("127.0.0.1")
+	o.Listen = []Listen{{Addr: netip.MustParseAddr("127.0.0.1")}}
 	o.Forward.ZoneUpstreams = map[string][]Upstream{"corp.example": nil}
 	s := New(zone.NewStore(testZone(t)), o)
 	if err := s.Listen(); err != nil {
@@ -169,8 +169,12 @@ func TestOwnAddressesAreKnown(t *testing.T) {
 		{"127.0.0.1", "127.0.0.1:53", true}, {"127.0.0.1", "127.0.0.1:5353", false}, {"127.0.0.1", "127.0.0.2:53", false},
 		{"0.0.0.0", "127.0.0.53:53", true}, {"0.0.0.0", "[::ffff:127.0.0.1]:53", true}, {"0.0.0.0", "[::1]:53", false},
 		{"::", "[::1]:53", true}, {"::", "127.0.0.1:53", true}, {"::", "192.0.2.1:53", false},
+		{"0.0.0.0,::", "[::1]:53", true}, {"0.0.0.0,::", "127.0.0.1:53", true}, {"127.0.0.1,127.0.0.9", "127.0.0.9:53", true},
 	} {
-		s := &Server{o: Options{Addr: netip.MustParseAddr(x.listen)}, addr: netip.MustParseAddrPort("0.0.0.0:53")}
+		s := &Server{o: Options{Port: 53}}
+		for listen := range strings.SplitSeq(x.listen, ",") {
+			s.o.Listen = append(s.o.Listen, Listen{Addr: netip.MustParseAddr(listen)})
+		}
 		if got := s.isOwn(netip.MustParseAddrPort(x.addr)); got != x.want {
 			t.Errorf("%s before %s: %v, want %v", x.addr, x.listen, got, x.want)
 		}

@@ -121,13 +121,14 @@ func canBatch(udp *net.UDPConn) (can bool) {
 	return can
 }
 
-// listenReusePort opens more sockets at the address of another one. The system
+// listenReusePort opens more sockets at the address of another one, with the same
+// network of package net. The system
 // then spreads clients over them. With an error come those that could be opened.
 //
 // The first socket has been bound without the option, so no other program listens
 // there, not even another server of this kind, and from now on others need the
 // same option to do so, which is not set by accident.
-func listenReusePort(first *net.UDPConn, count int) (sockets []*net.UDPConn, err error) {
+func listenReusePort(first *net.UDPConn, network string, count int) (sockets []*net.UDPConn, err error) {
 	if count == 0 {
 		return nil, nil
 	}
@@ -139,7 +140,6 @@ func listenReusePort(first *net.UDPConn, count int) (sockets []*net.UDPConn, err
 	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
 		return onRaw(raw, reusePort)
 	}}
-	network, _ := networks(at.Addr())
 	for range count {
 		conn, err := config.ListenPacket(context.Background(), network, at.String())
 		if err != nil {

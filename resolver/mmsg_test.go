@@ -16,13 +16,14 @@ import (
 func TestSocketsShareThePortAmongThemselvesOnly(t *testing.T) {
 	for _, addr := range []string{"127.0.0.1", "0.0.0.0", "::1", "::"} {
 		t.Run(addr, func(t *testing.T) {
-			first, tcp, err := bind(netip.MustParseAddr(addr), 0)
+			network, _ := networks(netip.MustParseAddr(addr), false)
+			first, tcp, err := bind(netip.MustParseAddr(addr), 0, false)
 			if err != nil {
 				t.Skip(err)
 			}
 			defer first.Close()
 			defer tcp.Close()
-			more, err := listenReusePort(first, 3)
+			more, err := listenReusePort(first, network, 3)
 			if err != nil || len(more) != 3 {
 				t.Fatalf("got %d sockets and error %v, want 3", len(more), err)
 			}
@@ -35,7 +36,7 @@ func TestSocketsShareThePortAmongThemselvesOnly(t *testing.T) {
 			}
 			// Another server does not get in, with or without its TCP part.
 			tcp.Close()
-			if udp, tcp, err := bind(netip.MustParseAddr(addr), uint16(at.Port)); !errors.Is(err, syscall.EADDRINUSE) {
+			if udp, tcp, err := bind(netip.MustParseAddr(addr), uint16(at.Port), false); !errors.Is(err, syscall.EADDRINUSE) {
 				t.Errorf("a second server: %v", err)
 				udp.Close()
 				tcp.Close()

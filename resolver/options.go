@@ -14,8 +14,10 @@ import (
 // Options say where a [Server] listens and how it answers. Bounds and times must
 // be positive: the defaults are those of package config.
 type Options struct {
-	Addr netip.Addr // where to listen: an address of this machine, 0.0.0.0, or :: for both families
-	Port uint16     // of UDP and TCP; 0 is any port that is free for both
+	// Listen says where to listen, with UDP and TCP. Addresses are opened as they
+	// appear on this machine, but a single one must be there at the start.
+	Listen []Listen
+	Port   uint16 // where Listen has none; 0 is any port that is free for both
 
 	// MaxUDPSize is the size in bytes that a response over UDP never exceeds,
 	// unless the client is on this machine; it is announced to clients too (RFC
@@ -80,6 +82,10 @@ type Options struct {
 	// unshuffled leaves records in the order of the zone, so that tests can
 	// compare responses.
 	unshuffled bool
+
+	// addressesOf and addressInterval replace interfaceAddrs and its interval in tests.
+	addressesOf     func(name string) ([]netip.Addr, error)
+	addressInterval time.Duration
 }
 
 // Transport is what a query came over.

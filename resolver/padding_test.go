@@ -18,7 +18,7 @@ func TestResponsesOverTLSArePaddedOnRequest(t *testing.T) {
 	z := testZone(t, instances{name: "big", count: 4090, base: 3}, instances{name: "some", count: 100, base: 4})
 	ca := testutil.NewCA(t)
 	o := tlsOptions(t, ca)
-	o.Addr = netip.MustParseAddr("127.0.0.1")
+	o.Listen = []Listen{{Addr: netip.MustParseAddr("127.0.0.1")}}
 	s := New(zone.NewStore(z), o)
 	if err := s.Listen(); err != nil {
 		t.Fatal(err)

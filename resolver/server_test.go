@@ -29,7 +29,7 @@ func start(t *testing.T, addr string, o Options) (*Server, func()) {
 // listening is a server with sockets that does not answer yet.
 func listening(t *testing.T, addr string, o Options) *Server {
 	t.Helper()
-	o.Addr = netip.MustParseAddr(addr)
+	o.Listen = []Listen{{Addr: netip.MustParseAddr(addr)}}
 	s := New(zone.NewStore(testZone(t)), o)
 	if err := s.Listen(); err != nil {
 		if errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, syscall.EADDRNOTAVAIL) {
@@ -226,7 +226,7 @@ func TestNothingIsLeftWhenRunReturns(t *testing.T) {
 		t.Error("an idle connection is still open")
 	}
 	testutil.Eventually(t, func() bool { return runtime.NumGoroutine() <= before }, "at most %d goroutines, as before", before)
-	again, _, err := bind(netip.MustParseAddr("127.0.0.1"), s.Addr().Port())
+	again, _, err := bind(netip.MustParseAddr("127.0.0.1"), s.Addr().Port(), false)
 	if err != nil {
 		t.Error(err)
 	} else {
@@ -245,7 +245,7 @@ func TestBindErrorsSayWhatCanBeDone(t *testing.T) {
 	if err := taken.Run(context.Background()); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Error(err)
 	}
-	o.Addr = netip.MustParseAddr("192.0.2.1")
+	o.Listen = []Listen{{Addr: netip.MustParseAddr("192.0.2.1")}}
 	foreign := New(s.store, o)
 	if err := foreign.Listen(); !errors.Is(err, syscall.EADDRNOTAVAIL) {
 		t.Error(err)

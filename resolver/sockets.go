@@ -22,17 +22,20 @@ const socketBuffer = 4 << 20
 const bindAttempts = 16
 
 // networks are those of both transports in package net. Without the digit, a
-// wildcard listens to both families.
-func networks(addr netip.Addr) (udp, tcp string) {
-	if addr.Is6() {
-		return "udp", "tcp"
+// wildcard listens to both families; only6 prevents that.
+func networks(addr netip.Addr, only6 bool) (udp, tcp string) {
+	switch {
+	case addr.Is4():
+		return "udp4", "tcp4"
+	case only6:
+		return "udp6", "tcp6"
 	}
-	return "udp4", "tcp4"
+	return "udp", "tcp"
 }
 
 // bind opens both listeners on the same port. Port 0 means any.
-func bind(addr netip.Addr, port uint16) (*net.UDPConn, *net.TCPListener, error) {
-	udpNet, tcpNet := networks(addr)
+func bind(addr netip.Addr, port uint16, only6 bool) (*net.UDPConn, *net.TCPListener, error) {
+	udpNet, tcpNet := networks(addr, only6)
 	for attempt := 1; ; attempt++ {
 		udp, err := net.ListenUDP(udpNet, net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, port)))
 		if err != nil {

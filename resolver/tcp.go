@@ -16,18 +16,8 @@ import (
 	"toponym/resolver/cache"
 )
 
-// serveTCP starts the goroutines that accept connections until ctx ends, and
-// returns. Connections that are still busy when final ends are closed.
-func (s *Server) serveTCP(ctx, final context.Context, all *sync.WaitGroup) {
-	for _, l := range s.tcp {
-		all.Go(func() { s.accept(ctx, final, l, TCP, all) })
-	}
-	for _, l := range s.tls {
-		all.Go(func() { s.accept(ctx, final, l, TLS, all) })
-	}
-}
-
-// accept serves the connections of one listener, over TCP or TLS.
+// accept serves the connections of one listener, over TCP or TLS, until ctx ends.
+// Connections that are still busy when final ends are closed.
 func (s *Server) accept(ctx, final context.Context, l *net.TCPListener, t Transport, all *sync.WaitGroup) {
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()

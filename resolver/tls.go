@@ -26,7 +26,7 @@ type handshakeCounts struct {
 // [Server.Listen] or [Server.UseSockets]. Port 0 takes any free one. An error says
 // what the operator can do, and unwraps to the system's.
 func (s *Server) ListenTLS(at netip.AddrPort) error {
-	_, tcp := networks(at.Addr())
+	_, tcp := networks(at.Addr(), false)
 	l, err := net.ListenTCP(tcp, net.TCPAddrFromAddrPort(at))
 	if err != nil {
 		return bindError(at.Port(), err)

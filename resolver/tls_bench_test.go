@@ -71,7 +71,7 @@ func BenchmarkQueriesBesideHandshakes(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			o := testOptions()
-			o.TLS, o.Addr = c.tls, netip.MustParseAddr("127.0.0.1")
+			o.TLS, o.Listen = c.tls, []Listen{{Addr: netip.MustParseAddr("127.0.0.1")}}
 			s := New(zone.NewStore(testZone(b)), o)
 			if err := s.Listen(); err != nil {
 				b.Fatal(err)

@@ -69,7 +69,7 @@ func TestSecondariesGetZones(t *testing.T) {
 	z := testZone(t, instances{name: "big", count: 900, base: 3})
 	ca := testutil.NewCA(t)
 	o := transferOptions(t, z)
-	o.Addr, o.TLS = netip.MustParseAddr("127.0.0.1"), tlsOptions(t, ca).TLS
+	o.Listen, o.TLS = []Listen{{Addr: netip.MustParseAddr("127.0.0.1")}}, tlsOptions(t, ca).TLS
 	s := New(zone.NewStore(z), o)
 	if err := s.Listen(); err != nil {
 		t.Fatal(err)
@@ -318,7 +318,7 @@ func TestSignedQueriesAreNotForwarded(t *testing.T) {
 func TestTransferToAClientThatDoesNotRead(t *testing.T) {
 	z := testZone(t, instances{name: "big", count: 4000, base: 3})
 	o := transferOptions(t, z)
-	o.Addr = netip.MustParseAddr("127.0.0.1")
+	o.Listen = []Listen{{Addr: netip.MustParseAddr("127.0.0.1")}}
 	s := New(zone.NewStore(z), o)
 	if err := s.Listen(); err != nil {
 		t.Fatal(err)

@@ -27,8 +27,8 @@ type messageBuffer [2 + bufferSize]byte
 // queries hold one only while they need it.
 var messageBuffers = sync.Pool{New: func() any { return new(messageBuffer) }}
 
-// serveUDP starts the goroutines that answer over UDP until ctx ends, and
-// returns. What has not been sent when final ends is lost.
+// serveUDP starts the goroutines that answer over UDP at an endpoint until ctx ends,
+// and returns. What has not been sent when final ends is lost.
 //
 // Their number is fixed, and each answers what it has read before it reads more:
 // an answer waits for nothing, so more goroutines would only move the queue. A
@@ -36,12 +36,12 @@ var messageBuffers = sync.Pool{New: func() any { return new(messageBuffer) }}
 //
 // Where the system supports it, each core has a socket of its own, which is read
 // and written in batches. Elsewhere all share one.
-func (s *Server) serveUDP(ctx, final context.Context, all *sync.WaitGroup) {
+func (s *Server) serveUDP(ctx, final context.Context, e *endpoint, all *sync.WaitGroup) {
 	cores := s.o.Workers
-	sockets, each, answer := s.udp, 2*cores, s.answerSingly
-	if canBatch(s.udp[0]) {
+	sockets, each, answer := e.udp, 2*cores, s.answerSingly
+	if canBatch(e.udp[0]) {
 		var err error
-		if sockets, err = s.socketPerCore(cores); err != nil {
+		if sockets, err = e.socketPerCore(cores); err != nil {
 			s.log.WithFields(logrus.Fields{"count": len(sockets), "wanted": cores, "error": err}).Warn("fewer UDP sockets than cores could be opened")
 		}
 		each, answer = 1, s.answerBatches
@@ -62,18 +62,21 @@ func (s *Server) serveUDP(ctx, final context.Context, all *sync.WaitGroup) {
 }
 
 // socketPerCore opens sockets until there is at least one for each core.
-func (s *Server) socketPerCore(cores int) ([]*net.UDPConn, error) {
-	if s.inherited {
-		return dupSockets(s.udp, cores)
+func (e *endpoint) socketPerCore(cores int) ([]*net.UDPConn, error) {
+	if e.inherited {
+		return dupSockets(e.udp, cores)
 	}
-	more, err := listenReusePort(s.udp[0], cores-1)
-	return append(s.udp[:1:1], more...), err
+	network, _ := networks(e.addr.Addr(), e.only6)
+	more, err := listenReusePort(e.udp[0], network, cores-1)
+	return append(e.udp[:1:1], more...), err
 }
 
 // answerSingly answers one query after the other.
 func (s *Server) answerSingly(ctx context.Context, udp *net.UDPConn) {
 	in, out := make([]byte, dns.MaxMsgSize), make([]byte, bufferSize)
-	worker := s.responder.worker(s.counters.newWorker())
+	counters := s.counters.newWorker()
+	defer s.counters.release(counters)
+	worker := s.responder.worker(counters)
 	failures := 0
 	for {
 		n, from, err := dns.ReadFromSessionUDP(udp, in)

@@ -66,6 +66,7 @@ const yieldAfter = 32
 // answerBatches answers what comes to a socket until ctx ends.
 func (s *Server) answerBatches(ctx context.Context, udp *net.UDPConn) {
 	counters := s.counters.newWorker()
+	defer s.counters.release(counters)
 	b, err := newBatch(udp, s.store, s.responder.worker(counters).respond)
 	if err != nil {
 		s.log.WithError(err).Error("cannot answer queries over UDP")

@@ -11,7 +11,7 @@ import (
 
 func canBatch(*net.UDPConn) bool { return false }
 
-func listenReusePort(*net.UDPConn, int) ([]*net.UDPConn, error) { return nil, nil }
+func listenReusePort(*net.UDPConn, string, int) ([]*net.UDPConn, error) { return nil, nil }
 
 func (s *Server) answerBatches(ctx context.Context, udp *net.UDPConn) { s.answerSingly(ctx, udp) }
 

@@ -27,7 +27,7 @@ import (
 // is sent before the function that it returns is called comes as one batch.
 func batchOn(t *testing.T, addr string, respond respondFunc) (*net.UDPConn, func()) {
 	t.Helper()
-	udp, tcp, err := bind(netip.MustParseAddr(addr), 0)
+	udp, tcp, err := bind(netip.MustParseAddr(addr), 0, false)
 	if err != nil {
 		t.Skip(err)
 	}
@@ -277,7 +277,7 @@ func TestABurstIsAnsweredInFull(t *testing.T) {
 	run := func() { go func() { done <- s.Run(ctx) }() }
 
 	var size int
-	onSocket(s.udp[0], func(fd int) (err error) {
+	onSocket(s.endpoints.open[0].udp[0], func(fd int) (err error) {
 		size, err = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF)
 		return err
 	})
@@ -287,7 +287,7 @@ func TestABurstIsAnsweredInFull(t *testing.T) {
 	}
 	var conns []*net.UDPConn
 	for range 8 {
-		conns = append(conns, dialBatch(t, s.udp[0], "127.0.0.1"))
+		conns = append(conns, dialBatch(t, s.endpoints.open[0].udp[0], "127.0.0.1"))
 	}
 	packet, _ := packQuery(t, askOne)
 	for i := range burst {

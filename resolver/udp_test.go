@@ -33,7 +33,7 @@ func TestQueriesAreAnsweredSingly(t *testing.T) {
 	} {
 		t.Run(x.ask+" on "+x.listen, func(t *testing.T) {
 			o := testOptions()
-			o.Addr = netip.MustParseAddr(x.listen)
+			o.Listen = []Listen{{Addr: netip.MustParseAddr(x.listen)}}
 			s := New(zone.NewStore(testZone(t)), o)
 			if err := s.Listen(); err != nil {
 				t.Skip(err)
@@ -41,16 +41,16 @@ func TestQueriesAreAnsweredSingly(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			var all sync.WaitGroup
 			for range 2 {
-				all.Go(func() { s.answerSingly(ctx, s.udp[0]) })
+				all.Go(func() { s.answerSingly(ctx, s.endpoints.open[0].udp[0]) })
 			}
 			if got := askOver(t, dial(t, s, "udp", x.ask), askOne); got != wantOne {
 				t.Errorf("got %q, want %q", got, wantOne)
 			}
 			cancel()
-			s.udp[0].SetReadDeadline(aLongTimeAgo)
+			s.endpoints.open[0].udp[0].SetReadDeadline(aLongTimeAgo)
 			all.Wait()
-			s.udp[0].Close()
-			s.tcp[0].Close()
+			s.endpoints.open[0].udp[0].Close()
+			s.endpoints.open[0].tcp[0].Close()
 		})
 	}
 }

@@ -122,7 +122,7 @@ func shuffledOptions() Options {
 	log := logrus.New()
 	log.SetOutput(io.Discard)
 	return Options{
-		Addr: netip.MustParseAddr("127.0.0.1"), Workers: 2, MaxUDPSize: 1232, SetTruncateBit: true,
+		Listen: []Listen{{Addr: netip.MustParseAddr("127.0.0.1")}}, Workers: 2, MaxUDPSize: 1232, SetTruncateBit: true,
 		TCPIdleTimeout: 10 * time.Second, TCPMaxConnections: 1000, TCPMaxConnectionsPerClient: 100, Log: log,
 	}
 }

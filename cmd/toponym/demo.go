@@ -116,7 +116,7 @@ func runDemo(ctx context.Context, o demoOptions, env environment, log logrus.Ext
 	c.Masters = []config.HostPort{{Host: masterAt.Addr().String(), Port: masterAt.Port()}}
 	c.Refresh = demoRefresh
 	c.TTL = 1 // so that no cache hides a change
-	c.Listener, c.Port = dnsAt.Addr(), dnsAt.Port()
+	c.Listener, c.Port = []config.Listen{{Addr: dnsAt.Addr()}}, dnsAt.Port()
 	c.HTTPListener, c.HTTPPort = httpAt.Addr(), httpAt.Port()
 	s, err := server.New(serverOptions(c, log))
 	if err != nil {

@@ -74,7 +74,7 @@ func startSimulation(t *testing.T, agents int) *simulation {
 	c := config.Defaults()
 	c.Masters = []config.HostPort{{Host: at.Addr().String(), Port: at.Port()}}
 	c.Refresh = 10 * time.Millisecond
-	c.Listener, c.Port = netip.MustParseAddr("127.0.0.1"), 0
+	c.Listener, c.Port = []config.Listen{{Addr: netip.MustParseAddr("127.0.0.1")}}, 0
 	c.HTTPOn = false
 	log, _ := test.NewNullLogger()
 	s.Server = serving(t, c, log)

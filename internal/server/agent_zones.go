@@ -31,7 +31,7 @@ func newAgentZones(c *config.Config, rule records.LabelRule) (*agentZones, error
 	if !c.PreferZone {
 		return nil, nil
 	}
-	own, err := serverAddrs(netip.IPv4Unspecified())
+	own, err := serverAddrs([]config.Listen{{Addr: netip.IPv4Unspecified()}})
 	z := &agentZones{rule: rule, own: own}
 	z.current.Store(&zonesByAddr{})
 	return z, err

@@ -67,7 +67,7 @@ func serveEvents(t *testing.T, file string, change func(*config.Config)) *Server
 	master := replay(t, file)
 	c := config.Defaults()
 	c.Masters = []config.HostPort{{Host: master.Addr().String(), Port: master.Port()}}
-	c.Listener, c.Port, c.HTTPOn = netip.MustParseAddr("127.0.0.1"), 0, false
+	c.Listener, c.Port, c.HTTPOn = []config.Listen{{Addr: netip.MustParseAddr("127.0.0.1")}}, 0, false
 	change(c)
 	log, _ := test.NewNullLogger()
 	s := serving(t, c, log)

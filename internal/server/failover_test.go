@@ -75,7 +75,7 @@ func TestNoNameIsLostDuringAFailover(t *testing.T) {
 			for _, m := range []*testMaster{first, second} {
 				c.Masters = append(c.Masters, config.HostPort{Host: m.at.Addr().String(), Port: m.at.Port()})
 			}
-			c.Listener, c.Port, c.HTTPOn = netip.MustParseAddr("127.0.0.1"), 0, false
+			c.Listener, c.Port, c.HTTPOn = []config.Listen{{Addr: netip.MustParseAddr("127.0.0.1")}}, 0, false
 			log, _ := test.NewNullLogger()
 			s, cancel, done := startServer(t, c, log)
 			name := func(i int) string { return fmt.Sprintf("app-%d.marathon.mesos.", i) }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"syscall"
+
+	"toponym/resolver"
 )
 
 // ListenError is an address that the server cannot listen on.
@@ -48,11 +50,17 @@ func (s *Server) Listen() error {
 		}
 	}
 	c := s.config.Load()
-	if s.dns != nil && !s.dns.Addr().IsValid() {
+	if s.dns != nil && !s.adoptedDNS {
 		if err := s.dns.Listen(); err != nil {
-			return &ListenError{"DNS", c.ListenDNS(), "settings listener and port", err}
+			at := c.DNSAddr()
+			if e := (*resolver.ListenError)(nil); errors.As(err, &e) {
+				at, err = e.Addr, e.Err
+			}
+			return &ListenError{"DNS", at, "settings listener and port", err}
 		}
-		s.log.WithField("addr", s.dns.Addr()).Info("answering DNS over UDP and TCP")
+		for _, at := range s.dns.Addrs() {
+			s.log.WithField("addr", at).Info("answering DNS over UDP and TCP")
+		}
 	}
 	if s.dns != nil {
 		for i, addr := range c.TLSListen {

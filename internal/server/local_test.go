@@ -36,7 +36,7 @@ func TestTheLocalAgentNamesTheMaster(t *testing.T) {
 
 	c := config.Defaults()
 	c.Mesos = strings.TrimPrefix(agent.URL, "http://")
-	c.Listener, c.Port = netip.MustParseAddr("127.0.0.1"), 0
+	c.Listener, c.Port = []config.Listen{{Addr: netip.MustParseAddr("127.0.0.1")}}, 0
 	c.HTTPListener, c.HTTPPort = netip.MustParseAddr("127.0.0.1"), 0
 	log, _ := test.NewNullLogger()
 	s := serving(t, c, log)

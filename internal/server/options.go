@@ -181,24 +181,62 @@ func RecordsOptions(c *config.Config) (records.Options, error) {
 	return o, err
 }
 
-// serverAddrs returns the addresses of the name server's own name: the listener,
-// or every address of this host where that is unspecified.
-func serverAddrs(listener netip.Addr) ([]netip.Addr, error) {
-	if !listener.IsUnspecified() {
-		return []netip.Addr{listener.WithZone("")}, nil
+// serverAddrs returns the addresses of the name server's own name: those of the
+// setting listener, of its interfaces those that they have now, or every address of
+// this host where one is unspecified.
+func serverAddrs(listeners []config.Listen) (addrs []netip.Addr, err error) {
+	add := func(a netip.Addr) {
+		if a = a.WithZone(""); !slices.Contains(addrs, a) {
+			addrs = append(addrs, a)
+		}
 	}
-	local, err := net.InterfaceAddrs()
-	if err != nil {
-		return nil, fmt.Errorf("reading the addresses of this host: %w", err)
-	}
-	var addrs []netip.Addr
-	for _, l := range local {
-		p, err := netip.ParsePrefix(l.String())
-		if err == nil && !p.Addr().IsLoopback() {
-			addrs = append(addrs, p.Addr().Unmap().WithZone(""))
+	for _, l := range listeners {
+		switch {
+		case l.Interface != "":
+			if i, err := net.InterfaceByName(l.Interface); err == nil {
+				local, err := i.Addrs()
+				if err != nil {
+					return nil, fmt.Errorf("reading the addresses of %s: %w", l.Interface, err)
+				}
+				forEachAddr(local, add)
+			}
+		case !l.Addr.IsUnspecified():
+			add(l.Addr)
+		default:
+			local, err := net.InterfaceAddrs()
+			if err != nil {
+				return nil, fmt.Errorf("reading the addresses of this host: %w", err)
+			}
+			forEachAddr(local, func(a netip.Addr) {
+				if !a.IsLoopback() {
+					add(a)
+				}
+			})
 		}
 	}
 	return addrs, nil
+}
+
+func forEachAddr(local []net.Addr, f func(netip.Addr)) {
+	for _, l := range local {
+		if p, err := netip.ParsePrefix(l.String()); err == nil {
+			f(p.Addr().Unmap())
+		}
+	}
+}
+
+// sourceAddrs returns the addresses of each family from which messages are sent: the
+// first of the setting listener; not valid where the system chooses one.
+func sourceAddrs(listeners []config.Listen) (ipv4, ipv6 netip.Addr) {
+	for _, l := range listeners {
+		switch {
+		case l.Addr.Is4() && !ipv4.IsValid():
+			ipv4 = l.Addr
+		case l.Addr.Is6() && !ipv6.IsValid():
+			ipv6 = l.Addr
+		}
+	}
+	return ipv4, ipv6
 }
 
 // recordsAndZone returns the options of both packages: those of the zone follow
@@ -273,11 +311,15 @@ func zoneOptions(c *config.Config, r records.Options) (zone.Options, error) {
 // resolverOptions returns the options of the DNS side, for a number of cores and
 // of TCP connections.
 func resolverOptions(c *config.Config, log logrus.FieldLogger, cores, tcpConnections int) resolver.Options {
+	var listen []resolver.Listen
+	for _, l := range c.Listener {
+		listen = append(listen, resolver.Listen(l))
+	}
 	return resolver.Options{
 		Forward:                    forwardOptions(c),
 		RateLimit:                  c.RateLimit,
 		RateExempt:                 c.RateLimitExempt,
-		Addr:                       c.Listener,
+		Listen:                     listen,
 		Port:                       c.Port,
 		MaxUDPSize:                 c.MaxUDPSize,
 		SetTruncateBit:             c.SetTruncateBit,
@@ -380,7 +422,10 @@ func (s *Server) haproxyRules() (rules haproxy.Rules, dns netip.AddrPort) {
 	}
 	rules.BindAddrs = c.HAProxyBindAddresses
 	if c.DNSOn {
-		dns = c.ListenDNS()
+		dns = c.DNSAddr()
+		if !dns.IsValid() && s.dns != nil { // the settings name interfaces alone
+			dns = s.dns.Addr()
+		}
 	}
 	return rules, dns
 }

@@ -193,11 +193,15 @@ func TestOriginsOfAddressTrees(t *testing.T) {
 }
 
 func TestServerAddrs(t *testing.T) {
-	got, err := serverAddrs(netip.MustParseAddr("10.1.2.3"))
-	if err != nil || len(got) != 1 || got[0] != netip.MustParseAddr("10.1.2.3") {
-		t.Errorf("one address: got %v, error %v, want that address", got, err)
+	one, two := netip.MustParseAddr("10.1.2.3"), netip.MustParseAddr("fd00::1")
+	got, err := serverAddrs([]config.Listen{{Addr: one}, {Addr: two}, {Addr: one, Port: 5353}, {Interface: "none0"}})
+	if want := []netip.Addr{one, two}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("addresses: got %v, error %v, want %v", got, err, want)
 	}
-	all, err := serverAddrs(netip.IPv4Unspecified())
+	if got, err = serverAddrs([]config.Listen{{Interface: "lo"}}); err != nil || !slices.Contains(got, netip.MustParseAddr("127.0.0.1")) {
+		t.Errorf("an interface: got %v, error %v, want 127.0.0.1 among them", got, err)
+	}
+	all, err := serverAddrs([]config.Listen{{Addr: netip.IPv4Unspecified()}, {Addr: netip.IPv6Unspecified()}})
 	if err != nil {
 		t.Fatal(err)
 	}

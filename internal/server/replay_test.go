@@ -44,7 +44,7 @@ func followMasters(t *testing.T, change func(*config.Config), masters ...*player
 		c.Masters = append(c.Masters, config.HostPort{Host: m.at.Addr().String(), Port: m.at.Port()})
 	}
 	c.Refresh, c.Resync, c.ReverseDNSOn = 200*time.Millisecond, time.Hour, true
-	c.Listener, c.Port, c.HTTPOn = netip.MustParseAddr("127.0.0.1"), 0, false
+	c.Listener, c.Port, c.HTTPOn = []config.Listen{{Addr: netip.MustParseAddr("127.0.0.1")}}, 0, false
 	if change != nil {
 		change(c)
 	}

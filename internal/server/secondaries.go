@@ -48,11 +48,7 @@ func (s *Server) newSecondaryServers(c *config.Config, history *zone.History) (*
 		return nil, err
 	}
 	o := notify.Options{Changed: history.Changed, Zones: zones, Settings: told, Observer: p.table, Log: s.log}
-	if c.Listener.Is4() {
-		o.LocalIPv4 = c.Listener
-	} else {
-		o.LocalIPv6 = c.Listener
-	}
+	o.LocalIPv4, o.LocalIPv6 = sourceAddrs(c.Listener)
 	p.notify = notify.New(o)
 	p.table.SetTargets(told.Targets)
 	return p, nil

@@ -65,6 +65,7 @@ type Server struct {
 	tuning      *tuning
 	started     time.Time
 	dns         *resolver.Server  // nil if dnson is false
+	adoptedDNS  bool              // the service manager has opened the sockets of dns
 	secondaries *secondaryServers // nil if dnson is false
 	http        *api.Server       // nil if httpon is false
 	traefik     traefik.Options
@@ -171,8 +172,8 @@ func (s *Server) inBackground(f func()) {
 	}
 }
 
-// DNSAddr returns where DNS is answered, after Listen. It is invalid where
-// dnson is false.
+// DNSAddr returns the first address at which DNS is answered, after Listen. It is
+// invalid where dnson is false, or while no address is there.
 func (s *Server) DNSAddr() netip.AddrPort {
 	if s.dns == nil {
 		return netip.AddrPort{}

@@ -110,7 +110,7 @@ func TestAnswersFollowAMaster(t *testing.T) {
 	c := config.Defaults()
 	c.Masters = []config.HostPort{{Host: at.Addr().String(), Port: at.Port()}}
 	c.Refresh = 10 * time.Millisecond
-	c.Listener, c.Port = netip.MustParseAddr("127.0.0.1"), 0
+	c.Listener, c.Port = []config.Listen{{Addr: netip.MustParseAddr("127.0.0.1")}}, 0
 	c.HTTPListener, c.HTTPPort = netip.MustParseAddr("127.0.0.1"), 0
 	log, _ := test.NewNullLogger()
 	s, cancel, done := startServer(t, c, log)
@@ -164,7 +164,7 @@ func TestPortInUseIsNamedWithItsSetting(t *testing.T) {
 	log, _ := test.NewNullLogger()
 	c := config.Defaults()
 	c.Masters = []config.HostPort{{Host: "127.0.0.1", Port: 1}}
-	c.Listener, c.Port, c.HTTPOn = netip.MustParseAddr("127.0.0.1"), 0, false
+	c.Listener, c.Port, c.HTTPOn = []config.Listen{{Addr: netip.MustParseAddr("127.0.0.1")}}, 0, false
 	first := newTestServer(t, c, log)
 	if err := first.Listen(); err != nil {
 		t.Fatal(err)
@@ -176,7 +176,7 @@ func TestPortInUseIsNamedWithItsSetting(t *testing.T) {
 		t.Errorf("DNS: got error %v, want one that names port %s and its setting", err, port)
 	}
 	c.DNSOn, c.HTTPOn = false, true
-	c.HTTPListener, c.HTTPPort = c.Listener, c.Port
+	c.HTTPListener, c.HTTPPort = c.Listener[0].Addr, c.Port
 	if err := newTestServer(t, c, log).Listen(); err == nil || !strings.Contains(err.Error(), "in use") || !strings.Contains(err.Error(), ":"+port+" (settings HTTPListener and httpport)") {
 		t.Errorf("HTTP: got error %v, want one that names port %s and its setting", err, port)
 	}

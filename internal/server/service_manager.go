@@ -190,6 +190,9 @@ func (s *Server) probe(ctx context.Context, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	if s.dns != nil {
+		if !s.dns.Addr().IsValid() {
+			return nil // it waits for an address
+		}
 		m := new(dns.Msg).SetQuestion(dns.Fqdn(s.config.Load().Domain), dns.TypeSOA)
 		_, err := dns.ExchangeContext(ctx, m, reachable(s.dns.Addr()).String())
 		return err

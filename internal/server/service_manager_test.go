@@ -127,7 +127,7 @@ func TestProbeOfADeadServerFails(t *testing.T) {
 	log, _ := test.NewNullLogger()
 	c := config.Defaults()
 	c.Masters = []config.HostPort{{Host: "127.0.0.1", Port: 1}}
-	c.Listener, c.Port, c.HTTPOn = netip.MustParseAddr("127.0.0.1"), 0, false
+	c.Listener, c.Port, c.HTTPOn = []config.Listen{{Addr: netip.MustParseAddr("127.0.0.1")}}, 0, false
 	s := newTestServer(t, c, log)
 	if err := s.Listen(); err != nil { // nobody runs it
 		t.Fatal(err)

@@ -353,7 +353,7 @@ func TestDNSIsAnsweredWhileTheSnapshotIsRestored(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := config.Defaults()
 			c.Masters = []config.HostPort{{Host: "127.0.0.1", Port: 1}}
-			c.Listener, c.Port, c.HTTPOn = netip.MustParseAddr("127.0.0.1"), 0, false
+			c.Listener, c.Port, c.HTTPOn = []config.Listen{{Addr: netip.MustParseAddr("127.0.0.1")}}, 0, false
 			c.StateDir = t.TempDir()
 			zoneFile := filepath.Join(c.StateDir, "a.zone")
 			writeText(t, zoneFile, "spartan. SOA ns1.mesos. root.mesos. 1 2 3 4 5\nspartan. NS ns1.mesos.\nready.spartan. A 127.0.0.1\n")

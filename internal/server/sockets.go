@@ -90,6 +90,7 @@ func (s *Server) adopt(in *Sockets) error {
 		if err := s.dns.UseSockets(in.udp, in.tcp); err != nil {
 			return err
 		}
+		s.adoptedDNS = true
 		s.log.WithField("addr", s.dns.Addr()).Info("answering DNS on sockets of the service manager; the settings listener and port are not used")
 	}
 	if s.http != nil && in.http != nil {

@@ -97,7 +97,7 @@ func TestUDPWithoutTCPIsAnError(t *testing.T) {
 	log, _ := test.NewNullLogger()
 	c := config.Defaults()
 	c.Masters = []config.HostPort{{Host: "127.0.0.1", Port: 1}}
-	c.Listener = netip.MustParseAddr("127.0.0.1")
+	c.Listener = []config.Listen{{Addr: netip.MustParseAddr("127.0.0.1")}}
 	server := newTestServer(t, c, log)
 	if err := server.adopt(s); err == nil || !strings.Contains(err.Error(), "TCP") {
 		t.Errorf("got error %v, want one that names TCP", err)

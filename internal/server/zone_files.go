@@ -132,5 +132,6 @@ func TransferZones(c *config.Config) (names []string, err error) {
 }
 
 // Addresses returns the addresses under which a server with these settings is
-// reached from other hosts: the listener, or all addresses of this host.
+// reached from other hosts: those of the setting listener, or all addresses of this
+// host.
 func Addresses(c *config.Config) ([]netip.Addr, error) { return serverAddrs(c.Listener) }

@@ -51,7 +51,7 @@ func TestCheckGoodSettings(t *testing.T) {
 // badSettings has an error in each line but the first.
 const badSettings = `{
   "ttl": 30,
-  "masters": ["127.0.0.1:5050", "10.0.0.1"],
+  "masters": ["127.0.0.1:5050", "10.0.0.1:0"],
   "refreshSeconds": "often",
   "domain": "me..sos",
   "listener": "localhost",
