@@ -30,6 +30,7 @@ func transferSettings(t *testing.T, rules ...string) settings {
 		"catalogZone":   catalogName,
 		"staticZones":   []string{writeFile(t, "spartan.zone", staticZone)},
 		"ReverseDnsOn":  true,
+		"ttl":           60,
 	}
 }
 
