@@ -2,7 +2,6 @@ package api
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -59,7 +58,7 @@ func (s *Server) instances(w *response, r *http.Request, z *zone.Zone) {
 				next = strconv.Quote(cursor(last))
 				break
 			}
-			t.buf = appendJSON(append(t.buf, separator...), i)
+			t.buf = appendInstance(append(t.buf, separator...), i)
 			separator, last = ",\n", i.Key()
 			listed++
 			if !t.next() {
@@ -167,29 +166,6 @@ func (q query) boolean(name string) (bool, error) {
 		return true, nil
 	}
 	return false, fmt.Errorf("%s: want true or false", name)
-}
-
-// appendJSON appends a value of known types in one line. Control characters that
-// JSON allows are escaped, because answers are often shown on terminals.
-func appendJSON(b []byte, v any) []byte {
-	begin := len(b)
-	w := appender{b}
-	e := json.NewEncoder(&w)
-	e.SetEscapeHTML(false)
-	if e.Encode(v) != nil {
-		return b // no value of these types has no encoding
-	}
-	b = w.b[:len(w.b)-1] // the end of the line
-	return escapeControls(b, begin)
-}
-
-// appender is a writer that appends.
-type appender struct{ b []byte }
-
-// Write implements io.Writer.
-func (a *appender) Write(p []byte) (int, error) {
-	a.b = append(a.b, p...)
-	return len(p), nil
 }
 
 // escapeControls escapes DEL and the C1 control characters in the JSON that begins

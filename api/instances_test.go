@@ -141,6 +141,53 @@ func TestControlCharactersInInstancesAreEscaped(t *testing.T) {
 	}
 }
 
+// Every byte, alone and beside others.
+func TestTextsAreThoseOfEncodingJSON(t *testing.T) {
+	for c := range 256 {
+		for _, text := range []string{string([]byte{byte(c)}), "a" + string([]byte{byte(c)}) + "b"} {
+			want, err := encodeJSON(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := appendText([]byte("x"), text); string(got) != "x"+string(want) {
+				t.Errorf("%q: got %s, want x%s", text, got, want)
+			}
+		}
+	}
+	text := "option httpchk GET / HTTP/1.1\r\nHost:\\ web\n"
+	b := make([]byte, 0, 200)
+	if n := testing.AllocsPerRun(10, func() { appendText(b, text) }); n != 0 {
+		t.Errorf("got %v allocations for ASCII, want none", n)
+	}
+}
+
+// The encoder for listings writes what encoding/json would.
+func TestInstancesAreThoseOfEncodingJSON(t *testing.T) {
+	task := taskWith("odd.1", "a=\"\\\n<&>\u2028é", "\xff=\xfe")
+	task.Health = state.Unhealthy
+	big := bigService(3)
+	big.Tasks = append(big.Tasks, task)
+	o := testOptions(big)
+	n := 0
+	for i := range o.Instances(records.InstanceFilter{}) {
+		want, err := encodeJSON(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var compact bytes.Buffer
+		if err := json.Compact(&compact, want); err != nil {
+			t.Fatal(err)
+		}
+		if got := string(appendInstance(nil, i)); got != compact.String() {
+			t.Errorf("got\n%s\nwant\n%s", got, &compact)
+		}
+		n++
+	}
+	if n != 7 {
+		t.Errorf("got %d instances, want 7", n)
+	}
+}
+
 // A listing of a large cluster is never in memory as a whole.
 func TestInstancesAreStreamed(t *testing.T) {
 	s := New(testOptions(bigService(3000)))

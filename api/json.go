@@ -61,18 +61,39 @@ func write(w http.ResponseWriter, status int, contentType string, body []byte) {
 	_, _ = io.Writer(w).Write(body)
 }
 
-// appendText appends any text as a JSON string, as encodeJSON does.
+// appendText appends any text as a JSON string, as encodeJSON does. ASCII makes no
+// garbage.
 func appendText(b []byte, text string) []byte {
+	begin := len(b)
+	b = append(b, '"')
 	for i := range len(text) {
-		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+		switch c := text[i]; {
+		case c > '~':
 			quoted, _ := encodeJSON(text) // a string has an encoding
-			return append(b, quoted...)
+			return append(b[:begin], quoted...)
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c == '\n':
+			b = append(b, `\n`...)
+		case c == '\t':
+			b = append(b, `\t`...)
+		case c == '\r':
+			b = append(b, `\r`...)
+		case c == '\b':
+			b = append(b, `\b`...)
+		case c == '\f':
+			b = append(b, `\f`...)
+		case c < ' ':
+			b = append(b, `\u00`...)
+			b = append(b, hexDigits[c>>4], hexDigits[c&15])
+		default:
+			b = append(b, c)
 		}
 	}
-	b = append(b, '"')
-	b = append(b, text...)
 	return append(b, '"')
 }
+
+const hexDigits = "0123456789abcdef"
 
 // appendQuoted appends printable ASCII, such as the presentation form of a name,
 // as a JSON string.

@@ -94,6 +94,10 @@ type (
 		Index  uint64       `json:"index"`
 		Events []WatchEvent `json:"events"`
 	}
+	targetGroupDoc struct {
+		Targets []string          `json:"targets"`
+		Labels  map[string]string `json:"labels"`
+	}
 	versionDoc struct{ Service, URL, Version string }
 )
 
@@ -178,7 +182,7 @@ var pathDocs = []pathDoc{
 		answers: inJSON("the instances, ordered by framework id and task id", typeOf[instancesDoc]()), errors: []int{http.StatusBadRequest, http.StatusServiceUnavailable}},
 	{path: "/v1/sd/prometheus", summary: "targets for Prometheus's HTTP service discovery",
 		parameters: withFilters(parameterDoc{name: "source", about: "what to list; the other parameters are for tasks only", schema: schema{"enum": prometheusSources, "default": "tasks"}}),
-		answers:    inJSON("target groups", typeOf[[]targetGroup]()), errors: []int{http.StatusBadRequest, http.StatusServiceUnavailable}},
+		answers:    inJSON("target groups", typeOf[[]targetGroupDoc]()), errors: []int{http.StatusBadRequest, http.StatusServiceUnavailable}},
 	{path: "/v1/sd/traefik", summary: "a configuration for Traefik's HTTP provider",
 		parameters: withFilters(parameterDoc{name: "problems", about: "true: the apps that are left out instead", schema: schema{"enum": []string{"true", "false"}}}),
 		answers: []answerDoc{{status: http.StatusOK, contentType: contentJSON, about: "a dynamic configuration, or problems",

@@ -38,11 +38,23 @@ const (
 	promScheme = "prometheus.scheme" // http or https
 )
 
-// targetGroup is a target group of Prometheus.
+// targetGroup is a target group of Prometheus with one target. Its memory is used
+// again for the next one.
 type targetGroup struct {
-	Targets [1]string         `json:"targets"`
-	Labels  map[string]string `json:"labels"`
+	target string
+	labels []metaLabel
 }
+
+// metaLabel is a label; an empty value counts as none, as it does in Prometheus.
+type metaLabel struct{ prefix, name, value string }
+
+// Beginnings of the names of labels.
+const (
+	metaPrefix      = "__meta_mesos_"
+	taskPrefix      = metaPrefix + "task_label_"
+	portPrefix      = metaPrefix + "port_label_"
+	attributePrefix = metaPrefix + "agent_attribute_"
+)
 
 // prometheusSources are the values of the parameter source.
 var prometheusSources = []string{"tasks", "masters", "agents"}
@@ -75,8 +87,8 @@ func (s *Server) prometheus(w *response, r *http.Request, z *zone.Zone) {
 	s.longStream(w, r, contentJSON, func(t *stream) {
 		t.buf = append(t.buf, '[')
 		separator := "\n"
-		add := func(g targetGroup) bool {
-			t.buf = appendJSON(append(t.buf, separator...), g)
+		add := func(g *targetGroup) bool {
+			t.buf = appendGroup(append(t.buf, separator...), g)
 			separator = ",\n"
 			return t.next()
 		}
@@ -86,8 +98,9 @@ func (s *Server) prometheus(w *response, r *http.Request, z *zone.Zone) {
 		case "agents":
 			addAgents(s.o.Hosts(), add)
 		default:
+			var g targetGroup
 			for i := range s.o.Instances(f) {
-				if !addTask(i, add) {
+				if !g.addTask(i, add) {
 					break
 				}
 			}
@@ -97,21 +110,23 @@ func (s *Server) prometheus(w *response, r *http.Request, z *zone.Zone) {
 }
 
 // addMasters adds the masters.
-func addMasters(h records.Hosts, add func(targetGroup) bool) {
+func addMasters(h records.Hosts, add func(*targetGroup) bool) {
 	for _, m := range h.Masters {
 		host := m.Host
 		if len(m.Addrs) > 0 {
 			host = m.Addrs[0].String()
 		}
-		meta := metaLabels{"host": m.Host, "leader": strconv.FormatBool(m.Equal(h.Leader))}
-		if !add(meta.group(joinHostPort(host, m.Port))) {
+		g := &targetGroup{target: joinHostPort(host, m.Port)}
+		g.set("host", m.Host)
+		g.set("leader", strconv.FormatBool(m.Equal(h.Leader)))
+		if !add(g) {
 			return
 		}
 	}
 }
 
 // addAgents adds the agents, at the address and port where they register.
-func addAgents(h records.Hosts, add func(targetGroup) bool) {
+func addAgents(h records.Hosts, add func(*targetGroup) bool) {
 	for _, a := range h.Agents {
 		host, port := cmp.Or(a.PID.Host, a.Hostname), cmp.Or(a.PID.Port, defaultAgentPort)
 		if len(a.Addrs) > 0 {
@@ -120,9 +135,9 @@ func addAgents(h records.Hosts, add func(targetGroup) bool) {
 		if host == "" {
 			continue
 		}
-		meta := metaLabels{}
-		meta.addAgent(a.ID, a.Hostname, a.Addrs, a.Region, a.Zone, a.Attributes)
-		if !add(meta.group(joinHostPort(host, port))) {
+		g := &targetGroup{target: joinHostPort(host, port)}
+		g.setAgent(a.ID, a.Hostname, a.Addrs, a.Region, a.Zone, a.Attributes)
+		if !add(g) {
 			return
 		}
 	}
@@ -140,42 +155,35 @@ func joinHostPort(host string, port uint16) string {
 
 // addTask adds the targets of a task: the ports that its labels select, else all
 // that can be connected to by TCP. It is false if the client no longer reads.
-func addTask(i *records.Instance, add func(targetGroup) bool) bool {
+func (g *targetGroup) addTask(i *records.Instance, add func(*targetGroup) bool) bool {
 	if v, ok := i.Label(promEnable); ok && strings.EqualFold(strings.TrimSpace(v), "false") {
 		return true
 	}
-	meta := metaLabels{
-		"task": i.Name, "task_id": i.Task, "app": i.App, "framework": i.Framework.Name, "framework_id": i.Framework.ID, "role": i.Role,
-		"state": i.State, "health": string(i.Health), "name": strings.TrimSuffix(i.CanonicalName, "."),
-	}
-	meta.addAgent(i.Agent.ID, i.Agent.Hostname, i.Addresses.Agent, i.Agent.Region, i.Agent.Zone, i.Agent.Attributes)
-	meta.addLabels("task_label_", i.Labels)
+	g.labels = g.labels[:0]
+	g.set("task", i.Name)
+	g.set("task_id", i.Task)
+	g.set("app", i.App)
+	g.set("name", strings.TrimSuffix(i.CanonicalName, "."))
+	g.set("framework", i.Framework.Name)
+	g.set("framework_id", i.Framework.ID)
+	g.set("role", i.Role)
+	g.set("state", i.State)
+	g.set("health", string(i.Health))
+	g.setAgent(i.Agent.ID, i.Agent.Hostname, i.Addresses.Agent, i.Agent.Region, i.Agent.Zone, i.Agent.Attributes)
+	g.setLabels(taskPrefix, len(i.Labels), func(n int) (string, string) { return i.Labels[n].Key, i.Labels[n].Value })
+	ofTask := len(g.labels)
+	var seen []netip.AddrPort
 	ports := selectTargets(i)
-	seen := map[netip.AddrPort]bool{}
 	for n := range ports {
 		p := &ports[n]
 		at := p.Connect().First()
-		if !at.IsValid() || seen[at] || len(seen) == maxTargets {
+		if !at.IsValid() || slices.Contains(seen, at) || len(seen) == maxTargets {
 			continue
 		}
-		seen[at] = true
-		g := meta.clone()
-		g.addPort(p, i)
-		group := g.group(at.String())
-		setting := func(label string) string {
-			if value, ok := p.Label(label); ok {
-				return value
-			}
-			value, _ := i.Label(label)
-			return value
-		}
-		if path := setting(promPath); path != "" {
-			group.Labels["__metrics_path__"] = "/" + strings.TrimPrefix(path, "/")
-		}
-		if scheme := strings.ToLower(setting(promScheme)); scheme == "http" || scheme == "https" {
-			group.Labels["__scheme__"] = scheme
-		}
-		if !add(group) {
+		seen = append(seen, at)
+		g.target, g.labels = at.String(), g.labels[:ofTask]
+		g.setPort(p, i)
+		if !add(g) {
 			return false
 		}
 	}
@@ -218,68 +226,86 @@ func hasPromLabel(p *records.InstancePort) bool {
 	return slices.ContainsFunc(p.Labels, func(l state.Label) bool { return strings.HasPrefix(l.Key, promPrefix) })
 }
 
-// metaLabels are labels without "__meta_mesos_" at the beginning.
-type metaLabels map[string]string
-
-func (m metaLabels) clone() metaLabels {
-	c := make(metaLabels, len(m)+8)
-	for k, v := range m {
-		c[k] = v
-	}
-	return c
+// set adds a label about a task, an agent or a master.
+func (g *targetGroup) set(name, value string) {
+	g.labels = append(g.labels, metaLabel{metaPrefix, name, value})
 }
 
-func (m metaLabels) addAgent(id, hostname string, addrs []netip.Addr, region, zone string, attributes []state.Attribute) {
-	m["agent_id"], m["agent"], m["region"], m["zone"] = id, hostname, region, zone
+func (g *targetGroup) setAgent(id, hostname string, addrs []netip.Addr, region, zone string, attributes []state.Attribute) {
+	g.set("agent", hostname)
+	g.set("agent_id", id)
 	if len(addrs) > 0 {
-		m["agent_address"] = addrs[0].String()
+		g.set("agent_address", addrs[0].String())
 	}
-	labels := make([]state.Label, len(attributes))
-	for i, a := range attributes {
-		labels[i] = state.Label{Key: a.Name, Value: a.Value}
-	}
-	m.addLabels("agent_attribute_", labels)
+	g.set("region", region)
+	g.set("zone", zone)
+	g.setLabels(attributePrefix, len(attributes), func(n int) (string, string) { return attributes[n].Name, attributes[n].Value })
 }
 
-func (m metaLabels) addPort(p *records.InstancePort, i *records.Instance) {
-	m["port_name"], m["port_number"], m["port_index"], m["protocol"] = p.Name, strconv.Itoa(int(p.Number)), strconv.Itoa(p.Index), p.Protocol
-	m["scope"] = "host"
+func (g *targetGroup) setPort(p *records.InstancePort, i *records.Instance) {
+	g.set("port_name", p.Name)
+	g.set("port_number", strconv.Itoa(int(p.Number)))
+	g.set("port_index", strconv.Itoa(p.Index))
+	g.set("protocol", p.Protocol)
+	scope := "host"
 	if p.Side == records.SideContainer {
-		m["scope"] = "container"
+		scope = "container"
 	}
-	m["network"] = p.Network
-	if p.Network == "" && len(i.Addresses.Networks) > 0 {
-		m["network"] = i.Addresses.Networks[0].Name
+	g.set("scope", scope)
+	network := p.Network
+	if network == "" && len(i.Addresses.Networks) > 0 {
+		network = i.Addresses.Networks[0].Name
 	}
-	m.addLabels("port_label_", p.Labels)
+	g.set("network", network)
+	g.setLabels(portPrefix, len(p.Labels), func(n int) (string, string) { return p.Labels[n].Key, p.Labels[n].Value })
+	setting := func(label string) string {
+		if value, ok := p.Label(label); ok {
+			return value
+		}
+		value, _ := i.Label(label)
+		return value
+	}
+	if path := setting(promPath); path != "" {
+		g.labels = append(g.labels, metaLabel{name: "__metrics_path__", value: "/" + strings.TrimPrefix(path, "/")})
+	}
+	if scheme := strings.ToLower(setting(promScheme)); scheme == "http" || scheme == "https" {
+		g.labels = append(g.labels, metaLabel{name: "__scheme__", value: scheme})
+	}
 }
 
-// addLabels adds labels under a prefix. Of several whose keys become the same, the
-// first counts.
-func (m metaLabels) addLabels(prefix string, labels []state.Label) {
-	bytes := 0
-	for n, l := range labels {
-		key := prefix + sanitizeLabel(l.Key)
-		if _, known := m[key]; known {
+// setLabels adds n labels under a prefix. Of several whose names become the same,
+// the first counts.
+func (g *targetGroup) setLabels(prefix string, n int, label func(int) (key, value string)) {
+	first, bytes := len(g.labels), 0
+	for i := range min(n, maxMetaLabels) {
+		key, value := label(i)
+		l := metaLabel{prefix, sanitizeLabel(key), value}
+		if slices.ContainsFunc(g.labels[first:], func(known metaLabel) bool { return known.name == l.name }) {
 			continue
 		}
-		if bytes += len(key) + len(l.Value); n == maxMetaLabels || bytes > maxMetaBytes {
+		if bytes += len(prefix) + len(l.name) + len(value); bytes > maxMetaBytes {
 			return
 		}
-		m[key] = l.Value
+		g.labels = append(g.labels, l)
 	}
 }
 
-// group returns the target group of a target. Labels without a value are left out,
-// as Prometheus does itself.
-func (m metaLabels) group(target string) targetGroup {
-	g := targetGroup{Targets: [1]string{target}, Labels: make(map[string]string, len(m)+2)}
-	for k, v := range m {
-		if v != "" {
-			g.Labels["__meta_mesos_"+k] = v
+// appendGroup appends a target group as JSON in one line.
+func appendGroup(b []byte, g *targetGroup) []byte {
+	begin := len(b)
+	b = appendText(append(b, `{"targets":[`...), g.target)
+	b = append(b, `],"labels":{`...)
+	separator := ""
+	for _, l := range g.labels {
+		if l.value == "" {
+			continue
 		}
+		b = append(append(append(b, separator...), '"'), l.prefix...)
+		b = append(append(b, l.name...), `":`...) // which has no character that is escaped
+		b = appendText(b, l.value)
+		separator = ","
 	}
-	return g
+	return escapeControls(append(b, "}}"...), begin)
 }
 
 // sanitizeLabel replaces each character that names of labels cannot have by an

@@ -176,7 +176,7 @@ func TestPrometheusTargetsAreBounded(t *testing.T) {
 
 func TestAgentsWithoutAddresses(t *testing.T) {
 	var got []string
-	add := func(g targetGroup) bool { got = append(got, g.Targets[0]); return true }
+	add := func(g *targetGroup) bool { got = append(got, g.target); return true }
 	addAgents(records.Hosts{Agents: []*state.Agent{
 		{ID: "a", PID: state.UPID{Host: "a.example", Port: 5055}}, {ID: "b", Hostname: "b.example"}, {ID: "c"},
 		{ID: "d", PID: state.UPID{Host: "fd00::1", Port: 5051}},

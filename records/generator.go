@@ -3,6 +3,7 @@ package records
 import (
 	"bytes"
 	"cmp"
+	"hash/maphash"
 	"math"
 	"net/netip"
 
@@ -19,6 +20,8 @@ type generator struct {
 	frameworks map[string]*suffixes // by framework name
 	current    taskRecords          // of the task that is being made
 	described  Instance             // see instance
+	seed       maphash.Seed
+	texts      [16]nameText // of names that were used recently, see text
 
 	// Buffers that are reused.
 	buf       [maxName + 2*(1+maxLabel)]byte
@@ -36,6 +39,12 @@ type generator struct {
 	omissions    int // of the task or framework that is being made
 	lastOmission Omission
 	hasOmitted   bool // see taskNames
+}
+
+// nameText is a name with its presentation form.
+type nameText struct {
+	name []byte
+	text string
 }
 
 // suffixes is what the names of one framework's tasks end in.
@@ -56,7 +65,7 @@ type suffixes struct {
 const maxCachedFrameworks = 1024
 
 func newGenerator(o Options, out recordWriter) *generator {
-	return &generator{o: o, out: out, frameworks: map[string]*suffixes{}}
+	return &generator{o: o, out: out, seed: maphash.MakeSeed(), frameworks: map[string]*suffixes{}}
 }
 
 // suffixesOf returns the suffixes of the framework with the given name.

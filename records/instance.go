@@ -2,6 +2,7 @@ package records
 
 import (
 	"cmp"
+	"hash/maphash"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -68,12 +69,15 @@ type InstanceNetwork struct {
 // Timestamp is a time in seconds since 1970; 0 if unknown.
 type Timestamp uint32
 
+// Time returns the time, in UTC.
+func (t Timestamp) Time() time.Time { return time.Unix(int64(t), 0).UTC() }
+
 // MarshalJSON writes a time as in RFC 3339, in UTC, or null.
 func (t Timestamp) MarshalJSON() ([]byte, error) {
 	if t == 0 {
 		return []byte("null"), nil
 	}
-	return strconv.AppendQuote(nil, time.Unix(int64(t), 0).UTC().Format(time.RFC3339)), nil
+	return strconv.AppendQuote(nil, t.Time().Format(time.RFC3339)), nil
 }
 
 // HealthText is a health as text: "healthy", "unhealthy" or "unknown".
@@ -151,6 +155,16 @@ func notNil[T any](list []T) []T {
 	return list
 }
 
+// text returns a name in presentation form. Instances of an app, which mostly come
+// one after the other, get the same string.
+func (g *generator) text(name []byte) string {
+	recent := &g.texts[maphash.Bytes(g.seed, name)%uint64(len(g.texts))]
+	if string(recent.name) != string(name) {
+		recent.name, recent.text = append(recent.name[:0], name...), Name(name).String()
+	}
+	return recent.text
+}
+
 // instanceNames fills in the names of an instance. It returns T, from which the SRV
 // names of its ports follow, or nil if they cannot be used.
 func (r *taskRecords) instanceNames(i *Instance) (service *publishedName) {
@@ -164,7 +178,7 @@ func (r *taskRecords) instanceNames(i *Instance) (service *publishedName) {
 	}
 	r.canonical = appendCanonical(r.canonical[:0], names[0].host, tail)
 	if name, ok := r.join(r.canonical, r.suffixes.tasks); ok {
-		i.CanonicalName = Name(name).String()
+		i.CanonicalName = r.text(name)
 	}
 	published := r.publish(names)
 	for n := range published {
@@ -172,7 +186,7 @@ func (r *taskRecords) instanceNames(i *Instance) (service *publishedName) {
 			continue
 		}
 		if name, ok := r.join(published[n].host, r.suffixes.tasks); ok {
-			i.Names = append(i.Names, Name(name).String())
+			i.Names = append(i.Names, r.text(name))
 		}
 	}
 	if first := &published[0]; names[0].kind == labelName && !r.owner.refused.has(bitLabel) && len(first.service) > 0 {
@@ -316,5 +330,5 @@ func (r *taskRecords) srvName(service *publishedName, port string, protocol port
 	if err != nil || len(b)+len(r.suffixes.tasks) > maxName {
 		return ""
 	}
-	return Name(append(b, r.suffixes.tasks...)).String()
+	return r.text(append(b, r.suffixes.tasks...))
 }

@@ -106,7 +106,8 @@ type decoder struct {
 
 	keepLabels []string // prefixes of the keys of labels that are kept beside those for records
 	interner   *state.Interner
-	labelBuf   []state.Label // of the task or port that is being read
+	taskLabels []state.Label // of the task that is being read
+	portLabels []state.Label // of the port that is being read
 	label      state.Label   // that is being read
 	labelBytes int           // of the kept labels of the task that is being read
 

@@ -50,7 +50,7 @@ func (d *decoder) tasks() error {
 func (d *decoder) task(t *state.Task) error {
 	d.statuses.reset()
 	d.full, d.labelBytes = false, 0
-	details := state.TaskDetails{}
+	details := state.TaskDetails{Labels: d.taskLabels[:0]}
 	err := d.object(func(key []byte) error {
 		switch string(key) {
 		case "id", "task_id":
@@ -66,16 +66,13 @@ func (d *decoder) task(t *state.Task) error {
 		case "state":
 			return d.internedString(&t.State)
 		case "labels":
-			d.labelBuf = d.labelBuf[:0]
-			err := d.labels(d.isTaskLabel, d.internedString, func(l state.Label) {
+			return d.labels(d.isTaskLabel, d.internedString, func(l state.Label) {
 				if isRecordLabel(l.Key) {
 					appendBounded(d, &t.Labels, l, maxTaskLabels, "labels")
 				} else {
-					d.keep(l)
+					d.keep(&details.Labels, l)
 				}
 			})
-			details.Labels = d.interner.Labels(d.labelBuf)
-			return err
 		case "role":
 			return d.internedString(&details.Role)
 		case "resources":
@@ -91,13 +88,14 @@ func (d *decoder) task(t *state.Task) error {
 	})
 	t.Addresses, t.Health = d.statuses.addresses(t.State).clone(), d.statuses.newest.health
 	t.Since, t.Details = d.statuses.enteredAt(t.State), d.interner.Details(details)
+	d.taskLabels = details.Labels
 	return err
 }
 
-// keep keeps a label that the setting keepLabels selects.
-func (d *decoder) keep(l state.Label) {
+// keep adds a label that the setting keepLabels selects to a list.
+func (d *decoder) keep(to *[]state.Label, l state.Label) {
 	if d.labelBytes += len(l.Key) + len(l.Value); d.labelBytes <= maxTaskLabelBytes {
-		appendBounded(d, &d.labelBuf, l, maxTaskLabels, "labels")
+		appendBounded(d, to, l, maxTaskLabels, "labels")
 	} else if !d.full {
 		d.full = true
 		d.doc.issues.add("task %.60q has more than %d bytes of labels that keepLabels selects", d.taskID, maxTaskLabelBytes)
@@ -142,7 +140,7 @@ func (d *decoder) discoveryPort(t *state.Task) error {
 		case "visibility":
 			return d.internedString(&p.Visibility)
 		case "labels":
-			d.labelBuf = d.labelBuf[:0]
+			d.portLabels = d.portLabels[:0]
 			err = d.labels(d.isPortLabel, d.internedString, func(l state.Label) {
 				switch {
 				case l.Key == labelScope:
@@ -150,12 +148,12 @@ func (d *decoder) discoveryPort(t *state.Task) error {
 				case l.Key == labelNetwork:
 					p.Network = l.Value
 				case isRecordLabel(l.Key):
-					appendBounded(d, &d.labelBuf, l, maxTaskLabels, "labels")
+					appendBounded(d, &d.portLabels, l, maxTaskLabels, "labels")
 				default:
-					d.keep(l)
+					d.keep(&d.portLabels, l)
 				}
 			})
-			p.Labels = d.interner.Labels(d.labelBuf)
+			p.Labels = d.interner.Labels(d.portLabels)
 			return err
 		}
 		return d.skip()

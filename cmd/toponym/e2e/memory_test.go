@@ -61,7 +61,7 @@ func TestAnswersAboutAllTasksTakeLittleMemory(t *testing.T) {
 			lowest, since = now, time.Now()
 		}
 	}
-	for _, path := range []string{"/v1/enumerate", "/v1/axfr"} {
+	for _, path := range []string{"/v1/enumerate", "/v1/axfr", "/v1/instances", "/v1/sd/prometheus"} {
 		for _, readers := range []int{1, 3} {
 			before := s.memoryOf(t, "VmRSS")
 			// Makes VmHWM begin again, see proc_pid_clear_refs(5).
