@@ -72,11 +72,6 @@ func (k *Key) Name() records.Name { return k.name }
 // never the secret.
 func (k Key) Format(f fmt.State, _ rune) { fmt.Fprint(f, k.name.String()) }
 
-// equal reports whether two keys sign alike.
-func (k *Key) equal(o *Key) bool {
-	return k.name == o.name && k.algorithm == o.algorithm && hmac.Equal(k.secret, o.secret)
-}
-
 // hash returns a hash for one MAC, to be given back with free.
 func (k *Key) hash() hash.Hash {
 	h := k.hashes.Get().(hash.Hash)
