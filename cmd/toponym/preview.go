@@ -14,6 +14,7 @@ import (
 	"toponym/config"
 	"toponym/internal/server"
 	"toponym/records"
+	"toponym/sim/compose"
 	"toponym/sim/marathon"
 )
 
@@ -23,11 +24,12 @@ const maxPreviewed = 200
 // maxDefinition bounds the file of a definition, in bytes.
 const maxDefinition = 4 << 20
 
-const previewAbout = `toponym preview FILE shows the names and records that the instances of a Marathon app would get.
+const previewAbout = `toponym preview FILE shows the names and records that the instances of a Marathon app would get, or those of the
+services of a compose file for mesos-compose. toponym preview -aurora-job ROLE/ENV/JOB shows those of a job of Aurora.
 
 FILE is the definition of an app (in the form of Marathon 1.4 or 1.5), a pod or a group, or a list of them as Marathon returns
-it for GET /v2/apps, /v2/groups or /v2/pods; - stands for standard input. Addresses, ports and task ids are examples.
-If Marathon would refuse a definition, its error messages are printed and the exit status is 1.`
+it for GET /v2/apps, /v2/groups or /v2/pods; or a compose file. - stands for standard input. Addresses, ports and task ids are
+examples. If Marathon would refuse a definition, its error messages are printed and the exit status is 1.`
 
 // previewFlags are the flags of the command.
 type previewFlags struct {
@@ -36,6 +38,10 @@ type previewFlags struct {
 	names, json                       bool
 	ids                               string
 	networks                          networkFlag
+
+	project, prefix        string // of a compose file
+	auroraKey, auroraPorts string
+	auroraDiscovery        bool
 }
 
 // preview is the command toponym preview.
@@ -43,14 +49,24 @@ func preview(_ context.Context, args []string, env environment) int {
 	var o previewFlags
 	fs := newFlags("preview", previewAbout, env.stderr)
 	fs.StringVar(&o.config, "config", "", "configuration `FILE` of the server that will answer: JSON, YAML or TOML; without it the defaults apply")
-	fs.StringVar(&o.framework, "framework", "marathon", "`NAME` of Marathon's framework")
+	fs.Func("framework", "`NAME` of the framework; the default is marathon, mc or Aurora", func(s string) error {
+		if o.framework = s; s == "" {
+			return errors.New("it must have a name")
+		}
+		return nil
+	})
 	fs.StringVar(&o.defaultNetwork, "default-network", "", "`NAME` that Marathon has as --default_network_name")
 	fs.IntVar(&o.instances, "instances", 0, "number of instances to show, instead of the number in the definition")
 	fs.Var(&o.networks, "network", "address ranges of a network, as `NAME=PREFIX[,PREFIX]`; can be repeated")
 	fs.StringVar(&o.ids, "task-ids", "", "comma-separated `IDS` of the tasks, or of a pod's instances, instead of generated ones")
 	fs.BoolVar(&o.names, "task-names", false, "list the names only, task by task, without their records")
 	fs.BoolVar(&o.json, "json", false, "write JSON")
-	file, status, done := parseWithFile(fs, args, env.stderr)
+	fs.StringVar(&o.project, "project", "", "`NAME` of the project that a compose file is sent to; the default is the name of its directory")
+	fs.StringVar(&o.prefix, "task-prefix", "mc", "`PREFIX` that mesos-compose has as PREFIX_TASKNAME")
+	fs.StringVar(&o.auroraKey, "aurora-job", "", "`KEY` of a job of Aurora, ROLE/ENV/JOB, instead of a file")
+	fs.StringVar(&o.auroraPorts, "aurora-ports", "", "comma-separated `NAMES` of the ports of the job")
+	fs.BoolVar(&o.auroraDiscovery, "populate-discovery-info", false, "Aurora's scheduler has the option -populate_discovery_info")
+	file, status, done := parseWithFile(fs, args, &o.auroraKey, env.stderr)
 	if done {
 		return status
 	}
@@ -61,8 +77,9 @@ func preview(_ context.Context, args []string, env environment) int {
 	return statusOK
 }
 
-// parseWithFile reads flags and exactly one argument, in any order.
-func parseWithFile(fs *flag.FlagSet, args []string, stderr io.Writer) (file string, status int, done bool) {
+// parseWithFile reads flags and one argument, in any order. The argument is missing if
+// the flag instead has a value.
+func parseWithFile(fs *flag.FlagSet, args []string, instead *string, stderr io.Writer) (file string, status int, done bool) {
 	for {
 		if err := fs.Parse(args); err != nil {
 			if errors.Is(err, flag.ErrHelp) {
@@ -79,8 +96,12 @@ func parseWithFile(fs *flag.FlagSet, args []string, stderr io.Writer) (file stri
 		}
 		file, args = fs.Arg(0), fs.Args()[1:]
 	}
-	if file == "" {
+	switch {
+	case file == "" && *instead == "":
 		fmt.Fprintf(stderr, "%s: want the file of a definition, or - for standard input\n", fs.Name())
+		return "", statusUsage, true
+	case file != "" && *instead != "":
+		fmt.Fprintf(stderr, "%s: unexpected argument %q\n", fs.Name(), file)
 		return "", statusUsage, true
 	}
 	return file, statusOK, false
@@ -91,23 +112,14 @@ func runPreview(file string, o previewFlags, env environment) error {
 	if err != nil {
 		return err
 	}
-	data, err := readDefinition(file)
-	if err != nil {
-		return err
-	}
-	settings := marathon.Settings{DefaultNetworkName: o.defaultNetwork}
-	apps, warnings, err := parseDefinitions(data, settings)
-	for _, w := range warnings {
-		fmt.Fprintf(env.stderr, "warning: %s: %v\n", file, w)
-	}
-	refused, err := asRefusal(file, err, o)
+	workloads, refused, err := readWorkloads(file, o, env)
 	if err != nil {
 		return err
 	}
 	p := &previewer{flags: o, options: options}
 	var shown []appPreview
-	for _, a := range apps {
-		s, err := p.app(a)
+	for _, w := range workloads {
+		s, err := p.app(w)
 		if err != nil {
 			return err
 		}
@@ -129,13 +141,42 @@ func runPreview(file string, o previewFlags, env environment) error {
 	return err
 }
 
+// readWorkloads reads what the framework is to run. If Marathon would refuse some of it,
+// the others are returned with the refusal.
+func readWorkloads(file string, o previewFlags, env environment) (list []workload, refused *refusal, err error) {
+	if o.auroraKey != "" {
+		j, err := o.auroraJob()
+		return []workload{auroraWorkload(j)}, nil, err
+	}
+	data, err := readDefinition(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	if compose.IsFile(data) {
+		services, warnings, err := composeServices(file, data, o)
+		for _, w := range warnings {
+			fmt.Fprintf(env.stderr, "warning: %s: %s\n", file, w)
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", file, err)
+		}
+		return services, nil, nil
+	}
+	apps, warnings, err := parseDefinitions(data, marathon.Settings{DefaultNetworkName: o.defaultNetwork})
+	for _, w := range warnings {
+		fmt.Fprintf(env.stderr, "warning: %s: %v\n", file, w)
+	}
+	refused, err = asRefusal(file, err, o)
+	for _, a := range apps {
+		list = append(list, marathonWorkload(a))
+	}
+	return list, refused, err
+}
+
 // previewOptions returns the options of records for the server's settings.
 func previewOptions(o previewFlags, env environment) (records.Options, error) {
 	if o.instances < 0 || o.instances > maxPreviewed {
 		return records.Options{}, fmt.Errorf("-instances: at most %d are shown", maxPreviewed)
-	}
-	if o.framework == "" {
-		return records.Options{}, errors.New("-framework: it must have a name")
 	}
 	c := config.Defaults()
 	if o.config != "" {
@@ -213,10 +254,10 @@ func writeJSON(w io.Writer, v any) error {
 }
 
 // instancesOf returns the number of instances of an app that are shown, at least one.
-func (o previewFlags) instancesOf(a *marathon.App) (int, error) {
-	n := cmp.Or(o.instances, max(a.Instances, 1))
+func (o previewFlags) instancesOf(w workload) (int, error) {
+	n := cmp.Or(o.instances, max(w.instances, 1))
 	if n > maxPreviewed {
-		return 0, fmt.Errorf("%s has %d instances, of which at most %d are shown; -instances chooses how many", a.ID, n, maxPreviewed)
+		return 0, fmt.Errorf("%s has %d instances, of which at most %d are shown; -instances chooses how many", w.id, n, maxPreviewed)
 	}
 	return n, nil
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"toponym/sim"
-	"toponym/sim/marathon"
 	"toponym/state"
 	"toponym/state/master"
 )
@@ -53,7 +52,7 @@ func (f *networkFlag) Set(s string) error {
 
 // addNetworks adds the networks of an app to a cluster, with the prefixes of the
 // flags, or those of the documentation of Marathon, DC/OS and Calico, or any.
-func (p *previewer) addNetworks(c *sim.Cluster, a *marathon.App) {
+func (p *previewer) addNetworks(c *sim.Cluster, a workload) {
 	known := map[string]bool{}
 	add := func(n sim.Network) { known[n.Name] = true; c.AddNetwork(n) }
 	for _, n := range sim.StandardNetworks() {
@@ -62,14 +61,14 @@ func (p *previewer) addNetworks(c *sim.Cluster, a *marathon.App) {
 	for _, n := range p.flags.networks {
 		add(n)
 	}
-	for _, n := range a.Networks {
-		if known[n.Name] || n.Mode != marathon.ModeContainer {
+	for _, name := range a.networks {
+		if known[name] {
 			continue
 		}
-		if _, ok := p.unknown[n.Name]; !ok {
-			p.unknown[n.Name] = len(p.unknown)
+		if _, ok := p.unknown[name]; !ok {
+			p.unknown[name] = len(p.unknown)
 		}
-		add(sim.ExampleNetwork(n.Name, p.unknown[n.Name]))
+		add(sim.ExampleNetwork(name, p.unknown[name]))
 	}
 }
 
@@ -103,10 +102,10 @@ func hostPortsOf(t sim.Task, all []uint16) []uint16 {
 // start runs instances of an app on a simulated cluster, each on another agent, and
 // reads the state of its master as the server does, so that a preview has the records
 // that the server would have.
-func (p *previewer) start(a *marathon.App, ids []string) (*state.FullState, []previewTask, error) {
+func (p *previewer) start(a workload, ids []string) (*state.FullState, []previewTask, error) {
 	c := sim.NewCluster(sim.Options{Name: "preview", Now: func() time.Time { return time.Unix(1767225600, 0) }})
 	p.addNetworks(c, a)
-	framework, err := c.AddFramework(sim.Framework{ID: "preview-0000", Name: p.flags.framework, Hostname: "10.0.0.253"})
+	framework, err := c.AddFramework(p.flags.frameworkOf(a))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -120,8 +119,8 @@ func (p *previewer) start(a *marathon.App, ids []string) (*state.FullState, []pr
 		if err != nil {
 			return nil, nil, err
 		}
-		ports := examplePorts(a.HostPorts())
-		list, err := a.Tasks(id, ports)
+		ports := examplePorts(a.hostPorts)
+		list, err := a.tasks(id, ports)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -11,7 +11,6 @@ import (
 	"text/tabwriter"
 
 	"toponym/records"
-	"toponym/sim/marathon"
 	"toponym/state"
 )
 
@@ -54,8 +53,8 @@ type record struct {
 	Data string `json:"data"`
 }
 
-func (p *previewer) app(a *marathon.App) (appPreview, error) {
-	out := appPreview{ID: a.ID, TaskName: a.TaskName(), Pod: a.IsPod(), Records: []record{}}
+func (p *previewer) app(a workload) (appPreview, error) {
+	out := appPreview{ID: a.id, TaskName: a.taskName, Pod: a.pod, Records: []record{}}
 	n, err := p.flags.instancesOf(a)
 	if err != nil {
 		return out, err
@@ -106,19 +105,16 @@ func (p *previewer) app(a *marathon.App) (appPreview, error) {
 
 // taskIDs returns the ids of the flag followed by generated ones. For a pod they are
 // ids of instances, for which the id of one of their tasks is accepted.
-func (p *previewer) taskIDs(a *marathon.App, n int) []string {
+func (p *previewer) taskIDs(a workload, n int) []string {
 	var ids []string
 	for id := range strings.SplitSeq(p.flags.ids, ",") {
-		if before, after, ok := strings.Cut(id, ".instance-"); ok && a.IsPod() {
-			uuid, _, _ := strings.Cut(after, ".")
-			id = before + ".instance-" + uuid
-		}
+		id = a.knownID(id)
 		if id != "" && len(ids) < n && !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
 	}
 	for i := len(ids); i < n; i++ {
-		ids = append(ids, a.TaskID(fmt.Sprintf("00000000-0000-4000-8000-%012d", i+1)))
+		ids = append(ids, a.taskID(i, fmt.Sprintf("00000000-0000-4000-8000-%012d", i+1)))
 	}
 	return ids
 }

@@ -11,16 +11,22 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "rewrite the outputs in docs/marathon.md")
+var update = flag.Bool("update", false, "rewrite the outputs in docs")
 
 // fence is a block of a page: its kind, a file's name, its text.
 var fence = regexp.MustCompile("(?ms)^```(\\w+)(?: (\\S+))?\n(.*?)^```$")
 
-// TestExamplesOfTheDocumentationAreTrue runs the examples of docs/marathon.md: the blocks with
-// the name of a file are that file, and the console blocks are commands with
-// what they print.
+// TestExamplesOfTheDocumentationAreTrue runs the examples of the pages about frameworks:
+// the blocks with the name of a file are that file, and the console blocks are commands
+// with what they print.
 func TestExamplesOfTheDocumentationAreTrue(t *testing.T) {
-	page, err := filepath.Abs("../../docs/marathon.md")
+	for name, atLeast := range map[string]int{"marathon.md": 10, "frameworks.md": 2} {
+		t.Run(name, func(t *testing.T) { testExamples(t, name, atLeast) })
+	}
+}
+
+func testExamples(t *testing.T, name string, atLeast int) {
+	page, err := filepath.Abs("../../docs/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,8 +58,8 @@ func TestExamplesOfTheDocumentationAreTrue(t *testing.T) {
 		}
 		return block
 	})
-	if commands < 10 {
-		t.Errorf("%d commands were found", commands)
+	if commands < atLeast {
+		t.Errorf("got %d commands, want at least %d", commands, atLeast)
 	}
 	if *update {
 		if err := os.WriteFile(page, []byte(got), 0o644); err != nil {
@@ -62,7 +68,7 @@ func TestExamplesOfTheDocumentationAreTrue(t *testing.T) {
 		return
 	}
 	if got != string(text) {
-		t.Errorf("docs/marathon.md differs from what the program prints; run with -update and read the diff\n%s", got)
+		t.Errorf("docs/%s differs from what the program prints; run with -update and read the diff\n%s", name, got)
 	}
 }
 
@@ -346,7 +352,10 @@ func TestPreviewNamesMistakesOnTheCommandLine(t *testing.T) {
 		{[]string{web, "-instances", "201"}, statusFailed, "-instances"},
 		{[]string{many}, statusFailed, "1000 instances"},
 		{[]string{many, "-instances=2"}, statusOK, ""},
-		{[]string{web, "-framework="}, statusFailed, "-framework"},
+		{[]string{web, "-framework="}, statusUsage, "-framework"},
+		{[]string{"-aurora-job", "prod/hello"}, statusFailed, "-aurora-job"},
+		{[]string{"-aurora-job", "a/prod/hello", "-aurora-ports", "http,"}, statusFailed, "-aurora-ports"},
+		{[]string{"-aurora-job", "a/prod/hello", web}, statusUsage, "unexpected argument"},
 		{[]string{web, "-network", "lab"}, statusUsage, "NAME=PREFIX"},
 		{[]string{web, "-network", "lab=10.0.0.0"}, statusUsage, "10.0.0.0"},
 		{[]string{web, "-network", "lab=10.0.0.0/30"}, statusUsage, "too small"},
@@ -355,6 +364,72 @@ func TestPreviewNamesMistakesOnTheCommandLine(t *testing.T) {
 		o := runWith(t, append([]string{"preview"}, c.args...)...)
 		if o.status != c.status || !strings.Contains(o.stderr, c.stderr) || c.stderr == "" && o.stderr != "" {
 			t.Errorf("%v: status %d\n%s", c.args, o.status, o.stderr)
+		}
+	}
+}
+
+// TestPreviewShowsServicesOfComposeFiles: names of services, with the settings of
+// mesos-compose that change them.
+func TestPreviewShowsServicesOfComposeFiles(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "shop")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "compose.yaml")
+	if err := os.WriteFile(file, []byte(`
+services:
+  cart: {image: cart, deploy: {replicas: 2}, ports: ["8080:8080/http"]}
+  search: {image: search, networks: {weave: {}}}
+networks: {default: {name: default}, weave: {name: weave}}
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args []string
+		want map[string]string
+	}{
+		{nil, map[string]string{
+			"cart.shop.mc.mc.mesos. A":                           "10.0.0.1 10.0.0.2",
+			"mc-shop-cart.mc.mesos. A":                           "10.0.0.1 10.0.0.2",
+			"_mc-shop-cart-8080._tcp.cart.shop.mc.mc.mesos. SRV": "0 1 31000 mc-shop-cart-baemt-s1.mc.mesos. 0 1 31000 mc-shop-cart-un6ju-s0.mc.mesos.",
+			"cart.shop.mc.mc.default.network.mesos. A":           "",
+			"search.shop.mc.mc.weave.network.mesos. A":           "10.128.0.2",
+			"cart.shop.mc.mc.mc.role.mesos. A":                   "10.0.0.1 10.0.0.2",
+		}},
+		{[]string{"-project", "blog", "-task-prefix", "team", "-framework", "compose"}, map[string]string{
+			"cart.blog.team.compose.mesos. A": "10.0.0.1 10.0.0.2",
+			"cart.shop.mc.mc.mesos. A":        "",
+		}},
+	} {
+		data, _ := previewed(t, append(c.args, file)...)
+		for name, want := range c.want {
+			if got := strings.Join(data[name], " "); got != want {
+				t.Errorf("%v: %s: got %q, want %q", c.args, name, got, want)
+			}
+		}
+	}
+}
+
+func TestPreviewShowsJobsOfAurora(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want map[string]string
+	}{
+		{[]string{"-populate-discovery-info"}, map[string]string{
+			"hello.prod.www-data.aurora.mesos. A":              "10.0.0.1",
+			"_http._tcp.hello.prod.www-data.aurora.mesos. SRV": "0 1 31000 hello.prod.www-data-6za89-s0.aurora.mesos.",
+		}},
+		{nil, map[string]string{
+			"hello.prod.www-data.aurora.mesos. A":              "10.0.0.1",
+			"www-dataprodhello.aurora.mesos. A":                "10.0.0.1",
+			"_http._tcp.hello.prod.www-data.aurora.mesos. SRV": "",
+		}},
+	} {
+		data, _ := previewed(t, append(c.args, "-aurora-job", "www-data/prod/hello", "-aurora-ports", "http")...)
+		for name, want := range c.want {
+			if got := strings.Join(data[name], " "); got != want {
+				t.Errorf("%v: %s: got %q, want %q", c.args, name, got, want)
+			}
 		}
 	}
 }

@@ -32,12 +32,14 @@ var mayImport = map[string][]string{
 	"api/traefik":          {"records", "state"},
 	"sim":                  {},
 	"sim/marathon":         {"sim"},
+	"sim/compose":          {"sim"},
+	"sim/aurora":           {"sim"},
 	"sim/scenario":         {"sim", "sim/marathon"},
 	"sim/masters":          {"sim", "sim/scenario"},
 	"cmd/mesos-sim":        {"sim", "sim/marathon", "sim/masters", "sim/scenario"},
 	"cmd/toponym/e2e":      {}, // tests from outside, they start the program
 	"internal/server":      {"config", "state", "state/leader", "state/master", "state/snapshot", "records", "zone", "resolver", "resolver/notify", "resolver/secondaries", "resolver/transfer", "api", "api/haproxy", "api/traefik"},
-	"cmd/toponym":          {"internal/server", "config", "records", "zone", "state", "state/master", "api", "sim", "sim/marathon", "sim/scenario"},
+	"cmd/toponym":          {"internal/server", "config", "records", "zone", "state", "state/master", "api", "sim", "sim/aurora", "sim/compose", "sim/marathon", "sim/scenario"},
 }
 
 const module = "toponym/"
