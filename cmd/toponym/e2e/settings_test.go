@@ -92,7 +92,7 @@ func TestCheckBadSettings(t *testing.T) {
 // An invalid entry of masters is one error. It does not also count as missing.
 func TestCheckReportsAnErrorOnce(t *testing.T) {
 	t.Parallel()
-	file := writeFile(t, "config.json", `{"zk": "zk://10.0.0.1:2181/mesos", "masters": ["10.0.0.1"]}`)
+	file := writeFile(t, "config.json", `{"zk": "zk://10.0.0.1:2181/mesos", "masters": ["10.0.0.1:x"]}`)
 	r := run(t, toponym, "check", "-config", file)
 	if r.status != 1 || !strings.Contains(r.stderr, "masters[0]: ") || strings.Contains(r.stderr, "masters is missing") {
 		t.Errorf("got exit status %d, want 1 and an error in masters[0] only:\n%s", r.status, r.stderr)
