@@ -7,7 +7,7 @@ RACE     := $(shell command -v $(or $(CC),cc) >/dev/null 2>&1 && echo -race)
 BEFORE_FLAG = $(if $(BEFORE),-before $(BEFORE))
 PACKAGES := cmd/toponym/e2e/packages.txt
 
-.PHONY: help run test e2e e2e-deps bench bench-flat bench-forward bench-live bench-watch bench-transfer bench-attack lint fuzz build
+.PHONY: help run test e2e e2e-deps bench bench-flat bench-forward bench-live bench-watch bench-transfer bench-attack lint fuzz build man
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 10
@@ -78,3 +78,8 @@ fuzz: ## run every fuzz target for FUZZTIME (1m)
 
 build: ## build the server and the simulation into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/toponym ./cmd/mesos-sim
+
+man: build ## write manual pages and completion scripts to bin/man1 and bin/completion
+	bin/toponym man bin/man1
+	@mkdir -p bin/completion
+	@for shell in bash zsh fish; do bin/toponym completion $$shell > bin/completion/toponym.$$shell || exit 1; done

@@ -4,19 +4,27 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/spf13/cobra"
+
 	"toponym/config"
 	"toponym/internal/server"
 )
 
-// check is the command that validates settings and prints all of them, defaults
-// included.
-func check(_ context.Context, args []string, env environment) int {
-	fs := newFlags("check", "toponym check validates the settings and prints all of them, defaults included.", env.stderr)
-	file := configFlag(fs)
-	if status, done := parse(fs, args, env.stderr); done {
-		return status
+// checkCommand is the command that validates settings and prints all of them,
+// defaults included.
+func checkCommand(env environment) *cobra.Command {
+	c := &cobra.Command{
+		Use: "check [FLAGS]", Short: "validate the settings and print all of them",
+		Long: "toponym check validates the settings and prints all of them, defaults included.",
+		Args: noArguments,
 	}
-	c, warnings, err := config.Load(*file, env.vars, server.ZoneFileCheck)
+	file := configFlag(c.Flags())
+	c.RunE = withStatus(func(context.Context, []string) int { return check(*file, env) })
+	return c
+}
+
+func check(file string, env environment) int {
+	c, warnings, err := config.Load(file, env.vars, server.ZoneFileCheck)
 	printWarnings(env, warnings)
 	if err != nil {
 		reportErrors(env, err)

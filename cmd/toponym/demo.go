@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"net"
 	"net/netip"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
 	"toponym/config"
@@ -22,26 +22,31 @@ import (
 // demoRefresh is the interval at which the demo reads the state.
 const demoRefresh = time.Second
 
-// demo is the command toponym demo.
-func demo(ctx context.Context, args []string, env environment) int {
-	fs := newFlags("demo", "toponym demo runs a small simulated cluster and answers for it, all in one process.", env.stderr)
-	masterAt := fs.String("master", "127.0.0.1:5050", "`ADDRESS` of the simulated master")
-	dnsAt := fs.String("dns", "127.0.0.1:8053", "`ADDRESS` on which DNS is served, over UDP and TCP")
-	httpAt := fs.String("http", "127.0.0.1:8123", "`ADDRESS` on which HTTP is served")
-	marathonAt := fs.String("marathon", demoMarathon, "`ADDRESS` of the simulated Marathon's API, or \"off\"")
-	every := fs.Duration("every", 10*time.Second, "time between two moves of an instance")
-	verbosity := verbosityFlag(fs)
-	if status, done := parse(fs, args, env.stderr); done {
-		return status
+// demoCommand is the command toponym demo.
+func demoCommand(env environment) *cobra.Command {
+	c := &cobra.Command{
+		Use: "demo [FLAGS]", Short: "answer for a simulated cluster, without any set-up",
+		Long: "toponym demo runs a small simulated cluster and answers for it, all in one process.",
+		Args: noArguments,
 	}
-	log := newLog(env.stderr, *verbosity, config.LogText)
-	o := demoOptions{master: *masterAt, dns: *dnsAt, http: *httpAt, marathon: *marathonAt, every: *every}
-	fs.Visit(func(f *flag.Flag) { o.marathonWanted = o.marathonWanted || f.Name == "marathon" })
-	if err := runDemo(ctx, o, env, log); err != nil {
-		log.Error(err)
-		return statusFailed
-	}
-	return statusOK
+	var o demoOptions
+	flags := c.Flags()
+	flags.StringVar(&o.master, "master", "127.0.0.1:5050", "`ADDRESS` of the simulated master")
+	flags.StringVar(&o.dns, "dns", "127.0.0.1:8053", "`ADDRESS` on which DNS is served, over UDP and TCP")
+	flags.StringVar(&o.http, "http", "127.0.0.1:8123", "`ADDRESS` on which HTTP is served")
+	flags.StringVar(&o.marathon, "marathon", demoMarathon, "`ADDRESS` of the simulated Marathon's API, or \"off\"")
+	flags.DurationVar(&o.every, "every", 10*time.Second, "time between two moves of an instance")
+	verbosity := verbosityFlag(flags)
+	c.RunE = withStatus(func(ctx context.Context, _ []string) int {
+		log := newLog(env.stderr, *verbosity, config.LogText)
+		o.marathonWanted = flags.Changed("marathon")
+		if err := runDemo(ctx, o, env, log); err != nil {
+			log.Error(err)
+			return statusFailed
+		}
+		return statusOK
+	})
+	return c
 }
 
 type demoOptions struct {

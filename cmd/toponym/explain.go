@@ -1,101 +1,60 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
+
+	"github.com/spf13/cobra"
 
 	"toponym/api"
 	"toponym/records"
 )
 
-// Limits of reading from a server.
-const (
-	explainTimeout = 30 * time.Second
-	maxExplanation = 64 << 20 // bytes
-)
-
-// explain is the command that asks a running server which tasks the records of a
-// name come from, which records are omitted, and why.
-func explain(ctx context.Context, args []string, env environment) int {
-	fs := newFlags("explain", "toponym explain NAME asks a running server which tasks the records of a name come from, which records are omitted, and why.", env.stderr)
-	server := fs.String("server", "http://127.0.0.1:8123", "`URL` of the server's HTTP API")
-	tokenFile := fs.String("token-file", "", tokenFileUsage)
-	// The name may come before or after the flags.
-	var name string
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		name, args = args[0], args[1:]
+// explainCommand is the command that asks a running server which tasks the records of
+// a name come from, which records are omitted, and why.
+func explainCommand(env environment) *cobra.Command {
+	c := &cobra.Command{
+		Use: "explain NAME [FLAGS]", Short: "show which tasks the records of a name come from, on a running server",
+		Long: "toponym explain NAME asks a running server which tasks the records of a name come from, which records are omitted, and why.",
+		Args: oneName,
 	}
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return statusOK
+	server := defineClient(c.Flags())
+	var form output
+	outputFlag(c, &form, "the answer of /v1/explain")
+	c.RunE = withStatus(func(ctx context.Context, args []string) int {
+		path, query := []string{"v1", "explain", url.PathEscape(args[0])}, url.Values(nil)
+		if strings.Trim(args[0], ".") == "" { // as a part of a path it would be taken out
+			path, query = path[:2], url.Values{"name": args}
 		}
-		return statusUsage
-	}
-	rest := fs.Args()
-	if name == "" && len(rest) > 0 {
-		name, rest = rest[0], rest[1:]
-	}
-	if name == "" || len(rest) > 0 {
-		fmt.Fprintln(env.stderr, "toponym explain: want one name, such as web.marathon.mesos")
-		return statusUsage
-	}
-	x, err := fetchExplanation(ctx, *server, *tokenFile, name)
-	if err != nil {
-		fmt.Fprintln(env.stderr, "toponym explain:", err)
-		return statusFailed
-	}
-	printExplanation(env.stdout, x)
-	return statusOK
+		var x api.Explanation
+		err := server.get(ctx, path, query, &x)
+		switch {
+		case err != nil:
+		case form == outputJSON:
+			err = writeJSON(env.stdout, x)
+		default:
+			printExplanation(env.stdout, x)
+		}
+		if err != nil {
+			fmt.Fprintln(env.stderr, "toponym explain:", err)
+			return statusFailed
+		}
+		return statusOK
+	})
+	return c
 }
 
-func fetchExplanation(ctx context.Context, server, tokenFile, name string) (x api.Explanation, err error) {
-	base, err := url.Parse(server)
-	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
-		return x, fmt.Errorf("-server: %q is not a URL: want something like http://127.0.0.1:8123", server)
+// oneName is for commands about one name.
+func oneName(_ *cobra.Command, args []string) error {
+	if len(args) != 1 || args[0] == "" {
+		return errors.New("want one name, such as web.marathon.mesos")
 	}
-	ctx, cancel := context.WithTimeout(ctx, explainTimeout)
-	defer cancel()
-	at := base.JoinPath("v1", "explain").String()
-	if strings.Trim(name, ".") == "" { // as a part of a path it would be taken out
-		at += "?name=" + url.QueryEscape(name)
-	} else {
-		at += "/" + url.PathEscape(name)
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
-	if err != nil {
-		return x, err
-	}
-	if err := authorize(ctx, r, tokenFile); err != nil {
-		return x, err
-	}
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		if e := (*url.Error)(nil); errors.As(err, &e) {
-			err = e.Err
-		}
-		return x, fmt.Errorf("no server answers at %s: %w; -server chooses another address", server, err)
-	}
-	defer response.Body.Close()
-	body := io.LimitReader(response.Body, maxExplanation)
-	if response.StatusCode != http.StatusOK {
-		var refused struct{ Error string }
-		_ = json.NewDecoder(body).Decode(&refused) // without an error text the status has to do
-		return x, fmt.Errorf("%s: %s", server, cmp.Or(refused.Error, response.Status))
-	}
-	if err := json.NewDecoder(body).Decode(&x); err != nil {
-		return x, fmt.Errorf("%s: the response does not come from Toponym: %w", server, err)
-	}
-	return x, nil
+	return nil
 }
 
 // answerTexts describe the answer for a name without records.

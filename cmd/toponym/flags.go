@@ -1,50 +1,56 @@
 package main
 
 import (
-	"errors"
-	"flag"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/sirupsen/logrus"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
-// newFlags returns a set of flags that reports errors instead of ending the
-// process. Flags are written with one dash or two.
-func newFlags(command, about string, w io.Writer) *flag.FlagSet {
-	fs := flag.NewFlagSet("toponym "+command, flag.ContinueOnError)
-	fs.SetOutput(w)
-	fs.Usage = func() {
-		fmt.Fprintf(w, "%s\n\nFlags:\n", about)
-		fs.PrintDefaults()
-	}
-	return fs
+// output is the flag -o: the form in which a command prints.
+type output string
+
+// The forms of output.
+const (
+	outputText output = "text"
+	outputJSON output = "json"
+)
+
+// outputFlag is -o, which needs a short form to be completed. The help says what is printed in JSON.
+func outputFlag(c *cobra.Command, o *output, json string) {
+	*o = outputText
+	c.Flags().VarP(o, "o", "o", "`FORM` of the output: text, or json for "+json)
+	// The error would be that there is no such flag.
+	_ = c.RegisterFlagCompletionFunc("o", cobra.FixedCompletions([]cobra.Completion{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// parse reads the flags. If done is true, the command ends with this status.
-func parse(fs *flag.FlagSet, args []string, stderr io.Writer) (status int, done bool) {
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return statusOK, true
-		}
-		return statusUsage, true
+// String implements pflag.Value.
+func (o *output) String() string { return string(*o) }
+
+// Type implements pflag.Value.
+func (o *output) Type() string { return "string" }
+
+// Set implements pflag.Value.
+func (o *output) Set(s string) error {
+	if s != string(outputText) && s != string(outputJSON) {
+		return fmt.Errorf("%q is neither text nor json", s)
 	}
-	if fs.NArg() > 0 {
-		fmt.Fprintf(stderr, "%s: unexpected argument %q\n", fs.Name(), fs.Arg(0))
-		return statusUsage, true
-	}
-	return statusOK, false
+	*o = output(s)
+	return nil
 }
 
 // configFlag is -config, which unit files for Mesos-DNS set.
-func configFlag(fs *flag.FlagSet) *string {
-	return fs.String("config", "config.json", "configuration `FILE`: JSON, YAML or TOML")
+func configFlag(fs *pflag.FlagSet) *string {
+	return fs.String("config", "config.json", configUsage)
 }
 
+const configUsage = "configuration `FILE`: JSON, YAML or TOML"
+
 // verbosityFlag is -v, which unit files for Mesos-DNS set.
-func verbosityFlag(fs *flag.FlagSet) *int {
-	return fs.Int("v", 0, "log level: 0 for events that matter, 1 for every change of the zone too, 2 for every changed name too")
+func verbosityFlag(fs *pflag.FlagSet) *int {
+	return fs.IntP("v", "v", 0, "log level: 0 for events that matter, 1 for every change of the zone too, 2 for every changed name too")
 }
 
 // glogFlags are the flags of the logging library of Mesos-DNS, which its unit
@@ -54,7 +60,7 @@ type glogFlags struct {
 	ignored  []string // names
 }
 
-func defineGlogFlags(fs *flag.FlagSet) *glogFlags {
+func defineGlogFlags(fs *pflag.FlagSet) *glogFlags {
 	f := &glogFlags{ignored: []string{"log_dir", "stderrthreshold", "vmodule", "log_backtrace_at"}}
 	fs.BoolVar(&f.toStderr, "logtostderr", true, "accepted for unit files of Mesos-DNS; logs always go to standard error")
 	fs.Bool("alsologtostderr", true, "same as -logtostderr")
@@ -65,8 +71,8 @@ func defineGlogFlags(fs *flag.FlagSet) *glogFlags {
 }
 
 // warn logs which of the given flags have no effect.
-func (f *glogFlags) warn(fs *flag.FlagSet, log logrus.FieldLogger) {
-	fs.Visit(func(given *flag.Flag) {
+func (f *glogFlags) warn(fs *pflag.FlagSet, log logrus.FieldLogger) {
+	fs.Visit(func(given *pflag.Flag) {
 		if slices.Contains(f.ignored, given.Name) || given.Name == "logtostderr" && !f.toStderr {
 			log.WithFields(logrus.Fields{"flag": "-" + given.Name, "value": given.Value.String()}).
 				Warn("ignoring a flag of Mesos-DNS: logs go to standard error, and -v sets how much is logged")

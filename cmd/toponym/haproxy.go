@@ -3,13 +3,14 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"net/url"
 	"path/filepath"
 	"time"
 
 	"github.com/sirupsen/logrus"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"toponym/config"
 	"toponym/internal/managedfile"
@@ -22,11 +23,15 @@ and reloads HAProxy. Without -out it prints the configuration and ends.`
 // commandTimeout is how long the commands of -check and -reload may run.
 const commandTimeout = time.Minute
 
-// haproxy is the command that keeps a configuration of HAProxy up to date.
-func haproxy(ctx context.Context, args []string, env environment) int {
-	fs := newFlags("haproxy", haproxyAbout, env.stderr)
+// haproxyCommand is the command that keeps a configuration of HAProxy up to date.
+func haproxyCommand(env environment) *cobra.Command {
+	c := &cobra.Command{
+		Use: "haproxy -group GROUPS [FLAGS]", Short: "keep a configuration of HAProxy up to date", Long: haproxyAbout,
+		Args: noArguments,
+	}
+	fs := c.Flags()
 	f := follower{file: managedfile.File{Timeout: commandTimeout}}
-	fs.StringVar(&f.server, "server", "http://127.0.0.1:8123", "`URL` of the server's HTTP API")
+	serverFlag(fs, &f.server)
 	fs.StringVar(&f.tokenFile, "token-file", "", tokenFileUsage)
 	group := fs.String("group", "", "`GROUPS` of the load balancer, separated by commas; * is all")
 	dns := fs.String("dns", "", "`ADDRESS` at which HAProxy asks the server for DNS; the default is the one where the server listens")
@@ -44,26 +49,27 @@ func haproxy(ctx context.Context, args []string, env environment) int {
 	fs.DurationVar(&f.pause, "pause", 5*time.Second, "least time between two reloads")
 	once := fs.Bool("once", false, "end when the file is up to date")
 	format := fs.String("log-format", string(config.LogText), "form of log lines: text or json")
-	if status, done := parse(fs, args, env.stderr); done {
-		return status
-	}
-	fail := func(err error) int {
-		fmt.Fprintln(env.stderr, "toponym haproxy:", err)
-		return statusUsage
-	}
-	if err := f.checkFlags(fs, *group, *format); err != nil {
-		return fail(err)
-	}
-	f.query = url.Values{"group": {*group}}
-	for name, value := range map[string]string{"dns": *dns, "http": *http, "https": *https, "stats": *stats, "certs": *certs, "state": f.stateFile} {
-		if value != "" {
-			f.query.Set(name, value)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := f.checkFlags(fs, *group, *format); err != nil {
+			return err
 		}
+		f.query = url.Values{"group": {*group}}
+		for name, value := range map[string]string{"dns": *dns, "http": *http, "https": *https, "stats": *stats, "certs": *certs, "state": f.stateFile} {
+			if value != "" {
+				f.query.Set(name, value)
+			}
+		}
+		if f.headFile != "" {
+			f.query.Set("head", "none")
+		}
+		f.log = newLog(env.stderr, 0, config.LogFormat(*format)).WithFields(logrus.Fields{})
+		return withStatus(func(ctx context.Context, _ []string) int { return f.follow(ctx, *once, env) })(c, nil)
 	}
-	if f.headFile != "" {
-		f.query.Set("head", "none")
-	}
-	f.log = newLog(env.stderr, 0, config.LogFormat(*format)).WithFields(logrus.Fields{})
+	return c
+}
+
+// follow does what the flags ask for, and returns the exit status.
+func (f *follower) follow(ctx context.Context, once bool, env environment) int {
 	if f.file.Path == "" {
 		content, err := f.fetch(ctx)
 		if err != nil {
@@ -74,7 +80,7 @@ func haproxy(ctx context.Context, args []string, env environment) int {
 		return statusOK
 	}
 	f.log = f.log.WithField("file", f.file.Path)
-	if *once {
+	if once {
 		if err := f.once(ctx); err != nil {
 			f.logError(err)
 			return statusFailed
@@ -86,13 +92,13 @@ func haproxy(ctx context.Context, args []string, env environment) int {
 }
 
 // checkFlags checks flags, and makes paths absolute that HAProxy reads.
-func (f *follower) checkFlags(fs *flag.FlagSet, group, format string) error {
-	base, err := url.Parse(f.server)
+func (f *follower) checkFlags(fs *pflag.FlagSet, group, format string) error {
+	base, err := serverURL(f.server)
 	switch {
 	case group == "":
 		return errors.New("-group is missing: want the groups of the load balancer, such as external, or * for all")
-	case err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https":
-		return fmt.Errorf("-server: %q is not a URL: want something like http://127.0.0.1:8123", f.server)
+	case err != nil:
+		return err
 	case f.interval < 100*time.Millisecond:
 		return fmt.Errorf("-interval: %v is too short: want at least 100ms", f.interval)
 	case f.pause < 0:
@@ -102,7 +108,7 @@ func (f *follower) checkFlags(fs *flag.FlagSet, group, format string) error {
 	}
 	if f.file.Path == "" {
 		var useless string
-		fs.Visit(func(given *flag.Flag) {
+		fs.Visit(func(given *pflag.Flag) {
 			switch given.Name {
 			case "reload", "check", "once", "interval", "pause", "socket":
 				useless = given.Name

@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"strings"
 	"testing"
 
 	"github.com/sirupsen/logrus/hooks/test"
+	"github.com/spf13/pflag"
 
 	"toponym/config"
 )
@@ -58,9 +58,9 @@ func TestIgnoredFlagsOfMesosDNSAreLogged(t *testing.T) {
 		"-log_dir=/var/log -vmodule x=2":     "-log_dir -vmodule",
 		"-stderrthreshold=INFO":              "-stderrthreshold",
 	} {
-		fs := newFlags("serve", "", io.Discard)
+		fs := pflag.NewFlagSet("serve", pflag.ContinueOnError)
 		glog := defineGlogFlags(fs)
-		if err := fs.Parse(strings.Fields(args)); err != nil {
+		if err := fs.Parse(twoDashes(strings.Fields(args), fs)); err != nil {
 			t.Fatal(err)
 		}
 		log, hook := test.NewNullLogger()

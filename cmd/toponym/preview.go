@@ -5,11 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+
+	"github.com/spf13/cobra"
 
 	"toponym/config"
 	"toponym/internal/server"
@@ -44,67 +45,54 @@ type previewFlags struct {
 	auroraDiscovery        bool
 }
 
-// preview is the command toponym preview.
-func preview(_ context.Context, args []string, env environment) int {
+// previewCommand is the command toponym preview.
+func previewCommand(env environment) *cobra.Command {
 	var o previewFlags
-	fs := newFlags("preview", previewAbout, env.stderr)
-	fs.StringVar(&o.config, "config", "", "configuration `FILE` of the server that will answer: JSON, YAML or TOML; without it the defaults apply")
-	fs.Func("framework", "`NAME` of the framework; the default is marathon, mc or Aurora", func(s string) error {
+	c := &cobra.Command{
+		Use: "preview FILE [FLAGS]", Short: "show the names that a Marathon app would get", Long: previewAbout,
+		Args: func(_ *cobra.Command, args []string) error {
+			switch {
+			case len(args) == 0 && o.auroraKey == "":
+				return errors.New("want the file of a definition, or - for standard input")
+			case len(args) > 0 && o.auroraKey != "":
+				return fmt.Errorf("unexpected argument %q", args[0])
+			case len(args) > 1:
+				return fmt.Errorf("unexpected argument %q", args[1])
+			}
+			return nil
+		},
+	}
+	flags := c.Flags()
+	flags.StringVar(&o.config, "config", "", "configuration `FILE` of the server that will answer: JSON, YAML or TOML; without it the defaults apply")
+	flags.Func("framework", "`NAME` of the framework; the default is marathon, mc or Aurora", func(s string) error {
 		if o.framework = s; s == "" {
 			return errors.New("it must have a name")
 		}
 		return nil
 	})
-	fs.StringVar(&o.defaultNetwork, "default-network", "", "`NAME` that Marathon has as --default_network_name")
-	fs.IntVar(&o.instances, "instances", 0, "number of instances to show, instead of the number in the definition")
-	fs.Var(&o.networks, "network", "address ranges of a network, as `NAME=PREFIX[,PREFIX]`; can be repeated")
-	fs.StringVar(&o.ids, "task-ids", "", "comma-separated `IDS` of the tasks, or of a pod's instances, instead of generated ones")
-	fs.BoolVar(&o.names, "task-names", false, "list the names only, task by task, without their records")
-	fs.BoolVar(&o.json, "json", false, "write JSON")
-	fs.StringVar(&o.project, "project", "", "`NAME` of the project that a compose file is sent to; the default is the name of its directory")
-	fs.StringVar(&o.prefix, "task-prefix", "mc", "`PREFIX` that mesos-compose has as PREFIX_TASKNAME")
-	fs.StringVar(&o.auroraKey, "aurora-job", "", "`KEY` of a job of Aurora, ROLE/ENV/JOB, instead of a file")
-	fs.StringVar(&o.auroraPorts, "aurora-ports", "", "comma-separated `NAMES` of the ports of the job")
-	fs.BoolVar(&o.auroraDiscovery, "populate-discovery-info", false, "Aurora's scheduler has the option -populate_discovery_info")
-	file, status, done := parseWithFile(fs, args, &o.auroraKey, env.stderr)
-	if done {
-		return status
-	}
-	if err := runPreview(file, o, env); err != nil {
-		fmt.Fprintln(env.stderr, "toponym preview:", err)
-		return statusFailed
-	}
-	return statusOK
-}
-
-// parseWithFile reads flags and one argument, in any order. The argument is missing if
-// the flag instead has a value.
-func parseWithFile(fs *flag.FlagSet, args []string, instead *string, stderr io.Writer) (file string, status int, done bool) {
-	for {
-		if err := fs.Parse(args); err != nil {
-			if errors.Is(err, flag.ErrHelp) {
-				return "", statusOK, true
-			}
-			return "", statusUsage, true
+	flags.StringVar(&o.defaultNetwork, "default-network", "", "`NAME` that Marathon has as --default_network_name")
+	flags.IntVar(&o.instances, "instances", 0, "number of instances to show, instead of the number in the definition")
+	flags.Var(&o.networks, "network", "address ranges of a network, as `NAME=PREFIX[,PREFIX]`; can be repeated")
+	flags.StringVar(&o.ids, "task-ids", "", "comma-separated `IDS` of the tasks, or of a pod's instances, instead of generated ones")
+	flags.BoolVar(&o.names, "task-names", false, "list the names only, task by task, without their records")
+	flags.BoolVar(&o.json, "json", false, "write JSON")
+	flags.StringVar(&o.project, "project", "", "`NAME` of the project that a compose file is sent to; the default is the name of its directory")
+	flags.StringVar(&o.prefix, "task-prefix", "mc", "`PREFIX` that mesos-compose has as PREFIX_TASKNAME")
+	flags.StringVar(&o.auroraKey, "aurora-job", "", "`KEY` of a job of Aurora, ROLE/ENV/JOB, instead of a file")
+	flags.StringVar(&o.auroraPorts, "aurora-ports", "", "comma-separated `NAMES` of the ports of the job")
+	flags.BoolVar(&o.auroraDiscovery, "populate-discovery-info", false, "Aurora's scheduler has the option -populate_discovery_info")
+	c.RunE = withStatus(func(_ context.Context, args []string) int {
+		file := ""
+		if len(args) > 0 {
+			file = args[0]
 		}
-		if fs.NArg() == 0 {
-			break
+		if err := runPreview(file, o, env); err != nil {
+			fmt.Fprintln(env.stderr, "toponym preview:", err)
+			return statusFailed
 		}
-		if file != "" {
-			fmt.Fprintf(stderr, "%s: unexpected argument %q\n", fs.Name(), fs.Arg(0))
-			return "", statusUsage, true
-		}
-		file, args = fs.Arg(0), fs.Args()[1:]
-	}
-	switch {
-	case file == "" && *instead == "":
-		fmt.Fprintf(stderr, "%s: want the file of a definition, or - for standard input\n", fs.Name())
-		return "", statusUsage, true
-	case file != "" && *instead != "":
-		fmt.Fprintf(stderr, "%s: unexpected argument %q\n", fs.Name(), file)
-		return "", statusUsage, true
-	}
-	return file, statusOK, false
+		return statusOK
+	})
+	return c
 }
 
 func runPreview(file string, o previewFlags, env environment) error {

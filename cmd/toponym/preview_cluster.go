@@ -20,6 +20,8 @@ type networkFlag map[string]sim.Network
 
 func (f *networkFlag) String() string { return "" }
 
+func (f *networkFlag) Type() string { return "stringSlice" }
+
 func (f *networkFlag) Set(s string) error {
 	name, list, ok := strings.Cut(s, "=")
 	if !ok || name == "" {

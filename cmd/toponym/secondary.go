@@ -3,12 +3,13 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/spf13/cobra"
 
 	"toponym/config"
 	"toponym/internal/secondary"
@@ -18,55 +19,61 @@ import (
 // defaultDNSPort is the port of name servers (RFC 1035, section 4.2).
 const defaultDNSPort = 53
 
-// writeSecondary is the command that prints the configuration of another DNS server
-// that is to carry the zones.
-func writeSecondary(_ context.Context, args []string, env environment) int {
-	fs := newFlags("secondary", "toponym secondary KIND prints a complete configuration for a server that carries copies of the zones: "+
-		strings.Join(secondary.Kinds(), ", ")+". It has the zones, addresses and keys of the settings in it, secrets included.", env.stderr)
-	file := configFlag(fs)
-	primary := fs.String("primary", "", "`ADDRESSES` of Toponym's servers, each IP or IP:port, separated by commas; by default those that the settings listen on")
-	keyName := fs.String("key", "", "`NAME` of the key of tsigKeys that transfers are signed with; by default the only one, \"none\" for none")
-	listen := fs.String("listen", "0.0.0.0:53", "`ADDRESS`:PORT on which the secondary answers")
-	dir := fs.String("dir", "", "`DIRECTORY` for the files of the secondary; by default that of its package in Debian")
-	downstream := fs.String("downstream", "", "`ADDRESSES` of further secondaries that get the zones from this one, like -primary")
-	catalog := fs.Bool("catalog", true, "read the list of zones from the catalog zone, if the settings have one and the server can")
-	var kind string
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		kind, args = args[0], args[1:]
+// secondaryFlags are the flags of the command.
+type secondaryFlags struct {
+	config, primary, key, listen, dir, downstream string
+	catalog                                       bool
+}
+
+// secondaryCommand is the command that prints the configuration of another DNS
+// server that is to carry the zones.
+func secondaryCommand(env environment) *cobra.Command {
+	kinds := secondary.Kinds()
+	c := &cobra.Command{
+		Use: "secondary KIND [FLAGS]", Short: "print a configuration for a DNS server that carries copies of the zones",
+		Long: "toponym secondary KIND prints a complete configuration for a server that carries copies of the zones: " +
+			strings.Join(kinds, ", ") + ". It has the zones, addresses and keys of the settings in it, secrets included.",
+		ValidArgs: kinds,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 || !slices.Contains(kinds, args[0]) {
+				return errors.New("want one of " + strings.Join(kinds, ", "))
+			}
+			return nil
+		},
 	}
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return statusOK
-		}
-		return statusUsage
-	}
-	rest := fs.Args()
-	if kind == "" && len(rest) > 0 {
-		kind, rest = rest[0], rest[1:]
-	}
-	if !slices.Contains(secondary.Kinds(), kind) || len(rest) > 0 {
-		fmt.Fprintln(env.stderr, "toponym secondary: want one of", strings.Join(secondary.Kinds(), ", "))
-		return statusUsage
-	}
-	c, warnings, err := config.Load(*file, env.vars, server.ZoneFileCheck)
+	var o secondaryFlags
+	flags := c.Flags()
+	flags.StringVar(&o.config, "config", "config.json", configUsage)
+	flags.StringVar(&o.primary, "primary", "", "`ADDRESSES` of Toponym's servers, each IP or IP:port, separated by commas; by default those that the settings listen on")
+	flags.StringVar(&o.key, "key", "", "`NAME` of the key of tsigKeys that transfers are signed with; by default the only one, \"none\" for none")
+	flags.StringVar(&o.listen, "listen", "0.0.0.0:53", "`ADDRESS`:PORT on which the secondary answers")
+	flags.StringVar(&o.dir, "dir", "", "`DIRECTORY` for the files of the secondary; by default that of its package in Debian")
+	flags.StringVar(&o.downstream, "downstream", "", "`ADDRESSES` of further secondaries that get the zones from this one, like -primary")
+	flags.BoolVar(&o.catalog, "catalog", true, "read the list of zones from the catalog zone, if the settings have one and the server can")
+	c.RunE = withStatus(func(_ context.Context, args []string) int { return writeSecondary(args[0], o, env) })
+	return c
+}
+
+func writeSecondary(kind string, o secondaryFlags, env environment) int {
+	c, warnings, err := config.Load(o.config, env.vars, server.ZoneFileCheck)
 	printWarnings(env, warnings)
 	if err != nil {
 		reportErrors(env, err)
 		return statusFailed
 	}
-	s, err := secondarySetup(c, *primary, *keyName, *listen)
-	if err == nil && *downstream != "" {
-		s.Downstream, err = addresses("-downstream", *downstream)
+	s, err := secondarySetup(c, o.primary, o.key, o.listen)
+	if err == nil && o.downstream != "" {
+		s.Downstream, err = addresses("-downstream", o.downstream)
 	}
-	if err == nil && strings.Contains(*primary, ",") && c.PrimaryCount == 1 {
+	if err == nil && strings.Contains(o.primary, ",") && c.PrimaryCount == 1 {
 		fmt.Fprintln(env.stderr, "warning: if these addresses are those of several servers, give each its number with primaryNumber and primaryCount: otherwise their serials mean different contents")
 	}
 	if err == nil {
-		s.Dir = *dir
-		if !*catalog {
+		s.Dir = o.dir
+		if !o.catalog {
 			s.Catalog = ""
 		}
-		if *keyName == "" && !secondary.Signs(kind) {
+		if o.key == "" && !secondary.Signs(kind) {
 			s.Key = nil
 		}
 		if s.Key == nil && !allowsByAddress(c) {

@@ -8,38 +8,47 @@ import (
 	"syscall"
 
 	"github.com/sirupsen/logrus"
+	"github.com/spf13/cobra"
 
 	"toponym/config"
 	"toponym/internal/server"
 )
 
-// serve is the command that answers for a cluster.
-func serve(ctx context.Context, args []string, env environment) int {
-	fs := newFlags("serve", "toponym serve answers for the tasks of a Mesos cluster. The word serve can be omitted.", env.stderr)
-	file := configFlag(fs)
-	showVersion := fs.Bool("version", false, "print the version")
-	verbosity := verbosityFlag(fs)
-	glog := defineGlogFlags(fs)
-	if status, done := parse(fs, args, env.stderr); done {
-		return status
+// serveCommand is the command that answers for a cluster.
+func serveCommand(env environment) *cobra.Command {
+	c := &cobra.Command{
+		Use: "serve [FLAGS]", Short: "answer for a cluster; the default without a command",
+		Long: "toponym serve answers for the tasks of a Mesos cluster. The word serve can be omitted.",
+		Args: noArguments,
 	}
-	if *showVersion {
-		fmt.Fprintln(env.stdout, version())
-		return statusOK
-	}
+	file := configFlag(c.Flags())
+	showVersion := c.Flags().Bool("version", false, "print the version")
+	verbosity := verbosityFlag(c.Flags())
+	glog := defineGlogFlags(c.Flags())
+	c.RunE = withStatus(func(ctx context.Context, _ []string) int {
+		if *showVersion {
+			fmt.Fprintln(env.stdout, version())
+			return statusOK
+		}
+		return serve(ctx, *file, *verbosity, func(log logrus.FieldLogger) { glog.warn(c.Flags(), log) }, env)
+	})
+	return c
+}
 
+// serve answers for a cluster until ctx ends. It calls started once there is a log.
+func serve(ctx context.Context, file string, verbosity int, started func(logrus.FieldLogger), env environment) int {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
-	source := server.NewSource(*file, env.vars, hangup)
-	c, warnings, err := config.Load(*file, env.vars)
+	source := server.NewSource(file, env.vars, hangup)
+	c, warnings, err := config.Load(file, env.vars)
 	if err != nil {
 		printWarnings(env, warnings)
 		reportErrors(env, err)
 		return statusFailed
 	}
-	log := newLog(env.stderr, *verbosity, c.LogFormat)
-	glog.warn(fs, log)
+	log := newLog(env.stderr, verbosity, c.LogFormat)
+	started(log)
 	for _, w := range warnings {
 		log.WithField("setting", w.Key).Warn(w.Text)
 	}

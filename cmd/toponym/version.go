@@ -1,6 +1,12 @@
 package main
 
-import "runtime/debug"
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
 
 // release is set by the build of a release: -ldflags "-X main.release=1.2.3".
 var release string
@@ -29,4 +35,14 @@ func buildSettings(info *debug.BuildInfo) []debug.BuildSetting {
 		return nil
 	}
 	return info.Settings
+}
+
+// versionCommand is the command that prints the version.
+func versionCommand(env environment) *cobra.Command {
+	c := &cobra.Command{Use: "version", Short: "print the version", Long: "toponym version prints the version.", Args: noArguments}
+	c.RunE = withStatus(func(context.Context, []string) int {
+		fmt.Fprintln(env.stdout, version())
+		return statusOK
+	})
+	return c
 }

@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"toponym/api"
 	"toponym/internal/backoff"
@@ -34,69 +35,58 @@ const (
 // separated by commas.
 type texts []string
 
-// String implements flag.Value.
+// Type implements pflag.Value. Of a slice, the flag is completed more than once.
+func (t *texts) Type() string { return "stringSlice" }
+
+// String implements pflag.Value.
 func (t *texts) String() string { return strings.Join(*t, ",") }
 
-// Set implements flag.Value.
+// Set implements pflag.Value.
 func (t *texts) Set(s string) error {
 	*t = append(*t, strings.Split(s, ",")...)
 	return nil
 }
 
-// watch is the command that prints the changes of a running server until it is
-// interrupted.
-func watch(ctx context.Context, args []string, env environment) int {
-	fs := newFlags("watch", "toponym watch [NAME…] prints the changes of records on a running server as they happen, until it is interrupted. Without a name these are the changes of all names.", env.stderr)
-	server := fs.String("server", "http://127.0.0.1:8123", "`URL` of the server's HTTP API")
+// watchCommand is the command that prints the changes of a running server until it
+// is interrupted.
+func watchCommand(env environment) *cobra.Command {
+	c := &cobra.Command{
+		Use: "watch [NAME…] [FLAGS]", Short: "print the changes of records as they happen, on a running server",
+		Long: "toponym watch [NAME…] prints the changes of records on a running server as they happen, until it is interrupted. " +
+			"Without a name these are the changes of all names.",
+	}
+	flags := c.Flags()
+	w := &watching{out: env.stdout, messages: env.stderr}
+	serverFlag(flags, &w.server)
+	flags.StringVar(&w.tokenFile, "token-file", "", tokenFileUsage)
 	var suffixes, types, frameworks texts
-	fs.Var(&suffixes, "suffix", "only names at or below a `NAME`; may be repeated")
-	fs.Var(&types, "type", "only records of a `TYPE` such as SRV; may be repeated")
-	fs.Var(&frameworks, "framework", "only names of the `FRAMEWORK`; may be repeated")
-	index := fs.Uint64("index", 0, "begin with the changes after a version, by its `INDEX`; 0: from now on")
-	output := fs.String("o", "text", "`FORM` of the output: text, or json for one object in each line")
-	names, err := parseMixed(fs, args)
-	if err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return statusOK
+	flags.Var(&suffixes, "suffix", "only names at or below a `NAME`; may be repeated")
+	flags.Var(&types, "type", "only records of a `TYPE` such as SRV; may be repeated")
+	flags.Var(&frameworks, "framework", "only names of the `FRAMEWORK`; may be repeated")
+	flags.Uint64Var(&w.index, "index", 0, "begin with the changes after a version, by its `INDEX`; 0: from now on")
+	var form output
+	outputFlag(c, &form, "one object in each line")
+	c.RunE = func(c *cobra.Command, names []string) error {
+		base, err := serverURL(w.server)
+		if err != nil {
+			return err
 		}
-		return statusUsage
-	}
-	if *output != "text" && *output != "json" {
-		fmt.Fprintf(env.stderr, "toponym watch: -o: %q is neither text nor json\n", *output)
-		return statusUsage
-	}
-	base, err := url.Parse(*server)
-	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
-		fmt.Fprintf(env.stderr, "toponym watch: -server: %q is not a URL: want something like http://127.0.0.1:8123\n", *server)
-		return statusUsage
-	}
-	u := base.JoinPath("v1", "watch")
-	u.RawQuery = url.Values{"name": names, "suffix": suffixes, "type": types, "framework": frameworks}.Encode()
-	w := &watching{server: *server, url: u.String(), index: *index, json: *output == "json", out: env.stdout, messages: env.stderr}
-	if err := w.run(ctx); err != nil && ctx.Err() == nil {
-		fmt.Fprintln(env.stderr, "toponym watch:", err)
-		return statusFailed
-	}
-	return statusOK
-}
-
-// parseMixed parses flags that may come before, between and after other arguments,
-// and returns these.
-func parseMixed(fs *flag.FlagSet, args []string) (others []string, err error) {
-	for {
-		if err := fs.Parse(args); err != nil {
-			return nil, err
+		u := base.JoinPath("v1", "watch")
+		u.RawQuery = url.Values{"name": names, "suffix": suffixes, "type": types, "framework": frameworks}.Encode()
+		w.url, w.json = u.String(), form == outputJSON
+		if err := w.run(c.Context()); err != nil && c.Context().Err() == nil {
+			fmt.Fprintln(env.stderr, "toponym watch:", err)
+			return exitStatus(statusFailed)
 		}
-		if args = fs.Args(); len(args) == 0 {
-			return others, nil
-		}
-		others, args = append(others, args[0]), args[1:]
+		return nil
 	}
+	return c
 }
 
 // watching is a server whose changes are printed.
 type watching struct {
 	server, url   string
+	tokenFile     string
 	index         uint64 // to go on with; 0: from now on
 	json          bool
 	out, messages io.Writer
@@ -144,6 +134,9 @@ func (w *watching) connect(ctx context.Context) error {
 	r.Header.Set("Accept", "text/event-stream")
 	if w.index != 0 {
 		r.Header.Set("Last-Event-ID", strconv.FormatUint(w.index, 10))
+	}
+	if err := authorize(ctx, r, w.tokenFile); err != nil {
+		return fatal{err}
 	}
 	silence := time.AfterFunc(watchSilence, func() { cancel(fmt.Errorf("%s sent nothing for %v", w.server, watchSilence)) })
 	defer silence.Stop()

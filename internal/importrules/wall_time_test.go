@@ -24,7 +24,8 @@ var wallTime = []string{
 // reason.
 var mayUseWallTime = map[string]string{
 	"api:UTC":                        "times are shown in UTC",
-	"cmd/toponym:time.Unix":          "preview shows the same on every day",
+	"cmd/toponym:UTC":                "manual pages have a date",
+	"cmd/toponym:time.Unix":          "preview shows the same on every day; SOURCE_DATE_EPOCH is a Unix time",
 	"internal/fakedns:time.Unix":     "a deadline in the past ends a read",
 	"records:UTC":                    "the time since when a task runs is shown in UTC",
 	"records:time.Unix":              "statuses of tasks have Unix times",

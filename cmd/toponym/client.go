@@ -1,0 +1,94 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// Limits of reading from a server.
+const (
+	askTimeout = 30 * time.Second
+	maxAnswer  = 64 << 20 // bytes
+)
+
+// serverFlag is -server, of the commands that ask a running server.
+func serverFlag(flags *pflag.FlagSet, server *string) {
+	flags.StringVar(server, "server", "http://127.0.0.1:8123", "`ADDRESS` of the server's HTTP API: host:port or a URL")
+}
+
+// serverURL is the URL of a server, from a URL or host:port.
+func serverURL(server string) (*url.URL, error) {
+	text := server
+	if !strings.Contains(text, "://") {
+		if host, port, err := net.SplitHostPort(text); err == nil && host != "" && port != "" {
+			text = "http://" + text
+		}
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("-server: %q is not a URL or host:port: want something like http://127.0.0.1:8123 or 127.0.0.1:8123", server)
+	}
+	return u, nil
+}
+
+// client asks a running server.
+type client struct {
+	server    string // as the flag has it
+	tokenFile string
+}
+
+// defineClient defines the flags of a client.
+func defineClient(flags *pflag.FlagSet) *client {
+	c := &client{}
+	serverFlag(flags, &c.server)
+	flags.StringVar(&c.tokenFile, "token-file", "", tokenFileUsage)
+	return c
+}
+
+// get reads an answer in JSON. What an error status says is an error.
+func (c *client) get(ctx context.Context, path []string, query url.Values, answer any) error {
+	base, err := serverURL(c.server)
+	if err != nil {
+		return err
+	}
+	at := base.JoinPath(path...)
+	at.RawQuery = query.Encode()
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
+	if err != nil {
+		return err
+	}
+	if err := authorize(ctx, r, c.tokenFile); err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		if e := (*url.Error)(nil); errors.As(err, &e) {
+			err = e.Err
+		}
+		return fmt.Errorf("no server answers at %s: %w; -server chooses another address", c.server, err)
+	}
+	defer response.Body.Close()
+	body := io.LimitReader(response.Body, maxAnswer)
+	if response.StatusCode != http.StatusOK {
+		var refused struct{ Error string }
+		_ = json.NewDecoder(body).Decode(&refused) // without an error text the status has to do
+		return fmt.Errorf("%s: %s", c.server, cmp.Or(plainText(refused.Error), response.Status))
+	}
+	if err := json.NewDecoder(body).Decode(answer); err != nil {
+		return fmt.Errorf("%s: the response does not come from Toponym: %w", c.server, err)
+	}
+	return nil
+}
