@@ -45,6 +45,9 @@ var aliasLookups = []lookup{
 		answer: []string{"shop.example. A 10.1.0.1", "shop.example. A 10.1.0.2", "shop.example. A 10.1.0.3"}},
 	{question: "_nope._tcp.shop.example SRV", status: "NXDOMAIN", authority: []string{aliasSOA("shop.example.")}},
 	{question: "shop.example SOA", answer: []string{aliasSOA("shop.example.")}},
+	{about: "an alias whose target is in no zone is a zone even so", question: "thisdcos.global SOA", answer: []string{aliasSOA("thisdcos.global.")}},
+	{about: "what servers with copies of the zone answer from", question: "mesos.thisdcos.directory DNAME",
+		answer: []string{"mesos.thisdcos.directory. DNAME mesos."}},
 }
 
 func TestAliases(t *testing.T) {
@@ -59,7 +62,7 @@ func TestAliases(t *testing.T) {
 					l.compare(t, ask(t, s.port, way+" "+l.question))
 				})
 			}
-			for _, q := range []string{"thisdcos.directory SOA", "thisdcos.global SOA", "example A"} {
+			for _, q := range []string{"thisdcos.directory SOA", "x.thisdcos.global A", "example A"} {
 				if got := ask(t, s.port, way+" "+q); got.status != "REFUSED" {
 					t.Errorf("%s: got %s, want REFUSED", q, got.status)
 				}
