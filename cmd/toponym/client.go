@@ -56,11 +56,12 @@ func defineClient(flags *pflag.FlagSet) *client {
 	return c
 }
 
-// get reads an answer in JSON. What an error status says is an error.
-func (c *client) get(ctx context.Context, path []string, query url.Values, answer any) error {
+// get reads an answer in JSON, and returns it also as it is. What an error status says
+// is an error.
+func (c *client) get(ctx context.Context, path []string, query url.Values, answer any) (raw []byte, err error) {
 	base, err := serverURL(c.server)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	at := base.JoinPath(path...)
 	at.RawQuery = query.Encode()
@@ -68,27 +69,30 @@ func (c *client) get(ctx context.Context, path []string, query url.Values, answe
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := authorize(ctx, r, c.tokenFile); err != nil {
-		return err
+		return nil, err
 	}
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
 		if e := (*url.Error)(nil); errors.As(err, &e) {
 			err = e.Err
 		}
-		return fmt.Errorf("no server answers at %s: %w; -server chooses another address", c.server, err)
+		return nil, fmt.Errorf("no server answers at %s: %w; -server chooses another address", c.server, err)
 	}
 	defer response.Body.Close()
 	body := io.LimitReader(response.Body, maxAnswer)
 	if response.StatusCode != http.StatusOK {
 		var refused struct{ Error string }
 		_ = json.NewDecoder(body).Decode(&refused) // without an error text the status has to do
-		return fmt.Errorf("%s: %s", c.server, cmp.Or(plainText(refused.Error), response.Status))
+		return nil, fmt.Errorf("%s: %s", c.server, cmp.Or(plainText(refused.Error), response.Status))
 	}
-	if err := json.NewDecoder(body).Decode(answer); err != nil {
-		return fmt.Errorf("%s: the response does not come from Toponym: %w", c.server, err)
+	if raw, err = io.ReadAll(body); err != nil {
+		return nil, fmt.Errorf("%s: the response is not complete: %w", c.server, err)
 	}
-	return nil
+	if err := json.Unmarshal(raw, answer); err != nil {
+		return nil, fmt.Errorf("%s: the response does not come from Toponym: %w", c.server, err)
+	}
+	return raw, nil
 }

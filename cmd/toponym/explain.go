@@ -32,11 +32,11 @@ func explainCommand(env environment) *cobra.Command {
 			path, query = path[:2], url.Values{"name": args}
 		}
 		var x api.Explanation
-		err := server.get(ctx, path, query, &x)
+		raw, err := server.get(ctx, path, query, &x)
 		switch {
 		case err != nil:
 		case form == outputJSON:
-			err = writeJSON(env.stdout, x)
+			err = printJSON(env.stdout, raw)
 		default:
 			printExplanation(env.stdout, x)
 		}
