@@ -90,6 +90,16 @@ const (
 	UnknownText   HealthText = "unknown" // there are no health checks, or no result yet
 )
 
+func healthText(h state.Health) HealthText {
+	switch h {
+	case state.Healthy:
+		return HealthyText
+	case state.Unhealthy:
+		return UnhealthyText
+	}
+	return UnknownText
+}
+
 // Label returns the value of the first label of an instance with that key.
 func (i *Instance) Label(key string) (value string, ok bool) { return findLabel(i.Labels, key) }
 
@@ -120,19 +130,14 @@ func (g *generator) instance(o owner, agent *state.Agent, framework *state.Frame
 		Framework: InstanceFramework{framework.ID, framework.Name, notNil(framework.Roles)},
 		Role:      t.Role(),
 		Agent:     InstanceAgent{agent.ID, agent.Hostname, notNil(agent.Attributes), agent.Region, agent.Zone},
-		State:     t.State, Since: Timestamp(t.Since), Health: UnknownText,
+		State:     t.State, Since: Timestamp(t.Since),
 		Names: notNil(i.Names[:0]), Ports: notNil(i.Ports[:0]), Labels: notNil(append(append(i.Labels[:0], t.Labels...), t.KeptLabels()...)),
 		Addresses: InstanceAddresses{
 			Names: notNil(r.reach.addrs), Agent: notNil(o.agent.Addrs), Container: []netip.Addr{},
 			Networks: notNil(i.Addresses.Networks[:0]),
 		},
 	}
-	switch t.Health {
-	case state.Healthy:
-		i.Health = HealthyText
-	case state.Unhealthy:
-		i.Health = UnhealthyText
-	}
+	i.Health = healthText(t.Health)
 	if r.reach.isolated {
 		i.Addresses.Container = notNil(r.reach.container.addrs)
 	}

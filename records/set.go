@@ -14,8 +14,8 @@ import (
 )
 
 // Set is all records that a cluster implies. One goroutine builds and updates
-// it; [Set.Enumerate], [Set.Explain], [Set.Instances], [Set.Hosts] and
-// [Set.Collisions] may be called from any goroutine.
+// it; [Set.Enumerate], [Set.Explain], [Set.Instances], [Set.Search],
+// [Set.Task], [Set.Hosts] and [Set.Collisions] may be called from any goroutine.
 type Set struct {
 	names     map[Name]*entry
 	generator *generator
