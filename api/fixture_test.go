@@ -100,6 +100,14 @@ func testOptions(s *state.FullState) Options {
 			return haproxy.Rules{Ports: []haproxy.PortRange{{First: 10000, Last: 20000}}}, netip.MustParseAddrPort("0.0.0.0:53")
 		},
 		Explain: set.Explain,
+		Search:  set.Search,
+		Task:    set.Task,
+		Settings: func() []Setting {
+			return []Setting{
+				{Key: "domain", Value: `"mesos"`, Default: `"mesos"`, Doc: "zone of the names of tasks"},
+				{Key: "ttl", Value: "5", Default: "60", Origin: "file", Doc: "TTL of records, in seconds", Reloadable: true},
+			}
+		},
 		Config: func(serial uint32) any {
 			return struct {
 				Domain string

@@ -36,6 +36,10 @@ const (
 	maxExplains          = 1
 	maxExplainsPerClient = 1
 
+	// Pages for people that look at every task. Each holds pointers to all of them.
+	maxViews          = 2
+	maxViewsPerClient = 2
+
 	// slotWait is how long a request waits for its turn before it is refused.
 	slotWait = 2 * time.Second
 )

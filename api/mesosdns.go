@@ -170,8 +170,11 @@ func clean(typed string) (shown string, n records.Name, ok bool) {
 
 // Query types (RFC 1035, sections 3.2.2 and 3.2.3).
 const (
-	typePTR = 12
-	typeANY = 255
+	typeA    = 1
+	typePTR  = 12
+	typeAAAA = 28
+	typeSRV  = 33
+	typeANY  = 255
 )
 
 // nodeOf is the node that a name is answered from, or nil.

@@ -108,6 +108,14 @@ func inJSON(about string, body reflect.Type) []answerDoc {
 	return []answerDoc{{status: http.StatusOK, contentType: contentJSON, about: about, body: body}}
 }
 
+// inHTML are answers with pages for people.
+func inHTML(statuses ...int) (answers []answerDoc) {
+	for _, status := range statuses {
+		answers = append(answers, answerDoc{status: status, contentType: "text/html", about: "a page for people"})
+	}
+	return answers
+}
+
 // inText is an answer with status 200 in plain text.
 func inText(about string) []answerDoc {
 	return []answerDoc{{status: http.StatusOK, contentType: contentText, about: about}}
@@ -130,9 +138,45 @@ func withFilters(more ...parameterDoc) []parameterDoc { return append(more, filt
 
 // pathDocs are all paths.
 var pathDocs = []pathDoc{
-	{path: "/", summary: "the page for people",
-		parameters: []parameterDoc{{name: "name", about: "a name to look up", schema: anyText}},
-		answers:    []answerDoc{{status: http.StatusOK, contentType: "text/html", about: "the page"}}},
+	{path: "/", summary: "the overview for people, a search, or a name",
+		parameters: []parameterDoc{
+			{name: "q", about: "what to search for: a part of the name, id or address of an app, a task, a framework or an agent, or a complete name", schema: anyText},
+			{name: "kind", about: "the only kind of hits to list", schema: schema{"enum": []string{"app", "task", "framework", "agent"}}},
+			{name: "after", about: "of a link to the next page", schema: anyText},
+			{name: "name", about: "a name to look up and explain", schema: anyText},
+		},
+		answers: inHTML(http.StatusOK, http.StatusForbidden, http.StatusServiceUnavailable)},
+	{path: "/app", summary: "the page of an app: its instances and names",
+		parameters: []parameterDoc{
+			{name: "app", about: "what the tasks are called", schema: anyText},
+			{name: "framework", about: "id of the framework", schema: anyText},
+			{name: "health", about: "unhealthy: those instances only", schema: anyText},
+		},
+		answers: inHTML(http.StatusOK, http.StatusForbidden, http.StatusNotFound, http.StatusServiceUnavailable)},
+	{path: "/task", summary: "the page of a task: its addresses, ports and records",
+		parameters: []parameterDoc{
+			{name: "framework", about: "id of the framework", schema: anyText},
+			{name: "task", about: "id of the task", schema: anyText},
+		},
+		answers: inHTML(http.StatusOK, http.StatusForbidden, http.StatusNotFound, http.StatusServiceUnavailable)},
+	{path: "/framework", summary: "the page of a framework: its apps",
+		parameters: []parameterDoc{
+			{name: "id", about: "id of the framework", schema: anyText},
+			{name: "after", about: "of a link to the next page", schema: anyText},
+		},
+		answers: inHTML(http.StatusOK, http.StatusForbidden, http.StatusNotFound, http.StatusServiceUnavailable)},
+	{path: "/agent", summary: "the page of an agent: its instances",
+		parameters: []parameterDoc{{name: "id", about: "id of the agent", schema: anyText}},
+		answers:    inHTML(http.StatusOK, http.StatusForbidden, http.StatusNotFound, http.StatusServiceUnavailable)},
+	{path: "/changes", summary: "the page of the last changes",
+		parameters: []parameterDoc{{name: "name", about: "the only name whose changes are listed", schema: anyText}},
+		answers:    inHTML(http.StatusOK, http.StatusBadRequest, http.StatusForbidden, http.StatusServiceUnavailable)},
+	{path: "/forwarding", summary: "the page of upstream servers and the cache", answers: inHTML(http.StatusOK, http.StatusForbidden, http.StatusNotFound)},
+	{path: "/secondaries", summary: "the page of secondaries", answers: inHTML(http.StatusOK, http.StatusForbidden)},
+	{path: "/warnings", summary: "the page of what is omitted, ignored, shared or retained", answers: inHTML(http.StatusOK, http.StatusForbidden)},
+	{path: "/settings", summary: "the page of the settings in force, with where they were set",
+		parameters: []parameterDoc{{name: "all", about: "1: the defaults as well", schema: anyText}},
+		answers:    inHTML(http.StatusOK, http.StatusForbidden)},
 	{path: "/healthz", summary: "whether the process serves", answers: inText("always ok")},
 	{path: "/readyz", summary: "whether names of the cluster can be looked up",
 		answers: append(inText("ok"), answerDoc{status: http.StatusServiceUnavailable, contentType: contentText, about: "no state of the cluster has arrived yet"})},

@@ -189,6 +189,13 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		"/v1/sd/prometheus", "/v1/sd/traefik", "/v1/sd/haproxy"} {
 		check(s, path, path)
 	}
+	for _, target := range []string{
+		"/?q=web", "/?name=web.marathon.mesos", "/app?app=web&framework=f1", "/app?app=none", "/task?framework=f1&task=web.1", "/task", "/framework?id=f1", "/framework",
+		"/agent?id=20150101-S0", "/agent", "/changes", "/changes?name=a..b", "/forwarding", "/secondaries", "/warnings", "/settings", "/settings?all=1",
+	} {
+		path, _, _ := strings.Cut(target, "?")
+		check(s, path, target)
+	}
 	for _, name := range []string{"web.marathon.mesos", "none.mesos", "slave.mesos"} {
 		check(s, "/v1/hosts/{host}", "/v1/hosts/"+name)
 		check(s, "/v1/explain/{name}", "/v1/explain/"+name)

@@ -3,157 +3,271 @@ package api
 import (
 	"bytes"
 	"crypto/sha256"
-	_ "embed"
+	"embed"
 	"encoding/base64"
+	"fmt"
 	"html/template"
 	"net/http"
-	"net/netip"
 	"net/url"
+	"strings"
+	"time"
 
-	"toponym/records"
 	"toponym/zone"
 )
 
-var (
-	//go:embed page.html
-	pageHTML string
-	//go:embed page.css
-	pageCSS string
-)
+// The pages for people. They are HTML that the server makes, and work without
+// scripts: the only script follows changes, searches while one types, and copies
+// names. Pages load nothing, so that the policy allows only their own style sheet,
+// their own script, their own forms, and requests to this server.
+//
+// What a page shows is what paths of the API answer. It shows it only to clients that
+// may read those paths.
 
-// page is the page for people at "/". It has no scripts and loads nothing, so its
-// policy allows only its own style sheet and its own form.
-type page struct {
-	template *template.Template
-	policy   string
+//go:embed pages
+var pageFiles embed.FS
+
+// pageNames are the pages; each has a file with a template "main".
+var pageNames = []string{"overview", "search", "name", "app", "task", "framework", "agent", "changes", "forwarding", "secondaries", "warnings", "settings", "problem"}
+
+// pages renders the pages.
+type pages struct {
+	templates map[string]*template.Template
+	css, js   string
+	policy    string
 }
 
-// newPage panics only where the embedded template is invalid, which every test
-// would show.
-func newPage() *page {
-	sum := sha256.Sum256([]byte(pageCSS))
-	return &page{
-		template: template.Must(template.New("page").Parse(pageHTML)),
-		policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-			"'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+// newPages panics only where an embedded template is invalid, which every test would
+// show.
+func newPages() *pages {
+	read := func(name string) string {
+		b, err := pageFiles.ReadFile("pages/" + name)
+		if err != nil {
+			panic(err)
+		}
+		return string(b)
 	}
+	p := &pages{templates: map[string]*template.Template{}, css: read("page.css"), js: read("page.js")}
+	frame := template.Must(template.New("frame").Funcs(pageFunctions).Parse(read("frame.html")))
+	for _, name := range pageNames {
+		p.templates[name] = template.Must(template.Must(frame.Clone()).Parse(read(name + ".html")))
+	}
+	hash := func(text string) string {
+		sum := sha256.Sum256([]byte(text))
+		return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+	}
+	p.policy = "default-src 'none'; style-src " + hash(p.css) + "; script-src " + hash(p.js) +
+		"; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+	return p
 }
 
-// pageData is what the template shows.
-type pageData struct {
+// pageFunctions are the functions of the templates.
+var pageFunctions = template.FuncMap{
+	"utc": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") + " UTC" },
+	"iso": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"ago": func(t time.Time) string { return roughly(time.Since(t)) + " ago" },
+	"age": func(s Seconds) string { return roughly(time.Duration(s)) },
+	"milliseconds": func(s Seconds) string {
+		return fmt.Sprintf("%.1f ms", float64(s)/float64(time.Millisecond))
+	},
+	"size":  sizeText,
+	"label": printable,
+}
+
+// roughly is a duration in its largest unit.
+func roughly(d time.Duration) string {
+	switch d = max(d, 0); {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", d/time.Second)
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", d/time.Minute)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute)
+	}
+	return fmt.Sprintf("%d days", d/(24*time.Hour))
+}
+
+// sizeText is a number of bytes in a unit that people read.
+func sizeText(n any) string {
+	var bytes float64
+	switch n := n.(type) {
+	case int:
+		bytes = float64(n)
+	case int64:
+		bytes = float64(n)
+	case uint64:
+		bytes = float64(n)
+	}
+	for _, unit := range []string{"bytes", "KiB", "MiB", "GiB"} {
+		if bytes < 1024 || unit == "GiB" {
+			if unit == "bytes" {
+				return fmt.Sprintf("%.0f bytes", bytes)
+			}
+			return fmt.Sprintf("%.1f %s", bytes, unit)
+		}
+		bytes /= 1024
+	}
+	return ""
+}
+
+// pageFrame is what all pages have in common, around the data of one.
+type pageFrame struct {
 	CSS             template.CSS
+	JS              template.JS
 	Version, Domain string
+	Title           string
+	Path            string // of the page, to mark it in the navigation
+	Query           string // what is searched for
+	Watch           string // where the script learns of changes; "" if nowhere
 	Ready           bool
-	Serial          uint32
-	Counts          zone.Counts
-	// Which of the optional paths there are.
-	ConfigOn, EnumerateOn, AxfrOn, InstancesOn, MetricsOn, ExplainOn bool
-
-	Status *Status // nil if there is none
-	State  string  // the status in one line
-
-	Secondaries     []pageSecondary
-	MoreSecondaries int // that are not listed
-
-	Asked *pageAnswer // nil where no name was entered
+	Health          []pageProblem // what is wrong; nil if the client may not know
+	HealthKnown     bool
+	SearchOn        bool // apps, tasks, frameworks and agents can be searched
+	Nav             []pageLink
+	Page            any
 }
 
-// maxPageRecords bounds the records of a name that the page lists.
-const maxPageRecords = 100
+// pageLink is a link of the navigation.
+type pageLink struct{ Path, Title string }
 
-// pageAnswer is the result for the name that was entered.
-type pageAnswer struct {
-	Typed  string // as it was entered: it may be anything
-	Shown  string // as it was looked up; empty where it cannot be a name
-	Path   string // Shown as a part of a path
-	Addrs  []netip.Addr
-	SRV    []pageSRV
-	PTR    []string
-	Exists bool // it owns records
-	More   int  // records that are not listed
+// pageView is a request for a page.
+type pageView struct {
+	s      *Server
+	w      *response
+	r      *http.Request
+	z      *zone.Zone
+	status *Status // nil if the client may not read it
+	frame  pageFrame
 }
 
-// pageSRV is an SRV record.
-type pageSRV struct {
-	Priority, Weight, Port uint16
-	Target                 string
+// viewer makes one page. It returns the name of the page, the status of the answer,
+// and the data.
+type viewer func(v *pageView) (name string, status int, data any)
+
+// showPage answers with a page.
+func (s *Server) showPage(view viewer) func(*response, *http.Request) {
+	return func(w *response, r *http.Request) {
+		v := &pageView{s: s, w: w, r: r, z: s.o.Store.Current()}
+		v.frame = pageFrame{
+			CSS: template.CSS(s.pages.css), JS: template.JS(s.pages.js),
+			Version: s.o.Version, Domain: s.o.Domain, Path: r.URL.Path,
+			Ready: v.z.Ready(), SearchOn: v.lists(),
+		}
+		if s.o.Status != nil && s.mayRead(r, "/v1/status") {
+			st := s.describe(s.o.Status(), v.z)
+			v.status = &st
+			v.frame.Health, v.frame.HealthKnown = problemsOf(&st, time.Now(), s.o.RefreshSeconds), true
+		}
+		v.frame.Nav = v.navigation()
+		name, status, data := view(v)
+		v.frame.Page = data
+		v.render(name, status)
+	}
 }
 
-// showPage answers "/", with the records of the name in the query if there is one.
-func (s *Server) showPage(w *response, r *http.Request) {
-	z := s.o.Store.Current()
-	d := pageData{
-		CSS:         template.CSS(pageCSS),
-		Version:     s.o.Version,
-		Domain:      s.o.Domain,
-		Ready:       z.Ready(),
-		Serial:      z.DomainSerial(),
-		Counts:      z.Counts(),
-		ConfigOn:    s.o.Config != nil,
-		EnumerateOn: s.o.EnumerationOn && s.o.Enumerate != nil,
-		AxfrOn:      s.o.EnumerationOn,
-		InstancesOn: s.o.EnumerationOn && s.o.Instances != nil,
-		MetricsOn:   s.o.Metrics != nil,
-		ExplainOn:   s.o.Explain != nil,
-	}
-	if s.o.Status != nil {
-		st := s.describe(s.o.Status(), z)
-		d.Status, d.State = &st, st.Short()
-		d.Secondaries, d.MoreSecondaries = pageSecondaries(st.Secondaries)
-	}
-	if typed := r.URL.Query().Get("name"); typed != "" {
-		d.Asked = ask(z, typed)
-	}
-
+// render writes a page.
+func (v *pageView) render(name string, status int) {
 	var b bytes.Buffer
-	if err := s.page.template.Execute(&b, d); err != nil {
-		s.log.WithError(err).Error("rendering the page failed")
-		http.Error(w, "the page cannot be rendered", http.StatusInternalServerError)
+	if err := v.s.pages.templates[name].Execute(&b, v.frame); err != nil {
+		v.s.log.WithError(err).Error("rendering a page failed")
+		http.Error(v.w, "the page cannot be rendered", http.StatusInternalServerError)
 		return
 	}
-	h := w.Header()
-	h.Set("Content-Security-Policy", s.page.policy)
+	h := v.w.Header()
+	h.Set("Content-Security-Policy", v.s.pages.policy)
 	h.Set("Referrer-Policy", "no-referrer")
-	write(w, http.StatusOK, "text/html; charset=utf-8", b.Bytes())
+	write(v.w, status, "text/html; charset=utf-8", b.Bytes())
 }
 
-// ask looks a name up for the page.
-func ask(z *zone.Zone, typed string) *pageAnswer {
-	if len(typed) > maxTyped {
-		return &pageAnswer{Typed: typed[:maxTyped] + "…"}
+// navigation are the pages that the client may read.
+func (v *pageView) navigation() []pageLink {
+	list := []pageLink{{"/", "Overview"}}
+	if v.changesOn() {
+		list = append(list, pageLink{"/changes", "Changes"})
 	}
-	shown, n, ok := clean(typed)
+	if v.status != nil {
+		if v.status.Forwarding != nil {
+			list = append(list, pageLink{"/forwarding", "Forwarding"})
+		}
+		if v.status.Secondaries != nil {
+			list = append(list, pageLink{"/secondaries", "Secondaries"})
+		}
+		list = append(list, pageLink{"/warnings", "Warnings"})
+	}
+	if v.settingsOn() {
+		list = append(list, pageLink{"/settings", "Settings"})
+	}
+	return list
+}
+
+// lists reports whether the client may read what is known of all tasks.
+func (v *pageView) lists() bool {
+	return v.s.o.EnumerationOn && v.s.o.Search != nil && v.s.mayRead(v.r, "/v1/instances")
+}
+
+func (v *pageView) changesOn() bool {
+	return v.s.changes != nil && v.s.o.EnumerationOn && v.s.mayRead(v.r, "/v1/watch")
+}
+
+func (v *pageView) settingsOn() bool {
+	return v.s.o.Settings != nil && v.s.mayRead(v.r, "/v1/config")
+}
+
+// watch makes the script read the page again when there are changes of a name, or of
+// any name.
+func (v *pageView) watch(name string) {
+	if v.s.changes == nil || !v.z.Ready() || !v.s.mayRead(v.r, "/v1/watch") {
+		return
+	}
+	switch {
+	case name != "":
+		v.frame.Watch = "/v1/watch?name=" + url.QueryEscape(name)
+	case v.s.o.EnumerationOn:
+		v.frame.Watch = "/v1/watch"
+	}
+}
+
+// mayRead reports whether a client may read a path of the API.
+func (s *Server) mayRead(r *http.Request, path string) bool {
+	a := accessOf(s.o.Access, path)
+	return a == nil || a.check(r) == permitted
+}
+
+// pageProblem is something that is wrong, with where to read on.
+type pageProblem struct {
+	Severe bool // names are wrong, missing or old, or soon will be
+	Text   string
+	Link   string
+}
+
+// problem is the page of an error.
+func (v *pageView) problem(status int, text string) (string, int, any) {
+	v.frame.Title = "Problem"
+	return "problem", status, text
+}
+
+const notPermitted = "This may not be read from here: the settings EnumerationOn and httpAuth decide."
+
+// entered calls f while the view holds one of the slots for pages about many tasks,
+// in the background.
+func (v *pageView) entered(f func()) (ok bool) {
+	v.w.pause()
+	leave, ok := v.s.views.acquire(v.r.Context(), clientOf(v.r.RemoteAddr))
 	if !ok {
-		return &pageAnswer{Typed: typed}
+		v.w.Header().Set("Retry-After", "1")
+		return false
 	}
-	d := dataOf(z, n)
-	a := &pageAnswer{Typed: typed, Shown: shown, Path: url.PathEscape(shown), Exists: !d.Empty()}
-	left := maxPageRecords
-	for _, addr := range firstOf(d.A, &left) {
-		a.Addrs = append(a.Addrs, netip.AddrFrom4(addr))
+	defer leave()
+	if v.w.resume() != nil {
+		return false
 	}
-	for _, addr := range firstOf(d.AAAA, &left) {
-		a.Addrs = append(a.Addrs, netip.AddrFrom16(addr))
-	}
-	for _, srv := range firstOf(d.SRV, &left) {
-		a.SRV = append(a.SRV, newPageSRV(srv))
-	}
-	total := len(d.A) + len(d.AAAA) + len(d.SRV)
-	if target, ok := d.Pointer(); ok {
-		a.PTR = append(a.PTR, firstOf([]string{target.String()}, &left)...)
-		total++
-	}
-	a.More = total - maxPageRecords + left
-	return a
+	v.s.inBackground(f)
+	return true
 }
 
-// firstOf takes as many elements from a list as are left.
-func firstOf[T any](list []T, left *int) []T {
-	n := min(len(list), *left)
-	*left -= n
-	return list[:n]
-}
+const tooBusy = "Too many pages of this kind are being made: try again."
 
-func newPageSRV(s records.SRV) pageSRV {
-	return pageSRV{Priority: s.Priority, Weight: s.Weight, Port: s.Port, Target: s.Target.String()}
+// parameter is a parameter of the page, bounded.
+func (v *pageView) parameter(name string) string {
+	text := v.r.URL.Query().Get(name)
+	return strings.ToValidUTF8(text[:min(len(text), maxParameter)], "\uFFFD")
 }

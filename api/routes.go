@@ -56,7 +56,16 @@ func (s *Server) routes() http.Handler {
 	// Probes have no turn to wait for.
 	plain("/healthz", s.healthz)
 	plain("/readyz", s.readyz)
-	mux.HandleFunc("GET /{$}", s.inTurn(s.showPage))
+	mux.HandleFunc("GET /{$}", s.inTurn(s.showPage((*pageView).home)))
+	handle("/app", s.showPage((*pageView).app))
+	handle("/task", s.showPage((*pageView).task))
+	handle("/framework", s.showPage((*pageView).framework))
+	handle("/agent", s.showPage((*pageView).agent))
+	handle("/changes", s.showPage((*pageView).changesPage))
+	handle("/forwarding", s.showPage((*pageView).forwarding))
+	handle("/secondaries", s.showPage((*pageView).secondaries))
+	handle("/warnings", s.showPage((*pageView).warnings))
+	handle("/settings", s.showPage((*pageView).settings))
 	return s.metrics.count(withHeaders(s.authorized(mux)))
 }
 

@@ -97,9 +97,9 @@ type pageSecondary struct {
 	Versions *int     // that it lacks
 }
 
-// pageSecondaries returns the secondaries for the page, and how many are left out.
-func pageSecondaries(all []SecondaryStatus) (list []pageSecondary, more int) {
-	for _, s := range all[:min(len(all), maxPageSecondaries)] {
+// pageSecondaries returns the secondaries for the page, at most so many.
+func pageSecondaries(all []SecondaryStatus, most int) (list []pageSecondary) {
+	for _, s := range all[:min(len(all), most)] {
 		p := pageSecondary{SecondaryStatus: s}
 		for i := range s.Zones {
 			if z := &s.Zones[i]; z.Lag != nil && (p.Lag == nil || *z.Lag > *p.Lag) {
@@ -111,7 +111,7 @@ func pageSecondaries(all []SecondaryStatus) (list []pageSecondary, more int) {
 		}
 		list = append(list, p)
 	}
-	return list, len(all) - len(list)
+	return list
 }
 
 // Sent is the number of NOTIFY messages.

@@ -18,6 +18,7 @@ import (
 	"toponym/api/haproxy"
 	"toponym/api/traefik"
 	"toponym/records"
+	"toponym/state"
 	"toponym/zone"
 )
 
@@ -68,6 +69,15 @@ type Options struct {
 	// Explain says who owns the records of a name for /v1/explain/{name}. It is
 	// called only when the zone is ready. Nil disables the path.
 	Explain func(name records.Name) records.Explanation
+	// Search finds apps, tasks, frameworks and agents for the page. It is called only
+	// when the zone is ready. Nil disables it.
+	Search func(records.Search) records.SearchResult
+	// Task describes a task for the page. It is needed with Search, and so are
+	// Instances and Hosts.
+	Task func(state.TaskKey) (records.TaskDescription, bool)
+	// Settings returns the settings that are in force, without secrets, for the page.
+	// Nil disables that part.
+	Settings func() []Setting
 	// History is what /v1/watch tells of. Nil disables the path.
 	History *zone.History
 	// FrameworkNames returns the names of a framework, or why it has none. It is
@@ -112,10 +122,11 @@ type Options struct {
 type Server struct {
 	o                                     Options
 	log                                   logrus.FieldLogger
-	page                                  *page
+	pages                                 *pages
 	metrics                               *metrics
 	processors                            *processors
 	bulk, feeds, traefik, large, explains *slots
+	views                                 *slots      // of the page, about many tasks
 	pasts                                 *slots      // of watchers that read old versions
 	changes                               *changeFeed // nil without /v1/watch
 	connections                           *connections
@@ -128,13 +139,14 @@ type Server struct {
 // New returns a server. It starts and opens nothing.
 func New(o Options) *Server {
 	s := &Server{
-		o: o, log: o.Log, page: newPage(), metrics: newMetrics(),
+		o: o, log: o.Log, pages: newPages(), metrics: newMetrics(),
 		processors:  newProcessors(),
 		bulk:        newSlots(maxBulk, maxBulkPerClient),
 		feeds:       newSlots(maxFeeds, maxFeedsPerClient),
 		traefik:     newSlots(maxTraefik, maxTraefikPerClient),
 		large:       newSlots(maxLarge, maxLargePerClient),
 		explains:    newSlots(maxExplains, maxExplainsPerClient),
+		views:       newSlots(maxViews, maxViewsPerClient),
 		connections: newConnections(o.MaxConnections),
 		haproxy:     &haproxyFeed{table: haproxy.NewTable(), waiting: newSlots(maxHAProxyWaiting, maxHAProxyWaitingOfOne)},
 	}

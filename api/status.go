@@ -47,6 +47,53 @@ type Status struct {
 	// Secondaries are those that have zones or are told of new versions, the one with
 	// the largest lag first. It is null where DNS is not served.
 	Secondaries []SecondaryStatus `json:"secondaries"`
+	// Forwarding is null where nothing is forwarded.
+	Forwarding *ForwardingStatus `json:"forwarding"`
+	// RetainedAgents is the number of agents that the leading master has not reported
+	// since a failover, and that are kept for now.
+	RetainedAgents int `json:"retained_agents"`
+	// Omitted are the last names that could not be published and labels that were
+	// ignored, the newest first, as long as the tasks are there; at most 100.
+	Omitted []OmissionStatus `json:"omitted"`
+}
+
+// ForwardingStatus is the state of what answers names outside the server's zones.
+type ForwardingStatus struct {
+	Upstreams []UpstreamStatus `json:"upstreams"` // sorted by address
+	Cache     CacheStatus      `json:"cache"`
+	Pending   int              `json:"pending"` // queries that wait for upstream servers
+}
+
+// UpstreamStatus is the state of an upstream server, with counts since it was first
+// used.
+type UpstreamStatus struct {
+	Address   string   `json:"address"`
+	State     string   `json:"state"`        // up, down or looping
+	SRTT      *Seconds `json:"srtt_seconds"` // smoothed round-trip time; null until it is known
+	Queries   uint64   `json:"queries"`
+	Responses uint64   `json:"responses"` // in time
+	Failures  uint64   `json:"failures"`
+}
+
+// CacheStatus is the state of the cache of forwarded names, with counts since the
+// start.
+type CacheStatus struct {
+	Entries int    `json:"entries"`
+	Bytes   int    `json:"bytes"`
+	Hits    uint64 `json:"hits"`   // questions that a fresh entry answered
+	Misses  uint64 `json:"misses"` // questions that no usable entry answered
+	Stale   uint64 `json:"stale"`  // questions that an expired entry answered
+}
+
+// OmissionStatus is a name that could not be published, a label that was ignored, or
+// a limit that was exceeded.
+type OmissionStatus struct {
+	Time      time.Time `json:"time"`      // when it was noticed
+	Framework string    `json:"framework"` // its id
+	Task      string    `json:"task"`      // its id; empty if the name is that of the framework
+	Label     string    `json:"label"`     // the key of the label; empty for a name
+	Value     string    `json:"value"`     // the name, or the value of the label
+	Reason    string    `json:"reason"`
 }
 
 // RecordCounts are the numbers of records by type.
@@ -131,6 +178,12 @@ func (s *Server) describe(st Status, z *zone.Zone) Status {
 	for i, s := range st.Secondaries {
 		st.Secondaries[i] = s.inUTC()
 	}
+	omitted := make([]OmissionStatus, len(st.Omitted)) // never null
+	for i, o := range st.Omitted {
+		o.Time, o.Value, o.Reason = o.Time.UTC(), shorten(o.Value), shorten(o.Reason)
+		omitted[i] = o
+	}
+	st.Omitted = omitted
 	return st
 }
 

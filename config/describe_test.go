@@ -3,7 +3,9 @@ package config
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -54,5 +56,34 @@ func TestEverySettingHasItsOwnKeyAndAMeaning(t *testing.T) {
 			t.Errorf("setting %s: got no meaning or a key that another has", s.Key)
 		}
 		seen[strings.ToLower(s.Key)] = true
+	}
+}
+
+// People see which settings are not defaults, and no secrets.
+func TestSettingsInForceTellTheirOrigin(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "config.json")
+	if err := os.WriteFile(file, []byte(`{"masters": ["10.0.0.1"], "ttl": 7, "mesosAuthentication": "basic", "mesosCredentials": {"principal": "p", "secret": "very-secret"}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, _, err := Load(file, []string{"TOPONYM_DOMAIN=example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]InForce{}
+	for _, s := range c.InForce() {
+		got[s.Key] = s
+		if strings.Contains(fmt.Sprint(s), "very-secret") {
+			t.Errorf("got the secret in %+v", s)
+		}
+	}
+	for key, want := range map[string][3]string{
+		"ttl": {"7", "file", "5"}, "domain": {`"example"`, "environment", `"mesos"`}, "port": {"53", "", "53"},
+	} {
+		if s := got[key]; s.Value != want[0] || s.Origin != want[1] || s.Default != want[2] || s.Doc == "" {
+			t.Errorf("%s: got %+v, want value, origin and default %q", key, s, want)
+		}
+	}
+	if !got["ttl"].Reloadable || got["port"].Reloadable {
+		t.Error("got ttl that needs a restart, or port that needs none")
 	}
 }

@@ -179,6 +179,17 @@ func (h *History) After(index uint64, max int) (versions []*Version, newest uint
 	return slices.Clone(h.versions[from:min(len(h.versions), from+max)]), newest, true
 }
 
+// Last lists the newest versions, at most max of them, the newest first. The version
+// that the history began with is not among them.
+func (h *History) Last(max int) []*Version {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	from := len(h.versions) - min(max, len(h.versions)-h.first-1)
+	list := slices.Clone(h.versions[from:])
+	slices.Reverse(list)
+	return list
+}
+
 // Index is the version that the history ends with, and its index.
 func (h *History) Index() (z *Zone, index uint64) {
 	h.mu.Lock()

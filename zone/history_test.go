@@ -167,6 +167,16 @@ func TestHistoryIsBounded(t *testing.T) {
 			if versions, bytes := h.Size(); versions > limits.Versions || versions > 1 && bytes > limits.Bytes {
 				t.Fatalf("%s: got %d versions of %d bytes, want at most %+v", what, versions, bytes, limits)
 			}
+			versions, _ := h.Size()
+			last := h.Last(3)
+			if want := min(3, versions-1); len(last) != want {
+				t.Fatalf("%s: got the last %d of %d versions, want %d", what, len(last), versions, want)
+			}
+			for i, v := range last {
+				if _, newest := h.Index(); v.Index != newest-uint64(i) {
+					t.Fatalf("%s: got the version %d at place %d from the end, want %d", what, v.Index, i, newest-uint64(i))
+				}
+			}
 		}
 		if _, _, ok := h.Difference(name("mesos"), first); ok {
 			t.Errorf("%s: got a difference from the first version, want none", what)

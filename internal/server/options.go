@@ -388,6 +388,9 @@ func (s *Server) apiOptions(connections, watchers int) api.Options {
 		HAProxy:              s.haproxyRules,
 		Traefik:              &s.traefik,
 		Explain:              s.pipeline.explain,
+		Search:               s.pipeline.search,
+		Task:                 s.pipeline.task,
+		Settings:             s.settings,
 		Route:                s.route,
 		Background:           s.tuning.answer,
 		History:              s.pipeline.history,
@@ -401,6 +404,16 @@ func (s *Server) apiOptions(connections, watchers int) api.Options {
 		Config:               func(serial uint32) any { return s.config.Load().V1(serial) },
 		Log:                  s.log,
 	}
+}
+
+// settings returns the settings that are in force.
+func (s *Server) settings() (list []api.Setting) {
+	for _, one := range s.config.Load().InForce() {
+		list = append(list, api.Setting{
+			Key: one.Key, Value: one.Value, Default: one.Default, Origin: one.Origin, Doc: one.Doc, Reloadable: one.Reloadable,
+		})
+	}
+	return list
 }
 
 // traefikOptions returns which apps are in configurations of Traefik. An error names

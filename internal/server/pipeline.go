@@ -39,9 +39,10 @@ type pipeline struct {
 	records      records.Options // of set
 	zone         zone.Options    // of the current zone
 	serials      *serials
-	since        time.Time                 // when the first update came that the zone does not show yet; zero for none
-	meanwhile    *meanwhile                // what has changed since a rebuild began; nil without one
-	omissions    map[uint64]struct{}       // logged, by hash: they quote strings of any length
+	since        time.Time           // when the first update came that the zone does not show yet; zero for none
+	meanwhile    *meanwhile          // what has changed since a rebuild began; nil without one
+	omissions    map[uint64]struct{} // logged, by hash: they quote strings of any length
+	recent       omissionList
 	conflicts    map[records.Name]struct{} // logged: names of both cluster and zone files
 	mergedLogged int                       // lines of logMerged
 }
@@ -281,6 +282,7 @@ var hashSeed = maphash.MakeSeed()
 // logOmissions counts what could not be published, and logs the reason of each
 // omission once. The caller holds mu.
 func (p *pipeline) logOmissions(omitted []records.Omission) {
+	p.recent.add(omitted, p.o.now())
 	for _, o := range omitted {
 		p.o.countOmission(o.Reason)
 		hash := maphash.Comparable(hashSeed, o)
@@ -337,6 +339,14 @@ func (p *pipeline) enumerate(keep func(name []byte) bool) iter.Seq2[string, iter
 // instances lists the tasks that have names.
 func (p *pipeline) instances(f records.InstanceFilter) iter.Seq[*records.Instance] {
 	return p.currentSet().Instances(f)
+}
+
+// search finds apps, tasks, frameworks and agents.
+func (p *pipeline) search(q records.Search) records.SearchResult { return p.currentSet().Search(q) }
+
+// task describes a task.
+func (p *pipeline) task(k state.TaskKey) (records.TaskDescription, bool) {
+	return p.currentSet().Task(k)
 }
 
 // hosts returns the masters and agents.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"toponym/api"
+	"toponym/resolver"
 	"toponym/state/leader"
 	"toponym/state/master"
 )
@@ -31,6 +32,10 @@ func (s *Server) status() api.Status {
 		zk := s.zooKeeper.Status()
 		st.ZooKeeper = &zk
 	}
+	st.Omitted, st.RetainedAgents = s.pipeline.warnings()
+	if s.dns != nil {
+		st.Forwarding = describeForwarding(s.dns.Forwarding())
+	}
 	if s.secondaries != nil {
 		st.Secondaries = s.secondaries.status()
 	}
@@ -38,6 +43,26 @@ func (s *Server) status() api.Status {
 		if info := s.snapshotter.dir.Info(); info != nil {
 			st.Snapshot = &api.SnapshotStatus{Age: api.Seconds(max(now.Sub(info.Confirmed), 0)), Bytes: info.Size}
 		}
+	}
+	return st
+}
+
+// describeForwarding is nil where nothing is forwarded.
+func describeForwarding(f *resolver.Forwarding) *api.ForwardingStatus {
+	if f == nil {
+		return nil
+	}
+	st := &api.ForwardingStatus{
+		Upstreams: []api.UpstreamStatus{}, Pending: f.Pending,
+		Cache: api.CacheStatus{Entries: f.Cache.Entries, Bytes: f.Cache.Bytes, Hits: f.Cache.Hits, Misses: f.Cache.Misses, Stale: f.Cache.Stale},
+	}
+	for _, u := range f.Upstreams {
+		one := api.UpstreamStatus{Address: u.Address, State: u.State.String(), Queries: u.Queries, Responses: u.Responses, Failures: u.Failures}
+		if u.SRTT > 0 {
+			srtt := api.Seconds(u.SRTT)
+			one.SRTT = &srtt
+		}
+		st.Upstreams = append(st.Upstreams, one)
 	}
 	return st
 }

@@ -1,0 +1,130 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"toponym/state/leader"
+	"toponym/zone"
+)
+
+// Ages from which something is called wrong.
+const (
+	oldState = time.Minute     // a state that a master has not confirmed
+	behind   = 5 * time.Minute // a secondary that lacks versions
+	recent   = 5 * time.Minute // an error
+)
+
+// problemsOf lists what is wrong, the severe first.
+func problemsOf(s *Status, now time.Time, refreshSeconds int) (list []pageProblem) {
+	severe := func(link, format string, args ...any) {
+		list = append(list, pageProblem{true, printable(fmt.Sprintf(format, args...)), link})
+	}
+	if !s.Ready {
+		severe("", "Not ready: no state of the cluster has arrived yet, and its names get SERVFAIL.")
+	}
+	switch {
+	case s.ConnectedSince == nil && s.LastHeard != nil:
+		severe("", "No connection to the leading master: it was last heard %s ago%s.", roughly(now.Sub(*s.LastHeard)), because(s.LastError))
+	case s.ConnectedSince == nil && s.Source != "":
+		severe("", "No connection to the leading master%s.", because(s.LastError))
+	}
+	if s.Ready && s.Source == "snapshot" && s.StateAge != nil {
+		severe("", "Answers come from the snapshot on disk, which is %s old.", roughly(time.Duration(*s.StateAge)))
+	} else if most := max(oldState, 3*time.Duration(refreshSeconds)*time.Second); s.StateAge != nil && time.Duration(*s.StateAge) > most && s.ConnectedSince != nil {
+		severe("", "The state is %s old, although a master is connected.", roughly(time.Duration(*s.StateAge)))
+	}
+	if z := s.ZooKeeper; z != nil && z.State != leader.StatusLeader {
+		severe("", "ZooKeeper names no leader: %s for %s%s.", z.State, roughly(now.Sub(z.Since)), because(z.LastError))
+	}
+	if f := s.Forwarding; f != nil {
+		for _, u := range f.Upstreams {
+			if u.State != "up" {
+				severe("/forwarding", "The upstream server %s is %s.", u.Address, u.State)
+			}
+		}
+	}
+	warn := func(link, format string, args ...any) {
+		list = append(list, pageProblem{false, printable(fmt.Sprintf(format, args...)), link})
+	}
+	for _, one := range pageSecondaries(s.Secondaries, len(s.Secondaries)) {
+		if one.Lag != nil && time.Duration(*one.Lag) > behind {
+			warn("/secondaries", "The secondary %s is %s behind.", one.Address, roughly(time.Duration(*one.Lag)))
+		} else if e := one.LastError; e != nil && now.Sub(e.Time) < recent {
+			warn("/secondaries", "The secondary %s: %s.", one.Address, shorten(e.Text))
+		}
+		if len(list) > 20 {
+			break
+		}
+	}
+	if s.RetainedAgents > 0 {
+		warn("/warnings", "%d agents have not registered with the new leading master yet: their tasks are retained.", s.RetainedAgents)
+	}
+	if n := len(s.Merged); n > 0 {
+		warn("/warnings", "%s shared by several frameworks.", count(n, "name is", "names are"))
+	}
+	if n := len(s.Omitted); n > 0 {
+		warn("/warnings", "%s omitted or ignored.", count(n, "name, label or record is", "names, labels or records are"))
+	}
+	return list
+}
+
+func because(f *leader.Failure) string {
+	if f == nil {
+		return ""
+	}
+	return " (" + f.Text + ")"
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// overviewData is what the overview shows.
+type overviewData struct {
+	Ready  bool
+	Serial uint32
+	Counts zone.Counts
+	// Which of the optional paths there are.
+	ConfigOn, EnumerateOn, AxfrOn, InstancesOn, MetricsOn, ExplainOn, WatchOn bool
+
+	Status      *Status // nil if there is none
+	State       string  // the status in one line
+	Secondary   *pageSecondary
+	Secondaries int
+}
+
+// home answers "/": the overview, a search, or a name.
+func (v *pageView) home() (string, int, any) {
+	q := v.r.URL.Query()
+	switch {
+	case q.Get("name") != "":
+		return v.name(q.Get("name"))
+	case q.Has("q"):
+		return v.search()
+	}
+	o := &v.s.o
+	d := overviewData{
+		Ready: v.z.Ready(), Serial: v.z.DomainSerial(), Counts: v.z.Counts(), Status: v.status,
+		ConfigOn:    o.Config != nil,
+		EnumerateOn: o.EnumerationOn && o.Enumerate != nil,
+		AxfrOn:      o.EnumerationOn,
+		InstancesOn: o.EnumerationOn && o.Instances != nil,
+		MetricsOn:   o.Metrics != nil,
+		ExplainOn:   o.Explain != nil,
+		WatchOn:     v.s.changes != nil,
+	}
+	if v.status != nil {
+		d.State = v.status.Short()
+		if list := pageSecondaries(v.status.Secondaries, 1); len(list) > 0 {
+			d.Secondary, d.Secondaries = &list[0], len(v.status.Secondaries)
+		}
+	}
+	v.frame.Title = "Overview"
+	v.watch("")
+	return "overview", http.StatusOK, d
+}
