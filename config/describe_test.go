@@ -77,7 +77,7 @@ func TestSettingsInForceTellTheirOrigin(t *testing.T) {
 		}
 	}
 	for key, want := range map[string][3]string{
-		"ttl": {"7", "file", "5"}, "domain": {`"example"`, "environment", `"mesos"`}, "port": {"53", "", "53"},
+		"ttl": {"7", "file", "10"}, "domain": {`"example"`, "environment", `"mesos"`}, "port": {"53", "", "53"},
 	} {
 		if s := got[key]; s.Value != want[0] || s.Origin != want[1] || s.Default != want[2] || s.Doc == "" {
 			t.Errorf("%s: got %+v, want value, origin and default %q", key, s, want)

@@ -80,9 +80,6 @@ func (t Timestamp) MarshalJSON() ([]byte, error) {
 	return strconv.AppendQuote(nil, t.Time().Format(time.RFC3339)), nil
 }
 
-// Time returns the time; it is no time if the timestamp is 0.
-func (t Timestamp) Time() time.Time { return time.Unix(int64(t), 0).UTC() }
-
 // HealthText is a health as text: "healthy", "unhealthy" or "unknown".
 type HealthText string
 
