@@ -231,6 +231,26 @@ func (h *History) Behind(origin records.Name, serial uint32) (versions int, sinc
 	return 0, time.Time{}, known && newest == serial
 }
 
+// Cost is how many records have changed, and versions followed, since an origin's
+// zone had a serial, before anything is condensed: what [History.Difference] costs. It
+// does not count further than most. It is not ok where the version with that serial is
+// not kept.
+func (h *History) Cost(origin records.Name, serial uint32, most int) (cost int, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if o := h.origins[origin]; o != nil {
+		steps := o.since(serial)
+		for i := 0; i < len(steps) && cost < most; i++ {
+			cost += 1 + len(steps[i].Removed) + len(steps[i].Added)
+		}
+		if len(steps) > 0 {
+			return min(cost, most), true
+		}
+	}
+	newest, known := h.newest.Serial(origin)
+	return 0, known && newest == serial
+}
+
 // since lists the changes that follow the version with a serial. Serials grow, so
 // that one search finds it.
 func (o *originHistory) since(serial uint32) []*Change {

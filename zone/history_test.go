@@ -108,6 +108,13 @@ func TestDifferencesLeadToTheNewestVersion(t *testing.T) {
 					if newest != z {
 						t.Fatalf("got another version than the newest")
 					}
+					cost, known := h.Cost(o, s.serial, 1<<20)
+					if known != ok || ok && cost < len(change.Removed)+len(change.Added) {
+						t.Fatalf("seed %d, step %d, %v from %d: got cost %d, known: %v, of a difference of %d records, known: %v", seed, step, o, s.serial, cost, known, len(change.Removed)+len(change.Added), ok)
+					}
+					if few, _ := h.Cost(o, s.serial, 2); few != min(cost, 2) {
+						t.Fatalf("got cost %d counted to 2, want %d", few, min(cost, 2))
+					}
 					if !ok {
 						continue
 					}
@@ -300,6 +307,13 @@ func TestNextSerial(t *testing.T) {
 		if got := NextSerial(tc.previous, now); got != tc.want {
 			t.Errorf("after %d: got %d, want %d", tc.previous, got, tc.want)
 		}
+	}
+	// The second half of the numbers is as good as the first, from 2038 to 2106.
+	if got := NextSerial(0, time.Unix(1<<31+5, 0)); got != 1<<31+5 {
+		t.Errorf("the first one in 2038: got %d, want the time, %d", got, 1<<31+5)
+	}
+	if got := NextSerial(0, time.Unix(1<<32, 0)); got != 1 {
+		t.Errorf("the first one at time 0: got %d, want 1", got)
 	}
 	if got := NextSerial(1<<32-1, time.Unix(1<<32-5, 0)); got != 1 {
 		t.Errorf("after the largest: got %d, want 1", got)

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/miekg/dns"
 
@@ -20,6 +21,13 @@ const (
 	// all take some megabytes at most. A larger one is written for each secondary
 	// that asks for it.
 	maxEncodedRecords = 2000
+
+	// maxAtOnce is how many records may have changed, counted by [zone.History.Cost],
+	// for a difference to be made while the query is read: by the goroutine that
+	// answers all other queries as well, if it came over UDP. Whoever may ask can
+	// name any version, and over UDP in the name of others. A larger difference is
+	// made only for a stream, in its turn.
+	maxAtOnce = 256
 )
 
 // difference is the answer to IXFR queries for one step (RFC 1995, section 4).
@@ -76,7 +84,13 @@ func writeChange(m *messages, c *zone.Change) error {
 // however many secondaries ask for it.
 type encodings struct {
 	mu   sync.Mutex
-	kept *simplelru.LRU[step, func() *difference]
+	kept *simplelru.LRU[step, *encoding]
+}
+
+// encoding is a difference that is made once, by the first that needs it.
+type encoding struct {
+	once sync.Once
+	made atomic.Pointer[difference] // nil before it is made, and if there is none
 }
 
 // step is from one version of a zone to a later one.
@@ -86,7 +100,7 @@ type step struct {
 }
 
 func newEncodings() *encodings {
-	kept, err := simplelru.NewLRU[step, func() *difference](maxEncodings, nil)
+	kept, err := simplelru.NewLRU[step, *encoding](maxEncodings, nil)
 	if err != nil {
 		panic(err) // not reached: the size is positive
 	}
@@ -97,13 +111,23 @@ func newEncodings() *encodings {
 // callers that ask for one step at a time, one makes it and the others wait.
 func (e *encodings) get(s step, make func() *difference) (d *difference, kept bool) {
 	e.mu.Lock()
-	once, kept := e.kept.Get(s)
+	one, kept := e.kept.Get(s)
 	if !kept {
-		once = sync.OnceValue(make)
-		e.kept.Add(s, once)
+		one = &encoding{}
+		e.kept.Add(s, one)
 	}
 	e.mu.Unlock()
-	return once(), kept
+	one.once.Do(func() { one.made.Store(make()) })
+	return one.made.Load(), kept
+}
+
+// ready reports whether the difference of a step is kept, so that get neither makes
+// it nor waits.
+func (e *encodings) ready(s step) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	one, kept := e.kept.Peek(s)
+	return kept && one.made.Load() != nil
 }
 
 // forget removes a step whose difference cannot be kept.
@@ -111,6 +135,16 @@ func (e *encodings) forget(s step) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.kept.Remove(s)
+}
+
+// atOnce reports whether the answer to an IXFR query costs so little that it can be
+// had while the query is read.
+func (s *Server) atOnce(origin records.Name, from, to uint32) bool {
+	if s.encoded.ready(step{origin, from, to}) {
+		return true
+	}
+	cost, _ := s.history.Cost(origin, from, maxAtOnce+1)
+	return cost <= maxAtOnce
 }
 
 // difference returns the answer to an IXFR query for a version of a zone, nil where

@@ -102,7 +102,8 @@ func NewRequest(packet []byte) *Request {
 //  2. A zone that is not served gets NOTAUTH, one without a state SERVFAIL.
 //  3. AXFR over UDP gets FORMERR: a zone does not fit (RFC 5936, section 4.2).
 //  4. IXFR gets the SOA record alone if the client is up to date, or over UDP if
-//     the differences do not fit (RFC 1995, section 2); else the differences.
+//     the differences do not fit, or take long to make (RFC 1995, section 2); else
+//     the differences.
 //  5. Where the version of the client is not kept, or where the differences are
 //     more than the zone, IXFR is answered as AXFR.
 func (s *Server) Answer(buf []byte, q *Request) (msg []byte, stream *Stream, rcode uint16) {
@@ -167,6 +168,23 @@ func (s *Server) Answer(buf []byte, q *Request) (msg []byte, stream *Stream, rco
 	}
 	if from.catalog {
 		return whole(Fallback)
+	}
+	if !s.atOnce(q.Zone, has, event.Serial) {
+		if !q.Streams {
+			return single(TryTCP)
+		}
+		event.Kind = IXFR
+		stream := s.newStream(q, event, set.timeout, nil)
+		stream.write = func(m *messages) error {
+			d := s.difference(z, q.Zone, has, event.Serial)
+			if d == nil {
+				stream.event.Kind = Fallback
+				return from.write(m)
+			}
+			stream.event.Serial = d.to
+			return d.write(m)
+		}
+		return nil, stream, dns.RcodeSuccess
 	}
 	d := s.difference(z, q.Zone, has, event.Serial)
 	if d == nil {

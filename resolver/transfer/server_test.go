@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"fmt"
 	"math/rand/v2"
@@ -340,6 +341,73 @@ func TestLargeDifferences(t *testing.T) {
 				t.Errorf("%d tasks: got %d records, want %d", tasks, len(got), len(want))
 			}
 		}
+	}
+}
+
+// A large difference is not made while a query is read: not at all over UDP, where one
+// goroutine answers all queries, and over TCP when the transfer has its turn. Anybody
+// who may ask can name any version, so each query could cost another difference.
+func TestAQueryForALargeDifferenceKeepsNoOtherWaiting(t *testing.T) {
+	c := newCluster(t, bigState(1000))
+	s := newServer(c)
+	serial, _ := c.zone.Serial(name("mesos"))
+	_, content, err := whole(answers(s.ask(t, request(t, axfr("mesos."), true))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	soa, _ := c.zone.SOARecord(name("mesos"))
+	before, _ := soa.RR()
+	c.publish(bigState(1500))
+
+	if got := answers(s.ask(t, request(t, ixfr("mesos.", serial), false))); len(got) != 1 {
+		t.Errorf("over UDP: got %d records, want the SOA record alone", len(got))
+	}
+	q := request(t, ixfr("mesos.", serial), true)
+	if _, stream, _ := s.Answer(make([]byte, bufferSize), q); stream == nil {
+		t.Error("over TCP: got a message at once, want a stream")
+	}
+	if made := s.counts.made.Load(); made != 0 {
+		t.Errorf("%d differences were made while queries were read, want none", made)
+	}
+	_, got, err := applyIXFR(before.String(), content, answers(s.ask(t, q)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := recordsIn(t, c.zone, name("mesos")); !equalSets(got, want) {
+		t.Errorf("over TCP: got %d records, want %d", len(got), len(want))
+	}
+}
+
+// A difference whose version goes before the transfer has its turn is the whole zone.
+func TestADifferenceThatIsGoneIsTheWholeZone(t *testing.T) {
+	c := newCluster(t, bigState(1000))
+	s := newServer(c)
+	serial, _ := c.zone.Serial(name("mesos"))
+	c.publish(bigState(1500))
+	want := recordsIn(t, c.zone, name("mesos"))
+	_, stream, _ := s.Answer(make([]byte, bufferSize), request(t, ixfr("mesos.", serial), true))
+	if stream == nil {
+		t.Fatal("got a message at once, want a stream")
+	}
+	for i := range 15 { // more than are kept
+		c.publish(bigState(1501 + i))
+	}
+	var messages []*dns.Msg
+	err := stream.Run(context.Background(), func(framed []byte, _ time.Time) error {
+		for _, b := range split(t, framed) {
+			m := new(dns.Msg)
+			if err := m.Unpack(b); err != nil {
+				return err
+			}
+			messages = append(messages, m)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, got, err := whole(answers(messages)); err != nil || !equalSets(got, want) {
+		t.Errorf("got %d records and error %v, want the %d of the version that was asked for", len(got), err, len(want))
 	}
 }
 

@@ -10,11 +10,16 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"toponym/internal/dnswire"
 )
 
 // minRate is the bytes per second that a secondary has to take in the long run. It
 // is slow for any network, and lets a zone of 100,000 tasks pass within minutes.
 const minRate = 128 << 10
+
+// refusalSize is the size of most responses without records, in bytes.
+const refusalSize = 512
 
 // errSlow says that a secondary did not take a transfer fast enough.
 var errSlow = errors.New("the client reads too slowly")
@@ -71,16 +76,16 @@ func (b *streamBuffer) free() {
 // So one that stops reading is cut off after the timeout, and one that reads a byte
 // now and then soon after.
 func (t *Stream) Run(ctx context.Context, send Send) error {
-	b := streamBuffers.Get().(*streamBuffer)
-	defer b.free()
 	release, ok := t.s.slots.acquire(ctx, clientPrefix(t.q.Client))
 	if !ok {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		return t.refuse(b, send)
+		return t.refuse(send)
 	}
 	defer release()
+	b := streamBuffers.Get().(*streamBuffer) // not before: any number may wait
+	defer b.free()
 	start := time.Now()
 	var err error
 	t.s.background(func() {
@@ -140,13 +145,13 @@ func (t *Stream) writeAll(ctx context.Context, b *streamBuffer, turn *turn, star
 }
 
 // refuse answers with SERVFAIL.
-func (t *Stream) refuse(b *streamBuffer, send Send) error {
-	msg := t.q.respond(b.framed[2:], dns.RcodeServerFailure, nil)
+func (t *Stream) refuse(send Send) error {
+	msg := t.q.respond(make([]byte, dnswire.HeaderSize, refusalSize), dns.RcodeServerFailure, nil)
 	if t.signer != nil {
 		msg = t.signer.Finish(msg)
 	}
-	binary.BigEndian.PutUint16(b.framed[:], uint16(len(msg)))
 	t.event.Err = ErrBusy
 	t.s.observe(t.event)
-	return send(b.framed[:2+len(msg)], time.Now().Add(t.timeout))
+	framed := binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(msg)), uint16(len(msg)))
+	return send(append(framed, msg...), time.Now().Add(t.timeout))
 }
