@@ -35,6 +35,9 @@ func NewerSerial(a, b uint32) uint32 {
 // seconds since 1970, so that serials grow over restarts, but always newer than
 // the previous one. It is never 0, which stands for none.
 func NextSerial(previous uint32, now time.Time) uint32 {
+	if previous == 0 {
+		return max(uint32(now.Unix()), 1) // which need not be newer than 1, from 2038 on
+	}
 	next := previous + 1
 	if next == 0 {
 		next = 1
