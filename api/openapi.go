@@ -202,6 +202,9 @@ var pathDocs = []pathDoc{
 	{path: "/v1/explain/{name}", summary: "who owns the records of a name, and what is omitted and why",
 		parameters: []parameterDoc{{name: "name", about: "a name", schema: anyText}},
 		answers:    inJSON("the explanation", typeOf[Explanation]()), errors: []int{http.StatusBadRequest, http.StatusServiceUnavailable}},
+	{path: "/v1/lookup", summary: "all records of a name and their owners, and the other names of the same tasks",
+		parameters: []parameterDoc{{name: "name", about: "a name, the beginning of one such as web for web.marathon.mesos, or an address", schema: anyText}},
+		answers:    inJSON("what there is; found says whether there is anything", typeOf[Lookup]()), errors: []int{http.StatusBadRequest, http.StatusServiceUnavailable}},
 	{path: "/v1/watch", summary: "changes of records, as server-sent events or by long polls",
 		parameters: []parameterDoc{
 			{name: "index", about: "of the last version that the client knows", schema: schema{"type": "integer", "minimum": 0}},

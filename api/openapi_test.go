@@ -114,7 +114,7 @@ func TestEveryParameterIsDocumented(t *testing.T) {
 	s := documentedServer(t)
 	d, _ := documentOf(t, s)
 	known := regexp.MustCompile(`is not one of the parameters (.*)`)
-	for _, path := range []string{"/v1/instances", "/v1/sd/prometheus", "/v1/sd/traefik", "/v1/sd/haproxy", "/v1/watch"} {
+	for _, path := range []string{"/v1/instances", "/v1/sd/prometheus", "/v1/sd/traefik", "/v1/sd/haproxy", "/v1/watch", "/v1/lookup"} {
 		var a errorBody
 		w := get(s, path+"?unknown=1")
 		if err := json.Unmarshal(w.Body.Bytes(), &a); err != nil || w.Code != 400 {
@@ -201,6 +201,9 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		check(s, "/v1/explain/{name}", "/v1/explain/"+name)
 		check(s, "/v1/explain", "/v1/explain?name="+name)
 		check(s, "/v1/services/{service}", "/v1/services/_web._tcp."+name)
+	}
+	for _, target := range []string{"?name=web", "?name=wbe", "?name=example.com", "?name=10.0.0.2", "", "?nam=web"} {
+		check(s, "/v1/lookup", "/v1/lookup"+target)
 	}
 	check(s, "/v1/hosts/{host}/ports", "/v1/hosts/x/ports")
 	check(s, "/v1/explain/{name}", "/v1/explain/example.com")

@@ -33,6 +33,9 @@ func (s *Server) routes() http.Handler {
 	if s.o.Explain != nil {
 		handle("/v1/explain", s.ready(s.explain))
 		handle("/v1/explain/{name}", s.ready(s.explain))
+		if s.o.EnumerationOn { // it lists names that nobody asked for
+			handle("/v1/lookup", s.ready(s.lookup))
+		}
 	}
 	if s.changes != nil {
 		handle("/v1/watch", s.ready(s.watch))

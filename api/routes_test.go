@@ -32,6 +32,7 @@ func TestStatusCodesOfPaths(t *testing.T) {
 		{"ready", testServer(), "/healthz", 200, "ok"},
 		{"ready", testServer(), "/readyz", 200, "ok"},
 		{"ready", testServer(), "/v1/hosts/leader.mesos/ports", 501, "To be implemented..."},
+		{"no enumeration", New(closed), "/v1/lookup?name=web", 404, ""},
 		{"ready", testServer(), "/v1", 404, ""},
 		{"ready", testServer(), "/v1/", 404, ""},
 		{"ready", testServer(), "/v1/hosts/", 404, ""},

@@ -42,6 +42,9 @@ func serverURL(server string) (*url.URL, error) {
 	return u, nil
 }
 
+// errNoPath is the error for a path that a server does not have.
+var errNoPath = errors.New("404 Not Found")
+
 // client asks a running server.
 type client struct {
 	server    string // as the flag has it
@@ -83,6 +86,9 @@ func (c *client) get(ctx context.Context, path []string, query url.Values, answe
 	}
 	defer response.Body.Close()
 	body := io.LimitReader(response.Body, maxAnswer)
+	if response.StatusCode == http.StatusNotFound {
+		return nil, fmt.Errorf("%s: %w", c.server, errNoPath)
+	}
 	if response.StatusCode != http.StatusOK {
 		var refused struct{ Error string }
 		_ = json.NewDecoder(body).Decode(&refused) // without an error text the status has to do

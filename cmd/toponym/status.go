@@ -62,7 +62,7 @@ func printJSON(w io.Writer, raw []byte) error {
 }
 
 // maxListed bounds the secondaries and the warnings of a kind that are printed.
-const maxListed = 20
+const maxListed = 8
 
 func printStatus(w io.Writer, s api.Status) {
 	line := func(title, format string, values ...any) {
@@ -152,9 +152,12 @@ func statusWarnings(s api.Status) (list []string) {
 			continue
 		}
 		if failing++; failing > maxListed {
-			break
+			continue
 		}
 		list = append(list, fmt.Sprintf("secondary %s at %s: %s", one.Address, at(one.LastError.Time), plain(one.LastError.Text)))
+	}
+	if failing > maxListed {
+		list = append(list, fmt.Sprintf("and %d more secondaries with errors", failing-maxListed))
 	}
 	for i, m := range s.Merged {
 		if i == maxListed {

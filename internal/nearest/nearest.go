@@ -16,16 +16,17 @@ func Word(word string, known []string, limit int) string {
 	best := ""
 	word = strings.ToLower(word)
 	for _, k := range slices.Sorted(slices.Values(known)) {
-		if d := distance(word, strings.ToLower(k)); d < limit || d == limit && best == "" {
+		if d := Distance(word, strings.ToLower(k)); d < limit || d == limit && best == "" {
 			best, limit = k, d
 		}
 	}
 	return best
 }
 
-// distance counts the bytes to insert, delete or replace, and the neighbours to
-// swap, that lead from a to b (optimal string alignment).
-func distance(a, b string) int {
+// Distance counts the bytes to insert, delete or replace, and the neighbours to
+// swap, that lead from a to b (optimal string alignment). Words of more than 64 bytes
+// are not compared: their distance is 64.
+func Distance(a, b string) int {
 	if len(a) > maxWord || len(b) > maxWord {
 		return maxWord
 	}

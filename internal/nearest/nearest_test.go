@@ -38,8 +38,8 @@ func TestDistance(t *testing.T) {
 		{"kitten", "sitting", 3}, {"flaw", "lawn", 2}, {"ab", "ba", 1},
 		{strings.Repeat("a", maxWord+1), "a", maxWord},
 	} {
-		if got := distance(tt.a, tt.b); got != tt.want {
-			t.Errorf("distance(%.8q, %q) = %d, want %d", tt.a, tt.b, got, tt.want)
+		if got := Distance(tt.a, tt.b); got != tt.want {
+			t.Errorf("Distance(%.8q, %q) = %d, want %d", tt.a, tt.b, got, tt.want)
 		}
 	}
 }

@@ -1,0 +1,75 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A name is found as it is, or completed; else the nearest names are told. Other names
+// of a task are those of all trees and types.
+func TestLookup(t *testing.T) {
+	s := testServer()
+	for typed, want := range map[string]struct {
+		found       bool
+		answers     string
+		completions string
+		near        string
+		related     []string // some of them
+	}{
+		"WEB.marathon.mesos.":               {true, "web.marathon.mesos.", "", "", []string{"web.marathon.slave.mesos.", "_web._tcp.marathon.mesos.", "_http._tcp.web.marathon.mesos.", "_http._web._tcp.marathon.mesos."}},
+		"web":                               {true, "web.marathon.mesos.", "web.marathon.mesos.", "", []string{"web.marathon.slave.mesos."}},
+		"web.marathon":                      {true, "web.marathon.mesos.", "web.marathon.mesos.", "", []string{"web.marathon.slave.mesos."}},
+		"web.marathon.slave":                {true, "web.marathon.slave.mesos.", "web.marathon.slave.mesos.", "", []string{"web.marathon.mesos."}},
+		"_http._tcp.web":                    {true, "_http._tcp.web.marathon.mesos.", "_http._tcp.web.marathon.mesos.", "", []string{"web.marathon.mesos.", "_web._tcp.marathon.mesos."}},
+		"_web._tcp":                         {true, "_web._tcp.marathon.mesos.", "_web._tcp.marathon.mesos.", "", []string{"web.marathon.mesos.", "_http._tcp.web.marathon.mesos."}},
+		"master":                            {true, "master.mesos.", "master.mesos.", "", nil},
+		"mesos":                             {true, "mesos.", "", "", nil},
+		"ngixn":                             {false, "ngixn.", "", "nginx.marathon.mesos.", nil},
+		"ngixn.":                            {false, "ngixn.", "", "nginx.marathon.mesos.", nil},
+		"web.":                              {false, "web.", "", "web.marathon.mesos. _web._tcp.marathon.mesos.", nil},
+		"wbe.marathon.mesos":                {false, "wbe.marathon.mesos.", "", "web.marathon.mesos.", nil},
+		"nothing.like.this":                 {false, "nothing.like.this.", "", "", nil},
+		"zz":                                {false, "zz.", "", "", nil},
+		"10.0.0.2":                          {false, "2.0.0.10.in-addr.arpa.", "", "", nil},
+		strings.Repeat("a.", 120) + "mesos": {false, strings.Repeat("a.", 120) + "mesos.", "", "", nil},
+	} {
+		w := get(s, "/v1/lookup?name="+typed)
+		var l Lookup
+		if err := json.Unmarshal(w.Body.Bytes(), &l); err != nil || w.Code != http.StatusOK {
+			t.Errorf("%s: got status %d, %v: %s", typed, w.Code, err, w.Body)
+			continue
+		}
+		var answers, related []string
+		for _, x := range l.Answers {
+			answers = append(answers, x.Name)
+		}
+		for _, r := range l.Related {
+			related = append(related, r.Name)
+			if len(r.Records) == 0 || r.Records[0].Type == "" || r.Records[0].Data == "" || r.Records[0].TTL != 60 {
+				t.Errorf("%s: got %+v, want its records with their TTL", typed, r)
+			}
+		}
+		if got := strings.Join(answers, " "); l.Found != want.found || got != want.answers || strings.Join(l.Completions, " ") != want.completions {
+			t.Errorf("%s: got found %v, answers %q, completions %q; want %v, %q, %q", typed, l.Found, got, l.Completions, want.found, want.answers, want.completions)
+		}
+		if got := strings.Join(l.Near, " "); got != want.near && typed != "10.0.0.2" {
+			t.Errorf("%s: got the nearest names %q, want %q", typed, got, want.near)
+		}
+		for _, name := range want.related {
+			if !slices.Contains(related, name) {
+				t.Errorf("%s: got the related names %q, want %s", typed, related, name)
+			}
+		}
+		if want.related == nil && len(related) > 0 {
+			t.Errorf("%s: got the related names %q, want none", typed, related)
+		}
+	}
+	for target, want := range map[string]int{"/v1/lookup": 400, "/v1/lookup?name=": 400, "/v1/lookup?name=a..b": 400, "/v1/lookup?name=a&limit=1": 400} {
+		if w := get(s, target); w.Code != want {
+			t.Errorf("%s: got status %d, want %d", target, w.Code, want)
+		}
+	}
+}
