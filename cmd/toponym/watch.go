@@ -51,8 +51,8 @@ func (t *texts) Set(s string) error {
 // is interrupted.
 func watchCommand(env environment) *cobra.Command {
 	c := &cobra.Command{
-		Use: "watch [NAME…] [FLAGS]", Short: "print the changes of records as they happen, on a running server",
-		Long: "toponym watch [NAME…] prints the changes of records on a running server as they happen, until it is interrupted. " +
+		Use: "watch [NAME...] [FLAGS]", Short: "print the changes of records as they happen, on a running server",
+		Long: "toponym watch [NAME...] prints the changes of records on a running server as they happen, until it is interrupted. " +
 			"Without a name these are the changes of all names.",
 	}
 	flags := c.Flags()
