@@ -170,6 +170,13 @@ func (p *pipeline) restoreSerials(c *snapshot.Zones, confirmed time.Time) {
 	p.adoptSerials(c, confirmed)
 }
 
+// firstSerial is the oldest serial that new content may get from now on.
+func (p *pipeline) firstSerial() uint32 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return zone.NextSerial(p.serials.limit, p.o.now())
+}
+
 // adoptSerials is restoreSerials for a caller that holds mu.
 func (p *pipeline) adoptSerials(c *snapshot.Zones, confirmed time.Time) {
 	if p.serials.restored {

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"testing"
 	"time"
+
+	"github.com/sirupsen/logrus/hooks/test"
 
 	"toponym/config"
 	"toponym/records"
@@ -129,6 +132,57 @@ func TestSerialsSurviveRestarts(t *testing.T) {
 	views := records.MustParseName("dcos.thisdcos.directory")
 	if got := l.serials(other); got[mesos] != before[mesos] || !zone.SerialAfter(got[views], before[views]) {
 		t.Errorf("with another TTL of the address trees: got serials %v, want a newer one than %d of %v alone", got, before[views], views)
+	}
+}
+
+// A process that is killed before it writes a snapshot has used serials too, as one does
+// that is killed again and again. So has one whose snapshot then cannot be used.
+func TestKilledProcessesShareNoSerial(t *testing.T) {
+	mesos := records.MustParseName("mesos")
+	log, _ := test.NewNullLogger()
+	path := t.TempDir()
+	now := time.Unix(1_700_000_000, 0)
+	var used uint32
+	for round, before := range []struct {
+		what string
+		do   func(file string) error
+	}{
+		{"nothing is there", func(string) error { return nil }},
+		{"there is no snapshot yet", func(string) error { return nil }},
+		{"there is a snapshot", func(string) error { return nil }},
+		{"the snapshot is that of two processes ago", func(string) error { return nil }},
+		{"the snapshot is damaged", func(file string) error { return os.WriteFile(file, []byte("toponym snapshot 2\nnothing"), 0o600) }},
+		{"the damaged snapshot is set aside", func(string) error { return nil }},
+		{"the snapshot has another version", func(file string) error { return os.WriteFile(file, []byte("toponym snapshot 99\n"), 0o600) }},
+		{"the snapshot is gone", os.Remove},
+		{"the clock is wrong", func(string) error { now = now.Add(-time.Hour); return nil }},
+	} {
+		p, _ := testPipeline(t)
+		p.o.now = func() time.Time { return now }
+		p.serials.now = p.o.now
+		s := newSnapshotter(path, func() time.Duration { return testInterval }, p, log)
+		if err := before.do(s.dir.File()); err != nil {
+			t.Fatal(err)
+		}
+		if zones, confirmed := s.loadZones(t.Context()); zones != nil {
+			p.restoreSerials(zones, confirmed)
+		}
+		s.reserveSerials(t.Context())
+		if c := s.load(t.Context(), now); c != nil {
+			p.restore(c)
+		}
+		for i := range 50 {
+			p.state(fullState(task("web.1", "web", fmt.Sprintf("10.1.%d.%d", round, i))))
+			serial, _ := p.zones.Current().Serial(mesos)
+			if used != 0 && !zone.SerialAfter(serial, used) {
+				t.Fatalf("%s: got serial %d for new content, want a newer one than %d", before.what, serial, used)
+			}
+			used = serial
+		}
+		if before.what == "there is no snapshot yet" {
+			s.save(t.Context(), func(f func()) { f() })
+		}
+		s.dir.Close() // the process is killed
 	}
 }
 

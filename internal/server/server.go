@@ -295,6 +295,7 @@ func (s *Server) restore(ctx context.Context, restored chan<- struct{}) {
 			s.secondaries.restoreCatalog(zones)
 		}
 	}
+	s.snapshotter.reserveSerials(ctx)
 	c := s.snapshotter.load(ctx, time.Now())
 	if c == nil {
 		return

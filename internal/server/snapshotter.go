@@ -25,6 +25,7 @@ type snapshotter struct {
 	disk      chan struct{} // held while dir is used
 	decoded   atomic.Bool   // whether load has finished
 	bytesRead func() int64  // by load so far
+	noted     uint32        // the serial limit on disk; used on disk only
 
 	// Used by the goroutine of run only.
 	changes   uint64    // of the cluster, as of the snapshot on disk
@@ -93,15 +94,52 @@ func (s *snapshotter) load(ctx context.Context, now time.Time) *snapshot.Content
 }
 
 // loadZones reads what the snapshot knows of zones, and when it was confirmed last;
-// nil without a usable one. load tells of errors.
+// nil without a usable one, and where no serial limit was noted either. load tells of
+// errors.
 func (s *snapshotter) loadZones(ctx context.Context) (*snapshot.Zones, time.Time) {
 	var c *snapshot.Zones
 	var confirmed time.Time
-	err := s.onDisk(ctx, func() (err error) { c, confirmed, err = s.dir.LoadZones(); return err })
+	err := s.onDisk(ctx, func() (err error) {
+		limit, noted, limitErr := s.dir.SerialLimit()
+		c, confirmed, err = s.dir.LoadZones()
+		switch {
+		case limitErr != nil:
+			return err
+		case err != nil:
+			c, confirmed = &snapshot.Zones{}, noted
+		}
+		c.SerialLimit = zone.NewerSerial(c.SerialLimit, limit)
+		return nil
+	})
 	if err != nil || ctx.Err() != nil {
 		return nil, time.Time{} // the disk may still be read, so the variables are not
 	}
 	return c, confirmed
+}
+
+// startReserve is how many serials may be used from the start until the first snapshot
+// has been written: those of a minute in which everything changes all the time.
+const startReserve = 1 << 14
+
+// reserveSerials notes on disk which serials this process may use before it writes a
+// snapshot: were it to end before, the next one would use them for other content.
+func (s *snapshotter) reserveSerials(ctx context.Context) {
+	limit := s.pipeline.firstSerial() + startReserve
+	if err := s.onDisk(ctx, func() error { return s.noteLimit(limit) }); err != nil && ctx.Err() == nil {
+		s.log.WithError(err).Warn("the serials that may be used cannot be noted on disk; secondaries may miss changes if this process is killed before it writes a snapshot")
+	}
+}
+
+// noteLimit notes a serial limit, unless a newer one has been. It is called on disk.
+func (s *snapshotter) noteLimit(limit uint32) error {
+	if s.noted != 0 && !zone.SerialAfter(limit, s.noted) {
+		return nil
+	}
+	if err := s.dir.NoteSerialLimit(limit); err != nil {
+		return err
+	}
+	s.noted = limit
+	return nil
 }
 
 // diskTimeout bounds the time to read the next part of a snapshot.
@@ -202,7 +240,9 @@ func (s *snapshotter) write(ctx context.Context, background func(func())) error 
 			c.Zones.Versions, serial = versionsOf(z)
 			c.Zones.Versions = append(c.Zones.Versions, s.catalog()...)
 			c.Zones.SerialLimit = serial + s.serialReserve(serial)
-			info, err = s.dir.Save(c)
+			if info, err = s.dir.Save(c); err == nil {
+				err = s.noteLimit(c.Zones.SerialLimit)
+			}
 		})
 		return err
 	})
