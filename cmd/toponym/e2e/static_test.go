@@ -11,7 +11,7 @@ import (
 )
 
 const staticZone = `$ORIGIN spartan.
-$TTL 60
+$TTL 10
 @       IN SOA ns1.mesos. ops.example.org. ( 1 60 600 86400 60 )
         IN NS  ns1.mesos.
 ready   IN A   127.0.0.1
