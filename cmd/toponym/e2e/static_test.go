@@ -64,14 +64,17 @@ func TestStaticZones(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	before := s.serial(t)
+	before, domain := soa(t, s.port, "spartan."), s.serial(t)
 	change(strings.Replace(staticZone, "127.0.0.1", "127.0.0.2", 1))
 	eventually(t, "the new address", func() (bool, string) {
 		got := ask(t, s.port, "dig ready.spartan A")
 		return slices.Equal(got.answer, []string{"ready.spartan. A 127.0.0.2"}), strings.Join(got.answer, " ")
 	})
-	if after := s.serial(t); after <= before {
+	if after := soa(t, s.port, "spartan."); after <= before {
 		t.Errorf("serial: got %d, want more than %d", after, before)
+	}
+	if after := s.serial(t); after != domain {
+		t.Errorf("serial of another zone: got %d, want %d as before", after, domain)
 	}
 	// A file with errors changes nothing, and the log names the error.
 	change(staticZone + "x.spartan. A nonsense\n")
