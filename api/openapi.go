@@ -220,6 +220,8 @@ var pathDocs = []pathDoc{
 		},
 		errors: []int{http.StatusBadRequest, http.StatusForbidden, http.StatusGone, http.StatusServiceUnavailable}},
 	{path: "/v1/axfr", summary: "all addresses and SRV records, as Mesos-DNS has them", answers: inJSON("the records", typeOf[axfrDoc]()), errors: []int{http.StatusServiceUnavailable}},
+	{path: "/v1/vips", summary: "VIPs of DC/OS with their backends, where vipDomains is set", answers: inJSON("the VIPs", typeOf[[]vipDoc]()), errors: []int{http.StatusServiceUnavailable}},
+	{path: "/v1/records", summary: "all addresses and SRV records, as dcos-net has them, with the profile dcos", answers: inJSON("the records", typeOf[[]dcosRecord]()), errors: []int{http.StatusServiceUnavailable}},
 	{path: "/v1/enumerate", summary: "all tasks with their records, as Mesos-DNS has them", answers: inJSON("the tasks", typeOf[enumeration]()), errors: []int{http.StatusServiceUnavailable}},
 	{path: "/v1/instances", summary: "tasks that have names, with where they and their ports can be reached",
 		parameters: withFilters(

@@ -218,6 +218,12 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 	check(s, "/v1/sd/haproxy", "/v1/sd/haproxy?group=x&unknown=1")
 	check(s, "/v1/watch", "/v1/watch?wait=0s&index=x")
 	check(s, "/v1/watch", "/v1/watch?wait=0s&index=99999999")
+	dcos := dcosServer()
+	for _, path := range []string{"/v1/vips", "/v1/records"} {
+		check(dcos, path, path)
+	}
+	check(dcos, "/v1/hosts/{host}", "/v1/hosts/leader.mesos")
+	check(dcos, "/v1/hosts/{host}", "/v1/hosts/none.mesos")
 	pending := pendingServer()
 	for _, path := range []string{"/readyz", "/v1/axfr", "/v1/enumerate", "/v1/instances", "/v1/sd/prometheus", "/v1/sd/traefik"} {
 		check(pending, path, path)

@@ -27,7 +27,11 @@ func (s *Server) routes() http.Handler {
 	if s.o.Metrics != nil {
 		handle("/metrics", s.showMetrics)
 	}
-	handle("/v1/hosts/{host}", s.ready(s.hosts))
+	if s.o.DCOS {
+		handle("/v1/hosts/{host}", s.ready(s.dcosHosts))
+	} else {
+		handle("/v1/hosts/{host}", s.ready(s.hosts))
+	}
 	handle("/v1/hosts/{host}/ports", s.ports)
 	handle("/v1/services/{service}", s.ready(s.services))
 	if s.o.Explain != nil {
@@ -42,6 +46,12 @@ func (s *Server) routes() http.Handler {
 	}
 	if s.o.EnumerationOn {
 		handle("/v1/axfr", s.ready(s.limited(s.bulk, s.axfr)))
+		if s.o.VIPs != nil {
+			handle("/v1/vips", s.ready(s.limited(s.bulk, s.vips)))
+		}
+		if s.o.DCOS {
+			handle("/v1/records", s.ready(s.limited(s.bulk, s.dcosRecords)))
+		}
 		if s.o.Enumerate != nil {
 			handle("/v1/enumerate", s.ready(s.limited(s.bulk, s.enumerate)))
 		}

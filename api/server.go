@@ -48,6 +48,11 @@ type Options struct {
 	// EnumerationOn enables the paths that disclose the whole cluster:
 	// /v1/enumerate, /v1/axfr, /v1/instances and those below /v1/sd.
 	EnumerationOn bool
+	// DCOS makes /v1/hosts answer as dcos-net does, and adds /v1/records.
+	DCOS bool
+	// VIPs lists the VIPs for /v1/vips. It is called only when the zone is ready. Nil
+	// disables the path.
+	VIPs func() []records.VIP
 	// Instances iterates over the tasks that have names, for /v1/instances and the
 	// paths below /v1/sd. It is called only when the zone is ready. Nil disables
 	// them.

@@ -44,6 +44,7 @@ func (l *loader) check() {
 	if c.CacheMinTTL > c.CacheMaxTTL && l.valid("cacheMinTTL", "cacheMaxTTL") {
 		l.reject("cacheMinTTL", "is more than cacheMaxTTL", "a smaller number of seconds")
 	}
+	l.checkProfile()
 	l.checkListeners()
 	l.checkHTTPAuth()
 	l.checkStateDir()

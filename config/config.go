@@ -22,7 +22,8 @@ import (
 // Config is a full set of settings. The comment of each field begins with its key
 // in the file. Slices and maps are shared: callers must not change them.
 type Config struct {
-	File string // absolute path of the file that was read; "" for Defaults
+	File    string  // absolute path of the file that was read; "" for Defaults
+	Profile Profile // profile: whose place the server takes
 
 	// Finding and reading the leading master.
 	ZooKeeper              ZooKeeper     // zk; zero when the key is absent
@@ -73,6 +74,7 @@ type Config struct {
 	ReverseZones           []netip.Prefix    // reverseZones: networks whose reverse names are zones
 	AddressDomains         []string          // addressDomains: origins of the address trees agentip, containerip, autoip
 	AddressTTL             uint32            // addressTTL, in seconds
+	VIPDomains             []string          // vipDomains: origins of the names of VIPs
 	Aliases                map[string]string // aliases: from alias to the name that it stands for
 	StaticZones            []string          // staticZones: zone files; absolute paths where File is known
 

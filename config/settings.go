@@ -27,6 +27,9 @@ func (c *Config) settings() []setting {
 	const maxPrimaries = 16
 	const maxSeconds = math.MaxInt32 // the largest TTL (RFC 2181 section 8), and ample for a timer
 	return []setting{
+		{key: "profile", def: string(ProfileNone), doc: "defaults for another program's place: dcos for that of DC/OS's dcos-net (docs/dcos.md); empty: none",
+			value: bind(&c.Profile, oneOf(ProfileNone, ProfileDCOS))},
+
 		// Settings of Mesos-DNS.
 		{key: "zk", doc: "where the masters elect their leader: zk://host:port,…/path",
 			value: bind(&c.ZooKeeper, zkAddress)},
@@ -46,13 +49,13 @@ func (c *Config) settings() []setting {
 			value: seconds(&c.ZkDetectionTimeout, 0)},
 		{key: "domain", def: "mesos", doc: "zone of the names of tasks",
 			value: bind(&c.Domain, domainName(maxOrigin, false))},
-		{key: "listener", def: []any{"0.0.0.0", "::"}, doc: "addresses and network interfaces on which DNS is served, one or a list, each with or without a port; several are opened as they appear on the host, a single address must be there",
+		{key: "listener", derive: func() any { return c.Profile.listeners() }, doc: "addresses and network interfaces on which DNS is served, one or a list, each with or without a port; several are opened as they appear on the host, a single address must be there",
 			value: boundField[[]Listen]{&c.Listener, dnsListeners, showListeners}},
 		{key: "port", def: 53, doc: "port on which DNS is served where listener has none; 0: any free one, for tests",
 			value: bind(&c.Port, integer[uint16](0, math.MaxUint16))},
-		{key: "HTTPListener", def: "0.0.0.0", doc: "address on which HTTP is served",
+		{key: "HTTPListener", derive: func() any { return c.Profile.httpListener() }, doc: "address on which HTTP is served",
 			value: bind(&c.HTTPListener, listenAddress)},
-		{key: "httpport", def: 8123, doc: "port on which HTTP is served; 0: any free one, for tests",
+		{key: "httpport", derive: func() any { return c.Profile.httpPort() }, doc: "port on which HTTP is served; 0: any free one, for tests",
 			value: bind(&c.HTTPPort, integer[uint16](0, math.MaxUint16))},
 		{key: "resolvers", reloadable: true, doc: "upstream servers for names outside our zones; absent: those of /etc/resolv.conf",
 			value: bind(&c.Resolvers, listOf(upstream, `["10.0.0.1", "tls://dns.example.com@10.0.0.2"]`))},
@@ -234,6 +237,8 @@ func (c *Config) settings() []setting {
 			value: bindList(&c.AddressDomains, listOf(domainName(maxOrigin, false), `["dcos.thisdcos.directory"]`))},
 		{key: "addressTTL", oldKey: "viewTTL", def: 5, reloadable: true, doc: "TTL of records in the address trees, in seconds",
 			value: bind(&c.AddressTTL, integer[uint32](0, maxSeconds))},
+		{key: "vipDomains", derive: func() any { return c.Profile.vipDomains() }, doc: "domains of the names of VIPs, from the labels VIP_0, VIP_1 and so on of ports; the default with profile dcos is l4lb.thisdcos.directory",
+			value: bindList(&c.VIPDomains, listOf(domainName(maxOrigin, false), `["l4lb.thisdcos.directory"]`))},
 		{key: "aliases", derive: func() any { return c.defaultAliases() }, doc: "aliases of domains, each with the name that it stands for; a value replaces the default",
 			value: bind(&c.Aliases, mapOf(domainName(maxName, false), `{"thisdcos.global": "thisdcos.directory"}`))},
 		{key: "reverseZones", derive: func() any { return c.defaultReverseZones() }, doc: "networks whose reverse names are zones of their own, where ReverseDnsOn is true; other addresses of the cluster are answered too, but are in no zone that can be transferred",

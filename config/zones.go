@@ -25,7 +25,7 @@ func (c *Config) defaultAddressDomains() any {
 func (c *Config) defaultAliases() any {
 	aliases := map[string]any{"mesos.thisdcos.directory": c.Domain, "thisdcos.global": "thisdcos.directory"}
 	maps.DeleteFunc(aliases, func(name string, _ any) bool {
-		return within(c.Domain, name) || slices.Contains(c.AddressDomains, name) || c.hasZoneResolver(name)
+		return within(c.Domain, name) || slices.Contains(c.AddressDomains, name) || slices.Contains(c.VIPDomains, name) || c.hasZoneResolver(name)
 	})
 	return aliases
 }
@@ -77,6 +77,13 @@ func (l *loader) ownZone(name string) (key, zone string) {
 			}
 		}
 	}
+	if l.valid("vipDomains") {
+		for _, zone := range l.config.VIPDomains {
+			if within(name, zone) {
+				return "vipDomains", zone
+			}
+		}
+	}
 	return "", ""
 }
 
@@ -114,6 +121,10 @@ func (l *loader) checkAliases() {
 		}
 		if slices.Contains(l.config.AddressDomains, alias) && l.valid("addressDomains") {
 			at.member(alias).reject(nil, "is one of addressDomains", "another alias")
+			continue
+		}
+		if slices.Contains(l.config.VIPDomains, alias) && l.valid("vipDomains") {
+			at.member(alias).reject(nil, "is one of vipDomains", "another alias")
 			continue
 		}
 		if _, ok := follower.follow(alias); !ok {

@@ -261,6 +261,9 @@ func (r *taskRecords) identity(names []taskName, tail []byte) {
 		r.reverse(names[0].host)
 	}
 	r.services(&id, published)
+	if names[0].kind == labelName && len(r.o.VIPDomains) > 0 {
+		r.vips(&id)
+	}
 }
 
 // publish returns the names as far as the task may use them.

@@ -21,6 +21,7 @@ type Options struct {
 	SplitNames bool
 
 	AddressDomains []Name   // origins of the trees agentip, containerip and autoip
+	VIPDomains     []Name   // origins of the names of VIPs, see vips.go
 	Scope          SRVScope // the side of a port mapping that SRV records point to
 
 	// IncludeUnhealthy keeps unhealthy tasks in shared names while healthy

@@ -85,7 +85,7 @@ func masterOptions(c *config.Config, masters leader.Detector, log logrus.FieldLo
 		Reregister: c.AgentReregisterTimeout,
 		Timeout:    c.StateTimeout,
 		MaxBytes:   c.StateMaxBytes,
-		KeepLabels: c.KeepLabels,
+		KeepLabels: keptLabels(c),
 		Log:        log,
 	}
 	switch c.StateSource {
@@ -168,6 +168,13 @@ func RecordsOptions(c *config.Config) (records.Options, error) {
 		}
 		o.AddressDomains = append(o.AddressDomains, n)
 	}
+	for _, text := range c.VIPDomains {
+		n, err := parseName("vipDomains", text)
+		if err != nil {
+			return o, err
+		}
+		o.VIPDomains = append(o.VIPDomains, n)
+	}
 	if o.Scope, err = records.ParseSRVScope(string(c.SRVScope)); err != nil {
 		return o, fmt.Errorf("srvScope: %w", err)
 	}
@@ -179,6 +186,15 @@ func RecordsOptions(c *config.Config) (records.Options, error) {
 	}
 	o.Listeners, err = serverAddrs(c.Listener)
 	return o, err
+}
+
+// keptLabels returns the prefixes of labels that are kept: those of the setting, and
+// those of VIPs where they have names.
+func keptLabels(c *config.Config) []string {
+	if len(c.VIPDomains) == 0 {
+		return c.KeepLabels
+	}
+	return append(slices.Clone(c.KeepLabels), "VIP_", "vip_")
 }
 
 // serverAddrs returns the addresses of the name server's own name: those of the
@@ -277,6 +293,11 @@ func zoneOptions(c *config.Config, r records.Options) (zone.Options, error) {
 				return o, fmt.Errorf("addressDomains: %v: %w", n, err)
 			}
 			origin(below, c.AddressTTL)
+		}
+	}
+	for _, n := range r.VIPDomains {
+		if n != r.Domain && !slices.Contains(r.AddressDomains, n) {
+			origin(n, c.AddressTTL)
 		}
 	}
 	if r.Reverse {
@@ -382,6 +403,8 @@ func (s *Server) apiOptions(connections, watchers int) api.Options {
 		Domain:               c.Domain,
 		RefreshSeconds:       int(c.Refresh.Seconds()),
 		EnumerationOn:        c.EnumerationOn,
+		DCOS:                 c.Profile == config.ProfileDCOS,
+		VIPs:                 s.vips(c),
 		Enumerate:            s.pipeline.enumerate,
 		Instances:            s.pipeline.instances,
 		Hosts:                s.pipeline.hosts,
@@ -441,6 +464,20 @@ func (s *Server) haproxyRules() (rules haproxy.Rules, dns netip.AddrPort) {
 		}
 	}
 	return rules, dns
+}
+
+// vips returns what lists the VIPs; nil where they have no names.
+func (s *Server) vips(c *config.Config) func() []records.VIP {
+	if len(c.VIPDomains) == 0 {
+		return nil
+	}
+	return func() []records.VIP {
+		o, err := RecordsOptions(s.config.Load())
+		if err != nil || len(o.VIPDomains) == 0 {
+			return nil
+		}
+		return records.VIPs(s.pipeline.instances(records.InstanceFilter{}), o.Rule, o.VIPDomains[0])
+	}
 }
 
 // route returns how a name is answered that the zones do not have; nil if the zones

@@ -20,12 +20,13 @@ import (
 type zoneFiles struct {
 	files  *filewatch.Files
 	zone   zone.Options
+	added  string // records of the profile, as a zone file
 	log    logrus.FieldLogger
 	failed string // the error of the last load, which has been logged; "" if there was none
 }
 
 func newZoneFiles(c *config.Config, o zone.Options, log logrus.FieldLogger) *zoneFiles {
-	return &zoneFiles{files: filewatch.NewFiles(c.StaticZones...), zone: o, log: log}
+	return &zoneFiles{files: filewatch.NewFiles(c.StaticZones...), zone: o, added: c.ProfileZones(), log: log}
 }
 
 // ZoneFileCheck reads the files of staticZones for config.Load, so that their errors
@@ -45,11 +46,14 @@ var ZoneFileCheck = config.Check{
 // load reads all files; nil stands for no records. The error is a
 // zone.ZoneFileErrors.
 func (f *zoneFiles) load(ctx context.Context) (*zone.StaticRecords, error) {
-	if len(f.files.Paths()) == 0 {
+	if len(f.files.Paths()) == 0 && f.added == "" {
 		return nil, nil
 	}
 	f.files.MarkRead()
 	var files []zone.ZoneFile
+	if f.added != "" {
+		files = append(files, zone.ZoneFile{Name: "the setting profile", Text: []byte(f.added)})
+	}
 	for _, path := range f.files.Paths() {
 		text, err := filewatch.Read(ctx, path, zone.MaxZoneFileSize+1)
 		files = append(files, zone.ZoneFile{Name: path, Text: text, Err: withoutPath(err)})
