@@ -18,7 +18,8 @@ import (
 // of the servers themselves.
 //
 // Not in the list are fields that name files of Traefik's host, plugins and other
-// servers than those of the app: an app must not reach them.
+// servers than those of the app: an app must not reach them. For the same reason a
+// service that is named cannot be one of another provider.
 //
 //go:embed fields.txt
 var fieldTable string
@@ -26,7 +27,7 @@ var fieldTable string
 // field is a field, or a level above fields.
 type field struct {
 	name     string            // as Traefik writes it
-	kind     string            // text, bool, int, list, duration or object; empty for a mere level
+	kind     string            // text, service, bool, int, list, duration or object; empty for a mere level
 	list     bool              // its elements have the children
 	children map[string]*field // by name in lower case
 }
@@ -155,6 +156,12 @@ func setValue(in object, f *field, key, value string) error {
 	value = strings.TrimSpace(value)
 	switch f.kind {
 	case "text":
+		in[key] = value
+	case "service":
+		// Such as api@internal, which is Traefik's own API.
+		if strings.Contains(value, "@") {
+			return errors.New("a service of another provider cannot be named")
+		}
 		in[key] = value
 	case "list":
 		list := strings.Split(value, ",")

@@ -189,6 +189,8 @@ func TestAppsWithWrongLabelsAreLeftOut(t *testing.T) {
 		"traefik.http.middlewares.m.basicauth.usersfile=/etc/shadow":        "no such field",
 		"traefik.http.middlewares.m.plugin.p.x=1":                           "no such field",
 		"traefik.http.services.x.weighted.services[0].name=web@file":        "no such field",
+		"traefik.http.routers.x.service=api@internal":                       "another provider",
+		"traefik.http.middlewares.m.errors.service=rest@internal":           "another provider",
 		"traefik.http.serverstransports.t.rootcas=/etc/ssl/x":               "no such field",
 		"traefik.http.middlewares.m.compress=false":                         "empty part",
 		"traefik.tcp.routers.x.entrypoints=a":                               "has no rule",
