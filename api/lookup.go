@@ -138,7 +138,10 @@ func (l *Lookup) addRelated(z *zone.Zone, owners []records.Name) {
 		if a.Node == nil {
 			continue
 		}
-		owner = ownerOf(z, a, owner)
+		if a.ViaAlias() {
+			owner = ownerOf(z, a, owner)
+			a, _ = z.Lookup([]byte(owner), typeANY) // which has the origin of the owner
+		}
 		own[owner] = true
 		if t, ok := taskPartOf(owner, z.Origin(a)); ok {
 			tasks = append(tasks, t)

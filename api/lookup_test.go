@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"toponym/records"
+	"toponym/zone"
 )
 
 // A name is found as it is, or completed; else the nearest names are told. Other names
@@ -71,5 +74,28 @@ func TestLookup(t *testing.T) {
 		if w := get(s, target); w.Code != want {
 			t.Errorf("%s: got status %d, want %d", target, w.Code, want)
 		}
+	}
+}
+
+// A name below an alias has the same related names as what it stands for.
+func TestLookupThroughAnAlias(t *testing.T) {
+	snapshot := testSnapshot()
+	o, zo := testOptions(snapshot), zoneOptions()
+	zo.Aliases = []zone.Alias{{Name: records.MustParseName("mesos.alias.example"), Target: records.MustParseName("mesos")}}
+	o.Store = zone.NewStore(zone.Compile(testSet(snapshot), zo, zone.SameSerial(testSerial)))
+	s := New(o)
+	var related [2]string
+	for i, name := range []string{"web.marathon.mesos", "web.marathon.mesos.alias.example"} {
+		var l Lookup
+		w := get(s, "/v1/lookup?name="+name)
+		if err := json.Unmarshal(w.Body.Bytes(), &l); err != nil || !l.Found {
+			t.Errorf("%s: got %s, %v; want a name that is found", name, w.Body, err)
+		}
+		for _, r := range l.Related {
+			related[i] += r.Name + " "
+		}
+	}
+	if related[0] != related[1] || related[0] == "" {
+		t.Errorf("got the related names\n%s\nand through the alias\n%s\nwant the same", related[0], related[1])
 	}
 }
