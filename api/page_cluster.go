@@ -97,7 +97,6 @@ func (v *pageView) app() (string, int, any) {
 		return v.problem(http.StatusNotFound, "No app was asked for.")
 	}
 	if !v.entered(func() {
-		d.Rows, d.More = v.s.instanceRows(f)
 		found := v.s.o.Search(records.Search{Text: d.App, Framework: d.Framework, Kinds: records.SearchApps, Limit: searchPageHits})
 		for _, a := range found.Apps {
 			if a.App == d.App && (d.Framework == "" || a.Key.Framework == d.Framework) {
@@ -106,6 +105,10 @@ func (v *pageView) app() (string, int, any) {
 				d.Counts.Unhealthy += a.Counts.Unhealthy
 			}
 		}
+		if d.Counts.Unhealthy == 0 && f.Health == records.AnyHealth {
+			f.Health = records.NotUnhealthyOnly // all of them: one look at the tasks will do
+		}
+		d.Rows, d.More = v.s.instanceRows(f)
 	}) {
 		return v.problem(http.StatusServiceUnavailable, tooBusy)
 	}

@@ -111,8 +111,8 @@ func (c candidate) describe() ExplainedOwner {
 // candidates returns the tasks whose names may include the given one, sorted.
 func (s *Set) candidates(g *generator, name Name) []candidate {
 	s.mu.Lock()
-	published := slices.Collect(maps.Values(s.tasks))
-	unpublished := slices.Collect(maps.Values(s.unpublished))
+	published := slices.AppendSeq(make([]owner, 0, len(s.tasks)), maps.Values(s.tasks))
+	unpublished := slices.AppendSeq(make([]*state.Task, 0, len(s.unpublished)), maps.Values(s.unpublished))
 	s.mu.Unlock()
 
 	var list []candidate

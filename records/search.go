@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"sort"
 	"strings"
 
 	"toponym/state"
@@ -215,8 +216,8 @@ func (h *hits[T]) at(k SearchKey) *T {
 	if full && h.key(&h.list[h.limit]).compare(k) < 0 {
 		return nil
 	}
-	i, found := slices.BinarySearchFunc(h.list, k, func(one T, k SearchKey) int { return h.key(&one).compare(k) })
-	if !found {
+	i := sort.Search(len(h.list), func(i int) bool { return h.key(&h.list[i]).compare(k) >= 0 })
+	if i == len(h.list) || *h.key(&h.list[i]) != k {
 		if full {
 			h.list = h.list[:h.limit]
 		}
