@@ -24,7 +24,8 @@ test: ## run all tests that need nothing but Go
 
 e2e: e2e-deps ## run the tests with installed clients: dig, kdig, Unbound, HAProxy and others
 	$(GO) vet -tags e2e ./cmd/toponym/e2e/
-	$(GO) test -tags e2e -count=1 -timeout 60m ./cmd/toponym/e2e/
+	@rm -rf bin/e2e && mkdir -p bin/e2e
+	$(GO) test -tags e2e -count=1 -timeout 60m -artifacts -outputdir $(CURDIR)/bin/e2e ./cmd/toponym/e2e/
 	$(GO) test -modfile api/traefik/testdata/traefikcheck/traefik.mod -tags traefik -count=1 ./api/traefik/testdata/traefikcheck
 
 # Clients are installed where that is possible; a test whose client is missing

@@ -21,6 +21,7 @@ var packageOf = map[string]string{
 	"curl":              "curl",
 	"nginx":             "nginx-light",
 	"caddy":             "caddy",
+	"chromium":          "chromium",
 	"nsd":               "nsd",
 	"prometheus":        "prometheus",
 	"promtool":          "prometheus",
