@@ -7,7 +7,7 @@ RACE     := $(shell command -v $(or $(CC),cc) >/dev/null 2>&1 && echo -race)
 BEFORE_FLAG = $(if $(BEFORE),-before $(BEFORE))
 PACKAGES := cmd/toponym/e2e/packages.txt
 
-.PHONY: help run test e2e e2e-deps bench bench-flat bench-forward bench-live bench-watch bench-transfer bench-attack lint fuzz build man
+.PHONY: help run test e2e e2e-deps bench bench-flat bench-forward bench-live bench-watch bench-transfer bench-attack lint fuzz build man release
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 10
@@ -76,6 +76,9 @@ fuzz: ## run every fuzz target for FUZZTIME (1m)
 			$(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s $$p || exit 1; \
 		done; \
 	done
+
+release: ## build deb and rpm packages and lists of contents into dist/ (VERSION=1.2.3)
+	$(GO) run ./cmd/release $(if $(VERSION),-version $(VERSION))
 
 build: ## build the server and the simulation into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/toponym ./cmd/mesos-sim

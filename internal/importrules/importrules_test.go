@@ -37,6 +37,7 @@ var mayImport = map[string][]string{
 	"sim/scenario":         {"sim", "sim/marathon"},
 	"sim/masters":          {"sim", "sim/scenario"},
 	"cmd/mesos-sim":        {"sim", "sim/marathon", "sim/masters", "sim/scenario"},
+	"cmd/release":          {},
 	"cmd/toponym/e2e":      {}, // tests from outside, they start the program
 	"internal/server":      {"config", "state", "state/leader", "state/master", "state/snapshot", "records", "zone", "resolver", "resolver/notify", "resolver/secondaries", "resolver/transfer", "api", "api/haproxy", "api/traefik"},
 	"cmd/toponym":          {"internal/server", "config", "records", "zone", "state", "state/master", "api", "sim", "sim/aurora", "sim/compose", "sim/marathon", "sim/scenario"},
