@@ -285,9 +285,10 @@ func TestOldKeysAreAcceptedWithAWarning(t *testing.T) {
 // The file for new users must give tasks the addresses that clients reach.
 func TestDeployedSettingsAreValidAndUseTheDefaultSources(t *testing.T) {
 	c, warnings, err := Load("../deploy/config.json", nil)
-	if err != nil || len(warnings) > 0 {
-		t.Fatalf("got error %v, warnings %v, want none", err, warnings)
+	if err != nil {
+		t.Fatal(err)
 	}
+	equalLines(t, warnings, []string{"masters: neither masters nor zk is given: the Mesos agent at 127.0.0.1:5051 is asked where the masters are (mesos)"})
 	if want := Defaults().IPSources; !slices.Equal(c.IPSources, want) {
 		t.Errorf("got IPSources %q, want the default %q", c.IPSources, want)
 	}

@@ -88,7 +88,8 @@ func (r *release) stage(root, arch, format string) error {
 		}
 		files[docs+"changelog.gz"] = compress(changes)
 		files[docs+"changelog.Debian.gz"] = compress(r.debianChangelog())
-		files[docs+"copyright"] = terms
+		files[docs+"copyright"] = []byte(debianCopyright)
+		files[docs+"licences.gz"] = compress(terms)
 		files["usr/share/lintian/overrides/toponym"] = overrides
 	} else {
 		files[docs+"CHANGELOG.md"] = changes
@@ -165,6 +166,13 @@ func compress(b []byte) []byte {
 	_ = w.Close()
 	return out.Bytes()
 }
+
+const debianCopyright = `Toponym, https://toponym.example/toponym
+Copyright: the authors of Toponym
+Licence: Apache-2.0, in /usr/share/common-licenses/Apache-2.0
+
+licences.gz has the licences of the modules that the program contains.
+`
 
 func (r *release) debianChangelog() []byte {
 	version := strings.Replace(r.version, "-", "~", 1) // as nfpm writes it
