@@ -288,7 +288,10 @@ func TestDeployedSettingsAreValidAndUseTheDefaultSources(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	equalLines(t, warnings, []string{"masters: neither masters nor zk is given: the Mesos agent at 127.0.0.1:5051 is asked where the masters are (mesos)"})
+	// Without masters the agent is asked, which check tells.
+	if len(warnings) != 1 || warnings[0].Key != "masters" {
+		t.Errorf("got warnings %v, want one for masters", warnings)
+	}
 	if want := Defaults().IPSources; !slices.Equal(c.IPSources, want) {
 		t.Errorf("got IPSources %q, want the default %q", c.IPSources, want)
 	}
