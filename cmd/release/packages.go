@@ -168,7 +168,7 @@ func compress(b []byte) []byte {
 }
 
 const debianCopyright = `Toponym, https://toponym.example/toponym
-Copyright: the authors of Toponym
+Copyright: 2026 the authors of Toponym
 Licence: Apache-2.0, in /usr/share/common-licenses/Apache-2.0
 
 licences.gz has the licences of the modules that the program contains.
