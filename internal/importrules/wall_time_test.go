@@ -24,6 +24,9 @@ var wallTime = []string{
 // reason.
 var mayUseWallTime = map[string]string{
 	"api:UTC":                        "times are shown in UTC",
+	"cmd/release:UTC":                "files have the date of the commit",
+	"cmd/release:Unix":               "SOURCE_DATE_EPOCH is a Unix time",
+	"cmd/release:time.Unix":          "SOURCE_DATE_EPOCH is a Unix time",
 	"cmd/toponym:UTC":                "manual pages have a date",
 	"cmd/toponym:time.Unix":          "preview shows the same on every day; SOURCE_DATE_EPOCH is a Unix time",
 	"internal/fakedns:time.Unix":     "a deadline in the past ends a read",
