@@ -16,8 +16,12 @@ import (
 
 const (
 	// maxRows bounds the secondaries that are kept. For a further one, the one that
-	// was seen longest ago is forgotten.
+	// was seen longest ago is forgotten: if possible one that anybody can make up, by
+	// IXFR over UDP from a forged address, and so neither a target nor with a key.
 	maxRows = 1000
+
+	// maxPassed is how many are passed over at most to find one to forget.
+	maxPassed = 500
 
 	// maxZones bounds their zones, over all secondaries, in the same way.
 	maxZones = 5000
@@ -112,7 +116,7 @@ func (t *Table) Observe(e transfer.Event) {
 		r.zones[e.Zone] = h
 		t.zones++
 		for t.zones > maxZones && t.rows.Len() > 1 {
-			t.rows.RemoveOldest()
+			t.forgetOne(key)
 		}
 	}
 	if e.Kind == transfer.SOA {
@@ -146,10 +150,29 @@ func (t *Table) Observe(e transfer.Event) {
 func (t *Table) row(key id) *row {
 	r, ok := t.rows.Get(key)
 	if !ok {
+		if t.rows.Len() == maxRows {
+			t.forgetOne(key)
+		}
 		r = &row{counts: map[transfer.Kind]uint64{}, zones: map[records.Name]*held{}}
 		t.rows.Add(key, r)
 	}
 	return r
+}
+
+// forgetOne removes a secondary, but not the one that is seen now. Of those that are
+// passed over no more are looked at than can be targets.
+func (t *Table) forgetOne(now id) {
+	for range min(maxPassed, t.rows.Len()) {
+		key, _, _ := t.rows.GetOldest()
+		if key != now && key.key == "" && len(t.targetsAt[key.addr]) == 0 {
+			break
+		}
+		t.rows.Get(key) // is the newest then
+	}
+	if key, _, _ := t.rows.GetOldest(); key == now {
+		t.rows.Get(key)
+	}
+	t.rows.RemoveOldest()
 }
 
 // has takes in which version a secondary has. If another one is the newest, that

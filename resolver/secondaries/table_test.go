@@ -318,6 +318,34 @@ func TestTheTableIsBounded(t *testing.T) {
 	})
 }
 
+// Addresses that anybody can make up do not drive out the secondaries that are told of
+// new versions or have a key: their lag would no longer be shown.
+func TestForgedAddressesDriveOutNoSecondary(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		key := records.MustParseName("key.test")
+		f.SetTargets([]notify.Target{{Addr: netip.AddrPortFrom(first, 53)}})
+		f.got(transfer.IXFR, mesos, 3, 4)
+		f.Observe(transfer.Event{Client: second, Key: key, Zone: mesos, Kind: transfer.IXFR, Has: 3, Serial: 4})
+		origins := []records.Name{mesos, other}
+		for i := range 8 {
+			origins = append(origins, records.MustParseName(fmt.Sprintf("zone%d", i)))
+			f.primary.publish(origins[i+2], 5)
+		}
+		for i := range 3 * maxRows {
+			f.Observe(transfer.Event{Client: netip.AddrFrom4([4]byte{172, 16, byte(i >> 8), byte(i)}), Zone: origins[i%10], Kind: transfer.UpToDate, Has: 5, Serial: 5})
+			f.Observe(transfer.Event{Client: netip.AddrFrom4([4]byte{172, 16, byte(i >> 8), byte(i)}), Zone: origins[(i+1)%10], Kind: transfer.UpToDate, Has: 5, Serial: 5})
+		}
+		held := map[netip.Addr]int{}
+		list := f.List()
+		for _, s := range list {
+			held[s.Addr] = len(s.Zones)
+		}
+		if len(list) != maxRows || held[first] != 1 || held[second] != 1 {
+			t.Errorf("got %d secondaries, the target with %d zones and the one with a key with %d, want %d, 1 and 1", len(list), held[first], held[second], maxRows)
+		}
+	})
+}
+
 // What becomes of NOTIFY messages is shown with the secondary that they are for.
 func TestNotifyIsShownWithTheSecondary(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
