@@ -36,8 +36,12 @@ func (l *loader) check() {
 	if l.valid("aliases") {
 		l.checkAliases()
 	}
-	if c.ReverseDNSOn && l.valid("reverseZones") {
-		l.checkReverseZones()
+	if l.valid("ReverseDnsOn", "reverseZones") {
+		if c.ReverseDNSOn {
+			l.checkReverseZones()
+		} else if _, given := c.sources["reverseZones"]; given && len(c.ReverseZones) > 0 {
+			l.warn(l.label("reverseZones"), "not used: ReverseDnsOn is false")
+		}
 	}
 	l.checkTransfers()
 	l.checkNotify()

@@ -56,6 +56,7 @@ func TestErrorsNameTheSettingAndTheProblem(t *testing.T) {
 		"same master, dotted":      {`"masters": ["m.example:1", "M.example.:1"]`, `masters[1]: "M.example.:1" is given twice`},
 		"key twice":                {`"ttl": 1, "TTL": 2`, "TTL: is given twice"},
 		"member twice":             {`"zoneResolvers": {"a": ["10.0.0.1"], "A": ["10.0.0.2"]}`, "zoneResolvers.A: is given twice"},
+		"a million":                {`"port": 1000000`, "port: 1000000 is out of range"},
 		"fraction":                 {`"ttl": 1.5`, "ttl: 1.5 is not a whole number"},
 		"negative ttl":             {`"ttl": -1`, "ttl: -1 is out of range"},
 		"huge number in quotes":    {`"ttl": "99999999999999999999"`, "is out of range"},

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"toponym/internal/nearest"
 )
 
 // HTTPAccess says who may read a part of the HTTP API: who has one of the tokens,
@@ -78,6 +80,35 @@ func (a HTTPAccess) ReadTokens() ([]Secret, error) {
 		}
 	}
 	return tokens, errors.Join(errs...)
+}
+
+// httpPaths are the paths of the HTTP API that a rule may be for, without names in
+// them. The paths above them are known too.
+var httpPaths = []string{
+	"/agent", "/app", "/changes", "/forwarding", "/framework", "/metrics", "/secondaries", "/settings", "/task", "/warnings",
+	"/v1/axfr", "/v1/config", "/v1/enumerate", "/v1/explain", "/v1/hosts", "/v1/instances", "/v1/lookup", "/v1/openapi.json", "/v1/records",
+	"/v1/sd/haproxy", "/v1/sd/prometheus", "/v1/sd/traefik", "/v1/services", "/v1/status", "/v1/version", "/v1/vips", "/v1/watch",
+}
+
+// problemOfPath returns why a rule for a path protects nothing, "" where it does.
+func problemOfPath(prefix string) string {
+	switch {
+	case prefix == "/healthz" || prefix == "/readyz":
+		return "always answers, so this rule has no effect"
+	case prefix == "/":
+		return ""
+	}
+	for _, p := range httpPaths {
+		// A rule may also be for a single name, such as /v1/hosts/web.mesos.
+		if prefix == p || strings.HasPrefix(p, prefix+"/") || strings.HasPrefix(prefix, p+"/") {
+			return ""
+		}
+	}
+	problem := "is not a path of the HTTP API, so this rule protects nothing"
+	if guess := nearest.Word(prefix, httpPaths, min(3, len(prefix)/4)); guess != "" {
+		problem += "; did you mean " + guess + "?"
+	}
+	return problem
 }
 
 const httpAuthExample = `something like {"/v1/axfr": {"tokenFiles": ["axfr.token"], "networks": ["127.0.0.0/8"]}}`
@@ -155,6 +186,9 @@ func (l *loader) checkHTTPAuth() {
 		access := c.HTTPAuth[prefix]
 		tokens = tokens || access.hasTokens()
 		at := position{key: l.label("httpAuth")}.member(prefix)
+		if problem := problemOfPath(prefix); problem != "" {
+			l.warn(at.key, problem)
+		}
 		if _, err := access.ReadTokens(); err != nil {
 			for line := range strings.Lines(err.Error()) {
 				l.errs = append(l.errs, Error{Key: at.key, Problem: "has a token file that cannot be used: " + strings.TrimSpace(line)})

@@ -2,7 +2,10 @@ package config
 
 import (
 	"net/netip"
+	"os"
 	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -74,4 +77,35 @@ func TestTokensOverUnencryptedHTTPAreWarnedOf(t *testing.T) {
 			t.Errorf("%s: got warnings %q, want one about tokens: %v", c.settings, warnings, c.warned)
 		}
 	}
+}
+
+// A rule with a spelling mistake in its path would leave open what it is meant for.
+func TestRulesForPathsThatAreNoneAreWarnedOf(t *testing.T) {
+	page, err := os.ReadFile("../docs/http-api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	for _, m := range regexp.MustCompile("(?m)^\\| `(/[^`]*)` \\|").FindAllStringSubmatch(string(page), -1) {
+		path, _, _ := strings.Cut(m[1], "/{")
+		if path == "/healthz" || path == "/readyz" {
+			continue
+		}
+		if got := problemOfPath(path); got != "" {
+			t.Errorf("%s: got %q, want no problem", path, got)
+		}
+		paths = append(paths, path)
+	}
+	for _, path := range httpPaths {
+		if !slices.Contains(paths, path) {
+			t.Errorf("%s is not in docs/http-api.md, whose paths are %q", path, paths)
+		}
+	}
+	_, warnings := mustLoad(t, "c.json", `{`+where+`, "httpAuth": {"/": {}, "/v1": {}, "/v1/sd": {}, "/v1/hosts/web.mesos": {},
+		"/v1/axrf": {}, "/v2": {}, "/healthz": {}}}`)
+	equalLines(t, warnings, []string{
+		`httpAuth["/healthz"]: always answers, so this rule has no effect`,
+		`httpAuth["/v1/axrf"]: is not a path of the HTTP API, so this rule protects nothing; did you mean /v1/axfr?`,
+		`httpAuth["/v2"]: is not a path of the HTTP API, so this rule protects nothing`,
+	})
 }

@@ -36,3 +36,16 @@ func TestReverseZonesLeaveZoneResolversTheirs(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+// Without ReverseDnsOn, networks that someone has listed have no effect.
+func TestReverseZonesWithoutReverseNamesAreWarnedOf(t *testing.T) {
+	for settings, want := range map[string][]string{
+		`, "reverseZones": ["10.0.0.0/8"]`:                       {"reverseZones: not used: ReverseDnsOn is false"},
+		`, "reverseZones": ["10.0.0.0/8"], "ReverseDnsOn": true`: nil,
+		`, "reverseZones": []`:                                   nil,
+		``:                                                       nil,
+	} {
+		_, warnings := mustLoad(t, "c.json", `{`+where+settings+`}`)
+		equalLines(t, warnings, want)
+	}
+}

@@ -73,8 +73,11 @@ func (c *Config) tsigKey(raw any, at position) (k TSIGKey, ok bool) {
 	if !slices.Contains(tsigAlgorithms, k.Algorithm) {
 		return k, at.reject(raw, "has an unknown algorithm", "one of "+strings.Join(tsigAlgorithms, ", "))
 	}
-	if given != 1 {
-		return k, at.reject(raw, "has neither secret nor secretFile, or both", "one of them")
+	switch given {
+	case 0:
+		return k, at.reject(raw, "has no secret", "secret, or secretFile with the name of a file")
+	case 2:
+		return k, at.reject(raw, "has both secret and secretFile", "one of them")
 	}
 	if k.SecretFile != "" {
 		if !filepath.IsAbs(k.SecretFile) && c.File != "" {
@@ -202,6 +205,15 @@ func (l *loader) checkTransfers() {
 	for alias := range c.Aliases {
 		if within(c.CatalogZone, alias) && l.valid("aliases") {
 			at.reject(c.CatalogZone, "is within an alias", "a name outside "+alias)
+			break
+		}
+	}
+	if !c.ReverseDNSOn || !l.valid("ReverseDnsOn", "reverseZones") {
+		return
+	}
+	for _, zone := range c.ReverseZoneNames() {
+		if within(c.CatalogZone, zone) {
+			at.reject(c.CatalogZone, "is within reverseZones", "a name outside "+zone)
 			break
 		}
 	}
