@@ -39,7 +39,7 @@ func (s *Server) newSecondaryServers(c *config.Config, history *zone.History) (*
 		return nil, err
 	}
 	if p.transfers, err = newTransfers(c, transfer.Options{
-		History: history, Settings: transfers, Observer: p.table, Background: s.tuning.answer, Log: s.log,
+		History: history, Settings: transfers, Observer: p, Background: s.tuning.answer, Log: s.log,
 	}); err != nil {
 		return nil, err
 	}
@@ -68,6 +68,12 @@ func (p *secondaryServers) restoreCatalog(c *snapshot.Zones) {
 	for _, v := range c.Versions {
 		p.transfers.RestoreCatalog(transfer.CatalogVersion{Name: records.Name(v.Origin), Serial: v.Serial, Digest: v.Digest})
 	}
+}
+
+// Observe implements [transfer.Observer].
+func (p *secondaryServers) Observe(e transfer.Event) {
+	p.table.Observe(e)
+	p.notify.Heard(e.Client, e.Key)
 }
 
 // configure applies changed settings. An error changes nothing.

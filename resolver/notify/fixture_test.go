@@ -82,7 +82,13 @@ type secondary struct {
 
 func newSecondary(t *testing.T, n *fakedns.Network, answer fakedns.Answer) *secondary {
 	s := &secondary{start: time.Now()}
-	s.Server = n.Start(func(w dns.ResponseWriter, q *dns.Msg) {
+	s.Server = n.Start(s.noting(answer))
+	return s
+}
+
+// noting is an answer that notes what the secondary is told.
+func (s *secondary) noting(answer fakedns.Answer) fakedns.Answer {
+	return func(w dns.ResponseWriter, q *dns.Msg) {
 		m := told{at: time.Since(s.start), zone: q.Question[0].Name}
 		if len(q.Answer) == 1 {
 			m.serial = q.Answer[0].(*dns.SOA).Serial
@@ -91,8 +97,7 @@ func newSecondary(t *testing.T, n *fakedns.Network, answer fakedns.Answer) *seco
 		s.told = append(s.told, m)
 		s.mu.Unlock()
 		answer(w, q)
-	})
-	return s
+	}
 }
 
 // take returns what the secondary was told since the last call.

@@ -47,6 +47,7 @@ type schedule struct {
 	report   func(*entry, Event)
 	interval time.Duration
 	targets  map[netip.AddrPort]*target
+	byAddr   map[netip.Addr][]*target
 	zones    map[records.Name]*zoneState
 	due      queue
 }
@@ -129,6 +130,33 @@ func (s *schedule) configure(o Settings, now time.Time) {
 	for _, gone := range before {
 		for _, e := range gone.entries {
 			s.unschedule(e)
+		}
+	}
+	s.byAddr = make(map[netip.Addr][]*target, len(s.targets))
+	for addr, t := range s.targets {
+		s.byAddr[addr.Addr()] = append(s.byAddr[addr.Addr()], t)
+	}
+}
+
+// heard takes in that a secondary has asked something: one that was away is back, and
+// is told of new versions at once again.
+func (s *schedule) heard(client netip.Addr, key records.Name, now time.Time) {
+	for _, t := range s.byAddr[client] {
+		if t.KeyName() != key {
+			continue
+		}
+		for _, e := range t.entries {
+			if e.unanswered <= maxTries {
+				continue
+			}
+			e.unanswered = 0
+			if e.tries == 0 && e.position >= 0 { // a version waits for its turn
+				due := e.sent.Add(s.interval)
+				if due.Before(now) {
+					due = now
+				}
+				s.schedule(e, due)
+			}
 		}
 	}
 }

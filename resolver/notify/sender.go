@@ -182,6 +182,19 @@ func (s *Sender) receive(packet []byte, from netip.AddrPort) {
 	}
 }
 
+// Heard tells that a client has asked for a zone, with a key or without one. It may be
+// called for each query of a secondary.
+func (s *Sender) Heard(client netip.Addr, key records.Name) {
+	s.mu.Lock()
+	before, _ := s.schedule.next()
+	s.schedule.heard(client, key, time.Now())
+	after, waiting := s.schedule.next()
+	s.mu.Unlock()
+	if waiting && after.Before(before) {
+		s.lookAgain()
+	}
+}
+
 // lookAgain makes Run look at the schedule.
 func (s *Sender) lookAgain() {
 	select {

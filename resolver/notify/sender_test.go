@@ -16,6 +16,7 @@ import (
 	logtest "github.com/sirupsen/logrus/hooks/test"
 
 	"toponym/internal/fakedns"
+	"toponym/records"
 )
 
 // A start tells each target of each zone, in the form of RFC 1996.
@@ -180,15 +181,42 @@ func TestASilentTargetIsToldRarely(t *testing.T) {
 		}
 		silent.Set(acknowledge)
 		change(600)
-		silent.Set(func(w dns.ResponseWriter, q *dns.Msg) {
-			silent.mu.Lock()
-			silent.told = append(silent.told, told{})
-			silent.mu.Unlock()
-			acknowledge(w, q)
-		})
+		silent.Set(silent.noting(acknowledge))
 		change(600)
 		if got := len(silent.take()); got < 590 {
 			t.Errorf("got %d messages for 600 changes after it answers again, want all", got)
+		}
+	})
+}
+
+// A secondary that was away, and asks for a zone when it is back, is told of the next
+// version at once: it must not stay a minute behind since it was told rarely.
+func TestASecondaryThatIsBackIsToldAtOnce(t *testing.T) {
+	inBubble(t, map[string]uint32{"mesos": 1}, func(t *testing.T, f *fixture) {
+		away := newSecondary(t, f.network, fakedns.Silent)
+		f.tell(away)
+		for serial := range uint32(6000) {
+			f.primary.publish("mesos", serial+2)
+			pass(testInterval)
+		}
+		away.Set(away.noting(acknowledge))
+		away.take()
+		f.Heard(netip.MustParseAddr("192.0.2.99"), "")
+		f.Heard(away.Addr.Addr(), records.MustParseName("other.key"))
+		f.primary.publish("mesos", 7000)
+		pass(testInterval)
+		if list := away.take(); len(list) != 0 {
+			t.Errorf("after somebody else was heard: got %v, want nothing yet", list)
+		}
+		f.Heard(away.Addr.Addr(), "")
+		pass(testInterval)
+		if list := away.take(); len(list) != 1 || list[0].serial != 7000 {
+			t.Errorf("after it was heard: got %v, want one message with serial 7000", list)
+		}
+		f.primary.publish("mesos", 7001)
+		pass(testInterval)
+		if list := away.take(); len(list) != 1 || list[0].serial != 7001 {
+			t.Errorf("after the next change: got %v, want one message with serial 7001", list)
 		}
 	})
 }
