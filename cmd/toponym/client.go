@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -59,6 +60,15 @@ func defineClient(flags *pflag.FlagSet) *client {
 	return c
 }
 
+// unreachable is the error for a server that gave no answer.
+func unreachable(server string, err error) error {
+	var unknown x509.UnknownAuthorityError
+	if errors.As(err, &unknown) {
+		return fmt.Errorf("the certificate of %s is not trusted: %w; the environment variable SSL_CERT_FILE names a file with the certificate of its authority", server, err)
+	}
+	return fmt.Errorf("no server answers at %s: %w; -server chooses another address", server, err)
+}
+
 // get reads an answer in JSON, and returns it also as it is. What an error status says
 // is an error.
 func (c *client) get(ctx context.Context, path []string, query url.Values, answer any) (raw []byte, err error) {
@@ -82,7 +92,7 @@ func (c *client) get(ctx context.Context, path []string, query url.Values, answe
 		if e := (*url.Error)(nil); errors.As(err, &e) {
 			err = e.Err
 		}
-		return nil, fmt.Errorf("no server answers at %s: %w; -server chooses another address", c.server, err)
+		return nil, unreachable(c.server, err)
 	}
 	defer response.Body.Close()
 	body := io.LimitReader(response.Body, maxAnswer)
@@ -92,7 +102,11 @@ func (c *client) get(ctx context.Context, path []string, query url.Values, answe
 	if response.StatusCode != http.StatusOK {
 		var refused struct{ Error string }
 		_ = json.NewDecoder(body).Decode(&refused) // without an error text the status has to do
-		return nil, fmt.Errorf("%s: %s", c.server, cmp.Or(plainText(refused.Error), response.Status))
+		text := cmp.Or(plainText(refused.Error), response.Status)
+		if response.StatusCode == http.StatusUnauthorized && c.tokenFile == "" {
+			text += "; -token-file names a file with a token"
+		}
+		return nil, fmt.Errorf("%s: %s", c.server, text)
 	}
 	if raw, err = io.ReadAll(body); err != nil {
 		return nil, fmt.Errorf("%s: the response is not complete: %w", c.server, err)
