@@ -135,6 +135,8 @@ func (z *Zone) Follow(other *Zone, names []records.Name, all bool, serials Seria
 		}
 	}
 	if same && !all {
+		// Each name once: a record must not be in a difference twice.
+		names = slices.Compact(slices.Sorted(slices.Values(names)))
 		for _, n := range names {
 			d.compareNodes(other.Node(n), next.Node(n))
 		}

@@ -267,7 +267,7 @@ func TestFollowKeepsWhatIsTheSame(t *testing.T) {
 		if !ok {
 			t.Fatal("got not ok, want the names that differ")
 		}
-		followed := compiled.Follow(z, names, false, next)
+		followed := compiled.Follow(z, append(names, names...), false, next)
 		h.Add(followed, time.Unix(0, 0))
 		for _, o := range z.TransferZones() {
 			was, _ := z.Serial(o)
