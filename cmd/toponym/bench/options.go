@@ -145,7 +145,7 @@ func (o *options) check() error {
 	if o.Forward && o.Flat {
 		errs = append(errs, errors.New("-forward and -flat cannot be combined"))
 	}
-	known("only", o.Only, slices.Concat(caseNames(), forwardCaseNames(), attackNames()))
+	known("only", o.Only, slices.Concat([]string{"zones", "differences", "answers"}, caseNames(), forwardCaseNames(), attackNames()))
 	known("peers", o.Peers, slices.Concat(peerNames(), forwarderNames()))
 	known("generators", o.Generators, []string{genOwn, genDnsperf})
 	if o.ServerCore == o.ClientCore {

@@ -44,8 +44,14 @@ var transferZones = []string{"mesos.", "dcos.thisdcos.directory."}
 var anybody = map[string]any{"transferAllow": []string{"127.0.0.0/8"}, "transferMax": 100}
 
 func (l *lab) transfers() (all []transferRun, err error) {
-	for _, measure := range []func(*[]transferRun) error{l.wholeZones, l.differences, l.answersBesideTransfers} {
-		if err := measure(&all); err != nil {
+	for _, part := range []struct {
+		name    string
+		measure func(*[]transferRun) error
+	}{{"zones", l.wholeZones}, {"differences", l.differences}, {"answers", l.answersBesideTransfers}} {
+		if !l.o.wants(part.name) {
+			continue
+		}
+		if err := part.measure(&all); err != nil {
 			return all, err
 		}
 	}
@@ -184,10 +190,8 @@ func (l *lab) follow(r *transferRun) error {
 	}
 	defer l.stop(s.proc)
 	time.Sleep(5 * time.Second) // for the first resync
-	for _, f := range followers {
-		if err := f.start(s.addr); err != nil {
-			return err
-		}
+	if err := settle(followers, s.addr); err != nil {
+		return err
 	}
 	d := time.Duration(l.o.Seconds * 5 * float64(time.Second))
 	cpu, err := l.measured(r, s.proc, func() error {
@@ -243,6 +247,29 @@ func serialOf(conn net.Conn, zone string) (uint32, error) {
 	return m.Answer[0].(*dns.SOA).Serial, nil
 }
 
+// settle lets secondaries transfer the zone, all at a time, and catch up with what has
+// changed meanwhile.
+func settle(followers []*follower, primary netip.AddrPort) error {
+	errs := make(chan error, len(followers))
+	until := time.Now().Add(15 * time.Second)
+	for _, f := range followers {
+		go func() {
+			err := f.start(primary)
+			if err == nil {
+				err = f.run(until)
+			}
+			f.transfers, f.records, f.bytes = 0, 0, 0
+			errs <- err
+		}()
+	}
+	for range followers {
+		if err := <-errs; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // versionTimes is when each serial of a zone was seen at the primary, and how long
 // secondaries took to have it.
 type versionTimes struct {
@@ -282,6 +309,9 @@ func (v *versionTimes) watch(addr netip.AddrPort, zone string, until time.Time) 
 func (v *versionTimes) followed(from, to uint32, at time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if len(v.seen) == 0 {
+		return // it has not begun yet
+	}
 	for serial := max(from+1, v.first); serial <= to; serial++ {
 		if i := int(serial - v.first); i < len(v.seen) {
 			v.lag.add(max(0, at.Sub(v.seen[i])))
