@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"toponym/internal/secondary"
 )
 
 // secondaryConfig writes settings with keys, and returns the arguments that name
@@ -72,4 +74,52 @@ func TestSecondaryErrors(t *testing.T) {
 			t.Errorf("%v: got status %d, %q and %q; want %d, %q and nothing", tc.args, status, &stderr, &stdout, tc.status, tc.want)
 		}
 	}
+}
+
+// The commands of docs/scaling.md work with the settings that stand there.
+func TestCommandsOfTheScalingPage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/scaling.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	t.Chdir(dir)
+	config := block(t, string(page), "    {\n", "    }\n")
+	for name, text := range map[string]string{"config.json": config, "secondary.key": "MDEyMzQ1Njc4OWFiY2RlZg=="} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kinds := map[string]bool{}
+	for line := range strings.Lines(string(page)) {
+		command, ok := strings.CutPrefix(strings.TrimSpace(line), "$ toponym secondary ")
+		if !ok {
+			continue
+		}
+		args := strings.Fields(command)
+		kinds[args[0]] = true
+		var stdout, stderr bytes.Buffer
+		if status := run(context.Background(), append([]string{"secondary"}, args...), nil, &stdout, &stderr); status != statusOK || stdout.Len() == 0 {
+			t.Errorf("%s: got status %d, %s", command, status, &stderr)
+		}
+	}
+	for _, kind := range secondary.Kinds() {
+		if !kinds[kind] {
+			t.Errorf("the page has no command for %s", kind)
+		}
+	}
+}
+
+// block returns the first part of a page from one line to another, both included.
+func block(t *testing.T, page, first, last string) string {
+	t.Helper()
+	from := strings.Index(page, first)
+	if from < 0 {
+		t.Fatalf("got no %q in the page", first)
+	}
+	to := strings.Index(page[from:], last)
+	if to < 0 {
+		t.Fatalf("got no %q behind it", last)
+	}
+	return page[from : from+to+len(last)]
 }
