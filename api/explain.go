@@ -72,6 +72,12 @@ func (s *Server) explain(w *response, r *http.Request, z *zone.Zone) {
 		s.writeError(w, http.StatusBadRequest, "want a name: /v1/explain/NAME or /v1/explain?name=NAME")
 		return
 	}
+	s.answerAbout(w, r, typed, func(name records.Name) any { return s.explanationOf(z, name) })
+}
+
+// answerAbout answers with what describe makes of a name, as it was typed, in the
+// turn of an explanation.
+func (s *Server) answerAbout(w *response, r *http.Request, typed string, describe func(records.Name) any) {
 	name, err := explainable(typed)
 	if err != nil {
 		s.writeError(w, http.StatusBadRequest, "the name cannot be looked up: "+err.Error())
@@ -81,12 +87,12 @@ func (s *Server) explain(w *response, r *http.Request, z *zone.Zone) {
 	if !ok {
 		return
 	}
-	var x Explanation
+	var answer any
 	func() {
 		defer leave()
-		s.inBackground(func() { x = s.explanationOf(z, name) })
+		s.inBackground(func() { answer = describe(name) })
 	}()
-	s.writeJSON(w, http.StatusOK, x)
+	s.writeJSON(w, http.StatusOK, answer)
 }
 
 // explanationOf explains a name.

@@ -73,21 +73,7 @@ func (s *Server) lookup(w *response, r *http.Request, z *zone.Zone) {
 	if addr, err := netip.ParseAddr(typed); err == nil && addr.Zone() == "" {
 		typed, _ = dns.ReverseAddr(addr.String())
 	}
-	name, err := explainable(typed)
-	if err != nil {
-		s.writeError(w, http.StatusBadRequest, "the name cannot be looked up: "+err.Error())
-		return
-	}
-	leave, ok := s.enter(w, r, s.explains)
-	if !ok {
-		return
-	}
-	var l Lookup
-	func() {
-		defer leave()
-		s.inBackground(func() { l = s.lookupOf(z, name, strings.HasSuffix(typed, ".")) })
-	}()
-	s.writeJSON(w, http.StatusOK, l)
+	s.answerAbout(w, r, typed, func(name records.Name) any { return s.lookupOf(z, name, strings.HasSuffix(typed, ".")) })
 }
 
 // lookupOf looks a name up. An absolute one is not completed.
