@@ -37,7 +37,7 @@ func TestUpstreamsFollowResolvConfAndTheSettings(t *testing.T) {
 	}
 	o := forwardOptions()
 	o.ResolvConf = file
-	f := newForwarder(o, zone.NewStore(testZone(t)), testOptions().Log)
+	f := newForwarder(o, zone.NewStore(testZone(t)), nil, testOptions().Log)
 	r := defaultUpstreams{f: f, isOwn: own}
 	servers := func() string {
 		r.refresh()
@@ -90,7 +90,7 @@ func TestAResolvConfThatBlocksHoldsNothingUp(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		o := forwardOptions()
-		f := newForwarder(o, zone.NewStore(testZone(t)), testOptions().Log)
+		f := newForwarder(o, zone.NewStore(testZone(t)), nil, testOptions().Log)
 		ctx, cancel := context.WithCancel(t.Context())
 		d := defaultUpstreams{f: f, isOwn: func(netip.AddrPort) bool { return false }, reading: make(chan resolvConf)} // which never ends
 		begin := time.Now()

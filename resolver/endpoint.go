@@ -106,14 +106,9 @@ func (s *Server) UseSockets(udp []*net.UDPConn, tcp []*net.TCPListener) error {
 			return err
 		}
 	}
-	s.endpoints.open = []*endpoint{{addr: localAddr(udp[0]), udp: udp, tcp: tcp, inherited: true}}
+	s.endpoints.open = []*endpoint{{addr: addrPort(udp[0].LocalAddr()), udp: udp, tcp: tcp, inherited: true}}
 	s.endpoints.opened = true
 	return nil
-}
-
-func localAddr(udp *net.UDPConn) netip.AddrPort {
-	at := udp.LocalAddr().(*net.UDPAddr).AddrPort()
-	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
 }
 
 // Addrs are where the server listens at this moment, with both transports.
@@ -145,7 +140,7 @@ func (s *Server) open(p place) error {
 		return err
 	}
 	e := &endpoint{
-		addr: netip.AddrPortFrom(p.addr.Addr(), localAddr(udp).Port()), only6: p.only6, iface: p.iface,
+		addr: netip.AddrPortFrom(p.addr.Addr(), addrPort(udp.LocalAddr()).Port()), only6: p.only6, iface: p.iface,
 		udp: []*net.UDPConn{udp}, tcp: []*net.TCPListener{tcp},
 	}
 	s.endpoints.mu.Lock()

@@ -14,6 +14,7 @@ import (
 
 	"toponym/internal/dnswire"
 	"toponym/resolver/cache"
+	"toponym/resolver/tap"
 	"toponym/resolver/upstream"
 	"toponym/zone"
 )
@@ -73,13 +74,13 @@ type forwarder struct {
 	counts   struct{ shared, failed, displaced atomic.Uint64 }
 }
 
-func newForwarder(o ForwardOptions, store *zone.Store, log logrus.FieldLogger) *forwarder {
+func newForwarder(o ForwardOptions, store *zone.Store, t *tap.Tap, log logrus.FieldLogger) *forwarder {
 	f := &forwarder{
 		o:                o,
 		log:              log,
 		store:            store,
 		cache:            cache.New(cache.Options{Entries: o.CacheEntries, Bytes: o.CacheBytes, Stale: o.MaxStale}),
-		client:           upstream.New(upstream.Options{Timeout: o.Timeout, Log: log}),
+		client:           upstream.New(upstream.Options{Timeout: o.Timeout, Tap: t, Log: log}),
 		ask:              (*upstream.Group).Ask,
 		zones:            map[string]*upstream.Group{},
 		upstreamsChanged: make(chan struct{}, 1),

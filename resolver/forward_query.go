@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"encoding/binary"
+	"time"
 
 	"github.com/miekg/dns"
 
@@ -35,6 +36,9 @@ type pendingQuery struct {
 	// transfer is set for a query that is not forwarded, but answered by a stream;
 	// all else is unset then.
 	transfer *transfer.Stream
+
+	// asked is when the query came, if anybody watches.
+	asked time.Time
 
 	// replyTo is nil when no client waits: the answer is for the cache alone.
 	replyTo responseWriter

@@ -112,6 +112,18 @@ func (c *control) reverse(received uint64) uint64 {
 	return length
 }
 
+// local is the address that the packet was sent to; the zero value if the system did
+// not report it.
+func (c *control) local() netip.Addr {
+	switch binary.NativeEndian.Uint32(c[cmsgLevel:]) {
+	case unix.IPPROTO_IP:
+		return netip.AddrFrom4([4]byte(c[cmsgData+4:]))
+	case unix.IPPROTO_IPV6:
+		return netip.AddrFrom16([16]byte(c[cmsgData:])).Unmap()
+	}
+	return netip.Addr{}
+}
+
 // canBatch reports whether batches can be used with a socket.
 func canBatch(udp *net.UDPConn) (can bool) {
 	_ = onSocket(udp, func(fd int) error {

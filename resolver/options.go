@@ -8,6 +8,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"toponym/resolver/tap"
 	"toponym/resolver/transfer"
 )
 
@@ -76,6 +77,10 @@ type Options struct {
 	// nil, nobody may have a zone, and no key is known.
 	Transfers *transfer.Server
 
+	// Tap gets all queries and responses, those of upstream servers included. It may be
+	// nil.
+	Tap *tap.Tap
+
 	// Log gets what an operator can act upon, never lines about single queries.
 	Log logrus.FieldLogger
 
@@ -89,18 +94,15 @@ type Options struct {
 }
 
 // Transport is what a query came over.
-type Transport uint8
+type Transport = tap.Transport
 
 // The transports of RFC 1035, section 4.2, and of RFC 7858.
 const (
-	UDP Transport = iota
-	TCP
-	TLS
-	transports int = iota // how many there are
+	UDP        = tap.UDP
+	TCP        = tap.TCP
+	TLS        = tap.TLS
+	transports = int(TLS) + 1 // how many there are
 )
-
-// String implements fmt.Stringer.
-func (t Transport) String() string { return [...]string{UDP: "udp", TCP: "tcp", TLS: "tls"}[t] }
 
 // minUDPSize is what every client can take (RFC 1035, section 4.2.1).
 const minUDPSize = 512

@@ -40,7 +40,7 @@ func New(store *zone.Store, o Options) *Server {
 	s.connections = newConnectionTable(o.TCPMaxConnections, o.TCPMaxConnectionsPerClient)
 	s.responder.counters = s.counters.newWorker()
 	if o.Forward != nil {
-		s.responder.enableForwarding(newForwarder(*o.Forward, store, o.Log))
+		s.responder.enableForwarding(newForwarder(*o.Forward, store, o.Tap, o.Log))
 	}
 	return s
 }

@@ -196,6 +196,10 @@ func (c *connection) answer(ctx context.Context) error {
 	defer messageBuffers.Put(buf)
 	r := c.responder
 	msg, l := r.respond(buf[2:], c.s.store.Current(), client{addr: c.addr, transport: c.transport}, packet)
+	tapped := c.s.o.Tap.Open()
+	if tapped {
+		c.s.observe(stageOf(msg, l), c.transport, addrPort(c.tcp.RemoteAddr()), addrPort(c.tcp.LocalAddr()), packet, msg, start)
+	}
 	if l != nil && l.transfer != nil {
 		return c.transfer(ctx, l.transfer)
 	}
@@ -203,6 +207,9 @@ func (c *connection) answer(ctx context.Context) error {
 		if msg == nil {
 			c.addPending()
 			l.replyTo = c
+			if tapped {
+				l.asked = start
+			}
 		}
 		r.forward.forward(l)
 	}
@@ -331,6 +338,7 @@ func (c *connection) sendQueue() {
 		c.mu.Unlock()
 		for _, r := range queue {
 			msg := c.s.responder.writePending(buf[2:], r.query, r.entry, r.age)
+			c.s.observeCompleted(r.query, addrPort(c.tcp.RemoteAddr()), addrPort(c.tcp.LocalAddr()), msg)
 			if c.write(buf[:2+len(msg)]) != nil {
 				break // the client is gone
 			}

@@ -92,10 +92,17 @@ func (s *Server) answerSingly(ctx context.Context, udp *net.UDPConn) {
 			continue
 		}
 		start := worker.counters.sampleStart()
+		var asked time.Time
+		if s.o.Tap.Open() {
+			asked = time.Now()
+		}
 		msg, l := worker.respond(out, s.store.Current(), client, in[:n])
+		if !asked.IsZero() {
+			s.observe(stageOf(msg, l), UDP, addrPort(from.RemoteAddr()), addrPort(udp.LocalAddr()), in[:n], msg, asked)
+		}
 		if l != nil {
 			if msg == nil {
-				l.replyTo = &udpResponseWriter{s: s, udp: udp, to: from}
+				l.replyTo, l.asked = &udpResponseWriter{s: s, udp: udp, to: from}, asked
 			}
 			s.responder.forward.forward(l)
 		}
@@ -120,8 +127,10 @@ type udpResponseWriter struct {
 func (w *udpResponseWriter) writeResponse(l *pendingQuery, e *cache.Entry, age cache.Age) {
 	buf := messageBuffers.Get().(*messageBuffer)
 	defer messageBuffers.Put(buf)
+	msg := w.s.responder.writePending(buf[2:], l, e, age)
+	w.s.observeCompleted(l, addrPort(w.to.RemoteAddr()), addrPort(w.udp.LocalAddr()), msg)
 	_ = w.udp.SetWriteDeadline(time.Now().Add(sendTimeout))
-	_, _ = dns.WriteToSessionUDP(w.udp, w.s.responder.writePending(buf[2:], l, e, age), w.to)
+	_, _ = dns.WriteToSessionUDP(w.udp, msg, w.to)
 }
 
 // sendTimeout is how long responses may wait for room in the socket's queue. It

@@ -5,6 +5,7 @@ package resolver
 import (
 	"context"
 	"net"
+	"net/netip"
 	"os"
 	"runtime"
 	"sync"
@@ -15,6 +16,7 @@ import (
 
 	"toponym/internal/dnswire"
 	"toponym/resolver/cache"
+	"toponym/resolver/tap"
 	"toponym/zone"
 )
 
@@ -30,6 +32,9 @@ type batch struct {
 	respond   respondFunc
 	server    *Server // for queries that are forwarded
 	counters  *workerCounters
+	tap       *tap.Tap
+	local     netip.AddrPort // of the socket
+	events    []tap.Event    // of the queries whose responses have not been sent
 	queries   queryBatch
 	responses responseBatch
 
@@ -72,7 +77,7 @@ func (s *Server) answerBatches(ctx context.Context, udp *net.UDPConn) {
 		s.log.WithError(err).Error("cannot answer queries over UDP")
 		return
 	}
-	b.server, b.counters = s, counters
+	b.server, b.counters, b.tap = s, counters, s.o.Tap
 	failures := 0
 	for {
 		err := b.serve(ctx)
@@ -90,7 +95,7 @@ func newBatch(on socket, store *zone.Store, respond respondFunc) (*batch, error)
 	if err != nil {
 		return nil, err
 	}
-	b := &batch{socket: on, raw: raw, store: store, respond: respond, counters: newWorkerCounters(nil)}
+	b := &batch{socket: on, raw: raw, store: store, respond: respond, counters: newWorkerCounters(nil), local: addrPort(on.LocalAddr())}
 	b.queries.init(isWildcard(on.LocalAddr()))
 	b.responses.init()
 	return b, nil
@@ -149,6 +154,10 @@ func (b *batch) answer(fd uintptr, n int) {
 	b.answered = true
 	start := b.counters.sampleStart()
 	z := b.store.Current()
+	var asked time.Time // if anybody watches
+	if b.tap.Open() {
+		asked = time.Now()
+	}
 	for i := range n {
 		client, ok := b.queries.client(i)
 		if !ok {
@@ -158,9 +167,12 @@ func (b *batch) answer(fd uintptr, n int) {
 			b.send(fd)
 		}
 		msg, l := b.respond(b.responses.buffer(), z, client, b.queries.packet(i))
+		if !asked.IsZero() {
+			b.note(i, msg, l, asked)
+		}
 		if l != nil {
 			if msg == nil {
-				l.replyTo = newBatchResponseWriter(b, i)
+				l.replyTo, l.asked = newBatchResponseWriter(b, i), asked
 			}
 			b.server.responder.forward.forward(l)
 		}
@@ -187,7 +199,34 @@ func (b *batch) send(fd uintptr) {
 		sent = b.responses.allSent()
 	}
 	b.congested = !sent
+	if len(b.events) > 0 {
+		b.observe()
+	}
 	b.responses.reset()
+}
+
+// note keeps the i-th query, and the response to it, for those who watch, until the
+// response is sent.
+func (b *batch) note(i int, msg []byte, l *pendingQuery, asked time.Time) {
+	if len(b.events) == batchSize {
+		b.observe() // there are queries without a response among them
+	}
+	b.events = append(b.events, tap.Event{
+		Stage: stageOf(msg, l), Transport: UDP, Client: b.queries.sources[i].addrPort(), Server: b.queries.local(i, b.local),
+		Query: b.queries.packet(i), Response: msg, Asked: asked,
+	})
+}
+
+// observe shows what was noted to those who watch.
+func (b *batch) observe() {
+	now := time.Now()
+	for i := range b.events {
+		if e := &b.events[i]; e.Stage == tap.Answered {
+			e.Responded = now
+		}
+	}
+	b.tap.Observe(b.events)
+	b.events = b.events[:0]
 }
 
 // queryBatch is the packets of one batch as recvmmsg(2) returns them.
@@ -274,6 +313,14 @@ func (q *queryBatch) peer(i int) peer {
 		}
 	}
 	return p
+}
+
+// local is the address that the i-th packet was sent to, given that of the socket.
+func (q *queryBatch) local(i int, socket netip.AddrPort) netip.AddrPort {
+	if q.wildcard {
+		return netip.AddrPortFrom(q.controls[i].local(), socket.Port())
+	}
+	return socket
 }
 
 // responseBatch is the packets of one batch as sendmmsg(2) takes them.
@@ -367,6 +414,14 @@ func newBatchResponseWriter(b *batch, i int) *batchResponseWriter {
 	}
 }
 
+// local is the address that the query was sent to.
+func (w *batchResponseWriter) local() netip.Addr {
+	if w.controlLen > 0 {
+		return w.control.local()
+	}
+	return w.b.local.Addr()
+}
+
 // lateResponse is one response as sendmmsg(2) takes it.
 type lateResponse struct {
 	message [1]message
@@ -403,6 +458,7 @@ func (r *lateResponse) free() {
 func (w *batchResponseWriter) writeResponse(l *pendingQuery, e *cache.Entry, age cache.Age) {
 	r := lateResponsePool.Get().(*lateResponse)
 	msg := w.b.server.responder.writePending(r.buf[:], l, e, age)
+	w.b.server.observeCompleted(l, w.source.addrPort(), netip.AddrPortFrom(w.local(), w.b.local.Port()), msg)
 	r.to = w
 	r.vector.Base = &msg[0]
 	r.vector.SetLen(len(msg))

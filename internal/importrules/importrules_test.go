@@ -21,12 +21,13 @@ var mayImport = map[string][]string{
 	"state/snapshot":       {"state"},
 	"records":              {"state"},
 	"zone":                 {"records"},
-	"resolver":             {"zone", "resolver/cache", "resolver/transfer", "resolver/upstream"},
+	"resolver":             {"zone", "resolver/cache", "resolver/tap", "resolver/transfer", "resolver/upstream"},
 	"resolver/cache":       {},
 	"resolver/notify":      {"zone", "records"},
 	"resolver/secondaries": {"zone", "records", "resolver/notify", "resolver/transfer"},
 	"resolver/transfer":    {"zone", "records"},
-	"resolver/upstream":    {},
+	"resolver/tap":         {},
+	"resolver/upstream":    {"resolver/tap"},
 	"api":                  {"zone", "records", "state", "state/leader", "api/haproxy", "api/traefik"},
 	"api/haproxy":          {"records", "state"},
 	"api/traefik":          {"records", "state"},
@@ -39,7 +40,7 @@ var mayImport = map[string][]string{
 	"cmd/mesos-sim":        {"sim", "sim/marathon", "sim/masters", "sim/scenario"},
 	"cmd/release":          {},
 	"cmd/toponym/e2e":      {}, // tests from outside, they start the program
-	"internal/server":      {"config", "state", "state/leader", "state/master", "state/snapshot", "records", "zone", "resolver", "resolver/notify", "resolver/secondaries", "resolver/transfer", "api", "api/haproxy", "api/traefik"},
+	"internal/server":      {"config", "state", "state/leader", "state/master", "state/snapshot", "records", "zone", "resolver", "resolver/notify", "resolver/secondaries", "resolver/tap", "resolver/transfer", "api", "api/haproxy", "api/traefik"},
 	"cmd/toponym":          {"internal/server", "config", "records", "zone", "state", "state/master", "api", "sim", "sim/aurora", "sim/compose", "sim/marathon", "sim/scenario"},
 }
 

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"toponym/resolver/tap"
 )
 
 // Options of a [Client].
@@ -23,6 +25,9 @@ type Options struct {
 
 	// RootCAs verify the certificates of servers. Nil means those of the system.
 	RootCAs *x509.CertPool
+
+	// Tap gets the queries to servers, and their responses. Nil means nobody does.
+	Tap *tap.Tap
 
 	// Log gets a line when the state of a server changes. Nil means no log.
 	Log logrus.FieldLogger

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"toponym/internal/dnswire"
+	"toponym/resolver/tap"
 )
 
 // errRetired is returned when another socket has replaced this one.
@@ -117,11 +118,13 @@ func (k *socket) send(a *attempt) error {
 	k.last = a.sent
 	k.mu.Unlock()
 	var buf [maxQuery]byte
-	err := k.conn.Send(a.appendQuery(buf[:0]))
+	query := a.appendQuery(buf[:0])
+	err := k.conn.Send(query)
 	if err == errBusy {
 		k.drop(a)
 		return err
 	}
+	a.observe(tap.Received, query, nil)
 	// Other errors are treated as a lost packet, and the next attempt follows in
 	// time.
 	return nil
@@ -213,6 +216,7 @@ func (k *socket) handle(msg []byte) {
 	if !ok {
 		return // it is no longer wanted
 	}
+	a.observe(tap.Completed, nil, msg)
 	a.onResponse(r)
 	if end {
 		k.conn.Close()

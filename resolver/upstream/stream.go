@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"toponym/internal/dnswire"
+	"toponym/resolver/tap"
 )
 
 const (
@@ -121,6 +122,7 @@ func (p *streamPool) assign(a *attempt) (sent bool, err error) {
 	at := len(best.out)
 	best.out = a.appendQuery(append(best.out, 0, 0))
 	binary.BigEndian.PutUint16(best.out[at:], uint16(len(best.out)-at-2))
+	a.observe(tap.Received, best.out[at+2:], nil)
 	best.signal()
 	return true, nil
 }
@@ -297,6 +299,7 @@ func (c *streamConn) handle(msg []byte) {
 	failed, err := p.pump()
 	p.mu.Unlock()
 	if ok {
+		a.observe(tap.Completed, nil, msg)
 		a.onResponse(r)
 	}
 	for _, a := range failed {
