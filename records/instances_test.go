@@ -26,7 +26,7 @@ func instancesOf(s *records.Set, f records.InstanceFilter) (list []records.Insta
 // Every endpoint of every port accepts connections, and is what the SRV records of
 // the port point to; see reachability_test.go.
 func TestEveryPortOfAnInstanceIsReachable(t *testing.T) {
-	full := &state.FullState{Frameworks: []*state.Framework{{ID: "f", Name: "marathon"}}}
+	full := &state.FullState{Frameworks: frameworksOfShapes}
 	worlds := map[string]reach{}
 	for n, s := range shapes() {
 		task, agent, w := s.build(n)
@@ -40,11 +40,12 @@ func TestEveryPortOfAnInstanceIsReachable(t *testing.T) {
 		o := defaults()
 		o.Scope = scope
 		set, _ := records.Build(c, o)
+		names := namesByApp(set)
 		seen := 0
 		for i := range set.Instances(records.InstanceFilter{}) {
 			seen++
 			r := worlds[i.App]
-			r.set = set
+			r.names = names[i.App]
 			if !same(i.Addresses.Agent, r.agent) {
 				r.errorf("got addresses %v of the agent, want %v", i.Addresses.Agent, r.agent)
 			}
@@ -96,13 +97,13 @@ func TestEveryPortOfAnInstanceIsReachable(t *testing.T) {
 // that it can be connected to.
 func (r *reach) pointsToPort(p records.InstancePort) {
 	want := p.Connect()
-	for _, v := range r.set.Data(records.MustParseName(p.SRVName)).SRV {
+	for _, v := range r.data(p.SRVName).SRV {
 		if v.Port == want.Port && same(r.addrs(v.Target.String()), want.Addrs) {
 			return
 		}
 	}
 	// With the addresses of the agent in the status, either list is right.
-	for _, v := range r.set.Data(records.MustParseName(p.SRVName)).SRV {
+	for _, v := range r.data(p.SRVName).SRV {
 		if v.Port == want.Port && same(r.addrs(v.Target.String()), r.own) && r.network == "host" {
 			return
 		}

@@ -18,19 +18,41 @@ type shape struct {
 	labels    bool // Marathon 1.5 labels ports; 1.4 does not
 	discovery bool
 	named     bool   // the status names the networks; Docker did not at first
-	protocol  string // of the ports: tcp, https, or h3, which UDP carries
+	protocol  string // of the ports, as in a DiscoveryInfo
 }
 
-// transport is what carries the protocol of the ports.
-func (s shape) transport() string {
-	if s.protocol == "h3" {
-		return "udp"
+// carriers is the transport of each protocol that the ports can have.
+var carriers = map[string]string{"tcp": "tcp", "udp": "udp", "http": "tcp", "https": "tcp", "h2c": "tcp", "wss": "tcp", "h3": "udp", "quic": "udp"}
+
+// protocols returns the labels under which the ports have SRV records: what is
+// announced, and the transports.
+func (s shape) protocols() (list []string) {
+	if s.protocol != "" {
+		list = strings.Split(s.protocol, ",")
 	}
-	return "tcp"
+	for _, t := range s.transports() {
+		if !slices.Contains(list, t) {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+// transports returns what carries the protocols of the ports.
+func (s shape) transports() (list []string) {
+	if s.protocol == "" {
+		return []string{"tcp", "udp"} // nobody knows, so a server may use both
+	}
+	for one := range strings.SplitSeq(s.protocol, ",") {
+		if t := carriers[one]; !slices.Contains(list, t) {
+			list = append(list, t)
+		}
+	}
+	return list
 }
 
 func (s shape) String() string {
-	return fmt.Sprintf("%s on %s, dual %v, labels %v, discovery %v, named %v, %s", s.container, s.network, s.dual, s.labels, s.discovery, s.named, s.protocol)
+	return fmt.Sprintf("%s on %s, dual %v, labels %v, discovery %v, named %v, protocol %q", s.container, s.network, s.dual, s.labels, s.discovery, s.named, s.protocol)
 }
 
 func shapes() (list []shape) {
@@ -45,10 +67,15 @@ func shapes() (list []shape) {
 					continue // Docker does not say which network its mappings lead to
 				}
 				list = append(list, s)
-				if s.discovery {
-					for _, s.protocol = range []string{"https", "h3"} {
-						list = append(list, s)
-					}
+				if !s.discovery {
+					continue
+				}
+				protocols := []string{"https", "h3"}
+				if s.labels && !s.dual { // the others are like one of these, so fewer shapes do
+					protocols = append(protocols, "", "udp", "http", "h2c", "wss", "quic", "https,h3", "tcp,udp")
+				}
+				for _, s.protocol = range protocols {
+					list = append(list, s)
 				}
 			}
 		}
@@ -60,7 +87,32 @@ func shapes() (list []shape) {
 const (
 	appPort, adminPort   = 8080, 9090
 	hostPort, secondPort = 31000, 31001
+	frontPort            = 80 // of a VIP alone
 )
+
+// frameworksOfShapes have one name, so their tasks are told apart by their ids.
+var frameworksOfShapes = []*state.Framework{{ID: "f", Name: "marathon"}, {ID: "g", Name: "marathon"}}
+
+// pick returns one of a list, by the number of a shape.
+func pick(n int, of ...string) string { return of[n%len(of)] }
+
+// locate gives a task a role, and its agent a fault domain. The world has the subsets
+// that follow from them.
+func (w *world) locate(n int, t *state.Task, agent *state.Agent) {
+	role := pick(n/2, "*", "prod", "eng/web")
+	t.Details = &state.TaskDetails{Role: role}
+	agent.Zone, agent.Region = pick(n/3, "", "eu-1a", "eu-1b"), pick(n/5, "", "eu", "us")
+	w.subsets = []string{t.Key.Framework + ".framework"}
+	if label := map[string]string{"prod": "prod", "eng/web": "eng-web"}[role]; label != "" {
+		w.subsets = append(w.subsets, label+".role")
+	}
+	if agent.Zone != "" {
+		w.subsets = append(w.subsets, agent.Zone+".zone")
+	}
+	if agent.Region != "" {
+		w.subsets = append(w.subsets, agent.Region+".region")
+	}
+}
 
 // build returns the task of a shape as a master describes it, its agent, and the
 // world in which it runs. n makes its addresses unique.
@@ -74,10 +126,14 @@ func (s shape) build(n int) (*state.Task, *state.Agent, *world) {
 		return list
 	}
 	agent := &state.Agent{ID: fmt.Sprintf("a-S%d", n), Addrs: []netip.Addr{v4(10, 0)}}
-	w := &world{agent: agent.Addrs, listens: map[string]map[netip.AddrPort]bool{"tcp": {}, "udp": {}}, opening: s.transport(), networks: map[string][]netip.Addr{}}
-	t := &state.Task{Key: state.TaskKey{Framework: "f", ID: fmt.Sprintf("t.%d", n)}, Name: fmt.Sprintf("app%d", n), AgentID: agent.ID, State: state.Running}
+	w := &world{agent: agent.Addrs, listens: map[string]map[netip.AddrPort]bool{"tcp": {}, "udp": {}}, opening: s.transports(), networks: map[string][]netip.Addr{}}
+	t := &state.Task{Key: state.TaskKey{Framework: pick(n, "f", "g"), ID: fmt.Sprintf("t.%d", n)}, Name: fmt.Sprintf("app%d", n), AgentID: agent.ID, State: state.Running}
+	w.locate(n, t, agent)
 	c := &state.Container{}
-	mapping := []state.PortMapping{{HostPort: hostPort, ContainerPort: appPort, Protocol: s.transport()}}
+	var mapping []state.PortMapping
+	for _, transport := range s.transports() {
+		mapping = append(mapping, state.PortMapping{HostPort: hostPort, ContainerPort: appPort, Protocol: transport})
+	}
 
 	attach := func(name string, addrs []netip.Addr, mappings []state.PortMapping) {
 		w.own = append(w.own, addrs...)
@@ -107,12 +163,15 @@ func (s shape) build(n int) (*state.Task, *state.Agent, *world) {
 		if !s.discovery {
 			return
 		}
-		p := state.DiscoveryPort{Number: number, Name: name, Protocol: s.protocol}
+		p := state.DiscoveryPort{Number: number, Name: name, Protocol: s.protocol, Labels: []state.Label{
+			{Key: "VIP_0", Value: fmt.Sprintf("/%s:%d", t.Name, number)},
+			{Key: "VIP_1", Value: fmt.Sprintf("%s-front:%d", t.Name, frontPort)},
+		}}
 		if s.labels {
 			p.Scope, p.Network = scope, network
 		}
 		t.Discovery.Ports = append(t.Discovery.Ports, p)
-		w.ports = append(w.ports, name)
+		w.ports, w.numbers = append(w.ports, name), append(w.numbers, number)
 		if scope != "container" || s.network == "mapped" && name == "http" {
 			w.outside = append(w.outside, name)
 		}
@@ -134,7 +193,7 @@ func (s shape) build(n int) (*state.Task, *state.Agent, *world) {
 		w.open(own, hostPort)
 		w.open(own, secondPort)
 		if !s.discovery { // nobody knows which transport it uses
-			w.opening = "udp"
+			w.opening = []string{"udp"}
 			w.open(own, hostPort)
 			w.open(own, secondPort)
 		}

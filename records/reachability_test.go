@@ -3,6 +3,7 @@ package records_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -21,23 +22,27 @@ type world struct {
 	agent, own []netip.Addr                       // of the task; on the network of the host, own is those of the agent
 	networks   map[string][]netip.Addr            // own by network
 	listens    map[string]map[netip.AddrPort]bool // by transport
-	opening    string                             // by which open opens ports
+	opening    []string                           // the transports by which open opens ports
 	onAgent    bool                               // a port is open on the agent
 	ports      []string                           // names of DiscoveryInfo ports that are open somewhere
+	numbers    []uint16                           // of these ports, as the DiscoveryInfo has them
 	inside     []string                           // those that are open on the network of the task itself
 	outside    []string                           // those that are open on the agent
+	subsets    []string                           // the labels of those to which the task belongs, such as "eu-1a.zone"
 }
 
 func (w *world) open(addrs []netip.Addr, port uint16) {
-	for _, a := range addrs {
-		w.listens[w.opening][netip.AddrPortFrom(a, port)] = true
+	for _, transport := range w.opening {
+		for _, a := range addrs {
+			w.listens[transport][netip.AddrPortFrom(a, port)] = true
+		}
 	}
 }
 
-// Every address and port of an answer accepts connections, in the domain and in
-// the address trees, whichever IP sources are set.
+// Every address and port of an answer accepts connections, in the domain, its
+// subsets, the address trees and the names of VIPs, whichever IP sources are set.
 func TestEveryAnswerIsReachable(t *testing.T) {
-	full := &state.FullState{Frameworks: []*state.Framework{{ID: "f", Name: "marathon"}}}
+	full := &state.FullState{Frameworks: frameworksOfShapes}
 	var worlds []*world
 	all := shapes()
 	for n, s := range all {
@@ -53,6 +58,7 @@ func TestEveryAnswerIsReachable(t *testing.T) {
 				c.Reconcile(full, nil)
 				o := options(sources)
 				o.Scope, o.IncludeUnhealthy = records.ScopeLabels, false
+				o.VIPDomains = []records.Name{records.MustParseName(vipDomain)}
 				if domain != "" {
 					o.AddressDomains = []records.Name{records.MustParseName(domain)}
 				}
@@ -62,13 +68,15 @@ func TestEveryAnswerIsReachable(t *testing.T) {
 						t.Errorf("got omission %v, want those of bridges only", o)
 					}
 				}
-				services := servicesByApp(set)
+				named := namesByApp(set)
 				for n, s := range all {
 					app := full.Tasks[n].Name
-					r := reach{t, set, s, worlds[n], app, domain, services[app]}
+					r := reach{t, s, worlds[n], app, domain, named[app]}
 					r.addresses(sources)
 					r.services()
 					r.complete()
+					r.subsetsAreTheTasks()
+					r.virtualAddresses()
 				}
 			})
 		}
@@ -77,24 +85,24 @@ func TestEveryAnswerIsReachable(t *testing.T) {
 
 type reach struct {
 	*testing.T
-	set *records.Set
 	shape
 	*world
 	app, domain string                   // domain is the address domain, if there is one
-	srvs        map[string][]records.SRV // of the app, by name
+	names       map[string]*records.Data // those that contain the name of the app
 }
 
-// servicesByApp returns all SRV records by the app that their name contains.
-func servicesByApp(set *records.Set) map[string]map[string][]records.SRV {
-	apps := map[string]map[string][]records.SRV{}
+// namesByApp returns all names by the app that they contain.
+func namesByApp(set *records.Set) map[string]map[string]*records.Data {
+	apps := map[string]map[string]*records.Data{}
 	for name, d := range set.All() {
 		text := name.String()
 		for label := range strings.SplitSeq(text, ".") {
-			if app := strings.TrimPrefix(label, "_"); strings.HasPrefix(app, "app") && len(d.SRV) > 0 {
+			app, _, _ := strings.Cut(strings.TrimPrefix(label, "_"), "-") // T, or T-H-S
+			if strings.HasPrefix(app, "app") {
 				if apps[app] == nil {
-					apps[app] = map[string][]records.SRV{}
+					apps[app] = map[string]*records.Data{}
 				}
-				apps[app][text] = d.SRV
+				apps[app][text] = d
 			}
 		}
 	}
@@ -106,9 +114,17 @@ func (r *reach) errorf(format string, args ...any) {
 	r.T.Errorf("%v (%s): %s", r.shape, r.app, fmt.Sprintf(format, args...))
 }
 
+// data returns the records of a name that contains the name of the app.
+func (r *reach) data(name string) *records.Data {
+	if d := r.names[strings.TrimSuffix(name, ".")+"."]; d != nil {
+		return d
+	}
+	return &records.Data{}
+}
+
 func (r *reach) addrs(name string) []netip.Addr {
 	var list []netip.Addr
-	d := r.set.Data(records.MustParseName(name))
+	d := r.data(name)
 	for _, a := range d.A {
 		list = append(list, netip.AddrFrom4(a))
 	}
@@ -168,12 +184,14 @@ func (r *reach) addresses(sources string) {
 
 // services connects to the target of each SRV record.
 func (r *reach) services() {
-	for text, srvs := range r.srvs {
+	for text, d := range r.names {
 		transport := "tcp"
-		if strings.Contains(text, "_udp.") || strings.Contains(text, "_h3.") {
-			transport = "udp"
+		for label := range strings.SplitSeq(text, ".") {
+			if carriers[strings.TrimPrefix(label, "_")] == "udp" {
+				transport = "udp"
+			}
 		}
-		for _, v := range srvs {
+		for _, v := range d.SRV {
 			at := r.addrs(v.Target.String())
 			if len(at) == 0 {
 				r.errorf("%s: target %v has no address, want some", text, v.Target)
@@ -199,53 +217,109 @@ func (r *reach) services() {
 
 // complete checks that no service is missing.
 func (r *reach) complete() {
-	there := func(name string) {
-		if len(r.set.Data(records.MustParseName(name)).SRV) == 0 {
-			r.errorf("%s has no SRV records, want some", name)
-		}
-	}
-	protocols := []string{r.transport()}
-	if r.protocol != r.transport() {
-		protocols = append(protocols, r.protocol)
-	}
-	for _, proto := range protocols {
+	for _, proto := range r.protocols() {
 		r.completeBy("._" + proto + ".")
 	}
-	if r.onAgent && r.container != "pod" {
-		there("_" + r.app + "._" + r.transport() + ".marathon.slave.mesos")
-		if !r.discovery && r.network == "host" {
-			there("_" + r.app + "._udp.marathon.mesos")
+	for _, transport := range r.transports() {
+		if r.onAgent && r.container != "pod" {
+			r.there("_" + r.app + "._" + transport + ".marathon.slave.mesos")
 		}
+	}
+	if r.network == "host" && r.container != "pod" && !r.discovery {
+		r.there("_" + r.app + "._udp.marathon.mesos")
+	}
+}
+
+func (r *reach) there(name string) {
+	r.Helper()
+	if len(r.data(name).SRV) == 0 {
+		r.errorf("%s has no SRV records, want some", name)
 	}
 }
 
 // completeBy checks that no service is missing by a protocol.
 func (r *reach) completeBy(proto string) {
-	there := func(name string) {
-		if len(r.set.Data(records.MustParseName(name)).SRV) == 0 {
-			r.errorf("%s has no SRV records, want some", name)
-		}
+	under := func(name, suffix string) { // in both orders
+		r.there("_" + name + proto + r.app + suffix)
+		r.there("_" + name + "._" + r.app + proto + suffix[1:])
 	}
 	for _, port := range r.ports {
-		there("_" + port + proto + r.app + ".marathon.mesos")
-		there("_" + port + "._" + r.app + proto + "marathon.mesos")
-		there("_" + r.app + proto + "marathon.mesos")
+		under(port, ".marathon.mesos")
+		r.there("_" + r.app + proto + "marathon.mesos")
+		for _, subset := range r.subsets {
+			under(port, ".marathon."+subset+".mesos")
+			r.there("_" + r.app + proto + "marathon." + subset + ".mesos")
+		}
+		if r.domain != "" {
+			under(port, ".marathon.autoip."+r.domain)
+		}
 	}
 	for _, port := range r.outside {
-		there("_" + port + "._" + r.app + proto + "marathon.slave.mesos")
+		r.there("_" + port + "._" + r.app + proto + "marathon.slave.mesos")
+		if r.domain != "" {
+			under(port, ".marathon.agentip."+r.domain)
+		}
 	}
 	if r.domain != "" {
-		for _, port := range r.ports {
-			there("_" + port + proto + r.app + ".marathon.autoip." + r.domain)
-			there("_" + port + "._" + r.app + proto + "marathon.autoip." + r.domain)
-		}
 		for _, port := range r.inside {
-			there("_" + port + proto + r.app + ".marathon.containerip." + r.domain)
-			there("_" + port + "._" + r.app + proto + "marathon.containerip." + r.domain)
+			under(port, ".marathon.containerip."+r.domain)
 		}
-		for _, port := range r.outside {
-			there("_" + port + proto + r.app + ".marathon.agentip." + r.domain)
-			there("_" + port + "._" + r.app + proto + "marathon.agentip." + r.domain)
+	}
+}
+
+// subsetsAreTheTasks checks that the names by role, fault domain and framework are
+// those of the task's own, with the same addresses and services as without.
+func (r *reach) subsetsAreTheTasks() {
+	for _, subset := range r.subsets {
+		if got, want := r.addrs(r.app+".marathon."+subset+".mesos"), r.addrs(r.app+".marathon.mesos"); !same(got, want) {
+			r.errorf("%s has addresses %v, want those of the task, %v", subset, got, want)
 		}
+	}
+	for name, d := range r.names {
+		for _, kind := range []string{"role", "zone", "region", "framework"} {
+			before, found := strings.CutSuffix(name, "."+kind+".mesos.")
+			if !found {
+				continue
+			}
+			_, value, _ := strings.Cut(before, ".marathon.")
+			if !slices.Contains(r.subsets, value+"."+kind) {
+				r.errorf("got the name %s, want names of %v only", name, r.subsets)
+			}
+			whole := strings.Replace(name, "."+value+"."+kind, "", 1)
+			if want := r.data(whole).SRV; !slices.Equal(d.SRV, want) {
+				r.errorf("%s has SRV records %v, want those of %s, %v", name, d.SRV, whole, want)
+			}
+		}
+	}
+}
+
+// virtualAddresses checks the names of VIPs: one whose port is that of the task, and
+// one whose port no task has. Both have SRV records of the backends; only the first
+// can have addresses, those at which its port is open.
+func (r *reach) virtualAddresses() {
+	name, front := r.app+".marathon."+vipDomain, r.app+"-front.marathon."+vipDomain
+	if got := r.addrs(front); len(got) > 0 {
+		r.errorf("%s has addresses %v, want none, as nothing is open at its port", front, got)
+	}
+	transports := r.transports()
+	if r.protocol == "" {
+		transports = transports[:1] // a backend without a protocol is one for TCP
+	}
+	open := map[netip.Addr]bool{}
+	for _, number := range r.numbers {
+		for _, transport := range transports {
+			service := fmt.Sprintf("_%d._%s.%s", number, transport, name)
+			r.there(service)
+			r.there(fmt.Sprintf("_%d._%s.%s", frontPort, transport, front))
+			for _, v := range r.data(service).SRV {
+				for _, a := range r.addrs(v.Target.String()) {
+					open[a] = open[a] || v.Port == number
+				}
+			}
+		}
+	}
+	maps.DeleteFunc(open, func(_ netip.Addr, ours bool) bool { return !ours })
+	if got, want := r.addrs(name), slices.Collect(maps.Keys(open)); !same(got, want) {
+		r.errorf("%s has addresses %v, want those at which a port of the VIP is open, %v", name, got, want)
 	}
 }
