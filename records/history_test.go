@@ -89,7 +89,7 @@ func (h *history) task() *state.Task {
 				Protocol: []string{"", "tcp", "UDP", "tcp,udp", "https", "h3"}[h.IntN(6)],
 				Scope:    []string{"", "host", "container"}[h.IntN(3)],
 				Network:  []string{"", "dcos", "b.c"}[h.IntN(3)],
-				Labels:   h.labels(),
+				Labels:   append(h.labels(), h.vips()...),
 			})
 		}
 	}
@@ -125,6 +125,17 @@ func (h *history) labels() (list []state.Label) {
 			{Key: "DNS_WEIGHT", Value: "7"}, {Key: "DNS_PRIORITY", Value: "70000"},
 			{Key: "DNS_ALIAS", Value: "web, other"}, {Key: "DNS_ALIAS", Value: "a-b,user,other,x y"},
 		}[h.IntN(8)])
+	}
+	return list
+}
+
+// vips returns labels of VIPs, good and bad ones. Several tasks are backends of one.
+func (h *history) vips() (list []state.Label) {
+	for i := range h.IntN(3) {
+		list = append(list, state.Label{Key: fmt.Sprint([]string{"VIP_", "vip_"}[h.IntN(2)], i), Value: []string{
+			"web:80", "/web:80", "web:31001", "cart.shop:160", "a/b:80", "1.2.3.4:80", "[fd00::1]:80", "web", "-:80", "web:0",
+			strings.Repeat("v", 70) + ":80",
+		}[h.IntN(11)]})
 	}
 	return list
 }

@@ -30,6 +30,7 @@ func everything() map[string]records.Options {
 	included := defaults()
 	included.Reverse, included.IncludeUnhealthy = true, true
 	included.AddressDomains = []records.Name{records.MustParseName("mesos"), records.MustParseName("x.mesos")}
+	included.VIPDomains = []records.Name{records.MustParseName(vipDomain), records.MustParseName("vip.mesos")}
 	limited := included
 	limited.Limits = records.Limits{TaskPorts: 2, TaskAddrs: 2, TaskRecords: 60, FrameworkRecords: 300}
 	return map[string]records.Options{

@@ -108,7 +108,10 @@ func (i *eventSource) task() *state.Task {
 	}
 	if i.IntN(2) == 0 {
 		t.Discovery = &state.Discovery{Name: i.pick(t.Name, "web"), Visibility: "CLUSTER", Ports: []state.DiscoveryPort{
-			{Number: 31000, Name: i.pick("http", ""), Protocol: i.pick("tcp", "udp", "tcp,udp"), Scope: i.pick("", "host", "container")}}}
+			{Number: 31000, Name: i.pick("http", ""), Protocol: i.pick("tcp", "udp", "tcp,udp", "https", "h3"), Scope: i.pick("", "host", "container"), Labels: i.vips()}}}
+	}
+	if i.IntN(3) == 0 {
+		t.Details = &state.TaskDetails{Role: i.pick("*", "prod", "eng/web")}
 	}
 	switch i.IntN(5) {
 	case 0:
@@ -117,6 +120,15 @@ func (i *eventSource) task() *state.Task {
 		t.Labels = []state.Label{{Key: "DNS_TTL", Value: i.pick("1", "5", "0")}}
 	}
 	return t
+}
+
+// vips returns labels of VIPs that tasks share, one with a port of its own and one with
+// that of the tasks.
+func (i *eventSource) vips() (list []state.Label) {
+	if i.IntN(2) == 0 {
+		list = append(list, state.Label{Key: "VIP_0", Value: i.pick("web:80", "web:31000", "db:31000", "1.2.3.4:80", "web")})
+	}
+	return list
 }
 
 func (i *eventSource) masters() *state.Masters {
@@ -150,7 +162,8 @@ func (i *eventSource) change(p *pipeline) (e change) {
 	}
 	switch i.IntN(24) {
 	case 0:
-		e.Agent = &state.Agent{ID: i.pick("x-S0", "x-S1", "x-S2"), PID: state.UPID{ID: "slave(1)", Host: "h", Port: 5051}}
+		e.Agent = &state.Agent{ID: i.pick("x-S0", "x-S1", "x-S2"), PID: state.UPID{ID: "slave(1)", Host: "h", Port: 5051},
+			Hostname: i.pick("", "n1.a", "n1.b"), Zone: i.pick("", "z1", "z2"), Region: i.pick("", "eu")}
 		if i.IntN(4) > 0 {
 			e.Agent.Addrs = []netip.Addr{i.addr()}
 		}
@@ -196,6 +209,7 @@ func TestIncrementalEqualsRebuilt(t *testing.T) {
 		"reverse": func(c *config.Config) {
 			c.ReverseDNSOn, c.AddressDomains = true, []string{"mesos", "dcos.thisdcos.directory"}
 		},
+		"VIPs": func(c *config.Config) { c.VIPDomains = []string{"l4lb.thisdcos.directory", "vip.mesos"} },
 		"compat": func(c *config.Config) {
 			c.SRVScope, c.Unhealthy, c.IPSources = config.SRVScopeCompat, config.UnhealthyInclude, []string{"netinfo", "docker", "host"}
 		},
