@@ -72,6 +72,48 @@ func testExamples(t *testing.T, name string, atLeast int) {
 	}
 }
 
+// composePort is a row of the table of docs/frameworks.md that says which protocols a port
+// of a compose file has.
+var composePort = regexp.MustCompile("(?m)^\\| `([0-9:/a-z]+)` \\| ([`a-z0-9_, ]+) \\|$")
+
+// A port of a compose file has the protocols that docs/frameworks.md says. A warning comes
+// where that is not what the file says.
+func TestProtocolsOfComposeFilesAreAsDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/frameworks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := composePort.FindAllStringSubmatch(string(text), -1)
+	if len(rows) < 8 {
+		t.Fatalf("got %d rows, want 8", len(rows))
+	}
+	file := filepath.Join(t.TempDir(), "compose.yaml")
+	for _, row := range rows {
+		if err := os.WriteFile(file, []byte("services: {cart: {ports: [\""+row[1]+"\"]}}"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		data, _ := previewed(t, "-project", "shop", file)
+		var got []string
+		for name := range data {
+			if rest, ok := strings.CutSuffix(name, ".mc-shop-cart.mc.mesos. SRV"); ok && strings.Count(rest, ".") == 1 {
+				_, protocol, _ := strings.Cut(rest, ".")
+				got = append(got, "`"+protocol+"`")
+			}
+		}
+		slices.Sort(got)
+		want := strings.Split(row[2], ", ")
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got SRV records under %v, want %v as documented", row[1], got, want)
+		}
+		_, written, _ := strings.Cut(row[1], "/")
+		warned := strings.Contains(runWith(t, "preview", "-project", "shop", file).stderr, "mesos-compose does not know the protocol")
+		if lost := written != "" && !slices.Contains(want, "`_"+written+"`"); warned != lost {
+			t.Errorf("%s: got a warning: %v, want %v", row[1], warned, lost)
+		}
+	}
+}
+
 // records gives the data of the records that a preview shows, by name and type.
 func previewed(t *testing.T, args ...string) (data map[string][]string, shown []appPreview) {
 	t.Helper()

@@ -4,7 +4,6 @@ package aurora
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -20,8 +19,11 @@ type Job struct {
 	Discovery bool
 }
 
-// identifier matches a part of a job key.
-var identifier = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,255}$`)
+// isIdentifier reports whether a text can be a part of a job key.
+func isIdentifier(s string) bool {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+	return s != "" && len(s) <= 255 && strings.Trim(s, letters) == ""
+}
 
 // maxPorts bounds the ports of a job.
 const maxPorts = 1000
@@ -33,7 +35,7 @@ func ParseJobKey(key string) (Job, error) {
 	if len(parts) == 3 {
 		parts = append([]string{""}, parts...)
 	}
-	if len(parts) != 4 || slices.ContainsFunc(parts[1:], func(p string) bool { return !identifier.MatchString(p) }) {
+	if len(parts) != 4 || !isIdentifier(parts[1]) || !isIdentifier(parts[2]) || !isIdentifier(parts[3]) {
 		return Job{}, fmt.Errorf("%q is not a job key: want role/environment/job", key)
 	}
 	return Job{Cluster: parts[0], Role: parts[1], Environment: parts[2], Name: parts[3]}, nil

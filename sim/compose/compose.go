@@ -71,6 +71,7 @@ type Service struct {
 type port struct {
 	container uint16
 	protocol  string
+	written   string // the protocol in the file
 }
 
 // maxServices bounds the services of a file.
@@ -85,7 +86,7 @@ func IsFile(data []byte) bool {
 }
 
 // Parse reads a compose file. The services are in the order of their names. The
-// warnings say where mesos-compose would choose at random.
+// warnings say where mesos-compose chooses at random, or does not do what is written.
 func Parse(data []byte, s Settings) (services []*Service, warnings []string, err error) {
 	var f file
 	if err := yaml.Unmarshal(data, &f); err != nil {
@@ -108,6 +109,11 @@ func Parse(data []byte, s Settings) (services []*Service, warnings []string, err
 		service, err := written.service(name, f.Networks, s)
 		if err != nil {
 			return nil, nil, fmt.Errorf("services.%s: %w", name, err)
+		}
+		for i, p := range service.ports {
+			if p.written != p.protocol && p.written != "" {
+				warnings = append(warnings, fmt.Sprintf("services.%s.ports[%d]: mesos-compose does not know the protocol %.20q and makes it tcp", name, i, p.written))
+			}
 		}
 		services = append(services, service)
 	}
@@ -190,17 +196,19 @@ func (s *Service) join(w service, networks map[string]network) {
 // the port of the agent itself.
 func parsePort(text string) (port, error) {
 	text = text[strings.LastIndexByte(text, ':')+1:]
-	number, protocol, _ := strings.Cut(text, "/")
+	number, written, _ := strings.Cut(text, "/")
+	written = strings.ToLower(written)
 	n, err := strconv.ParseUint(number, 10, 16)
 	if err != nil || n == 0 {
 		return port{}, fmt.Errorf("%q is not a port of a container from 1 to 65535", text)
 	}
-	switch protocol = strings.ToLower(protocol); protocol {
+	protocol := written
+	switch protocol {
 	case "udp", "wss", "http", "https", "h2c":
 	default:
 		protocol = "tcp"
 	}
-	return port{uint16(n), protocol}, nil
+	return port{uint16(n), protocol, written}, nil
 }
 
 // Framework is the framework that runs the services.

@@ -87,6 +87,28 @@ func TestServicesAreInTheOrderOfTheirNames(t *testing.T) {
 	}
 }
 
+// An HTTP/3 port that is written so is one for TCP: nobody could connect to it.
+func TestProtocolsThatMesosComposeDoesNotKnowAreTold(t *testing.T) {
+	services, warnings, err := Parse([]byte(`services: {a: {ports: ["1:1/QUIC", "2:2/h3", "3:3", "4:4/tcp", "5:5/udp", "6:6/H2C"]}}`), Settings{Project: "p"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		`services.a.ports[0]: mesos-compose does not know the protocol "quic" and makes it tcp`,
+		`services.a.ports[1]: mesos-compose does not know the protocol "h3" and makes it tcp`,
+	}
+	if !slices.Equal(warnings, want) {
+		t.Errorf("got warnings %q, want %q", warnings, want)
+	}
+	var got []string
+	for _, p := range services[0].Task("id", []uint16{1, 2, 3, 4, 5, 6}).Discovery.Ports {
+		got = append(got, p.Protocol)
+	}
+	if want := "tcp tcp tcp tcp udp h2c"; strings.Join(got, " ") != want {
+		t.Errorf("got protocols %v, want %s", got, want)
+	}
+}
+
 func TestFilesThatCannotBeReadAreRejected(t *testing.T) {
 	for text, want := range map[string]string{
 		`services: {a: {networks: [x]}}`:            "mesos-compose could not read this",
