@@ -82,6 +82,56 @@ func TestFrameworksHaveTheirNames(t *testing.T) {
 			"datastore.m3s.m3s.mesosnet.network.mesos": {"A 10.32.1.4"},
 			"server.m3s.m3s.m3s.role.mesos":            {s0},
 		},
+		"marathon": {
+			"cart-shop.marathon.mesos": {s0, s1},
+			"cart.shop.marathon.mesos": {s0, s1},
+			"_http._tcp.cart-shop.marathon.mesos": {
+				"SRV 0 1 31000 cart-shop-e563w-s0.marathon.slave.mesos.", "SRV 0 1 31500 cart-shop-q8iat-s1.marathon.slave.mesos."},
+			"cart-shop.marathon" + inTree:               nil, // Docker's bridge
+			"cart-shop.marathon" + sameSide:             {s0, s1},
+			"cart-shop.marathon.eu-1b.zone.mesos":       {s1},
+			"_smtp._tcp.mail-shop.marathon.mesos":       {"SRV 0 1 31010 mail-shop-yuhgs-s0.marathon.slave.mesos."},
+			"_smtp._udp.mail-shop.marathon.mesos":       nil,
+			"_stats._udp.mail-shop.marathon.mesos":      {"SRV 0 1 31011 mail-shop-yuhgs-s0.marathon.slave.mesos."},
+			"_stats._tcp.mail-shop.marathon.mesos":      nil,
+			"search.marathon.mesos":                     {"A 192.168.40.7"},
+			"search.marathon.slave.mesos":               {s1},
+			"search.marathon.calico.network.mesos":      {"A 192.168.40.7"},
+			"_http._tcp.search.marathon.mesos":          {"SRV 0 1 9200 search-mfrhm-s1.marathon.mesos."},
+			"batch.marathon.mesos":                      {s1}, // no ports
+			"_batch._tcp.marathon.mesos":                nil,
+			"blog.marathon.mesos":                       {"A 192.168.40.3"}, // a pod is called by its own id,
+			"web.marathon.mesos":                        nil,                // not by its container
+			"_http._tcp.blog.marathon.mesos":            {"SRV 0 1 8081 blog-578kp-s0.marathon.mesos."},
+			"_http._tcp.blog.marathon.eu-1a.zone.mesos": {"SRV 0 1 8081 blog-578kp-s0.marathon.mesos."},
+		},
+		// Two Marathons, and a service made with the SDK.
+		"dcos": {
+			"db-store.marathon.mesos":                     {"A 9.0.2.5"},
+			"db-store.marathon.dcos.network.mesos":        {"A 9.0.2.5"},
+			"db-store.marathon.slave-public.role.mesos":   {"A 9.0.2.5"},
+			"db-store.marathon.agentip." + trees:          {s0},
+			"db-store.marathon" + inTree:                  {"A 9.0.2.5"},
+			"storedb.marathon." + vipDomain:               {"A 9.0.2.5"}, // the VIP has the port of the task
+			"_5432._tcp.storedb.marathon." + vipDomain:    {"SRV 0 1 5432 db-store-b43cx-s0.marathon.mesos."},
+			"front.marathon.mesos":                        {s1},
+			"front.marathon" + inTree:                     nil,
+			"front.marathon" + sameSide:                   {s1},
+			"front.marathon-user.mesos":                   {s0},
+			"front.marathon-user.dev.role.mesos":          {s0},
+			"front.marathon." + vipDomain:                 nil, // nothing is open at its port 80
+			"_80._tcp.front.marathon." + vipDomain:        {"SRV 0 1 12000 front-merkn-s1.marathon.slave.mesos."},
+			"kafka-0-broker.datakafka.mesos":              {s0},
+			"kafka-1-broker.datakafka.mesos":              {"A 9.0.1.8"},
+			"kafka-1-broker.datakafka.slave.mesos":        {s1},
+			"kafka-0-broker.datakafka" + sameSide:         {s0},
+			"kafka-1-broker.datakafka" + sameSide:         {"A 9.0.1.8"},
+			"_broker._tcp.kafka-0-broker.datakafka.mesos": {"SRV 0 1 1025 kafka-0-broker-tueub-s0.datakafka.mesos."},
+			"_broker._tcp.kafka-1-broker.datakafka.mesos": {"SRV 0 1 9092 kafka-1-broker-6bxfw-s1.datakafka.mesos."},
+			"broker.datakafka." + vipDomain:               {"A 9.0.1.8"},
+			"_9092._tcp.broker.datakafka." + vipDomain: {
+				"SRV 0 1 1025 kafka-0-broker-tueub-s0.datakafka.mesos.", "SRV 0 1 9092 kafka-1-broker-6bxfw-s1.datakafka.mesos."},
+		},
 		"chronos": {
 			"backup.chronostask.chronos.mesos":             {s0},
 			"chronostaskbackup.chronos.mesos":              {s0},
@@ -121,15 +171,18 @@ func setOfFramework(t *testing.T, framework string) *records.Set {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	s, err := master.Decode(f)
+	s, err := master.Decode(f, "VIP_") // as with vipDomains
 	if err != nil {
 		t.Fatal(err)
 	}
-	return recordsOf(state.NewCluster(), s)
+	c := state.NewCluster()
+	c.Reconcile(s, nil)
+	set, _ := records.Build(c, vipOptions())
+	return set
 }
 
 // row is a row of docs/frameworks.md: a name and where it leads.
-var row = regexp.MustCompile("^\\| `([a-z0-9._-]+\\.mesos)` \\| ([^|]+) \\|$")
+var row = regexp.MustCompile("^\\| `([a-z0-9._-]+\\.(?:mesos|directory))` \\| ([^|]+) \\|$")
 
 // The tables of docs/frameworks.md are what the states in testdata have.
 func TestTheDocumentationOfFrameworksIsTrue(t *testing.T) {
@@ -144,11 +197,10 @@ func TestTheDocumentationOfFrameworksIsTrue(t *testing.T) {
 		if title, ok := strings.CutPrefix(line, "## "); ok {
 			set = nil
 			switch title {
-			case "Marathon": // has a page of its own
 			case "Agents and masters":
 				set = setOfFramework(t, "aurora")
 			default:
-				set = setOfFramework(t, strings.ToLower(title))
+				set = setOfFramework(t, strings.ToLower(strings.ReplaceAll(title, "/", "")))
 			}
 			continue
 		}
@@ -161,7 +213,7 @@ func TestTheDocumentationOfFrameworksIsTrue(t *testing.T) {
 			t.Errorf("%s leads to %s, want %s as documented", m[1], got, m[2])
 		}
 	}
-	if rows < 30 {
+	if rows < 45 {
 		t.Errorf("got %d rows, want those of all tables", rows)
 	}
 }
