@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -16,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/tmaxmax/go-sse"
 
 	"toponym/api"
 	"toponym/internal/backoff"
@@ -26,7 +25,7 @@ const (
 	// watchSilence is how long a server may send nothing: it sends something every
 	// 15 s.
 	watchSilence  = 45 * time.Second
-	maxWatchLine  = 16 << 20 // bytes of an event
+	maxWatchEvent = 16 << 20 // bytes
 	firstWatchGap = 250 * time.Millisecond
 	maxWatchGap   = 10 * time.Second
 )
@@ -201,28 +200,41 @@ func (w *watching) missed(index uint64) {
 	fmt.Fprintln(w.out, "reset: changes were missed; read all records again")
 }
 
-// read prints the events of a stream. It calls alive with each line.
+// read prints the events of a stream. It calls alive whenever something arrives. Only an
+// event that is complete counts, and only then its id, as for a browser: where the
+// connection breaks, the last line may be any part of one.
 func (w *watching) read(body io.Reader, alive func()) error {
-	lines := bufio.NewScanner(body)
-	lines.Buffer(make([]byte, 0, 64<<10), maxWatchLine)
-	for lines.Scan() {
-		alive()
-		field, value, _ := bytes.Cut(lines.Bytes(), []byte(": "))
-		switch string(field) {
-		case "data":
-			if err := w.print(value); err != nil {
+	for e, err := range sse.Read(&livelyReader{body, alive}, &sse.ReadConfig{MaxEventSize: maxWatchEvent}) {
+		if err != nil {
+			return err
+		}
+		if e.Data != "" {
+			if err := w.print([]byte(e.Data)); err != nil {
 				return fatal{err}
 			}
 			w.failures = 0
-		case "id":
-			index, err := strconv.ParseUint(string(value), 10, 64)
-			if err != nil {
-				return fatal{fmt.Errorf("%s: got the event id %.40q, want a number", w.server, value)}
-			}
-			w.index = index
+		}
+		if e.LastEventID == "" {
+			continue
+		}
+		if w.index, err = strconv.ParseUint(e.LastEventID, 10, 64); err != nil {
+			return fatal{fmt.Errorf("%s: got the event id %.40q, want a number", w.server, e.LastEventID)}
 		}
 	}
-	return lines.Err()
+	return nil
+}
+
+// livelyReader calls alive after each read that gets something.
+type livelyReader struct {
+	io.Reader
+	alive func()
+}
+
+func (r *livelyReader) Read(b []byte) (n int, err error) {
+	if n, err = r.Reader.Read(b); n > 0 {
+		r.alive()
+	}
+	return n, err
 }
 
 // print prints an event.

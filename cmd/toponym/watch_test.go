@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -97,6 +98,30 @@ reset: changes were missed; read all records again
 			}
 		}
 		server.Close()
+	}
+}
+
+// A connection may break anywhere. The watch goes on after the last version that came
+// completely: a part of an id is another id, and a part of an event cannot be read.
+func TestWatchIgnoresWhatIsIncomplete(t *testing.T) {
+	stream := watchBegin + "event: change\ndata: " + watchChange + "\nid: 16\n\n: heartbeat\nid: 117\n\nevent: reset\ndata: " + watchReset + "\nid: 1118\n\n"
+	for cut := range len(stream) + 1 {
+		var want uint64
+		if complete := strings.LastIndex(stream[:cut], "\n\n"); complete >= 0 {
+			id := stream[strings.LastIndex(stream[:complete], "id: ")+len("id: ") : complete]
+			want, _ = strconv.ParseUint(id, 10, 64)
+		}
+		var stdout, stderr bytes.Buffer
+		w := &watching{out: &stdout, messages: &stderr}
+		if err := w.read(strings.NewReader(stream[:cut]), func() {}); err != nil {
+			t.Errorf("after %q: got the error %v, want none", stream[:cut], err)
+		}
+		if w.index != want {
+			t.Errorf("after %q: got the index %d to go on with, want %d", stream[:cut], w.index, want)
+		}
+		if got, want := strings.Count(stdout.String(), "web.mesos."), strings.Count(stream[:cut], "id: 16\n\n")*3; got != want {
+			t.Errorf("after %q: got %d records, want %d", stream[:cut], got, want)
+		}
 	}
 }
 
