@@ -50,14 +50,14 @@ const (
 	forbidden // and no token would help
 )
 
+// SetAccess replaces Options.Access. Answers that have begun go on.
+func (s *Server) SetAccess(rules []Access) { s.access.Store(&rules) }
+
 // authorized answers with next what the client of a request may read, and other
 // requests with 401 or 403. The route is looked up for the count of requests.
 func (s *Server) authorized(mux *http.ServeMux) http.Handler {
-	if len(s.o.Access) == 0 {
-		return mux
-	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a := accessOf(s.o.Access, r.URL.Path)
+		a := accessOf(*s.access.Load(), r.URL.Path)
 		if a == nil {
 			mux.ServeHTTP(w, r)
 			return

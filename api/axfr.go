@@ -34,7 +34,7 @@ func (s *Server) axfr(w *response, r *http.Request, z *zone.Zone) {
 		b = append(b, ",\n \"Serial\": "...)
 		b = strconv.AppendUint(b, uint64(soa.Serial), 10)
 		b = append(b, ",\n \"RefreshSeconds\": "...)
-		b = strconv.AppendInt(b, int64(s.o.RefreshSeconds), 10)
+		b = strconv.AppendInt(b, int64(s.o.RefreshSeconds()), 10)
 		b = appendName(append(b, ",\n \"Mname\": "...), soa.MName)
 		b = appendName(append(b, ",\n \"Rname\": "...), soa.RName)
 		b = appendText(append(b, ",\n \"Domain\": "...), label)

@@ -73,7 +73,7 @@ func TestAxfrIsThatOfEncodingJSON(t *testing.T) {
 		e := json.NewEncoder(&want)
 		e.SetEscapeHTML(false)
 		e.SetIndent("", " ")
-		if err := e.Encode(axfrOf(z, o.RefreshSeconds, o.Domain)); err != nil {
+		if err := e.Encode(axfrOf(z, o.RefreshSeconds(), o.Domain)); err != nil {
 			t.Fatal(err)
 		}
 		wantText := strings.TrimSuffix(want.String(), "\n")

@@ -90,7 +90,7 @@ func testOptions(s *state.FullState) Options {
 		Version:        "v1.2.3",
 		URL:            "https://example.org/toponym",
 		Domain:         "mesos",
-		RefreshSeconds: 60,
+		RefreshSeconds: func() int { return 60 },
 		EnumerationOn:  true,
 		Enumerate:      set.Enumerate,
 		Instances:      set.Instances,

@@ -155,7 +155,7 @@ func (s *Server) showPage(view viewer) func(*response, *http.Request) {
 		if s.o.Status != nil && s.mayRead(r, "/v1/status") {
 			st := s.describe(s.o.Status(), v.z)
 			v.status = &st
-			v.frame.Health, v.frame.HealthKnown = problemsOf(&st, time.Now(), s.o.RefreshSeconds), true
+			v.frame.Health, v.frame.HealthKnown = problemsOf(&st, time.Now(), s.o.RefreshSeconds()), true
 		}
 		v.frame.Nav = v.navigation()
 		name, status, data := view(v)
@@ -228,7 +228,7 @@ func (v *pageView) watch(name string) {
 
 // mayRead reports whether a client may read a path of the API.
 func (s *Server) mayRead(r *http.Request, path string) bool {
-	a := accessOf(s.o.Access, path)
+	a := accessOf(*s.access.Load(), path)
 	return a == nil || a.check(r) == permitted
 }
 

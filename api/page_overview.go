@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"toponym/state/leader"
@@ -45,8 +46,14 @@ func problemsOf(s *Status, now time.Time, refreshSeconds int) (list []pageProble
 			}
 		}
 	}
+	if c := s.Settings; c != nil && c.LastError != nil {
+		severe("/settings", "The settings were changed %s ago and cannot be used; those from before are in force%s.", roughly(now.Sub(c.LastError.Time)), because(c.LastError))
+	}
 	warn := func(link, format string, args ...any) {
 		list = append(list, pageProblem{false, printable(fmt.Sprintf(format, args...)), link})
+	}
+	if c := s.Settings; c != nil && len(c.RestartNeeded) > 0 {
+		warn("/settings", "A restart is needed: %s changed (%s).", count(len(c.RestartNeeded), "setting has", "settings have"), strings.Join(c.RestartNeeded, ", "))
 	}
 	for _, one := range pageSecondaries(s.Secondaries, len(s.Secondaries)) {
 		if one.Lag != nil && time.Duration(*one.Lag) > behind {

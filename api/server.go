@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -42,8 +43,9 @@ type Options struct {
 	Version string // of the program, in /v1/version and on the page
 	URL     string // of the project, in /v1/version
 
-	Domain         string // the setting, such as "mesos"
-	RefreshSeconds int    // the setting; /v1/axfr repeats it
+	Domain string // the setting, such as "mesos"
+	// RefreshSeconds returns the setting; /v1/axfr repeats it.
+	RefreshSeconds func() int
 
 	// EnumerationOn enables the paths that disclose the whole cluster:
 	// /v1/enumerate, /v1/axfr, /v1/instances and those below /v1/sd.
@@ -104,8 +106,8 @@ type Options struct {
 	// Metrics answers /metrics. Nil disables the path.
 	Metrics http.Handler
 
-	// Access says who may read what. A path for which there is no rule is open to
-	// all, and so are /healthz and /readyz always.
+	// Access says who may read what at the start, see SetAccess. A path for which there
+	// is no rule is open to all, and so are /healthz and /readyz always.
 	Access []Access
 
 	// Background calls a function that takes long, and returns when it has ended. Nil
@@ -137,6 +139,7 @@ type Server struct {
 	connections                           *connections
 	haproxy                               *haproxyFeed
 	handler                               http.Handler
+	access                                atomic.Pointer[[]Access]
 	listener                              net.Listener   // nil before Listen
 	secure                                []net.Listener // of ListenTLS
 }
@@ -164,6 +167,7 @@ func New(o Options) *Server {
 		s.pasts = newSlots(maxPasts, maxPastsPerClient)
 		s.changes = newChangeFeed(o.History, s.processors, o.MaxWatchers, o.MaxWatchersPerClient)
 	}
+	s.SetAccess(o.Access)
 	s.handler = s.routes()
 	return s
 }

@@ -38,6 +38,8 @@ type Status struct {
 	Merged  []records.Merged `json:"merged_names"`
 	Names   int              `json:"names"`   // set here
 	Records RecordCounts     `json:"records"` // set here
+	// Settings tells of the last reading of the settings; null where they cannot change.
+	Settings *SettingsStatus `json:"settings"`
 	// LastError is the last failure to read the state.
 	LastError *leader.Failure `json:"last_error"`
 	// LastFailover is when the leading master changed last.
@@ -55,6 +57,16 @@ type Status struct {
 	// Omitted are the last names that could not be published and labels that were
 	// ignored, the newest first, as long as the tasks are there; at most 100.
 	Omitted []OmissionStatus `json:"omitted"`
+}
+
+// SettingsStatus tells of the last reading of the settings.
+type SettingsStatus struct {
+	ReadAt time.Time `json:"read_at"`
+	// LastError is why the settings read last cannot be used, so that those from before
+	// are in force; null if they are in force themselves.
+	LastError *leader.Failure `json:"last_error"`
+	// RestartNeeded are the settings whose values take effect with a restart.
+	RestartNeeded []string `json:"restart_needed"`
 }
 
 // ForwardingStatus is the state of what answers names outside the server's zones.
@@ -169,6 +181,12 @@ func (s *Server) describe(st Status, z *zone.Zone) Status {
 		}
 	}
 	st.LastError = shortFailure(st.LastError)
+	if st.Settings != nil {
+		settings := *st.Settings
+		settings.ReadAt, settings.LastError = settings.ReadAt.UTC(), shortFailure(settings.LastError)
+		settings.RestartNeeded = slices.Concat([]string{}, settings.RestartNeeded) // never null
+		st.Settings = &settings
+	}
 	if st.ZooKeeper != nil {
 		zk := *st.ZooKeeper
 		zk.Since, zk.LastError = zk.Since.UTC(), shortFailure(zk.LastError)

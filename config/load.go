@@ -54,6 +54,14 @@ func Load(path string, environ []string, checks ...Check) (*Config, []Warning, e
 	l.readEnvironment(environ)
 	l.parse()
 	l.check()
+	if err := l.failure(checks); err != nil {
+		return nil, l.warnings, err
+	}
+	return l.config, l.warnings, nil
+}
+
+// failure returns all errors, followed by those of checks of what is valid.
+func (l *loader) failure(checks []Check) error {
 	var found []error
 	if len(l.errs) > 0 {
 		found = append(found, l.errs)
@@ -65,13 +73,10 @@ func Load(path string, environ []string, checks ...Check) (*Config, []Warning, e
 			}
 		}
 	}
-	switch len(found) {
-	case 0:
-		return l.config, l.warnings, nil
-	case 1:
-		return nil, l.warnings, found[0]
+	if len(found) == 1 {
+		return found[0]
 	}
-	return nil, l.warnings, errors.Join(found...)
+	return errors.Join(found...)
 }
 
 // unreadable returns the error of a file that cannot be read. For a missing one it

@@ -12,7 +12,8 @@ type Change struct {
 // Follow returns the settings to use after the file was read again as next: the
 // values of next for reloadable settings, those of c for all others. It lists
 // every difference in the order of the documentation, except defaults that
-// depend on a setting that is listed. Neither c nor next changes.
+// depend on a setting that is listed. Neither c nor next changes. The result may
+// break rules about several settings, see [Config.Check].
 func (c *Config) Follow(next *Config) (*Config, []Change) {
 	merged := *c
 	merged.sources = maps.Clone(c.sources)
@@ -33,5 +34,21 @@ func (c *Config) Follow(next *Config) (*Config, []Change) {
 		}
 	}
 	merged.derive(new(Errors))
+	before := c.settings()
+	for i, s := range merged.settings() {
+		if s.derive == nil || s.reloadable || s.value.equal(before[i].value) {
+			continue
+		}
+		changes = append(changes, Change{Key: s.key, From: toJSON(before[i].value.show()), To: toJSON(s.value.show())})
+		s.value.assign(before[i].value)
+	}
 	return &merged, changes
+}
+
+// Check reports which rules settings break that come from several readings of the
+// file, and which of the given ones. The error is like that of [Load].
+func (c *Config) Check(checks ...Check) error {
+	l := &loader{config: c, rows: c.settings(), written: map[string]string{}, invalid: map[string]bool{}}
+	l.check()
+	return l.failure(checks)
 }

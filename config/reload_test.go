@@ -44,7 +44,7 @@ func TestFollowTakesOverWhatIsReloadable(t *testing.T) {
 			[]Change{{"srvScope", `"labels"`, `"compat"`, true}}},
 		"secrets": {`{"mesosAuthentication": "basic", "mesosCredentials": {"principal": "p", "secret": "hunter2"}, ` + base + `}`,
 			`{"mesosAuthentication": "basic", "mesosCredentials": {"principal": "p", "secret": "hunter3"}, ` + base + `}`,
-			[]Change{{"mesosCredentials.secret", `"******"`, `"******"`, false}}},
+			[]Change{{"mesosCredentials.secret", `"******"`, `"******"`, true}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			from, to := loadText(t, tt.from), loadText(t, tt.to)
@@ -78,6 +78,23 @@ func TestDefaultsFollowTheSettingsThatTheyDependOn(t *testing.T) {
 	got, _ := from.Follow(loadText(t, `{"srvScope": "compat", "domain": "dcos", `+base+`}`))
 	if got.Unhealthy != UnhealthyInclude || got.Domain != "mesos" || got.SOA.MName != "ns1.mesos." {
 		t.Errorf("got unhealthy %s, domain %s, SOAMname %s, want include, mesos, ns1.mesos.", got.Unhealthy, got.Domain, got.SOA.MName)
+	}
+}
+
+// A default that depends on a live setting, and is not live itself, stays as it was; if
+// that breaks a rule, it is found.
+func TestDefaultsThatNeedARestartStay(t *testing.T) {
+	const base = `"masters": ["10.0.0.1:5050"]`
+	from := loadText(t, `{`+base+`}`)
+	got, changes := from.Follow(loadText(t, `{"zoneResolvers": {"thisdcos.directory": ["10.0.0.2"]}, `+base+`}`))
+	if !slices.Equal(got.AddressDomains, from.AddressDomains) || len(changes) != 2 || !changes[0].Live || changes[1].Key != "addressDomains" || changes[1].Live {
+		t.Errorf("got addressDomains %v and changes %+v, want what was before and both changes", got.AddressDomains, changes)
+	}
+	if err := got.Check(); err == nil || !strings.Contains(err.Error(), "zoneResolvers") {
+		t.Errorf("got error %v, want one about zoneResolvers", err)
+	}
+	if err := from.Check(); err != nil {
+		t.Errorf("settings of one file: got error %v, want none", err)
 	}
 }
 

@@ -71,7 +71,7 @@ func TestUpstreamsFollowResolvConfAndTheSettings(t *testing.T) {
 		for _, a := range strings.Fields(x.given) {
 			list = append(list, Upstream{AddrPort: netip.AddrPortFrom(netip.MustParseAddr(a), 53)})
 		}
-		(&Server{responder: &responder{forward: f}}).SetUpstreams(list)
+		f.setUpstreams(list)
 		if got := servers(); got != x.want {
 			t.Errorf("given %q: %s, want %s", x.given, got, x.want)
 		}
@@ -149,14 +149,15 @@ func TestTheServersOwnAddressIsNotAsked(t *testing.T) {
 	}
 	self := Upstream{AddrPort: s.Addr()}
 	f := s.responder.forward
-	s.SetUpstreams(append(f.o.Upstreams, self))
-	f.o.ZoneUpstreams["corp.example"] = []Upstream{self}
+	o.Forward.Upstreams = append(o.Forward.Upstreams, self)
+	o.Forward.ZoneUpstreams = map[string][]Upstream{"corp.example": {self}}
+	s.Configure(o)
 	ended, cancel := newContext(t)
 	cancel()
 	if err := s.Run(ended); err != nil {
 		t.Error(err)
 	}
-	if n := f.defaultGroup.Load().Len(); n != 1 || f.zones[wireName("corp.example")].Len() != 0 {
+	if n := f.defaultGroup.Load().Len(); n != 1 || f.zoneGroup([]byte(wireName("corp.example"))).Len() != 0 {
 		t.Errorf("%d servers", n)
 	}
 }

@@ -19,7 +19,8 @@ type flight struct {
 	f          *forwarder
 	shard      *flightShard
 	key        cache.Key
-	staleTimer *time.Timer // answers the waiting queries from an expired entry
+	zones      *zoneUpstreams // when the question was asked
+	staleTimer *time.Timer    // answers the waiting queries from an expired entry
 
 	// The shard's lock guards these.
 	waiters   []*pendingQuery
@@ -58,7 +59,7 @@ func (f *forwarder) forward(l *pendingQuery) {
 
 // prefetch asks a question only to refresh the cache. Queries of clients come first.
 func (f *forwarder) prefetch(k cache.Key) {
-	if f.inflight.Load() < int64(f.o.MaxPending) {
+	if f.inflight.Load() < f.limits.Load().maxPending {
 		f.fly(&pendingQuery{forwardQuery: forwardQuery{key: k}})
 	}
 }
@@ -76,8 +77,11 @@ func (f *forwarder) fly(l *pendingQuery) {
 		p.mu.Unlock()
 		return
 	}
-	fl := &flight{f: f, shard: p, key: l.key}
-	group := f.group(l.key.Name())
+	fl := &flight{f: f, shard: p, key: l.key, zones: f.zones.Load()}
+	group := fl.zones.group(l.key.Name())
+	if group == nil {
+		group = f.defaultGroup.Load()
+	}
 	if l.replyTo != nil {
 		fl.waiters = append(fl.waiters, l)
 		if e := f.cache.GetStale(l.key); e != nil {
@@ -201,7 +205,7 @@ func (f *forwarder) complete(l *pendingQuery, k cache.Key, e *cache.Entry, age c
 // OnResponse makes an entry of a response.
 func (fl *flight) OnResponse(msg []byte) (upstream.Result, error) {
 	f := fl.f
-	r := cache.Reader{MinTTL: f.o.MinTTL, MaxTTL: f.o.MaxTTL, InBailiwick: fl.inBailiwick}
+	r := cache.Reader{MinTTL: f.limits.Load().minTTL, MaxTTL: f.limits.Load().maxTTL, InBailiwick: fl.inBailiwick}
 	e, err := r.Read(msg, fl.key)
 	if err != nil {
 		return nil, err
@@ -215,8 +219,8 @@ func (fl *flight) inBailiwick(name []byte) bool {
 	if !fl.f.outside(name) {
 		return false
 	}
-	g := fl.f.zoneGroup(name)
-	return g == nil || g == fl.f.zoneGroup(fl.key.Name())
+	g := fl.zones.group(name)
+	return g == nil || g == fl.zones.group(fl.key.Name())
 }
 
 // Done handles the result of the question.
@@ -231,7 +235,7 @@ func (fl *flight) Done(result upstream.Result, err error) {
 		e = cache.Failure(dns.RcodeServerFailure)
 	}
 	if !e.Failed() {
-		f.cache.Put(fl.key, e) // before equal questions are asked again
+		fl.keep(e) // before equal questions are asked again
 	}
 	waiters, abandoned := fl.take(true)
 	if e.Failed() {
@@ -243,9 +247,16 @@ func (fl *flight) Done(result upstream.Result, err error) {
 			f.deliverStale(old, fl.key, waiters)
 			return
 		}
-		f.cache.Put(fl.key, e)
+		fl.keep(e)
 	}
 	f.deliver(waiters, fl.key, e, cache.Age{})
+}
+
+// keep puts an answer into the cache, unless other servers are to be asked meanwhile.
+func (fl *flight) keep(e *cache.Entry) {
+	if fl.zones.group(fl.key.Name()) == fl.f.zoneGroup(fl.key.Name()) {
+		fl.f.cache.Put(fl.key, e)
+	}
 }
 
 // lowerName returns a copy of a name in wire form, in lower case, with room for the

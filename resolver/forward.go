@@ -62,10 +62,13 @@ type forwarder struct {
 	// ask asks the servers of a group, as [upstream.Group.Ask] does.
 	ask func(*upstream.Group, upstream.Question, upstream.Handler) upstream.Canceler
 
-	zones            map[string]*upstream.Group // by name in wire form
+	isOwn            func(netip.AddrPort) bool // whether an address is this server; nil before the start
+	limits           atomic.Pointer[forwardLimits]
+	zones            atomic.Pointer[zoneUpstreams]
 	defaultGroup     atomic.Pointer[upstream.Group]
 	configured       atomic.Pointer[[]Upstream] // for the default group
 	upstreamsChanged chan struct{}              // configured was replaced
+	configuring      sync.Mutex                 // held while options are replaced
 
 	seed     maphash.Seed
 	shards   [flightShards]flightShard
@@ -79,10 +82,9 @@ func newForwarder(o ForwardOptions, store *zone.Store, t *tap.Tap, log logrus.Fi
 		o:                o,
 		log:              log,
 		store:            store,
-		cache:            cache.New(cache.Options{Entries: o.CacheEntries, Bytes: o.CacheBytes, Stale: o.MaxStale}),
+		cache:            cache.New(cacheOptions(o)),
 		client:           upstream.New(upstream.Options{Timeout: o.Timeout, Tap: t, Log: log}),
 		ask:              (*upstream.Group).Ask,
-		zones:            map[string]*upstream.Group{},
 		upstreamsChanged: make(chan struct{}, 1),
 		seed:             maphash.MakeSeed(),
 		pending:          newPendingTable(o),
@@ -90,9 +92,8 @@ func newForwarder(o ForwardOptions, store *zone.Store, t *tap.Tap, log logrus.Fi
 	for i := range f.shards {
 		f.shards[i].flights = map[string]*flight{}
 	}
-	for name, servers := range o.ZoneUpstreams {
-		f.zones[wireName(name)] = f.client.Group(servers)
-	}
+	f.limits.Store(newForwardLimits(o))
+	f.zones.Store(f.newZoneUpstreams(o.ZoneUpstreams, &zoneUpstreams{}))
 	f.defaultGroup.Store(f.client.Group(nil)) // until the start
 	f.configured.Store(&o.Upstreams)
 	return f
@@ -123,20 +124,8 @@ func (f *forwarder) group(name []byte) *upstream.Group {
 	return f.defaultGroup.Load()
 }
 
-// zoneGroup returns the servers that were configured for a domain of the name, or nil.
-func (f *forwarder) zoneGroup(name []byte) *upstream.Group {
-	if len(f.zones) == 0 {
-		return nil
-	}
-	for i := 0; ; i += 1 + int(name[i]) {
-		if g := f.zones[string(name[i:])]; g != nil {
-			return g
-		}
-		if name[i] == 0 {
-			return nil
-		}
-	}
-}
+// zoneGroup returns the servers that are configured for a domain of the name, or nil.
+func (f *forwarder) zoneGroup(name []byte) *upstream.Group { return f.zones.Load().group(name) }
 
 // answeredHere reports whether a question about a name outside our zones is answered
 // locally: questions about special-use names, unless servers are configured for their
@@ -166,12 +155,10 @@ const drainInterval = 5 * time.Millisecond
 // start uses the upstream servers until the context ends. Addresses of this server,
 // for which isOwn returns true, are never asked.
 func (f *forwarder) start(ctx context.Context, isOwn func(netip.AddrPort) bool, all *sync.WaitGroup) {
-	for name, servers := range f.o.ZoneUpstreams {
-		if others := f.withoutOwnAddresses(servers, isOwn); len(others) < len(servers) {
-			f.client.Release(f.zones[wireName(name)])
-			f.zones[wireName(name)] = f.client.Group(others)
-		}
-	}
+	f.configuring.Lock()
+	f.isOwn = isOwn
+	f.replaceZones(f.limits.Load().zones)
+	f.configuring.Unlock()
 	all.Go(func() { f.client.Run(ctx) })
 	d := defaultUpstreams{f: f, isOwn: isOwn}
 	d.begin(ctx)
@@ -197,18 +184,4 @@ func (s *Server) Waiting() int {
 		return f.pending.open()
 	}
 	return 0
-}
-
-// SetUpstreams replaces [ForwardOptions.Upstreams], also while the server runs.
-// Questions that are already being asked are not affected.
-func (s *Server) SetUpstreams(servers []Upstream) {
-	f := s.responder.forward
-	if f == nil {
-		return
-	}
-	f.configured.Store(&servers)
-	select {
-	case f.upstreamsChanged <- struct{}{}:
-	default:
-	}
 }

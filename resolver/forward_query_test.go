@@ -99,7 +99,7 @@ func TestCachedAnswersEqualThoseThatWereWaitedFor(t *testing.T) {
 
 // entryOf is what is made of a response to the question that a query waits for.
 func entryOf(r *responder, l *pendingQuery, msg []byte) (*cache.Entry, error) {
-	result, err := (&flight{f: r.forward, key: l.key}).OnResponse(msg)
+	result, err := (&flight{f: r.forward, key: l.key, zones: r.forward.zones.Load()}).OnResponse(msg)
 	e, _ := result.(*cache.Entry)
 	return e, err
 }

@@ -61,12 +61,9 @@ func (s *Server) Collect(ch chan<- prometheus.Metric) {
 		below, count, sum := s.counters.histogram(t)
 		ch <- prometheus.MustNewConstHistogram(descQueryDuration, count, sum, below, t.String())
 	}
-	var dropped, slipped uint64
-	if r := s.responder.rateLimiter; r != nil {
-		dropped, slipped = r.dropped.Load(), r.slipped.Load()
-	}
-	counter(descRateLimited, dropped, "dropped")
-	counter(descRateLimited, slipped, "slipped")
+	limited := s.responder.limited
+	counter(descRateLimited, limited.dropped.Load(), "dropped")
+	counter(descRateLimited, limited.slipped.Load(), "slipped")
 	open := s.connections.counts()
 	gauge(descConnections, float64(open[TCP]), TCP.String())
 	gauge(descConnections, float64(open[TLS]), TLS.String())

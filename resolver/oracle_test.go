@@ -46,7 +46,7 @@ func (o oracle) respond(z *zone.Zone, c client, packet []byte) []byte {
 
 // limits are those of the response to a query.
 func (r oracle) limits(q *query, c client) limits {
-	return limits{size: r.size(q.edns.present, q.edns.udpSize, c), udpSize: r.maxUDPSize, setTC: r.setTC, ra: r.recursionAvailable(c)}
+	return limits{size: r.size(q.edns.present, q.edns.udpSize, c), udpSize: r.policy().maxUDPSize, setTC: r.policy().setTC, ra: r.recursionAvailable(c)}
 }
 
 // answer is the response to a well-formed query, with the options of its OPT
@@ -64,7 +64,7 @@ func (r oracle) answer(q *query, c client, z *zone.Zone, l limits) response {
 	}
 	o := order{most: l.size/minRR + 1}
 	var s clientSubnet
-	if r.subnetFirst {
+	if r.policy().subnetFirst {
 		if s, ok = parseClientSubnet(&q.edns); !ok {
 			return response{rcode: dns.RcodeFormatError, options: options}
 		}

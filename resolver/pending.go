@@ -51,6 +51,13 @@ func newPendingTable(o ForwardOptions) pendingTable {
 	}
 }
 
+// setBounds sets other bounds. Queries that are above them already go on waiting.
+func (t *pendingTable) setBounds(o ForwardOptions) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.max, t.maxPerClient, t.maxPerSuffix = o.MaxPending, o.MaxPendingPerClient, o.MaxPendingPerSuffix
+}
+
 // add admits a query and returns those that were removed to make room for it.
 func (t *pendingTable) add(l *pendingQuery) (evicted []evictedQuery) {
 	t.mu.Lock()

@@ -25,8 +25,11 @@ type rateLimiter struct {
 	k0, k1 uint64
 	start  time.Time
 	slots  [rateSlots]atomic.Int64 // when what was sent will have been paid for
-	slip   atomic.Uint32
+}
 
+// rateLimitCounts count the responses above the limit.
+type rateLimitCounts struct {
+	slip             atomic.Uint32
 	dropped, slipped atomic.Uint64
 }
 
@@ -87,7 +90,7 @@ func (r *rateLimiter) network(a netip.Addr) uint64 {
 
 // slips reports whether a response above the limit is one of those that are sent
 // truncated.
-func (r *rateLimiter) slips() bool {
+func (r *rateLimitCounts) slips() bool {
 	if r.slip.Add(1)%slipEvery == 0 {
 		r.slipped.Add(1)
 		return true
@@ -103,7 +106,7 @@ func (r *responder) respondOverLimit(buf []byte, q *query, rcode uint16, c clien
 	if cookie, ok := q.edns.option(dns.EDNS0COOKIE); ok && rcode == 0 && r.cookies.valid(cookie, c.addr) {
 		return nil, true
 	}
-	if !r.rateLimiter.slips() {
+	if !r.limited.slips() {
 		return nil, false
 	}
 	var options []byte
@@ -112,5 +115,5 @@ func (r *responder) respondOverLimit(buf []byte, q *query, rcode uint16, c clien
 	}
 	w := writer{buf: buf}
 	w.begin(q, bufferSize)
-	return w.finish(q, r.flags(q, c)|dnswire.FlagTC, rcode, r.maxUDPSize, options), false
+	return w.finish(q, r.flags(q, c)|dnswire.FlagTC, rcode, r.policy().maxUDPSize, options), false
 }

@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"net/netip"
+	"sync/atomic"
 
 	"github.com/miekg/dns"
 
@@ -21,52 +22,45 @@ type client struct {
 // responder makes the response to a query. It does no I/O and may be used by
 // many goroutines.
 type responder struct {
-	maxUDPSize  uint16
-	setTC       bool
-	subnetFirst bool
-	answerLimit int
-	preferZone  *ZonePreference // nil if there is none
-	unshuffled  bool            // records stay in the order of the zone; for tests
-	cookies     *cookies
-	rateLimiter *rateLimiter // nil: no limit
-	counters    *workerCounters
-	transfers   *transfer.Server
-	session     *transfer.Session      // of the one connection over TLS that this copy is for; nil for others
-	signed      *transfer.Verification // of the one query that this copy is for; nil for others
+	policies   *atomic.Pointer[policy] // shared by all copies
+	preferZone *ZonePreference         // nil if there is none
+	unshuffled bool                    // records stay in the order of the zone; for tests
+	cookies    *cookies
+	limited    *rateLimitCounts
+	counters   *workerCounters
+	transfers  *transfer.Server
+	session    *transfer.Session      // of the one connection over TLS that this copy is for; nil for others
+	signed     *transfer.Verification // of the one query that this copy is for; nil for others
 
 	// What forwarding needs; nil and zero when it is off.
 	forward *forwarder
 	cache   *cache.Cache // of the forwarder
-	allowed prefixList   // clients whose queries are forwarded
-	raFlag  uint16       // dnswire.FlagRA, or 0 when responses do not show it
 }
 
 func newResponder(o Options) *responder {
 	r := &responder{
-		maxUDPSize:  o.MaxUDPSize,
-		setTC:       o.SetTruncateBit,
-		subnetFirst: o.ResolvSubnetFirst,
-		answerLimit: o.AnswerLimit,
-		preferZone:  o.PreferZone,
-		unshuffled:  o.unshuffled,
-		cookies:     newCookies(),
-		rateLimiter: newRateLimiter(o.RateLimit, o.RateExempt),
-		counters:    newWorkerCounters(nil),
-		transfers:   o.Transfers,
+		policies:   new(atomic.Pointer[policy]),
+		preferZone: o.PreferZone,
+		unshuffled: o.unshuffled,
+		cookies:    newCookies(),
+		limited:    new(rateLimitCounts),
+		counters:   newWorkerCounters(nil),
+		transfers:  o.Transfers,
 	}
 	if r.transfers == nil {
 		r.transfers = transfer.New(transfer.Options{Log: o.Log})
 	}
+	r.policies.Store(newPolicy(o, nil))
 	return r
 }
 
 // enableForwarding makes the responder forward queries for names outside our zones.
 func (r *responder) enableForwarding(f *forwarder) {
-	r.forward, r.cache, r.allowed = f, f.cache, newPrefixList(f.o.AllowedClients)
-	if f.o.RecursionAvailable {
-		r.raFlag = dnswire.FlagRA
-	}
+	r.forward, r.cache = f, f.cache
 }
+
+// policy returns the options of the moment.
+func (r *responder) policy() *policy { return r.policies.Load() }
 
 // worker returns a copy of the responder with its own counters.
 func (r *responder) worker(c *workerCounters) *responder {
@@ -94,7 +88,7 @@ func (r *responder) worker(c *workerCounters) *responder {
 // In the steady state there are no allocations for the types A, AAAA and SRV, for
 // negative answers and for answers from the cache.
 func (r *responder) respond(buf []byte, z *zone.Zone, c client, packet []byte) ([]byte, *pendingQuery) {
-	limited := r.rateLimiter.exceeded(c)
+	limited := r.signed == nil && r.policy().rateLimiter.exceeded(c) // a signed query has been counted
 	var q query
 	rcode, ok := q.parse(packet)
 	if !ok {
@@ -170,10 +164,11 @@ func (r *responder) flags(q *query, c client) uint16 {
 
 // recursionAvailable returns dnswire.FlagRA for clients whose queries are forwarded.
 func (r *responder) recursionAvailable(c client) uint16 {
-	if r.raFlag == 0 || !r.allowed.contains(c.addr) {
+	p := r.policy()
+	if p.raFlag == 0 || !p.allowed.contains(c.addr) {
 		return 0
 	}
-	return r.raFlag
+	return p.raFlag
 }
 
 // maxUDPPayload is the size of a message that fills the largest IPv4 packet.
@@ -193,7 +188,7 @@ func (r *responder) size(edns bool, size uint16, c client) int {
 	case c.addr.IsLoopback():
 		return min(max(int(size), minUDPSize), maxUDPPayload) - signature
 	}
-	return int(min(max(size, minUDPSize), r.maxUDPSize)) - signature
+	return int(min(max(size, minUDPSize), r.policy().maxUDPSize)) - signature
 }
 
 // respondError makes a response without records to a query for none of our zones.
@@ -207,5 +202,5 @@ func (r *responder) emptyResponse(buf []byte, q *query, c client, rcode uint16, 
 	w := writer{buf: buf}
 	w.begin(q, bufferSize)
 	r.counters.add(c.transport, q.qtype, rcode, origin)
-	return w.finish(q, r.flags(q, c), rcode, r.maxUDPSize, options)
+	return w.finish(q, r.flags(q, c), rcode, r.policy().maxUDPSize, options)
 }

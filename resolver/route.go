@@ -26,9 +26,10 @@ func (s *Server) Route(name []byte) (r Route, ok bool) {
 		return r, false
 	}
 	if f != nil {
-		if domain, servers := f.zoneUpstreams(name); domain != "" {
-			r.Domain = domain
-			for _, u := range servers {
+		zones := f.zones.Load()
+		if domain := zones.domain(name); domain != "" {
+			r.Domain = zones.names[domain]
+			for _, u := range zones.servers[domain] {
 				r.Servers = append(r.Servers, u.String())
 			}
 			return r, true
@@ -42,19 +43,4 @@ func (s *Server) Route(name []byte) (r Route, ok bool) {
 		return Route{Local: wireText(special.apex)}, true
 	}
 	return Route{Domain: ".", Servers: f.defaultGroup.Load().Addresses()}, true
-}
-
-// zoneUpstreams is the closest key of ZoneUpstreams that a name is at or below,
-// with its servers; "" if there is none.
-func (f *forwarder) zoneUpstreams(name []byte) (domain string, servers []Upstream) {
-	for i := 0; ; i += 1 + int(name[i]) {
-		for key, list := range f.o.ZoneUpstreams {
-			if wireName(key) == string(name[i:]) {
-				return key, list
-			}
-		}
-		if name[i] == 0 {
-			return "", nil
-		}
-	}
 }

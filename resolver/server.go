@@ -32,7 +32,6 @@ type Server struct {
 // New returns a server that answers each query from the zone that the store holds
 // when the query comes. It starts nothing.
 func New(store *zone.Store, o Options) *Server {
-	o.MaxUDPSize = max(o.MaxUDPSize, minUDPSize)
 	if o.addressesOf == nil {
 		o.addressesOf, o.addressInterval = interfaceAddrs, addressInterval
 	}

@@ -117,7 +117,9 @@ func TestAdditionalRRsetsAreLeftOutFirstWholeAndSilently(t *testing.T) {
 func TestSetTruncateBitFalseOnlyLeavesTheBitOff(t *testing.T) {
 	z := testZone(t, instances{name: "big", count: 100, base: 3})
 	with, without := newResponder(testOptions()), newResponder(testOptions())
-	without.setTC = false
+	o := testOptions()
+	o.SetTruncateBit = false
+	without.policies.Store(newPolicy(o, nil))
 	a, _ := askMsg(t, with, z, "big.marathon.mesos. A")
 	b, _ := askMsg(t, without, z, "big.marathon.mesos. A")
 	if !a.Truncated || b.Truncated {

@@ -128,7 +128,7 @@ func (s *Server) serveConn(ctx, final context.Context, c *connection) {
 	defer context.AfterFunc(ctx, func() { conn.SetReadDeadline(aLongTimeAgo) })()
 
 	for {
-		conn.SetReadDeadline(time.Now().Add(s.o.TCPIdleTimeout))
+		conn.SetReadDeadline(time.Now().Add(s.responder.policy().tcpIdleTimeout))
 		if ctx.Err() != nil {
 			// The end may have come before the deadline was set.
 			conn.SetReadDeadline(aLongTimeAgo)
@@ -271,7 +271,7 @@ func (c *connection) write(framed []byte) error {
 	binary.BigEndian.PutUint16(framed, uint16(len(framed)-2))
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	c.conn.SetWriteDeadline(time.Now().Add(c.s.o.TCPIdleTimeout))
+	c.conn.SetWriteDeadline(time.Now().Add(c.s.responder.policy().tcpIdleTimeout))
 	if len(framed) > c.out.Available() {
 		c.out.Flush()
 	}

@@ -55,6 +55,21 @@ func clientPrefix(a netip.Addr) netip.Prefix {
 	return p
 }
 
+// setBounds sets other bounds, and closes connections that are above them.
+func (t *connectionTable) setBounds(max, maxPerClient int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.max, t.maxPerClient = max, maxPerClient
+	for _, ofClient := range t.clients {
+		for ofClient.Len() > maxPerClient {
+			t.closeLongestIdle(ofClient, boundClient)
+		}
+	}
+	for t.open.Len() > max {
+		t.closeLongestIdle(t.open, boundAll)
+	}
+}
+
 // add takes a new connection, and closes another if there are too many. It reports
 // whether it has closed one.
 func (t *connectionTable) add(c *connection) (full bool) {

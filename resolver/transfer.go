@@ -38,7 +38,7 @@ func (r *responder) respondSigned(buf []byte, z *zone.Zone, c client, packet []b
 		return v.Finish(r.respondError(buf, &q, c, v.Rcode, nil)), nil
 	}
 	one := *r
-	one.signed, one.rateLimiter = v, nil // the query has been counted
+	one.signed = v
 	msg, l := one.respond(buf, z, c, v.Packet)
 	if l != nil && l.transfer != nil {
 		l.transfer.SignWith(v)
@@ -61,7 +61,7 @@ func (r *responder) answerTransfer(buf []byte, c client, q *query, origin string
 	t.Size = r.size(q.edns.present, q.edns.udpSize, c)
 	t.Streams = c.transport != UDP
 	if q.edns.present {
-		t.OPT = appendOPT(nil, r.maxUDPSize, dns.RcodeSuccess, q.edns.do, slices.Clone(options))
+		t.OPT = appendOPT(nil, r.policy().maxUDPSize, dns.RcodeSuccess, q.edns.do, slices.Clone(options))
 	}
 	msg, stream, rcode := r.transfers.Answer(buf, t)
 	r.counters.add(c.transport, q.qtype, rcode, origin)

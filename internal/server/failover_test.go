@@ -102,7 +102,7 @@ func TestNoNameIsLostDuringAFailover(t *testing.T) {
 				enough := asked.Load() + int64(5*len(agents))
 				testutil.Eventually(t, func() bool { return asked.Load() >= enough || t.Failed() }, "%d queries are answered", enough)
 			}
-			retained := func() int { return s.watcher.Status().Retained }
+			retained := func() int { return s.masterStatus().Retained }
 			cluster.Failover()
 			first.kill()
 			askMore()

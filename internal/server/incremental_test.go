@@ -281,12 +281,12 @@ func TestIncrementalEqualsRebuiltOverAStream(t *testing.T) {
 			time.Sleep(2 * time.Millisecond)
 		}
 	}
-	testutil.EventuallyEqual(t, 1, func() int { return s.watcher.Status().Streams }, "streams")
+	testutil.EventuallyEqual(t, 1, func() int { return s.masterStatus().Streams }, "streams")
 	live()
 	cluster.Failover()
 	first.kill()
 	second.lead(cluster, sim.MasterOptions{})
-	retained := func() int { return s.watcher.Status().Retained }
+	retained := func() int { return s.masterStatus().Retained }
 	testutil.EventuallyEqual(t, 4, retained, "agents retained after the failover")
 	for _, a := range cluster.Agents() {
 		if err := cluster.Reregister(a.ID); err != nil {

@@ -23,6 +23,7 @@ type serverMetrics struct {
 	omissions  *prometheus.CounterVec
 	reloads    *prometheus.CounterVec
 	lastReload prometheus.Gauge
+	restart    prometheus.Gauge
 }
 
 // Values of the label result of config_reloads_total.
@@ -53,6 +54,10 @@ func newMetrics(version string) *serverMetrics {
 			Help: "1 if the settings read last could be used, else 0.",
 		}),
 	}
+	m.restart = prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "config_restart_needed_settings",
+		Help: "Changed settings that take effect with a restart.",
+	})
 	m.lastReload.Set(1)
 	for _, result := range []string{reloadSuccess, reloadFailure} {
 		m.reloads.WithLabelValues(result)
@@ -63,7 +68,7 @@ func newMetrics(version string) *serverMetrics {
 		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
 	})
 	info.Set(1)
-	m.registry.MustRegister(m.lag, m.omissions, m.reloads, m.lastReload, info,
+	m.registry.MustRegister(m.lag, m.omissions, m.reloads, m.lastReload, m.restart, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -92,8 +97,9 @@ func (m *serverMetrics) countOmission(reason error) {
 	m.omissions.WithLabelValues(label).Inc()
 }
 
-// countReload counts a reading of the settings.
-func (m *serverMetrics) countReload(good bool) {
+// countReload counts a reading of the settings, of which some may need a restart.
+func (m *serverMetrics) countReload(good bool, restart int) {
+	m.restart.Set(float64(restart))
 	if good {
 		m.reloads.WithLabelValues(reloadSuccess).Inc()
 		m.lastReload.Set(1)

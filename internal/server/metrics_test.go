@@ -67,8 +67,8 @@ func TestMetricsOfAState(t *testing.T) {
 	s.metrics.observeLag(3 * time.Millisecond)
 	s.metrics.observeLag(20 * time.Millisecond)
 	s.metrics.countOmission(records.ErrNameLength)
-	s.metrics.countReload(true)
-	s.metrics.countReload(false)
+	s.metrics.countReload(true, 0)
+	s.metrics.countReload(false, 0)
 	s.pipeline.state(fullState(task("1", "web", "10.1.0.1"), task("2", "db", "10.1.0.2")))
 	s.snapshotter.save(t.Context(), inBackground)
 	wantLines(t, scrape(t, s.metrics),

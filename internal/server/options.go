@@ -401,7 +401,7 @@ func (s *Server) apiOptions(connections, watchers int) api.Options {
 		Version:              s.o.Version,
 		URL:                  s.o.URL,
 		Domain:               c.Domain,
-		RefreshSeconds:       int(c.Refresh.Seconds()),
+		RefreshSeconds:       func() int { return int(s.config.Load().Refresh.Seconds()) },
 		EnumerationOn:        c.EnumerationOn,
 		DCOS:                 c.Profile == config.ProfileDCOS,
 		VIPs:                 s.vips(c),

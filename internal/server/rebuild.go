@@ -49,6 +49,8 @@ func (p *pipeline) configureAtOnce(r records.Options, z zone.Options) *state.Ful
 		p.zone = z
 		p.replaceZone(p.serials.renumber(zone.NewEmpty(z, zone.SameSerial(0)), current), 0)
 		return nil
+	case same && reflect.DeepEqual(z, p.zone):
+		return nil
 	case same:
 		if next, ok := current.WithOptions(p.set, z, p.serials.next); ok {
 			p.zone = z

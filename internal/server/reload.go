@@ -8,8 +8,10 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"toponym/api"
 	"toponym/config"
 	"toponym/internal/filewatch"
+	"toponym/state/leader"
 )
 
 // Source is where the settings come from, to be read again.
@@ -57,23 +59,31 @@ func (s *Server) followSettings(ctx context.Context, from Source, n *notifier) {
 			s.log.WithField("file", from.file).Info("reading the settings again: the file has changed")
 		}
 		n.reloading()
-		s.metrics.countReload(s.reload(from))
+		reading := s.reload(ctx, from)
+		s.reading.Store(reading)
+		s.metrics.countReload(reading.LastError == nil, len(reading.RestartNeeded))
 		n.ready(s.statusLine())
 	}
 }
 
 // reload reads the settings and follows what can be followed at once. A file
-// with an error changes nothing; good tells whether there was none.
-func (s *Server) reload(from Source) (good bool) {
-	next, warnings, err := config.Load(from.file, from.environ)
+// with an error changes nothing.
+func (s *Server) reload(ctx context.Context, from Source) *api.SettingsStatus {
+	now := time.Now()
+	refused := func(err error) *api.SettingsStatus {
+		s.logRefused(err)
+		return &api.SettingsStatus{
+			ReadAt: now, RestartNeeded: s.reading.Load().RestartNeeded,
+			LastError: &leader.Failure{Text: strings.ReplaceAll(err.Error(), "\n", "; "), Time: now},
+		}
+	}
+	good := &api.SettingsStatus{ReadAt: now}
+	next, warnings, err := config.Load(from.file, from.environ, ZoneFileCheck)
 	for _, w := range warnings {
 		s.log.WithField("setting", w.Key).Warn(w.Text)
 	}
 	if err != nil {
-		for line := range strings.Lines(err.Error()) {
-			s.log.WithField("error", strings.TrimSpace(line)).Error("cannot use the changed settings; keeping the previous ones")
-		}
-		return false
+		return refused(err)
 	}
 	merged, changes := s.config.Load().Follow(next)
 	live := false
@@ -83,6 +93,7 @@ func (s *Server) reload(from Source) (good bool) {
 			live = true
 			log.Info("a setting has changed")
 		} else {
+			good.RestartNeeded = append(good.RestartNeeded, c.Key)
 			log.Warn("a changed setting needs a restart; keeping the previous value")
 		}
 	}
@@ -90,18 +101,43 @@ func (s *Server) reload(from Source) (good bool) {
 		s.log.Info("no setting has changed")
 	}
 	if live {
-		if err := s.apply(merged); err != nil {
-			s.log.WithError(err).Error("cannot use the changed settings; keeping the previous ones")
-			return false
+		if err := s.apply(ctx, merged, changes); err != nil {
+			return refused(err)
 		}
 	}
-	return true
+	return good
+}
+
+// logRefused logs why settings cannot be used, each reason in a line.
+func (s *Server) logRefused(err error) {
+	for line := range strings.Lines(err.Error()) {
+		s.log.WithField("error", strings.TrimSpace(line)).Error("cannot use the changed settings; keeping the previous ones")
+	}
 }
 
 // apply applies settings that differ from the present ones only in reloadable
-// settings. It returns when answers reflect them.
-func (s *Server) apply(c *config.Config) error {
+// settings: all of them, or none if there is an error. It returns when answers reflect
+// them; other masters are followed some time later.
+func (s *Server) apply(ctx context.Context, c *config.Config, changes []config.Change) error {
+	// What can fail comes first.
+	if err := c.Check(); err != nil {
+		return err // of several settings, some of which need a restart
+	}
 	r, z, err := recordsAndZone(c)
+	if err != nil {
+		return err
+	}
+	files := newZoneFiles(c, z, s.log)
+	if z.Static, err = files.load(ctx); err != nil {
+		return err
+	}
+	var next *masters
+	if concernsMasters(changes) {
+		if next, err = s.newMasters(c); err != nil {
+			return err
+		}
+	}
+	access, err := accessRules(c, s.log)
 	if err != nil {
 		return err
 	}
@@ -109,9 +145,18 @@ func (s *Server) apply(c *config.Config) error {
 		if err := s.secondaries.configure(c); err != nil {
 			return err
 		}
-		s.dns.SetUpstreams(upstreams(c.Resolvers))
+		openFiles := openFilesLimit()
+		tcpConnections, _, watchers := connectionLimits(openFiles, c, s.tuning.cores)
+		logConnectionLimits(openFiles, c, tcpConnections, watchers, s.log)
+		s.dns.Configure(resolverOptions(c, s.log, s.tuning.cores, tcpConnections))
+	}
+	if s.http != nil {
+		s.http.SetAccess(access)
 	}
 	s.config.Store(c)
-	s.pipeline.configure(r, z)
+	s.static.replace(files, func() { s.pipeline.configure(r, z) })
+	if next != nil {
+		s.replaceMasters(next)
+	}
 	return nil
 }

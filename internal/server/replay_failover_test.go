@@ -99,7 +99,7 @@ func (f *failover) missing(agents ...string) (missing []string) {
 
 // readings counts what the watcher has read from masters, or tried to.
 func (f *failover) readings() uint64 {
-	s := f.s.watcher.Status()
+	s := f.s.masterStatus()
 	var events uint64
 	for _, n := range s.Events {
 		events += n
@@ -115,7 +115,7 @@ func (f *failover) stay(what string, agents ...string) {
 	last := f.readings()
 	for noticed := 0; noticed < enough; {
 		if m := f.missing(agents...); len(m) > 0 {
-			f.t.Fatalf("%s: got no answer for %d names %q, want one for each; %+v", what, len(m), m, f.s.watcher.Status())
+			f.t.Fatalf("%s: got no answer for %d names %q, want one for each; %+v", what, len(m), m, f.s.masterStatus())
 		}
 		if now := f.readings(); now != last {
 			last = now
@@ -168,8 +168,8 @@ func TestRecordedFailoverEndsWithItsTime(t *testing.T) {
 		f.recoverSecond()
 		f.reregisterOne()
 		testutil.Eventually(t, func() bool {
-			return f.s.watcher.Status().Retained == 0 && len(f.missing(awayAgent)) > 0
-		}, "the names of agents that stay away are gone; %+v", f.s.watcher.Status())
+			return f.s.masterStatus().Retained == 0 && len(f.missing(awayAgent)) > 0
+		}, "the names of agents that stay away are gone; %+v", f.s.masterStatus())
 		if got := time.Since(began); got < timeout-500*time.Millisecond {
 			t.Errorf("the names were gone after %v, want them for %v", got, timeout)
 		}
@@ -194,7 +194,7 @@ func (f *failover) failOver() {
 	f.killFirst()
 	f.stay("before the recovery", backAgent, awayAgent, unknownAgent)
 	f.recoverSecond()
-	testutil.EventuallyEqual(f.t, 2, func() int { return f.s.watcher.Status().Retained }, "agents retained, which are those that the new leader has recovered")
+	testutil.EventuallyEqual(f.t, 2, func() int { return f.s.masterStatus().Retained }, "agents retained, which are those that the new leader has recovered")
 	f.stay("recovered", backAgent, awayAgent)
 	testutil.Eventually(f.t, func() bool { return len(f.missing(unknownAgent)) > 0 }, "names of an agent that the new leader does not know are gone")
 	f.reregisterOne()
@@ -213,7 +213,7 @@ func (f *failover) failOver() {
 			now := f.s.pipeline.cluster.Task(task.Key)
 			return now == nil || !now.Equal(task)
 		})
-	}, "the tasks of the agent that is back are those of the recorded state; %+v", f.s.watcher.Status())
+	}, "the tasks of the agent that is back are those of the recorded state; %+v", f.s.masterStatus())
 }
 
 // A process that finds a new leader when it starts keeps what that one waits
@@ -232,7 +232,7 @@ func TestRecordedFailoverDuringARestart(t *testing.T) {
 			testutil.Eventually(t, func() bool { return len(f.missing(backAgent, awayAgent, unknownAgent)) == 0 }, "the names of the snapshot are answered")
 			f.stay("before the recovery", backAgent, awayAgent, unknownAgent)
 			f.recoverSecond()
-			testutil.EventuallyEqual(t, 2, func() int { return f.s.watcher.Status().Retained }, "agents retained")
+			testutil.EventuallyEqual(t, 2, func() int { return f.s.masterStatus().Retained }, "agents retained")
 			f.stay("recovered", backAgent, awayAgent)
 			f.reregisterOne()
 			f.stay("one agent is back", awayAgent)
@@ -248,7 +248,7 @@ func TestRecordedEmptyStartIsNotNXDomain(t *testing.T) {
 		p := newPlayer(t, nil)
 		p.state, p.empty = file("state-01-empty.json"), true
 		s, _ := followMasters(t, func(c *config.Config) { c.StateSource = source }, p)
-		for errors := s.watcher.Status().Errors; s.watcher.Status().Errors < errors+5; time.Sleep(10 * time.Millisecond) {
+		for errors := s.masterStatus().Errors; s.masterStatus().Errors < errors+5; time.Sleep(10 * time.Millisecond) {
 			r, err := exchange(new(dns.Msg).SetQuestion("web.marathon.mesos.", dns.TypeA), s.DNSAddr().String())
 			if err != nil || r.Rcode != dns.RcodeServerFailure {
 				t.Fatalf("%s: got %v, error %v, want SERVFAIL", source, r, err)

@@ -151,7 +151,7 @@ func (p *player) waitForState(t *testing.T, s *Server, body []byte, all bool) {
 			diff = append(diff, differences(gotNames, wantNames)...)
 		}
 		return strings.Join(diff[:min(len(diff), 20)], "\n")
-	}, "differences from the recorded state; %+v", s.watcher.Status())
+	}, "differences from the recorded state; %+v", s.masterStatus())
 }
 
 // differences lists what is in only one of two sorted lists.
@@ -195,7 +195,7 @@ func TestRecordedStreamIsFollowed(t *testing.T) {
 				p.state = file("state-01-empty.json")
 			}
 			s, _ := followMasters(t, func(c *config.Config) { c.Resync = tt.resync }, p)
-			streams := func() int { return s.watcher.Status().Streams }
+			streams := func() int { return s.masterStatus().Streams }
 			testutil.EventuallyEqual(t, 1, streams, "streams")
 			for _, m := range marks {
 				body := file(m.state)

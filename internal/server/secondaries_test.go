@@ -172,7 +172,7 @@ func TestSecondariesAreToldAndKnown(t *testing.T) {
 
 	without := *c
 	without.Notify = nil
-	if err := s.apply(&without); err != nil {
+	if err := s.apply(t.Context(), &without, nil); err != nil {
 		t.Fatal(err)
 	}
 	if st := status(); len(st.Notify) != 0 {

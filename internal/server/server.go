@@ -25,7 +25,6 @@ import (
 	"toponym/config"
 	"toponym/internal/handshake"
 	"toponym/resolver"
-	"toponym/state/leader"
 	"toponym/state/master"
 	"toponym/zone"
 )
@@ -55,10 +54,10 @@ type Server struct {
 	o           Options
 	log         logrus.FieldLogger
 	config      atomic.Pointer[config.Config] // the current settings
-	zooKeeper   *leader.ZooKeeper             // nil if the settings do not name it
-	local       *leader.Local                 // nil if the settings name ZooKeeper or masters
-	watcher     *master.Watcher
-	zoneFiles   *zoneFiles
+	masters     atomic.Pointer[masters]
+	nextMasters chan *masters                      // takes the place of masters; holds one
+	reading     atomic.Pointer[api.SettingsStatus] // the last reading of the settings
+	static      *staticZones
 	pipeline    *pipeline
 	snapshotter *snapshotter // nil without stateDir
 	metrics     *serverMetrics
@@ -87,22 +86,16 @@ func New(o Options) (*Server, error) {
 	if zoneOpts.Static, err = files.load(context.Background()); err != nil {
 		return nil, err
 	}
-	detector, err := newDetector(c, o.Log)
-	if err != nil {
-		return nil, err
-	}
-	masterOpts, err := masterOptions(c, detector, o.Log)
-	if err != nil {
-		return nil, err
-	}
-	s := &Server{o: o, log: o.Log, zoneFiles: files, traefik: traefikOpts, started: time.Now(), metrics: newMetrics(o.Version)}
-	s.zooKeeper, _ = detector.(*leader.ZooKeeper)
-	s.local, _ = detector.(*leader.Local)
+	s := &Server{o: o, log: o.Log, static: &staticZones{files: files}, traefik: traefikOpts, started: time.Now(), metrics: newMetrics(o.Version)}
 	s.config.Store(c)
-	s.tuning = newTuning(o.TuneRuntime, func() bool { return s.watcher.Status().Source == master.Stream })
-	masterOpts.Background = s.inBackground
-	masterOpts.Busy = s.tuning.busy
-	s.watcher = master.New(masterOpts)
+	s.tuning = newTuning(o.TuneRuntime, func() bool { return s.masterStatus().Source == master.Stream })
+	s.nextMasters = make(chan *masters, 1)
+	s.reading.Store(&api.SettingsStatus{ReadAt: s.started})
+	m, err := s.newMasters(c)
+	if err != nil {
+		return nil, err
+	}
+	s.masters.Store(m)
 	agentZones, err := newAgentZones(c, recordsOpts.Rule)
 	if err != nil {
 		return nil, err
@@ -149,15 +142,12 @@ func New(o Options) (*Server, error) {
 		s.http = api.New(o)
 		s.metrics.registry.MustRegister(s.http)
 	}
-	s.metrics.registry.MustRegister(newStateCollector(s), s.watcher, s.pipeline.zones)
+	s.metrics.registry.MustRegister(newStateCollector(s), mastersCollector{s}, s.pipeline.zones)
 	if s.dns != nil {
 		s.metrics.registry.MustRegister(s.dns, s.secondaries.table, s.secondaries.notify)
 	}
 	if s.snapshotter != nil {
 		s.metrics.registry.MustRegister(s.snapshotter.dir)
-	}
-	if s.zooKeeper != nil {
-		s.metrics.registry.MustRegister(s.zooKeeper)
 	}
 	return s, nil
 }
@@ -204,23 +194,14 @@ func (s *Server) Run(ctx context.Context) error {
 	restored := make(chan struct{})
 	run(func(ctx context.Context) { s.restore(ctx, restored) })
 	run(s.tuning.run)
-	if s.zooKeeper != nil {
-		g.Go(func() error { return s.zooKeeper.Run(ctx) })
-	}
-	if s.local != nil {
-		g.Go(func() error { return s.local.Run(ctx) })
-	}
 	g.Go(func() error {
-		s.awaitLeader(ctx)
-		if s.snapshotter != nil {
-			s.snapshotter.await(ctx, restored)
-		}
-		if ctx.Err() != nil {
-			return nil // a zone may still be made of the snapshot
-		}
-		return s.watcher.Run(ctx, s.pipeline)
+		return s.followMasters(ctx, func(ctx context.Context) {
+			if s.snapshotter != nil {
+				s.snapshotter.await(ctx, restored)
+			}
+		})
 	})
-	run(func(ctx context.Context) { s.zoneFiles.run(ctx, s.pipeline.setStatic) })
+	run(func(ctx context.Context) { s.static.run(ctx, s.pipeline.setStatic) })
 	run(s.pipeline.runExpiry)
 	wait(ctx, restored, answerDelay)
 	if s.dns != nil {
@@ -261,20 +242,6 @@ const lastSaveTimeout = 10 * time.Second
 // leaderTimeout bounds the time at the start to wait for ZooKeeper to name the leader
 // before the masters of the settings, if any, are asked.
 const leaderTimeout = 2 * time.Second
-
-// awaitLeader waits until ZooKeeper has named the leader, but not for long.
-func (s *Server) awaitLeader(ctx context.Context) {
-	if s.zooKeeper == nil {
-		return
-	}
-	wait(ctx, s.zooKeeper.Synced(), leaderTimeout)
-	// The leader found so far is asked first anyway, so this change is no reason
-	// to read everything a second time.
-	select {
-	case <-s.zooKeeper.Changed():
-	default:
-	}
-}
 
 // answerDelay is how long queries wait in their sockets for the snapshot to be
 // read, which is better for clients than SERVFAIL.

@@ -11,7 +11,7 @@ import (
 
 // status is what /v1/status shows.
 func (s *Server) status() api.Status {
-	now, i, m := time.Now(), s.pipeline.currentInfo(), s.watcher.Status()
+	now, i, m := time.Now(), s.pipeline.currentInfo(), s.masterStatus()
 	st := api.Status{
 		Source:    i.source,
 		StartedAt: s.started, Uptime: api.Seconds(now.Sub(s.started)),
@@ -27,9 +27,12 @@ func (s *Server) status() api.Status {
 	if m.LastError != "" {
 		st.LastError = &leader.Failure{Text: m.LastError, Time: m.LastErrorAt}
 	}
+	if s.o.Source != nil {
+		st.Settings = s.reading.Load()
+	}
 	st.LastFailover, st.ConnectedSince, st.LastHeard = timeOrNil(m.LastFailover), timeOrNil(m.Since), timeOrNil(m.Heard)
-	if s.zooKeeper != nil {
-		zk := s.zooKeeper.Status()
+	if z := s.masters.Load().zooKeeper; z != nil {
+		zk := z.Status()
 		st.ZooKeeper = &zk
 	}
 	st.Omitted, st.RetainedAgents = s.pipeline.warnings()
@@ -69,7 +72,7 @@ func describeForwarding(f *resolver.Forwarding) *api.ForwardingStatus {
 
 // lastHeard returns how and when a master was heard last.
 func (s *Server) lastHeard() (source string, at time.Time) {
-	m := s.watcher.Status()
+	m := s.masterStatus()
 	switch m.Source {
 	case master.Stream:
 		return sourceStream, m.Heard

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -73,13 +74,25 @@ func withoutPath(err error) error {
 // zoneFileInterval is the time between two checks for changed files.
 const zoneFileInterval = 2 * time.Second
 
+// staticZones are the files of the moment.
+type staticZones struct {
+	mu    sync.Mutex // held while records of files are put into the zone
+	files *zoneFiles
+}
+
+// replace has other files followed, and calls apply, which puts their records into the
+// zone.
+func (s *staticZones) replace(files *zoneFiles, apply func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.files = files
+	apply()
+}
+
 // run reads the files again when they change and passes their records to out,
 // until ctx ends. While a file cannot be used, all records stay as they are, and
 // the reason is logged once.
-func (f *zoneFiles) run(ctx context.Context, out func(*zone.StaticRecords)) {
-	if len(f.files.Paths()) == 0 {
-		return
-	}
+func (s *staticZones) run(ctx context.Context, out func(*zone.StaticRecords)) {
 	tick := time.NewTicker(zoneFileInterval)
 	defer tick.Stop()
 	for {
@@ -87,9 +100,11 @@ func (f *zoneFiles) run(ctx context.Context, out func(*zone.StaticRecords)) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if f.files.Changed() {
-				f.reload(ctx, out)
+			s.mu.Lock()
+			if s.files.files.Changed() {
+				s.files.reload(ctx, out)
 			}
+			s.mu.Unlock()
 		}
 	}
 }

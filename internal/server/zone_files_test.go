@@ -58,7 +58,7 @@ func TestZoneFilesAreReadAgain(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			f.run(ctx, func(s *zone.StaticRecords) { got = append(got, s) })
+			(&staticZones{files: f}).run(ctx, func(s *zone.StaticRecords) { got = append(got, s) })
 		}()
 		last := func(after time.Duration) (calls, names int) {
 			time.Sleep(after)
@@ -106,7 +106,6 @@ func TestWithoutZoneFiles(t *testing.T) {
 	if s != nil || err != nil {
 		t.Errorf("got %v, error %v, want nothing", s, err)
 	}
-	f.run(t.Context(), nil) // returns
 }
 
 // A named pipe would never be read to its end: neither the start nor the end of

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
@@ -24,7 +25,7 @@ type Options struct {
 type Cache struct {
 	seed   maphash.Seed
 	epoch  time.Time
-	stale  time.Duration
+	stale  atomic.Int64 // Options.Stale, in ns
 	shards []shard
 }
 
@@ -69,7 +70,8 @@ func New(o Options) *Cache {
 	for count < maxShards && 2*count*entriesPerShard <= o.Entries && 2*count*bytesPerShard <= o.Bytes {
 		count *= 2
 	}
-	c := &Cache{seed: maphash.MakeSeed(), epoch: time.Now(), stale: o.Stale, shards: make([]shard, count)}
+	c := &Cache{seed: maphash.MakeSeed(), epoch: time.Now(), shards: make([]shard, count)}
+	c.stale.Store(int64(o.Stale))
 	for i := range c.shards {
 		p := &c.shards[i]
 		p.maxBytes = o.Bytes / count
@@ -147,7 +149,7 @@ func (c *Cache) GetStale(k Key) *Entry {
 
 // servesStale reports whether an entry may still be used when no server answers.
 func (c *Cache) servesStale(e *Entry, now time.Duration) bool {
-	return !e.Failed() && now-e.stored < e.TTL+c.stale
+	return !e.Failed() && now-e.stored < e.TTL+time.Duration(c.stale.Load())
 }
 
 // ExtendStale makes Get return an expired entry for [StaleTTL] from now, so that not
@@ -192,10 +194,44 @@ func (c *Cache) Put(k Key, e *Entry) {
 	}
 	p.bytes += e.size()
 	p.lru.Add(h, e)
+	p.evict()
+}
+
+// evict removes what is above the bound. The caller holds mu.
+func (p *shard) evict() {
 	for p.bytes > p.maxBytes {
 		if _, _, ok := p.lru.RemoveOldest(); !ok {
 			break
 		}
+	}
+}
+
+// SetLimits sets other limits, and removes what is above them. The number of shards
+// stays.
+func (c *Cache) SetLimits(o Options) {
+	c.stale.Store(int64(o.Stale))
+	count := len(c.shards)
+	for i := range c.shards {
+		p := &c.shards[i]
+		p.mu.Lock()
+		p.maxBytes = o.Bytes / count
+		p.lru.Resize(max(o.Entries/count, 1))
+		p.evict()
+		p.mu.Unlock()
+	}
+}
+
+// Remove removes the entries of keys for which a function returns true.
+func (c *Cache) Remove(which func(Key) bool) {
+	for i := range c.shards {
+		p := &c.shards[i]
+		p.mu.Lock()
+		for _, h := range p.lru.Keys() {
+			if e, ok := p.lru.Peek(h); ok && which(e.key) {
+				p.lru.Remove(h)
+			}
+		}
+		p.mu.Unlock()
 	}
 }
 

@@ -164,3 +164,24 @@ func TestHitsAllocateNothing(t *testing.T) {
 		t.Errorf("%v allocations, want 0", n)
 	}
 }
+
+// Other limits apply at once, and entries can be removed by their keys.
+func TestLimitsCanChange(t *testing.T) {
+	c := New(Options{Entries: 10, Bytes: 1 << 20, Stale: time.Hour})
+	key := func(i int) Key { return AppendKey([]byte{1, byte('a' + i), 0}, 1, 1, false, false) }
+	for i := range 10 {
+		c.Put(key(i), &Entry{TTL: time.Minute})
+	}
+	c.Remove(func(k Key) bool { return k.Name()[1] == 'c' })
+	if n := c.Stats().Entries; n != 9 || c.Get(key(2)).Entry != nil || c.Get(key(3)).Entry == nil {
+		t.Errorf("got %d entries, want all but the one that was removed", n)
+	}
+	c.SetLimits(Options{Entries: 4, Bytes: 1 << 20})
+	if n := c.Stats().Entries; n != 4 || c.Get(key(9)).Entry == nil {
+		t.Errorf("got %d entries, want the 4 that were used last", n)
+	}
+	c.SetLimits(Options{Entries: 4, Bytes: 1})
+	if s := c.Stats(); s.Entries != 0 || s.Bytes != 0 {
+		t.Errorf("got %d entries of %d bytes, want none in one byte", s.Entries, s.Bytes)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -40,6 +41,7 @@ type Options struct {
 // Client holds the servers. It may be used by many goroutines.
 type Client struct {
 	o        Options
+	timeout  atomic.Int64    // Options.Timeout, in ns
 	ctx      context.Context // ends with Run
 	cancel   context.CancelFunc
 	sessions tls.ClientSessionCache
@@ -49,6 +51,7 @@ type Client struct {
 	mu       sync.Mutex
 	servers  map[Address]*server
 	released []releasedServer // in the order in which they were released
+	longest  time.Duration    // the longest timeout that there has been
 	ended    bool
 	running  sync.WaitGroup
 }
@@ -67,12 +70,24 @@ func New(o Options) *Client {
 		o.Log = silent
 	}
 	c := &Client{o: o, servers: map[Address]*server{}, sessions: tls.NewLRUClientSessionCache(0), seed: maphash.MakeSeed()}
+	c.SetTimeout(o.Timeout)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	var secret [8]byte
 	rand.Read(secret[:])
 	hex.Encode(c.token[:], secret[:])
 	return c
 }
+
+// SetTimeout sets another time for one question, which must be above 0. Questions that
+// are being asked keep theirs.
+func (c *Client) SetTimeout(d time.Duration) {
+	c.timeout.Store(int64(d))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.longest = max(c.longest, d)
+}
+
+func (c *Client) questionTimeout() time.Duration { return time.Duration(c.timeout.Load()) }
 
 // Group returns a group of servers, each of them once, and [MaxServers] at most. The
 // caller must call Release when it no longer uses the group.
@@ -109,11 +124,13 @@ func (c *Client) Release(g *Group) {
 	}
 }
 
-// closeReleased closes the servers that were released before a moment.
-func (c *Client) closeReleased(before time.Time) {
+// closeReleased closes the servers that no question is asked of any more, or all that
+// were released.
+func (c *Client) closeReleased(all bool) {
 	for {
 		c.mu.Lock()
-		if len(c.released) == 0 || !c.released[0].since.Before(before) {
+		// No question lasts longer; one may be about to be asked.
+		if len(c.released) == 0 || !all && time.Since(c.released[0].since) <= 2*c.longest {
 			c.mu.Unlock()
 			return
 		}
@@ -168,7 +185,7 @@ func (d dialedUDP) Send(packet []byte) error {
 
 // dialStream opens a connection over TCP, or TLS, to a server.
 func (c *Client) dialStream(addr Address) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(c.ctx, c.o.Timeout)
+	ctx, cancel := context.WithTimeout(c.ctx, c.questionTimeout())
 	defer cancel()
 	dial := c.o.Dial
 	if dial == nil {
@@ -205,8 +222,7 @@ func (c *Client) Run(ctx context.Context) {
 			s.closeIdle()
 			s.flushLog()
 		}
-		// No question lasts longer; one may be about to be asked.
-		c.closeReleased(time.Now().Add(-2 * c.o.Timeout))
+		c.closeReleased(false)
 		select {
 		case <-ticker.C:
 			continue
@@ -222,7 +238,7 @@ func (c *Client) Run(ctx context.Context) {
 		s.flushLog()
 		s.close()
 	}
-	c.closeReleased(time.Now().Add(time.Hour))
+	c.closeReleased(true)
 	c.running.Wait()
 }
 

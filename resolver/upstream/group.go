@@ -27,7 +27,7 @@ type Canceler interface{ Cancel() }
 
 // Ask asks the servers. It does not wait: the handler is called with the
 // result, possibly before Ask returns.
-func (g *Group) Ask(q Question, h Handler) Canceler { return g.ask(q, h, g.client.o.Timeout) }
+func (g *Group) Ask(q Question, h Handler) Canceler { return g.ask(q, h, g.client.questionTimeout()) }
 
 func (g *Group) ask(q Question, h Handler, timeout time.Duration) *exchange {
 	x := &exchange{group: g, q: q, handler: h, deadline: time.Now().Add(timeout)}

@@ -213,7 +213,7 @@ func (c *streamConn) run() {
 		if len(out) == 0 {
 			continue
 		}
-		_ = conn.SetWriteDeadline(time.Now().Add(client.o.Timeout))
+		_ = conn.SetWriteDeadline(time.Now().Add(client.questionTimeout()))
 		if _, err := conn.Write(out); err != nil {
 			c.onWriteError(err)
 			return

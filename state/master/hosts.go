@@ -46,6 +46,13 @@ func newHosts(r Resolve, now func() time.Time) *hosts {
 	return &hosts{resolve: r, now: now, found: map[string]*cachedHost{}}
 }
 
+// takeOver copies what others have found.
+func (h *hosts) takeOver(from *hosts) {
+	from.mu.Lock()
+	defer from.mu.Unlock()
+	h.found = maps.Clone(from.found)
+}
+
 // hostLookup is a host whose addresses depend on names.
 type hostLookup struct {
 	addrs *[]netip.Addr

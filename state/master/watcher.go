@@ -107,6 +107,16 @@ func New(o Options) *Watcher {
 	return &Watcher{o: o, client: newClient(o), hosts: newHosts(o.Resolve, time.Now), report: report{log: o.Log}}
 }
 
+// TakeOver makes w, which has not begun, go on with the status, the counts and the
+// resolved host names of a watcher whose Run has returned, and whose owner w gets.
+func (w *Watcher) TakeOver(before *Watcher) {
+	w.status.s = before.Status()
+	w.status.lost()
+	w.hosts.takeOver(before.hosts)
+	w.pidsUnknown = before.pidsUnknown
+	w.hasData.Store(before.hasData.Load())
+}
+
 // Times of trying again.
 const (
 	firstBackoff = 500 * time.Millisecond
