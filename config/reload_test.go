@@ -86,7 +86,7 @@ func TestDefaultsFollowTheSettingsThatTheyDependOn(t *testing.T) {
 func TestDefaultsThatNeedARestartStay(t *testing.T) {
 	const base = `"masters": ["10.0.0.1:5050"]`
 	from := loadText(t, `{`+base+`}`)
-	got, changes := from.Follow(loadText(t, `{"zoneResolvers": {"thisdcos.directory": ["10.0.0.2"]}, `+base+`}`))
+	got, changes := from.Follow(loadText(t, `{"zoneResolvers": {"dcos.thisdcos.directory": ["10.0.0.2"]}, `+base+`}`))
 	if !slices.Equal(got.AddressDomains, from.AddressDomains) || len(changes) != 2 || !changes[0].Live || changes[1].Key != "addressDomains" || changes[1].Live {
 		t.Errorf("got addressDomains %v and changes %+v, want what was before and both changes", got.AddressDomains, changes)
 	}

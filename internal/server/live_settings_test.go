@@ -61,7 +61,7 @@ func (s *reloadingServer) readings(t *testing.T) (n int) {
 // Every setting is either live, and its value takes effect in what the server consists
 // of, or the log says that it needs a restart.
 func TestEverySettingIsLiveOrSaysThatItNeedsARestart(t *testing.T) {
-	s := newReloadingServer(t)
+	s := newReloadingServer(t, longInterval)
 	defer s.stop()
 	dir := t.TempDir()
 	file := func(name, text string) string {
@@ -221,7 +221,7 @@ func assign(settings map[string]any, key string, value any) {
 // Settings of which a part cannot be used change nothing, and what was read from other
 // files stays: records of zone files too, whatever else changes.
 func TestSettingsAreFollowedWhollyOrNotAtAll(t *testing.T) {
-	s := newReloadingServer(t)
+	s := newReloadingServer(t, longInterval)
 	defer s.stop()
 	file := filepath.Join(t.TempDir(), "static.zone")
 	write := func(text string) {

@@ -32,7 +32,11 @@ type reloadingServer struct {
 	stop   func()
 }
 
-func newReloadingServer(t *testing.T) *reloadingServer {
+// Intervals of looking at the file: so short that a test waits for it, and so long that only
+// a signal counts.
+const shortInterval, longInterval = 5 * time.Millisecond, time.Hour
+
+func newReloadingServer(t *testing.T, interval time.Duration) *reloadingServer {
 	t.Helper()
 	cluster := scenario.NewDemo(scenario.Options{})
 	web := httptest.NewUnstartedServer(nil)
@@ -53,7 +57,7 @@ func newReloadingServer(t *testing.T) *reloadingServer {
 	log, hook := test.NewNullLogger()
 	s.hook = hook
 	source := NewSource(c.File, nil, s.hangup)
-	source.interval = 5 * time.Millisecond
+	source.interval = interval
 	if s.Server, err = New(Options{Config: c, Log: log, Source: source, NotifyManager: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +111,7 @@ func (s *reloadingServer) ttl(t *testing.T) uint32 {
 
 func TestSettingsAreFollowed(t *testing.T) {
 	m := newManager(t)
-	s := newReloadingServer(t)
+	s := newReloadingServer(t, shortInterval)
 	defer func() {
 		s.stop()
 		m.wants(t, "\nSTOPPING=1\n")
@@ -173,7 +177,7 @@ func TestSettingsAreFollowed(t *testing.T) {
 
 // Upstream servers can be changed while the server runs.
 func TestUpstreamServersAreFollowed(t *testing.T) {
-	s := newReloadingServer(t)
+	s := newReloadingServer(t, shortInterval)
 	defer s.stop()
 	for _, addr := range []string{"192.0.2.1", "192.0.2.2"} {
 		name := "of." + addr + ".example."

@@ -84,7 +84,7 @@ func TestStatusCannotSetOtherVariables(t *testing.T) {
 func TestWatchdogOfAServerThatAnswers(t *testing.T) {
 	m := newManager(t)
 	t.Setenv("WATCHDOG_USEC", "300000")
-	s := newReloadingServer(t)
+	s := newReloadingServer(t, shortInterval)
 	for range 3 {
 		m.wants(t, "\nWATCHDOG=1\n")
 	}

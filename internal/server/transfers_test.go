@@ -49,7 +49,7 @@ func axfr(s *reloadingServer, zone, secret string) string {
 // Keys and rules for transfers take effect at once, so that a key can be exchanged:
 // also when its secret is in a file that has changed.
 func TestTransferSettingsAreFollowed(t *testing.T) {
-	s := newReloadingServer(t)
+	s := newReloadingServer(t, shortInterval)
 	defer s.stop()
 	if got := axfr(s, "mesos.", ""); got == "" {
 		t.Error("got the zone, want it refused: by default nobody may have it")
