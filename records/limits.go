@@ -236,6 +236,9 @@ func (g *generator) wantedRecords(o owner) int32 {
 				perPort = 5 + int(numSRVForms)*(trees+subsets)
 			}
 			wanted += len(names) * protocols * perPort
+			if len(g.o.VIPDomains) > 0 {
+				wanted += countVIPs(p.Labels) * len(g.o.VIPDomains) * (addrs + protocols)
+			}
 		}
 	}
 	return int32(min(wanted, math.MaxInt32))

@@ -174,6 +174,25 @@ func TestOmissionsOfATaskAreBounded(t *testing.T) {
 	}
 }
 
+// The records of VIPs count as well.
+func TestVIPsAreWithinTheLimitOfATask(t *testing.T) {
+	o := vipOptions()
+	o.Limits = records.Limits{TaskPorts: 2, TaskRecords: 100}
+	c := newCluster(t, o)
+	var ports []state.DiscoveryPort
+	for p := range uint16(2) {
+		port := state.DiscoveryPort{Number: 31000 + p, Protocol: "tcp"}
+		for i := range 32 {
+			port.Labels = append(port.Labels, state.Label{Key: fmt.Sprint("VIP_", i), Value: fmt.Sprintf("v%d-%d:%d", p, i, port.Number)})
+		}
+		ports = append(ports, port)
+	}
+	c.put(app("web.1", "web", "10.0.0.10", discovered(ports...)))
+	if got := strings.Count(text(c.set), vipDomain); got == 0 || got > 100 {
+		t.Errorf("got %d records of VIPs, want some, and at most 100", got)
+	}
+}
+
 // The estimate of a task's records, by which a framework's share is decided, is an
 // upper bound.
 func TestTheEstimateOfATasksRecordsIsAnUpperBound(t *testing.T) {

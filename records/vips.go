@@ -37,6 +37,16 @@ func isVIPLabel(key string) bool {
 	return len(key) > len(vipLabel) && strings.EqualFold(key[:len(vipLabel)], vipLabel)
 }
 
+// countVIPs returns how many of the labels of a port are read as VIPs.
+func countVIPs(labels []state.Label) (n int) {
+	for _, l := range labels {
+		if isVIPLabel(l.Key) {
+			n++
+		}
+	}
+	return min(n, maxVIPLabels)
+}
+
 // parseVIP parses the value of a label. Either name or addr is set.
 func parseVIP(value string) (name string, addr netip.Addr, port uint16, err error) {
 	i := strings.LastIndexByte(value, ':')
