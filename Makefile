@@ -7,7 +7,7 @@ RACE     := $(shell command -v $(or $(CC),cc) >/dev/null 2>&1 && echo -race)
 BEFORE_FLAG = $(if $(BEFORE),-before $(BEFORE))
 PACKAGES := cmd/toponym/e2e/packages.txt
 
-.PHONY: help run test e2e e2e-deps bench bench-flat bench-forward bench-live bench-watch bench-transfer bench-attack lint fuzz build man release
+.PHONY: help run test e2e e2e-deps bench bench-flat bench-forward bench-live bench-watch bench-transfer bench-node bench-attack lint fuzz build man release
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 10
@@ -54,6 +54,9 @@ bench-forward: ## measure forwarding beside Unbound, dnsmasq, dnsdist and CoreDN
 
 bench-transfer: ## measure zone transfers beside Knot and BIND as primaries
 	$(GO) run -tags bench ./cmd/toponym/bench -transfer -o transfer.bench.json
+
+bench-node: ## measure what a secondary costs that a node runs: Unbound, Knot, NSD
+	$(GO) run -tags bench ./cmd/toponym/bench -node -o node.bench.json
 
 bench-watch: ## measure latency while 1,000 clients watch 1,000 changes per second
 	$(GO) run -tags bench ./cmd/toponym/bench -watch -o watch.bench.json

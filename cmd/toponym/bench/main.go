@@ -63,6 +63,7 @@ type report struct {
 	Live      []liveRun     `json:",omitempty"`
 	Attacks   []attackRun   `json:",omitempty"`
 	Transfers []transferRun `json:",omitempty"`
+	Nodes     []nodeRun     `json:",omitempty"`
 }
 
 func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -87,6 +88,8 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		r.Attacks, err = l.attack()
 	case o.Transfer:
 		r.Transfers, err = l.transfers()
+	case o.Node:
+		r.Nodes, err = l.nodes()
 	case o.Forward:
 		r.Zone, r.Runs, err = l.forward()
 	default:
@@ -94,7 +97,7 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	r.Machine.Versions = versions(o.CoreDNS)
 	// The results before a failure are kept.
-	if len(r.Runs)+len(r.Flat)+len(r.Watch)+len(r.Live)+len(r.Attacks)+len(r.Transfers) > 0 {
+	if len(r.Runs)+len(r.Flat)+len(r.Watch)+len(r.Live)+len(r.Attacks)+len(r.Transfers)+len(r.Nodes) > 0 {
 		r.print(stdout)
 		err = errors.Join(err, r.save(o.Output))
 	}

@@ -33,6 +33,7 @@ type options struct {
 	WatchTasks       int
 	Live             bool
 	Transfer         bool
+	Node             bool
 	LiveTasks        int
 	LiveSeconds      float64
 	LiveRate         int
@@ -76,6 +77,7 @@ func parseOptions(args []string, stderr io.Writer) (o options, err error) {
 	fs.IntVar(&o.WatchTasks, "watch-tasks", 10_000, "tasks of the cluster of -watch")
 	fs.BoolVar(&o.Live, "live", false, "measure the CPU time and the delay of changes that arrive as events")
 	fs.BoolVar(&o.Transfer, "transfer", false, "measure zone transfers beside Knot and BIND")
+	fs.BoolVar(&o.Node, "node", false, "measure memory and CPU time of secondaries that nodes run; the small cluster has a tenth of -flat-tasks")
 	fs.IntVar(&o.LiveTasks, "live-tasks", 100_000, "tasks of the large cluster of -live; the small one has a hundredth of them")
 	fs.Float64Var(&o.LiveSeconds, "live-seconds", 60, "duration of one run of -live")
 	fs.IntVar(&o.LiveRate, "live-rate", 1000, "changes per second of -live")

@@ -20,6 +20,10 @@ func (r *report) print(w io.Writer) {
 		r.printTransfers(w)
 		return
 	}
+	if r.Options.Node {
+		r.printNodes(w)
+		return
+	}
 	if r.Options.Attack {
 		r.printAttacks(w)
 		return

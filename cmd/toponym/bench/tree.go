@@ -3,10 +3,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 )
 
@@ -66,6 +68,9 @@ func (all processes) cpu(root int) (sum time.Duration) {
 func (all processes) memory(root int) (sum memory, err error) {
 	for _, pid := range all.tree(root) {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+		if pid != root && (errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH)) {
+			continue // NSD replaces its child processes after a transfer
+		}
 		if err != nil {
 			return sum, err
 		}
