@@ -5,6 +5,9 @@ FUZZTIME ?= 1m
 RACE     := $(shell command -v $(or $(CC),cc) >/dev/null 2>&1 && echo -race)
 # make bench BEFORE=PATH measures an older build beside the current one.
 BEFORE_FLAG = $(if $(BEFORE),-before $(BEFORE))
+# Most of these tests wait, for programs to start or for seconds to pass: more of them at
+# a time than there are cores take less time.
+E2E_PARALLEL ?= 6
 PACKAGES := cmd/toponym/e2e/packages.txt
 
 .PHONY: help run test e2e e2e-deps bench bench-flat bench-forward bench-live bench-watch bench-transfer bench-node bench-attack lint fuzz build man release
@@ -25,7 +28,7 @@ test: ## run all tests that need nothing but Go
 e2e: e2e-deps ## run the tests with installed clients: dig, kdig, Unbound, HAProxy and others
 	$(GO) vet -tags e2e ./cmd/toponym/e2e/
 	@rm -rf bin/e2e && mkdir -p bin/e2e
-	$(GO) test -tags e2e -count=1 -timeout 60m -artifacts -outputdir $(CURDIR)/bin/e2e ./cmd/toponym/e2e/
+	$(GO) test -tags e2e -count=1 -parallel $(E2E_PARALLEL) -timeout 60m -artifacts -outputdir $(CURDIR)/bin/e2e ./cmd/toponym/e2e/
 	$(GO) test -modfile api/traefik/testdata/traefikcheck/traefik.mod -tags traefik -count=1 ./api/traefik/testdata/traefikcheck
 
 # Clients are installed where that is possible; a test whose client is missing

@@ -34,6 +34,7 @@ func (p *process) memoryOf(t *testing.T, field string) int {
 // Answers about all tasks take little memory beside the zone, also several at a
 // time. TASKS is the number of tasks.
 func TestAnswersAboutAllTasksTakeLittleMemory(t *testing.T) {
+	t.Parallel()
 	const most = 20 << 20 // bytes
 	tasks := cmp.Or(os.Getenv("TASKS"), "20000")
 	m := simulate(t, "-tasks", tasks)

@@ -80,6 +80,7 @@ func oddState(leader string) []byte {
 // A state with random names gives a zone of 200,000 names that named-checkzone
 // accepts, and each record of it is answered.
 func TestRandomNamesGiveAValidZone(t *testing.T) {
+	t.Parallel()
 	m := newMaster(t, newCluster(t).Cluster)
 	state := oddState(m.addr.String())
 	m.answer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

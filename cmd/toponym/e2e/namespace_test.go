@@ -16,9 +16,11 @@ import (
 // resolv.conf names only Toponym. It ends with the test.
 type namespace struct{ pid string }
 
-// newNamespace needs root. Without root the test is skipped, except in CI.
+// newNamespace needs root. Without root the test is skipped, except in CI. It runs
+// beside others, as nothing outside of a namespace is shared.
 func newNamespace(t *testing.T) namespace {
 	t.Helper()
+	t.Parallel()
 	require(t, "unshare", "nsenter", "ip")
 	if os.Getuid() != 0 {
 		if os.Getenv("CI") != "" {

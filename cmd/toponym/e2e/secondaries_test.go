@@ -177,6 +177,7 @@ const changesFor = time.Minute
 // secondary" prints: all zones, the same records, also while a thousand tasks
 // change a second, and over a restart of the primary.
 func TestSecondariesCarryTheZones(t *testing.T) {
+	t.Parallel()
 	var kinds []secondaryKind
 	require(t, "dig")
 	for _, k := range secondaryKinds {
