@@ -31,6 +31,8 @@ var mayImport = map[string][]string{
 	"api":                  {"zone", "records", "state", "state/leader", "api/haproxy", "api/traefik"},
 	"api/haproxy":          {"records", "state"},
 	"api/traefik":          {"records", "state"},
+	"docs":                 {},
+	"compare":              {"docs", "records"},
 	"sim":                  {},
 	"sim/marathon":         {"sim"},
 	"sim/compose":          {"sim"},
@@ -41,7 +43,7 @@ var mayImport = map[string][]string{
 	"cmd/release":          {},
 	"cmd/toponym/e2e":      {}, // tests from outside, they start the program
 	"internal/server":      {"config", "state", "state/leader", "state/master", "state/snapshot", "records", "zone", "resolver", "resolver/notify", "resolver/secondaries", "resolver/tap", "resolver/transfer", "api", "api/haproxy", "api/traefik"},
-	"cmd/toponym":          {"internal/server", "config", "records", "zone", "state", "state/master", "api", "sim", "sim/aurora", "sim/compose", "sim/marathon", "sim/scenario"},
+	"cmd/toponym":          {"internal/server", "compare", "config", "records", "zone", "state", "state/master", "api", "sim", "sim/aurora", "sim/compose", "sim/marathon", "sim/scenario"},
 }
 
 const module = "toponym/"
@@ -112,7 +114,7 @@ func TestServerHasNoTestDoubles(t *testing.T) {
 	if !slices.Contains(deps, module+"sim") {
 		t.Errorf("cmd/toponym does not import sim, which this test takes for granted")
 	}
-	for _, pkg := range []string{"sim/masters", "internal/testutil", "internal/fakedns"} {
+	for _, pkg := range []string{"sim/masters", "internal/testutil", "internal/fakedns", "internal/fakemesosdns"} {
 		if slices.Contains(deps, module+pkg) {
 			t.Errorf("cmd/toponym contains %s", pkg)
 		}
