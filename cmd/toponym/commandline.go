@@ -35,6 +35,7 @@ func newRoot(env environment) *cobra.Command {
 		checkCommand(env),
 		demoCommand(env),
 		previewCommand(env),
+		compareCommand(env),
 		lookupCommand(env),
 		statusCommand(env),
 		explainCommand(env),

@@ -16,28 +16,43 @@ type output string
 const (
 	outputText output = "text"
 	outputJSON output = "json"
+	outputHTML output = "html" // of few commands
 )
 
 // outputFlag is -o, which needs a short form to be completed. The help says what is printed in JSON.
 func outputFlag(c *cobra.Command, o *output, json string) {
 	*o = outputText
-	c.Flags().VarP(o, "o", "o", "`FORM` of the output: text, or json for "+json)
+	c.Flags().VarP(formatFlag{o, []output{outputText, outputJSON}}, "o", "o", "`FORM` of the output: text, or json for "+json)
 	// The error would be that there is no such flag.
 	_ = c.RegisterFlagCompletionFunc("o", cobra.FixedCompletions([]cobra.Completion{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
+// formatFlag is the value of -o, which is one of some forms.
+type formatFlag struct {
+	form  *output
+	known []output
+}
+
 // String implements pflag.Value.
-func (o *output) String() string { return string(*o) }
+func (f formatFlag) String() string {
+	if f.form == nil { // pflag makes an empty value to find out the default
+		return ""
+	}
+	return string(*f.form)
+}
 
 // Type implements pflag.Value.
-func (o *output) Type() string { return "string" }
+func (f formatFlag) Type() string { return "string" }
 
 // Set implements pflag.Value.
-func (o *output) Set(s string) error {
-	if s != string(outputText) && s != string(outputJSON) {
-		return fmt.Errorf("%q is neither text nor json", s)
+func (f formatFlag) Set(s string) error {
+	if !slices.Contains(f.known, output(s)) {
+		if len(f.known) == 2 {
+			return fmt.Errorf("%q is neither %s nor %s", s, f.known[0], f.known[1])
+		}
+		return fmt.Errorf("%q is none of %v", s, f.known)
 	}
-	*o = output(s)
+	*f.form = output(s)
 	return nil
 }
 

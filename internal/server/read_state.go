@@ -1,0 +1,83 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sync/errgroup"
+
+	"toponym/config"
+	"toponym/state"
+	"toponym/state/leader"
+	"toponym/state/master"
+)
+
+// stateAttempts is how many times ReadState tries to read a state.
+const stateAttempts = 3
+
+// ReadState reads the full state of the leading master once, as a server with these
+// settings does, and returns the master's address. The error says why there is none
+// after some attempts.
+func ReadState(ctx context.Context, c *config.Config, log logrus.FieldLogger) (*state.FullState, string, error) {
+	detector, err := newDetector(c, log)
+	if err != nil {
+		return nil, "", err
+	}
+	o, err := masterOptions(c, detector, log)
+	if err != nil {
+		return nil, "", err
+	}
+	o.Source = master.Poll
+	w := master.New(o)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	owner := &stateReader{replica: state.NewReplica(), done: cancel}
+	g, running := errgroup.WithContext(ctx)
+	switch d := detector.(type) {
+	case *leader.ZooKeeper:
+		g.Go(func() error { return d.Run(running) })
+		wait(running, d.Synced(), leaderTimeout)
+	case *leader.Local:
+		g.Go(func() error { return d.Run(running) })
+	}
+	g.Go(func() error { return w.Run(running, owner) })
+	g.Go(func() error {
+		defer cancel()
+		for running.Err() == nil && w.Status().Errors < stateAttempts {
+			wait(running, nil, 50*time.Millisecond)
+		}
+		return nil
+	})
+	err = g.Wait()
+	status := w.Status()
+	switch {
+	case owner.state != nil:
+		return owner.state, status.Leader.String(), nil
+	case status.LastError != "":
+		return nil, "", fmt.Errorf("no master sent its state: %s", status.LastError)
+	case err != nil:
+		return nil, "", err
+	}
+	return nil, "", errors.New("no master sent its state")
+}
+
+// stateReader is the owner of a replica that is needed until it has a state.
+type stateReader struct {
+	replica *state.Replica
+	state   *state.FullState
+	done    func()
+}
+
+// Update implements master.Owner.
+func (r *stateReader) Update(f func(*state.Replica)) { f(r.replica) }
+
+// Publish implements master.Owner.
+func (r *stateReader) Publish() {
+	if r.state == nil && r.replica.Started() {
+		r.state = r.replica.Cluster().FullState()
+		r.done()
+	}
+}
