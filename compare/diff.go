@@ -1,9 +1,6 @@
 package compare
 
-import (
-	"maps"
-	"slices"
-)
+import "slices"
 
 // Side is who has a datum that the other has not.
 type Side string
@@ -95,6 +92,3 @@ func both(a, b []string) (list []string) {
 	}
 	return list
 }
-
-// sortedKeys returns the keys of a map in order.
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
