@@ -73,7 +73,7 @@ func (r *responder) answer(buf []byte, z *zone.Zone, c client, q *query, name, o
 	}
 	r.counters.add(c.transport, q.qtype, rcode, origin)
 	if q.qtype == dns.TypeSOA && result == zone.Success {
-		r.transfers.ObserveSOA(c.addr, r.key(), r.session, name)
+		r.transfers.ObserveSOA(c.addr, c.transport == UDP, r.key(), r.session, name)
 	}
 	return w.finish(q, flags, rcode, r.policy().maxUDPSize, options), nil
 }

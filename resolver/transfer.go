@@ -3,6 +3,7 @@ package resolver
 import (
 	"bytes"
 	"context"
+	"net"
 	"slices"
 	"time"
 
@@ -82,10 +83,14 @@ func (c *connection) transfer(ctx context.Context, stream *transfer.Stream) erro
 		c.changed.Broadcast()
 		c.mu.Unlock()
 	}()
-	return stream.Run(ctx, func(framed []byte, deadline time.Time) error {
+	if tcp, ok := c.tcp.(*net.TCPConn); ok {
+		stream.MeasureWith(func() int { return unacknowledged(tcp) })
+	}
+	return stream.Run(ctx, func(ctx context.Context, framed []byte, deadline time.Time) error {
 		c.writing.Lock()
 		defer c.writing.Unlock()
 		c.conn.SetWriteDeadline(deadline)
+		defer context.AfterFunc(ctx, func() { c.conn.SetWriteDeadline(aLongTimeAgo) })()
 		if err := c.out.Flush(); err != nil {
 			return err
 		}

@@ -38,7 +38,7 @@ func (d *delta) changes(z *Zone) (list []*Change) {
 			c.addNode(z, n, &d.previous[i], &z.origins[i])
 		}
 	}
-	return list
+	return append(list, d.gone...)
 }
 
 // addNode adds the records of a node that differ. A large RRset of which one
@@ -125,8 +125,8 @@ func appendMissing(list, from, in []Record) []Record {
 	return list
 }
 
-// size is the memory of a change, in bytes.
-func (c *Change) size() int {
+// Size is the memory of a change, in bytes.
+func (c *Change) Size() int {
 	size := int(unsafe.Sizeof(*c)) + len(c.From.Data) + len(c.To.Data)
 	for _, list := range [][]Record{c.Removed, c.Added} {
 		size += cap(list) * int(unsafe.Sizeof(Record{}))

@@ -14,6 +14,7 @@ type delta struct {
 	nodes    []nodeChange // each with content that differs
 	changed  []bool       // by origin: whether the content differs
 	whole    []bool       // by origin: whether more differs than nodes tells
+	gone     []*Change    // of origins that are no longer there
 }
 
 // nodeChange is a node that has changed. A node without records stands for none.
@@ -111,6 +112,7 @@ func (z *Zone) Follow(other *Zone, names []records.Name, all bool, serials Seria
 	next.origins = slices.Clone(z.origins)
 	same := sameOrigins(z.origins, other.origins)
 	d := next.delta
+	d.addGone(next, other)
 	d.previous = next.origins
 	if same {
 		d.previous = other.origins
@@ -145,6 +147,25 @@ func (z *Zone) Follow(other *Zone, names []records.Name, all bool, serials Seria
 	d.addAliases(next)
 	next.setSerials(d.changedOrigins(), serials)
 	return next
+}
+
+// addGone notes the origins of the zone before that are no longer there, with all of
+// their records, unless there are too many of them.
+func (d *delta) addGone(next, before *Zone) {
+	for i := range before.origins {
+		o := &before.origins[i]
+		if o.serial == 0 || next.originIndex(o.name) >= 0 {
+			continue
+		}
+		c := &Change{Origin: o.name, From: o.soaRecord()}
+		for r := range before.RecordsOf(o.name) {
+			if c.Removed = append(c.Removed, r); len(c.Removed) > maxDifferences {
+				c.Whole, c.Removed = true, nil
+				break
+			}
+		}
+		d.gone = append(d.gone, c)
+	}
 }
 
 // compareNodes notes the difference between the nodes of a name in two zones with

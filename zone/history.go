@@ -45,7 +45,7 @@ type Version struct {
 type Change struct {
 	Origin records.Name
 	From   Record // the SOA record of the version before; zero where nothing was known before
-	To     Record // the SOA record of the version
+	To     Record // the SOA record of the version; zero where the zone is gone, and all records with it
 
 	// Whole is set where the difference is unknown, since too much has changed.
 	// There are no records then: the zone has to be read again.
@@ -82,13 +82,13 @@ func (h *History) Add(z *Zone, now time.Time) {
 	for _, c := range changes {
 		c.time = now
 		v.Changes = append(v.Changes, c)
-		v.bytes += c.size()
+		v.bytes += c.Size()
 	}
 	if v.bytes > h.limits.Bytes {
 		v.bytes = 0
 		for _, c := range v.Changes {
 			c.Whole, c.Removed, c.Added = true, nil, nil
-			v.bytes += c.size()
+			v.bytes += c.Size()
 		}
 	}
 	h.mu.Lock()
@@ -101,7 +101,7 @@ func (h *History) Add(z *Zone, now time.Time) {
 	h.versions = append(h.versions, v)
 	h.bytes += v.bytes
 	for _, c := range v.Changes {
-		if c.Whole {
+		if c.Whole || c.To == (Record{}) {
 			delete(h.origins, c.Origin)
 			continue
 		}
@@ -197,23 +197,18 @@ func (h *History) Index() (z *Zone, index uint64) {
 	return h.newest, h.versions[len(h.versions)-1].Index
 }
 
-// Difference is how the newest version of an origin's zone differs from the one
-// with a serial, condensed (RFC 1995, section 5): a record that came and went is
-// not in it. It is not ok where the version with that serial is not kept. The cost
-// depends on what has changed in between.
-func (h *History) Difference(origin records.Name, serial uint32) (c *Change, z *Zone, ok bool) {
+// Difference is how one version of an origin's zone differs from a later one, both
+// given by their serials, condensed (RFC 1995, section 5): a record that came and went
+// is not in it. It is not ok where not both are kept. The cost depends on what has
+// changed in between.
+func (h *History) Difference(origin records.Name, from, to uint32) (c *Change, ok bool) {
 	h.mu.Lock()
-	z = h.newest
-	var steps []*Change
-	if o := h.origins[origin]; o != nil {
-		steps = slices.Clone(o.since(serial))
-	}
+	steps := slices.Clone(h.origins[origin].between(from, to))
 	h.mu.Unlock()
 	if len(steps) == 0 {
-		soa, ok := z.SOARecord(origin)
-		return &Change{Origin: origin, From: soa, To: soa}, z, ok && soa.SOASerial() == serial
+		return nil, false
 	}
-	return condense(steps), z, true
+	return condense(steps), true
 }
 
 // Behind is how many versions of an origin's zone follow the one with a serial, and
@@ -231,24 +226,33 @@ func (h *History) Behind(origin records.Name, serial uint32) (versions int, sinc
 	return 0, time.Time{}, known && newest == serial
 }
 
-// Cost is how many records have changed, and versions followed, since an origin's
-// zone had a serial, before anything is condensed: what [History.Difference] costs. It
-// does not count further than most. It is not ok where the version with that serial is
-// not kept.
-func (h *History) Cost(origin records.Name, serial uint32, most int) (cost int, ok bool) {
+// Cost is how many records have changed, and versions followed, between a version of an
+// origin's zone and a later one, before anything is condensed: what
+// [History.Difference] costs. It does not count further than most. It is not ok where
+// not both versions are kept.
+func (h *History) Cost(origin records.Name, from, to uint32, most int) (cost int, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if o := h.origins[origin]; o != nil {
-		steps := o.since(serial)
-		for i := 0; i < len(steps) && cost < most; i++ {
-			cost += 1 + len(steps[i].Removed) + len(steps[i].Added)
-		}
-		if len(steps) > 0 {
-			return min(cost, most), true
+	steps := h.origins[origin].between(from, to)
+	for i := 0; i < len(steps) && cost < most; i++ {
+		cost += 1 + len(steps[i].Removed) + len(steps[i].Added)
+	}
+	return min(cost, most), len(steps) > 0
+}
+
+// between lists the changes that lead from the version with a serial to a later one. A
+// nil history has none.
+func (o *originHistory) between(from, to uint32) []*Change {
+	if o == nil {
+		return nil
+	}
+	steps := o.since(from)
+	for i := len(steps); i > 0; i-- { // the last one is nearly always among the newest
+		if steps[i-1].To.SOASerial() == to {
+			return steps[:i]
 		}
 	}
-	newest, known := h.newest.Serial(origin)
-	return 0, known && newest == serial
+	return nil
 }
 
 // since lists the changes that follow the version with a serial. Serials grow, so

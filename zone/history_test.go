@@ -104,15 +104,15 @@ func TestDifferencesLeadToTheNewestVersion(t *testing.T) {
 					t.Fatalf("seed %d, step %d, %v: got serial 0", seed, step, o)
 				}
 				for _, s := range secondaries[o] {
-					change, newest, ok := h.Difference(o, s.serial)
-					if newest != z {
-						t.Fatalf("got another version than the newest")
+					if s.serial == is.SOASerial() {
+						continue
 					}
-					cost, known := h.Cost(o, s.serial, 1<<20)
+					change, ok := h.Difference(o, s.serial, is.SOASerial())
+					cost, known := h.Cost(o, s.serial, is.SOASerial(), 1<<20)
 					if known != ok || ok && cost < len(change.Removed)+len(change.Added) {
 						t.Fatalf("seed %d, step %d, %v from %d: got cost %d, known: %v, of a difference of %d records, known: %v", seed, step, o, s.serial, cost, known, len(change.Removed)+len(change.Added), ok)
 					}
-					if few, _ := h.Cost(o, s.serial, 2); few != min(cost, 2) {
+					if few, _ := h.Cost(o, s.serial, is.SOASerial(), 2); few != min(cost, 2) {
 						t.Fatalf("got cost %d counted to 2, want %d", few, min(cost, 2))
 					}
 					if !ok {
@@ -121,6 +121,12 @@ func TestDifferencesLeadToTheNewestVersion(t *testing.T) {
 					got := maps.Clone(s.content)
 					if err := change.apply(got); err != nil {
 						t.Fatalf("seed %d, step %d, %v from %d: %v", seed, step, o, s.serial, err)
+					}
+					if via := secondaries[o][r.IntN(len(secondaries[o]))]; SerialAfter(via.serial, s.serial) {
+						between := maps.Clone(s.content)
+						if change, ok := h.Difference(o, s.serial, via.serial); !ok || change.apply(between) != nil || !maps.Equal(between, via.content) {
+							t.Fatalf("seed %d, step %d, %v from %d to %d: got ok %v, %v, want %v", seed, step, o, s.serial, via.serial, ok, between, via.content)
+						}
 					}
 					if want := contentOf(z, o); !maps.Equal(got, want) {
 						t.Fatalf("seed %d, step %d, %v from %d: got %v, want %v", seed, step, o, s.serial, got, want)
@@ -185,12 +191,14 @@ func TestHistoryIsBounded(t *testing.T) {
 				}
 			}
 		}
-		if _, _, ok := h.Difference(name("mesos"), first); ok {
+		current, _ := z.Serial(name("mesos"))
+		if _, ok := h.Difference(name("mesos"), first, current); ok {
 			t.Errorf("%s: got a difference from the first version, want none", what)
 		}
-		current, _ := z.Serial(name("mesos"))
-		if c, _, ok := h.Difference(name("mesos"), current); !ok || len(c.Added)+len(c.Removed) > 0 {
-			t.Errorf("%s: from the newest: got %+v, want no change", what, c)
+		for _, to := range []uint32{current, current + 1, first} {
+			if _, ok := h.Difference(name("mesos"), current, to); ok {
+				t.Errorf("%s: from the newest to %d: got a difference, want none", what, to)
+			}
 		}
 	}
 }
@@ -276,7 +284,10 @@ func TestFollowKeepsWhatIsTheSame(t *testing.T) {
 			if (was == is) != same {
 				t.Errorf("seed %d, %v: got serial %d after %d, want the same: %v", seed, o, is, was, same)
 			}
-			change, _, ok := h.Difference(o, was)
+			if same {
+				continue
+			}
+			change, ok := h.Difference(o, was, is)
 			got := contentOf(z, o)
 			if !ok || change.apply(got) != nil || !maps.Equal(got, contentOf(followed, o)) {
 				t.Errorf("seed %d, %v: got ok %v, %+v, want the difference", seed, o, ok, change)
@@ -291,6 +302,68 @@ func TestFollowKeepsWhatIsTheSame(t *testing.T) {
 				t.Errorf("seed %d, %v, whole: got serial %d after %d", seed, o, is, was)
 			}
 		}
+	}
+}
+
+// A feed that is replayed has no zone that is gone, and a zone that is there again is a
+// new one.
+func TestZonesThatGoLeaveTheFeed(t *testing.T) {
+	ro, with := patchOptions()
+	c, set := state.NewCluster(), records.NewSet(ro)
+	set.Update(c, c.Reconcile(randomCluster(rand.New(rand.NewPCG(4, 4))), nil))
+	without := with
+	with = static(t, with, externalZone)
+	with.Aliases = append(slices.Clone(with.Aliases), Alias{name("all.example"), name("mesos")})
+	next := func(_ records.Name, before uint32) uint32 { return max(before+1, 10) }
+	z := Compile(set, with, next)
+	h := NewHistory(HistoryLimits{Versions: 100, Bytes: 1 << 20}, z, time.Unix(0, 0))
+	feed := map[records.Name]map[Record]bool{}
+	for _, o := range z.TransferZones() {
+		feed[o] = contentOf(z, o)
+	}
+	gone := 0
+	for step, o := range []Options{without, without, with, without, with} {
+		before := z
+		_, index := h.Index()
+		z = Compile(set, o, SameSerial(0)).Follow(before, nil, step == 1, next)
+		h.Add(z, time.Unix(0, 0))
+		versions, _, ok := h.After(index, 10)
+		if !ok || len(versions) > 1 {
+			t.Fatalf("step %d: got %d versions, ok %v", step, len(versions), ok)
+		}
+		for _, v := range versions {
+			for _, change := range v.Changes {
+				switch {
+				case change.Whole:
+					feed[change.Origin] = contentOf(z, change.Origin)
+				case change.apply(feed[change.Origin]) != nil:
+					t.Fatalf("step %d, %v: got a change that cannot be made: %+v", step, change.Origin, change)
+				case change.To == (Record{}):
+					if len(feed[change.Origin]) > 0 || len(change.Removed) == 0 || change.Serial() != 0 {
+						t.Errorf("step %d: got %+v, want all of %v to be removed", step, change, change.Origin)
+					}
+					delete(feed, change.Origin)
+					gone++
+					if was, _ := before.Serial(change.Origin); change.From.SOASerial() != was {
+						t.Errorf("step %d, %v: got serial %d before it went, want %d", step, change.Origin, change.From.SOASerial(), was)
+					}
+					if _, _, ok := h.Behind(change.Origin, change.From.SOASerial()); ok {
+						t.Errorf("step %d: the history knows a version of %v, which is gone", step, change.Origin)
+					}
+				}
+			}
+		}
+		if len(feed) != len(z.TransferZones()) {
+			t.Errorf("step %d: the feed has %d zones, want %v", step, len(feed), z.TransferZones())
+		}
+		for _, o := range z.TransferZones() {
+			if want := contentOf(z, o); !maps.Equal(feed[o], want) {
+				t.Errorf("step %d, %v: got %d records in the feed, want %d", step, o, len(feed[o]), len(want))
+			}
+		}
+	}
+	if gone < 4 {
+		t.Errorf("got %d zones that went, want 2 or more each time", gone)
 	}
 }
 

@@ -177,6 +177,13 @@ func (p *pipeline) firstSerial() uint32 {
 	return zone.NextSerial(p.serials.limit, p.o.now())
 }
 
+// nextSerial is [serials.next] for a zone that is not made by the pipeline.
+func (p *pipeline) nextSerial(origin records.Name, previous uint32) uint32 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.serials.next(origin, previous)
+}
+
 // adoptSerials is restoreSerials for a caller that holds mu.
 func (p *pipeline) adoptSerials(c *snapshot.Zones, confirmed time.Time) {
 	if p.serials.restored {

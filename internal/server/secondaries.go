@@ -29,9 +29,8 @@ type secondaryServers struct {
 // differences.
 func (s *Server) newSecondaryServers(c *config.Config, history *zone.History) (*secondaryServers, error) {
 	p := &secondaryServers{}
-	zones := func() []zone.Record { return p.transfers.SOARecords() }
 	p.table = secondaries.New(secondaries.Options{
-		Changed: history.Changed, Zones: zones, Behind: history.Behind,
+		Changed: history.Changed, Zones: func() []zone.Record { return p.transfers.NewestSOARecords() }, Behind: history.Behind,
 		Expire: func() time.Duration { return time.Duration(s.config.Load().SOA.Expire) * time.Second },
 	})
 	transfers, err := transferSettings(c)
@@ -39,7 +38,7 @@ func (s *Server) newSecondaryServers(c *config.Config, history *zone.History) (*
 		return nil, err
 	}
 	if p.transfers, err = newTransfers(c, transfer.Options{
-		History: history, Settings: transfers, Observer: p, Background: s.tuning.answer, Log: s.log,
+		History: history, Settings: transfers, CatalogSerial: s.pipeline.nextSerial, Observer: p, Background: s.tuning.answer, Log: s.log,
 	}); err != nil {
 		return nil, err
 	}
@@ -47,7 +46,7 @@ func (s *Server) newSecondaryServers(c *config.Config, history *zone.History) (*
 	if err != nil {
 		return nil, err
 	}
-	o := notify.Options{Changed: history.Changed, Zones: zones, Settings: told, Observer: p.table, Log: s.log}
+	o := notify.Options{Changed: p.transfers.Changed, Zones: p.transfers.SOARecords, Settings: told, Observer: p.table, Log: s.log}
 	o.LocalIPv4, o.LocalIPv6 = sourceAddrs(c.Listener)
 	p.notify = notify.New(o)
 	p.table.SetTargets(told.Targets)
@@ -64,8 +63,11 @@ func (p *secondaryServers) catalogVersion() []snapshot.ZoneVersion {
 }
 
 // restoreCatalog goes on with the catalog zone of a snapshot.
-func (p *secondaryServers) restoreCatalog(c *snapshot.Zones) {
+func (p *secondaryServers) restoreCatalog(c *snapshot.Zones, among primaries) {
 	for _, v := range c.Versions {
+		if !among.owns(v.Serial) {
+			continue // of the time when this primary had another number
+		}
 		p.transfers.RestoreCatalog(transfer.CatalogVersion{Name: records.Name(v.Origin), Serial: v.Serial, Digest: v.Digest})
 	}
 }
@@ -95,6 +97,7 @@ func (p *secondaryServers) configure(c *config.Config) error {
 // run tells secondaries of new versions until ctx ends.
 func (p *secondaryServers) run(ctx context.Context) {
 	var running sync.WaitGroup
+	running.Go(func() { p.transfers.Run(ctx) })
 	running.Go(func() { p.table.Run(ctx) })
 	running.Go(func() { p.notify.Run(ctx) })
 	running.Wait()

@@ -259,7 +259,7 @@ func (s *Server) restore(ctx context.Context, restored chan<- struct{}) {
 	if zones, confirmed := s.snapshotter.loadZones(ctx); zones != nil {
 		s.pipeline.restoreSerials(zones, confirmed)
 		if s.secondaries != nil {
-			s.secondaries.restoreCatalog(zones)
+			s.secondaries.restoreCatalog(zones, s.pipeline.o.primaries)
 		}
 	}
 	s.snapshotter.reserveSerials(ctx)

@@ -238,7 +238,10 @@ func (s *snapshotter) write(ctx context.Context, background func(func())) error 
 	err := s.onDisk(ctx, func() (err error) {
 		background(func() {
 			c.Zones.Versions, serial = versionsOf(z)
-			c.Zones.Versions = append(c.Zones.Versions, s.catalog()...)
+			for _, v := range s.catalog() {
+				c.Zones.Versions = append(c.Zones.Versions, v)
+				serial = zone.NewerSerial(serial, v.Serial)
+			}
 			c.Zones.SerialLimit = serial + s.serialReserve(serial)
 			if info, err = s.dir.Save(c); err == nil {
 				err = s.noteLimit(c.Zones.SerialLimit)

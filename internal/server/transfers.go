@@ -10,7 +10,7 @@ import (
 
 // newTransfers returns what answers secondaries.
 func newTransfers(c *config.Config, o transfer.Options) (*transfer.Server, error) {
-	o.Max = c.TransferMax
+	o.Max, o.StepBytes = c.TransferMax, c.HistoryBytes/2
 	if c.CatalogZone != "" {
 		var err error
 		if o.Catalog, err = parseName("catalogZone", c.CatalogZone); err != nil {
@@ -22,7 +22,7 @@ func newTransfers(c *config.Config, o transfer.Options) (*transfer.Server, error
 
 // transferSettings returns the settings of transfers that may change.
 func transferSettings(c *config.Config) (transfer.Settings, error) {
-	o := transfer.Settings{Timeout: c.TransferTimeout}
+	o := transfer.Settings{Timeout: c.TransferTimeout, Interval: c.NotifyInterval}
 	for _, text := range slices.Sorted(maps.Keys(c.TSIGKeys)) {
 		name, err := parseName("tsigKeys", text)
 		if err != nil {

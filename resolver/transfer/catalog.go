@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/miekg/dns"
@@ -20,15 +19,15 @@ import (
 // are configured once (RFC 9432). It lives here rather than in package zone because
 // nobody but secondaries may see it.
 //
-// Its serial is the time at which the present members were first seen, by this process
-// or, with [Server.RestoreCatalog], by one before.
+// Its serial grows when the members change, in this process or, with
+// [Server.RestoreCatalog], since one before.
 type catalog struct {
-	name records.Name
-	now  func() time.Time
+	name   records.Name
+	serial zone.SerialFunc
 
 	mu       sync.Mutex
 	members  []records.Name // sorted
-	serial   uint32         // 0 before the members are known
+	version  uint32         // the serial; 0 before the members are known
 	restored CatalogVersion
 }
 
@@ -47,8 +46,8 @@ type catalogVersion struct {
 	options zone.Options
 }
 
-func newCatalog(name records.Name, now func() time.Time) *catalog {
-	return &catalog{name: name, now: now}
+func newCatalog(name records.Name, serial zone.SerialFunc) *catalog {
+	return &catalog{name: name, serial: serial}
 }
 
 // at returns the catalog of a version of the zones.
@@ -56,15 +55,15 @@ func (c *catalog) at(z *zone.Zone) *catalogVersion {
 	members := slices.Sorted(slices.Values(z.TransferZones()))
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.serial == 0 || !slices.Equal(members, c.members) {
-		if c.serial == 0 && c.restored.Serial != 0 && c.restored.Digest == digestOf(members) {
-			c.serial = c.restored.Serial
+	if c.version == 0 || !slices.Equal(members, c.members) {
+		if c.version == 0 && c.restored.Serial != 0 && c.restored.Digest == digestOf(members) {
+			c.version = c.restored.Serial
 		} else {
-			c.serial = zone.NextSerial(zone.NewerSerial(c.serial, c.restored.Serial), c.now())
+			c.version = c.serial(c.name, zone.NewerSerial(c.version, c.restored.Serial))
 		}
 		c.members = members
 	}
-	return &catalogVersion{name: c.name, serial: c.serial, members: members, options: z.Options()}
+	return &catalogVersion{name: c.name, serial: c.version, members: members, options: z.Options()}
 }
 
 // digestOf is a hash of the names of members.
@@ -77,12 +76,12 @@ func digestOf(members []records.Name) uint64 {
 	return d.Sum64()
 }
 
-// CatalogVersion is the version of the catalog zone that the newest zones have.
+// CatalogVersion is the version of the catalog zone that is offered.
 func (s *Server) CatalogVersion() CatalogVersion {
 	if s.catalog == nil {
 		return CatalogVersion{}
 	}
-	v := s.catalog.at(s.history.Newest())
+	v := s.catalog.at(s.offered())
 	return CatalogVersion{Name: v.name, Serial: v.serial, Digest: digestOf(v.members)}
 }
 
@@ -95,17 +94,6 @@ func (s *Server) RestoreCatalog(v CatalogVersion) {
 	s.catalog.mu.Lock()
 	defer s.catalog.mu.Unlock()
 	s.catalog.restored = v
-}
-
-// SOARecords are the SOA records of the newest versions of all zones that can be
-// transferred, that of the catalog zone included.
-func (s *Server) SOARecords() []zone.Record {
-	z := s.history.Newest()
-	list := z.SOARecords()
-	if s.catalog != nil {
-		list = append(list, s.catalog.at(z).soa())
-	}
-	return list
 }
 
 // catalogTTL is the TTL of all records of a catalog zone, where it has no meaning

@@ -72,6 +72,11 @@ func TestCatalogListsAllZones(t *testing.T) {
 	}
 }
 
+// timeOf gives serials by a clock.
+func timeOf(now *time.Time) zone.SerialFunc {
+	return func(_ records.Name, previous uint32) uint32 { return zone.NextSerial(previous, *now) }
+}
+
 // The serial grows when members change, and only then, and does not go back when the
 // clock does. The label of a member stays.
 func TestCatalogSerial(t *testing.T) {
@@ -83,7 +88,7 @@ func TestCatalogSerial(t *testing.T) {
 		return zone.NewEmpty(o, zone.SameSerial(1))
 	}
 	now := time.Unix(1_700_000_000, 0)
-	c := newCatalog(name("catalog"), func() time.Time { return now })
+	c := newCatalog(name("catalog"), timeOf(&now))
 	for i, x := range []struct {
 		zone   *zone.Zone
 		passed time.Duration
@@ -138,7 +143,7 @@ func TestNamesInTheCatalog(t *testing.T) {
 func TestCatalogKeepsItsSerialOverRestarts(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	z := newCluster(t, &state.FullState{}).history.Newest()
-	first := newCatalog(name("catalog"), func() time.Time { return now }).at(z)
+	first := newCatalog(name("catalog"), timeOf(&now)).at(z)
 	version := CatalogVersion{Name: name("catalog"), Serial: first.serial, Digest: digestOf(first.members)}
 	now = now.Add(-time.Hour) // the clock may have gone back
 	for what, tc := range map[string]struct {
@@ -148,7 +153,7 @@ func TestCatalogKeepsItsSerialOverRestarts(t *testing.T) {
 		"the same members": {func(*CatalogVersion) {}, true},
 		"other members":    {func(v *CatalogVersion) { v.Digest++ }, false},
 	} {
-		c := newCatalog(name("catalog"), func() time.Time { return now })
+		c := newCatalog(name("catalog"), timeOf(&now))
 		c.restored = version
 		tc.change(&c.restored)
 		got := c.at(z).serial

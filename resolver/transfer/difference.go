@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// maxEncodings is how many encoded differences are kept. All secondaries ask
-	// for the same few steps of each zone.
+	// maxEncodings is how many encoded differences are kept, beside [steps]. All
+	// secondaries ask for the same few of each zone.
 	maxEncodings = 64
 
 	// maxEncodedRecords bounds the records of a difference that is kept, so that
@@ -30,12 +30,12 @@ const (
 	maxAtOnce = 256
 )
 
-// difference is the answer to IXFR queries for one step (RFC 1995, section 4).
+// difference is the answer to IXFR queries from one version to another, condensed (RFC
+// 1995, section 4).
 type difference struct {
 	change  *zone.Change // nil once it is encoded
 	encoded [][]byte     // messages but for what [Request.finish] adds; nil for a large difference
-	to      uint32
-	records int // in the answer
+	records int          // in the answer
 }
 
 // single returns the message of an answer that has one, else nil.
@@ -51,13 +51,10 @@ func (d *difference) write(m *messages) error {
 	if d.encoded == nil {
 		return writeChange(m, d.change)
 	}
-	for i, msg := range d.encoded {
-		if i > 0 {
-			if err := m.flush(); err != nil {
-				return err
-			}
+	for _, msg := range d.encoded {
+		if err := m.insert(msg); err != nil {
+			return err
 		}
-		m.replace(msg)
 	}
 	m.records = d.records
 	return nil
@@ -80,11 +77,11 @@ func writeChange(m *messages, c *zone.Change) error {
 	return nil
 }
 
-// encodings keeps the last encoded differences, so that a step costs one encoding,
+// encodings keeps the last encoded differences, so that each costs one encoding,
 // however many secondaries ask for it.
 type encodings struct {
 	mu   sync.Mutex
-	kept *simplelru.LRU[step, *encoding]
+	kept *simplelru.LRU[pair, *encoding]
 }
 
 // encoding is a difference that is made once, by the first that needs it.
@@ -93,83 +90,81 @@ type encoding struct {
 	made atomic.Pointer[difference] // nil before it is made, and if there is none
 }
 
-// step is from one version of a zone to a later one.
-type step struct {
+// pair is a version of a zone and a later one.
+type pair struct {
 	zone     records.Name
 	from, to uint32
 }
 
 func newEncodings() *encodings {
-	kept, err := simplelru.NewLRU[step, *encoding](maxEncodings, nil)
+	kept, err := simplelru.NewLRU[pair, *encoding](maxEncodings, nil)
 	if err != nil {
 		panic(err) // not reached: the size is positive
 	}
 	return &encodings{kept: kept}
 }
 
-// get returns the difference of a step, which make makes if it is not kept. Of
-// callers that ask for one step at a time, one makes it and the others wait.
-func (e *encodings) get(s step, make func() *difference) (d *difference, kept bool) {
+// get returns the difference of a pair, which make makes if it is not kept. Of
+// callers that ask for one pair at a time, one makes it and the others wait.
+func (e *encodings) get(p pair, make func() *difference) (d *difference, kept bool) {
 	e.mu.Lock()
-	one, kept := e.kept.Get(s)
+	one, kept := e.kept.Get(p)
 	if !kept {
 		one = &encoding{}
-		e.kept.Add(s, one)
+		e.kept.Add(p, one)
 	}
 	e.mu.Unlock()
 	one.once.Do(func() { one.made.Store(make()) })
 	return one.made.Load(), kept
 }
 
-// ready reports whether the difference of a step is kept, so that get neither makes
+// ready reports whether the difference of a pair is kept, so that get neither makes
 // it nor waits.
-func (e *encodings) ready(s step) bool {
+func (e *encodings) ready(p pair) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	one, kept := e.kept.Peek(s)
+	one, kept := e.kept.Peek(p)
 	return kept && one.made.Load() != nil
 }
 
-// forget removes a step whose difference cannot be kept.
-func (e *encodings) forget(s step) {
+// forget removes a pair whose difference cannot be kept.
+func (e *encodings) forget(p pair) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.kept.Remove(s)
+	e.kept.Remove(p)
 }
 
 // atOnce reports whether the answer to an IXFR query costs so little that it can be
 // had while the query is read.
-func (s *Server) atOnce(origin records.Name, from, to uint32) bool {
-	if s.encoded.ready(step{origin, from, to}) {
+func (s *Server) atOnce(p pair) bool {
+	if s.encoded.ready(p) {
 		return true
 	}
-	cost, _ := s.history.Cost(origin, from, maxAtOnce+1)
+	cost, _ := s.history.Cost(p.zone, p.from, p.to, maxAtOnce+1)
 	return cost <= maxAtOnce
 }
 
-// difference returns the answer to an IXFR query for a version of a zone, nil where
-// that version is not kept or where the differences are more than the zone.
-func (s *Server) difference(z *zone.Zone, origin records.Name, from, to uint32) *difference {
-	at := step{origin, from, to}
-	d, kept := s.encoded.get(at, func() *difference { return s.makeDifference(z, origin, from) })
-	if d == nil || d.encoded == nil || d.to != to {
-		// Nothing that is worth to be kept; or the history has gone on meanwhile.
-		s.encoded.forget(at)
+// difference returns the answer to an IXFR query, whose later version is that of z, nil
+// where the earlier version is not kept or where the differences are more than the zone.
+func (s *Server) difference(z *zone.Zone, p pair) *difference {
+	d, kept := s.encoded.get(p, func() *difference { return s.makeDifference(z, p) })
+	if d == nil || d.encoded == nil {
+		s.encoded.forget(p) // nothing that is worth to be kept
 	}
 	s.counts.countEncoding(kept)
 	return d
 }
 
-func (s *Server) makeDifference(z *zone.Zone, origin records.Name, from uint32) *difference {
-	c, newest, ok := s.history.Difference(origin, from)
+func (s *Server) makeDifference(z *zone.Zone, p pair) *difference {
+	c, ok := s.history.Difference(p.zone, p.from, p.to)
 	if !ok || c.Whole {
 		return nil
 	}
-	c = fitted(c, newest)
+	c = fitted(c, z)
 	count := len(c.Removed) + len(c.Added)
-	d := &difference{change: c, to: serialOf(&c.To), records: count + 4}
+	d := &difference{change: c, records: count + 4}
 	if count > maxEncodedRecords {
-		if hasLess(z, origin, count) {
+		if hasLess(z, p.zone, count) {
 			return nil
 		}
 		return d
@@ -177,7 +172,7 @@ func (s *Server) makeDifference(z *zone.Zone, origin records.Name, from uint32) 
 	b := streamBuffers.Get().(*streamBuffer)
 	defer b.free()
 	m := &b.messages
-	m.start(b.framed[2:], string(origin), dns.TypeIXFR, func(msg []byte) error {
+	m.start(b.framed[2:], string(p.zone), dns.TypeIXFR, func(msg []byte) error {
 		d.encoded = append(d.encoded, append([]byte(nil), msg...))
 		return nil
 	})
@@ -187,7 +182,7 @@ func (s *Server) makeDifference(z *zone.Zone, origin records.Name, from uint32) 
 	if err := m.flush(); err != nil {
 		return nil
 	}
-	if len(d.encoded) > 1 && hasLess(z, origin, count) {
+	if len(d.encoded) > 1 && hasLess(z, p.zone, count) {
 		return nil
 	}
 	d.change = nil

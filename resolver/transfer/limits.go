@@ -14,73 +14,129 @@ import (
 // that gets no response gives up after 5 s at the earliest (Knot).
 const slotWait = 4 * time.Second
 
+// patience is how long a transfer waits for a slot before one of those under way is cut
+// off: that whose client is furthest behind [minRate]. So clients that read nothing keep
+// others out for a moment, rather than for the timeout of a transfer.
+const patience = time.Second
+
+// minBehind is how far behind a client must be for that. One on a good network never is.
+const minBehind = time.Second
+
 // slots bound the transfers that are under way, in all and per client.
 type slots struct {
 	max, maxPerClient int
 
 	mu      sync.Mutex
-	held    int
+	held    map[*holder]struct{}
 	clients map[netip.Prefix]*clientSlots
 	queue   []*waiter // oldest first
+}
+
+// holder is a transfer that has or wants a slot.
+type holder struct {
+	client netip.Prefix
+	behind func() time.Duration // how much longer the client takes than at the least rate
+	cut    func()               // cuts the transfer off, so that it gives its slot back soon
+	gone   bool                 // cut has been called
 }
 
 // clientSlots are the slots of one client, while it has transfers.
 type clientSlots struct{ held, waiting int }
 
 type waiter struct {
-	client *clientSlots
-	ready  chan struct{} // closed when it has got a slot
+	*holder
+	slots *clientSlots
+	ready chan struct{} // closed when it has got a slot
 }
 
 // newSlots returns slots of which one client may hold half.
 func newSlots(most int) *slots {
-	return &slots{max: most, maxPerClient: max(1, most/2), clients: map[netip.Prefix]*clientSlots{}}
+	return &slots{max: most, maxPerClient: max(1, most/2), held: map[*holder]struct{}{}, clients: map[netip.Prefix]*clientSlots{}}
 }
 
-// acquire takes a slot for a client. ok is false if none becomes free within
-// slotWait or before the context ends.
-func (s *slots) acquire(ctx context.Context, client netip.Prefix) (release func(), ok bool) {
+// acquire takes a slot. ok is false if none becomes free within slotWait or before the
+// context ends.
+func (s *slots) acquire(ctx context.Context, h *holder) (release func(), ok bool) {
 	s.mu.Lock()
-	c := s.clients[client]
+	c := s.clients[h.client]
 	if c == nil {
 		c = &clientSlots{}
-		s.clients[client] = c
+		s.clients[h.client] = c
 	}
-	w := &waiter{client: c, ready: make(chan struct{})}
+	w := &waiter{holder: h, slots: c, ready: make(chan struct{})}
 	c.waiting++
 	s.queue = append(s.queue, w)
 	s.admit()
 	s.mu.Unlock()
 
-	timer := time.NewTimer(slotWait)
-	defer timer.Stop()
-	select {
-	case <-w.ready:
-	default:
-		select {
-		case <-w.ready:
-		case <-timer.C:
-		case <-ctx.Done():
-		}
-	}
+	s.wait(ctx, w)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, q := range s.queue {
 		if q == w {
 			s.queue = append(s.queue[:i], s.queue[i+1:]...)
 			c.waiting--
-			s.forget(client)
+			s.forget(h.client)
 			return nil, false
 		}
 	}
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.held--
+		delete(s.held, h)
 		c.held--
-		s.forget(client)
+		s.forget(h.client)
 		s.admit()
 	}, true
+}
+
+// wait waits until a transfer has a slot, for slotWait or until the context ends. It
+// cuts off another one if that helps.
+func (s *slots) wait(ctx context.Context, w *waiter) {
+	select {
+	case <-w.ready:
+		return
+	default:
+	}
+	end, look := time.NewTimer(slotWait), time.NewTicker(patience)
+	defer end.Stop()
+	defer look.Stop()
+	for {
+		select {
+		case <-w.ready:
+			return
+		case <-end.C:
+			return
+		case <-ctx.Done():
+			return
+		case <-look.C:
+			s.cutSlowest(w)
+		}
+	}
+}
+
+// cutSlowest cuts off the transfer that is furthest behind of those that keep another
+// one waiting.
+func (s *slots) cutSlowest(w *waiter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var slowest *holder
+	most := minBehind
+	for h := range s.held {
+		switch {
+		case w.slots.held == s.maxPerClient && h.client != w.client:
+		case h.gone:
+			return // its slot is free in a moment
+		default:
+			if behind := h.behind(); behind >= most {
+				slowest, most = h, behind
+			}
+		}
+	}
+	if slowest != nil {
+		slowest.gone = true
+		slowest.cut()
+	}
 }
 
 // admit gives free slots to those that wait, the oldest first whose client may have
@@ -88,13 +144,13 @@ func (s *slots) acquire(ctx context.Context, client netip.Prefix) (release func(
 func (s *slots) admit() {
 	rest := s.queue[:0]
 	for _, w := range s.queue {
-		if s.held == s.max || w.client.held == s.maxPerClient {
+		if len(s.held) == s.max || w.slots.held == s.maxPerClient {
 			rest = append(rest, w)
 			continue
 		}
-		s.held++
-		w.client.held++
-		w.client.waiting--
+		s.held[w.holder] = struct{}{}
+		w.slots.held++
+		w.slots.waiting--
 		close(w.ready)
 	}
 	clear(s.queue[len(rest):])
@@ -111,7 +167,7 @@ func (s *slots) forget(client netip.Prefix) {
 func (s *slots) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.held
+	return len(s.held)
 }
 
 // Go looks for packets at once only when a processor has nothing else to do, so a
@@ -120,6 +176,15 @@ const (
 	breather  = 50 * time.Microsecond
 	restEvery = time.Millisecond
 )
+
+// rest pauses if the last pause was long ago, and returns when the last one was.
+func rest(last time.Time) time.Time {
+	if time.Since(last) < restEvery {
+		return last
+	}
+	time.Sleep(breather)
+	return time.Now()
+}
 
 // turns are the tokens that allow a goroutine to make messages: half as many as
 // there are processors. The other half is left to answering.
@@ -138,9 +203,8 @@ type turn struct {
 func (t *turn) take(ctx context.Context) error {
 	if t.rested.IsZero() {
 		t.rested = time.Now()
-	} else if time.Since(t.rested) >= restEvery {
-		time.Sleep(breather)
-		t.rested = time.Now()
+	} else {
+		t.rested = rest(t.rested)
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -49,9 +49,10 @@ type messages struct {
 
 	buf     []byte // the message, with room for the largest one
 	off     int
-	answers int // records in the message
-	sent    int // messages
-	records int // records in all of them, and in this one
+	answers int  // records in the message
+	sent    int  // messages
+	records int  // records in all of them, and in this one
+	made    bool // the message was made before: nothing can be added to it
 
 	zone    string // of the question
 	qtype   uint16
@@ -68,11 +69,18 @@ func (m *messages) start(buf []byte, zone string, qtype uint16, send func(msg []
 	m.begin()
 }
 
+// startLater begins with a message that is not the first one of its response.
+func (m *messages) startLater(buf []byte, send func(msg []byte) error) {
+	m.buf, m.send = buf, send
+	m.sent, m.records = 1, 0
+	m.begin()
+}
+
 // begin begins a message.
 func (m *messages) begin() {
 	clear(m.buf[:dnswire.HeaderSize])
 	m.off = dnswire.HeaderSize
-	m.answers, m.owner, m.ownerAt = 0, "", 0
+	m.answers, m.owner, m.ownerAt, m.made = 0, "", 0, false
 	m.names.reset()
 	if m.sent == 0 {
 		m.buf[5] = 1 // QDCOUNT
@@ -89,17 +97,23 @@ func (m *messages) flush() error {
 	return m.send(m.buf[:m.off])
 }
 
-// replace has a message that was made before, and since copied, take the place of
-// the one that was begun.
-func (m *messages) replace(msg []byte) {
+// insert adds a whole message that was made before, and since copied. What follows comes
+// in a message of its own.
+func (m *messages) insert(msg []byte) error {
+	if m.answers > 0 {
+		if err := m.flush(); err != nil {
+			return err
+		}
+	}
 	m.off = copy(m.buf, msg)
-	m.answers = dnswire.Records(msg, dnswire.Answer)
+	m.answers, m.made = dnswire.Records(msg, dnswire.Answer), true
+	return nil
 }
 
 // makeRoom sends the message if a record may not fit.
 func (m *messages) makeRoom(owner string, data int) error {
 	size := len(owner) + fixedSize + data
-	if m.off+size <= messageSize-reserve {
+	if m.off+size <= messageSize-reserve && !m.made {
 		return nil
 	}
 	if m.answers > 0 {

@@ -23,6 +23,7 @@ const (
 // Event is something that a client did that may have the zones.
 type Event struct {
 	Client   netip.Addr
+	OverUDP  bool         // the address may be forged, and a signature that of a query that was seen elsewhere
 	Key      records.Name // that its query was signed with; "" for none
 	Zone     records.Name
 	Kind     Kind

@@ -98,7 +98,9 @@ func TestDifferencesThatFitAreNotChanged(t *testing.T) {
 	c := newCluster(t, bigState(100))
 	serial, _ := c.zone.Serial(name("mesos"))
 	c.publish(bigState(150))
-	change, z, ok := c.history.Difference(name("mesos"), serial)
+	z := c.zone
+	to, _ := z.Serial(name("mesos"))
+	change, ok := c.history.Difference(name("mesos"), serial, to)
 	if !ok || len(change.Added) == 0 {
 		t.Fatalf("got %v, want a difference", ok)
 	}

@@ -22,6 +22,7 @@ type Server struct {
 	catalog    *catalog // nil for none
 	slots      *slots
 	turns      turns
+	steps      *steps
 	encoded    *encodings
 	refusals   refusals
 	observer   Observer
@@ -30,16 +31,22 @@ type Server struct {
 	log        logrus.FieldLogger
 	now        func() time.Time // the wall clock
 
+	offer      atomic.Pointer[offer] // nil until Run runs
+	firstOffer chan struct{}         // closed when there is one
+	underway   atomic.Int32          // responses with differences that do not wait for the client
+
 	omissionLogged atomic.Pointer[time.Time]
 }
 
-// New returns a server. It starts nothing.
+// New returns a server. It starts nothing; [Server.Run] offers new versions at intervals.
 func New(o Options) *Server {
 	s := &Server{
 		history:    o.History,
 		slots:      newSlots(o.Max),
 		turns:      newTurns(),
+		steps:      newSteps(o.StepBytes),
 		encoded:    newEncodings(),
+		firstOffer: make(chan struct{}),
 		refusals:   refusals{log: o.Log, now: time.Now},
 		observer:   o.Observer,
 		background: o.Background,
@@ -50,7 +57,10 @@ func New(o Options) *Server {
 		s.background = func(f func()) { f() }
 	}
 	if o.Catalog != "" {
-		s.catalog = newCatalog(o.Catalog, s.now)
+		if o.CatalogSerial == nil {
+			o.CatalogSerial = func(_ records.Name, previous uint32) uint32 { return zone.NextSerial(previous, s.now()) }
+		}
+		s.catalog = newCatalog(o.Catalog, o.CatalogSerial)
 	}
 	s.Configure(o.Settings)
 	return s
@@ -103,7 +113,8 @@ func NewRequest(packet []byte) *Request {
 //  3. AXFR over UDP gets FORMERR: a zone does not fit (RFC 5936, section 4.2).
 //  4. IXFR gets the SOA record alone if the client is up to date, or over UDP if
 //     the differences do not fit, or take long to make (RFC 1995, section 2); else
-//     the differences.
+//     the differences: the steps that were made for all secondaries, or one that is
+//     condensed.
 //  5. Where the version of the client is not kept, or where the differences are
 //     more than the zone, IXFR is answered as AXFR.
 func (s *Server) Answer(buf []byte, q *Request) (msg []byte, stream *Stream, rcode uint16) {
@@ -117,7 +128,7 @@ func (s *Server) Answer(buf []byte, q *Request) (msg []byte, stream *Stream, rco
 		s.counts.fail(rcode)
 		return q.respond(buf, rcode, nil), nil, rcode
 	}
-	z := s.history.Newest()
+	z := s.offered()
 	from := s.source(z, q.Zone)
 	switch {
 	case from == nil && q.Type != dns.TypeAXFR && q.Type != dns.TypeIXFR: // a name within the catalog zone
@@ -127,7 +138,7 @@ func (s *Server) Answer(buf []byte, q *Request) (msg []byte, stream *Stream, rco
 	case !from.ready:
 		return fail(dns.RcodeServerFailure)
 	}
-	event := Event{Client: q.Client, Zone: q.Zone, Serial: serialOf(&from.soa)}
+	event := Event{Client: q.Client, OverUDP: !q.Streams, Zone: q.Zone, Serial: serialOf(&from.soa)}
 	if q.Key != nil {
 		event.Key = q.Key.name
 	}
@@ -140,6 +151,9 @@ func (s *Server) Answer(buf []byte, q *Request) (msg []byte, stream *Stream, rco
 	whole := func(kind Kind) ([]byte, *Stream, uint16) {
 		if !q.Streams {
 			return single(TryTCP)
+		}
+		if !from.catalog {
+			s.steps.want(q.Zone, s.now())
 		}
 		event.Kind = kind
 		return nil, s.newStream(q, event, set.timeout, from.write), dns.RcodeSuccess
@@ -169,28 +183,36 @@ func (s *Server) Answer(buf []byte, q *Request) (msg []byte, stream *Stream, rco
 	if from.catalog {
 		return whole(Fallback)
 	}
-	if !s.atOnce(q.Zone, has, event.Serial) {
+	between := pair{q.Zone, has, event.Serial}
+	if q.Streams {
+		s.steps.want(q.Zone, s.now())
+	}
+	if !s.atOnce(between) {
 		if !q.Streams {
 			return single(TryTCP)
 		}
 		event.Kind = IXFR
 		stream := s.newStream(q, event, set.timeout, nil)
+		c := s.steps.chain(q.Zone, has, event.Serial)
+		stream.light = c != nil && c.records() <= maxUrgent
 		stream.write = func(m *messages) error {
-			d := s.difference(z, q.Zone, has, event.Serial)
-			if d == nil {
-				stream.event.Kind = Fallback
-				return from.write(m)
+			if c != nil && !c.small() && !hasLess(z, q.Zone, c.records()) {
+				s.counts.countEncoding(true)
+				return c.write(m, &from.soa)
 			}
-			stream.event.Serial = d.to
-			return d.write(m)
+			if d := s.difference(z, between); d != nil {
+				return d.write(m)
+			}
+			stream.event.Kind = Fallback
+			return from.write(m)
 		}
 		return nil, stream, dns.RcodeSuccess
 	}
-	d := s.difference(z, q.Zone, has, event.Serial)
+	d := s.difference(z, between)
 	if d == nil {
 		return whole(Fallback)
 	}
-	event.Serial, event.Kind = d.to, IXFR
+	event.Kind = IXFR
 	if one := d.single(); one != nil {
 		if size := len(one) + len(q.OPT); size <= q.Size {
 			msg := q.finish(buf[:copy(buf, one)], true)
@@ -208,7 +230,7 @@ func (s *Server) Answer(buf []byte, q *Request) (msg []byte, stream *Stream, rco
 // ObserveSOA tells the observer that a client has got the SOA record of a zone, if
 // the client may have the zone.
 // The name is that of the question in lower-case wire form.
-func (s *Server) ObserveSOA(client netip.Addr, key *Key, session *Session, name []byte) {
+func (s *Server) ObserveSOA(client netip.Addr, overUDP bool, key *Key, session *Session, name []byte) {
 	if !allowed(s.settings.Load().allow, client, key, session) {
 		return
 	}
@@ -217,7 +239,7 @@ func (s *Server) ObserveSOA(client netip.Addr, key *Key, session *Session, name 
 	if !ok {
 		return
 	}
-	e := Event{Client: client, Zone: origin, Kind: SOA, Serial: serialOf(&soa), Records: 1}
+	e := Event{Client: client, OverUDP: overUDP, Zone: origin, Kind: SOA, Serial: serialOf(&soa), Records: 1}
 	if key != nil {
 		e.Key = key.name
 	}

@@ -35,18 +35,66 @@ type Stream struct {
 	timeout time.Duration
 	write   func(m *messages) error
 	signer  *Verification // nil for a query that was not signed
+
+	difference bool // begun as a difference
+	light      bool // little work: there is nothing to be made
+
+	unacknowledged func() int // nil if unknown
+	progress       progress
 }
 
 func (s *Server) newStream(q *Request, e Event, timeout time.Duration, write func(m *messages) error) *Stream {
-	return &Stream{s: s, q: q, event: e, timeout: timeout, write: write}
+	return &Stream{s: s, q: q, event: e, timeout: timeout, write: write, difference: e.Kind == IXFR}
 }
 
 // SignWith has all messages signed: RFC 8945, section 5.3.1, requires that, though
 // clients have to accept responses in which only some are.
 func (t *Stream) SignWith(v *Verification) { t.signer = v }
 
-// Send sends messages, each with its length field before it, until a deadline.
-type Send func(framed []byte, deadline time.Time) error
+// MeasureWith tells how to find out how many of the bytes that were sent the client has
+// not acknowledged: what is in the buffers of this host has not been taken by anybody.
+func (t *Stream) MeasureWith(unacknowledged func() int) { t.unacknowledged = unacknowledged }
+
+// Send sends messages, each with its length field before it, until a deadline, or until
+// the context ends.
+type Send func(ctx context.Context, framed []byte, deadline time.Time) error
+
+// progress is how fast a client takes a response.
+type progress struct {
+	mu    sync.Mutex
+	sent  int           // bytes
+	spent time.Duration // in sending
+	since time.Time     // when the client began to be waited for; zero while it is not
+}
+
+// begin notes that the client is waited for.
+func (p *progress) begin() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.since = time.Now()
+}
+
+// end notes that bytes have been sent.
+func (p *progress) end(bytes int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.spent, p.since, p.sent = p.spent+time.Since(p.since), time.Time{}, p.sent+bytes
+}
+
+// behind is how much longer the client has been waited for than it takes at [minRate].
+func (t *Stream) behind() time.Duration {
+	p := &t.progress
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	waited, taken := p.spent, p.sent
+	if !p.since.IsZero() {
+		waited += time.Since(p.since)
+	}
+	if t.unacknowledged != nil {
+		taken = max(0, taken-t.unacknowledged())
+	}
+	return waited - time.Duration(taken)*time.Second/minRate
+}
 
 // batchSize is how many bytes are sent at once at least, but for the last ones. With
 // fewer, more time goes into waking the client up and waiting for it.
@@ -74,28 +122,38 @@ func (b *streamBuffer) free() {
 //
 // The secondary may take as long as it takes at [minRate], and the timeout longer.
 // So one that stops reading is cut off after the timeout, and one that reads a byte
-// now and then soon after.
+// now and then soon after; sooner if it keeps others waiting.
 func (t *Stream) Run(ctx context.Context, send Send) error {
-	release, ok := t.s.slots.acquire(ctx, clientPrefix(t.q.Client))
+	whole := ctx
+	ctx, cut := context.WithCancelCause(ctx)
+	defer cut(nil)
+	h := &holder{client: clientPrefix(t.q.Client), behind: t.behind, cut: func() { cut(errSlow) }}
+	release, ok := t.s.slots.acquire(ctx, h)
 	if !ok {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		return t.refuse(send)
+		return t.refuse(ctx, send)
 	}
 	defer release()
+	t.countUnderway(1)
+	defer t.countUnderway(-1)
 	b := streamBuffers.Get().(*streamBuffer) // not before: any number may wait
 	defer b.free()
 	start := time.Now()
 	var err error
-	t.s.background(func() {
+	run := t.s.background
+	if t.light {
+		run = func(f func()) { f() }
+	}
+	run(func() {
 		turn := turn{of: t.s.turns}
 		defer turn.give()
 		if err = turn.take(ctx); err == nil {
 			err = t.writeAll(ctx, b, &turn, start, send)
 		}
 	})
-	if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
+	if err != nil && whole.Err() == nil && (errors.Is(err, os.ErrDeadlineExceeded) || context.Cause(ctx) == errSlow) {
 		err = errSlow
 	}
 	t.event.Records = b.messages.records
@@ -112,7 +170,11 @@ func (t *Stream) writeAll(ctx context.Context, b *streamBuffer, turn *turn, star
 	flush := func() error {
 		allowance := time.Duration(t.event.Bytes) * time.Second / minRate
 		turn.give()
-		err := send(b.framed[:b.used], start.Add(t.timeout+allowance))
+		t.countUnderway(-1)
+		t.progress.begin()
+		err := send(ctx, b.framed[:b.used], start.Add(t.timeout+allowance))
+		t.progress.end(b.used)
+		t.countUnderway(1)
 		b.used = 0
 		return err
 	}
@@ -144,8 +206,16 @@ func (t *Stream) writeAll(ctx context.Context, b *streamBuffer, turn *turn, star
 	return flush()
 }
 
+// countUnderway counts the response if it has differences. One that becomes the whole
+// zone still counts as what it began as.
+func (t *Stream) countUnderway(by int32) {
+	if t.difference {
+		t.s.underway.Add(by)
+	}
+}
+
 // refuse answers with SERVFAIL.
-func (t *Stream) refuse(send Send) error {
+func (t *Stream) refuse(ctx context.Context, send Send) error {
 	msg := t.q.respond(make([]byte, dnswire.HeaderSize, refusalSize), dns.RcodeServerFailure, nil)
 	if t.signer != nil {
 		msg = t.signer.Finish(msg)
@@ -153,5 +223,5 @@ func (t *Stream) refuse(send Send) error {
 	t.event.Err = ErrBusy
 	t.s.observe(t.event)
 	framed := binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(msg)), uint16(len(msg)))
-	return send(append(framed, msg...), time.Now().Add(t.timeout))
+	return send(ctx, append(framed, msg...), time.Now().Add(t.timeout))
 }

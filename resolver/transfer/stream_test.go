@@ -31,8 +31,9 @@ func (s *Server) stream(t testing.TB, client string) *Stream {
 
 // over writes to a connection, as resolver does.
 func over(conn net.Conn) Send {
-	return func(framed []byte, deadline time.Time) error {
+	return func(ctx context.Context, framed []byte, deadline time.Time) error {
 		conn.SetWriteDeadline(deadline)
+		defer context.AfterFunc(ctx, func() { conn.SetWriteDeadline(time.Unix(1, 0)) })()
 		_, err := conn.Write(framed)
 		return err
 	}
@@ -125,7 +126,7 @@ func TestASlowReaderHoldsNobodyUp(t *testing.T) {
 		go func() { ended <- s.stream(t, "10.0.0.1").Run(ctx, over(ours)) }()
 		synctest.Wait()
 		bytes := 0
-		err := s.stream(t, "10.0.0.2").Run(t.Context(), func(framed []byte, _ time.Time) error {
+		err := s.stream(t, "10.0.0.2").Run(t.Context(), func(_ context.Context, framed []byte, _ time.Time) error {
 			bytes += len(framed)
 			return nil
 		})
@@ -141,12 +142,87 @@ func TestASlowReaderHoldsNobodyUp(t *testing.T) {
 	})
 }
 
+// Clients that read nothing, and hold all slots, are cut off when another one has waited
+// for a moment, that which is furthest behind first. One that reads fast enough stays.
+func TestClientsThatDoNotReadKeepNobodyOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, seen := observed(newCluster(t, bigState(1500)), Options{Max: 4})
+		ctx, cancel := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		defer all.Wait()
+		defer cancel()
+		errs := make(chan error, 3)
+		for i := range 3 {
+			ours, _ := net.Pipe()
+			defer ours.Close()
+			all.Go(func() { errs <- s.stream(t, fmt.Sprintf("10.0.0.%d", 1+i%2)).Run(ctx, over(ours)) })
+			time.Sleep(100 * time.Millisecond)
+		}
+		steady := make(chan error, 1)
+		all.Go(func() {
+			steady <- s.stream(t, "10.0.0.3").Run(ctx, func(_ context.Context, framed []byte, _ time.Time) error {
+				time.Sleep(time.Duration(len(framed)) * time.Second / (2 * minRate))
+				return nil
+			})
+		})
+		time.Sleep(3 * time.Second)
+		for i := range 3 {
+			client := fmt.Sprintf("10.0.0.%d", 4+i)
+			start := time.Now()
+			err := s.stream(t, client).Run(ctx, func(context.Context, []byte, time.Time) error { return nil })
+			if waited := time.Since(start); err != nil || waited > patience {
+				t.Errorf("%s: got %v after %v, want a transfer after %v", client, err, waited, patience)
+			}
+		}
+		if err := <-steady; err != nil {
+			t.Errorf("the one that reads steadily: got %v", err)
+		}
+		if err := <-errs; !errors.Is(err, errSlow) || len(errs) != 0 {
+			t.Errorf("got %v and %d more that were cut off, want one: there is a slot for all others then", err, len(errs))
+		}
+		for _, e := range seen.list {
+			if e.Err != nil && e.Client != netip.MustParseAddr("10.0.0.1") {
+				t.Errorf("got %v of %v, want the first one to be cut off", e.Err, e.Client)
+			}
+		}
+	})
+}
+
+// A client at its own bound cuts off none of another.
+func TestAClientCutsOffItsOwnTransfersAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := observed(newCluster(t, bigState(1500)), Options{Max: 4})
+		ctx, cancel := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		defer all.Wait()
+		defer cancel()
+		ended := make(chan string, 4)
+		for i, client := range []string{"10.0.0.2", "10.0.0.1", "10.0.0.1"} {
+			ours, _ := net.Pipe()
+			defer ours.Close()
+			time.Sleep(time.Duration(i) * time.Second)
+			all.Go(func() {
+				if err := s.stream(t, client).Run(ctx, over(ours)); errors.Is(err, errSlow) {
+					ended <- client
+				}
+			})
+		}
+		time.Sleep(10 * time.Second)
+		if err := s.stream(t, "10.0.0.1").Run(ctx, func(context.Context, []byte, time.Time) error { return nil }); err != nil {
+			t.Errorf("got %v, want a transfer", err)
+		}
+		if got := <-ended; got != "10.0.0.1" || len(ended) != 0 {
+			t.Errorf("got %s cut off and %d more, want one of the client that waited", got, len(ended))
+		}
+	})
+}
+
 // At the end of the server a transfer ends between two messages.
 func TestTransfersEndWithTheServer(t *testing.T) {
 	s, seen := observed(newCluster(t, bigState(1000)), Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	messages := 0
-	err := s.stream(t, "10.0.0.1").Run(ctx, func([]byte, time.Time) error {
+	err := s.stream(t, "10.0.0.1").Run(ctx, func(context.Context, []byte, time.Time) error {
 		messages++
 		cancel()
 		return nil
@@ -170,7 +246,7 @@ func TestATransferIsOfOneVersion(t *testing.T) {
 	soa, _ := c.zone.SOARecord(name("mesos"))
 	var list []dns.RR
 	tasks := 500
-	err := s.stream(t, "10.0.0.1").Run(t.Context(), func(framed []byte, _ time.Time) error {
+	err := s.stream(t, "10.0.0.1").Run(t.Context(), func(_ context.Context, framed []byte, _ time.Time) error {
 		for _, msg := range split(t, framed) {
 			m := new(dns.Msg)
 			if err := m.Unpack(msg); err != nil {
@@ -213,7 +289,7 @@ func TestTransfersAtATimeAreBounded(t *testing.T) {
 		var all sync.WaitGroup
 		transfer := func(client string, takes time.Duration) {
 			all.Go(func() {
-				err := s.stream(t, client).Run(t.Context(), func(framed []byte, _ time.Time) error {
+				err := s.stream(t, client).Run(t.Context(), func(_ context.Context, framed []byte, _ time.Time) error {
 					if rcode := int(framed[5] & 0xF); rcode != dns.RcodeSuccess {
 						mu.Lock()
 						defer mu.Unlock()
@@ -284,9 +360,9 @@ func TestObserverIsTold(t *testing.T) {
 	ask(ixfr("mesos.", serial+1), k, false)
 	ask(ixfr("mesos.", serial-7), k, true)
 	ask(ixfr("mesos.", serial-7), k, false)
-	s.ObserveSOA(oneClient, k, nil, []byte(name("mesos")))
-	s.ObserveSOA(oneClient, nil, nil, []byte(name("mesos")))
-	s.ObserveSOA(oneClient, k, nil, []byte(name("marathon.mesos")))
+	s.ObserveSOA(oneClient, false, k, nil, []byte(name("mesos")))
+	s.ObserveSOA(oneClient, true, nil, nil, []byte(name("mesos")))
+	s.ObserveSOA(oneClient, false, k, nil, []byte(name("marathon.mesos")))
 	var got []string
 	for _, e := range seen.list {
 		if e.Client != oneClient || e.Key != k.Name() || e.Zone != name("mesos") || e.Err != nil || (e.Bytes == 0) != (e.Kind == SOA) || e.Records == 0 {
@@ -307,7 +383,7 @@ func TestObserverIsTold(t *testing.T) {
 func TestTransfersEndWithTheirClient(t *testing.T) {
 	s, seen := observed(newCluster(t, bigState(1000)), Options{})
 	messages := 0
-	err := s.stream(t, "10.0.0.1").Run(t.Context(), func([]byte, time.Time) error {
+	err := s.stream(t, "10.0.0.1").Run(t.Context(), func(context.Context, []byte, time.Time) error {
 		messages++
 		return os.ErrClosed
 	})

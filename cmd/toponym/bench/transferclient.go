@@ -38,7 +38,7 @@ func (c *transferClient) close() { _ = c.conn.Close() } // nothing was written t
 type transferred struct {
 	serial         uint32
 	records, bytes int
-	whole          bool // all records, not a difference
+	whole          bool // all records, not differences
 	messages       int
 	each           func(dns.RR) // of every record; nil to read faster
 }
@@ -67,8 +67,8 @@ func (c *transferClient) transfer(q *dns.Msg, each func(dns.RR)) (t transferred,
 		return t, err
 	}
 	t.each = each
-	soas, end := 0, 0
-	for end == 0 || soas < end {
+	soas, ended := 0, false
+	for !ended {
 		var size [2]byte
 		if _, err := io.ReadFull(c.in, size[:]); err != nil {
 			return t, err
@@ -79,27 +79,27 @@ func (c *transferClient) transfer(q *dns.Msg, each func(dns.RR)) (t transferred,
 		}
 		t.messages++
 		t.bytes += 2 + len(msg)
-		if err := t.read(msg, &soas, &end); err != nil {
+		if ended, err = t.read(msg, &soas); err != nil {
 			return t, err
 		}
 	}
-	t.whole = end == 2
 	return t, nil
 }
 
-// read counts the SOA records of a message. A zone ends with the second, a difference
-// with the fourth, and one alone says that there is none (RFC 1995, section 4).
-func (t *transferred) read(msg []byte, soas, end *int) error {
+// read counts the records of a message, and reports whether it is the last one. A zone
+// ends with the second SOA record. Differences have two for each step, and end with one
+// that begins no step; one alone says that there are none (RFC 1995, section 4).
+func (t *transferred) read(msg []byte, soas *int) (ended bool, err error) {
 	if len(msg) < headerSize {
-		return errors.New("a short message")
+		return false, errors.New("a short message")
 	}
 	if rcode := int(msg[3] & 0xf); rcode != 0 {
-		return fmt.Errorf("the response is %s", dns.RcodeToString[rcode])
+		return false, fmt.Errorf("the response is %s", dns.RcodeToString[rcode])
 	}
 	if t.each != nil {
 		m := new(dns.Msg)
 		if err := m.Unpack(msg); err != nil {
-			return err
+			return false, err
 		}
 		for _, rr := range m.Answer {
 			t.each(rr)
@@ -113,29 +113,27 @@ func (t *transferred) read(msg []byte, soas, end *int) error {
 	for range answers {
 		at = skipName(msg, at)
 		if at+10 > len(msg) {
-			return errors.New("a truncated record")
+			return false, errors.New("a truncated record")
 		}
 		rtype, length := binary.BigEndian.Uint16(msg[at:]), int(binary.BigEndian.Uint16(msg[at+8:]))
 		at += 10 + length
 		if at > len(msg) {
-			return errors.New("a truncated record")
+			return false, errors.New("a truncated record")
 		}
 		t.records++
-		if rtype == dns.TypeSOA {
-			if *soas++; *soas == 1 {
-				t.serial = binary.BigEndian.Uint32(msg[at-20:])
-			}
+		if rtype != dns.TypeSOA {
+			t.whole = t.whole || t.records == 2
+			continue
 		}
-		if t.records == 2 {
-			if *end = 2; rtype == dns.TypeSOA && answers > 2 {
-				*end = 4
-			}
+		serial := binary.BigEndian.Uint32(msg[at-20:])
+		if *soas++; *soas == 1 {
+			t.serial = serial
+		} else if *soas%2 == 0 && serial == t.serial {
+			t.whole = t.whole || t.records == 2
+			return true, nil
 		}
 	}
-	if t.records == 1 && answers == 1 {
-		*end = 1
-	}
-	return nil
+	return t.records == 1, nil
 }
 
 // skipName returns where a name ends.

@@ -217,7 +217,12 @@ func TestIncrementalZoneTransfer(t *testing.T) {
 		got := ask(t, s.port, "dig extra.marathon.mesos A")
 		return len(got.answer) == 2, fmt.Sprint(got)
 	})
-	after, _ := transfer(t, "dig", s.port, "mesos", "AXFR", transferSecret)
+	var after []string
+	eventually(t, "a transfer of the newest version", func() (bool, string) {
+		after, _ = transfer(t, "dig", s.port, "mesos", "AXFR", transferSecret)
+		serial := soa(t, s.port, "mesos")
+		return len(after) > 0 && strings.Fields(after[0])[5] == fmt.Sprint(serial), fmt.Sprint(after[:min(len(after), 1)], serial)
+	})
 	for _, client := range []string{"dig", "kdig"} {
 		diff, r := transfer(t, client, s.port, "mesos", "IXFR="+serial, transferSecret)
 		if len(diff) < 6 || len(diff) >= len(after) {
