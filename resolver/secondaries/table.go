@@ -16,8 +16,8 @@ import (
 
 const (
 	// maxRows bounds the secondaries that are kept. For a further one, the one that
-	// was seen longest ago is forgotten: if possible one that anybody can make up, by
-	// IXFR over UDP from a forged address, and so neither a target nor with a key.
+	// was seen longest ago is forgotten: if possible one that is neither a target nor
+	// has a key, which any host in the allowed networks can be.
 	maxRows = 1000
 
 	// maxPassed is how many are passed over at most to find one to forget.
@@ -105,8 +105,9 @@ func (t *Table) Observe(e transfer.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	key := id{e.Client.Unmap(), e.Key}
-	if e.Kind == transfer.SOA && e.Key == "" && !t.rows.Contains(key) && len(t.targetsOf(key)) == 0 {
-		return // it may be anybody: not only secondaries ask for SOA records
+	anybody := e.OverUDP || e.Kind == transfer.SOA && e.Key == "" // not only secondaries ask for SOA records
+	if anybody && !t.rows.Contains(key) && len(t.targetsOf(key)) == 0 {
+		return // a secondary has to transfer the zone over TCP first
 	}
 	r := t.row(key)
 	r.seen = now

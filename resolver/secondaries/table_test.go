@@ -346,6 +346,34 @@ func TestForgedAddressesDriveOutNoSecondary(t *testing.T) {
 	})
 }
 
+// A query over UDP can be made up, or be one that was signed for another address and is
+// sent again: it adds no secondary. Those that are known may ask so.
+func TestQueriesOverUDPAddNoSecondary(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		key := records.MustParseName("key.test")
+		f.SetTargets([]notify.Target{{Addr: netip.AddrPortFrom(first, 53)}})
+		f.Observe(transfer.Event{Client: second, Key: key, Zone: mesos, Kind: transfer.AXFR, Serial: 4})
+		for i := range 2 * maxRows {
+			addr := netip.AddrFrom4([4]byte{172, 16, byte(i >> 8), byte(i)})
+			for _, kind := range []transfer.Kind{transfer.SOA, transfer.IXFR, transfer.UpToDate, transfer.TryTCP} {
+				f.Observe(transfer.Event{Client: addr, OverUDP: true, Key: key, Zone: mesos, Kind: kind, Has: 3, Serial: 4})
+			}
+		}
+		for _, client := range []netip.Addr{first, second} {
+			f.Observe(transfer.Event{Client: client, OverUDP: true, Key: key, Zone: mesos, Kind: transfer.IXFR, Has: 4, Serial: 5})
+		}
+		list := f.List()
+		for _, s := range list {
+			if s.Transfers[transfer.IXFR] != 1 {
+				t.Errorf("%v: got %d differences, want 1", s.Addr, s.Transfers[transfer.IXFR])
+			}
+		}
+		if len(list) != 2 {
+			t.Errorf("got %d secondaries, want 2: the target and the one that has transferred a zone", len(list))
+		}
+	})
+}
+
 // What becomes of NOTIFY messages is shown with the secondary that they are for.
 func TestNotifyIsShownWithTheSecondary(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
