@@ -86,7 +86,7 @@ func (c *connection) transfer(ctx context.Context, stream *transfer.Stream) erro
 	if tcp, ok := c.tcp.(*net.TCPConn); ok {
 		stream.MeasureWith(func() int { return unacknowledged(tcp) })
 	}
-	return stream.Run(ctx, func(ctx context.Context, framed []byte, deadline time.Time) error {
+	return stream.Run(ctx, func(ctx context.Context, framed []byte, deadline time.Time, turn transfer.Turn) error {
 		c.writing.Lock()
 		defer c.writing.Unlock()
 		c.conn.SetWriteDeadline(deadline)
@@ -94,6 +94,10 @@ func (c *connection) transfer(ctx context.Context, stream *transfer.Stream) erro
 		if err := c.out.Flush(); err != nil {
 			return err
 		}
+		if tcp, ok := c.conn.(*net.TCPConn); ok {
+			return writeInTurn(tcp, framed, turn)
+		}
+		turn.Release() // with TLS nobody knows when a write waits
 		_, err := c.conn.Write(framed)
 		return err
 	})

@@ -32,7 +32,7 @@ func BenchmarkAXFR(b *testing.B) {
 				if v != nil {
 					stream.SignWith(v)
 				}
-				if err := stream.Run(context.Background(), func(_ context.Context, framed []byte, _ time.Time) error {
+				if err := stream.Run(context.Background(), func(_ context.Context, framed []byte, _ time.Time, _ Turn) error {
 					bytes += len(framed)
 					return nil
 				}); err != nil {

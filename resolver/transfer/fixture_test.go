@@ -177,7 +177,7 @@ func (s *Server) askBytes(t testing.TB, q *Request) (messages [][]byte) {
 	if stream == nil {
 		return [][]byte{msg}
 	}
-	err := stream.Run(context.Background(), func(_ context.Context, framed []byte, _ time.Time) error {
+	err := stream.Run(context.Background(), func(_ context.Context, framed []byte, _ time.Time, _ Turn) error {
 		messages = append(messages, split(t, framed)...)
 		return nil
 	})

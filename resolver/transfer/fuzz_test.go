@@ -56,7 +56,7 @@ func FuzzRequest(f *testing.F) {
 			check(msg, true)
 		} else {
 			first := true
-			err := stream.Run(context.Background(), func(_ context.Context, framed []byte, _ time.Time) error {
+			err := stream.Run(context.Background(), func(_ context.Context, framed []byte, _ time.Time, _ Turn) error {
 				for _, msg := range split(t, framed) {
 					check(msg, first)
 					first = false

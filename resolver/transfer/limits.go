@@ -195,26 +195,42 @@ func newTurns() turns { return make(turns, max(1, runtime.GOMAXPROCS(0)/2)) }
 // turn is the turn of one transfer.
 type turn struct {
 	of     turns
+	ctx    context.Context
 	held   bool
 	rested time.Time
 }
 
+// Attempt implements [Turn].
+func (t *turn) Attempt(write func()) error {
+	if !t.held {
+		if err := t.take(); err != nil {
+			return err
+		}
+	}
+	defer t.give()
+	write()
+	return nil
+}
+
+// Release implements [Turn].
+func (t *turn) Release() { t.give() }
+
 // take waits for a token until the context ends.
-func (t *turn) take(ctx context.Context) error {
+func (t *turn) take() error {
 	if t.rested.IsZero() {
 		t.rested = time.Now()
 	} else {
 		t.rested = rest(t.rested)
 	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+	if t.ctx.Err() != nil {
+		return context.Cause(t.ctx)
 	}
 	select {
 	case t.of <- struct{}{}:
 		t.held = true
 		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	case <-t.ctx.Done():
+		return context.Cause(t.ctx)
 	}
 }
 

@@ -222,7 +222,7 @@ func TestOffersWaitForTransfersThatAreBehind(t *testing.T) {
 		stopped := make(chan struct{})
 		_, stream, _ := s.Answer(make([]byte, bufferSize), request(t, ixfr("mesos.", serial), true))
 		running.Go(func() {
-			_ = stream.Run(ctx, func(context.Context, []byte, time.Time) error { <-stopped; return nil })
+			_ = stream.Run(ctx, func(_ context.Context, _ []byte, _ time.Time, turn Turn) error { turn.Release(); <-stopped; return nil })
 		})
 		if got := publish(1600); got != maxPostponement {
 			t.Errorf("with a transfer that waits for its turn: the next offer came after %v, want %v", got, maxPostponement)

@@ -393,7 +393,7 @@ func TestADifferenceThatIsGoneIsTheWholeZone(t *testing.T) {
 		c.publish(bigState(1501 + i))
 	}
 	var messages []*dns.Msg
-	err := stream.Run(context.Background(), func(_ context.Context, framed []byte, _ time.Time) error {
+	err := stream.Run(context.Background(), func(_ context.Context, framed []byte, _ time.Time, _ Turn) error {
 		for _, b := range split(t, framed) {
 			m := new(dns.Msg)
 			if err := m.Unpack(b); err != nil {

@@ -56,8 +56,19 @@ func (t *Stream) SignWith(v *Verification) { t.signer = v }
 func (t *Stream) MeasureWith(unacknowledged func() int) { t.unacknowledged = unacknowledged }
 
 // Send sends messages, each with its length field before it, until a deadline, or until
-// the context ends.
-type Send func(ctx context.Context, framed []byte, deadline time.Time) error
+// the context ends. The turn is held when it is called.
+type Send func(ctx context.Context, framed []byte, deadline time.Time, t Turn) error
+
+// Turn is the turn of a transfer. Writing is work as well: a thread that writes at low
+// priority keeps one of the processors of the Go scheduler, so only as many may as there
+// are turns. But a client that does not read must keep nobody's turn.
+type Turn interface {
+	// Attempt calls a function that does not wait, in the turn of the transfer.
+	Attempt(write func()) error
+
+	// Release gives the turn back, before the caller waits.
+	Release()
+}
 
 // progress is how fast a client takes a response.
 type progress struct {
@@ -147,10 +158,10 @@ func (t *Stream) Run(ctx context.Context, send Send) error {
 		run = func(f func()) { f() }
 	}
 	run(func() {
-		turn := turn{of: t.s.turns}
+		turn := &turn{of: t.s.turns, ctx: ctx}
 		defer turn.give()
-		if err = turn.take(ctx); err == nil {
-			err = t.writeAll(ctx, b, &turn, start, send)
+		if err = turn.take(); err == nil {
+			err = t.writeAll(ctx, b, turn, start, send)
 		}
 	})
 	if err != nil && whole.Err() == nil && (errors.Is(err, os.ErrDeadlineExceeded) || context.Cause(ctx) == errSlow) {
@@ -162,17 +173,17 @@ func (t *Stream) Run(ctx context.Context, send Send) error {
 	return err
 }
 
-// writeAll writes and sends the messages. The turn is held while they are made, so that
-// a client that does not read keeps no other transfer waiting.
+// writeAll writes and sends the messages. The turn is held while they are made and
+// written, but not while the client is waited for.
 func (t *Stream) writeAll(ctx context.Context, b *streamBuffer, turn *turn, start time.Time, send Send) error {
 	m := &b.messages
 	b.used = 0
 	flush := func() error {
 		allowance := time.Duration(t.event.Bytes) * time.Second / minRate
-		turn.give()
 		t.countUnderway(-1)
 		t.progress.begin()
-		err := send(ctx, b.framed[:b.used], start.Add(t.timeout+allowance))
+		err := send(ctx, b.framed[:b.used], start.Add(t.timeout+allowance), turn)
+		turn.give()
 		t.progress.end(b.used)
 		t.countUnderway(1)
 		b.used = 0
@@ -190,7 +201,7 @@ func (t *Stream) writeAll(ctx context.Context, b *streamBuffer, turn *turn, star
 				return err
 			}
 			runtime.Gosched()
-			if err := turn.take(ctx); err != nil {
+			if err := turn.take(); err != nil {
 				return err
 			}
 		}
@@ -223,5 +234,7 @@ func (t *Stream) refuse(ctx context.Context, send Send) error {
 	t.event.Err = ErrBusy
 	t.s.observe(t.event)
 	framed := binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(msg)), uint16(len(msg)))
-	return send(ctx, append(framed, msg...), time.Now().Add(t.timeout))
+	turn := &turn{of: t.s.turns, ctx: ctx}
+	defer turn.give()
+	return send(ctx, append(framed, msg...), time.Now().Add(t.timeout), turn)
 }

@@ -31,7 +31,8 @@ func (s *Server) stream(t testing.TB, client string) *Stream {
 
 // over writes to a connection, as resolver does.
 func over(conn net.Conn) Send {
-	return func(ctx context.Context, framed []byte, deadline time.Time) error {
+	return func(ctx context.Context, framed []byte, deadline time.Time, turn Turn) error {
+		turn.Release()
 		conn.SetWriteDeadline(deadline)
 		defer context.AfterFunc(ctx, func() { conn.SetWriteDeadline(time.Unix(1, 0)) })()
 		_, err := conn.Write(framed)
@@ -126,7 +127,7 @@ func TestASlowReaderHoldsNobodyUp(t *testing.T) {
 		go func() { ended <- s.stream(t, "10.0.0.1").Run(ctx, over(ours)) }()
 		synctest.Wait()
 		bytes := 0
-		err := s.stream(t, "10.0.0.2").Run(t.Context(), func(_ context.Context, framed []byte, _ time.Time) error {
+		err := s.stream(t, "10.0.0.2").Run(t.Context(), func(_ context.Context, framed []byte, _ time.Time, _ Turn) error {
 			bytes += len(framed)
 			return nil
 		})
@@ -160,7 +161,8 @@ func TestClientsThatDoNotReadKeepNobodyOut(t *testing.T) {
 		}
 		steady := make(chan error, 1)
 		all.Go(func() {
-			steady <- s.stream(t, "10.0.0.3").Run(ctx, func(_ context.Context, framed []byte, _ time.Time) error {
+			steady <- s.stream(t, "10.0.0.3").Run(ctx, func(_ context.Context, framed []byte, _ time.Time, turn Turn) error {
+				turn.Release()
 				time.Sleep(time.Duration(len(framed)) * time.Second / (2 * minRate))
 				return nil
 			})
@@ -169,7 +171,7 @@ func TestClientsThatDoNotReadKeepNobodyOut(t *testing.T) {
 		for i := range 3 {
 			client := fmt.Sprintf("10.0.0.%d", 4+i)
 			start := time.Now()
-			err := s.stream(t, client).Run(ctx, func(context.Context, []byte, time.Time) error { return nil })
+			err := s.stream(t, client).Run(ctx, func(context.Context, []byte, time.Time, Turn) error { return nil })
 			if waited := time.Since(start); err != nil || waited > patience {
 				t.Errorf("%s: got %v after %v, want a transfer after %v", client, err, waited, patience)
 			}
@@ -208,7 +210,7 @@ func TestAClientCutsOffItsOwnTransfersAlone(t *testing.T) {
 			})
 		}
 		time.Sleep(10 * time.Second)
-		if err := s.stream(t, "10.0.0.1").Run(ctx, func(context.Context, []byte, time.Time) error { return nil }); err != nil {
+		if err := s.stream(t, "10.0.0.1").Run(ctx, func(context.Context, []byte, time.Time, Turn) error { return nil }); err != nil {
 			t.Errorf("got %v, want a transfer", err)
 		}
 		if got := <-ended; got != "10.0.0.1" || len(ended) != 0 {
@@ -222,7 +224,7 @@ func TestTransfersEndWithTheServer(t *testing.T) {
 	s, seen := observed(newCluster(t, bigState(1000)), Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	messages := 0
-	err := s.stream(t, "10.0.0.1").Run(ctx, func(context.Context, []byte, time.Time) error {
+	err := s.stream(t, "10.0.0.1").Run(ctx, func(context.Context, []byte, time.Time, Turn) error {
 		messages++
 		cancel()
 		return nil
@@ -246,7 +248,7 @@ func TestATransferIsOfOneVersion(t *testing.T) {
 	soa, _ := c.zone.SOARecord(name("mesos"))
 	var list []dns.RR
 	tasks := 500
-	err := s.stream(t, "10.0.0.1").Run(t.Context(), func(_ context.Context, framed []byte, _ time.Time) error {
+	err := s.stream(t, "10.0.0.1").Run(t.Context(), func(_ context.Context, framed []byte, _ time.Time, _ Turn) error {
 		for _, msg := range split(t, framed) {
 			m := new(dns.Msg)
 			if err := m.Unpack(msg); err != nil {
@@ -289,7 +291,8 @@ func TestTransfersAtATimeAreBounded(t *testing.T) {
 		var all sync.WaitGroup
 		transfer := func(client string, takes time.Duration) {
 			all.Go(func() {
-				err := s.stream(t, client).Run(t.Context(), func(_ context.Context, framed []byte, _ time.Time) error {
+				err := s.stream(t, client).Run(t.Context(), func(_ context.Context, framed []byte, _ time.Time, turn Turn) error {
+					turn.Release()
 					if rcode := int(framed[5] & 0xF); rcode != dns.RcodeSuccess {
 						mu.Lock()
 						defer mu.Unlock()
@@ -383,7 +386,7 @@ func TestObserverIsTold(t *testing.T) {
 func TestTransfersEndWithTheirClient(t *testing.T) {
 	s, seen := observed(newCluster(t, bigState(1000)), Options{})
 	messages := 0
-	err := s.stream(t, "10.0.0.1").Run(t.Context(), func(context.Context, []byte, time.Time) error {
+	err := s.stream(t, "10.0.0.1").Run(t.Context(), func(context.Context, []byte, time.Time, Turn) error {
 		messages++
 		return os.ErrClosed
 	})

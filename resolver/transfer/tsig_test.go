@@ -70,7 +70,7 @@ func TestSignaturesAreThoseOfAnotherImplementation(t *testing.T) {
 		stream.SignWith(v)
 		secret := base64.StdEncoding.EncodeToString(testSecret)
 		count := 0
-		err := stream.Run(t.Context(), func(_ context.Context, framed []byte, _ time.Time) error {
+		err := stream.Run(t.Context(), func(_ context.Context, framed []byte, _ time.Time, _ Turn) error {
 			for _, msg := range split(t, framed) {
 				if len(msg) > messageSize {
 					t.Errorf("%s: message %d has %d bytes, want at most %d", a, count, len(msg), messageSize)
