@@ -10,10 +10,11 @@ import (
 )
 
 // offer is the version of the zones that secondaries get. A version is made for each
-// change; of those within [Settings.Interval] only the last one is offered. So all
-// secondaries go the same steps, and a step is made once, however many they are. What
-// they are told by NOTIFY, AXFR and IXFR is of this version: else one that has just
-// transferred a zone could be told that it lacks a version, and then that there is none.
+// change; of those within [Settings.Interval] only the last one is offered, and any for
+// which somebody transfers a whole zone, as that is to be the newest. So all secondaries
+// go the same steps, and a step is made once, however many they are. What they are told
+// by NOTIFY, AXFR and IXFR is of this version: else one that has just transferred a zone
+// could be told that it lacks a version, and then that there is none.
 type offer struct {
 	zones *zone.Zone
 	next  chan struct{} // closed when the next version is offered
@@ -84,6 +85,8 @@ func pause(ctx context.Context, d time.Duration) {
 // offerNewest offers the newest version, after the steps that lead to it have been made
 // for the zones that secondaries follow.
 func (s *Server) offerNewest() {
+	s.offering.Lock()
+	defer s.offering.Unlock()
 	before, z := s.offer.Load(), s.history.Newest()
 	if before != nil && before.zones == z {
 		return

@@ -173,6 +173,12 @@ func TestOffersKeepTheInterval(t *testing.T) {
 		if s.offered() == c.zone {
 			t.Error("the last version is offered before the interval has passed")
 		}
+		// The interval is for those that follow: who wants a whole zone gets the newest.
+		_, content, err := whole(answers(s.ask(t, request(t, axfr("mesos."), true))))
+		if err != nil || !equalSets(content, recordsIn(t, c.zone, name("mesos"))) || s.offered() != c.zone {
+			t.Errorf("AXFR has %d records, error %v, want those of the newest version, which is offered then", len(content), err)
+		}
+		c.publish(bigState(99))
 		time.Sleep(100 * time.Millisecond)
 		synctest.Wait()
 		if s.offered() != c.zone {

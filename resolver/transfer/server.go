@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,6 +34,7 @@ type Server struct {
 
 	offer      atomic.Pointer[offer] // nil until Run runs
 	firstOffer chan struct{}         // closed when there is one
+	offering   sync.Mutex            // held while the next one is made
 	underway   atomic.Int32          // responses with differences that do not wait for the client
 
 	omissionLogged atomic.Pointer[time.Time]
@@ -127,6 +129,9 @@ func (s *Server) Answer(buf []byte, q *Request) (msg []byte, stream *Stream, rco
 	fail := func(rcode uint16) ([]byte, *Stream, uint16) {
 		s.counts.fail(rcode)
 		return q.respond(buf, rcode, nil), nil, rcode
+	}
+	if q.Type == dns.TypeAXFR && q.Streams && s.offer.Load() != nil {
+		s.offerNewest()
 	}
 	z := s.offered()
 	from := s.source(z, q.Zone)
