@@ -65,6 +65,8 @@ func (l *loader) check() {
 		_, errs := c.httpsTLS()
 		l.errs = append(l.errs, errs...)
 	}
+	l.warnOfMissingFiles("tlsListen", len(c.TLSListen), c.dnsFiles())
+	l.warnOfMissingFiles("httpsListen", len(c.HTTPSListen), c.httpsFiles())
 	if c.MesosHTTPSOn && c.CACertFile == "" && l.valid("CACertFile") {
 		l.warn("MesosHTTPSOn", "without CACertFile, certificates of masters are verified with the CAs of the system; Mesos-DNS does not verify them")
 	}

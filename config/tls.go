@@ -3,6 +3,8 @@ package config
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
+	"os"
 )
 
 // maxPEMBytes bounds each file. The CAs of a system take some 200 KiB.
@@ -103,6 +105,21 @@ func (f tlsFiles) server(listen string) (*tls.Config, Errors) {
 	}
 	conf.Certificates = f.pair(&errs)
 	return conf, errs
+}
+
+// warnOfMissingFiles warns of files that will be missed once there is a listener.
+func (l *loader) warnOfMissingFiles(listen string, listeners int, f tlsFiles) {
+	if listeners > 0 || !l.valid(listen) {
+		return
+	}
+	for _, one := range [...]tlsFile{f.ca, f.cert, f.key} {
+		if _, given := l.config.sources[one.key]; !given || one.path == "" || !l.valid(one.key) {
+			continue
+		}
+		if _, err := os.Stat(one.path); err != nil {
+			l.warn(l.label(one.key), fmt.Sprintf("%s cannot be read: %v; it is not used, because %s is not set", one.path, withoutPath(err), listen))
+		}
+	}
 }
 
 func (f tlsFile) read(errs *Errors) (pem []byte, ok bool) {

@@ -195,8 +195,14 @@ func (l *loader) checkTransfers() {
 		at := position{key: l.label("primaryNumber"), errs: &l.errs}
 		at.reject(c.PrimaryNumber, "is more than primaryCount", fmt.Sprintf("a number from 1 to %d, or a larger primaryCount", c.PrimaryCount))
 	}
+	if _, given := c.sources["primaryNumber"]; !given && c.PrimaryCount > 1 && l.valid("primaryNumber", "primaryCount") {
+		l.warn(l.label("primaryCount"), fmt.Sprintf("primaryNumber is not set: this is number 1 of %d, and each of the others has to have another number", c.PrimaryCount))
+	}
 	if c.CatalogZone == "" || !l.valid("catalogZone") {
 		return
+	}
+	if len(c.TransferAllow) == 0 && l.valid("transferAllow") {
+		l.warn(l.label("catalogZone"), "nobody may have it: transferAllow is empty")
 	}
 	at := position{key: l.label("catalogZone"), errs: &l.errs}
 	if key, zone := l.ownZone(c.CatalogZone); key != "" {

@@ -107,3 +107,22 @@ func TestRulesForTransfersOverTLS(t *testing.T) {
 	_, warnings = mustLoad(t, "c.json", `{`+where+`, "transferAllow": ["tls"]}`)
 	equalLines(t, warnings, []string{`transferAllow: "tls" allows nobody: tlsListen is not set`})
 }
+
+// What is well-formed but does not do what it seems to is warned of.
+func TestTransferSettingsThatDoNothingAreWarnedOf(t *testing.T) {
+	const key = `"tsigKeys": {"a": {"secret": "bWFrZSBpdCBsb25nIGFuZCByYW5kb20="}}, "transferAllow": ["key:a"], `
+	for text, want := range map[string][]string{
+		key + `"catalogZone": "catalog.example"`: nil,
+		`"catalogZone": "catalog.example"`:       {"catalogZone: nobody may have it: transferAllow is empty"},
+		`"primaryCount": 1`:                      nil,
+		`"primaryCount": 2, "primaryNumber": 1`:  nil,
+		`"primaryCount": 3`:                      {"primaryCount: primaryNumber is not set: this is number 1 of 3, and each of the others has to have another number"},
+		`"tlsCertFile": "/none/cert.pem", "httpsKeyFile": "/none/k"`: {
+			"tlsCertFile: /none/cert.pem cannot be read: no such file or directory; it is not used, because tlsListen is not set",
+			"httpsKeyFile: /none/k cannot be read: no such file or directory; it is not used, because httpsListen is not set",
+		},
+	} {
+		_, warnings := mustLoad(t, "c.json", `{"masters": ["10.0.0.1:5050"], `+text+`}`)
+		equalLines(t, warnings, want)
+	}
+}
