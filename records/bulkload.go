@@ -24,8 +24,7 @@ const bulkSortEvery = 4096
 
 // beginBulkLoad sizes an empty set for a number of tasks.
 func (s *Set) beginBulkLoad(tasks int) {
-	s.names = make(map[Name]*entry, 3*tasks)
-	s.loaded = make([]*entry, 0, 3*tasks)
+	s.names.Reserve(3 * tasks)
 	s.tasks = make(map[state.TaskKey]owner, tasks)
 	s.internTable = make([]*Data, max(minInterned, 1<<bits.Len(uint(tasks/8))))
 	s.generator.out = bulkAppend{refInc{s}}
@@ -50,7 +49,7 @@ func (s *Set) sortLoaded() {
 		if e.data = s.interned(oversized); e.data == nil {
 			e.data = s.intern(oversized.clone())
 		}
-		e.loading = false
+		e.change = 0
 		*oversized = Data{A: oversized.A[:0], AAAA: oversized.AAAA[:0], SRV: oversized.SRV[:0]}
 		s.spareData = append(s.spareData, oversized)
 	}
@@ -60,10 +59,10 @@ func (s *Set) sortLoaded() {
 // loadInPlace reports whether records may be appended to the data of an entry,
 // and prepares new entries for that.
 func (s *Set) loadInPlace(e *entry) bool {
-	if e.loading || e.data != &noData || e.change != 0 {
-		return e.loading
+	if e.data != &noData || e.change != 0 {
+		return e.loading()
 	}
-	e.loading = true
+	e.change = inPlace
 	s.loading = append(s.loading, e)
 	if last := len(s.spareData) - 1; last >= 0 {
 		e.data, s.spareData = s.spareData[last], s.spareData[:last]

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 
+	"toponym/internal/names"
 	"toponym/state"
 )
 
@@ -164,8 +165,9 @@ type recordLister struct {
 // listedSRV is what Mesos-DNS shows of a SRV record: ports of a task may differ in
 // nothing but the weight or the priority.
 type listedSRV struct {
-	name, target Name
-	port         uint16
+	name   names.ID
+	target Name
+	port   uint16
 }
 
 // maxOpenRecords bounds what recordLister remembers, to some 5 MB.
@@ -176,13 +178,13 @@ func (l *recordLister) kept(name []byte) *entry {
 	if l.keep != nil && !l.keep(name) {
 		return nil
 	}
-	return l.set.names[Name(name)]
+	return l.set.entry(name)
 }
 
 // isFirst reports whether a record comes for the first time, if it has so many
 // other owners.
 func isFirst[T comparable](l *recordLister, e *entry, v T, extra extraOwners[T]) bool {
-	k := ownedRecord[T]{e.name, v}
+	k := ownedRecord[T]{e.id, v}
 	others := extra[k]
 	if others == 0 && len(l.open) == 0 {
 		return true
@@ -214,7 +216,7 @@ func (l *recordLister) addr(name []byte, a netip.Addr, _ addrSource) {
 		first = isFirst(l, e, a.As16(), l.set.extraAAAA)
 	}
 	if first {
-		l.records = append(l.records, EnumeratedRecord{Name: e.name, Addr: a})
+		l.records = append(l.records, EnumeratedRecord{Name: l.set.name(e), Addr: a})
 	}
 }
 
@@ -223,10 +225,10 @@ func (l *recordLister) srv(name []byte, d SRV) {
 	if e == nil || !isFirst(l, e, d, l.set.extraSRV) {
 		return
 	}
-	shown := listedSRV{e.name, d.Target, d.Port}
+	shown := listedSRV{e.id, d.Target, d.Port}
 	if _, ok := l.srvs[shown]; !ok {
 		l.srvs[shown] = struct{}{}
-		l.records = append(l.records, EnumeratedRecord{Name: e.name, SRV: d})
+		l.records = append(l.records, EnumeratedRecord{Name: l.set.name(e), SRV: d})
 	}
 }
 

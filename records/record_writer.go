@@ -1,8 +1,8 @@
 package records
 
 import (
-	"hash/maphash"
 	"net/netip"
+	"unsafe"
 )
 
 // recordWriter receives the records that a generator makes. Buffers that hold
@@ -31,12 +31,12 @@ func (w refInc) addr(name []byte, a netip.Addr, _ addrSource) {
 func (w refInc) srv(name []byte, d SRV) { recordsSRV.add(w.Set, w.entryFor(name), d) }
 
 func (w refInc) ptr(a netip.Addr, p PTR, _ addrSource) {
-	recordsPTR.add(w.Set, w.entryFor([]byte(ReverseName(a))), p)
+	recordsPTR.add(w.Set, w.entryFor(nameBytes(ReverseName(a))), p)
 }
 
 func (w refInc) ttl(name []byte, seconds uint32) {
 	e := w.entryFor(name)
-	w.setTTL(e, w.ttlRequests.add(e.name, seconds))
+	w.setTTL(e, w.ttlRequests.add(e.id, seconds))
 }
 
 func (w refInc) target(name []byte) Name { return w.lastingName(name) }
@@ -78,7 +78,7 @@ func (w bulkAppend) srv(name []byte, d SRV) {
 }
 
 func (w bulkAppend) ptr(a netip.Addr, p PTR, from addrSource) {
-	if e := w.entryFor([]byte(ReverseName(a))); w.loadInPlace(e) {
+	if e := w.entryFor(nameBytes(ReverseName(a))); w.loadInPlace(e) {
 		e.data.PTR = append(e.data.PTR, p)
 	} else {
 		w.refInc.ptr(a, p, from)
@@ -89,7 +89,7 @@ func (w bulkAppend) ptr(a netip.Addr, p PTR, from addrSource) {
 type refDec struct{ *Set }
 
 func (w refDec) addr(name []byte, a netip.Addr, _ addrSource) {
-	e := w.names[Name(name)]
+	e := w.entry(name)
 	switch {
 	case e == nil:
 	case a.Is4():
@@ -100,20 +100,20 @@ func (w refDec) addr(name []byte, a netip.Addr, _ addrSource) {
 }
 
 func (w refDec) srv(name []byte, d SRV) {
-	if e := w.names[Name(name)]; e != nil {
+	if e := w.entry(name); e != nil {
 		recordsSRV.remove(w.Set, e, d)
 	}
 }
 
 func (w refDec) ptr(a netip.Addr, p PTR, _ addrSource) {
-	if e := w.names[ReverseName(a)]; e != nil {
+	if e := w.entry(nameBytes(ReverseName(a))); e != nil {
 		recordsPTR.remove(w.Set, e, p)
 	}
 }
 
 func (w refDec) ttl(name []byte, seconds uint32) {
-	if e := w.names[Name(name)]; e != nil {
-		w.setTTL(e, w.ttlRequests.remove(e.name, seconds))
+	if e := w.entry(name); e != nil {
+		w.setTTL(e, w.ttlRequests.remove(e.id, seconds))
 	}
 }
 
@@ -132,27 +132,39 @@ func (discard) omit(Omission)                       {}
 
 // entryFor returns the entry of a name, and makes one if necessary.
 func (s *Set) entryFor(name []byte) *entry {
-	recent := &s.recent[maphash.Bytes(s.seed, name)%uint64(len(s.recent))]
-	if *recent != nil && (*recent).name == Name(name) {
-		return *recent
+	id := s.names.Intern(name)
+	e := s.entries.Grow(id)
+	if e.data == nil {
+		*e = entry{data: &noData, id: id}
+		s.names.Hold(id)
+		s.size++
 	}
-	e := s.names[Name(name)]
-	if e == nil {
-		e = &entry{name: Name(name), data: &noData}
-		s.names[e.name] = e
-		if s.loaded != nil {
-			s.loaded = append(s.loaded, e)
-		}
-	}
-	*recent = e
 	return e
 }
+
+// entry returns the entry of a name, nil if the set does not have it.
+func (s *Set) entry(name []byte) *entry {
+	id, ok := s.names.Find(name)
+	if !ok || int(id) >= s.entries.Cap() {
+		return nil
+	}
+	if e := s.entries.At(id); e.data != nil {
+		return e
+	}
+	return nil
+}
+
+// name returns the name of an entry.
+func (s *Set) name(e *entry) Name { return Name(s.names.Name(e.id)) }
 
 // lastingName returns a name as the set stores it, so that equal names share
 // memory.
 func (s *Set) lastingName(name []byte) Name {
-	if e := s.names[Name(name)]; e != nil {
-		return e.name
+	if id, ok := s.names.Find(name); ok {
+		return Name(s.names.Name(id))
 	}
 	return Name(name)
 }
+
+// nameBytes returns the bytes of a name without copying. They must not be changed.
+func nameBytes(n Name) []byte { return unsafe.Slice(unsafe.StringData(string(n)), len(n)) }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"math/bits"
 	"slices"
+
+	"toponym/internal/names"
 )
 
 // Records have owners: the tasks, frameworks, agents and masters that imply
@@ -20,14 +22,17 @@ import (
 
 // entry is a name of a set with its data.
 type entry struct {
-	name Name
-	data *Data // as published, or being loaded in place by the first update
+	data *Data // as published, or being loaded in place by the first update; nil for a name that the set does not have
+	id   names.ID
 	// change is the index, plus one, of the entry's nameChange in the set's
-	// changes; 0 means that the running update has not changed it.
+	// changes; 0 means that the running update has not changed it, and inPlace
+	// that the first update appends to the data.
 	change uint32
-	// loading is set while the first update appends to the data in place.
-	loading bool
 }
+
+const inPlace = 1<<32 - 1
+
+func (e *entry) loading() bool { return e.change == inPlace }
 
 // noData is the data of new names.
 var noData Data
@@ -37,7 +42,7 @@ var noData Data
 type extraOwners[T comparable] map[ownedRecord[T]]uint32
 
 type ownedRecord[T comparable] struct {
-	name  Name
+	name  names.ID
 	value T
 }
 
@@ -81,7 +86,7 @@ var (
 // additions come before all removals.
 func (r recordType[T]) add(s *Set, e *entry, v T) {
 	if _, published := r.find(*r.records(e.data), v); published {
-		r.extra(s)[ownedRecord[T]{e.name, v}]++
+		r.extra(s)[ownedRecord[T]{e.id, v}]++
 		return
 	}
 	d := r.diff(s.changeOf(e))
@@ -91,7 +96,7 @@ func (r recordType[T]) add(s *Set, e *entry, v T) {
 // remove removes one owner of v. v is no longer a record when the last owner is
 // gone.
 func (r recordType[T]) remove(s *Set, e *entry, v T) {
-	extra, k := r.extra(s), ownedRecord[T]{e.name, v}
+	extra, k := r.extra(s), ownedRecord[T]{e.id, v}
 	if n := extra[k]; n > 0 {
 		if extra[k] = n - 1; n == 1 {
 			delete(extra, k)
@@ -133,7 +138,7 @@ func (r recordType[T]) settle(s *Set, e *entry, c *nameChange) {
 		case owners > 0:
 			d.added = append(d.added, v)
 			if owners > 1 {
-				r.extra(s)[ownedRecord[T]{e.name, v}] += uint32(owners - 1)
+				r.extra(s)[ownedRecord[T]{e.id, v}] += uint32(owners - 1)
 			}
 		case owners < 0:
 			if _, published := r.find(*r.records(e.data), v); published {
@@ -158,7 +163,7 @@ func (r recordType[T]) sortAndCount(s *Set, e *entry) {
 	unique := (*values)[:1]
 	for _, v := range (*values)[1:] {
 		if v == unique[len(unique)-1] {
-			r.extra(s)[ownedRecord[T]{e.name, v}]++
+			r.extra(s)[ownedRecord[T]{e.id, v}]++
 		} else {
 			unique = append(unique, v)
 		}
@@ -227,7 +232,7 @@ func (s *Set) changeOf(e *entry) *nameChange {
 // setTTL sets the TTL of an entry.
 func (s *Set) setTTL(e *entry, seconds uint32) {
 	switch {
-	case e.loading:
+	case e.loading():
 		e.data.TTL = seconds
 	case e.change != 0 || e.data.TTL != seconds:
 		s.changeOf(e).ttl = seconds
@@ -279,9 +284,7 @@ func (d *diff[T]) reset() {
 // in which they came, those of one app next to each other.
 func (s *Set) finish(first bool) Changes {
 	result := Changes{Omitted: s.omitted, Merged: s.takeMerged()}
-	loaded := s.loaded
-	s.omitted, s.loaded, s.loading, s.spareData = nil, nil, nil, nil
-	clear(s.recent[:])
+	s.omitted, s.loading, s.spareData = nil, nil, nil
 	var recent recentResults
 	result.Names = make([]Name, 0, len(s.changes))
 	for i := range s.changes {
@@ -295,19 +298,20 @@ func (s *Set) finish(first bool) Changes {
 		if before := e.data; c.changesRecords() || c.ttl != before.TTL {
 			e.data = s.dataAfter(c, &recent)
 			if !c.a.empty() || !c.aaaa.empty() || !c.srv.empty() || !e.data.Equal(before) {
-				result.Names = append(result.Names, e.name)
+				result.Names = append(result.Names, s.name(e))
 			}
 		}
 		if d := e.data; len(d.A)+len(d.AAAA)+len(d.SRV)+len(d.PTR) == 0 {
-			delete(s.names, e.name)
+			s.names.Release(e.id)
+			e.data = nil
+			s.size--
 		}
 	}
 	if first {
-		result.Names = make([]Name, 0, len(s.names))
-		for _, e := range loaded {
-			if !e.data.Empty() {
-				result.Names = append(result.Names, e.name)
-			}
+		s.names.Sweep() // forgets which names are new
+		result.Names = make([]Name, 0, s.size)
+		for name := range s.All() {
+			result.Names = append(result.Names, name)
 		}
 	}
 	for i := range s.changes {
@@ -404,7 +408,7 @@ func (d *Data) hash() uint64 {
 }
 
 // ttlRequests holds the TTLs that task labels request, by name.
-type ttlRequests map[Name][]ttlRequest
+type ttlRequests map[names.ID][]ttlRequest
 
 // ttlRequest is one TTL and the number of owners that request it.
 type ttlRequest struct {
@@ -413,7 +417,7 @@ type ttlRequest struct {
 }
 
 // add adds a request and returns the TTL that now applies.
-func (r ttlRequests) add(name Name, seconds uint32) uint32 {
+func (r ttlRequests) add(name names.ID, seconds uint32) uint32 {
 	list := r[name]
 	for i := range list {
 		if list[i].seconds == seconds {
@@ -428,7 +432,7 @@ func (r ttlRequests) add(name Name, seconds uint32) uint32 {
 
 // remove removes a request and returns the TTL that now applies: 0, that of the
 // zone, if no request is left.
-func (r ttlRequests) remove(name Name, seconds uint32) uint32 {
+func (r ttlRequests) remove(name names.ID, seconds uint32) uint32 {
 	list := r[name]
 	for i := range list {
 		if list[i].seconds != seconds {

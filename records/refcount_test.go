@@ -22,7 +22,7 @@ func TestComparisonsOfAnUpdateGrowLinearly(t *testing.T) {
 			s.finish(false)
 			e = s.entryFor([]byte(Root))
 		}
-		if len(s.names) > 1 || len(e.data.A) > 0 || len(s.extraA) > 0 {
+		if s.size > 1 || len(e.data.A) > 0 || len(s.extraA) > 0 {
 			t.Errorf("of %d records added and removed twice %d are left, with %d owners", n, len(e.data.A), len(s.extraA))
 		}
 		return comparisons

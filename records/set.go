@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"toponym/internal/names"
 	"toponym/state"
 )
 
@@ -17,13 +18,11 @@ import (
 // it; [Set.Enumerate], [Set.Explain], [Set.Instances], [Set.Search],
 // [Set.Task], [Set.Hosts] and [Set.Collisions] may be called from any goroutine.
 type Set struct {
-	names     map[Name]*entry
+	names     *names.Table
+	entries   names.Values[entry]
+	size      int // number of entries
 	generator *generator
-
-	// recent speeds up names: the tasks of an app come one after the other and
-	// share most names, so a name that was used recently is mostly used again.
-	recent [256]*entry
-	seed   maphash.Seed
+	seed      maphash.Seed
 
 	extraA    extraOwners[[4]byte]
 	extraAAAA extraOwners[[16]byte]
@@ -41,7 +40,6 @@ type Set struct {
 	recheckFrameworks []string              // frameworks whose name a task may have taken or left
 
 	// Of the first update, nil after it.
-	loaded    []*entry // all, in the order in which they came
 	loading   []*entry // those that are not sorted yet
 	spareData []*Data  // oversized lists to use again
 
@@ -101,7 +99,7 @@ func NewSet(o Options) *Set {
 	previous := o.Previous
 	o.Previous = nil
 	s := &Set{
-		names:           map[Name]*entry{},
+		names:           names.NewTable(0),
 		seed:            maphash.MakeSeed(),
 		internTable:     make([]*Data, minInterned),
 		generator:       newGenerator(o, nil),
@@ -159,7 +157,8 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 	defer s.mu.Unlock()
 
 	s.time = s.now()
-	first := len(s.names) == 0 && len(s.tasks) == 0
+	s.names.Sweep()
+	first := s.size == 0 && len(s.tasks) == 0
 	tasks := s.regroup(c, s.affectedTasks(c, d), d.Frameworks, first)
 	g := s.generator
 	g.out = refInc{s}
@@ -338,24 +337,42 @@ func replaceValues[V comparable](current map[string]V, ids []string, latest func
 func (s *Set) Collisions() int { return int(s.collisions.Load()) }
 
 // Len returns the number of names that have records.
-func (s *Set) Len() int { return len(s.names) }
+func (s *Set) Len() int { return s.size }
 
-// All iterates over the names that have records, in no particular order.
+// All iterates over the names that have records. After the first update they come in
+// the order in which they were made, those of one app next to each other.
 func (s *Set) All() iter.Seq2[Name, *Data] {
 	return func(yield func(Name, *Data) bool) {
-		for n, e := range s.names {
-			if !e.data.Empty() && !yield(n, e.data) {
+		for e := range s.allEntries {
+			if !e.data.Empty() && !yield(s.name(e), e.data) {
 				return
 			}
 		}
 	}
 }
 
+// allEntries iterates over the entries in the order of their ids.
+func (s *Set) allEntries(yield func(*entry) bool) {
+	for id := range names.ID(s.entries.Cap()) {
+		if e := s.entries.At(id); e.data != nil && !yield(e) {
+			return
+		}
+	}
+}
+
+// UseNames calls f with the table that has the numbers of the set's names, for those
+// who keep more by name. Until f returns the set does not change.
+func (s *Set) UseNames(f func(*names.Table)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(s.names)
+}
+
 // Data returns the records of a name. The result is empty, never nil, if there
 // are none.
 func (s *Set) Data(n Name) *Data {
-	if e := s.names[n]; e != nil {
+	if e := s.entry(nameBytes(n)); e != nil {
 		return e.data
 	}
-	return &Data{}
+	return &noData
 }

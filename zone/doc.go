@@ -9,7 +9,7 @@
 // The parts:
 //
 //   - [Compile] and [Zone.Patch] (patch.go) make versions. Each name has a
-//     numeric id (ids.go), nodes are kept by id in a persistent radix tree
+//     number (internal/names), nodes are kept by id in a persistent radix tree
 //     (tree.go), and SRV records refer to their targets by id (targets.go).
 //   - [Zone.Lookup] (lookup.go) finds names, also those below an alias
 //     (alias.go).

@@ -82,18 +82,14 @@ func (z *Zone) Lookup(qname []byte, qtype uint16) (Answer, Result) {
 
 // find is the node of a name, or nil.
 func (z *Zone) find(name []byte) *Node {
-	t := z.table
-	hash := t.hash(name)
-	mask := uint32(len(t.slots) - 1)
-	for i := hash & mask; ; i = (i + 1) & mask {
-		slot := t.slots[i].Load()
-		if slot == 0 {
+	search := z.index.Search(name)
+	for {
+		id, ok := search.Next()
+		if !ok {
 			return nil
 		}
-		if uint32(slot>>32) == hash {
-			if n := z.nodes.get(uint32(slot) - 1); n != nil && string(n.Name) == string(name) {
-				return n
-			}
+		if n := z.nodes.get(id); n != nil && string(n.Name) == string(name) {
+			return n
 		}
 	}
 }

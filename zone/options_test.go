@@ -31,7 +31,7 @@ func TestWithOptionsEqualsCompile(t *testing.T) {
 				t.Fatalf("seed %d, step %d: got not ok, want a zone", seed, step)
 			}
 			z = next
-			if got, want := text(z), text(Compile(set, o, serialsOf(z))); got != want {
+			if got, want := text(z), text(Compile(built(c, ro), o, serialsOf(z))); got != want {
 				t.Fatalf("seed %d, step %d:\ngot\n%s\nwant\n%s", seed, step, got, want)
 			}
 			if got := text(before); got != was {

@@ -1,10 +1,10 @@
 package zone
 
 import (
-	"hash/maphash"
 	"runtime"
 	"slices"
 
+	"toponym/internal/names"
 	"toponym/records"
 )
 
@@ -12,21 +12,26 @@ import (
 // versions share it; it describes the newest one, which is why only that one
 // can be patched.
 type builder struct {
-	seed        maphash.Seed
+	names       *names.Table // of the record set
+	states      names.Values[nameState]
 	version     uint64
-	names       []nameState // by id
-	freeIDs     []uint32
 	targetLists targetListCache
 	aliases     map[records.Name][]uint16 // indexes in Zone.origins, by target
 	changes     refChanges                // of the version that is being made
 	delta       *delta                    // of the version that is being made; nil while a zone is compiled
 }
 
-// newZone is a zone with nothing but its origins, and room for some names.
-func newZone(o Options, names int) *Zone {
-	b := &builder{seed: maphash.MakeSeed()}
-	b.names = make([]nameState, 0, names+names/8)
-	z := &Zone{o: o, builder: b, table: newIDTable(b.seed, cap(b.names))}
+// nameState is what the builder knows of the name that has an id. It holds the id as
+// long as the name has a node, or SRV records point to it.
+type nameState struct {
+	children uint32 // nodes one label below
+	refs     uint32 // target lists that contain the name
+}
+
+// newZone is a zone with nothing but its origins.
+func newZone(o Options, t *names.Table) *Zone {
+	b := &builder{names: t}
+	z := &Zone{o: o, builder: b}
 	z.origins, z.suffixes = buildZones(o)
 	b.aliases = aliasesByTarget(z.origins)
 	for i := range z.origins {
@@ -34,7 +39,7 @@ func newZone(o Options, names int) *Zone {
 	}
 	for i := range z.origins {
 		if z.origins[i].alias == "" {
-			z.putNode(b.assignID(z, z.origins[i].name), z.origins[i].emptyApex)
+			z.putNode(b.intern(z.origins[i].name), z.origins[i].emptyApex)
 		}
 	}
 	// The names above an origin or an alias exist because of it (RFC 8020).
@@ -45,53 +50,44 @@ func newZone(o Options, names int) *Zone {
 			}
 		}
 	}
+	z.index = t.Index()
 	return z
 }
 
 // Compile makes a zone from a record set and the zone files of the options.
-// Names of the set that are out of zone, or below an alias, are left out. The
-// set must not change meanwhile.
-//
-// A look-up is faster where names that are queried or change together lie close
-// together in memory. A caller that knows such an order passes it; names missing
-// in it follow in no particular order.
+// Names of the set that are out of zone, or below an alias, are left out. The zone
+// and its next versions hold ids of names in the set's table as long as the set is in
+// use, so a set is compiled once.
 //
 // The steps:
 //
 //  1. The origins, with the names above them (newZone).
-//  2. The names of the set that no zone file has: each gets an id, a node, and
-//     a list of the ids of its SRV targets (setData).
+//  2. The names of the set that no zone file has: each gets a node, and a list of
+//     the ids of its SRV targets (setData).
 //  3. The names of zone files, merged with the cluster's records (setStatic).
-//  4. The reference counts that say which ids are in use (applyRefs).
+//  4. The reference counts of SRV targets (applyRefs).
 //
 // It yields the processor regularly, as it may run for seconds beside goroutines
 // that answer queries.
-func Compile(s *records.Set, o Options, serials SerialFunc, order ...records.Name) *Zone {
-	z := newZone(o, s.Len())
-	z.ready = true
-	z.builder.targetLists.all = map[*records.Data]*targetList{}
-	i := 0
-	set := func(n records.Name, d *records.Data) {
-		if !o.Static.Has(n) {
-			z.setData(n, d)
-		}
-		if i++; i%256 == 0 {
-			runtime.Gosched()
-		}
-	}
-	for _, n := range order {
-		set(n, s.Data(n))
-	}
-	if len(order) < s.Len() {
+func Compile(s *records.Set, o Options, serials SerialFunc) (z *Zone) {
+	s.UseNames(func(t *names.Table) {
+		z = newZone(o, t)
+		z.ready = true
+		z.builder.targetLists.all = map[*records.Data]*targetList{}
+		i := 0
 		for n, d := range s.All() {
-			if z.Node(n) == nil || z.Node(n).Empty() {
-				set(n, d)
+			if !o.Static.Has(n) {
+				z.setData(n, d)
+			}
+			if i++; i%256 == 0 {
+				runtime.Gosched()
 			}
 		}
-	}
-	z.setStatic(s)
-	z.builder.targetLists.all = nil
-	z.builder.applyRefs(z)
+		z.setStatic(s)
+		z.builder.targetLists.all = nil
+		z.builder.applyRefs()
+		z.index = t.Index()
+	})
 	z.setSerials(z.originsWhere(func(*origin) bool { return true }), serials)
 	return z
 }
@@ -104,14 +100,16 @@ func Compile(s *records.Set, o Options, serials SerialFunc, order ...records.Nam
 // Only the newest version may be patched, by one goroutine at a time: a zone
 // that has been patched, and one that [Zone.WithOptions] has followed, must not
 // be patched again, or the ids of later versions become wrong. The set must be
-// the one of the zone, and names must contain every name that changed in it
+// the one of the zone, and changed must contain every name that changed in it
 // since.
-func (z *Zone) Patch(s *records.Set, names []records.Name, serials SerialFunc) *Zone {
+func (z *Zone) Patch(s *records.Set, changed []records.Name, serials SerialFunc) *Zone {
 	next := z.next()
-	for _, n := range names {
-		next.setData(n, s.Data(n))
-	}
-	next.finish(serials)
+	s.UseNames(func(*names.Table) {
+		for _, n := range changed {
+			next.setData(n, s.Data(n))
+		}
+		next.finish(serials)
+	})
 	return next
 }
 
@@ -135,13 +133,15 @@ func (z *Zone) WithOptions(s *records.Set, o Options, serials SerialFunc) (next 
 		origins[i].setSerial(z.origins[i].serial)
 		next.delta.compareSOA(uint16(i), &z.origins[i].soa, &origins[i].soa)
 	}
-	for n := range before.Names() {
-		if !o.Static.Has(n) {
-			next.setData(n, s.Data(n))
+	s.UseNames(func(*names.Table) {
+		for n := range before.Names() {
+			if !o.Static.Has(n) {
+				next.setData(n, s.Data(n))
+			}
 		}
-	}
-	next.setStatic(s)
-	next.finish(serials)
+		next.setStatic(s)
+		next.finish(serials)
+	})
 	return next, true
 }
 
@@ -172,7 +172,8 @@ func (z *Zone) next() *Zone {
 
 // finish completes a version whose names have been set.
 func (z *Zone) finish(serials SerialFunc) {
-	z.builder.applyRefs(z)
+	z.builder.applyRefs()
+	z.index = z.builder.names.Index()
 	z.builder.delta = nil
 	z.delta.addAliases(z)
 	z.setSerials(z.delta.changedOrigins(), serials)
@@ -202,20 +203,17 @@ func (z *Zone) setData(name records.Name, d *records.Data) {
 	if static != nil {
 		d, static = static.merge(d, z.origins[origin].dataTTL(d))
 	}
-	id, known := b.lookupID(z, name)
 	if static == nil && d.Empty() {
-		if known {
+		if id, ok := b.names.Find(nameBytes(name)); ok {
 			z.removeData(id)
 		}
 		return
 	}
-	if !known {
-		id = b.assignID(z, name)
-	}
-	n := z.node(b.names[id].name, d, origin)
+	id := b.intern(name)
+	n := z.node(b.name(id), d, origin)
 	n.static = static
 	old := z.nodes.get(id)
-	n.targets = b.targetList(z, d, old)
+	n.targets = b.targetList(d, old)
 	if old != nil {
 		n.Apex = old.Apex
 		z.counts.add(old, -1)
@@ -240,19 +238,19 @@ func (z *Zone) addAncestors(name records.Name, origin uint16) {
 		if !ok {
 			return
 		}
-		id := z.builder.assignID(z, parent)
-		z.builder.names[id].children++
+		id := z.builder.intern(parent)
+		z.builder.states.Grow(id).children++
 		if z.nodes.get(id) != nil {
 			return
 		}
-		name = z.builder.names[id].name
+		name = z.builder.name(id)
 		z.putNode(id, z.node(name, &noData, origin))
 	}
 }
 
 // removeData removes the data of a name, then the name where nothing is below
 // it, then the names above that existed only because of it.
-func (z *Zone) removeData(id uint32) {
+func (z *Zone) removeData(id names.ID) {
 	b := z.builder
 	n := z.nodes.get(id)
 	if n == nil || n.Empty() {
@@ -263,25 +261,40 @@ func (z *Zone) removeData(id uint32) {
 	empty := z.node(n.Name, &noData, n.origin)
 	empty.Apex = n.Apex
 	b.delta.add(n, empty)
-	if n.Apex || b.names[id].children > 0 {
+	if n.Apex || b.states.At(id).children > 0 {
 		z.putNode(id, empty)
 		return
 	}
 	for {
 		z.putNode(id, nil)
-		b.changes.mayBeFree = append(b.changes.mayBeFree, id)
 		parent, ok := n.Name.Parent()
 		if !ok {
 			return
 		}
-		id, _ = b.lookupID(z, parent)
-		b.names[id].children--
+		id, _ = b.names.Find(nameBytes(parent))
+		state := b.states.At(id)
+		state.children--
 		n = z.nodes.get(id)
-		if n.Apex || !n.Empty() || b.names[id].children > 0 {
+		if n.Apex || !n.Empty() || state.children > 0 {
 			return
 		}
 	}
 }
 
 // putNode makes n the node of an id, in this version only.
-func (z *Zone) putNode(id uint32, n *Node) { z.nodes.put(id, n, z.builder.version) }
+func (z *Zone) putNode(id names.ID, n *Node) {
+	switch had := z.nodes.get(id) != nil; {
+	case n != nil && !had:
+		z.builder.states.Grow(id)
+		z.builder.names.Hold(id)
+	case n == nil && had:
+		z.builder.names.Release(id)
+	}
+	z.nodes.put(id, n, z.builder.version)
+}
+
+// intern is the id of a name, a new one if it has none yet.
+func (b *builder) intern(name records.Name) names.ID { return b.names.Intern(nameBytes(name)) }
+
+// name is the name of an id.
+func (b *builder) name(id names.ID) records.Name { return records.Name(b.names.Name(id)) }

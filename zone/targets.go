@@ -3,19 +3,20 @@ package zone
 import (
 	"slices"
 
+	"toponym/internal/names"
 	"toponym/records"
 )
 
 // targetList holds the ids of the names that the SRV records of a node point
 // to. Nodes with the same records share one list.
 //
-// Each name counts the lists that contain it (nameState.refs), so that an id is
-// kept as long as a list has it. The counts are brought up to date once per
+// Each name counts the lists that contain it (nameState.refs), so that its id is
+// held as long as a list has it. The counts are brought up to date once per
 // version, by the differences between the lists that went and those that came:
 // of a service with thousands of instances, one change touches a few.
 type targetList struct {
-	ids   []uint32 // each target once, in the order of the records
-	index []uint32 // for each record the index of its target in ids; nil where it is the record's own index
+	ids   []names.ID // each target once, in the order of the records
+	index []uint32   // for each record the index of its target in ids; nil where it is the record's own index
 
 	nodeCount   uint32 // nodes that have this list
 	transferred bool   // its references now count for the list derived from it
@@ -23,9 +24,8 @@ type targetList struct {
 
 // refChanges collects how the references to names change in one version.
 type refChanges struct {
-	derived   []derivation
-	released  []*targetList // lists whose last node went
-	mayBeFree []uint32      // ids to check at the end of the version
+	derived  []derivation
+	released []*targetList // lists whose last node went
 
 	// Memory that deriveTargets and newTargets use again.
 	list      targetListBuilder
@@ -35,7 +35,7 @@ type refChanges struct {
 // derivation says how a list differs from the previous one of its node.
 type derivation struct {
 	list, previous *targetList
-	added, removed []uint32
+	added, removed []names.ID
 }
 
 // maxAdded is the largest number of new targets that are searched linearly.
@@ -52,7 +52,7 @@ const seen = 1 << 31
 // targetList is the list for the SRV records of d; nil where there are none. It
 // is shared with another name that has the same data, or derived from the list
 // of the node before, or built from scratch.
-func (b *builder) targetList(z *Zone, d *records.Data, before *Node) *targetList {
+func (b *builder) targetList(d *records.Data, before *Node) *targetList {
 	if len(d.SRV) == 0 {
 		return nil
 	}
@@ -60,9 +60,9 @@ func (b *builder) targetList(z *Zone, d *records.Data, before *Node) *targetList
 		t.nodeCount++
 		return t
 	}
-	t := b.deriveTargets(z, d.SRV, before)
+	t := b.deriveTargets(d.SRV, before)
 	if t == nil {
-		t = b.newTargets(z, d.SRV)
+		t = b.newTargets(d.SRV)
 	}
 	t.nodeCount = 1
 	b.targetLists.add(d, t)
@@ -74,7 +74,7 @@ func (b *builder) targetList(z *Zone, d *records.Data, before *Node) *targetList
 //
 // Both lists of records are sorted, so that one pass over them finds the records
 // that stayed.
-func (b *builder) deriveTargets(z *Zone, srvs []records.SRV, before *Node) *targetList {
+func (b *builder) deriveTargets(srvs []records.SRV, before *Node) *targetList {
 	if before == nil || before.targets == nil {
 		return nil
 	}
@@ -90,13 +90,13 @@ func (b *builder) deriveTargets(z *Zone, srvs []records.SRV, before *Node) *targ
 		for i < len(old) && old[i] != s && old[i].Compare(s) < 0 {
 			i++
 		}
-		was, id := -1, uint32(0)
+		was, id := -1, names.ID(0)
 		if i < len(old) && old[i] == s {
 			was = before.TargetIndex(i)
 			id = oldIDs[was]
 			i++
 		} else {
-			id = b.assignID(z, s.Target)
+			id = b.intern(s.Target)
 			was = slices.Index(oldIDs, id)
 		}
 		if was >= 0 {
@@ -128,20 +128,21 @@ func (b *builder) deriveTargets(z *Zone, srvs []records.SRV, before *Node) *targ
 }
 
 // newTargets builds a list from nothing and counts its references.
-func (b *builder) newTargets(z *Zone, srvs []records.SRV) *targetList {
+func (b *builder) newTargets(srvs []records.SRV) *targetList {
 	list := &b.changes.list
 	list.reset()
-	var positions map[uint32]uint32 // of targets in the list
+	var positions map[names.ID]uint32 // of targets in the list
 	for _, s := range srvs {
-		id := b.assignID(z, s.Target)
-		if b.names[id].refs&seen == 0 {
-			b.names[id].refs = (b.names[id].refs + 1) | seen
+		id := b.intern(s.Target)
+		if state := b.states.Grow(id); state.refs&seen == 0 {
+			b.addRef(id)
+			state.refs |= seen
 			list.add(id)
 			continue
 		}
 		// Most services have one record per target and need no map.
 		if positions == nil {
-			positions = make(map[uint32]uint32, len(srvs))
+			positions = make(map[names.ID]uint32, len(srvs))
 		}
 		for p := len(positions); p < len(list.ids); p++ {
 			positions[list.ids[p]] = uint32(p)
@@ -149,7 +150,7 @@ func (b *builder) newTargets(z *Zone, srvs []records.SRV) *targetList {
 		list.repeat(positions[id])
 	}
 	for _, id := range list.ids {
-		b.names[id].refs &^= seen
+		b.states.At(id).refs &^= seen
 	}
 	return list.build()
 }
@@ -165,9 +166,8 @@ func (b *builder) dropTargets(n *Node) {
 	}
 }
 
-// applyRefs brings the reference counts up to date at the end of a version, and
-// frees the ids that are no longer used.
-func (b *builder) applyRefs(z *Zone) {
+// applyRefs brings the reference counts up to date at the end of a version.
+func (b *builder) applyRefs() {
 	c := &b.changes
 	for i := range c.derived {
 		f := &c.derived[i]
@@ -179,7 +179,7 @@ func (b *builder) applyRefs(z *Zone) {
 		}
 		f.previous.transferred = f.previous.transferred || f.previous.nodeCount == 0
 		for _, id := range added {
-			b.names[id].refs++
+			b.addRef(id)
 		}
 	}
 	for _, f := range c.derived {
@@ -190,38 +190,46 @@ func (b *builder) applyRefs(z *Zone) {
 			b.decRefs(t.ids)
 		}
 	}
-	for _, id := range c.mayBeFree {
-		b.releaseID(z, id)
-	}
-	if len(c.mayBeFree)+len(c.released) > maxRetained {
+	if len(c.derived)+len(c.released) > maxRetained {
 		*c = refChanges{} // a large version does not keep its memory
 		return
 	}
 	clear(c.derived)
 	clear(c.released)
-	c.derived, c.released, c.mayBeFree = c.derived[:0], c.released[:0], c.mayBeFree[:0]
+	c.derived, c.released = c.derived[:0], c.released[:0]
+}
+
+// addRef counts one list more for a name.
+func (b *builder) addRef(id names.ID) {
+	state := b.states.Grow(id)
+	if state.refs == 0 {
+		b.names.Hold(id)
+	}
+	state.refs++
 }
 
 // decRefs counts one list less for each name.
-func (b *builder) decRefs(ids []uint32) {
+func (b *builder) decRefs(ids []names.ID) {
 	for _, id := range ids {
-		if b.names[id].refs--; b.names[id].refs == 0 {
-			b.changes.mayBeFree = append(b.changes.mayBeFree, id)
+		state := b.states.At(id)
+		if state.refs--; state.refs == 0 {
+			b.names.Release(id)
 		}
 	}
 }
 
 // targetListBuilder is a list under construction, in memory that is used again.
 type targetListBuilder struct {
-	ids, index []uint32
-	repeated   bool // two records have one target, so the index is needed
+	ids      []names.ID
+	index    []uint32
+	repeated bool // two records have one target, so the index is needed
 }
 
 func (l *targetListBuilder) reset() { l.ids, l.index, l.repeated = l.ids[:0], l.index[:0], false }
 
 // add appends a record with a target that no record before had. It gives the
 // index of the target plus one.
-func (l *targetListBuilder) add(id uint32) uint32 {
+func (l *targetListBuilder) add(id names.ID) uint32 {
 	l.index = append(l.index, uint32(len(l.ids)))
 	l.ids = append(l.ids, id)
 	return uint32(len(l.ids))

@@ -3,6 +3,8 @@ package zone
 import (
 	"iter"
 	"slices"
+
+	"toponym/internal/names"
 )
 
 // tree holds the nodes of a zone by id. It is a persistent radix trie of three
@@ -51,7 +53,7 @@ var (
 )
 
 // get is the node of an id, or nil.
-func (t *tree) get(id uint32) *Node {
+func (t *tree) get(id names.ID) *Node {
 	if i := int(id >> (3 * radixBits)); i < len(t.top) {
 		return t.top[i].inner[id>>(2*radixBits)%radix].leaves[id>>radixBits%radix].nodes[id%radix]
 	}
@@ -62,7 +64,7 @@ func (t *tree) get(id uint32) *Node {
 func (t *tree) next() tree { return tree{slices.Clone(t.top)} }
 
 // put makes n the node of an id in a version.
-func (t *tree) put(id uint32, n *Node, version uint64) {
+func (t *tree) put(id names.ID, n *Node, version uint64) {
 	i := int(id >> (3 * radixBits))
 	for i >= len(t.top) {
 		t.top = append(t.top, &emptyTop)

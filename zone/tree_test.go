@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"testing"
+
+	"toponym/internal/names"
 )
 
 // A tree has the nodes that were put into it, also at ids far apart, and a
@@ -13,14 +15,14 @@ func TestTreeVersionsKeepTheirNodes(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	type version struct {
 		tree tree
-		want map[uint32]*Node
+		want map[names.ID]*Node
 	}
-	versions := []version{{want: map[uint32]*Node{}}}
+	versions := []version{{want: map[names.ID]*Node{}}}
 	for v := range uint64(60) {
 		last := versions[len(versions)-1]
 		now := version{last.tree.next(), maps.Clone(last.want)}
 		for range r.IntN(40) {
-			id := uint32(r.IntN(1 << r.IntN(16)))
+			id := names.ID(r.IntN(1 << r.IntN(16)))
 			if r.IntN(4) == 0 {
 				now.tree.put(id, nil, v)
 				delete(now.want, id)
@@ -33,7 +35,7 @@ func TestTreeVersionsKeepTheirNodes(t *testing.T) {
 		versions = append(versions, now)
 	}
 	for i, v := range versions {
-		for id := range uint32(1 << 16) {
+		for id := range names.ID(1 << 16) {
 			if v.tree.get(id) != v.want[id] {
 				t.Fatalf("version %d, id %d: got %p, want %p", i, id, v.tree.get(id), v.want[id])
 			}
@@ -69,7 +71,7 @@ func TestTreeVersionsKeepTheirNodes(t *testing.T) {
 // The memory of a version depends on its changes, not on the size of the tree.
 func TestTreeVersionsAreSmall(t *testing.T) {
 	var big tree
-	for id := range uint32(1 << 20) {
+	for id := range names.ID(1 << 20) {
 		big.put(id, &Node{}, 1)
 	}
 	const changes = 500
@@ -77,7 +79,7 @@ func TestTreeVersionsAreSmall(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	for i := range uint64(changes) {
 		big = big.next()
-		big.put(uint32(i*7919)%(1<<20), nil, i+2)
+		big.put(names.ID(i*7919)%(1<<20), nil, i+2)
 	}
 	runtime.ReadMemStats(&after)
 	if got := (after.TotalAlloc - before.TotalAlloc) / changes; got > 4096 {

@@ -4,6 +4,7 @@ import (
 	"iter"
 	"unsafe"
 
+	"toponym/internal/names"
 	"toponym/records"
 )
 
@@ -14,11 +15,11 @@ type Zone struct {
 	ready    bool
 	counts   Counts
 	origins  []origin
-	suffixes []suffix // origins first, then aliases
-	table    *idTable // name to id
-	nodes    tree     // id to node
-	builder  *builder // shared by all versions; only the newest one uses it
-	delta    *delta   // how the version before differs; nil where nobody knows
+	suffixes []suffix     // origins first, then aliases
+	index    *names.Index // name to id
+	nodes    tree         // id to node
+	builder  *builder     // shared by all versions; only the newest one uses it
+	delta    *delta       // how the version before differs; nil where nobody knows
 }
 
 // Options are the parts of a zone that do not come from the cluster. Times are
@@ -98,7 +99,7 @@ func (c *Counts) add(n *Node, sign int) {
 // files. For all other names Lookup returns [NotReady].
 // Only zones that are complete have a serial, which the function gives.
 func NewEmpty(o Options, serials SerialFunc) *Zone {
-	z := newZone(o, 0)
+	z := newZone(o, names.NewTable(0))
 	z.setStatic(nil)
 	z.setSerials(z.originsWhere(func(o *origin) bool { return o.static }), serials)
 	return z

@@ -226,7 +226,7 @@ func (p *pipeline) publishChanges(changes records.Changes) {
 	current := p.zones.Current()
 	switch {
 	case !current.Ready():
-		first := zone.Compile(p.set, p.zone, zone.SameSerial(0), changes.Names...)
+		first := zone.Compile(p.set, p.zone, zone.SameSerial(0))
 		p.replaceZone(p.serials.renumber(first, current), len(changes.Names))
 	case len(changes.Names) > 0:
 		p.replaceZone(current.Patch(p.set, changes.Names, p.serials.next), len(changes.Names))

@@ -87,7 +87,7 @@ func (p *pipeline) rebuild(full *state.FullState, r records.Options, o zone.Opti
 	p.o.background(func() {
 		var changes records.Changes
 		set, changes = records.Build(clusterOf(full), p.withClock(r, previous))
-		next = zone.Compile(set, o, zone.SameSerial(0), changes.Names...)
+		next = zone.Compile(set, o, zone.SameSerial(0))
 		omitted = changes.Omitted
 		m.differ, m.fewDiffer = next.Differences(m.base, runtime.Gosched)
 	})

@@ -1,0 +1,74 @@
+package names
+
+import (
+	"hash/maphash"
+	"sync/atomic"
+)
+
+// Index finds ids by name. It is an open-addressing hash table that one goroutine
+// fills while others read: a slot goes from empty to the hash and id of a name once,
+// and stays, so that readers who keep an older version of what belongs to names still
+// find it.
+//
+// A slot is therefore only a hint. Its id may belong to another name by now, or to
+// none: readers compare the name with what they know of the id.
+type Index struct {
+	seed  maphash.Seed
+	slots []atomic.Uint64 // hash in the upper half, id plus one in the lower; 0 is empty
+	used  int             // slots that are not empty; only the writer reads it
+}
+
+// minSlots is the size of the smallest index.
+const minSlots = 64
+
+// newIndex returns an index that is at most half full with a number of names.
+func newIndex(seed maphash.Seed, names int) *Index {
+	size := minSlots
+	for size < 2*names {
+		size *= 2
+	}
+	return &Index{seed: seed, slots: make([]atomic.Uint64, size)}
+}
+
+func (x *Index) hash(name []byte) uint32 { return uint32(maphash.Bytes(x.seed, name)) }
+
+// full reports whether one more name needs a larger index.
+func (x *Index) full() bool { return 2*(x.used+1) > len(x.slots) }
+
+// insert adds an id under a hash. The index must not be full.
+func (x *Index) insert(hash uint32, id ID) {
+	mask := uint32(len(x.slots) - 1)
+	for i := hash & mask; ; i = (i + 1) & mask {
+		if x.slots[i].Load() == 0 {
+			x.slots[i].Store(uint64(hash)<<32 | uint64(id+1))
+			x.used++
+			return
+		}
+	}
+}
+
+// Search is a search for the id of a name.
+type Search struct {
+	index    *Index
+	hash, at uint32
+}
+
+// Search begins a search. Any goroutine may do so.
+func (x *Index) Search(name []byte) Search { return x.search(x.hash(name)) }
+
+func (x *Index) search(hash uint32) Search { return Search{x, hash, hash} }
+
+// Next returns the next id that may be the name's, and false if there is no other.
+func (s *Search) Next() (ID, bool) {
+	mask := uint32(len(s.index.slots) - 1)
+	for {
+		slot := s.index.slots[s.at&mask].Load()
+		s.at++
+		switch {
+		case slot == 0:
+			return 0, false
+		case uint32(slot>>32) == s.hash:
+			return ID(uint32(slot) - 1), true
+		}
+	}
+}

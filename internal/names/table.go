@@ -1,0 +1,135 @@
+package names
+
+import (
+	"hash/maphash"
+	"unsafe"
+)
+
+// ID is the number of a name in a table. It is small: ids that are free are given
+// to other names.
+type ID uint32
+
+// Table gives names numbers; the empty string is no name. A name keeps its id as long as it has a holder, and
+// until the next Sweep after that. One goroutine at a time may use a table; for
+// concurrent readers there is its [Index].
+type Table struct {
+	index   *Index
+	names   Values[string] // "" for a free id
+	holders Values[uint32]
+	size    int  // ids given so far, those that are free now included
+	free    []ID // to be given next
+	idle    []ID // without a holder, since the last Sweep at some time
+
+	// recent speeds up Find: those who fill a table mostly use few names at a time.
+	recent [256]ID
+}
+
+// NewTable returns an empty table with room for a number of names.
+func NewTable(names int) *Table {
+	return &Table{index: newIndex(maphash.MakeSeed(), names)}
+}
+
+// Reserve makes room for a number of names in a table that has none.
+func (t *Table) Reserve(names int) {
+	if t.size == 0 {
+		t.index = newIndex(t.index.seed, names)
+	}
+}
+
+// Index finds ids by name. It has all names that the table has now, and those that
+// it gets until it needs a larger index.
+func (t *Table) Index() *Index { return t.index }
+
+// Len is the number of names, those without a holder included.
+func (t *Table) Len() int { return t.size - len(t.free) }
+
+// Name is the name of an id.
+func (t *Table) Name(id ID) string { return *t.names.At(id) }
+
+// Find returns the id of a name, and false if it has none.
+func (t *Table) Find(name []byte) (ID, bool) { return t.find(name, t.index.hash(name)) }
+
+func (t *Table) find(name []byte, hash uint32) (ID, bool) {
+	recent := &t.recent[hash%uint32(len(t.recent))]
+	if int(*recent) < t.size && *t.names.At(*recent) == string(name) {
+		return *recent, true
+	}
+	search := t.index.search(hash)
+	for {
+		id, ok := search.Next()
+		if !ok {
+			return 0, false
+		}
+		if *t.names.At(id) == string(name) {
+			*recent = id
+			return id, true
+		}
+	}
+}
+
+// Intern returns the id of a name, a new one if it has none. A name that nobody
+// holds then loses it with the next Sweep.
+func (t *Table) Intern(name []byte) ID {
+	hash := t.index.hash(name)
+	if id, ok := t.find(name, hash); ok {
+		return id
+	}
+	if t.index.full() {
+		t.rebuildIndex()
+	}
+	var id ID
+	if last := len(t.free) - 1; last >= 0 {
+		id, t.free = t.free[last], t.free[:last]
+	} else {
+		id = ID(t.size)
+		t.size++
+	}
+	*t.names.Grow(id) = string(name)
+	t.holders.Grow(id)
+	t.idle = append(t.idle, id)
+	t.index.insert(hash, id)
+	t.recent[hash%uint32(len(t.recent))] = id
+	return id
+}
+
+// Hold makes a name keep its id until a Release.
+func (t *Table) Hold(id ID) { *t.holders.At(id)++ }
+
+// Release takes one Hold back.
+func (t *Table) Release(id ID) {
+	holders := t.holders.At(id)
+	if *holders--; *holders == 0 {
+		t.idle = append(t.idle, id)
+	}
+}
+
+// maxKept is how many ids the list of idle ones keeps memory for.
+const maxKept = 1 << 14
+
+// Sweep frees the ids of names without a holder.
+func (t *Table) Sweep() {
+	for _, id := range t.idle {
+		if name := t.names.At(id); *t.holders.At(id) == 0 && *name != "" {
+			*name = ""
+			t.free = append(t.free, id)
+		}
+	}
+	if t.idle = t.idle[:0]; cap(t.idle) > maxKept {
+		t.idle = nil
+	}
+}
+
+// rebuildIndex replaces the index by one without the names that are gone. Readers go
+// on with the one they have.
+func (t *Table) rebuildIndex() {
+	index := newIndex(t.index.seed, t.Len()+t.Len()/2)
+	for id := range ID(t.size) {
+		if name := *t.names.At(id); name != "" {
+			index.insert(index.hash(bytesOf(name)), id)
+		}
+	}
+	t.index = index
+}
+
+// bytesOf returns the bytes of a name without copying. They must not be changed.
+func bytesOf(name string) []byte { return unsafe.Slice(unsafe.StringData(name), len(name)) }
