@@ -77,7 +77,7 @@ func (l *lab) startCluster(name string, tasks int, cores []int) (*cluster, error
 		return nil, err
 	}
 	c := &cluster{p, addr}
-	return c, p.await(10*time.Second, func() error {
+	return c, p.await(2*time.Minute, func() error {
 		_, err := c.reads()
 		return err
 	})
