@@ -54,11 +54,13 @@ func TestAnswersAboutAllTasksTakeLittleMemory(t *testing.T) {
 		}
 		return size
 	}
-	// The memory that reading the state took is given back 10 s after it.
+	// The memory that reading the state took is given back 10 s after it, and on a busy
+	// machine a few pages at a time for minutes, which do not matter.
+	const few = 1 << 20
 	lowest, since := s.memoryOf(t, "VmRSS"), time.Now()
 	for time.Since(since) < 15*time.Second {
 		time.Sleep(100 * time.Millisecond)
-		if now := s.memoryOf(t, "VmRSS"); now < lowest {
+		if now := s.memoryOf(t, "VmRSS"); now < lowest-few {
 			lowest, since = now, time.Now()
 		}
 	}
