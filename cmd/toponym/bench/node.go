@@ -176,7 +176,7 @@ func (l *lab) startNode(i int, primary *server) (*server, error) {
 	if s.addr, err = freePort(); err != nil {
 		return nil, err
 	}
-	dir := l.path(k.kind)
+	dir := l.path(fmt.Sprintf("%s-%d", k.kind, primary.addr.Port())) // it must not find the zones of another cluster
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -199,7 +199,7 @@ func (l *lab) startNode(i int, primary *server) (*server, error) {
 		if err != nil {
 			return nil, err
 		}
-		err = s.proc.await(5*time.Minute, func() error {
+		err = s.proc.await(15*time.Minute, func() error {
 			got, err := serialAt(s.addr, zone)
 			if err == nil && got != want {
 				err = fmt.Errorf("serial %s of %s, want %s", got, zone, want)
