@@ -249,17 +249,23 @@ func (c *zkConn) request(op int32, body zkMessage) (*zkReader, error) {
 		c.end(err)
 		return nil, c.reason()
 	}
+	var b []byte
 	select {
+	case b = <-c.replies:
 	case <-c.over:
-		return nil, c.reason()
-	case b := <-c.replies:
-		r := &zkReader{b: b}
-		r.skip(12) // xid, zxid
-		if code := zkError(r.int32()); code != 0 {
-			return nil, code
+		// A server that rejects a user says so, and closes the connection at once.
+		select {
+		case b = <-c.replies:
+		default:
+			return nil, c.reason()
 		}
-		return r, nil
 	}
+	r := &zkReader{b: b}
+	r.skip(12) // xid, zxid
+	if code := zkError(r.int32()); code != 0 {
+		return nil, code
+	}
+	return r, nil
 }
 
 // checked ends the session when a reply is not complete.
