@@ -259,7 +259,7 @@ func TestHugeVersionsAreResets(t *testing.T) {
 	w := newWatched(wide, nil)
 	index := w.index()
 	s := testSnapshot()
-	for i := range 3500 {
+	for i := range 7000 { // twice as much as is kept: the length of a time differs
 		s.Tasks = append(s.Tasks, &state.Task{
 			Key: state.TaskKey{Framework: "f1", ID: fmt.Sprint(i)}, Name: fmt.Sprint("big-", i), AgentID: "20150101-S0", State: state.Running,
 			Addresses: state.Addresses{NetInfo: []netip.Addr{netip.AddrFrom4([4]byte{172, 16, byte(i >> 8), byte(i)})}},
