@@ -336,8 +336,12 @@ func (w *watcher) untold(now time.Time) bool {
 
 // give gives a watcher its turn.
 func (f *changeFeed) give(w *watcher) {
+	select {
+	case w.turn <- f.window:
+	default:
+		return // it has parted in this round, and has left its last turn where it is
+	}
 	w.busy = true
-	w.turn <- f.window
 	select {
 	case <-w.done:
 		w.busy = false

@@ -226,6 +226,35 @@ func TestConnectionsOfWatchersAreBesideOthers(t *testing.T) {
 	})
 }
 
+// A client may go while it has a turn that it has not taken yet, and after the feed has
+// listed those whose turn it is. The feed once waited for it for ever, with the only token
+// for answers, and no path of HTTP was answered any more.
+func TestTheFeedDoesNotWaitForWhoHasParted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatched(wide, nil)
+		f := w.changes
+		gone := &watcher{position: position{index: w.index()}, turn: make(chan *watchWindow, 1), done: make(chan struct{}, 1)}
+		list := []*watcher{gone}
+		f.round(list)
+		if !gone.busy || len(gone.turn) != 1 {
+			t.Fatalf("got busy %v with %d turns, want a turn that is not taken", gone.busy, len(gone.turn))
+		}
+		f.part(gone)
+		rounds := make(chan struct{})
+		go func() { f.round(list); close(rounds) }()
+		select {
+		case <-rounds:
+		case <-time.After(time.Minute):
+			t.Error("the feed waits for a watcher that has parted")
+			<-gone.turn
+			<-rounds
+		}
+		if a := get(w.Server, "/v1/version"); a.Code != http.StatusOK {
+			t.Errorf("got status %d, want 200", a.Code)
+		}
+	})
+}
+
 // A server that stops ends streams and polls at once.
 func TestStoppingEndsWatchers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
