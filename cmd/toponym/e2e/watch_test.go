@@ -131,11 +131,11 @@ func TestWatchOutlivesTheServer(t *testing.T) {
 
 // Numbers of the test with a thousand watchers.
 const (
-	watchers      = 1000
-	watchAll      = 4 // of them see all changes
-	watchTasks    = 2000
-	watchRate     = 1000 // changes of tasks per second
-	watchDuration = 5 * time.Second
+	watchers   = 1000
+	watchAll   = 4 // of them see all changes
+	watchTasks = 2000
+	watchRate  = 1000 // changes of tasks per second
+	watchSteps = 5000 // changes of tasks, at least
 )
 
 // A thousand clients that watch a cluster with 1,000 changes per second lose none,
@@ -184,16 +184,20 @@ func TestThousandWatchersLoseNothing(t *testing.T) {
 		f.begin(base)
 	}
 	life := scenario.NewLife(c, apps, scenario.LifeOptions{Seed: 5, Rate: watchRate})
-	alive, stop := context.WithTimeout(ctx, watchDuration)
+	alive, stop := context.WithCancel(ctx)
 	defer stop()
 	running.Go(func() { _ = life.Run(alive) })
-	for i := 0; alive.Err() == nil; i++ {
-		list[i%watchers].disconnect()
+	for i, f := range list {
+		f.disconnect()
 		if i%(watchers/20) == 0 {
 			list[i/(watchers/20)%watchAll].disconnect()
 		}
-		time.Sleep(watchDuration / watchers / 2)
+		time.Sleep(time.Second * watchSteps / watchRate / watchers)
 	}
+	eventually(t, "enough has changed", func() (bool, string) {
+		return life.Steps() >= watchSteps, fmt.Sprint(life.Steps(), " changes of tasks")
+	})
+	stop()
 	newest := quietIndex(t, s)
 	for i, f := range list[:watchAll] {
 		eventually(t, fmt.Sprintf("watcher %d of all changes has the newest version", i), func() (bool, string) {
@@ -213,11 +217,8 @@ func TestThousandWatchersLoseNothing(t *testing.T) {
 	}
 	t.Logf("%d changes of tasks in %d versions; %d events read by %d watchers, %d connections broken; cut off: %v",
 		life.Steps(), newest-list[0].first, events, watchers, broken, s.metrics(t).sum("toponym_watchers_cut_off_total"))
-	if broken < watchers/2 {
-		t.Errorf("got %d broken connections, want at least %d, or the test shows little", broken, watchers/2)
-	}
-	if life.Steps() < uint64(watchRate*watchDuration.Seconds()/10) {
-		t.Errorf("got %d changes of tasks in %v, want about %d per second", life.Steps(), watchDuration, watchRate)
+	if broken < watchers {
+		t.Errorf("got %d broken connections, want one of each watcher, or the test shows little", broken)
 	}
 	cancel()
 	running.Wait()
