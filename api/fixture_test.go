@@ -11,6 +11,7 @@ import (
 
 	"toponym/api/haproxy"
 	"toponym/api/traefik"
+	"toponym/internal/traefikrule"
 	"toponym/records"
 	"toponym/state"
 	"toponym/zone"
@@ -81,7 +82,7 @@ func testSet(s *state.FullState) *records.Set {
 
 func testOptions(s *state.FullState) Options {
 	set := testSet(s)
-	rule, err := traefik.ParseRule("Host(`{{ normalize .Name }}`)")
+	rule, err := traefikrule.Parse("Host(`{{ normalize .Name }}`)")
 	if err != nil {
 		panic(err)
 	}

@@ -8,8 +8,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/template"
 	"time"
+
+	"toponym/internal/traefikrule"
 )
 
 // parser turns a value of a file or a variable into a typed one. For an invalid
@@ -182,16 +183,14 @@ func oneOf[T ~string](values ...T) parser[T] {
 	}
 }
 
-// ruleTemplate parses a template of package text/template with the function that
-// rules of Traefik have.
+// ruleTemplate parses a template that makes rules of Traefik.
 func ruleTemplate(raw any, at position) (string, bool) {
 	s, ok := text(raw, at)
 	if !ok {
 		return "", false
 	}
-	normalize := func(string) string { return "" }
-	if _, err := template.New("rule").Funcs(template.FuncMap{"normalize": normalize}).Parse(s); err != nil {
-		return "", at.reject(raw, "is not a template ("+err.Error()+")", "something like Host(`{{ normalize .Name }}.example.com`)")
+	if _, err := traefikrule.Parse(s); err != nil {
+		return "", at.reject(raw, "makes no rules ("+err.Error()+")", "something like Host(`{{ normalize .Name }}.example.com`)")
 	}
 	return s, true
 }

@@ -2,6 +2,7 @@ package traefik
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"iter"
 	"net/netip"
@@ -9,9 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/template"
-	"unicode"
 
+	"toponym/internal/traefikrule"
 	"toponym/records"
 	"toponym/state"
 )
@@ -21,23 +21,7 @@ type Options struct {
 	// ExposedByDefault exposes apps without the label traefik.enable.
 	ExposedByDefault bool
 	// DefaultRule is the rule of routers of HTTP that have none.
-	DefaultRule Rule
-}
-
-// Rule is a template for the rule of a router. It has .Name, the id of the app such
-// as "/shop/cart", .Labels, and the function normalize, which makes "shop-cart" of
-// that name.
-type Rule struct{ template *template.Template }
-
-// ParseRule parses the template of a rule.
-func ParseRule(text string) (Rule, error) {
-	t, err := template.New("rule").Funcs(template.FuncMap{"normalize": normalize}).Option("missingkey=zero").Parse(text)
-	return Rule{t}, err
-}
-
-// normalize replaces everything but letters and digits by hyphens.
-func normalize(name string) string {
-	return strings.Join(strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) }), "-")
+	DefaultRule traefikrule.Template
 }
 
 // Configuration is a dynamic configuration. In JSON, empty parts are left out:
@@ -241,7 +225,7 @@ func (a *app) id() string {
 func (a *app) defaultName() string {
 	name := strings.ReplaceAll(strings.TrimPrefix(a.id(), "/"), "/", "_")
 	if a.framework != "marathon" {
-		name += "-" + normalize(a.framework)
+		name += "-" + traefikrule.Normalize(a.framework)
 	}
 	return strings.ReplaceAll(name, "@", "-") // which separates names of providers
 }
@@ -352,7 +336,7 @@ func (b *builder) addRouters(a *app, section string, conf object) bool {
 		r := routers[name].(object)
 		if r["rule"] == nil && section == "http" {
 			rule, err := b.defaultRule(a)
-			if err != nil || rule == "" {
+			if err != nil {
 				b.problem(a, "", "router %s has no rule, and the default one cannot be made: %v", name, err)
 				return false
 			}
@@ -376,23 +360,16 @@ func (b *builder) addRouters(a *app, section string, conf object) bool {
 	return true
 }
 
-// maxRule bounds, in bytes, a rule that the template makes.
-const maxRule = 4 << 10
-
 func (b *builder) defaultRule(a *app) (string, error) {
 	labels := map[string]string{}
 	for _, l := range a.labels {
 		labels[l.Key] = l.Value
 	}
-	var text strings.Builder
-	err := b.o.DefaultRule.template.Execute(&text, struct {
-		Name   string
-		Labels map[string]string
-	}{a.id(), labels})
-	if text.Len() > maxRule {
-		return "", fmt.Errorf("it is longer than %d bytes", maxRule)
+	rule, err := b.o.DefaultRule.Rule(a.id(), labels)
+	if err == nil && rule == "" {
+		err = errors.New("it is empty for this app")
 	}
-	return text.String(), err
+	return rule, err
 }
 
 // part is a router, service or middleware of an app.

@@ -14,6 +14,7 @@ import (
 	"toponym/api/haproxy"
 	"toponym/api/traefik"
 	"toponym/config"
+	"toponym/internal/traefikrule"
 	"toponym/records"
 	"toponym/resolver"
 	"toponym/state/leader"
@@ -442,7 +443,7 @@ func (s *Server) settings() (list []api.Setting) {
 // traefikOptions returns which apps are in configurations of Traefik. An error names
 // the setting.
 func traefikOptions(c *config.Config) (traefik.Options, error) {
-	rule, err := traefik.ParseRule(c.TraefikRule)
+	rule, err := traefikrule.Parse(c.TraefikRule)
 	if err != nil {
 		return traefik.Options{}, fmt.Errorf("traefikDefaultRule: %w", err)
 	}
