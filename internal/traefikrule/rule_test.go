@@ -30,17 +30,17 @@ func TestRule(t *testing.T) {
 // A template that cannot make a rule is noticed when it is parsed.
 func TestParseRejectsWhatDoesNotWork(t *testing.T) {
 	for text, want := range map[string]string{
-		"Host(`{{ .Name":                      "line 1: ",
-		"Host(`{{ lower .Name }}`)":           `function "lower" not defined`,
-		"Host(`{{ .App }}`)":                  "for an app called /shop/cart: line 1:",
-		"Host(`{{ .Name.First }}`)":           "can't evaluate field First",
-		"Host(`{{ index .Name 99 }}`)":        "index out of range",
-		strings.Repeat("x", 5000):             "longer than 4096 bytes",
-		"{{ range 1000000000 }}Host{{ end }}": "longer than 4096 bytes",
-		"Host(`{{ template \"other\" . }}`)":  `template "other" not defined`,
-		"Host(`a`)\n{{ normalize .Name 1 }}":  "line 2:",
-		"Host(`{{ call .Name }}`)":            "non-function",
-		"{{define \"rule\"}}{{template \"rule\"}}{{end}}{{template \"rule\"}}": "exceeded maximum template depth",
+		"Host(`{{ .Name":                                              "line 1: ",
+		"Host(`{{ lower .Name }}`)":                                   `function "lower" not defined`,
+		"Host(`{{ .App }}`)":                                          "for an app called /shop/cart: line 1:",
+		"Host(`{{ .Name.First }}`)":                                   "can't evaluate field First",
+		"Host(`{{ index .Name 99 }}`)":                                "index out of range",
+		strings.Repeat("x", 5000):                                     "longer than 4096 bytes",
+		"{{ range 1000000000 }}Host{{ end }}":                         "longer than 4096 bytes",
+		"Host(`{{ template \"other\" . }}`)":                          `template "other" not defined`,
+		"Host(`a`)\n{{ normalize .Name 1 }}":                          "line 2:",
+		"Host(`{{ call .Name }}`)":                                    "non-function",
+		"{{define \"r\"}}{{template \"r\"}}{{end}}{{template \"r\"}}": "exceeded maximum template depth",
 	} {
 		if _, err := traefikrule.Parse(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.50q: got the error %v, want %q", text, err, want)
