@@ -28,6 +28,7 @@ type tuning struct {
 	read      atomic.Bool   // whether any has been read
 	answering atomic.Int32  // HTTP answers that are made in the background at the moment
 	answers   atomic.Int64  // made since run looked
+	crowded   atomic.Bool   // whether several have been made at a time since then
 	changed   chan struct{} // wakes run; holds one token
 }
 
@@ -59,6 +60,12 @@ const largeHeap = 64 << 20
 // per second on two cores from 7.2 to 1.0 ms. At other times spare threads would
 // look for work in vain, which costs half as much CPU again for each query.
 const spareThreads = 2
+
+// crowdThreads is how many more there are while several answers or zone transfers are made
+// at a time. Each of their threads takes one of the processors of the Go scheduler when it
+// has something to do, even if the system does not let it run yet: with five transfers on
+// one core, queries waited for 2 ms at p90, and for 0.15 ms with these threads.
+const crowdThreads = 8
 
 // spareTime is how long there are spare threads at least once an HTTP answer is made in the
 // background, so that their number does not change all the time.
@@ -107,8 +114,8 @@ func (t *tuning) busy() (done func()) {
 
 // answer makes an HTTP answer in the background, while there are spare threads.
 func (t *tuning) answer(f func()) {
-	t.answering.Add(1)
-	if t.answers.Add(1) == 1 {
+	several := t.answering.Add(1) > 1 && t.crowded.CompareAndSwap(false, true)
+	if t.answers.Add(1) == 1 || several {
 		t.wake()
 	}
 	defer t.answering.Add(-1)
@@ -154,6 +161,9 @@ func (t *tuning) run(ctx context.Context) {
 			look = nil
 			made := t.answers.Swap(0)
 			burst += made
+			if t.answering.Load() < 2 && t.crowded.CompareAndSwap(true, false) {
+				t.apply()
+			}
 			if made > 0 || t.answering.Load() > 0 {
 				look = time.After(spareTime)
 				break
@@ -181,6 +191,9 @@ func (t *tuning) apply() {
 		n := t.cores
 		if reading || t.answersMade() {
 			n += spareThreads
+		}
+		if t.crowded.Load() {
+			n += crowdThreads
 		}
 		if runtime.GOMAXPROCS(0) != n {
 			runtime.GOMAXPROCS(n)

@@ -81,6 +81,36 @@ func TestSpareThreadsWhileAnswersAreMade(t *testing.T) {
 	})
 }
 
+// Several at a time have more threads, or they would keep all of them.
+func TestMoreSpareThreadsWhileSeveralAnswersAreMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tuned := newTuning(true, func() bool { return false })
+		tuned.collector, tuned.threads = false, true
+		stop := running(t, tuned.run)
+		synctest.Wait()
+		check := func(what string, want int) {
+			t.Helper()
+			synctest.Wait()
+			if got := runtime.GOMAXPROCS(0); got != want {
+				t.Errorf("%s: got %d threads, want %d", what, got, want)
+			}
+		}
+		tuned.answer(func() {
+			check("one answer", tuned.cores+spareThreads)
+			tuned.answer(func() {
+				check("two answers", tuned.cores+spareThreads+crowdThreads)
+				time.Sleep(3 * spareTime)
+				check("two answers after some time", tuned.cores+spareThreads+crowdThreads)
+			})
+			time.Sleep(3 * spareTime)
+			check("one answer again", tuned.cores+spareThreads)
+		})
+		time.Sleep(3 * spareTime)
+		check("afterwards", tuned.cores)
+		stop()
+	})
+}
+
 // The memory that many HTTP answers took is given back, and that of a few is not
 // worth a collection.
 func TestMemoryIsGivenBackAfterManyAnswers(t *testing.T) {
