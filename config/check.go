@@ -52,6 +52,7 @@ func (l *loader) check() {
 	l.checkListeners()
 	l.checkHTTPAuth()
 	l.checkStateDir()
+	l.checkQueryOutputs()
 	l.checkCredentials()
 	if l.valid("CACertFile", "CertFile", "KeyFile") {
 		_, errs := c.tls()

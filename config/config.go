@@ -130,7 +130,19 @@ type Config struct {
 	EnumerationOn     bool                  // EnumerationOn: answer /v1/enumerate
 	WatchMax          int                   // watchMax: clients of /v1/watch at the same time; 0: the path is not served
 	WatchMaxClient    int                   // watchMaxClient: those of one client
-	LogFormat         LogFormat             // logFormat: text or json
+	LogFormat         LogFormat             // logFormat
+	QueryLog          string                // queryLog: QueryLogToLog, the path of a file, or "": none
+	QueryLogNames     []string              // queryLogNames: lower-case, without the trailing dot; "": the root
+	QueryLogClients   []netip.Prefix        // queryLogClients
+	QueryLogCodes     []string              // queryLogCodes: lower-case; "none": no response
+	QueryLogSample    int                   // queryLogSample: one in so many
+	QueryLogRate      int                   // queryLogRate: lines per second; 0: no limit
+	QueryLogBytes     int64                 // queryLogBytes: size of a file
+	Dnstap            DnstapOutput          // dnstap
+	DnstapMessages    []string              // dnstapMessages: lower-case
+	DnstapIdentity    string                // dnstapIdentity; "": the host name
+	DnstapRate        int                   // dnstapRate: queries per second; 0: no limit
+	DnstapBytes       int64                 // dnstapBytes: size of a file
 
 	sources map[string]settingSource // by key in the table; absent: the default
 }
@@ -186,8 +198,10 @@ type LogFormat string
 
 // The values of logFormat.
 const (
-	LogText LogFormat = "text"
-	LogJSON LogFormat = "json"
+	LogAuto     LogFormat = "auto" // LogJournald where standard error is the journal, else LogText
+	LogText     LogFormat = "text"
+	LogJSON     LogFormat = "json"
+	LogJournald LogFormat = "journald"
 )
 
 // AliasTakeover selects the tasks that may have, as an alias, a name that another

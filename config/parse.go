@@ -226,6 +226,14 @@ func listOf[T comparable](parse parser[T], example string) parser[[]T] {
 	}
 }
 
+// words are the words of a default, as a file has them.
+func words(list []string) (items []any) {
+	for _, w := range list {
+		items = append(items, w)
+	}
+	return items
+}
+
 func toList(raw any, env bool) ([]any, bool) {
 	switch v := raw.(type) {
 	case []any:

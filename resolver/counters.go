@@ -2,13 +2,13 @@ package resolver
 
 import (
 	"math/bits"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/miekg/dns"
 
+	"toponym/resolver/tap"
 	"toponym/zone"
 )
 
@@ -212,7 +212,7 @@ func (c *counters) describe(cell int, n uint64) queryCount {
 	q := queryCount{zone: other, qtype: other, rcode: other, transport: Transport(cell % transports), count: n}
 	cell /= transports
 	if i := cell % rcodeCells; i < len(countedRcodes) {
-		q.rcode = rcodeName(countedRcodes[i])
+		q.rcode = tap.RcodeName(countedRcodes[i])
 	}
 	cell /= rcodeCells
 	if i := cell % typeCells; i < len(countedTypes) {
@@ -222,16 +222,6 @@ func (c *counters) describe(cell int, n uint64) queryCount {
 		q.zone = c.names[i]
 	}
 	return q
-}
-
-func rcodeName(rcode uint16) string {
-	if rcode == dns.RcodeBadVers {
-		return "BADVERS" // the library's name is BADSIG, which has the same number
-	}
-	if name, ok := dns.RcodeToString[int(rcode)]; ok {
-		return name
-	}
-	return strconv.Itoa(int(rcode))
 }
 
 func typeName(qtype uint16) string {

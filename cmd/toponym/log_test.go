@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 
+	"github.com/coreos/go-systemd/v22/journal"
+	"github.com/sirupsen/logrus"
 	"github.com/sirupsen/logrus/hooks/test"
 	"github.com/spf13/pflag"
 
@@ -90,6 +93,59 @@ func TestVerbosity(t *testing.T) {
 		}
 		if text := strings.Join(got, " "); text != want {
 			t.Errorf("-v=%d: got levels %q, want %q", verbosity, text, want)
+		}
+	}
+}
+
+func TestJournalGetsFieldsAndLevels(t *testing.T) {
+	type sent struct {
+		message  string
+		priority journal.Priority
+		fields   map[string]string
+	}
+	var got []sent
+	var text bytes.Buffer
+	down := false
+	log := newLineLog(&text, config.LogText)
+	log.AddHook(&journalHook{fallback: &text, text: log.Formatter, send: func(message string, p journal.Priority, fields map[string]string) error {
+		if down {
+			return errors.New("no journal")
+		}
+		got = append(got, sent{message, p, fields})
+		return nil
+	}})
+	log.SetOutput(io.Discard)
+	log.SetLevel(logrus.TraceLevel)
+	for level, want := range map[logrus.Level]journal.Priority{
+		logrus.ErrorLevel: journal.PriErr, logrus.WarnLevel: journal.PriWarning, logrus.InfoLevel: journal.PriInfo, logrus.DebugLevel: journal.PriDebug, logrus.TraceLevel: journal.PriDebug,
+	} {
+		got = nil
+		log.WithFields(logrus.Fields{"retry_interval": 5, "error": "no \"such\" host\nMESSAGE=forged"}).Log(level, "cannot\nask")
+		if len(got) != 1 || got[0].priority != want || got[0].message != `cannot; ask error="no \"such\" host\nMESSAGE=forged" retry_interval=5` {
+			t.Fatalf("%v: got %+v, want one message with the priority %d and its fields", level, got, want)
+		}
+		if f := got[0].fields; len(f) != 3 || f["TOPONYM_RETRY_INTERVAL"] != "5" || f["SYSLOG_IDENTIFIER"] != "toponym" {
+			t.Errorf("got fields %q, want the entry's with a prefix", f)
+		}
+	}
+	if text.Len() > 0 {
+		t.Errorf("got text %q beside the journal, want none", text.String())
+	}
+	down = true
+	log.Warn("the journal is gone")
+	if !strings.Contains(text.String(), `level=warning msg="the journal is gone"`) {
+		t.Errorf("got text %q without a journal, want the line", text.String())
+	}
+}
+
+func TestLogFormatFollowsStandardError(t *testing.T) {
+	// The tests' standard error is not the journal.
+	if got := resolveFormat(config.LogAuto); got != config.LogText {
+		t.Errorf("got %s, want text", got)
+	}
+	for _, f := range []config.LogFormat{config.LogText, config.LogJSON, config.LogJournald} {
+		if got := resolveFormat(f); got != f {
+			t.Errorf("got %s for %s, want the same", got, f)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -77,5 +78,8 @@ func serve(ctx context.Context, file string, verbosity int, started func(logrus.
 
 // serverOptions are those of every server in this program.
 func serverOptions(c *config.Config, log logrus.Ext1FieldLogger) server.Options {
-	return server.Options{Config: c, Version: version(), URL: projectURL, Log: log, TuneRuntime: true}
+	return server.Options{
+		Config: c, Version: version(), URL: projectURL, Log: log, TuneRuntime: true,
+		NewLogger: func(w io.Writer) logrus.FieldLogger { return newLineLog(w, c.LogFormat) },
+	}
 }

@@ -27,6 +27,8 @@ var mayImport = map[string][]string{
 	"resolver/secondaries": {"zone", "records", "resolver/notify", "resolver/transfer"},
 	"resolver/transfer":    {"zone", "records"},
 	"resolver/tap":         {},
+	"resolver/dnstap":      {"resolver/tap"},
+	"resolver/querylog":    {"resolver/tap"},
 	"resolver/upstream":    {"resolver/tap"},
 	"api":                  {"zone", "records", "state", "state/leader", "api/haproxy", "api/traefik"},
 	"api/haproxy":          {"records", "state"},
@@ -42,7 +44,7 @@ var mayImport = map[string][]string{
 	"cmd/mesos-sim":        {"sim", "sim/marathon", "sim/masters", "sim/scenario"},
 	"cmd/release":          {},
 	"cmd/toponym/e2e":      {}, // tests from outside, they start the program
-	"internal/server":      {"config", "state", "state/leader", "state/master", "state/snapshot", "records", "zone", "resolver", "resolver/notify", "resolver/secondaries", "resolver/tap", "resolver/transfer", "api", "api/haproxy", "api/traefik"},
+	"internal/server":      {"config", "state", "state/leader", "state/master", "state/snapshot", "records", "zone", "resolver", "resolver/dnstap", "resolver/notify", "resolver/querylog", "resolver/secondaries", "resolver/tap", "resolver/transfer", "api", "api/haproxy", "api/traefik"},
 	"cmd/toponym":          {"internal/server", "compare", "config", "records", "zone", "state", "state/master", "api", "sim", "sim/aurora", "sim/compose", "sim/marathon", "sim/scenario"},
 }
 

@@ -32,6 +32,7 @@ var mayUseWallTime = map[string]string{
 	"internal/fakedns:time.Unix":     "a deadline in the past ends a read",
 	"records:UTC":                    "the time since when a task runs is shown in UTC",
 	"records:time.Unix":              "statuses of tasks have Unix times",
+	"resolver/dnstap:Unix":           "dnstap messages have Unix times",
 	"resolver:Unix":                  "cookies carry a Unix time (RFC 9018 section 4.3)",
 	"resolver:time.Unix":             "cookies carry a Unix time; a deadline in the past ends a read",
 	"resolver/secondaries:UnixMilli": "metrics have Unix times",

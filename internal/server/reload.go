@@ -154,6 +154,9 @@ func (s *Server) apply(ctx context.Context, c *config.Config, changes []config.C
 		s.http.SetAccess(access)
 	}
 	s.config.Store(c)
+	if s.observers != nil {
+		s.observers.configure()
+	}
 	s.static.replace(files, func() { s.pipeline.configure(r, z) })
 	if next != nil {
 		s.replaceMasters(next)

@@ -13,6 +13,7 @@ package server
 
 import (
 	"context"
+	"io"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -35,6 +36,10 @@ type Options struct {
 	Version string // shown by /v1/version and toponym_build_info
 	URL     string // of the project; shown by /v1/version
 	Log     logrus.Ext1FieldLogger
+
+	// NewLogger returns a logger that writes lines in the form of Log elsewhere: those
+	// of a query log in a file. It may be nil if the settings have none.
+	NewLogger func(io.Writer) logrus.FieldLogger
 
 	// Source is where the settings were read, so that Run follows their changes.
 	// It is nil if settings cannot change.
@@ -66,6 +71,7 @@ type Server struct {
 	dns         *resolver.Server  // nil if dnson is false
 	adoptedDNS  bool              // the service manager has opened the sockets of dns
 	secondaries *secondaryServers // nil if dnson is false
+	observers   *observers        // nil if dnson is false
 	http        *api.Server       // nil if httpon is false
 	traefik     traefik.Options
 }
@@ -127,6 +133,8 @@ func New(o Options) (*Server, error) {
 			s.snapshotter.catalog = s.secondaries.catalogVersion
 		}
 		o.Transfers = s.secondaries.transfers
+		s.observers = newObservers(s.o)
+		o.Tap = s.observers.tap
 		o.PreferZone = agentZones.preference(recordsOpts.Domain)
 		s.dns = resolver.New(s.pipeline.zones, o)
 		s.tuning.waiting = s.dns.Waiting
@@ -144,7 +152,7 @@ func New(o Options) (*Server, error) {
 	}
 	s.metrics.registry.MustRegister(newStateCollector(s), mastersCollector{s}, s.pipeline.zones)
 	if s.dns != nil {
-		s.metrics.registry.MustRegister(s.dns, s.secondaries.table, s.secondaries.notify)
+		s.metrics.registry.MustRegister(s.dns, s.secondaries.table, s.secondaries.notify, &s.observers.lines, &s.observers.messages)
 	}
 	if s.snapshotter != nil {
 		s.metrics.registry.MustRegister(s.snapshotter.dir)
@@ -207,6 +215,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.dns != nil {
 		g.Go(func() error { return s.dns.Run(ctx) })
 		run(s.secondaries.run)
+		run(func(ctx context.Context) { s.observers.run(ctx, s.config.Load) })
 	}
 	if s.http != nil {
 		g.Go(func() error { return s.http.Run(ctx) })

@@ -209,7 +209,7 @@ func (s *snapshotter) save(ctx context.Context, background func(func())) {
 	s.tried = time.Now()
 	switch {
 	case err != nil && !s.failing:
-		s.log.WithError(err).WithField("retry_interval", s.interval()).Warn("the snapshot cannot be written")
+		s.log.WithError(err).WithField("retry", s.interval()).Warn("the snapshot cannot be written")
 	case err == nil && s.failing:
 		s.log.Info("the snapshot can be written again")
 	}
