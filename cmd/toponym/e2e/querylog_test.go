@@ -42,12 +42,12 @@ func wantMessages(t *testing.T, file string) {
 	for pattern, want := range map[string]int{
 		`AQ 127\.0\.0\.1:\d+ -> 127\.0\.0\.1:\d+ UDP \d+b web\.marathon\.mesos/IN/A`: 1,
 		`AR 127\.0\.0\.1:\d+ <- 127\.0\.0\.1:\d+ UDP \d+b web\.marathon\.mesos/IN/A`: 1,
-		`A[QR] .* TCP \d+b web\.marathon\.mesos/IN/A`:                              2,
-		`AR .* UDP \d+b nope\.mesos/IN/A`:                                          1,
-		`CQ .* UDP \d+b www\.outside\.example/IN/A`:                                2,
-		`CR .* UDP \d+b www\.outside\.example/IN/A`:                                2,
-		`FQ .* UDP \d+b www\.outside\.example/IN/A`:                                1,
-		`FR .* UDP \d+b www\.outside\.example/IN/A`:                                1,
+		`A[QR] .* TCP \d+b web\.marathon\.mesos/IN/A`:                                2,
+		`AR .* UDP \d+b nope\.mesos/IN/A`:                                            1,
+		`CQ .* UDP \d+b www\.outside\.example/IN/A`:                                  2,
+		`CR .* UDP \d+b www\.outside\.example/IN/A`:                                  2,
+		`FQ .* UDP \d+b www\.outside\.example/IN/A`:                                  1,
+		`FR .* UDP \d+b www\.outside\.example/IN/A`:                                  1,
 	} {
 		if got := len(regexp.MustCompile(`(?m) `+pattern+`$`).FindAllString(r.stdout, -1)); got != want {
 			t.Errorf("%s: got %d messages, want %d:\n%s", pattern, got, want, r.stdout)
