@@ -147,6 +147,10 @@ func TestEverySettingIsLiveOrSaysThatItNeedsARestart(t *testing.T) {
 		{"forwardMaxDomain", 6, stored}, {"rateLimit", 6, stored}, {"rateLimitExempt", []string{}, stored},
 		{"snapshotSeconds", 6, stored}, {"tsigKeys", map[string]any{"k": map[string]string{"algorithm": "hmac-sha256", "secret": "c2VjcmV0c2VjcmV0c2VjcmV0"}}, stored},
 		{"transferAllow", []string{"192.0.2.0/24"}, stored}, {"transferTimeout", 61, stored}, {"notify", []string{"192.0.2.1"}, stored},
+		{"queryLog", "log", stored}, {"queryLogNames", []string{"mesos"}, stored}, {"queryLogClients", []string{"192.0.2.0/24"}, stored},
+		{"queryLogCodes", []string{"NXDOMAIN"}, stored}, {"queryLogSample", 6, stored}, {"queryLogRate", 6, stored}, {"queryLogBytes", 6000, stored},
+		{"dnstap", "unix://" + dir + "/tap.sock", stored}, {"dnstapMessages", []string{"CLIENT_QUERY"}, stored}, {"dnstapIdentity", "ns9", stored},
+		{"dnstapRate", 6, stored}, {"dnstapBytes", 6000, stored},
 		{"notifyIntervalMs", 7, stored}, {"haproxyPorts", []string{"1-2"}, stored}, {"haproxyBindAddresses", []string{"192.0.2.1"}, stored},
 		{"httpAuth", map[string]any{"/v1/axfr": map[string]any{}}, func() any {
 			resp, err := http.Get("http://" + s.HTTPAddr().String() + "/v1/axfr")
