@@ -39,6 +39,7 @@ func wantMessages(t *testing.T, file string) {
 	if r.status != 0 {
 		t.Fatalf("dnstap-read: exit status %d\n%s", r.status, r)
 	}
+	// At least so many: dig and the server may have asked again.
 	for pattern, want := range map[string]int{
 		`AQ 127\.0\.0\.1:\d+ -> 127\.0\.0\.1:\d+ UDP \d+b web\.marathon\.mesos/IN/A`: 1,
 		`AR 127\.0\.0\.1:\d+ <- 127\.0\.0\.1:\d+ UDP \d+b web\.marathon\.mesos/IN/A`: 1,
@@ -49,8 +50,8 @@ func wantMessages(t *testing.T, file string) {
 		`FQ .* UDP \d+b www\.outside\.example/IN/A`:                                  1,
 		`FR .* UDP \d+b www\.outside\.example/IN/A`:                                  1,
 	} {
-		if got := len(regexp.MustCompile(`(?m) `+pattern+`$`).FindAllString(r.stdout, -1)); got != want {
-			t.Errorf("%s: got %d messages, want %d:\n%s", pattern, got, want, r.stdout)
+		if got := len(regexp.MustCompile(`(?m) `+pattern+`$`).FindAllString(r.stdout, -1)); got < want {
+			t.Errorf("%s: got %d messages, want %d at least:\n%s", pattern, got, want, r.stdout)
 		}
 	}
 }
@@ -87,7 +88,7 @@ func TestDnstapConsumersGetMessages(t *testing.T) {
 			askKinds(t, s)
 			eventually(t, "14 messages are written", func() (bool, string) {
 				n := s.metrics(t).sum("toponym_dnstap_messages_total", "result", "written")
-				return n == 14, fmt.Sprint(n)
+				return n >= 14, fmt.Sprint(n) // more if the upstream server is asked again
 			})
 			s.terminate(t)
 			s.wait(t)
