@@ -20,8 +20,11 @@ const (
 
 	// One goroutine tells all watchers of changes, one after the other. It pauses
 	// after each burst, and after each round for restFactor times as long as the
-	// round has worked, so that it uses a third of one core at most.
+	// round has worked, so that it uses a third of one core at most. A burst has a
+	// few steps at least: where other programs need the processors a single one may
+	// take longer, and a pause after each would make a round endless.
 	watchBurst = 300 * time.Microsecond
+	burstSteps = 16
 	restFactor = 2
 	minRest    = 10 * time.Millisecond
 	maxRest    = 50 * time.Millisecond // where other programs need the processors, work takes long
@@ -59,6 +62,7 @@ type changeFeed struct {
 	// Of the goroutine run.
 	window  *watchWindow
 	burst   time.Time     // when it took its token; zero: it has none
+	steps   int           // in this burst
 	worked  time.Duration // in this round, without the last burst
 	timeout *time.Timer
 
@@ -370,7 +374,7 @@ func (w *watcher) ended() {
 // take takes a token, as answers do.
 func (f *changeFeed) take() error {
 	err := f.processors.acquire(f.ctx)
-	f.burst = time.Now()
+	f.burst, f.steps = time.Now(), 0
 	return err
 }
 
@@ -386,7 +390,10 @@ func (f *changeFeed) release() {
 
 // rest gives DNS a turn where a burst has been long enough.
 func (f *changeFeed) rest() {
-	if f.burst.IsZero() || time.Since(f.burst) < watchBurst {
+	if f.burst.IsZero() {
+		return
+	}
+	if f.steps++; f.steps < burstSteps || time.Since(f.burst) < watchBurst {
 		return
 	}
 	f.release()
