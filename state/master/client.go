@@ -195,6 +195,7 @@ func (c *client) do(ctx context.Context, at leader.Address, method, path, body s
 			at = a
 		}
 	}
+	activity.expects(resp.ContentLength)
 	resp.Body = activeBody{resp.Body, activity}
 	return resp, at, nil
 }
@@ -439,6 +440,8 @@ type activity struct {
 	epoch   time.Time
 	started atomic.Int64 // time from epoch to the request
 	last    atomic.Int64 // time from epoch to the request or the last byte
+	bytes   atomic.Int64 // of the answer that have come
+	total   atomic.Int64 // bytes of the answer; 0: not known
 	at      atomic.Pointer[leader.Address]
 }
 
@@ -458,13 +461,16 @@ func activityOf(ctx context.Context) *activity {
 func (a *activity) requested(at leader.Address) {
 	if a != nil {
 		a.started.Store(int64(time.Since(a.epoch)))
-		a.received()
+		a.bytes.Store(0)
+		a.total.Store(0)
+		a.received(0)
 		a.at.Store(&at)
 	}
 }
 
-func (a *activity) received() {
+func (a *activity) received(bytes int) {
 	if a != nil {
+		a.bytes.Add(int64(bytes))
 		a.last.Store(int64(time.Since(a.epoch)))
 	}
 }
@@ -487,6 +493,17 @@ func (a *activity) waiting() (at leader.Address, silence, total time.Duration) {
 	return *p, now - time.Duration(a.last.Load()), now - time.Duration(a.started.Load())
 }
 
+// expects notes how long the answer is.
+func (a *activity) expects(bytes int64) {
+	if a != nil {
+		a.total.Store(max(bytes, 0))
+	}
+}
+
+// progress returns how many bytes of the answer have come, and of how many; 0 where
+// that is not known.
+func (a *activity) progress() (bytes, total int64) { return a.bytes.Load(), a.total.Load() }
+
 // activeBody notes what is read of an answer.
 type activeBody struct {
 	io.ReadCloser
@@ -495,7 +512,7 @@ type activeBody struct {
 
 func (b activeBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	b.activity.received()
+	b.activity.received(n)
 	return n, err
 }
 

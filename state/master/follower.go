@@ -44,6 +44,8 @@ type follower struct {
 	lastRequest time.Time // when either was requested last
 	resync      *resync   // nil while no state is being read
 
+	nextCheck time.Time     // when the master is to be asked for its health
+	checking  bool          // it is being asked
 	nextProbe time.Time     // when other masters are to be asked who leads
 	probing   bool          // they are being asked
 	results   chan func()   // of look-ups and probes, to be called in the loop
@@ -129,6 +131,7 @@ func (w *Watcher) followStream(ctx context.Context, s *stream) error {
 		f.nextPIDs = now
 	}
 	f.nextProbe = now.Add(f.probeAfter())
+	f.nextCheck = now.Add(checkInterval)
 	s.first.doc = nil // the replica has it now
 
 	messages, ended := make(chan message, maxPendingEvents), make(chan error, 1)
@@ -187,12 +190,16 @@ func (f *follower) loop(ctx context.Context, messages <-chan message, ended <-ch
 		}
 		f.startReading(ctx, now)
 		f.probe(ctx, now)
+		f.check(ctx, now)
 	}
 }
 
 // nextDue is when there is something to do even if nothing comes.
 func (f *follower) nextDue() time.Time {
 	at := f.nextProbe
+	if !f.checking && f.nextCheck.Before(at) {
+		at = f.nextCheck
+	}
 	earlier := func(t time.Time) {
 		if !t.IsZero() && t.Before(at) {
 			at = t
@@ -238,6 +245,7 @@ func (f *follower) drain(ctx context.Context, messages <-chan message) {
 func (f *follower) take(ctx context.Context, m message) {
 	now := time.Now()
 	f.status.event(m, now)
+	f.noteAlive(f.stream.at, true)
 	if m.issues.count > 0 {
 		f.report.eventIssues(m.issues)
 	}
@@ -488,6 +496,29 @@ func (f *follower) probe(ctx context.Context, now time.Time) {
 			f.nextProbe = time.Now().Add(probeInterval)
 			if found && f.stream.body.idle() >= f.probeAfter() && !f.isLeader(other.Leadership) {
 				f.switched = &otherLeaderError{now: other.at, before: f.stream.at}
+			}
+		})
+	}()
+}
+
+// check asks the master for its health while the stream is silent.
+func (f *follower) check(ctx context.Context, now time.Time) {
+	if f.checking || now.Before(f.nextCheck) {
+		return
+	}
+	idle := f.stream.body.idle()
+	if idle < checkInterval {
+		f.nextCheck = now.Add(checkInterval - idle)
+		return
+	}
+	f.checking = true
+	go func() {
+		alive := f.client.isAlive(ctx, f.stream.at)
+		f.result(ctx, func() {
+			f.checking = false
+			f.nextCheck = time.Now().Add(checkInterval)
+			if alive || f.stream.body.idle() > checkTimeout {
+				f.noteAlive(f.stream.at, alive)
 			}
 		})
 	}()

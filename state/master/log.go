@@ -114,6 +114,25 @@ func (r *report) waiting(at leader.Address, silence time.Duration, others bool) 
 	}
 }
 
+// alive reports that the leading master does not answer, or that it does again.
+func (r *report) alive(at leader.Address, alive bool) {
+	log := r.log.WithField("master", at.String())
+	if alive {
+		log.Info("the leading master answers again")
+	} else {
+		log.Warn("the leading master does not answer; answering from what is known")
+	}
+}
+
+// reading reports how far reading a state is.
+func (r *report) reading(p *Reading) {
+	fields := logrus.Fields{"master": p.At.String(), "bytes": p.Bytes, "duration": time.Since(p.Since).Round(time.Second).String()}
+	if p.Total > 0 {
+		fields["total"] = p.Total
+	}
+	r.log.WithFields(fields).Info("reading the state of the cluster")
+}
+
 func (r *report) cluster(lead leader.Address, n clusterCounts) logrus.FieldLogger {
 	return r.log.WithFields(logrus.Fields{"master": lead.String(), "tasks": n.tasks, "agents": n.agents, "frameworks": n.frameworks})
 }

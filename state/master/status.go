@@ -25,16 +25,28 @@ type Status struct {
 	LastErrorAt time.Time
 	Errors      uint64 // how often there was none
 
+	// Reading is the state that is being read before there is contact; nil for none.
+	Reading *Reading
+
 	Streams  int               // streams that have begun
 	Resyncs  int               // full states read beside them
 	Events   map[string]uint64 // events by type, heartbeats among them; unknown types under "UNKNOWN"
 	Retained int               // agents that are retained although a new leader does not have them yet
 }
 
+// Reading tells how far reading a state is.
+type Reading struct {
+	At    leader.Address // whose state it is
+	Since time.Time
+	Bytes int64 // that have come
+	Total int64 // 0: not known
+}
+
 // statusBoard holds a status for others to read.
 type statusBoard struct {
-	mu sync.Mutex
-	s  Status
+	mu   sync.Mutex
+	s    Status
+	mute bool // the master of s does not answer, although its stream has not ended
 }
 
 // Status returns what the watcher is doing. It may be called from any goroutine.
@@ -44,6 +56,9 @@ func (w *Watcher) Status() Status {
 	defer b.mu.Unlock()
 	s := b.s
 	s.Events = maps.Clone(s.Events)
+	if b.mute {
+		s.Source, s.Since = Auto, time.Time{}
+	}
 	return s
 }
 
@@ -55,8 +70,35 @@ func (b *statusBoard) change(f func(*Status)) {
 
 func (s *Status) recovered() { s.LastError, s.LastErrorAt = "", time.Time{} }
 
+// unanswered is the error of a master that does not answer.
+func unanswered(at leader.Address) string { return at.String() + " does not answer" }
+
+// alive notes whether a master that is followed answers, and reports whether that has
+// changed.
+func (b *statusBoard) alive(at leader.Address, alive bool, now time.Time) (changed bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.s.Source == Auto || b.mute == !alive {
+		return false
+	}
+	b.mute = !alive
+	if b.s.recovered(); b.mute {
+		b.s.LastError, b.s.LastErrorAt = unanswered(at), now
+	}
+	return true
+}
+
+// waiting notes that a master that was asked for its state is silent.
+func (b *statusBoard) waiting(at leader.Address, now time.Time) {
+	b.change(func(s *Status) { s.LastError, s.LastErrorAt = unanswered(at), now })
+}
+
+// reading notes how far reading a state is; nil for the end.
+func (b *statusBoard) reading(r *Reading) { b.change(func(s *Status) { s.Reading = r }) }
+
 func (b *statusBoard) polled(lead leader.Address, now time.Time) {
 	b.change(func(s *Status) {
+		b.mute = false
 		s.recovered()
 		if s.Source != Poll || s.Leader != lead {
 			s.Since = now
@@ -67,6 +109,7 @@ func (b *statusBoard) polled(lead leader.Address, now time.Time) {
 
 func (b *statusBoard) following(lead leader.Address, now time.Time) {
 	b.change(func(s *Status) {
+		b.mute = false
 		s.recovered()
 		s.Source, s.Leader, s.Since, s.Heard, s.Full = Stream, lead, now, now, now
 		s.Streams++
@@ -109,7 +152,7 @@ func (b *statusBoard) failed(err error, now time.Time) {
 }
 
 func (b *statusBoard) lost() {
-	b.change(func(s *Status) { s.Source, s.Since = Auto, time.Time{} })
+	b.change(func(s *Status) { b.mute, s.Source, s.Since = false, Auto, time.Time{} })
 }
 
 func (b *statusBoard) failover(now time.Time) {

@@ -114,6 +114,7 @@ func (w *Watcher) readFirst(s *stream) error {
 	if err := s.records.next(); err != nil {
 		return noStreamError{fmt.Errorf("%s: no event stream: %w", s.at, syntax(err))}
 	}
+	activityOf(s.body.ctx).expects(s.records.left)
 	w.client.busy.begin()
 	first, err := s.decoder.read(yieldReader{s.records})
 	if err == nil && (first.kind != "SUBSCRIBED" || first.doc == nil) {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -174,16 +175,37 @@ func (w *Watcher) Run(ctx context.Context, owner Owner) error {
 				failures++
 			}
 		}
-		select {
-		case <-ctx.Done():
-		case <-w.o.Leaders.Changed():
-			w.retryStream = time.Time{}
-			failures = 0
-		case <-time.After(wait):
-		}
+		w.wait(ctx, wait, err, &failures)
 		w.expire(time.Now())
 	}
 	return nil
+}
+
+// wait waits before the state is polled again, or, after a failure, is tried to be read
+// again.
+func (w *Watcher) wait(ctx context.Context, d time.Duration, err error, failures *int) {
+	waiting, cancel := context.WithCancel(ctx)
+	var checks sync.WaitGroup
+	defer checks.Wait()
+	defer cancel()
+	returned := make(chan struct{})
+	switch {
+	case d <= checkInterval || errors.As(err, new(*statusError)): // the masters answer, or ask to be left alone
+	case err != nil:
+		masters := w.o.Leaders.Candidates()
+		checks.Go(func() { w.client.awaitReturn(waiting, masters, returned) })
+	case w.Status().Source == Poll:
+		at := w.Status().Leader
+		checks.Go(func() { w.checkWhilePolling(waiting, at) })
+	}
+	select {
+	case <-ctx.Done():
+	case <-w.o.Leaders.Changed():
+		w.retryStream = time.Time{}
+		*failures = 0
+	case <-returned:
+	case <-time.After(d):
+	}
 }
 
 // runOnce polls the state once, or follows a stream to its end. It returns for
@@ -423,7 +445,8 @@ func (w *Watcher) watchLeader(a *attempt) {
 	defer close(a.stopped)
 	timer := time.NewTimer(silencePatience)
 	defer timer.Stop()
-	reported := leader.Address{}
+	reported, progressed := leader.Address{}, time.Now()
+	defer w.status.reading(nil)
 	for {
 		select {
 		case <-a.stop:
@@ -442,13 +465,15 @@ func (w *Watcher) watchLeader(a *attempt) {
 			}
 		case <-timer.C:
 			at, silence, total := a.activity.waiting()
+			w.noteReading(a, at, total, &progressed)
 			if left := min(silencePatience-silence, slowPatience-total); left > 0 {
-				timer.Reset(left)
+				timer.Reset(min(left, silencePatience))
 				continue
 			}
 			if at != reported && silence >= silencePatience {
 				reported = at
 				w.report.waiting(at, silence, len(a.candidates) > 1)
+				w.status.waiting(at, time.Now())
 			}
 			probe := context.WithValue(a.ctx, activityKey{}, (*activity)(nil))
 			if other, found := w.client.findLeader(probe, a.candidates, at); found {
@@ -457,6 +482,23 @@ func (w *Watcher) watchLeader(a *attempt) {
 			}
 			timer.Reset(probeInterval)
 		}
+	}
+}
+
+// progressInterval is how often it is logged how far reading a state is.
+const progressInterval = 5 * time.Second
+
+// noteReading tells how far reading a state is.
+func (w *Watcher) noteReading(a *attempt, at leader.Address, total time.Duration, logged *time.Time) {
+	bytes, of := a.activity.progress()
+	if at == (leader.Address{}) || bytes < smallAnswer {
+		return
+	}
+	r := &Reading{At: at, Since: time.Now().Add(-total), Bytes: bytes, Total: of}
+	w.status.reading(r)
+	if time.Since(*logged) >= progressInterval {
+		*logged = time.Now()
+		w.report.reading(r)
 	}
 }
 
