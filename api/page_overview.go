@@ -23,7 +23,11 @@ func problemsOf(s *Status, now time.Time, refreshSeconds int) (list []pageProble
 		list = append(list, pageProblem{true, printable(fmt.Sprintf(format, args...)), link})
 	}
 	if !s.Ready {
-		severe("", "Not ready: no state of the cluster has arrived yet, and its names get SERVFAIL.")
+		reading := ""
+		if s.Reading != nil {
+			reading = " Now " + s.Reading.String() + "."
+		}
+		severe("", "Not ready: no state of the cluster has arrived yet, and its names get SERVFAIL.%s", reading)
 	}
 	switch {
 	case s.ConnectedSince == nil && s.LastHeard != nil:
@@ -49,6 +53,9 @@ func problemsOf(s *Status, now time.Time, refreshSeconds int) (list []pageProble
 	if c := s.Settings; c != nil && c.LastError != nil {
 		severe("/settings", "The settings were changed %s ago and cannot be used; those from before are in force%s.", roughly(now.Sub(c.LastError.Time)), because(c.LastError))
 	}
+	if f := s.SnapshotError; f != nil {
+		severe("", "The snapshot cannot be written: a restart would not know the latest state%s.", because(f))
+	}
 	warn := func(link, format string, args ...any) {
 		list = append(list, pageProblem{false, printable(fmt.Sprintf(format, args...)), link})
 	}
@@ -73,6 +80,17 @@ func problemsOf(s *Status, now time.Time, refreshSeconds int) (list []pageProble
 	}
 	if n := len(s.Omitted); n > 0 {
 		warn("/warnings", "%s omitted or ignored.", count(n, "name, label or record is", "names, labels or records are"))
+	}
+	return list
+}
+
+// SevereProblems describes what is badly wrong at a moment, a sentence each without
+// control characters. refresh is the interval of polls.
+func SevereProblems(s *Status, now time.Time, refresh time.Duration) (list []string) {
+	for _, p := range problemsOf(s, now, int(refresh.Seconds())) {
+		if p.Severe {
+			list = append(list, strings.TrimSuffix(p.Text, "."))
+		}
 	}
 	return list
 }

@@ -43,9 +43,13 @@ type Status struct {
 	// LastError is the last failure to read the state.
 	LastError *leader.Failure `json:"last_error"`
 	// LastFailover is when the leading master changed last.
-	LastFailover *time.Time      `json:"last_failover"`
-	Snapshot     *SnapshotStatus `json:"snapshot"`  // null where none is on disk
-	ZooKeeper    *leader.Status  `json:"zookeeper"` // null where it is not used
+	LastFailover *time.Time `json:"last_failover"`
+	// Reading tells how far reading the first state is; null while none is being read.
+	Reading  *ReadingStatus  `json:"reading"`
+	Snapshot *SnapshotStatus `json:"snapshot"` // null where none is on disk
+	// SnapshotError is why the last snapshot could not be written; null if it was.
+	SnapshotError *leader.Failure `json:"snapshot_error"`
+	ZooKeeper     *leader.Status  `json:"zookeeper"` // null where it is not used
 	// Secondaries are those that have zones or are told of new versions, the one with
 	// the largest lag first. It is null where DNS is not served.
 	Secondaries []SecondaryStatus `json:"secondaries"`
@@ -85,6 +89,26 @@ type UpstreamStatus struct {
 	Queries   uint64   `json:"queries"`
 	Responses uint64   `json:"responses"` // in time
 	Failures  uint64   `json:"failures"`
+	// LastResponse is when it responded last, null for never. A server that is not asked
+	// is not known to be away.
+	LastResponse *time.Time `json:"last_response"`
+}
+
+// ReadingStatus tells how far reading a state is.
+type ReadingStatus struct {
+	Master string    `json:"master"` // host:port
+	Since  time.Time `json:"since"`
+	Bytes  int64     `json:"bytes"`
+	Total  *int64    `json:"total_bytes"` // null if it is not known
+}
+
+// String says how far it is.
+func (r *ReadingStatus) String() string {
+	text := "reading the state of " + printable(shorten(r.Master)) + ": " + sizeText(r.Bytes)
+	if r.Total != nil {
+		text += " of " + sizeText(*r.Total)
+	}
+	return text
 }
 
 // CacheStatus is the state of the cache of forwarded names, with counts since the
@@ -180,7 +204,7 @@ func (s *Server) describe(st Status, z *zone.Zone) Status {
 			*at = &utc
 		}
 	}
-	st.LastError = shortFailure(st.LastError)
+	st.LastError, st.SnapshotError = shortFailure(st.LastError), shortFailure(st.SnapshotError)
 	if st.Settings != nil {
 		settings := *st.Settings
 		settings.ReadAt, settings.LastError = settings.ReadAt.UTC(), shortFailure(settings.LastError)
@@ -224,6 +248,9 @@ func shorten(text string) string {
 // manager. It contains no control characters.
 func (s Status) Short() string {
 	if s.StateAge == nil {
+		if s.Reading != nil {
+			return "no state of the cluster yet; " + s.Reading.String()
+		}
 		return "no state of the cluster yet"
 	}
 	age := time.Duration(max(*s.StateAge, 0)).Round(time.Second)

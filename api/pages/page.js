@@ -2,9 +2,11 @@
 // The only script of the pages: it follows changes, searches while one types, and
 // copies names. It inserts nothing but pages that the server made.
 (() => {
-  const minPause = 2000, maxPause = 5000; // milliseconds between two readings of the page
+  // Milliseconds between two readings of the page, which is shown at once only if there
+  // is news in it, and between two that are shown.
+  const minPause = 1000, maxPause = 5000, share = 10;
   const main = document.getElementById("main"), lost = document.getElementById("lost"), field = document.getElementById("q");
-  let reading = null;
+  let reading = null, shown = Date.now(), took = 0;
 
   const addCopiers = () => {
     for (const code of main.querySelectorAll("code.copy")) {
@@ -29,9 +31,12 @@
   // What has the focus is found again by what it is and where it leads.
   const markOf = (e) => e && main.contains(e) && e !== main ? e.tagName + (e.id || e.getAttribute("href") || e.getAttribute("aria-label") || "") : "";
 
-  const show = (html) => {
+  const health = (page) => { const e = page.querySelector("#health"); return e ? e.textContent : ""; };
+
+  const show = (html, always) => {
     const next = new DOMParser().parseFromString(html, "text/html").getElementById("main");
-    if (!next) return;
+    if (!next || !always && health(next).replace(/\d/g, "") === health(main).replace(/\d/g, "")) return;
+    shown = Date.now();
     const active = document.activeElement;
     const mark = markOf(active);
     const left = [...main.querySelectorAll(".scroll")].map((e) => e.scrollLeft);
@@ -45,15 +50,17 @@
     }
   };
 
-  const read = async (address) => {
+  const read = async (address, always) => {
+    const began = Date.now();
     if (reading) reading.abort();
     const mine = reading = new AbortController();
     try {
       const answer = await fetch(address, { signal: mine.signal });
       const html = await answer.text();
       if (mine !== reading) return false;
+      took = Date.now() - began;
       lost.hidden = true;
-      if ((answer.headers.get("Content-Type") || "").startsWith("text/html") && answer.status !== 503) show(html);
+      if ((answer.headers.get("Content-Type") || "").startsWith("text/html") && answer.status !== 503) show(html, always);
       return true;
     } catch (e) {
       if (mine === reading && e.name !== "AbortError" && lost.hidden) {
@@ -70,10 +77,11 @@
   const selecting = () => !getSelection().isCollapsed;
   const refresh = () => {
     const due = Date.now() - last;
-    if (document.hidden || selecting() || due < minPause || !changed && due < maxPause) return;
+    if (document.hidden || selecting() || due < Math.max(minPause, share * took)) return;
+    const always = changed || Date.now() - shown >= maxPause;
     changed = false;
     last = Date.now();
-    read(location.href);
+    read(location.href, always);
   };
 
   // Searching while one types.
@@ -86,7 +94,7 @@
       const address = "/?q=" + encodeURIComponent(text);
       history.replaceState(null, "", address);
       last = Date.now();
-      read(address);
+      read(address, true);
     }, 200);
   });
   document.addEventListener("keydown", (e) => {

@@ -82,6 +82,9 @@ func printStatus(w io.Writer, s api.Status) {
 	default:
 		line("master", "%s, NO CONTACT since the start", master)
 	}
+	if s.Reading != nil {
+		line("reading", "%s", plain(s.Reading.String()))
+	}
 	if s.StateAge != nil {
 		from := ""
 		if s.Source == "snapshot" {
@@ -145,6 +148,22 @@ func statusWarnings(s api.Status) (list []string) {
 	}
 	if zk := s.ZooKeeper; zk != nil && zk.LastError != nil {
 		list = append(list, fmt.Sprintf("ZooKeeper named no leader at %s: %s", at(zk.LastError.Time), plain(zk.LastError.Text)))
+	}
+	if f := s.SnapshotError; f != nil {
+		list = append(list, fmt.Sprintf("the snapshot could not be written at %s: %s", at(f.Time), plain(f.Text)))
+	}
+	if c := s.Settings; c != nil && c.LastError != nil {
+		list = append(list, fmt.Sprintf("the settings read at %s cannot be used: %s", at(c.LastError.Time), plain(c.LastError.Text)))
+	}
+	if c := s.Settings; c != nil && len(c.RestartNeeded) > 0 {
+		list = append(list, "changed settings need a restart: "+plain(strings.Join(c.RestartNeeded, ", ")))
+	}
+	if s.Forwarding != nil {
+		for _, u := range s.Forwarding.Upstreams {
+			if u.State != "up" {
+				list = append(list, fmt.Sprintf("the upstream server %s is %s", plain(u.Address), plain(u.State)))
+			}
+		}
 	}
 	failing := 0
 	for _, one := range s.Secondaries {

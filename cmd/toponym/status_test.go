@@ -37,6 +37,16 @@ func TestStatus(t *testing.T) {
 			[]string{"master       10.0.0.1:5050, NO CONTACT; heard last at 2026-03-01T11:05:00Z\n"}},
 		"not ready": {strings.Replace(connected, `"ready": true`, `"ready": false`, 1), statusFailed, []string{"ready        NO: no state"}},
 		"hostile":   {strings.Replace(connected, "10.0.0.2:5050", `\u001b[31m`, 1), statusOK, []string{`"\x1b[31m: status 503`}},
+		"in trouble": {strings.Replace(connected, `"version"`, `"snapshot_error": {"text": "no space left", "time": "2026-03-01T11:05:00Z"},
+			"settings": {"read_at": "2026-03-01T11:05:00Z", "last_error": {"text": "ttl: is bad", "time": "2026-03-01T11:05:00Z"}, "restart_needed": ["port"]},
+			"reading": {"master": "10.0.0.1:5050", "since": "2026-03-01T11:05:00Z", "bytes": 1048576, "total_bytes": 4194304},
+			"forwarding": {"upstreams": [{"address": "10.0.0.8", "state": "down"}], "cache": {}}, "version"`, 1), statusOK, []string{
+			"reading      reading the state of 10.0.0.1:5050: 1.0 MiB of 4.0 MiB\n",
+			"warning      the snapshot could not be written at 2026-03-01T11:05:00Z: no space left\n",
+			"warning      the settings read at 2026-03-01T11:05:00Z cannot be used: ttl: is bad\n",
+			"warning      changed settings need a restart: port\n",
+			"warning      the upstream server 10.0.0.8 is down\n",
+		}},
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(tc.body)) }))
 		got := runWith(t, "status", "-server", strings.TrimPrefix(server.URL, "http://"))

@@ -134,7 +134,7 @@ func (l scrapeLog) Println(v ...any) {
 type stateCollector struct {
 	server *Server
 
-	source, age, tasks, agents, frameworks *prometheus.Desc
+	source, age, tasks, agents, frameworks, written *prometheus.Desc
 }
 
 func newStateCollector(s *Server) *stateCollector {
@@ -148,13 +148,14 @@ func newStateCollector(s *Server) *stateCollector {
 		tasks:      desc("tasks", "Tasks of the cluster."),
 		agents:     desc("agents", "Agents of the cluster."),
 		frameworks: desc("frameworks", "Frameworks of the cluster."),
+		written:    desc("snapshot_last_write_successful", "1 if the last attempt to write a snapshot was successful, else 0. Absent without stateDir."),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (c *stateCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		c.source, c.age, c.tasks, c.agents, c.frameworks,
+		c.source, c.age, c.tasks, c.agents, c.frameworks, c.written,
 	} {
 		ch <- d
 	}
@@ -175,6 +176,9 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(c.tasks, float64(i.tasks))
 	gauge(c.agents, float64(i.agents))
 	gauge(c.frameworks, float64(i.frameworks))
+	if keeper := c.server.snapshotter; keeper != nil {
+		gauge(c.written, truth(keeper.failure.Load() == nil))
+	}
 }
 
 func truth(b bool) float64 {

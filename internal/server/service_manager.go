@@ -15,6 +15,8 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/miekg/dns"
 	"github.com/sirupsen/logrus"
+
+	"toponym/api"
 )
 
 // notifier reports the state of the process to the service manager (sd_notify(3)),
@@ -104,16 +106,20 @@ func (n *notifier) stopping() { n.tell(daemon.SdNotifyStopping, "STATUS=stopping
 
 // statusLine describes the server in one line.
 func (s *Server) statusLine() string {
-	names := s.Zone().Counts().Names
+	names, st := s.Zone().Counts().Names, s.status()
+	line := fmt.Sprintf("%d names; %s", names, st.Short())
 	if names == 1 {
-		return "1 name; " + s.status().Short()
+		line = "1 name; " + st.Short()
 	}
-	return fmt.Sprintf("%d names; %s", names, s.status().Short())
+	for _, problem := range api.SevereProblems(&st, time.Now(), s.config.Load().Refresh) {
+		line += "; " + problem
+	}
+	return line
 }
 
 const (
-	statusInterval = 10 * time.Second // between two statuses
-	probeTimeout   = time.Second      // of a query to the server itself
+	statusInterval = time.Second // between two statuses
+	probeTimeout   = time.Second // of a query to the server itself
 )
 
 // reportStatus reports the status to the service manager until ctx ends, and that the

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"toponym/state/leader"
 	"toponym/state/snapshot"
 	"toponym/zone"
 )
@@ -22,18 +23,20 @@ type snapshotter struct {
 	catalog  func() []snapshot.ZoneVersion // of zones that are not made by the pipeline
 	log      logrus.FieldLogger
 
-	disk      chan struct{} // held while dir is used
-	decoded   atomic.Bool   // whether load has finished
-	bytesRead func() int64  // by load so far
-	noted     uint32        // the serial limit on disk; used on disk only
+	disk      chan struct{}                  // held while dir is used
+	decoded   atomic.Bool                    // whether load has finished
+	bytesRead func() int64                   // by load so far
+	failure   atomic.Pointer[leader.Failure] // why the last attempt failed; nil if it did not
+	noted     uint32                         // the serial limit on disk; used on disk only
 
 	// Used by the goroutine of run only.
-	changes   uint64    // of the cluster, as of the snapshot on disk
-	version   uint64    // of the zones, likewise
-	serial    uint32    // newest of all zones, likewise
-	confirmed time.Time // likewise
-	tried     time.Time // when the last attempt ended
-	failing   bool      // whether the last attempt failed, which was logged
+	changes   uint64        // of the cluster, as of the snapshot on disk
+	version   uint64        // of the zones, likewise
+	serial    uint32        // newest of all zones, likewise
+	confirmed time.Time     // likewise
+	tried     time.Time     // when the last attempt ended
+	took      time.Duration // by the last attempt
+	failing   bool          // whether the last attempt failed, which was logged
 }
 
 func newSnapshotter(dir string, interval func() time.Duration, p *pipeline, log logrus.FieldLogger) *snapshotter {
@@ -174,11 +177,27 @@ func (s *snapshotter) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if s.tried.IsZero() || time.Since(s.tried) >= s.interval() {
+			if s.tried.IsZero() || time.Since(s.tried) >= s.pause() {
 				s.save(ctx, inBackground)
 			}
 		}
 	}
+}
+
+// failurePause is the time from a failure to the next attempt, unless that takes long: a
+// disk that can be written again should soon be said to be. failureShare of the time at
+// most is spent on attempts that fail.
+const (
+	failurePause = 2 * time.Second
+	failureShare = 20
+)
+
+// pause is the time from the last attempt to the next.
+func (s *snapshotter) pause() time.Duration {
+	if s.failing {
+		return min(max(failurePause, failureShare*s.took), s.interval())
+	}
+	return s.interval()
 }
 
 // save writes a snapshot if the cluster has changed, and confirms the last one if it
@@ -189,6 +208,7 @@ func (s *snapshotter) save(ctx context.Context, background func(func())) {
 	if !now.live() {
 		return
 	}
+	began := time.Now()
 	_, version := s.pipeline.history.Index()
 	var err error
 	switch {
@@ -206,10 +226,14 @@ func (s *snapshotter) save(ctx context.Context, background func(func())) {
 	if ctx.Err() != nil {
 		return
 	}
-	s.tried = time.Now()
+	s.tried, s.took = time.Now(), time.Since(began)
+	s.failure.Store(nil)
+	if err != nil {
+		s.failure.Store(&leader.Failure{Text: err.Error(), Time: s.tried})
+	}
 	switch {
 	case err != nil && !s.failing:
-		s.log.WithError(err).WithField("retry", s.interval()).Warn("the snapshot cannot be written")
+		s.log.WithError(err).WithField("retry", min(failurePause, s.interval())).Warn("the snapshot cannot be written")
 	case err == nil && s.failing:
 		s.log.Info("the snapshot can be written again")
 	}

@@ -14,6 +14,7 @@ func (s *Server) status() api.Status {
 	now, i, m := time.Now(), s.pipeline.currentInfo(), s.masterStatus()
 	st := api.Status{
 		Source:    i.source,
+		Ready:     s.Zone().Ready(),
 		StartedAt: s.started, Uptime: api.Seconds(now.Sub(s.started)),
 		Tasks: i.tasks, Agents: i.agents, Frameworks: i.frameworks,
 		Merged: s.pipeline.currentSet().Merged(),
@@ -31,6 +32,12 @@ func (s *Server) status() api.Status {
 		st.Settings = s.reading.Load()
 	}
 	st.LastFailover, st.ConnectedSince, st.LastHeard = timeOrNil(m.LastFailover), timeOrNil(m.Since), timeOrNil(m.Heard)
+	if r := m.Reading; r != nil {
+		st.Reading = &api.ReadingStatus{Master: r.At.String(), Since: r.Since, Bytes: r.Bytes}
+		if r.Total > 0 {
+			st.Reading.Total = &r.Total
+		}
+	}
 	if z := s.masters.Load().zooKeeper; z != nil {
 		zk := z.Status()
 		st.ZooKeeper = &zk
@@ -43,6 +50,7 @@ func (s *Server) status() api.Status {
 		st.Secondaries = s.secondaries.status()
 	}
 	if s.snapshotter != nil {
+		st.SnapshotError = s.snapshotter.failure.Load()
 		if info := s.snapshotter.dir.Info(); info != nil {
 			st.Snapshot = &api.SnapshotStatus{Age: api.Seconds(max(now.Sub(info.Confirmed), 0)), Bytes: info.Size}
 		}
@@ -60,7 +68,7 @@ func describeForwarding(f *resolver.Forwarding) *api.ForwardingStatus {
 		Cache: api.CacheStatus{Entries: f.Cache.Entries, Bytes: f.Cache.Bytes, Hits: f.Cache.Hits, Misses: f.Cache.Misses, Stale: f.Cache.Stale},
 	}
 	for _, u := range f.Upstreams {
-		one := api.UpstreamStatus{Address: u.Address, State: u.State.String(), Queries: u.Queries, Responses: u.Responses, Failures: u.Failures}
+		one := api.UpstreamStatus{LastResponse: timeOrNil(u.Heard), Address: u.Address, State: u.State.String(), Queries: u.Queries, Responses: u.Responses, Failures: u.Failures}
 		if u.SRTT > 0 {
 			srtt := api.Seconds(u.SRTT)
 			one.SRTT = &srtt

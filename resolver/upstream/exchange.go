@@ -361,7 +361,7 @@ func (a *attempt) fail(waited time.Duration, reason string, err error) {
 	if !a.countsForHealth() {
 		return
 	}
-	if a.server.health.onFailure(a.x.nameHash(), a.sent, waited) {
+	if a.server.health.onFailure(a.x.nameHash(), a.x.group.probe, a.sent, waited) {
 		a.server.log.add(reason, err)
 	}
 }

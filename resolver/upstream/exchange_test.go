@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"github.com/sirupsen/logrus"
 
 	"toponym/internal/dnswire"
 	"toponym/internal/fakedns"
@@ -162,7 +164,7 @@ func TestServersThatAreDownComeBackByAProbe(t *testing.T) {
 		s := n.Start(good)
 		g := c.Group(udpOf(s))
 		for i := range uint64(downAfter) {
-			g.servers[0].health.onFailure(i, time.Now(), time.Second)
+			g.servers[0].health.onFailure(i, false, time.Now(), time.Second)
 		}
 		if !g.Down() {
 			t.Fatal("the server is up, want it down")
@@ -481,6 +483,43 @@ func TestCanceledQuestionsEnd(t *testing.T) {
 		time.Sleep(2 * defaultTimeout)
 		if len(o) > 0 {
 			t.Errorf("the handler was told again: %v", <-o)
+		}
+	})
+}
+
+// A server that is gone is down within 5 seconds of the first question to it, whether or
+// not the network says so, and up again within 5 seconds of its return; both is logged
+// at once.
+func TestAServerThatIsGoneIsDownSoon(t *testing.T) {
+	var log bytes.Buffer
+	logger := logrus.New()
+	logger.SetOutput(&log)
+	simulate(t, Options{Log: logger}, func(t *testing.T, n *fakedns.Network, c *Client) {
+		server := n.Start(good)
+		g := c.Group(udpOf(server))
+		o := make(outcomes, 100)
+		g.Ask(question("a.test", dns.TypeA), o)
+		time.Sleep(time.Minute)
+		heard := c.Stats()[0].Heard
+		if age := time.Since(heard); age < 30*time.Second || age > time.Minute {
+			t.Errorf("got a last response %v ago, want a minute", age)
+		}
+		for range 2 {
+			server.Set(func(dns.ResponseWriter, *dns.Msg) {})
+			g.Ask(question("a.test", dns.TypeA), o)
+			time.Sleep(5 * time.Second)
+			if s := c.Stats()[0]; s.State != Down {
+				t.Errorf("after 5 s without a response: got %+v, want it down", s)
+			}
+			time.Sleep(time.Minute)
+			server.Set(good)
+			time.Sleep(5 * time.Second)
+			if s := c.Stats()[0]; s.State != Up {
+				t.Errorf("5 s after its return: got %+v, want it up", s)
+			}
+			if !strings.HasSuffix(strings.TrimSpace(log.String()), "upstream=192.0.2.1") || !strings.Contains(log.String()[strings.LastIndex(log.String(), "time="):], "responds again") {
+				t.Errorf("got the log\n%s\nwant a last line that it responds again", &log)
+			}
 		}
 	})
 }

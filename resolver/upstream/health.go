@@ -87,7 +87,10 @@ func (h *health) onResponse(rtt time.Duration) (recovered bool) {
 // onFailure notes that a query about a name, given by its hash, got no response although
 // it was waited for. It reports whether the server is down from now on. A server that
 // has responded to something else since the query was sent is not: only that name is slow.
-func (h *health) onFailure(name uint64, sent time.Time, waited time.Duration) (down bool) {
+//
+// A probe counts twice: any response to it would have done, and several of its packets
+// would have to be lost.
+func (h *health) onFailure(name uint64, probe bool, sent time.Time, waited time.Duration) (down bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.lastResponse.After(sent) {
@@ -100,6 +103,9 @@ func (h *health) onFailure(name uint64, sent time.Time, waited time.Duration) (d
 	}
 	if len(h.failed) < downAfter && !slices.Contains(h.failed, name) {
 		h.failed = append(h.failed, name)
+		if probe {
+			h.failed = append(h.failed, ^name)
+		}
 	}
 	return len(h.failed) >= downAfter && h.state.CompareAndSwap(int32(Up), int32(Down))
 }
@@ -112,6 +118,13 @@ func (h *health) suspect(now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.failed) > 0
+}
+
+// heard returns when the server last responded; zero for never.
+func (h *health) heard() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.lastResponse
 }
 
 // sample takes in a round trip time (RFC 6298, section 2).

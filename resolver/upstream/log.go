@@ -8,19 +8,20 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// serverLog keeps what is logged about a server to one line a minute: the last
-// message, and how many there were. Run writes it, so that goroutines that handle
+// serverLog keeps what is logged about a server to a few lines a minute: after those,
+// the last message, and how many there were. Run writes it, so that goroutines that handle
 // queries do not wait for a disk.
 type serverLog struct {
 	mu      sync.Mutex
-	next    time.Time
+	written [linesAMinute]time.Time // when the last lines were, the oldest first
 	message string
 	err     string // the reason; "": none
 	count   int
 }
 
 const (
-	logInterval = time.Minute
+	logInterval  = time.Minute
+	linesAMinute = 4
 
 	// maxLoggedError is the size of an error in the log, in bytes. One about a
 	// certificate is as long as its owner has made it.
@@ -48,7 +49,7 @@ func (s *server) flushLog() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	if l.count == 0 || now.Before(l.next) {
+	if l.count == 0 || now.Before(l.written[0].Add(logInterval)) {
 		return
 	}
 	fields := logrus.Fields{"upstream": s.addr.String(), "count": l.count}
@@ -56,5 +57,7 @@ func (s *server) flushLog() {
 		fields["error"] = l.err
 	}
 	s.client.o.Log.WithFields(fields).Warn("upstream server " + l.message)
-	l.next, l.message, l.err, l.count = now.Add(logInterval), "", "", 0
+	copy(l.written[:], l.written[1:])
+	l.written[linesAMinute-1] = now
+	l.message, l.err, l.count = "", "", 0
 }

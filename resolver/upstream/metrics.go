@@ -20,6 +20,7 @@ type Stats struct {
 	Mismatched uint64        // messages that matched no query or made no sense
 	SRTT       time.Duration // smoothed round trip time; 0: not known
 	State      State
+	Heard      time.Time // of the last response; zero for none
 }
 
 // Stats are those of all servers, sorted by address.
@@ -37,6 +38,7 @@ func (c *Client) Stats() []Stats {
 			Mismatched: n.mismatched.Load(),
 			SRTT:       time.Duration(s.health.srtt.Load()),
 			State:      s.health.State(),
+			Heard:      s.health.heard(),
 		})
 	}
 	slices.SortFunc(all, func(a, b Stats) int { return strings.Compare(a.Address, b.Address) })

@@ -23,8 +23,8 @@ type probing struct {
 
 // Times of probes.
 const (
-	probeTimeout = 2 * time.Second
-	probeMax     = 10 * time.Second // the longest interval
+	probeTimeout = 1500 * time.Millisecond
+	probeMax     = 3 * time.Second  // the longest interval
 	loopRetry    = 30 * time.Second // between loop probes while they come back
 	loopRecheck  = 10 * time.Minute // between loop probes else
 )
