@@ -116,14 +116,6 @@ func wireName(s string) string {
 	return string(b[:n])
 }
 
-// group returns the servers for a name in lower-case wire form.
-func (f *forwarder) group(name []byte) *upstream.Group {
-	if g := f.zoneGroup(name); g != nil {
-		return g
-	}
-	return f.defaultGroup.Load()
-}
-
 // zoneGroup returns the servers that are configured for a domain of the name, or nil.
 func (f *forwarder) zoneGroup(name []byte) *upstream.Group { return f.zones.Load().group(name) }
 
