@@ -121,7 +121,7 @@ func parseZoneFile(f ZoneFile, index int, ttl uint32, limit int, errs *errorList
 		errs.addAt(f.Name, index, 0, fmt.Sprintf("the file is larger than %d bytes", MaxZoneFileSize))
 		return nil
 	}
-	r := newEntryReader(bytes.Clone(f.Text))
+	r := newEntryReader(unindented(f.Text))
 	var parsed []fileRecord
 	for tries := 0; tries < maxErrors; tries++ {
 		parsed = parsed[:0]
@@ -156,6 +156,33 @@ func parseZoneFile(f ZoneFile, index int, ttl uint32, limit int, errs *errorList
 		}
 	}
 	return valid
+}
+
+// unindented returns a copy of a text without the blanks that all of its lines begin
+// with, as they have when they were pasted from a page. A blank at the beginning of a
+// line stands for the owner of the record before, so a file in which no line has an
+// owner would mean nothing.
+func unindented(text []byte) []byte {
+	var indent []byte
+	first := true
+	for line := range bytes.Lines(text) {
+		content := bytes.TrimLeft(line, " \t")
+		if len(bytes.TrimSpace(content)) == 0 {
+			continue
+		}
+		blanks := line[:len(line)-len(content)]
+		if first {
+			indent, first = blanks, false
+		}
+		for !bytes.HasPrefix(blanks, indent) {
+			indent = indent[:len(indent)-1]
+		}
+	}
+	out := make([]byte, 0, len(text))
+	for line := range bytes.Lines(text) {
+		out = append(out, bytes.TrimPrefix(line, indent)...)
+	}
+	return out
 }
 
 // parserMessage is the parser's error without its prefix and position, with

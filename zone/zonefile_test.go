@@ -193,3 +193,33 @@ func TestUnreadableZoneFileHidesNoErrorsOfOthers(t *testing.T) {
 		t.Errorf("got %q, want the missing file and line 1 of the broken one", lines)
 	}
 }
+
+// A file that was pasted from a page keeps its meaning.
+func TestBlanksBeforeAWholeZoneFileDoNotMatter(t *testing.T) {
+	const text = "$ORIGIN spartan.\n\n; a comment\n@    60 SOA ns1.mesos. root.ns1.mesos. (\n  1 60 600\n  86400 60 )\n     60 NS ns1.mesos.\nready 60 A 127.0.0.1\n      60 A 127.0.0.2\n"
+	read := func(text string) (*StaticRecords, error) {
+		return ReadZoneFiles([]ZoneFile{{Name: "0", Text: []byte(text)}}, testOptions())
+	}
+	for title, indented := range map[string]string{
+		"blanks":      "    " + strings.ReplaceAll(text, "\n", "\n    "),
+		"a tab":       "\t" + strings.ReplaceAll(text, "\n", "\n\t"),
+		"empty lines": "\n \n    " + strings.ReplaceAll(strings.ReplaceAll(text, "\n", "\n    "), "\n    \n", "\n\n"),
+		"DOS lines":   "  " + strings.ReplaceAll(text, "\n", "\r\n  "),
+	} {
+		got, err := read(indented)
+		if err != nil {
+			t.Errorf("%s: got the error %v, want none", title, err)
+			continue
+		}
+		if want, err := read(text); err != nil || len(got.names) != len(want.names) || len(got.names) == 0 {
+			t.Errorf("%s: got %d names, want %d (%v)", title, len(got.names), len(want.names), err)
+		}
+	}
+	// Where one line has no blanks before it, those of others stand for an owner.
+	if _, err := read("a.mesos. A 10.0.0.1\n   A 10.0.0.2\n"); err != nil {
+		t.Error(err)
+	}
+	if _, err := read("x.mesos. A 10.0.0.1\n\n   y.mesos. A\n"); err == nil || !strings.HasPrefix(err.Error(), "0:3: ") {
+		t.Errorf("got %v, want an error in line 3", err)
+	}
+}
