@@ -72,6 +72,26 @@ func unreachable(server string, err error) error {
 // get reads an answer in JSON, and returns it also as it is. What an error status says
 // is an error.
 func (c *client) get(ctx context.Context, path []string, query url.Values, answer any) (raw []byte, err error) {
+	if raw, err = c.read(ctx, path, query); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(raw, answer); err != nil {
+		return nil, fmt.Errorf("%s: the response does not come from Toponym: %w", c.server, err)
+	}
+	return raw, nil
+}
+
+// alive returns an error if the server does not answer, and only then.
+func (c *client) alive(ctx context.Context) error {
+	raw, err := c.read(ctx, []string{"healthz"}, nil)
+	if err == nil && strings.TrimSpace(string(raw)) != "ok" {
+		err = fmt.Errorf("%s: the response does not come from Toponym", c.server)
+	}
+	return err
+}
+
+// read reads an answer. What an error status says is an error.
+func (c *client) read(ctx context.Context, path []string, query url.Values) (raw []byte, err error) {
 	base, err := serverURL(c.server)
 	if err != nil {
 		return nil, err
@@ -110,9 +130,6 @@ func (c *client) get(ctx context.Context, path []string, query url.Values, answe
 	}
 	if raw, err = io.ReadAll(body); err != nil {
 		return nil, fmt.Errorf("%s: the response is not complete: %w", c.server, err)
-	}
-	if err := json.Unmarshal(raw, answer); err != nil {
-		return nil, fmt.Errorf("%s: the response does not come from Toponym: %w", c.server, err)
 	}
 	return raw, nil
 }

@@ -19,13 +19,22 @@ func statusCommand(env environment) *cobra.Command {
 	c := &cobra.Command{
 		Use: "status [FLAGS]", Short: "show how a running server is: its master, the age of its state, secondaries, warnings",
 		Long: `toponym status shows how a running server is: the connection to the leading master, the age of the state, what it answers for, its
-secondaries and warnings. The exit status is 1 if the server does not answer, has no state yet, or has no contact with a master.`,
+secondaries and warnings. The exit status is 1 if the server does not answer, has no state yet, or has no contact with a master. With
+-live it is 1 only if the server does not answer, which is what the health check of a container should ask.`,
 		Args: noArguments,
 	}
 	server := defineClient(c.Flags())
 	var form output
 	outputFlag(c, &form, "the answer of /v1/status")
+	live := c.Flags().Bool("live", false, "print nothing, and only find out whether the server answers")
 	c.RunE = withStatus(func(ctx context.Context, _ []string) int {
+		if *live {
+			if err := server.alive(ctx); err != nil {
+				fmt.Fprintln(env.stderr, "toponym status:", err)
+				return statusFailed
+			}
+			return statusOK
+		}
 		var s api.Status
 		raw, err := server.get(ctx, []string{"v1", "status"}, nil, &s)
 		if err == nil && s.Version == "" {

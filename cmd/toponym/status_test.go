@@ -75,3 +75,32 @@ func TestStatus(t *testing.T) {
 		t.Errorf("no server: got status %d and %q, want 1 and that none answers", got.status, got.stderr)
 	}
 }
+
+// A container with a server that lacks only its master must not be replaced.
+func TestStatusLive(t *testing.T) {
+	for name, tc := range map[string]struct {
+		code   int
+		body   string
+		status int
+	}{
+		"alive":   {http.StatusOK, "ok\n", statusOK},
+		"another": {http.StatusOK, "<html>", statusFailed},
+		"broken":  {http.StatusInternalServerError, "ok\n", statusFailed},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/healthz" {
+				t.Errorf("got a request for %s, want /healthz, which is open to all", r.URL.Path)
+			}
+			w.WriteHeader(tc.code)
+			_, _ = w.Write([]byte(tc.body))
+		}))
+		got := runWith(t, "status", "-live", "-server", server.URL)
+		if got.status != tc.status || got.stdout != "" || (got.stderr == "") != (tc.status == statusOK) {
+			t.Errorf("%s: got status %d, output %q and %q; want %d and no output", name, got.status, got.stdout, got.stderr, tc.status)
+		}
+		server.Close()
+		if got := runWith(t, "status", "-live", "-server", server.URL); got.status != statusFailed {
+			t.Errorf("%s, when the server is gone: got status %d, want 1", name, got.status)
+		}
+	}
+}
