@@ -24,7 +24,7 @@ func (r *release) program(arch string) string { return filepath.Join(r.work, arc
 // nor git's view of it is part of the result, so a source archive gives the same
 // program as a checkout.
 func (r *release) buildPrograms() error {
-	for _, arch := range architectures {
+	for _, arch := range r.architectures {
 		err := call(".", []string{"GOOS=linux", "GOARCH=" + arch, "GOAMD64=v1", "GOARM64=v8.0", "GOFLAGS=", "CGO_ENABLED=0"},
 			"go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid= -X main.release="+r.version,
 			"-o", r.program(arch), "./cmd/toponym")
@@ -38,7 +38,7 @@ func (r *release) buildPrograms() error {
 // native returns a program of this version that runs here, which generates
 // manual pages and completion.
 func (r *release) native() (string, error) {
-	for _, arch := range architectures {
+	for _, arch := range r.architectures {
 		if runtime.GOOS == "linux" && arch == runtime.GOARCH {
 			return r.program(arch), nil
 		}
@@ -50,7 +50,7 @@ func (r *release) native() (string, error) {
 // listContents writes, for each architecture, the modules that the program was
 // built from, as a software bill of materials in CycloneDX's format.
 func (r *release) listContents() error {
-	for _, arch := range architectures {
+	for _, arch := range r.architectures {
 		if err := call(".", nil, r.tool("cyclonedx-gomod"), "bin", "-json", "-std", "-noserial", "-notimestamp",
 			"-version", "v"+r.version, "-output", r.sbom(arch), r.program(arch)); err != nil {
 			return err

@@ -19,14 +19,12 @@ import (
 	"time"
 )
 
-// architectures are the values of GOARCH that are released.
-var architectures = []string{"amd64", "arm64"}
-
 func main() {
 	out := flag.String("o", "dist", "the `directory` to write to; its content is replaced")
 	version := flag.String("version", "", "the version; by default the tag of the commit, or else 0.0.0 with its date and hash")
+	architectures := flag.String("arch", "amd64,arm64", "the values of GOARCH to build for, separated by `commas`")
 	flag.Parse()
-	if err := run(*out, *version); err != nil {
+	if err := run(*out, *version, strings.Split(*architectures, ",")); err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
 		os.Exit(1)
 	}
@@ -34,19 +32,21 @@ func main() {
 
 // release is what is being built.
 type release struct {
-	version string
-	date    time.Time
-	out     string // directory of the results
-	work    string // directory of intermediate files
+	version       string
+	architectures []string // values of GOARCH
+	date          time.Time
+	out           string // directory of the results
+	work          string // directory of intermediate files
+	terms         []byte // licences of the program and of all that it contains
 }
 
-func run(out, version string) error {
+func run(out, version string, architectures []string) error {
 	work, err := os.MkdirTemp("", "toponym-release-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(work)
-	r := &release{version: version, work: work}
+	r := &release{version: version, architectures: architectures, work: work}
 	if r.out, err = filepath.Abs(out); err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func run(out, version string) error {
 	if err := os.MkdirAll(r.out, 0o755); err != nil {
 		return err
 	}
-	for _, step := range []func() error{r.buildTools, r.buildPrograms, r.listContents, r.buildPackages, r.writeSums} {
+	for _, step := range []func() error{r.buildTools, r.buildPrograms, r.listContents, r.collectTerms, r.buildPackages, r.buildImage, r.writeSums} {
 		if err := step(); err != nil {
 			return err
 		}

@@ -15,18 +15,19 @@ import (
 
 const (
 	maintainer = "Toponym developers <developers@toponym.example>"
+	homepage   = "https://toponym.example/toponym"
 	docs       = "usr/share/doc/toponym/"
 )
 
 // buildPackages builds a deb and an rpm package for each architecture.
 func (r *release) buildPackages() error {
-	for _, arch := range architectures {
+	for _, arch := range r.architectures {
 		for _, format := range []string{"deb", "rpm"} {
 			root := filepath.Join(r.work, arch, format)
 			if err := r.stage(root, arch, format); err != nil {
 				return err
 			}
-			rules, err := filepath.Abs("release/nfpm.yaml")
+			rules, err := packageRules(root)
 			if err != nil {
 				return err
 			}
@@ -67,16 +68,12 @@ func (r *release) stage(root, arch, format string) error {
 		if err != nil {
 			return err
 		}
-		if err := write(root, to, b, mode); err != nil {
+		if err := write(root, staged(to, format), b, mode); err != nil {
 			return err
 		}
 	}
 
 	changes, err := os.ReadFile("CHANGELOG.md")
-	if err != nil {
-		return err
-	}
-	terms, err := r.copyright()
 	if err != nil {
 		return err
 	}
@@ -89,22 +86,59 @@ func (r *release) stage(root, arch, format string) error {
 		files[docs+"changelog.gz"] = compress(changes)
 		files[docs+"changelog.Debian.gz"] = compress(r.debianChangelog())
 		files[docs+"copyright"] = []byte(debianCopyright)
-		files[docs+"licences.gz"] = compress(terms)
+		files[docs+"licences.gz"] = compress(r.terms)
 		files["usr/share/lintian/overrides/toponym"] = overrides
 	} else {
 		files[docs+"CHANGELOG.md"] = changes
-		files["usr/share/licenses/toponym/LICENSE"] = terms
+		files["usr/share/licenses/toponym/LICENSE"] = r.terms
 	}
 	for to, b := range files {
-		if err := write(root, to, b, 0o644); err != nil {
+		if err := write(root, staged(to, format), b, 0o644); err != nil {
 			return err
 		}
 	}
-	return r.generate(root)
+	return r.generate(root, format)
+}
+
+// packageRules writes release/nfpm.yaml with the staged files that are documentation,
+// which it would have to list one by one, and returns the path of the result.
+func packageRules(root string) (string, error) {
+	rules, err := os.ReadFile("release/nfpm.yaml")
+	if err != nil {
+		return "", err
+	}
+	list := "contents:\n"
+	from := filepath.Join(root, documentation)
+	err = filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if os.IsNotExist(err) && path == from {
+			return nil // a deb package does not tell them apart
+		}
+		if err != nil || d.IsDir() {
+			return err
+		}
+		list += fmt.Sprintf("  - {src: %q, dst: %q, type: doc}\n", path, strings.TrimPrefix(path, from))
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(root, "nfpm.yaml"), write(root, "nfpm.yaml", bytes.Replace(rules, []byte("contents:\n"), []byte(list), 1), 0o644)
+}
+
+// documentation is the directory of the documentation of an rpm package, which says of
+// each file whether it is.
+const documentation = "documentation/"
+
+// staged is where a file of a package stands until it is packed.
+func staged(name, format string) string {
+	if format == "rpm" && (strings.HasPrefix(name, docs) || strings.HasPrefix(name, "usr/share/man/")) {
+		return documentation + name
+	}
+	return name
 }
 
 // generate writes manual pages and completion, as the program prints them.
-func (r *release) generate(root string) error {
+func (r *release) generate(root, format string) error {
 	program, err := r.native()
 	if err != nil {
 		return err
@@ -139,7 +173,7 @@ func (r *release) generate(root string) error {
 			return err
 		}
 		section := strings.TrimPrefix(filepath.Ext(e.Name()), ".")
-		if err := write(root, "usr/share/man/man"+section+"/"+e.Name()+".gz", compress(b), 0o644); err != nil {
+		if err := write(root, staged("usr/share/man/man"+section+"/"+e.Name()+".gz", format), compress(b), 0o644); err != nil {
 			return err
 		}
 	}
@@ -180,21 +214,22 @@ func (r *release) debianChangelog() []byte {
 		version, maintainer, r.date.Format("Mon, 02 Jan 2006 15:04:05 -0700"))
 }
 
-// copyright returns the licence of Toponym and those of all modules that the
+// collectTerms sets the licence of Toponym and those of all modules that the
 // program contains, which ask that their texts are passed on.
-func (r *release) copyright() ([]byte, error) {
+func (r *release) collectTerms() error {
 	own, err := os.ReadFile("LICENSE")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	modules, err := licences.Of("./cmd/toponym")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "Toponym, https://toponym.example/toponym\nCopyright: the authors of Toponym\nLicence: Apache-2.0\n\n%s\n", own)
+	fmt.Fprintf(&b, "Toponym, %s\nCopyright: the authors of Toponym\nLicence: Apache-2.0\n\n%s\n", homepage, own)
 	for _, m := range modules {
 		fmt.Fprintf(&b, "%s\nThe program contains %s %s\nLicence: %s\n\n%s", strings.Repeat("-", 79), m.Path, m.Version, strings.Join(m.Licences, ", "), m.Text)
 	}
-	return b.Bytes(), nil
+	r.terms = b.Bytes()
+	return nil
 }

@@ -7,12 +7,35 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
-// buildRelease builds a release in a copy of the source without git, and returns
-// the directory of its files.
-func buildRelease(t *testing.T, version string) string {
+// released is the version that most tests of packages and images use.
+const released = "1.2.3"
+
+// builtRelease builds that version once for all tests.
+var builtRelease struct {
+	sync.Mutex
+	dir string
+}
+
+// releaseDir returns the directory of the files of the release.
+func releaseDir(t *testing.T) string {
+	t.Helper()
+	requireTool(t, "git", "git")
+	builtRelease.Lock()
+	defer builtRelease.Unlock()
+	if builtRelease.dir == "" {
+		dir := filepath.Join(filepath.Dir(toponym), "release")
+		buildRelease(t, dir, released, "amd64,arm64")
+		builtRelease.dir = dir
+	}
+	return builtRelease.dir
+}
+
+// buildRelease builds a release in a copy of the source without git.
+func buildRelease(t *testing.T, out, version, architectures string) {
 	t.Helper()
 	source, err := filepath.Abs("../../..")
 	if err != nil {
@@ -28,22 +51,24 @@ func buildRelease(t *testing.T, version string) string {
 	if out, err := copySource.CombinedOutput(); err != nil {
 		t.Fatalf("copy of the source: %v\n%s", err, out)
 	}
-	build := exec.Command("go", "run", "./cmd/release", "-version", version)
+	build := exec.Command("go", "run", "./cmd/release", "-o", out, "-version", version, "-arch", architectures)
 	build.Dir = dir
 	build.Env = append(os.Environ(), "SOURCE_DATE_EPOCH=1790000000")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("release: %v\n%s", err, out)
 	}
-	return filepath.Join(dir, "dist")
 }
 
 // Whoever builds a release again gets the same files, wherever the source is.
 func TestReleaseIsReproducible(t *testing.T) {
 	t.Parallel()
-	requireTool(t, "git", "git")
+	again := t.TempDir()
 	var sums []string
-	for range 2 {
-		b, err := os.ReadFile(filepath.Join(buildRelease(t, "1.2.3"), "SHA256SUMS"))
+	for _, dir := range []string{releaseDir(t), again} {
+		if dir == again {
+			buildRelease(t, again, released, "amd64,arm64")
+		}
+		b, err := os.ReadFile(filepath.Join(dir, "SHA256SUMS"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,7 +78,7 @@ func TestReleaseIsReproducible(t *testing.T) {
 		t.Errorf("got\n%s\nfrom one directory and\n%s\nfrom another, want the same", sums[0], sums[1])
 	}
 	for _, file := range []string{
-		"toponym-1.2.3-linux-amd64.cdx.json", "toponym-1.2.3-linux-arm64.cdx.json",
+		"toponym-1.2.3-linux-amd64.cdx.json", "toponym-1.2.3-linux-arm64.cdx.json", "toponym-1.2.3-oci.tar",
 		"toponym-1.2.3-1.x86_64.rpm", "toponym-1.2.3-1.aarch64.rpm", "toponym_1.2.3-1_amd64.deb", "toponym_1.2.3-1_arm64.deb",
 	} {
 		if !strings.Contains(sums[0], "  "+file+"\n") {
@@ -65,10 +90,21 @@ func TestReleaseIsReproducible(t *testing.T) {
 func TestDebianPackageIsClean(t *testing.T) {
 	t.Parallel()
 	requireTool(t, "lintian", "lintian")
-	requireTool(t, "git", "git")
-	dir := buildRelease(t, "1.2.3")
+	dir := releaseDir(t)
 	for _, arch := range []string{"amd64", "arm64"} {
 		if r := run(t, "lintian", "--allow-root", "--fail-on", "error,warning", filepath.Join(dir, "toponym_1.2.3-1_"+arch+".deb")); r.status != 0 {
+			t.Errorf("%s: exit status %d\n%s", arch, r.status, r)
+		}
+	}
+}
+
+func TestRPMPackageIsClean(t *testing.T) {
+	t.Parallel()
+	requireTool(t, "rpmlint", "rpmlint")
+	dir := releaseDir(t)
+	for _, arch := range []string{"x86_64", "aarch64"} {
+		r := run(t, "rpmlint", "--strict", "--config", filepath.Join("..", "..", "..", "release", "rpmlint.toml"), filepath.Join(dir, "toponym-1.2.3-1."+arch+".rpm"))
+		if r.status != 0 {
 			t.Errorf("%s: exit status %d\n%s", arch, r.status, r)
 		}
 	}
