@@ -10,7 +10,7 @@ BEFORE_FLAG = $(if $(BEFORE),-before $(BEFORE))
 E2E_PARALLEL ?= 6
 PACKAGES := cmd/toponym/e2e/packages.txt
 
-.PHONY: help run test e2e e2e-deps bench bench-flat bench-forward bench-live bench-watch bench-transfer bench-node bench-attack lint fuzz build man release
+.PHONY: help run test e2e e2e-deps bench bench-flat bench-forward bench-live bench-watch bench-transfer bench-node bench-attack lint vulncheck fuzz build man site release
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 10
@@ -70,10 +70,21 @@ bench-live: ## measure changes that events tell of, at 1,000 and at 100,000 task
 bench-attack: ## measure latency and memory while clients and tenants take what they can get
 	$(GO) run -tags bench ./cmd/toponym/bench $(BEFORE_FLAG) -attack -rounds 3 -o attack.bench.json
 
-lint: ## gofmt, go vet, staticcheck
+lint: ## gofmt, go vet for both architectures, staticcheck
 	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "not formatted:"; echo "$$out"; exit 1; fi
 	$(GO) vet -tags e2e,bench ./...
+	GOARCH=arm64 $(GO) vet -tags e2e,bench ./...
 	$(GO) tool staticcheck -tags e2e,bench ./...
+
+# Vulnerabilities fail the build, and so does any other error, but not that the
+# database cannot be reached: that says nothing about the code.
+vulncheck: ## look for known vulnerabilities that the programs can run into
+	@out=$$($(GO) tool -modfile=release/tools.mod govulncheck ./... 2>&1); status=$$?; echo "$$out"; \
+	case "$$status $$out" in \
+	0*) ;; \
+	*"fetching vulnerabilities: Get "*) echo "vulncheck: NOT CHECKED: the vulnerability database cannot be reached" ;; \
+	*) exit 1 ;; \
+	esac
 
 fuzz: ## run every fuzz target for FUZZTIME (1m)
 	@for p in $$($(GO) list ./...); do \
@@ -88,6 +99,9 @@ release: ## build deb and rpm packages and lists of contents into dist/ (VERSION
 
 build: ## build the server and the simulation into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/toponym ./cmd/mesos-sim
+
+site: ## build the pages of the repository as one site into bin/site (Debian package hugo)
+	hugo --quiet --noBuildLock --panicOnWarning --source docs/site
 
 man: build ## write manual pages and completion scripts to bin/man1 and bin/completion
 	bin/toponym man bin/man1
