@@ -16,10 +16,15 @@ import (
 type Explanation struct {
 	records.Explanation
 	Answer string `json:"answer"` // one of the constants below
+	// Rcode is the code of the response, and Authoritative its flag AA, for clients
+	// within recursionAllow; Rcode is empty if upstream servers are asked.
+	Rcode         string `json:"rcode,omitempty"`
+	Authoritative bool   `json:"authoritative,omitempty"`
 	// AnswersAs is the name whose records these are, where the name in question is
 	// an alias or below one.
 	AnswersAs string `json:"answersAs,omitempty"`
-	// Zones are the origins of all zones of the server, if the name is in none.
+	// Zones are the origins of all zones of the server, and its aliases, if the name is
+	// in none.
 	Zones []string `json:"zones,omitempty"`
 	// Route is set for a name outside the server's zones, unless queries for it are
 	// refused.
@@ -48,12 +53,27 @@ type Route struct {
 	// general resolvers. Servers are those that it is forwarded to.
 	Domain  string   `json:"domain,omitempty"`
 	Servers []string `json:"servers,omitempty"`
+	// Cached is what the cache holds for the name.
+	Cached []CachedAnswer `json:"cached,omitempty"`
+}
+
+// CachedAnswer is what the cache holds for a name and a type.
+type CachedAnswer struct {
+	Type    string         `json:"type"`
+	Rcode   string         `json:"rcode"`
+	Records []LookupRecord `json:"records"` // with the TTLs that are left
+	TTL     uint32         `json:"ttl"`     // seconds for which it is still used; 0 if it is stale
+	Stale   bool           `json:"stale"`   // it has expired, and is used while no upstream server answers
+	DNSSEC  bool           `json:"dnssec"`  // it is for queries that want DNSSEC records (DO)
+	CD      bool           `json:"cd"`      // it is for queries that check signatures themselves (CD)
 }
 
 // The kinds of owners that are not part of the cluster.
 const (
 	KindFile = "file" // one of staticZones
 	KindZone = "zone" // the SOA and NS records that the top of a zone has
+
+	KindSpecial = "special" // a special-use zone, see Route.Local
 )
 
 // maxExplained bounds the records, owners and omissions of an explanation, each.
@@ -108,8 +128,12 @@ func (s *Server) explanationOf(z *zone.Zone, name records.Name) Explanation {
 	if a.Node != nil {
 		x.addOthers(z, a, owner)
 	}
+	x.rewriteTargets(srvTargets(z, a, name))
 	if s.o.Route != nil && (result == zone.OutOfZone || result == zone.NXDomain) {
 		x.Route = s.o.Route(name)
+	}
+	if s.o.Preview != nil {
+		x.addPreview(s.o.Preview(name))
 	}
 	switch {
 	case x.Route != nil && x.Route.Local != "":
@@ -126,8 +150,8 @@ func (s *Server) explanationOf(z *zone.Zone, name records.Name) Explanation {
 		x.Answer = AnswerRecords
 	}
 	if result == zone.OutOfZone {
-		for _, origin := range z.Origins() {
-			x.Zones = append(x.Zones, origin.String())
+		for _, apex := range z.Apexes() {
+			x.Zones = append(x.Zones, apex.String())
 		}
 		slices.Sort(x.Zones)
 	}
@@ -145,6 +169,31 @@ func ownerOf(z *zone.Zone, a zone.Answer, name records.Name) records.Name {
 	return name[:len(name)-m.AliasLen] + m.Target
 }
 
+// srvTargets returns how the targets of SRV records are written in answers for a name:
+// below an alias, if it was found by one.
+func srvTargets(z *zone.Zone, a zone.Answer, name records.Name) func(records.Name) string {
+	if !a.ViaAlias() {
+		return records.Name.String
+	}
+	m := z.AliasMatch(a)
+	end := name[len(name)-m.AliasLen:].String()
+	return func(target records.Name) string { return m.Rewrite(target, end) }
+}
+
+// rewriteTargets writes the targets of SRV records as answers have them.
+func (x *Explanation) rewriteTargets(text func(records.Name) string) {
+	for i := range x.Records {
+		r := &x.Records[i]
+		front := strings.LastIndexByte(r.Data, ' ') + 1
+		if r.Type != "SRV" {
+			continue
+		}
+		if target, err := records.ParseName(r.Data[front:]); err == nil {
+			r.Data = r.Data[:front] + text(target)
+		}
+	}
+}
+
 // addOthers adds the records that are not of the cluster.
 func (x *Explanation) addOthers(z *zone.Zone, a zone.Answer, name records.Name) {
 	type key struct{ rtype, data string }
@@ -153,7 +202,7 @@ func (x *Explanation) addOthers(z *zone.Zone, a zone.Answer, name records.Name) 
 		known[key{r.Type, r.Data}] = true
 	}
 	for i, rr := range z.RRs(a.Node, name.String(), typeANY) {
-		k := key{dns.Type(rr.Header().Rrtype).String(), strings.TrimPrefix(rr.String(), rr.Header().String())}
+		k := key{dns.Type(rr.Header().Rrtype).String(), dataText(rr)}
 		if known[k] {
 			continue
 		}
@@ -165,6 +214,25 @@ func (x *Explanation) addOthers(z *zone.Zone, a zone.Answer, name records.Name) 
 		x.Records = append(x.Records, records.ExplainedRecord{Type: k.rtype, Data: k.data, Owners: []records.ExplainedOwner{{Kind: kind}}})
 	}
 }
+
+// addPreview adds what a client gets. Of a special-use zone these are the only records.
+func (x *Explanation) addPreview(m *dns.Msg) {
+	if m == nil {
+		return
+	}
+	x.Rcode, x.Authoritative = dns.RcodeToString[m.Rcode], m.Authoritative
+	if x.Route == nil || x.Route.Local == "" {
+		return
+	}
+	for _, rr := range m.Answer {
+		x.Records = append(x.Records, records.ExplainedRecord{
+			Type: dns.Type(rr.Header().Rrtype).String(), Data: dataText(rr), Owners: []records.ExplainedOwner{{Kind: KindSpecial}},
+		})
+	}
+}
+
+// dataText is the data of a record as zone files have it.
+func dataText(rr dns.RR) string { return strings.TrimPrefix(rr.String(), rr.Header().String()) }
 
 // limit cuts lists that are too long.
 func (x *Explanation) limit() {

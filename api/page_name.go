@@ -83,6 +83,8 @@ func (d *nameData) lookUp(z *zone.Zone, n records.Name) {
 	data := dataOf(z, n)
 	d.Exists, d.HasA, d.HasSRV = !data.Empty(), len(data.A)+len(data.AAAA) > 0, len(data.SRV) > 0
 	left := maxPageRecords
+	answer, _ := z.Lookup([]byte(n), typeANY)
+	text := srvTargets(z, answer, n)
 	add := func(r nameRecord, rtype uint16) {
 		r.TTL = z.TTLOf(node, rtype)
 		d.Records = append(d.Records, r)
@@ -94,7 +96,7 @@ func (d *nameData) lookUp(z *zone.Zone, n records.Name) {
 		add(nameRecord{Type: "AAAA", Data: netip.AddrFrom16(a).String()}, typeAAAA)
 	}
 	for _, srv := range firstOf(data.SRV, &left) {
-		add(nameRecord{Type: "SRV", Data: fmt.Sprintf("%d %d %d %s", srv.Priority, srv.Weight, srv.Port, srv.Target), Target: srv.Target.String(), Port: srv.Port}, typeSRV)
+		add(nameRecord{Type: "SRV", Data: fmt.Sprintf("%d %d %d %s", srv.Priority, srv.Weight, srv.Port, text(srv.Target)), Target: text(srv.Target), Port: srv.Port}, typeSRV)
 	}
 	total := len(data.A) + len(data.AAAA) + len(data.SRV)
 	if target, ok := data.Pointer(); ok {

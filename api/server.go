@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/miekg/dns"
 	"github.com/sirupsen/logrus"
 
 	"toponym/api/haproxy"
@@ -97,6 +98,10 @@ type Options struct {
 	// answer is the zone's NXDOMAIN, and a zero value if queries are refused. The
 	// function is nil if nothing is forwarded.
 	Route func(name records.Name) *Route
+	// Preview returns the response to a query of type ANY for a name, over TCP, for a
+	// client within recursionAllow; nil if upstream servers are asked. The function is nil
+	// if no DNS is served.
+	Preview func(name records.Name) *dns.Msg
 	// Config returns the value that /v1/config shows, without secrets. The argument
 	// is the serial of the zone, 0 before the first state. Nil disables the path.
 	Config func(serial uint32) any

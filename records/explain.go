@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"toponym/state"
 )
@@ -37,6 +38,12 @@ type ExplainedOwner struct {
 	FrameworkName string `json:"frameworkName,omitempty"`
 	Agent         string `json:"agent,omitempty"`
 	Source        string `json:"source,omitempty"`
+
+	// Of a task: its state, such as "TASK_RUNNING", since when it has it (RFC 3339, in
+	// UTC), and the result of its health checks.
+	State  string     `json:"state,omitempty"`
+	Since  string     `json:"since,omitempty"`
+	Health HealthText `json:"health,omitempty"`
 }
 
 // ExplainedOmission is one of these:
@@ -105,7 +112,14 @@ type candidate struct {
 
 func (c candidate) describe() ExplainedOwner {
 	t := c.task
-	return ExplainedOwner{Kind: "task", Task: t.Key.ID, TaskName: appName(t), Framework: t.Key.Framework, FrameworkName: c.framework.Name, Agent: t.AgentID}
+	o := ExplainedOwner{
+		Kind: "task", Task: t.Key.ID, TaskName: appName(t), Framework: t.Key.Framework, FrameworkName: c.framework.Name, Agent: t.AgentID,
+		State: t.State, Health: healthText(t.Health),
+	}
+	if since := Timestamp(t.Since); since != 0 {
+		o.Since = since.Time().Format(time.RFC3339)
+	}
+	return o
 }
 
 // candidates returns the tasks whose names may include the given one, sorted.

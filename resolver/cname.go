@@ -228,26 +228,30 @@ func rdataOffset(msg []byte, at int) int {
 	return at + fixedSize
 }
 
-// entry writes the records of an entry behind those before it: its names have to
-// be compressed again. Of an entry that is not the last of a chain only the answer
-// counts.
-func (w *writer) entry(p *chainPart, text string, last bool) (owner uint16) {
-	var m dns.Msg
+// unpackEntry unpacks the records of an entry. A message that is truncated lacks some.
+func unpackEntry(k cache.Key, e *cache.Entry, age cache.Age) (m dns.Msg, truncated bool) {
 	buf := messageBuffers.Get().(*messageBuffer)
 	defer messageBuffers.Put(buf)
 	clear(buf[:dnswire.HeaderSize])
-	n := dnswire.HeaderSize + copy(buf[dnswire.HeaderSize:], p.key.Name())
-	binary.BigEndian.PutUint16(buf[n:], p.key.Type())
-	binary.BigEndian.PutUint16(buf[n+2:], p.key.Class())
-	written := p.entry.Write(buf[:], n+4, dns.MaxMsgSize-1, p.age)
+	n := dnswire.HeaderSize + copy(buf[dnswire.HeaderSize:], k.Name())
+	binary.BigEndian.PutUint16(buf[n:], k.Type())
+	binary.BigEndian.PutUint16(buf[n+2:], k.Class())
+	written := e.Write(buf[:], n+4, dns.MaxMsgSize-1, age)
 	buf[5] = 1
 	for i, count := range written.Counts {
 		binary.BigEndian.PutUint16(buf[6+2*i:], count)
 	}
 	if err := m.Unpack(buf[:written.End]); err != nil {
-		w.truncated = true // not reached: the message was checked when it was read
-		return owner
+		return dns.Msg{Question: []dns.Question{{Name: wireText(string(k.Name()))}}}, true // not reached: the message was checked when it was read
 	}
+	return m, written.Truncated
+}
+
+// entry writes the records of an entry behind those before it: its names have to
+// be compressed again. Of an entry that is not the last of a chain only the answer
+// counts.
+func (w *writer) entry(p *chainPart, text string, last bool) (owner uint16) {
+	m, truncated := unpackEntry(p.key, p.entry, p.age)
 	for _, rr := range m.Answer {
 		if rr.Header().Name == m.Question[0].Name {
 			rr.Header().Name = text // in the case of the question
@@ -258,7 +262,7 @@ func (w *writer) entry(p *chainPart, text string, last bool) (owner uint16) {
 		next = wireText(string(p.entry.Next))
 	}
 	owner = w.cname(m.Answer, next)
-	w.truncated = w.truncated || written.Truncated
+	w.truncated = w.truncated || truncated
 	if last {
 		for _, rr := range m.Ns {
 			if w.truncated {

@@ -229,6 +229,11 @@ func (z *Zone) Origins() []records.Name {
 	return z.namesWhere(func(o *origin) bool { return o.alias == "" })
 }
 
+// Apexes are the origins, and the names of the aliases.
+func (z *Zone) Apexes() []records.Name {
+	return z.namesWhere(func(*origin) bool { return true })
+}
+
 // TransferZones are the names of the zones that a server needs copies of to answer
 // as this one does: the origins, except for those that are partial, and the
 // aliases.

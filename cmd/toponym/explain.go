@@ -81,6 +81,7 @@ func printExplanation(w io.Writer, x api.Explanation) {
 		for _, server := range e.Servers {
 			fmt.Fprintf(w, "      to %s, the upstream server for %s\n", server, below(e.Domain))
 		}
+		printCached(w, e.Cached)
 	}
 	if len(x.Zones) > 0 {
 		fmt.Fprintf(w, "      the server's zones: %s\n", strings.Join(x.Zones, ", "))
@@ -102,6 +103,29 @@ func printExplanation(w io.Writer, x api.Explanation) {
 	printOmissions(w, "ignored labels", x.Omitted, func(o records.ExplainedOmission) bool { return o.Label != "" })
 	if x.More > 0 {
 		fmt.Fprintf(w, "  and %d more\n", x.More)
+	}
+}
+
+// printCached prints what the cache holds.
+func printCached(w io.Writer, cached []api.CachedAnswer) {
+	for _, c := range cached {
+		fmt.Fprintf(w, "      in the cache: %s %s", c.Type, c.Rcode)
+		for _, flag := range []struct {
+			set  bool
+			text string
+		}{{c.DNSSEC, "with DNSSEC records"}, {c.CD, "unchecked"}} {
+			if flag.set {
+				fmt.Fprint(w, ", ", flag.text)
+			}
+		}
+		if c.Stale {
+			fmt.Fprintln(w, ", expired: used if no upstream server answers")
+		} else {
+			fmt.Fprintf(w, ", for %d s\n", c.TTL)
+		}
+		for _, r := range c.Records {
+			fmt.Fprintf(w, "          %s %s\n", r.Type, plain(r.Data))
+		}
 	}
 }
 
@@ -140,19 +164,36 @@ func ownerText(o records.ExplainedOwner) string {
 	switch o.Kind {
 	case "task":
 		return fmt.Sprintf("task %s (%s) of framework %s (%s) on agent %s",
-			plain(o.TaskName), plain(o.Task), plain(o.FrameworkName), plain(o.Framework), plain(o.Agent))
+			plain(o.TaskName), plain(o.Task), plain(o.FrameworkName), plain(o.Framework), plain(o.Agent)) + stateText(o)
 	case "framework":
 		return fmt.Sprintf("framework %s (%s)", plain(o.FrameworkName), plain(o.Framework))
 	case "agent":
 		return "agent " + plain(o.Agent)
 	case "server":
 		return "the name server itself"
+	case api.KindSpecial:
+		return "a special-use zone"
 	case api.KindFile:
 		return "a file of staticZones"
 	case api.KindZone:
 		return "the zone itself"
 	}
 	return "the masters"
+}
+
+// stateText says how the task of an owner is, as far as that is known.
+func stateText(o records.ExplainedOwner) (text string) {
+	if o.State == "" {
+		return ""
+	}
+	text = ": " + plain(strings.ToLower(strings.TrimPrefix(o.State, "TASK_")))
+	if o.Health != "" && o.Health != records.UnknownText {
+		text += ", " + plain(string(o.Health))
+	}
+	if o.Since != "" {
+		text += ", since " + plain(o.Since)
+	}
+	return text
 }
 
 // plain quotes text that frameworks wrote if it has characters that could control a

@@ -7,7 +7,10 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
+	"time"
 
+	"github.com/miekg/dns"
 	"github.com/sirupsen/logrus"
 
 	"toponym/api"
@@ -416,6 +419,7 @@ func (s *Server) apiOptions(connections, watchers int) api.Options {
 		Task:                 s.pipeline.task,
 		Settings:             s.settings,
 		Route:                s.route,
+		Preview:              s.preview(),
 		Background:           s.tuning.answer,
 		History:              s.pipeline.history,
 		FrameworkNames:       s.pipeline.frameworkNames,
@@ -491,5 +495,32 @@ func (s *Server) route(name records.Name) *api.Route {
 	if !ok {
 		return nil
 	}
-	return &api.Route{Local: route.Local, Domain: route.Domain, Servers: route.Servers}
+	r := &api.Route{Local: route.Local, Domain: route.Domain, Servers: route.Servers}
+	if route.Domain != "" {
+		r.Cached = cachedAnswers(s.dns.Cached([]byte(name)))
+	}
+	return r
+}
+
+// cachedAnswers is what the cache holds for a name, as text.
+func cachedAnswers(found []resolver.CachedAnswer) (list []api.CachedAnswer) {
+	for _, c := range found {
+		a := api.CachedAnswer{
+			Type: c.Type, Rcode: c.Rcode, Records: []api.LookupRecord{}, TTL: uint32(c.Left / time.Second), Stale: c.Stale, DNSSEC: c.DNSSEC, CD: c.CD,
+		}
+		for _, rr := range c.Records {
+			h := rr.Header()
+			a.Records = append(a.Records, api.LookupRecord{Type: dns.Type(h.Rrtype).String(), TTL: h.Ttl, Data: strings.TrimPrefix(rr.String(), h.String())})
+		}
+		list = append(list, a)
+	}
+	return list
+}
+
+// preview returns the function of [api.Options.Preview].
+func (s *Server) preview() func(records.Name) *dns.Msg {
+	if s.dns == nil {
+		return nil
+	}
+	return func(name records.Name) *dns.Msg { return s.dns.Preview([]byte(name)) }
 }

@@ -133,6 +133,26 @@ func (c *Cache) Get(k Key) (f Found) {
 	return f
 }
 
+// Peek looks at an entry without using it: nothing is counted, and the entry is not
+// kept for longer. One that has expired is stale as long as it may be used when no
+// server answers.
+func (c *Cache) Peek(k Key) (f Found) {
+	p, h := c.shardOf(k)
+	now := c.now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e, ok := p.lru.Peek(h)
+	if !ok || !bytes.Equal(e.key, k) {
+		return f
+	}
+	f.Age.Elapsed = now - e.stored
+	f.Age.Stale = e.TTL <= f.Age.Elapsed
+	if !f.Age.Stale || c.servesStale(e, now) {
+		f.Entry = e
+	}
+	return f
+}
+
 // GetStale looks up an entry for when no server answers, which may have expired. It
 // returns nil if there is no entry, or if it expired too long ago.
 func (c *Cache) GetStale(k Key) *Entry {
