@@ -82,18 +82,27 @@ func indent(v any) []byte {
 	return append(b, '\n')
 }
 
-// ListenDNS serves DNS over UDP and TCP at an address until stop is called.
+// ListenDNS serves DNS over UDP and TCP at an address until stop is called. With port
+// 0 it takes one that is free for both.
 func (s *Server) ListenDNS(at netip.AddrPort) (stop func(), err error) {
-	udp, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(at))
+	var tcp net.Listener
+	var udp net.PacketConn
+	for range 10 {
+		if tcp, err = net.Listen("tcp", at.String()); err != nil {
+			return nil, err
+		}
+		if udp, err = net.ListenPacket("udp", tcp.Addr().String()); err == nil {
+			break
+		}
+		tcp.Close()
+		if at.Port() != 0 {
+			break
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
-	bound := udp.LocalAddr().(*net.UDPAddr).AddrPort()
-	tcp, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(bound))
-	if err != nil {
-		udp.Close()
-		return nil, err
-	}
+	bound := tcp.Addr().(*net.TCPAddr).AddrPort()
 	s.port.Store(int32(bound.Port()))
 	servers := []*dns.Server{{PacketConn: udp, Handler: s}, {Listener: tcp, Handler: s}}
 	for _, one := range servers {
