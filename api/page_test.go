@@ -292,21 +292,3 @@ func TestOverviewSaysWhatIsWrong(t *testing.T) {
 		}
 	}
 }
-
-// Pages of a cluster of 100,000 tasks.
-func BenchmarkPages(b *testing.B) {
-	s := New(testOptions(bigService(100_000)))
-	for name, target := range map[string]string{
-		"overview": "/", "search": "/?q=big", "no hit": "/?q=nothing", "address": "/?q=10.0.0.1", "app": "/app?framework=f1&app=big",
-		"agent": "/agent?id=20150101-S0", "framework": "/framework?id=f1", "name": "/?name=web.marathon.mesos", "no name": "/?name=none.marathon.mesos",
-	} {
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if w := get(s, target); w.Code != http.StatusOK {
-					b.Fatalf("got status %d", w.Code)
-				}
-			}
-		})
-	}
-}

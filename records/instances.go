@@ -27,6 +27,8 @@ type InstanceFilter struct {
 	// After is the key of the last instance that the caller has: those that follow
 	// it are listed. A task that is gone will do.
 	After state.TaskKey
+
+	agentAddr netip.Addr // what Agent is, if it is an address; set by Instances
 }
 
 // LabelFilter matches a task that has, or a port of which has, a label with that
@@ -57,6 +59,7 @@ const (
 func (s *Set) Instances(f InstanceFilter) iter.Seq[*Instance] {
 	return func(yield func(*Instance) bool) {
 		f.App = marathonName(f.App)
+		f.agentAddr, _ = netip.ParseAddr(f.Agent) // an id or a host name is none
 		view := s.view()
 		finder := &nameFinder{name: f.Name}
 		g := newGenerator(s.generator.o, finder)
@@ -205,8 +208,7 @@ func (f *InstanceFilter) isAgent(known, current *state.Agent) bool {
 	if a.ID == f.Agent || a.Hostname == f.Agent {
 		return true
 	}
-	addr, err := netip.ParseAddr(f.Agent)
-	return err == nil && slices.Contains(known.Addrs, addr)
+	return f.agentAddr.IsValid() && slices.Contains(known.Addrs, f.agentAddr)
 }
 
 // hasLabel reports whether a label of a task or of one of its ports matches.
