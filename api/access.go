@@ -30,6 +30,20 @@ type Access struct {
 	Networks []netip.Prefix
 }
 
+// protectedPath tells who asks what. Where no rule is for it, it is for clients on the
+// same machine alone: addresses of clients with what they ask are personal data, and
+// nobody who has protected nothing has thought of it.
+const protectedPath = "/v1/top"
+
+// withDefaultAccess adds the rule for protectedPath, if there is none.
+func withDefaultAccess(rules []Access) []Access {
+	if accessOf(rules, protectedPath) != nil {
+		return rules
+	}
+	loopback := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+	return append(slices.Clip(rules), Access{Path: protectedPath, Networks: loopback})
+}
+
 // TokenHash stands for a bearer token. That all have the same length lets them be
 // compared in a time that does not depend on how much of them is right.
 type TokenHash [sha256.Size]byte
@@ -51,7 +65,10 @@ const (
 )
 
 // SetAccess replaces Options.Access. Answers that have begun go on.
-func (s *Server) SetAccess(rules []Access) { s.access.Store(&rules) }
+func (s *Server) SetAccess(rules []Access) {
+	rules = withDefaultAccess(rules)
+	s.access.Store(&rules)
+}
 
 // authorized answers with next what the client of a request may read, and other
 // requests with 401 or 403. The route is looked up for the count of requests.

@@ -187,6 +187,13 @@ var pathDocs = []pathDoc{
 	{path: "/v1/config", summary: "the settings, without secrets",
 		answers: []answerDoc{{status: http.StatusOK, contentType: contentJSON, about: "the settings by name", schema: schema{"type": "object"}}}},
 	{path: "/v1/status", summary: "where the state comes from and how old it is", answers: inJSON("the status", typeOf[Status]())},
+	{path: "/v1/status/trends", summary: "queries, latency, changes, cache hits and memory of the last hour", answers: inJSON("the figures", typeOf[Trends]())},
+	{path: "/v1/top", summary: "what is asked most while the client waits: names, clients, codes. Without a rule of httpAuth, for clients on the same machine alone",
+		parameters: []parameterDoc{
+			{name: "wait", about: "how long queries are counted: a duration up to 20s, 2s by default", schema: anyText},
+			{name: "limit", about: "at most so many names and clients, 20 by default", schema: schema{"type": "integer", "minimum": 1, "maximum": maxTopRows}},
+		},
+		answers: inJSON("the rates, the highest first", typeOf[Top]()), errors: []int{http.StatusBadRequest, http.StatusServiceUnavailable}},
 	{path: "/v1/hosts/{host}", summary: "the addresses of a name; one object with empty members if there are none",
 		parameters: []parameterDoc{{name: "host", about: "a name", schema: anyText}},
 		answers:    inJSON("the addresses", typeOf[[]hostDoc]()), errors: []int{http.StatusServiceUnavailable}},

@@ -59,6 +59,8 @@ func (all schemas) of(t reflect.Type, nullable bool) schema {
 		return schema{"type": kind, "additionalProperties": all.of(t.Elem(), nullable)}
 	case reflect.String:
 		return schema{"type": "string"}
+	case reflect.Float64:
+		return schema{"type": "number"}
 	case reflect.Bool:
 		return schema{"type": "boolean"}
 	case reflect.Struct:

@@ -2,9 +2,11 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"regexp"
 	"slices"
@@ -28,6 +30,9 @@ func documentedServer(t *testing.T) *Server {
 	snapshot.Tasks[1].Health, snapshot.Tasks[1].Since = state.Healthy, 1_700_000_000
 	o := testOptions(snapshot)
 	o.Status = func() Status { return Status{StartedAt: time.Unix(1_700_000_000, 0), Source: "poll"} }
+	o.Top = func(context.Context, int) Top { return testTop }
+	o.Access = []Access{{Path: "/v1/top", Networks: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}}
+	o.Trends = func() Trends { return *testTrends(50, time.Unix(1_700_000_000, 0)) }
 	o.Metrics = http.NotFoundHandler()
 	o.History = zone.NewHistory(wide, o.Store.Current(), time.Now())
 	o.FrameworkNames = records.Options{Domain: records.MustParseName("mesos"), Rule: records.RFC1123}.FrameworkNames
@@ -114,7 +119,7 @@ func TestEveryParameterIsDocumented(t *testing.T) {
 	s := documentedServer(t)
 	d, _ := documentOf(t, s)
 	known := regexp.MustCompile(`is not one of the parameters (.*)`)
-	for _, path := range []string{"/v1/instances", "/v1/sd/prometheus", "/v1/sd/traefik", "/v1/sd/haproxy", "/v1/watch", "/v1/lookup"} {
+	for _, path := range []string{"/v1/instances", "/v1/sd/prometheus", "/v1/sd/traefik", "/v1/sd/haproxy", "/v1/watch", "/v1/lookup", "/v1/top"} {
 		var a errorBody
 		w := get(s, path+"?unknown=1")
 		if err := json.Unmarshal(w.Body.Bytes(), &a); err != nil || w.Code != 400 {
@@ -185,7 +190,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 			t.Errorf("%s: got %v in %.2000s", target, err, w.Body)
 		}
 	}
-	for _, path := range []string{"/", "/healthz", "/readyz", "/v1/openapi.json", "/v1/version", "/v1/config", "/v1/status", "/v1/axfr", "/v1/enumerate", "/v1/instances",
+	for _, path := range []string{"/", "/healthz", "/readyz", "/v1/openapi.json", "/v1/version", "/v1/config", "/v1/status", "/v1/status/trends", "/v1/axfr", "/v1/enumerate", "/v1/instances",
 		"/v1/sd/prometheus", "/v1/sd/traefik", "/v1/sd/haproxy"} {
 		check(s, path, path)
 	}
@@ -204,6 +209,9 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 	}
 	for _, target := range []string{"?name=web", "?name=wbe", "?name=example.com", "?name=10.0.0.2", "", "?nam=web"} {
 		check(s, "/v1/lookup", "/v1/lookup"+target)
+	}
+	for _, target := range []string{"?wait=1ms", "?limit=0"} {
+		check(s, "/v1/top", "/v1/top"+target)
 	}
 	check(s, "/v1/hosts/{host}/ports", "/v1/hosts/x/ports")
 	check(s, "/v1/explain/{name}", "/v1/explain/example.com")

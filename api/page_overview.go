@@ -121,6 +121,9 @@ type overviewData struct {
 	State       string  // the status in one line
 	Secondary   *pageSecondary
 	Secondaries int
+
+	TrendsOn bool
+	Plots    []pagePlot // empty before the first sample
 }
 
 // home answers "/": the overview, a search, or a name.
@@ -147,6 +150,12 @@ func (v *pageView) home() (string, int, any) {
 		d.State = v.status.Short()
 		if list := pageSecondaries(v.status.Secondaries, 1); len(list) > 0 {
 			d.Secondary, d.Secondaries = &list[0], len(v.status.Secondaries)
+		}
+	}
+	if d.TrendsOn = o.Trends != nil && v.s.mayRead(v.r, "/v1/status/trends"); d.TrendsOn {
+		var err error
+		if d.Plots, err = v.s.plots.draw(o.Trends()); err != nil {
+			v.s.log.WithError(err).Error("drawing the plots failed")
 		}
 	}
 	v.frame.Title = "Overview"

@@ -24,6 +24,12 @@ func (s *Server) routes() http.Handler {
 	if s.o.Status != nil {
 		handle("/v1/status", s.status)
 	}
+	if s.o.Top != nil {
+		handle("/v1/top", s.top)
+	}
+	if s.o.Trends != nil {
+		handle("/v1/status/trends", s.trends)
+	}
 	if s.o.Metrics != nil {
 		handle("/metrics", s.showMetrics)
 	}

@@ -108,6 +108,11 @@ type Options struct {
 	// Status returns the state of the server for /v1/status and the page. Nil
 	// disables the path.
 	Status func() Status
+	// Trends returns the figures of the last hour for /v1/status/trends and the page. Nil
+	// disables the path.
+	Trends func() Trends
+	// Top counts queries until the context ends, for /v1/top. Nil disables the path.
+	Top func(ctx context.Context, rows int) Top
 	// Metrics answers /metrics. Nil disables the path.
 	Metrics http.Handler
 
@@ -135,10 +140,14 @@ type Server struct {
 	o                                     Options
 	log                                   logrus.FieldLogger
 	pages                                 *pages
+	plots                                 plots
+	stopping                              context.Context // ends when the server begins to stop
+	stop                                  context.CancelFunc
 	metrics                               *metrics
 	processors                            *processors
 	bulk, feeds, traefik, large, explains *slots
-	views                                 *slots      // of the page, about many tasks
+	views                                 *slots // of the page, about many tasks
+	tops                                  *slots
 	pasts                                 *slots      // of watchers that read old versions
 	changes                               *changeFeed // nil without /v1/watch
 	connections                           *connections
@@ -160,6 +169,7 @@ func New(o Options) *Server {
 		large:       newSlots(maxLarge, maxLargePerClient),
 		explains:    newSlots(maxExplains, maxExplainsPerClient),
 		views:       newSlots(maxViews, maxViewsPerClient),
+		tops:        newSlots(maxTops, maxTopsPerClient),
 		connections: newConnections(o.MaxConnections),
 		haproxy:     &haproxyFeed{table: haproxy.NewTable(), waiting: newSlots(maxHAProxyWaiting, maxHAProxyWaitingOfOne)},
 	}
@@ -173,6 +183,7 @@ func New(o Options) *Server {
 		s.changes = newChangeFeed(o.History, s.processors, o.MaxWatchers, o.MaxWatchersPerClient)
 	}
 	s.SetAccess(o.Access)
+	s.stopping, s.stop = context.WithCancel(context.Background())
 	s.handler = s.routes()
 	return s
 }
@@ -280,6 +291,7 @@ func (s *Server) Run(ctx context.Context) error {
 	select {
 	case err := <-failed:
 		_ = server.Close()
+		s.stop()
 		if s.changes != nil {
 			s.changes.end()
 		}
@@ -295,6 +307,7 @@ func (s *Server) Run(ctx context.Context) error {
 	for _, l := range listeners {
 		_ = l.Close()
 	}
+	s.stop()
 	if s.changes != nil {
 		s.changes.end() // and with it all watchers
 	}

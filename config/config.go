@@ -123,6 +123,7 @@ type Config struct {
 	HTTPListener      netip.Addr            // HTTPListener
 	HTTPPort          uint16                // httpport; 0: any free one
 	HTTPSListen       []netip.AddrPort      // httpsListen; a port of 0: any free one
+	PprofListen       netip.AddrPort        // pprofListen, a loopback address; invalid: not served
 	HTTPSCertFile     string                // httpsCertFile: PEM, certificate of httpsListen
 	HTTPSKeyFile      string                // httpsKeyFile: PEM, private key of HTTPSCertFile
 	HTTPSClientCAFile string                // httpsClientCAFile: PEM, CAs that certificates of clients are verified with

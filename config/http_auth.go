@@ -87,7 +87,7 @@ func (a HTTPAccess) ReadTokens() ([]Secret, error) {
 var httpPaths = []string{
 	"/agent", "/app", "/changes", "/forwarding", "/framework", "/metrics", "/secondaries", "/settings", "/task", "/warnings",
 	"/v1/axfr", "/v1/config", "/v1/enumerate", "/v1/explain", "/v1/hosts", "/v1/instances", "/v1/lookup", "/v1/openapi.json", "/v1/records",
-	"/v1/sd/haproxy", "/v1/sd/prometheus", "/v1/sd/traefik", "/v1/services", "/v1/status", "/v1/version", "/v1/vips", "/v1/watch",
+	"/v1/sd/haproxy", "/v1/sd/prometheus", "/v1/sd/traefik", "/v1/services", "/v1/status", "/v1/status/trends", "/v1/top", "/v1/version", "/v1/vips", "/v1/watch",
 }
 
 // problemOfPath returns why a rule for a path protects nothing, "" where it does.

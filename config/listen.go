@@ -42,6 +42,19 @@ func listenAddresses(defaultPort uint16) parser[[]netip.AddrPort] {
 	}
 }
 
+// loopbackAddress parses an IP:port that only this machine reaches.
+func loopbackAddress(raw any, at position) (a netip.AddrPort, ok bool) {
+	s, ok := text(raw, at)
+	if !ok || strings.TrimSpace(s) == "" {
+		return a, ok
+	}
+	a, err := netip.ParseAddrPort(s)
+	if err != nil || !a.Addr().Unmap().IsLoopback() {
+		return netip.AddrPort{}, at.reject(raw, "is not IP:port with a loopback address", `something like "127.0.0.1:6060"`)
+	}
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()), true
+}
+
 // listener is a TCP listener of the settings.
 type listener struct {
 	key   string         // the setting that has its port
@@ -66,6 +79,9 @@ func (c *Config) listeners() []listener {
 			all = append(all, listener{key: "httpsListen", addr: a})
 		}
 	}
+	if c.PprofListen.IsValid() {
+		all = append(all, listener{key: "pprofListen", addr: c.PprofListen})
+	}
 	return all
 }
 
@@ -73,7 +89,7 @@ func (c *Config) listeners() []listener {
 // are not used.
 func (l *loader) checkListeners() {
 	c := l.config
-	if !l.valid("dnson", "httpon", "port", "httpport", "listener", "HTTPListener", "tlsListen", "httpsListen") {
+	if !l.valid("dnson", "httpon", "port", "httpport", "listener", "HTTPListener", "tlsListen", "httpsListen", "pprofListen") {
 		return
 	}
 	all := c.listeners()

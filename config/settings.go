@@ -207,6 +207,8 @@ func (c *Config) settings() []setting {
 			value: bind(&c.HTTPSKeyFile, c.optionalFile)},
 		{key: "httpsClientCAFile", def: "", doc: "PEM file of the CAs that certificates of clients of httpsListen are verified with; clients with another certificate are refused; read again when it changes",
 			value: bind(&c.HTTPSClientCAFile, c.optionalFile)},
+		{key: "pprofListen", def: "", doc: "loopback address on which profiles of the process are served (/debug/pprof/), such as 127.0.0.1:6060; empty: they are not served",
+			value: bind(&c.PprofListen, loopbackAddress)},
 		{key: "httpAuth", def: map[string]any{}, reloadable: true, doc: "who may read a path of the HTTP API and those below it: tokens, tokenFiles (a bearer token in each line, read again when they change), clients (names in client certificates), networks; one of them is enough, {} is nobody; the longest path counts; a path in none is open to all, /healthz and /readyz always",
 			value: bind(&c.HTTPAuth, c.httpAuth)},
 		{key: "recursionAllow", def: localNetworks(), reloadable: true, doc: "networks of the clients that may have names forwarded",

@@ -20,7 +20,8 @@ type flight struct {
 	shard      *flightShard
 	key        cache.Key
 	zones      *zoneUpstreams // when the question was asked
-	staleTimer *time.Timer    // answers the waiting queries from an expired entry
+	begun      time.Time
+	staleTimer *time.Timer // answers the waiting queries from an expired entry
 
 	// The shard's lock guards these.
 	waiters   []*pendingQuery
@@ -77,7 +78,7 @@ func (f *forwarder) fly(l *pendingQuery) {
 		p.mu.Unlock()
 		return
 	}
-	fl := &flight{f: f, shard: p, key: l.key, zones: f.zones.Load()}
+	fl := &flight{f: f, shard: p, key: l.key, begun: time.Now(), zones: f.zones.Load()}
 	group := fl.zones.group(l.key.Name())
 	if group == nil {
 		group = f.defaultGroup.Load()
@@ -238,6 +239,9 @@ func (fl *flight) Done(result upstream.Result, err error) {
 		fl.keep(e) // before equal questions are asked again
 	}
 	waiters, abandoned := fl.take(true)
+	if !abandoned {
+		f.times.Observe(time.Since(fl.begun).Seconds())
+	}
 	if e.Failed() {
 		if abandoned {
 			return // no server has failed

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
 	"toponym/internal/dnswire"
@@ -74,11 +75,13 @@ type forwarder struct {
 	shards   [flightShards]flightShard
 	inflight atomic.Int64 // flights
 	pending  pendingTable
+	times    prometheus.Histogram // of questions
 	counts   struct{ shared, failed, displaced atomic.Uint64 }
 }
 
 func newForwarder(o ForwardOptions, store *zone.Store, t *tap.Tap, log logrus.FieldLogger) *forwarder {
 	f := &forwarder{
+		times:            newForwardTimes(),
 		o:                o,
 		log:              log,
 		store:            store,

@@ -30,6 +30,15 @@ var (
 	descDisplaced = desc("forward_displaced_total", "Forwarded queries answered with SERVFAIL because too many were waiting.")
 )
 
+// newForwardTimes is the histogram of questions to upstream servers.
+func newForwardTimes() prometheus.Histogram {
+	return prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name:    "toponym_forward_seconds",
+		Help:    "Time from the first query that asks a question until upstream servers have answered it or failed, in seconds, with all attempts. Answers from the cache do not count.",
+		Buckets: []float64{.00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+	})
+}
+
 // Describe implements [prometheus.Collector]. The upstream servers, the cache and zone
 // transfers are part of it.
 func (s *Server) Describe(ch chan<- *prometheus.Desc) {
@@ -41,6 +50,7 @@ func (s *Server) Describe(ch chan<- *prometheus.Desc) {
 	}
 	s.responder.transfers.Describe(ch)
 	if f := s.responder.forward; f != nil {
+		f.times.Describe(ch)
 		f.client.Describe(ch)
 		f.cache.Describe(ch)
 	}
@@ -79,6 +89,7 @@ func (s *Server) Collect(ch chan<- prometheus.Metric) {
 		counter(descShared, f.counts.shared.Load())
 		counter(descFailed, f.counts.failed.Load())
 		counter(descDisplaced, f.counts.displaced.Load())
+		f.times.Collect(ch)
 		f.client.Collect(ch)
 		f.cache.Collect(ch)
 	}

@@ -40,6 +40,7 @@ func newRoot(env environment) *cobra.Command {
 		statusCommand(env),
 		explainCommand(env),
 		watchCommand(env),
+		topCommand(env),
 		secondaryCommand(env),
 		haproxyCommand(env),
 		versionCommand(env),

@@ -29,6 +29,7 @@ var mayImport = map[string][]string{
 	"resolver/tap":         {},
 	"resolver/dnstap":      {"resolver/tap"},
 	"resolver/querylog":    {"resolver/tap"},
+	"resolver/top":         {"resolver/tap"},
 	"resolver/upstream":    {"resolver/tap"},
 	"api":                  {"zone", "records", "state", "state/leader", "api/haproxy", "api/traefik"},
 	"api/haproxy":          {"records", "state"},
@@ -44,7 +45,7 @@ var mayImport = map[string][]string{
 	"cmd/mesos-sim":        {"sim", "sim/marathon", "sim/masters", "sim/scenario"},
 	"cmd/release":          {},
 	"cmd/toponym/e2e":      {}, // tests from outside, they start the program
-	"internal/server":      {"config", "state", "state/leader", "state/master", "state/snapshot", "records", "zone", "resolver", "resolver/dnstap", "resolver/notify", "resolver/querylog", "resolver/secondaries", "resolver/tap", "resolver/transfer", "api", "api/haproxy", "api/traefik"},
+	"internal/server":      {"config", "state", "state/leader", "state/master", "state/snapshot", "records", "zone", "resolver", "resolver/dnstap", "resolver/notify", "resolver/querylog", "resolver/secondaries", "resolver/tap", "resolver/top", "resolver/transfer", "api", "api/haproxy", "api/traefik"},
 	"cmd/toponym":          {"internal/server", "compare", "config", "records", "zone", "state", "state/master", "api", "sim", "sim/aurora", "sim/compose", "sim/marathon", "sim/scenario"},
 }
 

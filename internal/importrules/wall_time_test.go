@@ -30,6 +30,8 @@ var mayUseWallTime = map[string]string{
 	"cmd/toponym:UTC":                "manual pages have a date",
 	"cmd/toponym:time.Unix":          "preview shows the same on every day; SOURCE_DATE_EPOCH is a Unix time",
 	"internal/fakedns:time.Unix":     "a deadline in the past ends a read",
+	"internal/plot:UTC":              "axes have the time of day in UTC",
+	"internal/plot:UnixMilli":        "axes are of numbers",
 	"records:UTC":                    "the time since when a task runs is shown in UTC",
 	"records:time.Unix":              "statuses of tasks have Unix times",
 	"resolver/dnstap:Unix":           "dnstap messages have Unix times",

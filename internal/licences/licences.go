@@ -60,21 +60,31 @@ func Of(packages ...string) ([]Module, error) {
 	return all, nil
 }
 
+// elsewhere are licence files that are not in the directory of their module: of
+// freetype the one of two licences that is chosen here, and that of fonts.
+var elsewhere = map[string][]string{
+	"github.com/go-analyze/charts": {"chartdraw/drawing/fonts/OFL.txt"},
+	"github.com/golang/freetype":   {"licenses/ftl.txt"},
+}
+
 // read reads the licence files of a module from its directory.
 func (m *Module) read(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
+	var files []string
 	for _, e := range entries {
-		if !isLicenceFile(e.Name()) || e.IsDir() {
-			continue
+		if isLicenceFile(e.Name()) && !e.IsDir() {
+			files = append(files, e.Name())
 		}
-		b, err := os.ReadFile(filepath.Join(dir, e.Name()))
+	}
+	for _, name := range append(files, elsewhere[m.Path]...) {
+		b, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			return err
 		}
-		m.Text += strings.TrimRight(string(b), "\n") + "\n\n"
+		m.Text += strings.TrimRight(strings.ToValidUTF8(string(b), "\uFFFD"), "\n") + "\n\n"
 		m.Licences = append(m.Licences, identify(string(b))...)
 	}
 	slices.Sort(m.Licences)
@@ -110,6 +120,12 @@ func identify(text string) (ids []string) {
 	}
 	if has("Mozilla Public License, version 2.0") || has("Mozilla Public License Version 2.0") {
 		ids = append(ids, "MPL-2.0")
+	}
+	if has("SIL OPEN FONT LICENSE Version 1.1") {
+		ids = append(ids, "OFL-1.1")
+	}
+	if has("The FreeType Project LICENSE") {
+		ids = append(ids, "FTL")
 	}
 	if has("CC0 1.0 Universal") {
 		ids = append(ids, "CC0-1.0")

@@ -9,9 +9,10 @@ import (
 )
 
 // allowed are licences under which Toponym may contain a module: they ask for
-// no more than that their text is passed on, or, MPL-2.0, that changes of the
-// module's own files are published.
-var allowed = []string{"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC", "MIT", "MPL-2.0"}
+// no more than that their text is passed on; or, MPL-2.0, that changes of the
+// module's own files are published; or, FTL, that README.md names FreeType; or,
+// OFL-1.1, that fonts are not sold alone.
+var allowed = []string{"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "FTL", "ISC", "MIT", "MPL-2.0", "OFL-1.1"}
 
 // A new dependency, or a new licence of one, is seen in review.
 func TestLicencesOfDependenciesAreListedAndAllowed(t *testing.T) {
@@ -44,6 +45,8 @@ func TestIdentify(t *testing.T) {
 		"Redistribution and use in source and binary forms, with":                                                   "BSD-2-Clause",
 		"Redistribution and use in source and binary forms, with\n Neither the name of":                             "BSD-3-Clause",
 		"Mozilla Public License, version 2.0":                                                                       "MPL-2.0",
+		"SIL OPEN FONT LICENSE Version 1.1 - 26 February 2007":                                                      "OFL-1.1",
+		"The FreeType Project LICENSE\n----":                                                                        "FTL",
 		"All rights reserved.":                                                                                      "",
 		"Permission to use, copy, modify, and distribute this software for any purpose":                             "ISC",
 		"Permission is hereby granted, free of charge, to any person obtaining a copy\n Apache License Version 2.0": "Apache-2.0 MIT",

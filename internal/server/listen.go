@@ -11,7 +11,7 @@ import (
 
 // ListenError is an address that the server cannot listen on.
 type ListenError struct {
-	Service string         // "DNS", "DNS over TLS", "HTTP" or "HTTPS"
+	Service string         // "DNS", "DNS over TLS", "HTTP", "HTTPS" or "profiles"
 	Addr    netip.AddrPort // as the settings have it
 	Chosen  string         // the settings or flags that choose it
 	Err     error
@@ -83,6 +83,13 @@ func (s *Server) Listen() error {
 			}
 			s.log.WithField("addr", s.http.TLSAddrs()[i]).Info("answering HTTPS")
 		}
+	}
+	if c.PprofListen.IsValid() {
+		var err error
+		if s.profiles, err = listenProfiles(c.PprofListen); err != nil {
+			return &ListenError{"profiles", c.PprofListen, "setting pprofListen", err}
+		}
+		s.log.WithField("addr", s.profiles.Addr()).Info("serving profiles")
 	}
 	return nil
 }

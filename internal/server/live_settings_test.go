@@ -166,7 +166,7 @@ func TestEverySettingIsLiveOrSaysThatItNeedsARestart(t *testing.T) {
 		{"preferZone", true, nil}, {"stateDir", dir, nil}, {"historyVersions", 9, nil}, {"historyBytes", 999, nil}, {"transferMax", 9, nil},
 		{"primaryNumber", 2, nil}, {"primaryCount", 2, nil}, {"catalogZone", "catalog.example", nil}, {"traefikExposedByDefault", true, nil},
 		{"traefikDefaultRule", "Host(`x`)", nil}, {"tlsListen", []string{"127.0.0.1:0"}, nil}, {"tlsCertFile", "a.pem", nil}, {"tlsKeyFile", "a.pem", nil},
-		{"tlsClientCAFile", "a.pem", nil}, {"watchMax", 9, nil}, {"watchMaxClient", 9, nil}, {"httpsListen", []string{"127.0.0.1:0"}, nil},
+		{"tlsClientCAFile", "a.pem", nil}, {"watchMax", 9, nil}, {"watchMaxClient", 9, nil}, {"httpsListen", []string{"127.0.0.1:0"}, nil}, {"pprofListen", "127.0.0.1:0", nil},
 		{"httpsCertFile", "a.pem", nil}, {"httpsKeyFile", "a.pem", nil}, {"httpsClientCAFile", "a.pem", nil}, {"addressDomains", []string{"a.example"}, nil},
 		{"vipDomains", []string{"v.example"}, nil}, {"reverseZones", []string{"10.0.0.0/8"}, nil}, {"logFormat", "json", nil},
 	}

@@ -134,7 +134,7 @@ func (l scrapeLog) Println(v ...any) {
 type stateCollector struct {
 	server *Server
 
-	source, age, tasks, agents, frameworks, written *prometheus.Desc
+	source, age, tasks, agents, frameworks, changed, written *prometheus.Desc
 }
 
 func newStateCollector(s *Server) *stateCollector {
@@ -148,6 +148,7 @@ func newStateCollector(s *Server) *stateCollector {
 		tasks:      desc("tasks", "Tasks of the cluster."),
 		agents:     desc("agents", "Agents of the cluster."),
 		frameworks: desc("frameworks", "Frameworks of the cluster."),
+		changed:    desc("changed_names_total", "Names whose records have changed since the first state. A name counts each time."),
 		written:    desc("snapshot_last_write_successful", "1 if the last attempt to write a snapshot was successful, else 0. Absent without stateDir."),
 	}
 }
@@ -155,7 +156,7 @@ func newStateCollector(s *Server) *stateCollector {
 // Describe implements prometheus.Collector.
 func (c *stateCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		c.source, c.age, c.tasks, c.agents, c.frameworks, c.written,
+		c.source, c.age, c.tasks, c.agents, c.frameworks, c.changed, c.written,
 	} {
 		ch <- d
 	}
@@ -176,6 +177,7 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(c.tasks, float64(i.tasks))
 	gauge(c.agents, float64(i.agents))
 	gauge(c.frameworks, float64(i.frameworks))
+	ch <- prometheus.MustNewConstMetric(c.changed, prometheus.CounterValue, float64(c.server.pipeline.changed.Load()))
 	if keeper := c.server.snapshotter; keeper != nil {
 		gauge(c.written, truth(keeper.failure.Load() == nil))
 	}

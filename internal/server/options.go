@@ -428,6 +428,7 @@ func (s *Server) apiOptions(connections, watchers int) api.Options {
 		MaxConnections:       connections + watchers,
 		Addr:                 c.ListenHTTP(),
 		Status:               s.status,
+		Trends:               s.trends.describe,
 		Metrics:              s.metrics.handler(s.log),
 		Config:               func(serial uint32) any { return s.config.Load().V1(serial) },
 		Log:                  s.log,

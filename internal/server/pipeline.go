@@ -29,6 +29,7 @@ type pipeline struct {
 	zones   *zone.Store
 	history *zone.History
 	info    atomic.Pointer[stateInfo]
+	changed atomic.Uint64 // names whose records have changed, after the first state
 
 	configuring sync.Mutex // held by configure; taken before mu
 
@@ -229,6 +230,7 @@ func (p *pipeline) publishChanges(changes records.Changes) {
 		first := zone.Compile(p.set, p.zone, zone.SameSerial(0))
 		p.replaceZone(p.serials.renumber(first, current), len(changes.Names))
 	case len(changes.Names) > 0:
+		p.changed.Add(uint64(len(changes.Names)))
 		p.replaceZone(current.Patch(p.set, changes.Names, p.serials.next), len(changes.Names))
 	}
 }

@@ -14,6 +14,7 @@ package server
 import (
 	"context"
 	"io"
+	"net"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -66,6 +67,8 @@ type Server struct {
 	pipeline    *pipeline
 	snapshotter *snapshotter // nil without stateDir
 	metrics     *serverMetrics
+	trends      *trends
+	profiles    net.Listener // nil if pprofListen is empty, and before Listen
 	tuning      *tuning
 	started     time.Time
 	dns         *resolver.Server  // nil if dnson is false
@@ -117,6 +120,7 @@ func New(o Options) (*Server, error) {
 	if c.StateDir != "" {
 		s.snapshotter = newSnapshotter(c.StateDir, func() time.Duration { return s.config.Load().SnapshotInterval }, s.pipeline, o.Log)
 	}
+	s.trends = newTrends(s.counts)
 	openFiles := openFilesLimit()
 	tcpConnections, httpConnections, watchers := connectionLimits(openFiles, c, s.tuning.cores)
 	logConnectionLimits(openFiles, c, tcpConnections, watchers, o.Log)
@@ -146,6 +150,9 @@ func New(o Options) (*Server, error) {
 		}
 		if o.Access, err = accessRules(c, s.log); err != nil {
 			return nil, err
+		}
+		if s.dns != nil {
+			o.Top = s.countTop
 		}
 		s.http = api.New(o)
 		s.metrics.registry.MustRegister(s.http)
@@ -211,6 +218,10 @@ func (s *Server) Run(ctx context.Context) error {
 	})
 	run(func(ctx context.Context) { s.static.run(ctx, s.pipeline.setStatic) })
 	run(s.pipeline.runExpiry)
+	run(s.trends.run)
+	if s.profiles != nil {
+		run(func(ctx context.Context) { serveProfiles(ctx, s.profiles) })
+	}
 	wait(ctx, restored, answerDelay)
 	if s.dns != nil {
 		g.Go(func() error { return s.dns.Run(ctx) })

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
 	"toponym/resolver/tap"
@@ -40,6 +41,7 @@ type Options struct {
 
 // Client holds the servers. It may be used by many goroutines.
 type Client struct {
+	times    *prometheus.HistogramVec // by server: of the responses that came in time
 	o        Options
 	timeout  atomic.Int64    // Options.Timeout, in ns
 	ctx      context.Context // ends with Run
@@ -69,7 +71,7 @@ func New(o Options) *Client {
 		silent.SetOutput(io.Discard)
 		o.Log = silent
 	}
-	c := &Client{o: o, servers: map[Address]*server{}, sessions: tls.NewLRUClientSessionCache(0), seed: maphash.MakeSeed()}
+	c := &Client{times: newTimes(), o: o, servers: map[Address]*server{}, sessions: tls.NewLRUClientSessionCache(0), seed: maphash.MakeSeed()}
 	c.SetTimeout(o.Timeout)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	var secret [8]byte
@@ -119,6 +121,7 @@ func (c *Client) Release(g *Group) {
 	for _, s := range g.servers {
 		if s.groups--; s.groups == 0 {
 			delete(c.servers, s.addr)
+			c.times.DeleteLabelValues(s.addr.String())
 			c.released = append(c.released, releasedServer{s, time.Now()})
 		}
 	}

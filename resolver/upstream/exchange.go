@@ -274,6 +274,7 @@ func (a *attempt) onResponse(r response) {
 	s := a.server
 	s.counters.responses.Add(1)
 	rtt := max(now.Sub(a.sent), 1)
+	s.times.Observe(rtt.Seconds())
 	if !a.countsForHealth() {
 		rtt = 0
 	}

@@ -60,6 +60,16 @@ var (
 	stateDesc      = desc("state", "1 for the state of an upstream server: up, down or looping.", "state")
 )
 
+// newTimes are the histograms of round trip times, by server.
+func newTimes() *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "toponym_upstream_response_seconds",
+		Help: "Time from sending a query to an upstream server until its response, in seconds. Queries without a response do not count.",
+		// From servers in the same rack to those for which clients give up.
+		Buckets: []float64{.00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+	}, []string{"upstream"})
+}
+
 // Describe implements [prometheus.Collector].
 func (c *Client) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
@@ -67,10 +77,12 @@ func (c *Client) Describe(ch chan<- *prometheus.Desc) {
 	} {
 		ch <- d
 	}
+	c.times.Describe(ch)
 }
 
 // Collect implements [prometheus.Collector].
 func (c *Client) Collect(ch chan<- prometheus.Metric) {
+	c.times.Collect(ch)
 	for _, s := range c.Stats() {
 		for _, m := range []struct {
 			desc  *prometheus.Desc

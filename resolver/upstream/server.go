@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // server is one server, with the sockets and connections to it.
@@ -15,6 +17,7 @@ type server struct {
 	health   health
 	edns     ednsSupport
 	counters counters
+	times    prometheus.Observer // of its responses
 	log      serverLog
 	streams  streamPool
 
@@ -52,7 +55,7 @@ const (
 )
 
 func newServer(c *Client, addr Address) *server {
-	s := &server{addr: addr, client: c, health: health{epoch: time.Now()}}
+	s := &server{addr: addr, client: c, times: c.times.WithLabelValues(addr.String()), health: health{epoch: time.Now()}}
 	s.streams.server = s
 	return s
 }

@@ -194,6 +194,18 @@ var loadAxe = sync.OnceValue(func() string {
 	return string(source)
 })
 
+// requireAxe skips the test when axe-core cannot be had.
+func requireAxe(t *testing.T) {
+	t.Helper()
+	switch {
+	case loadAxe() != "":
+	case os.Getenv("CI") != "":
+		t.Fatal("axe-core cannot be installed: npm package axe-core")
+	default:
+		t.Skip("axe-core cannot be installed: npm package axe-core")
+	}
+}
+
 // accessible fails the test for what axe-core finds at levels A and AA.
 func (b *browser) accessible(t *testing.T, axe, what string) {
 	t.Helper()

@@ -41,9 +41,9 @@ func TestPagesInABrowser(t *testing.T) {
 	ask(t, s.port, "dig example.com")
 	askAll(t, s.port, "dig mesos AXFR")
 	axe := loadAxe()
-	if axe == "" {
-		t.Log("axe-core is not available: accessibility is not checked")
-	}
+	t.Run("accessibility", func(t *testing.T) { requireAxe(t) }) // shows that it is not checked
+	b.open(t, "/")
+	b.see(t, "Resident memory of the process") // the last plot, after the first sample
 	framework := url.QueryEscape(c.marathon)
 	for _, page := range []struct{ name, path, want string }{
 		{"overview", "/", "connected since"},
