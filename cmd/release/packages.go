@@ -51,6 +51,7 @@ func (r *release) stage(root, arch, format string) error {
 		"deploy/toponym.sysusers":        "usr/lib/sysusers.d/toponym.conf",
 		"deploy/config.json":             "etc/toponym/config.json",
 		"deploy/alerts.yaml":             docs + "examples/alerts.yaml",
+		"deploy/grafana.json":            docs + "examples/grafana.json",
 	}
 	scripts, err := filepath.Glob("release/scripts/*")
 	if err != nil {
