@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,9 +23,12 @@ func topServer(access ...Access) (s *Server, waited *time.Duration, rows *int) {
 	waited, rows = new(time.Duration), new(int)
 	o := testOptions(testSnapshot())
 	o.Access = access
+	var mu sync.Mutex
 	o.Top = func(ctx context.Context, n int) Top {
 		begin := time.Now()
 		<-ctx.Done()
+		mu.Lock()
+		defer mu.Unlock()
 		*waited, *rows = time.Since(begin), n
 		return testTop
 	}
