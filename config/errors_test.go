@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -54,8 +55,8 @@ func TestErrorsNameTheSettingAndTheProblem(t *testing.T) {
 		"master mistyped":          {`"masters": ["10.0.0.256:5050"]`, `masters[0]: "10.0.0.256:5050" is neither an IP address nor a host name`},
 		"same master":              {`"masters": ["[::1]:1", "[0::1]:1"]`, `masters[1]: "[0::1]:1" is given twice`},
 		"same master, dotted":      {`"masters": ["m.example:1", "M.example.:1"]`, `masters[1]: "M.example.:1" is given twice`},
-		"key twice":                {`"ttl": 1, "TTL": 2`, "TTL: is given twice"},
-		"member twice":             {`"zoneResolvers": {"a": ["10.0.0.1"], "A": ["10.0.0.2"]}`, "zoneResolvers.A: is given twice"},
+		"key twice":                {`"ttl": 1, "TTL": 2`, "TTL: is given twice, again at line 1, column "},
+		"member twice":             {`"zoneResolvers": {"a": ["10.0.0.1"], "A": ["10.0.0.2"]}`, "zoneResolvers.A: is given twice, again at line 1, column "},
 		"a million":                {`"port": 1000000`, "port: 1000000 is out of range"},
 		"fraction":                 {`"ttl": 1.5`, "ttl: 1.5 is not a whole number"},
 		"negative ttl":             {`"ttl": -1`, "ttl: -1 is out of range"},
@@ -167,6 +168,35 @@ func TestKeysGivenTwiceAreRejectedInEveryFormat(t *testing.T) {
 	}
 }
 
+// Errors in JSON say where the key stands the second time.
+func TestKeysGivenTwiceInJSONHaveLineAndColumn(t *testing.T) {
+	const want = ": want each key once; case does not count"
+	got := errorsOf(t, "c.json", "\ufeff{\n  \"masters\": [\"10.0.0.1:5050\"],\n  \"ttl\": 1, \"TTL\": 2,\n\t\"ttl\": 3,\n\n  \"httpAuth\": {\"tokens\": [{\"a\": 1,\n\"\\u0061\" : 2}]}}")
+	equalLines(t, got[:min(len(got), 3)], []string{
+		"TTL: is given twice, again at line 3, column 13" + want,
+		"ttl: is given twice, again at line 4, column 2" + want,
+		"httpAuth.tokens.a: is given twice, again at line 7, column 1" + want,
+	})
+}
+
+// Objects that stand deep in others take linear time and memory. With the path of each
+// key made again, this would be 2 GB.
+func TestDeepKeysAreComparedInLinearTime(t *testing.T) {
+	const depth = 2000
+	data := strings.Repeat(`{"`+strings.Repeat("k", 1000)+`":`, depth) + "\n{\"a\": 1,\n\"A\": 2}" + strings.Repeat("}", depth)
+	var errs Errors
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	newJSONDuplicates([]byte(data), &errs).value()
+	runtime.ReadMemStats(&after)
+	if len(errs) != 1 || errs[0].Problem != "is given twice, again at line 3, column 1" {
+		t.Errorf("got %d errors, want one at line 3", len(errs))
+	}
+	if got := after.TotalAlloc - before.TotalAlloc; got > 100<<20 {
+		t.Errorf("got %d MB allocated, want at most 100", got>>20)
+	}
+}
+
 func TestSyntaxErrorsSayWhereAndShowNoSecret(t *testing.T) {
 	for _, tt := range []struct {
 		name, content string
@@ -211,7 +241,7 @@ func TestFilesHaveALimit(t *testing.T) {
 
 func TestKeysCannotForgeLinesOfTheLog(t *testing.T) {
 	got := errorsOf(t, "c.json", `{`+where+`, "ttl\nmasters: fine": 1, "TTL\nmasters: fine": 2}`)
-	equalLines(t, got, []string{`"TTL\nmasters: fine": is given twice: want each key once; case does not count`})
+	equalLines(t, got, []string{`"TTL\nmasters: fine": is given twice, again at line 1, column 57: want each key once; case does not count`})
 }
 
 // The character tells what is wrong, as with a comma too many.

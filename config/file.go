@@ -88,7 +88,7 @@ func decode(file string, data []byte, errs *Errors) (map[string]any, error) {
 		return nil, syntaxError(file, format, data, err)
 	}
 	if format == "json" {
-		jsonDuplicates(json.NewDecoder(bytes.NewReader(data)), "", errs)
+		newJSONDuplicates(data, errs).value()
 	} else {
 		mapDuplicates(doc, "", errs)
 	}
@@ -152,52 +152,88 @@ func lineColumn(data []byte, n int64) (line, column int) {
 	return 1 + bytes.Count(before, []byte("\n")), len(before) - bytes.LastIndexByte(before, '\n')
 }
 
-// jsonDuplicates rejects keys that stand twice in an object, which the decoder
-// accepts. It reads one value, known to be well-formed.
-func jsonDuplicates(dec *json.Decoder, prefix string, errs *Errors) {
-	token, err := dec.Token()
+// jsonDuplicates looks for keys that stand twice in an object, which the decoder
+// accepts. It takes linear time, however many there are and however deep they stand.
+type jsonDuplicates struct {
+	data []byte
+	dec  *json.Decoder
+	path []string // keys of the objects around, as errors show them
+	errs *Errors
+
+	// The lines before counted are known: errors come in the order of the file.
+	counted, lines, lineStart int
+}
+
+func newJSONDuplicates(data []byte, errs *Errors) *jsonDuplicates {
+	return &jsonDuplicates{data: data, dec: json.NewDecoder(bytes.NewReader(data)), errs: errs}
+}
+
+// value reads one value, known to be well-formed.
+func (d *jsonDuplicates) value() {
+	token, err := d.dec.Token()
 	if err != nil {
 		return
 	}
 	switch token {
 	case json.Delim('['):
-		for dec.More() {
-			jsonDuplicates(dec, prefix, errs)
+		for d.dec.More() {
+			d.value()
 		}
 	case json.Delim('{'):
 		seen := map[string]bool{}
-		for dec.More() {
-			name, err := dec.Token()
+		for d.dec.More() {
+			before := int(d.dec.InputOffset())
+			name, err := d.dec.Token()
 			if err != nil {
 				return
 			}
 			key, _ := name.(string)
-			checkDuplicate(seen, prefix, key, errs)
-			jsonDuplicates(dec, prefix+key+".", errs)
+			if folded := strings.ToLower(key); seen[folded] {
+				line, column := d.position(before + bytes.IndexByte(d.data[before:], '"'))
+				rejectDuplicate(strings.Join(append(d.path, ""), "."), key, fmt.Sprintf(", again at line %d, column %d", line, column), d.errs)
+			} else {
+				seen[folded] = true
+			}
+			d.path = append(d.path, printable(key))
+			d.value()
+			d.path = d.path[:len(d.path)-1]
 		}
 	default:
 		return
 	}
-	dec.Token() // the closing bracket
+	d.dec.Token() // the closing bracket
+}
+
+// position returns the line and column of a byte, from 1. It must not be before that
+// of the last call.
+func (d *jsonDuplicates) position(offset int) (line, column int) {
+	between := d.data[d.counted:offset]
+	d.lines += bytes.Count(between, []byte("\n"))
+	if last := bytes.LastIndexByte(between, '\n'); last >= 0 {
+		d.lineStart = d.counted + last + 1
+	}
+	d.counted = offset
+	return d.lines + 1, offset - d.lineStart + 1
 }
 
 // mapDuplicates does the same for decoders that reject identical keys.
 func mapDuplicates(doc map[string]any, prefix string, errs *Errors) {
 	seen := map[string]bool{}
 	for _, key := range sortedKeys(doc) {
-		checkDuplicate(seen, prefix, key, errs)
+		if folded := strings.ToLower(key); seen[folded] {
+			rejectDuplicate(prefix, key, "", errs)
+		} else {
+			seen[folded] = true
+		}
 		if inner, ok := doc[key].(map[string]any); ok {
 			mapDuplicates(inner, prefix+key+".", errs)
 		}
 	}
 }
 
-func checkDuplicate(seen map[string]bool, prefix, key string, errs *Errors) {
-	if folded := strings.ToLower(key); seen[folded] {
-		*errs = append(*errs, Error{Key: prefix + printable(key), Problem: "is given twice", Want: "each key once; case does not count"})
-	} else {
-		seen[folded] = true
-	}
+// rejectDuplicate adds the error of a key that is given twice.
+func rejectDuplicate(prefix, key, where string, errs *Errors) {
+	*errs = append(*errs, Error{Key: prefix + printable(key), Problem: "is given twice" + where, Want: "each key once; case does not count"})
 }
 
 // printable quotes a key that could forge lines of the log.
