@@ -20,7 +20,8 @@ import (
 func explainCommand(env environment) *cobra.Command {
 	c := &cobra.Command{
 		Use: "explain NAME [FLAGS]", Short: "show which tasks the records of a name come from, on a running server",
-		Long: "toponym explain NAME asks a running server which tasks the records of a name come from, which records are omitted, and why.",
+		Long: "toponym explain NAME asks a running server which tasks the records of a name come from, which records are omitted, and why. " +
+			"The exit status is 1 if the name does not exist.",
 		Args: oneName,
 	}
 	server := defineClient(c.Flags())
@@ -42,6 +43,9 @@ func explainCommand(env environment) *cobra.Command {
 		}
 		if err != nil {
 			fmt.Fprintln(env.stderr, "toponym explain:", err)
+			return statusFailed
+		}
+		if x.Answer == api.AnswerNoName {
 			return statusFailed
 		}
 		return statusOK

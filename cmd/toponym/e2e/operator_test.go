@@ -38,7 +38,7 @@ func TestCommandsThatAskAServer(t *testing.T) {
 		{1, "lookup dula", []string{"did you mean: dual.marathon.mesos."}},
 		{1, "lookup wbe.marathon.mesos", []string{"does not exist (NXDOMAIN)", "did you mean: web.marathon.mesos."}},
 		{1, "lookup example.com", []string{"is in none of the server's zones and is not forwarded"}},
-		{0, "explain wbe.marathon.mesos", []string{"does not exist (NXDOMAIN)"}},
+		{1, "explain wbe.marathon.mesos", []string{"does not exist (NXDOMAIN)"}},
 	} {
 		r := ask(c.status, strings.Fields(c.command)...)
 		for _, want := range c.want {
