@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +18,8 @@ import (
 func checkCommand(env environment) *cobra.Command {
 	c := &cobra.Command{
 		Use: "check [FLAGS]", Short: "validate the settings and print all of them",
-		Long: "toponym check validates the settings and prints all of them, defaults included.",
+		Long: "toponym check validates the settings and prints all of them, defaults included. It tries whether snapshots " +
+			"can be written to stateDir, and leaves nothing there.",
 		Args: noArguments,
 	}
 	file := configFlag(c.Flags())
@@ -24,7 +28,11 @@ func checkCommand(env environment) *cobra.Command {
 }
 
 func check(file string, env environment) int {
-	c, warnings, err := config.Load(file, env.vars, server.ZoneFileCheck)
+	var unknown []config.Warning
+	c, warnings, err := config.Load(file, env.vars, server.ZoneFileCheck, config.Check{
+		Keys: []string{"stateDir"}, Run: func(c *config.Config) (err error) { unknown, err = probeStateDir(c.StateDir); return err },
+	})
+	warnings = append(warnings, unknown...)
 	printWarnings(env, warnings)
 	if err != nil {
 		reportErrors(env, err)
@@ -35,6 +43,25 @@ func check(file string, env environment) int {
 		return statusFailed
 	}
 	return statusOK
+}
+
+// probeStateDir tries whether snapshots can be written. A permission that is missing
+// is a warning: the server may run as another user.
+func probeStateDir(dir string) ([]config.Warning, error) {
+	if dir == "" {
+		return nil, nil
+	}
+	err := server.ProbeStateDir(dir)
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		err = e.Err
+	}
+	switch {
+	case err == nil:
+		return nil, nil
+	case errors.Is(err, fs.ErrPermission):
+		return []config.Warning{{Key: "stateDir", Text: fmt.Sprintf("%q cannot be written by the user who checks: %v", dir, err)}}, nil
+	}
+	return nil, config.Error{Key: "stateDir", Value: strconv.Quote(dir), Problem: "cannot be created or written: " + err.Error(), Want: "a directory of a disk"}
 }
 
 func printWarnings[T any](env environment, warnings []T) {

@@ -56,6 +56,37 @@ func TestCheckReportsErrorsOfZoneFilesAndSettingsTogether(t *testing.T) {
 	}
 }
 
+// A stateDir is tried out, beside other errors, and nothing is left there.
+func TestCheckTriesStateDir(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "config.json")
+	state := filepath.Join(dir, "not", "yet")
+	write(t, file, `{"masters": ["127.0.0.1:1"], "stateDir": "`+state+`"}`)
+	if got := runWith(t, "check", "-config", file); got.status != statusOK || strings.Contains(got.stderr, "stateDir") {
+		t.Errorf("got status %d and %s, want no error for a directory that can be made", got.status, got.stderr)
+	}
+	if list, err := os.ReadDir(dir); err != nil || len(list) != 1 {
+		t.Errorf("got %v and %v, want the file of settings alone", list, err)
+	}
+	if _, err := os.Stat("/proc/self"); err == nil && os.Geteuid() == 0 { // others may not even try
+		write(t, file, `{"masters": ["127.0.0.1:1"], "ttl": -1, "stateDir": "/proc/none/state"}`)
+		got := runWith(t, "check", "-config", file)
+		for _, want := range []string{"ttl: -1 is out of range", `stateDir: "/proc/none/state" cannot be created or written: no such file or directory`} {
+			if got.status != statusFailed || !strings.Contains(got.stderr, want) {
+				t.Errorf("got status %d and\n%s\nwant status %d and %q", got.status, got.stderr, statusFailed, want)
+			}
+		}
+		return
+	}
+	if err := os.Chmod(dir, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Chmod(dir, 0o700)
+	if got := runWith(t, "check", "-config", file); got.status != statusOK || !strings.Contains(got.stderr, "warning: stateDir: ") || !strings.Contains(got.stderr, "cannot be written by the user who checks") {
+		t.Errorf("got status %d and %s, want a warning", got.status, got.stderr)
+	}
+}
+
 func write(t *testing.T, file, text string) {
 	t.Helper()
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {

@@ -39,6 +39,10 @@ type snapshotter struct {
 	failing   bool          // whether the last attempt failed, which was logged
 }
 
+// ProbeStateDir finds out whether snapshots can be written to a directory. It leaves
+// nothing there.
+func ProbeStateDir(dir string) error { return snapshot.Probe(dir) }
+
 func newSnapshotter(dir string, interval func() time.Duration, p *pipeline, log logrus.FieldLogger) *snapshotter {
 	s := &snapshotter{dir: snapshot.NewDir(dir), interval: interval, pipeline: p, disk: make(chan struct{}, 1)}
 	s.catalog = func() []snapshot.ZoneVersion { return nil }

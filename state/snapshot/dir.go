@@ -94,6 +94,27 @@ func (d *Dir) release() {
 // Close lets other processes use the directory.
 func (d *Dir) Close() { d.release() }
 
+// Probe finds out whether snapshots can be written to a directory, which may be
+// missing. It leaves nothing behind.
+func Probe(path string) error {
+	for {
+		_, err := os.Stat(path)
+		if parent := filepath.Dir(path); errors.Is(err, fs.ErrNotExist) && parent != path {
+			path = parent
+			continue
+		}
+		break
+	}
+	made, err := os.MkdirTemp(path, tempPrefix)
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(made); !errors.Is(err, fs.ErrNotExist) { // a server that uses the directory tidies up
+		return err
+	}
+	return nil
+}
+
 // Save replaces the snapshot: a reader finds the previous one or this one,
 // complete. It returns once the disk has it.
 func (d *Dir) Save(s *Contents) (Info, error) {
