@@ -40,7 +40,8 @@ var largePages = map[string]string{
 	"name": "/?name=service-7777.marathon.mesos", "no name": "/?name=none.marathon.mesos", "mistyped name": "/?name=servise-7777.marathon.mesos", "settings": "/settings", "changes": "/changes",
 }
 
-// However large the cluster is, a page takes at most 20 MB and lists a part. The time
+// However large the cluster is, a page takes at most 20 MB and lists a part; an app of
+// few instances takes little. The time
 // is that of BenchmarkPages.
 func TestPagesOfALargeClusterAreBounded(t *testing.T) {
 	o := testOptions(largeCluster())
@@ -57,8 +58,12 @@ func TestPagesOfALargeClusterAreBounded(t *testing.T) {
 		if w.Code != http.StatusOK && w.Code != http.StatusNotFound && w.Code != http.StatusForbidden {
 			t.Errorf("%s: got status %d", name, w.Code)
 		}
-		if allocated > 20<<20 {
-			t.Errorf("%s: got %d KB allocated, want at most 20 MB", name, allocated>>10)
+		limit := uint64(20 << 20)
+		if name == "small app" { // tasks of other apps are not looked at: a list of them is 5 MB
+			limit = 1 << 20
+		}
+		if allocated > limit {
+			t.Errorf("%s: got %d KB allocated, want at most %d", name, allocated>>10, limit>>10)
 		}
 		if w.Body.Len() > 1<<20 {
 			t.Errorf("%s: got a page of %d KB, want at most 1 MB", name, w.Body.Len()>>10)

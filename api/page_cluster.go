@@ -97,13 +97,11 @@ func (v *pageView) app() (string, int, any) {
 		return v.problem(http.StatusNotFound, "No app was asked for.")
 	}
 	if !v.entered(func() {
-		found := v.s.o.Search(records.Search{Text: d.App, Framework: d.Framework, Kinds: records.SearchApps, Limit: searchPageHits})
+		found := v.s.o.Search(records.Search{App: d.App, Framework: d.Framework, Kinds: records.SearchApps, Limit: searchPageHits})
 		for _, a := range found.Apps {
-			if a.App == d.App && (d.Framework == "" || a.Key.Framework == d.Framework) {
-				d.Counts.Tasks += a.Counts.Tasks
-				d.Counts.Healthy += a.Counts.Healthy
-				d.Counts.Unhealthy += a.Counts.Unhealthy
-			}
+			d.Counts.Tasks += a.Counts.Tasks
+			d.Counts.Healthy += a.Counts.Healthy
+			d.Counts.Unhealthy += a.Counts.Unhealthy
 		}
 		if d.Counts.Unhealthy == 0 && f.Health == records.AnyHealth {
 			f.Health = records.NotUnhealthyOnly // all of them: one look at the tasks will do
@@ -185,12 +183,11 @@ func (v *pageView) framework() (string, int, any) {
 	d := &frameworkData{ID: v.parameter("id")}
 	found := false
 	if !v.entered(func() {
-		for _, f := range v.s.o.Search(records.Search{Text: d.ID, Kinds: records.SearchFrameworks, Limit: searchPageHits}).Frameworks {
-			if f.Key.Name == d.ID {
-				d.Name, d.Counts, found = f.Name, f.Counts, true
-			}
+		r := v.s.o.Search(records.Search{Framework: cmp.Or(d.ID, "\x00"), Kinds: records.SearchFrameworks | records.SearchApps,
+			Limit: searchPageHits, After: parseSearchKey(v.parameter("after"))})
+		for _, f := range r.Frameworks {
+			d.Name, d.Counts, found = f.Name, f.Counts, true
 		}
-		r := v.s.o.Search(records.Search{Framework: cmp.Or(d.ID, "\x00"), Kinds: records.SearchApps, Limit: searchPageHits, After: parseSearchKey(v.parameter("after"))})
 		if d.Apps = r.Apps; r.More != 0 {
 			d.Next = searchKeyText(r.Apps[len(r.Apps)-1].Key)
 		}

@@ -54,13 +54,14 @@ const (
 //
 // It may be called from any goroutine, and the caller may take its time: at the
 // start pointers are copied, in pieces for which an update does not wait long. The
-// instances are those of the moment when all are copied. To find the next n of them costs a comparison for each task, and few more
-// for each of the n.
+// instances are those of the moment when all are copied. To find the next n of them
+// costs a comparison for each task, or with a filter for an app for each that shares
+// its label, and few more for each of the n.
 func (s *Set) Instances(f InstanceFilter) iter.Seq[*Instance] {
 	return func(yield func(*Instance) bool) {
 		f.App = marathonName(f.App)
 		f.agentAddr, _ = netip.ParseAddr(f.Agent) // an id or a host name is none
-		view := s.view()
+		view := s.view(f.App, f.Framework)
 		finder := &nameFinder{name: f.Name}
 		g := newGenerator(s.generator.o, finder)
 		step := 0
@@ -104,19 +105,33 @@ type taskCopy struct {
 	changed map[state.TaskKey]struct{} // by updates since the copy began
 }
 
-// view copies the tasks. Updates run between the pieces; what they change is copied
-// again at the end, so that the result is that of the last moment.
-func (s *Set) view() view {
+// view copies the tasks: all of them, or, where the groups tell which they are, those
+// that may be called app, of the framework with that name or id; empty: any. Updates
+// run between the pieces; what they change is copied again at the end, so that the
+// result is that of the last moment.
+func (s *Set) view(app, framework string) view {
 	s.mu.Lock()
 	c := &taskCopy{changed: map[state.TaskKey]struct{}{}}
 	s.copies[c] = struct{}{}
-	tasks := make([]owner, 0, len(s.tasks))
-	for _, o := range s.tasks {
-		tasks = append(tasks, o)
-		if len(tasks)%copiedAtOnce == 0 {
+	var tasks []owner
+	add := func(o owner) {
+		if tasks = append(tasks, o); len(tasks)%copiedAtOnce == 0 {
 			s.mu.Unlock()
 			runtime.Gosched()
 			s.mu.Lock()
+		}
+	}
+	if members, ok := s.called(app, framework); ok {
+		tasks = make([]owner, 0, len(members))
+		for _, t := range members {
+			if o, ok := s.tasks[t.Key]; ok {
+				add(o)
+			}
+		}
+	} else {
+		tasks = make([]owner, 0, len(s.tasks))
+		for _, o := range s.tasks {
+			add(o)
 		}
 	}
 	delete(s.copies, c)
@@ -133,6 +148,40 @@ func (s *Set) view() view {
 	}
 	v.tasks = append(tasks, again...)
 	return v
+}
+
+// called returns the tasks that share the label of an app, of the frameworks with a
+// name or an id; some of them may be called differently. ok is false where the groups
+// do not tell, because the app or a framework can have no name. The caller holds mu.
+func (s *Set) called(app, framework string) (members []*state.Task, ok bool) {
+	label := s.generator.o.Rule.Label(app)
+	if app == "" || label == "" {
+		return nil, false
+	}
+	g := newGenerator(s.generator.o, discard{})
+	host, err := appendLabels(nil, label)
+	if err != nil {
+		return nil, false
+	}
+	seen := map[Name]bool{} // frameworks may share a name
+	for id, f := range s.frameworks {
+		if framework != "" && framework != id && framework != f.Name {
+			continue
+		}
+		suffixes := g.suffixesOf(f.Name)
+		if suffixes.err != nil {
+			return nil, false
+		}
+		name, ok := g.join(host, suffixes.tasks)
+		if !ok {
+			return nil, false
+		}
+		if one := s.groups.byName[Name(name)]; one != nil && !seen[Name(name)] {
+			seen[Name(name)] = true
+			members = append(members, one.members...)
+		}
+	}
+	return members, true
 }
 
 // noteChange tells the copies that are being made that a task has changed. The

@@ -18,9 +18,10 @@ type Search struct {
 	// between "/shop/cart", "cart.shop" and "cart-shop". The beginning of an address
 	// finds what has such an address. An empty text finds everything.
 	Text      string
-	Framework string // id of the framework whose apps and tasks are searched; empty: all
+	Framework string // id of the only framework that is searched, with its apps and tasks; empty: all
+	App       string // what the tasks are called, or the id of a Marathon app; empty: anything
 	Kinds     SearchKind
-	After     SearchKey // the last hit of the page before: those that follow it are listed
+	After     SearchKey // the last hit of the page before: those that follow it are listed, and the only framework
 	Limit     int       // of each kind; at least 1
 }
 
@@ -105,20 +106,31 @@ type FoundAgent struct {
 
 // Search searches the current cluster. It may be called from any goroutine, and
 // blocks updates no longer than [Set.Instances] does. The cost is a comparison for
-// each task; only the hits that are returned are kept.
+// each task, or for each that shares the label of the app that is asked for; only the
+// hits that are returned are kept.
 func (s *Set) Search(q Search) (r SearchResult) {
 	m := newMatcher(q.Text, s.generator.o.Domain.String())
-	v := s.view()
+	q.App = marathonName(q.App)
+	v := s.view(q.App, q.Framework)
 	apps := newHits(&q, func(a *FoundApp) *SearchKey { return &a.Key })
 	tasks := newHits(&q, func(t *FoundTask) *SearchKey { return &t.Key })
 	for i := range v.tasks {
 		yieldCPU(i)
+		if q.Kinds&(SearchApps|SearchTasks) == 0 {
+			break
+		}
+		if i%fetchedAtOnce == 0 {
+			m.fetch(v.tasks[i:min(i+fetchedAtOnce, len(v.tasks))])
+		}
 		o := &v.tasks[i]
 		t := o.task
-		if q.Framework != "" && t.Key.Framework != q.Framework || q.Kinds&(SearchApps|SearchTasks) == 0 {
+		if q.Framework != "" && t.Key.Framework != q.Framework {
 			continue
 		}
 		app := appName(t)
+		if q.App != "" && app != q.App {
+			continue
+		}
 		rank, ok := m.task(o, app)
 		if !ok {
 			continue
@@ -137,8 +149,14 @@ func (s *Set) Search(q Search) (r SearchResult) {
 	}
 	frameworks := newHits(&q, func(f *FoundFramework) *SearchKey { return &f.Key })
 	agents := newHits(&q, func(a *FoundAgent) *SearchKey { return &a.Key })
+	if q.Framework != "" {
+		frameworks.after = SearchKey{}
+	}
 	if q.Kinds&SearchFrameworks != 0 {
 		for _, f := range v.frameworks {
+			if q.Framework != "" && f.ID != q.Framework {
+				continue
+			}
 			if rank, ok := m.fields(f.Addrs, f.Name, f.ID); ok {
 				if hit := frameworks.at(SearchKey{Rank: rank, Name: f.ID}); hit != nil {
 					hit.Name = f.Name
@@ -252,6 +270,36 @@ type matcher struct {
 	address string // the text, if an address may begin with it
 	domain  string
 	buf     []byte
+	fetched int
+}
+
+// fetchedAtOnce is a number of tasks whose texts the cache of a CPU holds.
+const fetchedAtOnce = 256
+
+// fetch reads a little of what the comparisons with some tasks will read. Tasks lie
+// scattered, so that most reads wait for memory; in these loops none depends on the one
+// before, and a CPU waits for many at the same time.
+func (m *matcher) fetch(tasks []owner) {
+	for i := range tasks {
+		m.fetched += len(tasks[i].task.Key.ID) + len(tasks[i].task.Addresses.NetInfo)
+	}
+	for i := range tasks {
+		t := tasks[i].task
+		if t.Discovery != nil {
+			m.fetched += len(t.Discovery.Name)
+		}
+		if t.Key.ID != "" {
+			m.fetched += int(t.Key.ID[0])
+		}
+		if t.Name != "" {
+			m.fetched += int(t.Name[0])
+		}
+	}
+	for i := range tasks {
+		if d := tasks[i].task.Discovery; d != nil && d.Name != "" {
+			m.fetched += int(d.Name[0])
+		}
+	}
 }
 
 func newMatcher(text, domain string) *matcher {

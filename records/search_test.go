@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -119,6 +120,105 @@ func TestPagesOfASearchAreTheWhole(t *testing.T) {
 		if fmt.Sprint(got) != fmt.Sprint(counts) {
 			t.Errorf("limit %d: got %v, want %v", limit, got, counts)
 		}
+	}
+}
+
+// The groups of names lead to the instances of an app: those that a look at all tasks
+// finds, whatever apps and frameworks are called, also after changes.
+func TestInstancesOfAnAppAreThoseOfAllThatAreCalledSo(t *testing.T) {
+	apps := []string{"web", "Web", "shop.cart", "shop-cart", "cart/shop", "a_b", "---", "", strings.Repeat("x", 300), "role/env/job"}
+	frameworks := []string{"marathon", "Marathon", "sub.marathon", "---", strings.Repeat("y.", 150)}
+	random := rand.New(rand.NewPCG(3, 4))
+	c := state.NewCluster()
+	var set *records.Set
+	for round := range 20 {
+		full := &state.FullState{Agents: []*state.Agent{{ID: "S0", Hostname: "node0", Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}}}
+		n := 1 + random.IntN(len(frameworks))
+		for i := range n {
+			full.Frameworks = append(full.Frameworks, &state.Framework{ID: fmt.Sprint("f", i), Name: frameworks[random.IntN(len(frameworks)-round%2)]})
+		}
+		for i := range 60 {
+			one := &state.Task{Key: state.TaskKey{Framework: fmt.Sprint("f", random.IntN(n)), ID: fmt.Sprint(i)}, Name: apps[random.IntN(len(apps))], AgentID: "S0", State: state.Running}
+			if random.IntN(3) == 0 {
+				one.Discovery = &state.Discovery{Name: apps[random.IntN(len(apps))]}
+			}
+			full.Tasks = append(full.Tasks, one)
+		}
+		d := c.Reconcile(full, nil)
+		if set == nil {
+			set, _ = records.Build(c, defaults())
+		} else {
+			set.Update(c, d)
+		}
+		for _, app := range apps {
+			for _, framework := range append([]string{"", "f0", "f1", "none"}, frameworks...) {
+				var want, got []string
+				for i := range set.Instances(records.InstanceFilter{Framework: framework}) {
+					if app == "" || i.App == app {
+						want = append(want, i.Framework.ID+"/"+i.Task)
+					}
+				}
+				for i := range set.Instances(records.InstanceFilter{App: app, Framework: framework}) {
+					got = append(got, i.Framework.ID+"/"+i.Task)
+				}
+				if !slices.Equal(got, want) {
+					t.Fatalf("round %d: app %q of framework %q: got %v, want %v", round, app, framework, got, want)
+				}
+			}
+		}
+	}
+}
+
+// An app that has few instances is found without a look at all tasks: what that costs
+// is memory in proportion to the cluster.
+func TestOneAppCostsAsMuchInALargeCluster(t *testing.T) {
+	allocated := func(tasks int) uint64 {
+		set := appsOfTen(tasks)
+		f := func() {
+			n := 0
+			for range set.Instances(records.InstanceFilter{App: "service-7", Framework: "f"}) {
+				n++
+			}
+			r := set.Search(records.Search{App: "service-7", Framework: "f", Kinds: records.SearchApps, Limit: 1})
+			if n != 10 || len(r.Apps) != 1 || r.Apps[0].Counts.Tasks != 10 {
+				t.Fatalf("got %d instances and %+v, want 10", n, r)
+			}
+		}
+		f()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		f()
+		runtime.ReadMemStats(&after)
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	if small, large := allocated(100), allocated(20_000); large > small+64<<10 {
+		t.Errorf("got %d KB allocated with 20,000 tasks, %d KB with 100; want about the same", large>>10, small>>10)
+	}
+}
+
+// appsOfTen has tasks on one agent, of apps of 10.
+func appsOfTen(tasks int) *records.Set {
+	full := &state.FullState{Frameworks: []*state.Framework{{ID: "f", Name: "marathon"}},
+		Agents: []*state.Agent{{ID: "S0", Hostname: "node0", Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}}}
+	for i := range tasks {
+		full.Tasks = append(full.Tasks, &state.Task{Key: state.TaskKey{Framework: "f", ID: fmt.Sprint(i)}, Name: fmt.Sprint("service-", i/10), AgentID: "S0", State: state.Running})
+	}
+	c := state.NewCluster()
+	c.Reconcile(full, nil)
+	set, _ := records.Build(c, defaults())
+	return set
+}
+
+// The framework that is asked for is on every page of its apps.
+func TestTheOnlyFrameworkIsOnEveryPage(t *testing.T) {
+	s := searchSet()
+	q := records.Search{Framework: "f1", Kinds: records.SearchApps | records.SearchFrameworks, Limit: 1}
+	for page, want := range []string{"app:marathon/cart.shop=1+1-0 framework:marathon=4", "app:marathon/web=2+1-1 framework:marathon=4"} {
+		r := s.Search(q)
+		if got := hitsOf(r); got != want {
+			t.Fatalf("page %d: got %s, want %s", page, got, want)
+		}
+		q.After = r.Apps[0].Key
 	}
 }
 
