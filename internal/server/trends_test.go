@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,9 +13,10 @@ import (
 
 func TestTrendsAreRatesOfTheLastHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var now counts
+		var now atomic.Pointer[counts]
+		now.Store(&counts{})
 		trends := newTrends(func() counts {
-			c := now
+			c := *now.Load()
 			c.at = time.Now()
 			return c
 		})
@@ -26,7 +28,7 @@ func TestTrendsAreRatesOfTheLastHour(t *testing.T) {
 			t.Errorf("got %+v at the start, want no samples, and the interval", got)
 		}
 		step := func(c counts) {
-			now = c
+			now.Store(&c)
 			time.Sleep(trendInterval)
 			synctest.Wait()
 		}
@@ -36,7 +38,7 @@ func TestTrendsAreRatesOfTheLastHour(t *testing.T) {
 			totals:  resolver.Totals{Rcodes: map[string]uint64{"NOERROR": 50, "NXDOMAIN": 5}, Times: times, Cache: cache.Stats{Hits: 8, Stale: 1, Misses: 3}},
 			changed: 20, memory: 1 << 20,
 		})
-		step(now)
+		step(*now.Load())
 		samples := trends.describe().Samples
 		if len(samples) != 2 {
 			t.Fatalf("got %d samples, want 2", len(samples))
@@ -58,7 +60,7 @@ func TestTrendsAreRatesOfTheLastHour(t *testing.T) {
 			t.Errorf("got samples %v apart, want %v", got, trendInterval)
 		}
 		for range latencyIntervals {
-			step(now)
+			step(*now.Load())
 		}
 		samples = trends.describe().Samples
 		if last := samples[len(samples)-1]; last.Latency != nil {

@@ -105,6 +105,7 @@ func TestFrequentKeysAreFoundAmongRandomOnes(t *testing.T) {
 // of all stays right.
 func TestCountingIsBoundedUnderLoad(t *testing.T) {
 	table := NewTable()
+	table.start = start
 	const rate, batch = 500_000, 50 // queries in a second
 	one := make([]tap.Event, batch)
 	for i := range one {
