@@ -103,29 +103,38 @@ func (e *encoder) count(ev *tap.Event) (n int) {
 }
 
 // appendFrames adds the messages of an event that are wanted, each with the length that
-// frame streams have before it, and returns how many they are.
+// frame streams have before it, and returns how many they are. What both of them have is
+// encoded once.
 func (e *encoder) appendFrames(b []byte, ev *tap.Event) ([]byte, int) {
-	n := 0
 	query, response := typesOf(ev)
-	if len(ev.Query) > 0 && e.types.has(query) {
-		b = e.appendFrame(b, ev, query, false)
+	wantQuery, wantResponse := len(ev.Query) > 0 && e.types.has(query), len(ev.Response) > 0 && e.types.has(response)
+	if !wantQuery && !wantResponse {
+		return b, 0
+	}
+	var space [maxCommon]byte
+	common := appendCommon(space[:0], ev)
+	n := 0
+	if wantQuery {
+		begin := len(b)
+		b = e.beginFrame(b, query, common)
+		b = e.endFrame(appendBytes(b, fieldQueryMessage, ev.Query), begin)
 		n++
 	}
-	if len(ev.Response) > 0 && e.types.has(response) {
-		b = e.appendFrame(b, ev, response, true)
+	if wantResponse {
+		begin := len(b)
+		b = e.beginFrame(b, response, common)
+		b = appendTime(b, fieldResponseTime, ev.Responded)
+		b = e.endFrame(appendBytes(b, fieldResponseMessage, ev.Response), begin)
 		n++
 	}
 	return b, n
 }
 
-func (e *encoder) appendFrame(b []byte, ev *tap.Event, t schema.Message_Type, response bool) []byte {
-	frame := len(b)
-	b = append(b, 0, 0, 0, 0)
-	b = append(b, e.prefix...)
-	b = protowire.AppendTag(b, fieldMessage, protowire.BytesType)
-	length := len(b)
-	b = append(b, 0, 0, 0) // as a number of three digits, since it is known only later
-	b = appendNumber(b, fieldType, uint64(t))
+// maxCommon is room for what appendCommon appends.
+const maxCommon = 96
+
+// appendCommon adds the fields that the query and the response both have.
+func appendCommon(b []byte, ev *tap.Event) []byte {
 	family := schema.SocketFamily_INET
 	if ev.Client.Addr().Is6() || ev.Server.Addr().Is6() {
 		family = schema.SocketFamily_INET6
@@ -134,17 +143,27 @@ func (e *encoder) appendFrame(b []byte, ev *tap.Event, t schema.Message_Type, re
 	b = appendNumber(b, fieldProtocol, uint64(protocols[ev.Transport]))
 	b = appendAddress(b, fieldQueryAddress, fieldQueryPort, ev.Client)
 	b = appendAddress(b, fieldResponseAddress, fieldResponsePort, ev.Server)
-	b = appendTime(b, fieldQueryTime, ev.Asked)
-	if response {
-		b = appendTime(b, fieldResponseTime, ev.Responded)
-		b = appendBytes(b, fieldResponseMessage, ev.Response)
-	} else {
-		b = appendBytes(b, fieldQueryMessage, ev.Query)
-	}
-	// At most 64 KiB and some fields: it has three digits of seven bits.
-	n := len(b) - length - 3
-	b[length], b[length+1], b[length+2] = byte(n)|0x80, byte(n>>7)|0x80, byte(n>>14)
-	binary.BigEndian.PutUint32(b[frame:], uint32(len(b)-frame-4))
+	return appendTime(b, fieldQueryTime, ev.Asked)
+}
+
+// digits is how many bytes the length of a Message takes: it is known only at the end,
+// and at most 64 KiB and some fields, so it has three digits of seven bits.
+const digits = 3
+
+func (e *encoder) beginFrame(b []byte, t schema.Message_Type, common []byte) []byte {
+	b = append(b, 0, 0, 0, 0)
+	b = append(b, e.prefix...)
+	b = protowire.AppendTag(b, fieldMessage, protowire.BytesType)
+	b = append(b, make([]byte, digits)...)
+	return append(appendNumber(b, fieldType, uint64(t)), common...)
+}
+
+// endFrame sets the lengths in a frame.
+func (e *encoder) endFrame(b []byte, begin int) []byte {
+	message := begin + 4 + len(e.prefix) + protowire.SizeTag(fieldMessage) + digits
+	n := len(b) - message
+	b[message-3], b[message-2], b[message-1] = byte(n)|0x80, byte(n>>7)|0x80, byte(n>>14)
+	binary.BigEndian.PutUint32(b[begin:], uint32(len(b)-begin-4))
 	return b
 }
 

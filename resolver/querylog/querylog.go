@@ -12,6 +12,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync/atomic"
@@ -97,7 +98,8 @@ func New(o Options) *Log {
 
 // Observe implements [tap.Observer].
 func (l *Log) Observe(events []tap.Event) {
-	now, dropped := time.Now(), uint64(0)
+	// When the rate is reached, what is left of a batch only has to be counted.
+	now, reached, dropped := time.Now(), false, uint64(0)
 	for i := range events {
 		e := &events[i]
 		if e.Upstream || e.Stage == tap.Received || !l.wants(e) {
@@ -106,7 +108,7 @@ func (l *Log) Observe(events []tap.Event) {
 		if l.o.Sample > 1 && l.seen.Add(1)%uint64(l.o.Sample) != 0 {
 			continue
 		}
-		if l.limiter.Take(now, 1) == 0 {
+		if reached = reached || l.limiter.Take(now, 1) == 0; reached {
 			dropped++
 			continue
 		}
@@ -200,9 +202,9 @@ func newLine(e *tap.Event) line {
 	return l
 }
 
-// fields are those of the line.
-func (l *line) fields() logrus.Fields {
-	f := logrus.Fields{"client": l.client.String(), "protocol": l.transport.String()}
+// addFields adds the fields of the line.
+func (l *line) addFields(f logrus.Fields) {
+	f["client"], f["protocol"] = l.client.String(), l.transport.String()
 	if l.name != "" {
 		name, _, err := dns.UnpackDomainName([]byte(l.name), 0)
 		if err == nil {
@@ -215,14 +217,13 @@ func (l *line) fields() logrus.Fields {
 	}
 	if l.rcode == Unanswered {
 		f["rcode"] = "none"
-		return f
+		return
 	}
 	f["rcode"] = tap.RcodeName(l.rcode)
 	f["flags"] = flagNames(l.flags)
 	f["answers"] = l.answers
 	f["bytes"] = l.bytes
 	f["duration"] = l.duration.String()
-	return f
 }
 
 // flagNames are the flags of a response that differ, as dig shows them.
@@ -252,14 +253,15 @@ func (l *Log) Run(ctx context.Context) {
 	w := &writer{log: l}
 	if l.o.File != "" {
 		w.file = appendfile.New(l.o.File, l.o.FileBytes, nil, nil)
-		w.logger = l.o.NewLogger(&w.buf)
+		w.entry = l.o.NewLogger(&w.buf).WithFields(nil)
 		defer w.file.Close()
 		if err := w.file.Open(); err != nil {
 			w.report(err)
 		}
 	} else {
-		w.logger = l.o.Log
+		w.entry = l.o.Log.WithFields(nil)
 	}
+	w.common = maps.Clone(w.entry.Data)
 	for {
 		select {
 		case one := <-l.queue:
@@ -285,7 +287,8 @@ func (l *Log) Run(ctx context.Context) {
 // writer writes lines for a log. One goroutine uses it.
 type writer struct {
 	log     *Log
-	logger  logrus.FieldLogger
+	entry   *logrus.Entry    // the fields of which are replaced for each line
+	common  logrus.Fields    // fields of all lines
 	file    *appendfile.File // nil: lines go to the log
 	buf     bytes.Buffer     // of the file
 	lines   uint64           // in buf
@@ -293,7 +296,10 @@ type writer struct {
 }
 
 func (w *writer) write(one *line) {
-	w.logger.WithFields(one.fields()).Info("query")
+	clear(w.entry.Data)
+	maps.Copy(w.entry.Data, w.common)
+	one.addFields(w.entry.Data)
+	w.entry.Info("query") // copies the fields
 	if w.file == nil {
 		w.log.o.Counters.written.Add(1)
 		return

@@ -107,6 +107,32 @@ func TestLinesSayWhatWasAskedAndAnswered(t *testing.T) {
 	}
 }
 
+// A line has nothing of the one before, and keeps the fields that its logger adds.
+func TestLinesHaveTheirOwnFields(t *testing.T) {
+	answered := event(t, "10.0.0.9:5353", "web.marathon.mesos.", dns.TypeA, dns.RcodeSuccess)
+	garbage := tap.Event{Stage: tap.Dropped, Client: netip.MustParseAddrPort("10.0.0.9:5353"), Query: []byte{1, 2, 3}, Asked: asked}
+	path := filepath.Join(t.TempDir(), "queries.log")
+	o, _ := fileOptions(path)
+	newLogger := o.NewLogger
+	o.NewLogger = func(w io.Writer) logrus.FieldLogger { return newLogger(w).WithField("host", "ns1") }
+	l := New(o)
+	l.Observe([]tap.Event{answered, garbage})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	l.Run(ctx)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+	if len(lines) != 2 || !strings.Contains(lines[0], `"name":"web.marathon.mesos."`) || !strings.Contains(lines[0], `"host":"ns1"`) {
+		t.Fatalf("got %q, want a line with the name and the host, and another one", lines)
+	}
+	if strings.Contains(lines[1], "web") || strings.Contains(lines[1], `"bytes"`) || !strings.Contains(lines[1], `"host":"ns1"`) {
+		t.Errorf("got the second line %s, want only what is known of it", lines[1])
+	}
+}
+
 func TestFiltersAndSamples(t *testing.T) {
 	var events []tap.Event
 	for i := range 10 {
@@ -225,7 +251,9 @@ func FuzzAnyPacket(f *testing.F) {
 		e := tap.Event{Query: query, Response: response}
 		l.Observe([]tap.Event{e})
 		line := newLine(&e)
-		if name, ok := line.fields()["name"].(string); ok && (strings.ContainsAny(name, "\n\r") || len(name) > 4*256) {
+		fields := logrus.Fields{}
+		line.addFields(fields)
+		if name, ok := fields["name"].(string); ok && (strings.ContainsAny(name, "\n\r") || len(name) > 4*256) {
 			t.Errorf("got the name %q", name)
 		}
 	})
