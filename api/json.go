@@ -63,13 +63,13 @@ func write(w http.ResponseWriter, status int, contentType string, body []byte) {
 
 // appendText appends any text as a JSON string, as encodeJSON does. ASCII makes no
 // garbage.
-func appendText(b []byte, text string) []byte {
+func appendText[T ~string | ~[]byte](b []byte, text T) []byte {
 	begin := len(b)
 	b = append(b, '"')
 	for i := range len(text) {
 		switch c := text[i]; {
 		case c > '~':
-			quoted, _ := encodeJSON(text) // a string has an encoding
+			quoted, _ := encodeJSON(string(text)) // a string has an encoding
 			return append(b[:begin], quoted...)
 		case c == '"' || c == '\\':
 			b = append(b, '\\', c)

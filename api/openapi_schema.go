@@ -28,6 +28,7 @@ var special = map[reflect.Type]schema{
 	reflect.TypeFor[netip.Addr]():         {"type": "string", "description": "an IP address"},
 	reflect.TypeFor[netip.AddrPort]():     {"type": "string", "description": "address:port, with brackets around IPv6 addresses"},
 	reflect.TypeFor[Seconds]():            {"type": "number", "description": "seconds"},
+	reflect.TypeFor[records.NameText]():   {"type": "string"},
 	reflect.TypeFor[records.Timestamp]():  {"type": []string{"string", "null"}, "format": "date-time"},
 	reflect.TypeFor[records.Endpoint]():   {"type": "array", "items": schema{"type": "string", "description": "address:port, with brackets around IPv6 addresses"}},
 	reflect.TypeFor[records.HealthText](): {"enum": []string{string(records.HealthyText), string(records.UnhealthyText), string(records.UnknownText)}},

@@ -42,6 +42,7 @@ func (s *Server) instanceRows(f records.InstanceFilter) (rows []instanceRow, mor
 func newInstanceRow(i *records.Instance) instanceRow {
 	row := instanceRow{Instance: *i}
 	row.Names, row.Ports, row.Labels = slices.Clone(i.Names), slices.Clone(i.Ports), slices.Clone(i.Labels)
+	row.CanonicalName = slices.Clone(i.CanonicalName)
 	row.Addresses.Networks = slices.Clone(i.Addresses.Networks)
 	for k := range i.Ports {
 		p := &i.Ports[k]
@@ -161,7 +162,7 @@ func (v *pageView) task() (string, int, any) {
 	if i := d.Task.Instance; i != nil {
 		row := newInstanceRow(i)
 		d.Row = &row
-		v.watch(i.CanonicalName)
+		v.watch(i.CanonicalName.String())
 	}
 	d.Records, d.More = d.Task.Records, d.Task.More
 	return "task", http.StatusOK, d

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"net/http"
@@ -42,11 +43,23 @@ const (
 // again for the next one.
 type targetGroup struct {
 	target string
+	at     netip.AddrPort // the target, if it is valid
 	labels []metaLabel
+
+	ports []records.InstancePort // of addTask
+	seen  []netip.AddrPort
 }
 
-// metaLabel is a label; an empty value counts as none, as it does in Prometheus.
-type metaLabel struct{ prefix, name, value string }
+// metaLabel is a label; an empty value counts as none, as it does in Prometheus. Addresses
+// and numbers become text only in the answer: texts of their own for each task would be
+// megabytes of garbage.
+type metaLabel struct {
+	prefix, name, value string
+	text                []byte     // the value, if it is not empty
+	addr                netip.Addr // the value, if it is valid
+	number              int        // the value, if isNumber
+	isNumber            bool
+}
 
 // Beginnings of the names of labels.
 const (
@@ -163,7 +176,7 @@ func (g *targetGroup) addTask(i *records.Instance, add func(*targetGroup) bool) 
 	g.set("task", i.Name)
 	g.set("task_id", i.Task)
 	g.set("app", i.App)
-	g.set("name", strings.TrimSuffix(i.CanonicalName, "."))
+	g.labels = append(g.labels, metaLabel{prefix: metaPrefix, name: "name", text: bytes.TrimSuffix(i.CanonicalName, []byte("."))})
 	g.set("framework", i.Framework.Name)
 	g.set("framework_id", i.Framework.ID)
 	g.set("role", i.Role)
@@ -172,16 +185,15 @@ func (g *targetGroup) addTask(i *records.Instance, add func(*targetGroup) bool) 
 	g.setAgent(i.Agent.ID, i.Agent.Hostname, i.Addresses.Agent, i.Agent.Region, i.Agent.Zone, i.Agent.Attributes)
 	g.setLabels(taskPrefix, len(i.Labels), func(n int) (string, string) { return i.Labels[n].Key, i.Labels[n].Value })
 	ofTask := len(g.labels)
-	var seen []netip.AddrPort
-	ports := selectTargets(i)
-	for n := range ports {
-		p := &ports[n]
+	g.ports, g.seen = appendTargets(g.ports[:0], i), g.seen[:0]
+	for n := range g.ports {
+		p := &g.ports[n]
 		at := p.Connect().First()
-		if !at.IsValid() || slices.Contains(seen, at) || len(seen) == maxTargets {
+		if !at.IsValid() || slices.Contains(g.seen, at) || len(g.seen) == maxTargets {
 			continue
 		}
-		seen = append(seen, at)
-		g.target, g.labels = at.String(), g.labels[:ofTask]
+		g.seen = append(g.seen, at)
+		g.at, g.labels = at, g.labels[:ofTask]
 		g.setPort(p, i)
 		if !add(g) {
 			return false
@@ -190,13 +202,13 @@ func (g *targetGroup) addTask(i *records.Instance, add func(*targetGroup) bool) 
 	return true
 }
 
-// selectTargets returns the ports of a task that are scraped:
+// appendTargets appends the ports of a task that are scraped:
 //
 //  1. those that the label prometheus.port of the task lists, see
 //     [records.Instance.Port];
 //  2. else those with a label of their own that begins with "prometheus.";
 //  3. else all announced ports, or those of the resources if none is announced.
-func selectTargets(i *records.Instance) (list []records.InstancePort) {
+func appendTargets(list []records.InstancePort, i *records.Instance) []records.InstancePort {
 	if wanted, ok := i.Label(promPort); ok {
 		for one := range strings.SplitSeq(wanted, ",") {
 			if one = strings.TrimSpace(one); one != "" && len(list) < maxTargets {
@@ -228,14 +240,18 @@ func hasPromLabel(p *records.InstancePort) bool {
 
 // set adds a label about a task, an agent or a master.
 func (g *targetGroup) set(name, value string) {
-	g.labels = append(g.labels, metaLabel{metaPrefix, name, value})
+	g.labels = append(g.labels, metaLabel{prefix: metaPrefix, name: name, value: value})
+}
+
+func (g *targetGroup) setNumber(name string, n int) {
+	g.labels = append(g.labels, metaLabel{prefix: metaPrefix, name: name, number: n, isNumber: true})
 }
 
 func (g *targetGroup) setAgent(id, hostname string, addrs []netip.Addr, region, zone string, attributes []state.Attribute) {
 	g.set("agent", hostname)
 	g.set("agent_id", id)
 	if len(addrs) > 0 {
-		g.set("agent_address", addrs[0].String())
+		g.labels = append(g.labels, metaLabel{prefix: metaPrefix, name: "agent_address", addr: addrs[0]})
 	}
 	g.set("region", region)
 	g.set("zone", zone)
@@ -244,8 +260,8 @@ func (g *targetGroup) setAgent(id, hostname string, addrs []netip.Addr, region, 
 
 func (g *targetGroup) setPort(p *records.InstancePort, i *records.Instance) {
 	g.set("port_name", p.Name)
-	g.set("port_number", strconv.Itoa(int(p.Number)))
-	g.set("port_index", strconv.Itoa(p.Index))
+	g.setNumber("port_number", int(p.Number))
+	g.setNumber("port_index", p.Index)
 	g.set("protocol", p.Protocol)
 	scope := "host"
 	if p.Side == records.SideContainer {
@@ -276,14 +292,14 @@ func (g *targetGroup) setPort(p *records.InstancePort, i *records.Instance) {
 // setLabels adds n labels under a prefix. Of several whose names become the same,
 // the first counts.
 func (g *targetGroup) setLabels(prefix string, n int, label func(int) (key, value string)) {
-	first, bytes := len(g.labels), 0
+	first, size := len(g.labels), 0
 	for i := range min(n, maxMetaLabels) {
 		key, value := label(i)
-		l := metaLabel{prefix, sanitizeLabel(key), value}
+		l := metaLabel{prefix: prefix, name: sanitizeLabel(key), value: value}
 		if slices.ContainsFunc(g.labels[first:], func(known metaLabel) bool { return known.name == l.name }) {
 			continue
 		}
-		if bytes += len(prefix) + len(l.name) + len(value); bytes > maxMetaBytes {
+		if size += len(prefix) + len(l.name) + len(value); size > maxMetaBytes {
 			return
 		}
 		g.labels = append(g.labels, l)
@@ -293,16 +309,31 @@ func (g *targetGroup) setLabels(prefix string, n int, label func(int) (key, valu
 // appendGroup appends a target group as JSON in one line.
 func appendGroup(b []byte, g *targetGroup) []byte {
 	begin := len(b)
-	b = appendText(append(b, `{"targets":[`...), g.target)
+	b = append(b, `{"targets":[`...)
+	if g.at.IsValid() {
+		b = append(g.at.AppendTo(append(b, '"')), '"')
+	} else {
+		b = appendText(b, g.target)
+	}
 	b = append(b, `],"labels":{`...)
 	separator := ""
-	for _, l := range g.labels {
-		if l.value == "" {
+	for n := range g.labels {
+		l := &g.labels[n]
+		if l.value == "" && len(l.text) == 0 && !l.addr.IsValid() && !l.isNumber {
 			continue
 		}
 		b = append(append(append(b, separator...), '"'), l.prefix...)
 		b = append(append(b, l.name...), `":`...) // which has no character that is escaped
-		b = appendText(b, l.value)
+		switch {
+		case len(l.text) > 0:
+			b = appendText(b, l.text)
+		case l.addr.IsValid():
+			b = appendAddr(b, l.addr)
+		case l.isNumber:
+			b = append(strconv.AppendInt(append(b, '"'), int64(l.number), 10), '"')
+		default:
+			b = appendText(b, l.value)
+		}
 		separator = ","
 	}
 	return escapeControls(append(b, "}}"...), begin)

@@ -28,7 +28,7 @@ type Instance struct {
 	// CanonicalName belongs to this task alone; empty if it cannot have one. Names
 	// are the names of the domain that it shares with others, as far as it may use
 	// them now: T.F.D, its aliases and its raw name.
-	CanonicalName string            `json:"canonicalName"`
+	CanonicalName NameText          `json:"canonicalName"`
 	Names         []string          `json:"names"`
 	Addresses     InstanceAddresses `json:"addresses"`
 	Ports         []InstancePort    `json:"ports"`
@@ -65,6 +65,16 @@ type InstanceNetwork struct {
 	Name      string       `json:"name"`
 	Addresses []netip.Addr `json:"addresses"`
 }
+
+// NameText is a name in presentation form. It is bytes, so that those of one instance
+// can be overwritten by the next: each has a name of its own.
+type NameText []byte
+
+// String implements fmt.Stringer.
+func (n NameText) String() string { return string(n) }
+
+// MarshalText makes JSON show the name as text.
+func (n NameText) MarshalText() ([]byte, error) { return n, nil }
 
 // Timestamp is a time in seconds since 1970; 0 if unknown.
 type Timestamp uint32
@@ -131,7 +141,8 @@ func (g *generator) instance(o owner, agent *state.Agent, framework *state.Frame
 		Role:      t.Role(),
 		Agent:     InstanceAgent{agent.ID, agent.Hostname, notNil(agent.Attributes), agent.Region, agent.Zone},
 		State:     t.State, Since: Timestamp(t.Since),
-		Names: notNil(i.Names[:0]), Ports: notNil(i.Ports[:0]), Labels: notNil(append(append(i.Labels[:0], t.Labels...), t.KeptLabels()...)),
+		CanonicalName: i.CanonicalName[:0],
+		Names:         notNil(i.Names[:0]), Ports: notNil(i.Ports[:0]), Labels: notNil(append(append(i.Labels[:0], t.Labels...), t.KeptLabels()...)),
 		Addresses: InstanceAddresses{
 			Names: notNil(r.reach.addrs), Agent: notNil(o.agent.Addrs), Container: []netip.Addr{},
 			Networks: notNil(i.Addresses.Networks[:0]),
@@ -183,7 +194,7 @@ func (r *taskRecords) instanceNames(i *Instance) (service *publishedName) {
 	}
 	r.canonical = appendCanonical(r.canonical[:0], names[0].host, tail)
 	if name, ok := r.join(r.canonical, r.suffixes.tasks); ok {
-		i.CanonicalName = r.text(name)
+		i.CanonicalName = Name(name).AppendTo(i.CanonicalName)
 	}
 	published := r.publish(names)
 	for n := range published {

@@ -77,8 +77,14 @@ func (s *Set) Instances(f InstanceFilter) iter.Seq[*Instance] {
 			if f.Name != "" && !finder.owns(g, o) {
 				continue
 			}
-			agent, framework := view.agents[o.agent.ID].Agent, view.frameworks[o.task.Key.Framework].Framework
-			i := g.instance(o, cmp.Or(agent, o.agent), cmp.Or(framework, o.framework))
+			agent, framework := o.agent, o.framework
+			if current := view.agents[agent.ID].Agent; current != nil {
+				agent = current
+			}
+			if current := view.frameworks[o.task.Key.Framework].Framework; current != nil {
+				framework = current
+			}
+			i := g.instance(o, agent, framework)
 			if f.Network != "" && !slices.ContainsFunc(i.Addresses.Networks, func(n InstanceNetwork) bool { return n.Name == f.Network }) {
 				continue
 			}

@@ -129,7 +129,7 @@ func TestInstancesFollowTheCluster(t *testing.T) {
 				t.Fatalf("seed %d: got\n%s\nwant\n%s", seed, strings.Join(got, "\n"), strings.Join(want, "\n"))
 			}
 			for _, i := range instancesOf(set, records.InstanceFilter{}) {
-				for _, name := range append(i.Names, i.CanonicalName) {
+				for _, name := range append(i.Names, i.CanonicalName.String()) {
 					if name == "" || len(i.Addresses.Names) == 0 {
 						continue
 					}

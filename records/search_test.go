@@ -230,7 +230,7 @@ func TestTaskIsDescribed(t *testing.T) {
 	if !ok || d.Instance == nil || d.Instance.Health != records.UnhealthyText {
 		t.Fatalf("got %+v and %t, want an unhealthy instance", d, ok)
 	}
-	want := records.TaskRecord{Name: d.Instance.CanonicalName, Type: "A", Data: "10.1.0.10"}
+	want := records.TaskRecord{Name: d.Instance.CanonicalName.String(), Type: "A", Data: "10.1.0.10"}
 	if !slices.Contains(d.Records, want) {
 		t.Errorf("got %v, want %v among them", d.Records, want)
 	}

@@ -66,7 +66,7 @@ func collect(instances iter.Seq[*records.Instance]) map[appKey]*app {
 		if a.labels == nil || cmp.Or(cmp.Compare(uint32(i.Since), a.newest), strings.Compare(i.Task, a.newestTask)) > 0 {
 			a.describe(i)
 		}
-		name, _, _ := strings.Cut(i.CanonicalName, ".")
+		name, _, _ := strings.Cut(i.CanonicalName.String(), ".")
 		last := -1
 		for n := range i.Ports {
 			p := &i.Ports[n]
