@@ -18,6 +18,7 @@ func instancesOf(s *records.Set, f records.InstanceFilter) (list []records.Insta
 	for i := range s.Instances(f) {
 		one := *i
 		one.Names, one.Ports, one.Labels = slices.Clone(i.Names), slices.Clone(i.Ports), slices.Clone(i.Labels)
+		one.CanonicalName = slices.Clone(i.CanonicalName)
 		list = append(list, one)
 	}
 	return list
