@@ -42,7 +42,7 @@ func TestKeysOfLogLinesAreDocumented(t *testing.T) {
 
 // loggedKeys are the keys of all log lines of the server, each with a place where it is
 // used: those given to WithField and WithFields, and those of literals of type
-// logrus.Fields, or set in variables called fields or f.
+// logrus.Fields, or set in variables or parameters of that type.
 func loggedKeys(t *testing.T) map[string]string {
 	used := map[string]string{"error": "logrus.WithError"}
 	files := token.NewFileSet()
@@ -78,8 +78,15 @@ func loggedKeys(t *testing.T) map[string]string {
 						}
 					}
 				case *ast.FuncDecl:
-					// Variables of the type that get further keys.
+					// Variables and parameters of the type that get further keys.
 					var names []string
+					for _, p := range n.Type.Params.List {
+						if isFields(p.Type) {
+							for _, id := range p.Names {
+								names = append(names, id.Name)
+							}
+						}
+					}
 					ast.Inspect(n, func(n ast.Node) bool {
 						if a, ok := n.(*ast.AssignStmt); ok && len(a.Lhs) == 1 && len(a.Rhs) == 1 {
 							if c, ok := a.Rhs[0].(*ast.CompositeLit); ok && isFields(c.Type) {
