@@ -79,7 +79,12 @@ func TestEverySettingIsLiveOrSaysThatItNeedsARestart(t *testing.T) {
 		defer s.pipeline.mu.Unlock()
 		return []any{s.pipeline.records, s.pipeline.zone}
 	}
-	follows := func() any { return s.masters.Load() }
+	var followed []any // keeps their addresses from being used again
+	follows := func() any {
+		m := s.masters.Load()
+		followed = append(followed, m)
+		return fmt.Sprintf("%p", m) // what it points to changes meanwhile
+	}
 	ask := func(name string, qtype uint16) func() any {
 		return func() any {
 			q := new(dns.Msg).SetQuestion(name, qtype)
