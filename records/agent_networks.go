@@ -50,12 +50,6 @@ func (r *reachability) withholdAgentNetworks(docker string) {
 	if r.withheld {
 		r.networks = slices.DeleteFunc(r.networks, isAgents)
 	}
-	for i, n := range r.networks {
-		if slices.ContainsFunc(n.addrs, netip.Addr.IsLoopback) {
-			r.withheld = true
-			r.networks[i].addrs = slices.DeleteFunc(slices.Clone(n.addrs), netip.Addr.IsLoopback)
-		}
-	}
 	if len(r.mappings.list) == 0 || len(r.container.addrs) == 0 {
 		return
 	}

@@ -97,8 +97,6 @@ func TestAddressesThatOnlyTheAgentReachesAreWithheld(t *testing.T) {
 		// Without a mapping there is no better address.
 		{"docker0 without a mapping", unmapped("BRIDGE", network("", bridge)), []string{"A " + bridge}, []string{"A " + bridge}, "", nil, "", ""},
 		{"a default network without a mapping", unmapped("USER", network("default", bridge)), []string{"A " + bridge}, []string{"A " + bridge}, "default", nil, "", `the network "default"`},
-		{"a loopback address on an overlay without a mapping", unmapped("USER", network("dcos", "127.0.0.1", "9.0.0.1")),
-			[]string{"A 127.0.0.1", "A 9.0.0.1"}, []string{"A 127.0.0.1", "A 9.0.0.1"}, "dcos", []string{"A 9.0.0.1"}, "", "on a network without a name"},
 		{"a network of the containerizer without a name", unmapped("", network("", "192.168.0.2")), []string{"A 192.168.0.2"}, []string{"A 192.168.0.2"}, "", nil, "", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
