@@ -14,9 +14,14 @@ import (
 type serverLog struct {
 	mu      sync.Mutex
 	written [linesAMinute]time.Time // when the last lines were, the oldest first
+	pending []logLine               // at most linesAMinute, the oldest first
+}
+
+// logLine is a message that is to be logged.
+type logLine struct {
 	message string
 	err     string // the reason; "": none
-	count   int
+	count   int    // of the messages that it stands for
 }
 
 const (
@@ -31,33 +36,56 @@ const (
 // add logs a message, which is a verb phrase about the server, with an error unless
 // that is nil.
 func (l *serverLog) add(message string, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.message, l.err = message, ""
+	one := logLine{message: message, count: 1}
 	if err != nil {
-		l.err = err.Error()
-		if len(l.err) > maxLoggedError {
-			l.err = strings.ToValidUTF8(l.err[:maxLoggedError], "") + "…"
+		one.err = err.Error()
+		if len(one.err) > maxLoggedError {
+			one.err = strings.ToValidUTF8(one.err[:maxLoggedError], "") + "…"
 		}
 	}
-	l.count++
-}
-
-// flushLog writes the message that is to be logged, if a line may be written by now.
-func (s *server) flushLog() {
-	l := &s.log
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Now()
-	if l.count == 0 || now.Before(l.written[0].Add(logInterval)) {
-		return
+	if last := len(l.pending) - 1; last >= 0 && (l.pending[last].message == message || len(l.pending) == linesAMinute) {
+		one.count += l.pending[last].count
+		l.pending = l.pending[:last]
 	}
-	fields := logrus.Fields{"upstream": s.addr.String(), "count": l.count}
-	if l.err != "" {
-		fields["error"] = l.err
+	l.pending = append(l.pending, one)
+}
+
+// take returns the lines that may be written now. If there are more to be written, the
+// last one stands for those before it.
+func (l *serverLog) take(now time.Time) (lines []logLine) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	free := 0
+	for free < linesAMinute && !now.Before(l.written[free].Add(logInterval)) {
+		free++
 	}
-	s.client.o.Log.WithFields(fields).Warn("upstream server " + l.message)
-	copy(l.written[:], l.written[1:])
-	l.written[linesAMinute-1] = now
-	l.message, l.err, l.count = "", "", 0
+	if free == 0 {
+		return nil
+	}
+	lines, l.pending = l.pending, nil
+	if len(lines) > free {
+		last := lines[len(lines)-1]
+		for _, one := range lines[free-1 : len(lines)-1] {
+			last.count += one.count
+		}
+		lines = append(lines[:free-1], last)
+	}
+	for range lines {
+		copy(l.written[:], l.written[1:])
+		l.written[linesAMinute-1] = now
+	}
+	return lines
+}
+
+// flushLog writes the lines that may be written by now.
+func (s *server) flushLog() {
+	for _, one := range s.log.take(time.Now()) {
+		fields := logrus.Fields{"upstream": s.addr.String(), "count": one.count}
+		if one.err != "" {
+			fields["error"] = one.err
+		}
+		s.client.o.Log.WithFields(fields).Warn("upstream server " + one.message)
+	}
 }
