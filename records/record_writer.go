@@ -2,7 +2,8 @@ package records
 
 import (
 	"net/netip"
-	"unsafe"
+
+	"toponym/internal/names"
 )
 
 // recordWriter receives the records that a generator makes. Buffers that hold
@@ -31,7 +32,7 @@ func (w refInc) addr(name []byte, a netip.Addr, _ addrSource) {
 func (w refInc) srv(name []byte, d SRV) { recordsSRV.add(w.Set, w.entryFor(name), d) }
 
 func (w refInc) ptr(a netip.Addr, p PTR, _ addrSource) {
-	recordsPTR.add(w.Set, w.entryFor(nameBytes(ReverseName(a))), p)
+	recordsPTR.add(w.Set, w.entryFor(names.Bytes(ReverseName(a))), p)
 }
 
 func (w refInc) ttl(name []byte, seconds uint32) {
@@ -78,7 +79,7 @@ func (w bulkAppend) srv(name []byte, d SRV) {
 }
 
 func (w bulkAppend) ptr(a netip.Addr, p PTR, from addrSource) {
-	if e := w.entryFor(nameBytes(ReverseName(a))); w.loadInPlace(e) {
+	if e := w.entryFor(names.Bytes(ReverseName(a))); w.loadInPlace(e) {
 		e.data.PTR = append(e.data.PTR, p)
 	} else {
 		w.refInc.ptr(a, p, from)
@@ -106,7 +107,7 @@ func (w refDec) srv(name []byte, d SRV) {
 }
 
 func (w refDec) ptr(a netip.Addr, p PTR, _ addrSource) {
-	if e := w.entry(nameBytes(ReverseName(a))); e != nil {
+	if e := w.entry(names.Bytes(ReverseName(a))); e != nil {
 		recordsPTR.remove(w.Set, e, p)
 	}
 }
@@ -165,6 +166,3 @@ func (s *Set) lastingName(name []byte) Name {
 	}
 	return Name(name)
 }
-
-// nameBytes returns the bytes of a name without copying. They must not be changed.
-func nameBytes(n Name) []byte { return unsafe.Slice(unsafe.StringData(string(n)), len(n)) }

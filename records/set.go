@@ -371,7 +371,7 @@ func (s *Set) UseNames(f func(*names.Table)) {
 // Data returns the records of a name. The result is empty, never nil, if there
 // are none.
 func (s *Set) Data(n Name) *Data {
-	if e := s.entry(nameBytes(n)); e != nil {
+	if e := s.entry(names.Bytes(n)); e != nil {
 		return e.data
 	}
 	return &noData

@@ -3,6 +3,7 @@ package zone
 import (
 	"encoding/binary"
 
+	"toponym/internal/names"
 	"toponym/records"
 )
 
@@ -65,7 +66,7 @@ func newSuffix(name records.Name) suffix {
 	if short := 8 - len(name); short > 0 {
 		mask >>= 8 * short
 	}
-	return suffix{name: name, last: lastEight(nameBytes(name)), mask: mask}
+	return suffix{name: name, last: lastEight(names.Bytes(name)), mask: mask}
 }
 
 // lastEight are the last eight bytes of a name as a number. Comparing these
@@ -110,7 +111,7 @@ func closestSuffix(list []suffix, name []byte) int {
 // for a name that is out of zone, nor for one below an alias: the alias hides
 // it.
 func (z *Zone) originOf(name records.Name) (index uint16, ok bool) {
-	i := closestSuffix(z.suffixes, nameBytes(name))
+	i := closestSuffix(z.suffixes, names.Bytes(name))
 	if i < 0 || z.suffixes[i].target != "" {
 		return 0, false
 	}

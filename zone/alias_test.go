@@ -7,6 +7,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"toponym/internal/names"
 	"toponym/records"
 )
 
@@ -295,7 +296,7 @@ func FuzzAliases(f *testing.F) {
 			if s.target == "" {
 				continue
 			}
-			if i := closestSuffix(z.suffixes, nameBytes(s.target)); i >= 0 && z.suffixes[i].target != "" {
+			if i := closestSuffix(z.suffixes, names.Bytes(s.target)); i >= 0 && z.suffixes[i].target != "" {
 				t.Errorf("the target %v of %v is below the alias %v", s.target, s.name, z.suffixes[i].name)
 			}
 		}

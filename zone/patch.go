@@ -204,7 +204,7 @@ func (z *Zone) setData(name records.Name, d *records.Data) {
 		d, static = static.merge(d, z.origins[origin].dataTTL(d))
 	}
 	if static == nil && d.Empty() {
-		if id, ok := b.names.Find(nameBytes(name)); ok {
+		if id, ok := b.names.Find(names.Bytes(name)); ok {
 			z.removeData(id)
 		}
 		return
@@ -271,7 +271,7 @@ func (z *Zone) removeData(id names.ID) {
 		if !ok {
 			return
 		}
-		id, _ = b.names.Find(nameBytes(parent))
+		id, _ = b.names.Find(names.Bytes(parent))
 		state := b.states.At(id)
 		state.children--
 		n = z.nodes.get(id)
@@ -294,7 +294,7 @@ func (z *Zone) putNode(id names.ID, n *Node) {
 }
 
 // intern is the id of a name, a new one if it has none yet.
-func (b *builder) intern(name records.Name) names.ID { return b.names.Intern(nameBytes(name)) }
+func (b *builder) intern(name records.Name) names.ID { return b.names.Intern(names.Bytes(name)) }
 
 // name is the name of an id.
 func (b *builder) name(id names.ID) records.Name { return records.Name(b.names.Name(id)) }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"toponym/internal/names"
 	"toponym/records"
 )
 
@@ -156,7 +157,7 @@ func (s *StaticRecords) addRecords(all []fileRecord, o Options, unreadable bool,
 		if rtype == dns.TypeSOA {
 			continue
 		}
-		i := closestSuffix(suffixes, nameBytes(r.name))
+		i := closestSuffix(suffixes, names.Bytes(r.name))
 		if i < 0 {
 			if !unreadable {
 				errs.add(r, "the name is in no zone: no domain of the settings and no name with a SOA record is above it")

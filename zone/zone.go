@@ -2,7 +2,6 @@ package zone
 
 import (
 	"iter"
-	"unsafe"
 
 	"toponym/internal/names"
 	"toponym/records"
@@ -118,11 +117,7 @@ func (z *Zone) Counts() Counts { return z.counts }
 func (z *Zone) All() iter.Seq[*Node] { return z.nodes.all() }
 
 // Node is the node of a name, or nil. Names below an alias have none.
-func (z *Zone) Node(n records.Name) *Node { return z.find(nameBytes(n)) }
-
-// nameBytes returns the bytes of a name without copying. They must not be
-// changed.
-func nameBytes(n records.Name) []byte { return unsafe.Slice(unsafe.StringData(string(n)), len(n)) }
+func (z *Zone) Node(n records.Name) *Node { return z.find(names.Bytes(n)) }
 
 // maxName is the length of the longest name in bytes (RFC 1035, section 2.3.4).
 const maxName = 255

@@ -9,9 +9,9 @@ import (
 // to other names.
 type ID uint32
 
-// Table gives names numbers; the empty string is no name. A name keeps its id as long as it has a holder, and
-// until the next Sweep after that. One goroutine at a time may use a table; for
-// concurrent readers there is its [Index].
+// Table gives names numbers; the empty string is no name. A name keeps its id as long as
+// it has a holder, and until the next Sweep after that. One goroutine at a time may use a
+// table; for concurrent readers there is its [Index].
 type Table struct {
 	index   *Index
 	names   Values[string] // "" for a free id
@@ -125,11 +125,11 @@ func (t *Table) rebuildIndex() {
 	index := newIndex(t.index.seed, t.Len()+t.Len()/2)
 	for id := range ID(t.size) {
 		if name := *t.names.At(id); name != "" {
-			index.insert(index.hash(bytesOf(name)), id)
+			index.insert(index.hash(Bytes(name)), id)
 		}
 	}
 	t.index = index
 }
 
-// bytesOf returns the bytes of a name without copying. They must not be changed.
-func bytesOf(name string) []byte { return unsafe.Slice(unsafe.StringData(name), len(name)) }
+// Bytes returns the bytes of a name without copying. They must not be changed.
+func Bytes[T ~string](name T) []byte { return unsafe.Slice(unsafe.StringData(string(name)), len(name)) }
