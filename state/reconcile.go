@@ -56,6 +56,13 @@ func (s *FullState) Index() {
 	}
 }
 
+// ClusterOf returns a cluster that holds a full state.
+func ClusterOf(s *FullState) *Cluster {
+	c := NewCluster()
+	c.Reconcile(s, nil)
+	return c
+}
+
 // Reconcile makes the cluster equal to a full state and returns what changed.
 // The journal, which may be nil, holds the events that were applied since the
 // state was requested. See [Replica.Reconcile] for failovers.

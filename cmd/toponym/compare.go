@@ -10,6 +10,8 @@ import (
 
 	"toponym/compare"
 	"toponym/config"
+	"toponym/internal/backoff"
+	"toponym/internal/server"
 	"toponym/records"
 	"toponym/state"
 )
@@ -139,7 +141,7 @@ func newComparer(f compareFlags, c *config.Config, env environment) (*comparer, 
 		return nil, err
 	}
 	r := &comparer{flags: f, config: c, env: env, mesosDNS: m}
-	r.options, err = recordsOptions(c)
+	r.options, err = server.RecordsOptions(c)
 	return r, err
 }
 
@@ -166,7 +168,7 @@ func (r *comparer) run(ctx context.Context) (*compare.Report, error) {
 	for ; round < r.rounds() && unexplained(findings) > 0; round++ {
 		wait := r.wait()
 		r.progress("%d differences have no explanation: both are read again in %v (round %d of %d)", unexplained(findings), wait, round+1, r.rounds())
-		if err := sleep(ctx, wait); err != nil {
+		if err := backoff.Wait(ctx, wait); err != nil {
 			return nil, err
 		}
 		if err := r.read(ctx); err != nil {
@@ -224,14 +226,4 @@ func unexplained(findings []compare.Finding) (n int) {
 		}
 	}
 	return n
-}
-
-// sleep waits, or returns an error when ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"toponym/compare"
 	"toponym/config"
+	"toponym/internal/server"
 	"toponym/records"
 	"toponym/state"
 )
@@ -132,7 +133,7 @@ func (r *comparer) alternatives(s *mesosDNSSettings) iter.Seq[compare.Alternativ
 		}
 		// Names that labels of tasks ask for are none of Mesos-DNS.
 		if without := withoutAliases(r.state); without != nil {
-			set, _ := records.Build(clusterOfState(without), r.options)
+			set, _ := records.Build(state.ClusterOf(without), r.options)
 			yield(compare.Alternative{Anchor: "additional-names", Records: compare.NewSource(set, r.options.Domain)})
 		}
 	}
@@ -157,11 +158,11 @@ func (r *comparer) alternative(values map[string]string) (a compare.Alternative,
 			a.Settings = append(a.Settings, compare.Setting{Key: change.Key, Value: change.To})
 		}
 	}
-	o, err := recordsOptions(c)
+	o, err := server.RecordsOptions(c)
 	if err != nil || len(a.Settings) == 0 {
 		return a, false
 	}
-	set, _ := records.Build(clusterOfState(r.state), o)
+	set, _ := records.Build(state.ClusterOf(r.state), o)
 	a.Records = compare.NewSource(set, o.Domain)
 	return a, true
 }

@@ -17,14 +17,12 @@ import (
 // maxStateFile bounds a file with the state of a master, in bytes.
 const maxStateFile = 1 << 30
 
-func recordsOptions(c *config.Config) (records.Options, error) { return server.RecordsOptions(c) }
-
 // read reads the state of the master and the records of Mesos-DNS.
 func (r *comparer) read(ctx context.Context) error {
 	if err := r.readState(ctx); err != nil {
 		return err
 	}
-	set, _ := records.Build(clusterOfState(r.state), r.options)
+	set, _ := records.Build(state.ClusterOf(r.state), r.options)
 	r.source = compare.NewSource(set, r.options.Domain)
 	r.progress("the state of %s has %d tasks, which have %d names", r.master, len(r.state.Tasks), set.Len())
 	axfr, err := r.mesosDNS.axfr(ctx, compare.LimitsFor(recordsIn(r.source)))
@@ -86,13 +84,6 @@ func configuredMasters(c *config.Config, lead state.Master) (list []state.Master
 	return list
 }
 
-// clusterOfState returns a cluster that holds a full state.
-func clusterOfState(s *state.FullState) *state.Cluster {
-	c := state.NewCluster()
-	c.Reconcile(s, nil)
-	return c
-}
-
 func recordsIn(s compare.Source) (n int) {
 	for _, data := range s.All() {
 		n += 1 + len(data)
@@ -107,7 +98,7 @@ func (r *comparer) tasks(ctx context.Context) (*compare.TaskCounts, error) {
 	if listed == nil || err != nil {
 		return nil, err
 	}
-	c := clusterOfState(r.state)
+	c := state.ClusterOf(r.state)
 	n := &compare.TaskCounts{}
 	for t := range c.Tasks() {
 		f := c.Framework(t.Key.Framework)

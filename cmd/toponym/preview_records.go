@@ -128,9 +128,7 @@ func clusterOf(s *state.FullState, ids []string) *state.Cluster {
 			some.Tasks = append(some.Tasks, t)
 		}
 	}
-	c := state.NewCluster()
-	c.Reconcile(&some, nil)
-	return c
+	return state.ClusterOf(&some)
 }
 
 // build returns the records of some tasks by name, without those that exist without

@@ -46,7 +46,7 @@ func zoneLines(z *zone.Zone) map[records.Name]string {
 // cluster: records by Build, zone by Compile. No event may be applied meanwhile.
 func (p *pipeline) checkRebuilt() error {
 	patched := p.zones.Current()
-	set, _ := records.Build(clusterOf(p.cluster.FullState()), p.withClock(p.records, p.set)) // with the same reserved names
+	set, _ := records.Build(state.ClusterOf(p.cluster.FullState()), p.withClock(p.records, p.set)) // with the same reserved names
 	compiled := zone.Compile(set, p.zone, func(origin records.Name, _ uint32) uint32 { n, _ := patched.Serial(origin); return n })
 	got, want := zoneLines(patched), zoneLines(compiled)
 	for _, n := range slices.Sorted(maps.Keys(want)) {

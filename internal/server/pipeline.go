@@ -103,16 +103,7 @@ const expiryInterval = 5 * time.Second
 // runExpiry gives such names to the tasks that have them as aliases, until ctx
 // ends.
 func (p *pipeline) runExpiry(ctx context.Context) {
-	tick := time.NewTicker(expiryInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			p.expireReservations()
-		}
-	}
+	every(ctx, expiryInterval, p.expireReservations)
 }
 
 func (p *pipeline) expireReservations() {

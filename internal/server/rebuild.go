@@ -86,7 +86,7 @@ func (p *pipeline) rebuild(full *state.FullState, r records.Options, o zone.Opti
 	m := p.meanwhile // only fields that are guarded by mu change from now on
 	p.o.background(func() {
 		var changes records.Changes
-		set, changes = records.Build(clusterOf(full), p.withClock(r, previous))
+		set, changes = records.Build(state.ClusterOf(full), p.withClock(r, previous))
 		next = zone.Compile(set, o, zone.SameSerial(0))
 		omitted = changes.Omitted
 		m.differ, m.fewDiffer = next.Differences(m.base, runtime.Gosched)
@@ -109,7 +109,7 @@ func (p *pipeline) rebuild(full *state.FullState, r records.Options, o zone.Opti
 		}
 		full = p.cluster.FullState()
 		p.mu.Unlock()
-		p.o.background(func() { update(clusterOf(full), delta) })
+		p.o.background(func() { update(state.ClusterOf(full), delta) })
 	}
 	defer p.mu.Unlock()
 	p.meanwhile = nil
@@ -138,11 +138,4 @@ func (m *meanwhile) addNames(names []records.Name) {
 	if m.manyNames = m.manyNames || len(m.names)+len(names) > maxMeanwhile; !m.manyNames {
 		m.names = append(m.names, names...)
 	}
-}
-
-// clusterOf returns a cluster that holds a full state.
-func clusterOf(full *state.FullState) *state.Cluster {
-	c := state.NewCluster()
-	c.Reconcile(full, nil)
-	return c
 }

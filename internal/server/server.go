@@ -304,6 +304,20 @@ func (s *Server) restore(ctx context.Context, restored chan<- struct{}) {
 	}
 }
 
+// every calls a function at intervals until ctx ends.
+func every(ctx context.Context, interval time.Duration, f func()) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			f()
+		}
+	}
+}
+
 // wait waits until done is closed, but no longer than a given time. It reports
 // whether done is closed.
 func wait(ctx context.Context, done <-chan struct{}, most time.Duration) bool {

@@ -174,18 +174,11 @@ const snapshotCheck = time.Second
 // within snapshotCheck; a cluster that changes all the time is written once in
 // each interval.
 func (s *snapshotter) run(ctx context.Context) {
-	tick := time.NewTicker(snapshotCheck)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			if s.tried.IsZero() || time.Since(s.tried) >= s.pause() {
-				s.save(ctx, inBackground)
-			}
+	every(ctx, snapshotCheck, func() {
+		if s.tried.IsZero() || time.Since(s.tried) >= s.pause() {
+			s.save(ctx, inBackground)
 		}
-	}
+	})
 }
 
 // failurePause is the time from a failure to the next attempt, unless that takes long: a

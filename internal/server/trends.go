@@ -47,16 +47,7 @@ func newTrends(count func() counts) *trends { return &trends{count: count} }
 // run takes samples until ctx ends.
 func (t *trends) run(ctx context.Context) {
 	t.sample()
-	tick := time.NewTicker(trendInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			t.sample()
-		}
-	}
+	every(ctx, trendInterval, t.sample)
 }
 
 func (t *trends) sample() {

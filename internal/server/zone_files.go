@@ -93,20 +93,13 @@ func (s *staticZones) replace(files *zoneFiles, apply func()) {
 // until ctx ends. While a file cannot be used, all records stay as they are, and
 // the reason is logged once.
 func (s *staticZones) run(ctx context.Context, out func(*zone.StaticRecords)) {
-	tick := time.NewTicker(zoneFileInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			s.mu.Lock()
-			if s.files.files.Changed() {
-				s.files.reload(ctx, out)
-			}
-			s.mu.Unlock()
+	every(ctx, zoneFileInterval, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.files.files.Changed() {
+			s.files.reload(ctx, out)
 		}
-	}
+	})
 }
 
 func (f *zoneFiles) reload(ctx context.Context, out func(*zone.StaticRecords)) {

@@ -101,7 +101,7 @@ func (s *Sink) Run(ctx context.Context) {
 			failing = true
 			s.log.WithError(err).Warn("cannot write dnstap messages; they are dropped until that is possible")
 		}
-		wait(ctx, backoff.Delay(failures, firstPause, maxPause))
+		_ = backoff.Wait(ctx, backoff.Delay(failures, firstPause, maxPause)) // the loop looks at ctx
 		failures++
 	}
 	s.ready.Store(false)
@@ -159,13 +159,4 @@ func (s *Sink) write(ctx context.Context, c *chunk) error {
 	}
 	s.o.Counters.written.Add(uint64(c.messages))
 	return nil
-}
-
-func wait(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

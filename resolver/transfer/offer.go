@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"toponym/internal/backoff"
 	"toponym/records"
 	"toponym/zone"
 )
@@ -62,23 +63,10 @@ func (s *Server) Run(ctx context.Context) {
 			continue
 		}
 		interval := s.settings.Load().interval
-		pause(ctx, max(interval-time.Since(began), made))
+		_ = backoff.Wait(ctx, max(interval-time.Since(began), made)) // the loop looks at ctx
 		for until := time.Now().Add(maxPostponement); s.underway.Load() > 0 && time.Now().Before(until); {
-			pause(ctx, max(interval/8, time.Millisecond))
+			_ = backoff.Wait(ctx, max(interval/8, time.Millisecond))
 		}
-	}
-}
-
-// pause waits until ctx ends at the latest.
-func pause(ctx context.Context, d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
 	}
 }
 
