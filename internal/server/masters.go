@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
 
 	"toponym/config"
@@ -28,15 +29,21 @@ var mastersSettings = []string{
 }
 
 func (s *Server) newMasters(c *config.Config) (*masters, error) {
-	detector, err := newDetector(c, s.log)
+	return newMasters(c, s.log, func(o *master.Options) { o.Background, o.Busy = s.inBackground, s.tuning.busy })
+}
+
+// newMasters returns the masters of the settings. It completes the options of the watcher
+// with a function.
+func newMasters(c *config.Config, log logrus.FieldLogger, complete func(*master.Options)) (*masters, error) {
+	detector, err := newDetector(c, log)
 	if err != nil {
 		return nil, err
 	}
-	o, err := masterOptions(c, detector, s.log)
+	o, err := masterOptions(c, detector, log)
 	if err != nil {
 		return nil, err
 	}
-	o.Background, o.Busy = s.inBackground, s.tuning.busy
+	complete(&o)
 	m := &masters{watcher: master.New(o)}
 	m.zooKeeper, _ = detector.(*leader.ZooKeeper)
 	m.local, _ = detector.(*leader.Local)

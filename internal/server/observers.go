@@ -9,10 +9,10 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/miekg/dns"
 	"github.com/sirupsen/logrus"
 
 	"toponym/config"
+	"toponym/records"
 	"toponym/resolver/dnstap"
 	"toponym/resolver/querylog"
 	"toponym/resolver/tap"
@@ -44,16 +44,13 @@ func (o *observers) configure() {
 
 // run runs what the settings want until ctx ends.
 func (o *observers) run(ctx context.Context, current func() *config.Config) {
-	var log, stream activeObserver
+	var log activeObserver[querylog.Options]
+	var stream activeObserver[dnstap.Options]
 	defer func() { log.stop(); stream.stop() }()
 	for {
 		c := current()
-		log.follow(ctx, o.tap, queryLogOptions(c), func(want any) observer {
-			return o.newQueryLog(want.(*querylog.Options))
-		})
-		stream.follow(ctx, o.tap, dnstapOptions(c, o.version), func(want any) observer {
-			return o.newDnstap(want.(*dnstap.Options))
-		})
+		log.follow(ctx, o.tap, queryLogOptions(c), o.newQueryLog)
+		stream.follow(ctx, o.tap, dnstapOptions(c, o.version), o.newDnstap)
 		select {
 		case <-o.changed:
 		case <-ctx.Done():
@@ -69,22 +66,22 @@ type observer interface {
 }
 
 // activeObserver is an observer that runs, if the settings want one.
-type activeObserver struct {
-	options any // that it was made from; nil if there is none
+type activeObserver[O any] struct {
+	options *O // that it was made from; nil without an observer
 	end     func()
 }
 
 // follow replaces the observer if other options are wanted than those that it has.
-func (r *activeObserver) follow(ctx context.Context, t *tap.Tap, want any, make func(any) observer) {
+func (r *activeObserver[O]) follow(ctx context.Context, t *tap.Tap, want *O, make func(O) observer) {
 	if reflect.DeepEqual(r.options, want) {
 		return
 	}
 	r.stop()
 	r.options = want
-	if reflect.ValueOf(want).IsNil() {
+	if want == nil {
 		return
 	}
-	o := make(want)
+	o := make(*want)
 	ctx, cancel := context.WithCancel(ctx)
 	var all sync.WaitGroup
 	all.Go(func() { o.Run(ctx) })
@@ -97,21 +94,19 @@ func (r *activeObserver) follow(ctx context.Context, t *tap.Tap, want any, make 
 }
 
 // stop ends the observer, if there is one, and waits until it has written the last.
-func (r *activeObserver) stop() {
+func (r *activeObserver[O]) stop() {
 	if r.end != nil {
 		r.end()
 	}
-	*r = activeObserver{}
+	*r = activeObserver[O]{}
 }
 
-func (o *observers) newQueryLog(options *querylog.Options) observer {
-	with := *options
+func (o *observers) newQueryLog(with querylog.Options) observer {
 	with.NewLogger, with.Counters, with.Log = o.newLogger, &o.lines, o.log
 	return querylog.New(with)
 }
 
-func (o *observers) newDnstap(options *dnstap.Options) observer {
-	with := *options
+func (o *observers) newDnstap(with dnstap.Options) observer {
 	with.Counters, with.Log = &o.messages, o.log
 	return dnstap.New(with)
 }
@@ -128,7 +123,8 @@ func queryLogOptions(c *config.Config) *querylog.Options {
 		o.File = c.QueryLog
 	}
 	for _, name := range c.QueryLogNames {
-		o.Names = append(o.Names, wireName(name))
+		n, _ := records.ParseName(name) // package config has checked it
+		o.Names = append(o.Names, []byte(n))
 	}
 	for _, code := range c.QueryLogCodes {
 		o.Rcodes = append(o.Rcodes, rcode(code))
@@ -150,16 +146,6 @@ func dnstapOptions(c *config.Config, version string) *dnstap.Options {
 		o.Identity, _ = os.Hostname()
 	}
 	return o
-}
-
-// wireName is a domain name of the settings in lower-case wire form.
-func wireName(name string) []byte {
-	var b [256]byte
-	n, err := dns.PackDomainName(dns.Fqdn(name), b[:], 0, nil, false)
-	if err != nil {
-		return nil // not reached: package config has checked it
-	}
-	return b[:n:n]
 }
 
 // rcode is a response code by its name in the setting queryLogCodes.

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/miekg/dns"
@@ -510,8 +509,7 @@ func cachedAnswers(found []resolver.CachedAnswer) (list []api.CachedAnswer) {
 			Type: c.Type, Rcode: c.Rcode, Records: []api.LookupRecord{}, TTL: uint32(c.Left / time.Second), Stale: c.Stale, DNSSEC: c.DNSSEC, CD: c.CD,
 		}
 		for _, rr := range c.Records {
-			h := rr.Header()
-			a.Records = append(a.Records, api.LookupRecord{Type: dns.Type(h.Rrtype).String(), TTL: h.Ttl, Data: strings.TrimPrefix(rr.String(), h.String())})
+			a.Records = append(a.Records, api.NewLookupRecord(rr))
 		}
 		list = append(list, a)
 	}

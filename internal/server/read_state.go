@@ -11,7 +11,6 @@ import (
 
 	"toponym/config"
 	"toponym/state"
-	"toponym/state/leader"
 	"toponym/state/master"
 )
 
@@ -22,28 +21,16 @@ const stateAttempts = 3
 // settings does, and returns the master's address. The error says why there is none
 // after some attempts.
 func ReadState(ctx context.Context, c *config.Config, log logrus.FieldLogger) (*state.FullState, string, error) {
-	detector, err := newDetector(c, log)
+	m, err := newMasters(c, log, func(o *master.Options) { o.Source = master.Poll })
 	if err != nil {
 		return nil, "", err
 	}
-	o, err := masterOptions(c, detector, log)
-	if err != nil {
-		return nil, "", err
-	}
-	o.Source = master.Poll
-	w := master.New(o)
+	w := m.watcher
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	owner := &stateReader{replica: state.NewReplica(), done: cancel}
 	g, running := errgroup.WithContext(ctx)
-	switch d := detector.(type) {
-	case *leader.ZooKeeper:
-		g.Go(func() error { return d.Run(running) })
-		wait(running, d.Synced(), leaderTimeout)
-	case *leader.Local:
-		g.Go(func() error { return d.Run(running) })
-	}
-	g.Go(func() error { return w.Run(running, owner) })
+	g.Go(func() error { return m.run(running, owner, func(context.Context) {}) })
 	g.Go(func() error {
 		defer cancel()
 		for running.Err() == nil && w.Status().Errors < stateAttempts {
