@@ -255,20 +255,11 @@ func (o *originHistory) between(from, to uint32) []*Change {
 	return nil
 }
 
-// since lists the changes that follow the version with a serial. Serials grow, so
-// that one search finds it.
+// since lists the changes that follow the version with a serial.
 func (o *originHistory) since(serial uint32) []*Change {
 	list := o.changes[o.first:]
 	end := list[len(list)-1].To.SOASerial()
-	at, found := slices.BinarySearchFunc(list, end-serial, func(c *Change, distance uint32) int {
-		switch d := end - c.From.SOASerial(); {
-		case d > distance:
-			return -1
-		case d < distance:
-			return 1
-		}
-		return 0
-	})
+	at, found := FindSerial(list, serial, end, func(c *Change) uint32 { return c.From.SOASerial() })
 	if !found {
 		return nil
 	}

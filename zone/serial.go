@@ -1,6 +1,8 @@
 package zone
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"toponym/records"
@@ -43,4 +45,12 @@ func NextSerial(previous uint32, now time.Time) uint32 {
 		next = 1
 	}
 	return NewerSerial(next, uint32(now.Unix()))
+}
+
+// FindSerial finds the element with a serial in a list with growing serials, none of
+// which is newer than end. One search does, as serials lie at most 2^31 apart (RFC 1982).
+func FindSerial[T any](list []T, serial, end uint32, of func(T) uint32) (index int, found bool) {
+	return slices.BinarySearchFunc(list, end-serial, func(t T, distance uint32) int {
+		return cmp.Compare(distance, end-of(t))
+	})
 }

@@ -224,15 +224,7 @@ func (s *steps) chain(origin records.Name, from, to uint32) chain {
 	if z == nil || len(z.list) == 0 || z.list[len(z.list)-1].to != to {
 		return nil
 	}
-	at, found := slices.BinarySearchFunc(z.list, to-from, func(t *step, distance uint32) int {
-		switch d := to - t.from; {
-		case d > distance:
-			return -1
-		case d < distance:
-			return 1
-		}
-		return 0
-	})
+	at, found := zone.FindSerial(z.list, from, to, func(t *step) uint32 { return t.from })
 	if !found {
 		return nil
 	}
