@@ -153,11 +153,15 @@ func (l *Lookup) addRelated(z *zone.Zone, owners []records.Name) {
 				r.More++
 				continue
 			}
-			h := rr.Header()
-			r.Records = append(r.Records, LookupRecord{dns.Type(h.Rrtype).String(), h.Ttl, strings.TrimPrefix(rr.String(), h.String())})
+			r.Records = append(r.Records, NewLookupRecord(rr))
 		}
 		l.Related = append(l.Related, r)
 	}
+}
+
+// NewLookupRecord returns a record as text.
+func NewLookupRecord(rr dns.RR) LookupRecord {
+	return LookupRecord{dns.Type(rr.Header().Rrtype).String(), rr.Header().Ttl, dataText(rr)}
 }
 
 // taskPart is the beginning of the names of a task, T.F, in wire form.

@@ -57,6 +57,19 @@ func Records(msg []byte, s Section) int {
 	return int(binary.BigEndian.Uint16(msg[6+2*s:]))
 }
 
+// QuestionName returns the name of the only question of a message in wire form, as it
+// was typed; nil if the message is too short, or has another number of questions.
+func QuestionName(msg []byte) []byte {
+	if len(msg) < HeaderSize || Questions(msg) != 1 {
+		return nil
+	}
+	end := SkipQuestionName(msg, HeaderSize)
+	if end < 0 {
+		return nil
+	}
+	return msg[HeaderSize:end]
+}
+
 // HasQuestion reports whether the message has exactly one question, for that name
 // (in lower-case wire form), type and class. Letters of the message's name may be
 // of either case (RFC 4343). The message may have any length.

@@ -149,18 +149,20 @@ func isBelowAny(name []byte, origins [][]byte) bool {
 // question is the name of an event's question in wire form, as typed; nil if the packet
 // has no whole question.
 func question(e *tap.Event) []byte {
-	msg := e.Response
-	if len(msg) == 0 {
-		msg = e.Query
-	}
-	if len(msg) < dnswire.HeaderSize || dnswire.Questions(msg) != 1 {
+	msg := packet(e)
+	name := dnswire.QuestionName(msg)
+	if name == nil || dnswire.HeaderSize+len(name)+4 > len(msg) {
 		return nil
 	}
-	end := dnswire.SkipQuestionName(msg, dnswire.HeaderSize)
-	if end < 0 || end+4 > len(msg) {
-		return nil
+	return name
+}
+
+// packet is the message that has the question: the response, if there is one.
+func packet(e *tap.Event) []byte {
+	if len(e.Response) > 0 {
+		return e.Response
 	}
-	return msg[dnswire.HeaderSize:end]
+	return e.Query
 }
 
 // rcodeOf is the code of the response. The part of it that an OPT record has (RFC 6891,
@@ -187,12 +189,8 @@ func rcodeOf(e *tap.Event) uint16 {
 func newLine(e *tap.Event) line {
 	l := line{client: e.Client, transport: e.Transport, rcode: rcodeOf(e), bytes: len(e.Response)}
 	if name := question(e); name != nil {
-		msg := e.Response
-		if len(msg) == 0 {
-			msg = e.Query
-		}
 		l.name = string(name)
-		at := msg[dnswire.HeaderSize+len(name):]
+		at := packet(e)[dnswire.HeaderSize+len(name):]
 		l.qtype, l.class = uint16(at[0])<<8|uint16(at[1]), uint16(at[2])<<8|uint16(at[3])
 	}
 	if l.rcode != Unanswered {

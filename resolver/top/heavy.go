@@ -28,8 +28,8 @@ func newHeavy[K comparable](size int) *heavy[K] {
 	return &heavy[K]{of: make(map[K]*counter[K], size), size: size}
 }
 
-// add counts a key that has a counter, and reports whether it has one. It is apart
-// from insert so that a key need not be made for it.
+// add counts a key that has a counter. It is apart from insert so that a key need not be
+// made for it.
 func (h *heavy[K]) add(c *counter[K], n uint64) {
 	c.count += n
 	heap.Fix(h, c.at)

@@ -2,7 +2,6 @@ package top
 
 import (
 	"cmp"
-	"encoding/binary"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -121,20 +120,17 @@ func (t *Table) adjust(now time.Duration) {
 // nameOf appends the name of a question to b, in wire form and lower case; nil if the
 // packet has none.
 func nameOf(b, packet []byte) []byte {
-	if len(packet) < dnswire.HeaderSize || binary.BigEndian.Uint16(packet[4:]) != 1 {
+	name := dnswire.QuestionName(packet)
+	if name == nil {
 		return nil
 	}
-	end := dnswire.SkipQuestionName(packet, dnswire.HeaderSize)
-	if end < 0 {
-		return nil
-	}
-	b = append(b, packet[dnswire.HeaderSize:end]...)
+	b = append(b, name...)
 	dnswire.ToLower(b)
 	return b
 }
 
-// Count is how often something was asked, or somebody has asked: between AtLeast and
-// AtMost times. Where only some queries were counted, both are estimates.
+// Count is how often a name was asked, or a client has asked: between AtLeast and AtMost
+// times. Where only some queries were counted, both are estimates.
 type Count struct{ AtLeast, AtMost uint64 }
 
 // NameCount is the count of a name, in presentation form.
