@@ -66,8 +66,8 @@ type Status struct {
 // SettingsStatus tells of the last reading of the settings.
 type SettingsStatus struct {
 	ReadAt time.Time `json:"read_at"`
-	// LastError is why the settings read last cannot be used, so that those from before
-	// are in force; null if they are in force themselves.
+	// LastError is why the settings that were read last cannot be used, so that those
+	// before them are; null if they can.
 	LastError *leader.Failure `json:"last_error"`
 	// RestartNeeded are the settings whose values take effect with a restart.
 	RestartNeeded []string `json:"restart_needed"`

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Limits of /v1/top. A server counts queries only while somebody waits for an answer.
+// Limits of /v1/top. A server counts queries only while a client waits for an answer.
 const (
 	topTime    = 2 * time.Second // how long is counted, without the parameter wait
 	maxTopTime = 20 * time.Second

@@ -23,7 +23,7 @@ import (
 )
 
 // imageUser is the number of the user and the group that the container runs as:
-// the one that images of others use for it, so policies of clusters know it.
+// the usual one for images without root, so policies of clusters know it.
 const imageUser = 65532
 
 // buildImage writes a container image for all architectures, as an archive of an

@@ -12,7 +12,7 @@ import (
 
 // offer is the version of the zones that secondaries get. A version is made for each
 // change; of those within [Settings.Interval] only the last one is offered, and any for
-// which somebody transfers a whole zone, as that is to be the newest. So all secondaries
+// which a secondary transfers a whole zone, as that is to be the newest. So all secondaries
 // go the same steps, and a step is made once, however many they are. What they are told
 // by NOTIFY, AXFR and IXFR is of this version: else one that has just transferred a zone
 // could be told that it lacks a version, and then that there is none.

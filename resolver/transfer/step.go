@@ -113,7 +113,7 @@ func (c chain) small() bool {
 	return len(c) > maxSmallSteps && c.records() < len(c)*maxAtOnce
 }
 
-// followTime is for how long steps of a zone are made after somebody transferred it.
+// followTime is for how long steps of a zone are made after a secondary transferred it.
 const followTime = 10 * time.Minute
 
 // steps keeps the last steps of the zones that secondaries follow.
@@ -141,7 +141,7 @@ type zoneSteps struct {
 
 func newSteps(limit int) *steps { return &steps{limit: limit, zones: map[records.Name]*zoneSteps{}} }
 
-// want notes that somebody transfers a zone. The caller makes sure that there is one.
+// want notes that a secondary transfers a zone, which has to exist.
 func (s *steps) want(origin records.Name, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
