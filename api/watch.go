@@ -66,6 +66,7 @@ func (s *Server) watch(w *response, r *http.Request, z *zone.Zone) {
 		s.writeError(w, http.StatusBadRequest, err.Error())
 		return
 	}
+	s.o.History.Want()
 	_, newest := s.o.History.Index()
 	if q.index == 0 {
 		q.index = newest

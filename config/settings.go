@@ -129,7 +129,7 @@ func (c *Config) settings() []setting {
 			value: seconds(&c.SnapshotInterval, 1)},
 		{key: "historyVersions", def: 10_000, doc: "maximum number of past versions of the zones whose differences are kept for transfers and watchers",
 			value: bind(&c.HistoryVersions, integer[int](1, math.MaxInt32))},
-		{key: "historyBytes", def: 64 << 20, doc: "size limit of these differences, in bytes; those that are kept ready for secondaries may have half as much in addition",
+		{key: "historyBytes", def: 64 << 20, doc: "size limit of these differences, in bytes; those that are kept ready for secondaries may have half as much in addition. It is 4 MiB while nobody has watched or transferred anything for an hour",
 			value: bind(&c.HistoryBytes, integer[int](1, math.MaxInt))},
 		{key: "tsigKeys", def: map[string]any{}, reloadable: true, doc: "keys that queries and responses of secondaries are signed with (RFC 8945): name to algorithm and secret in base64, or secretFile",
 			value: bind(&c.TSIGKeys, c.tsigKeys)},

@@ -23,6 +23,9 @@ type History struct {
 	bytes    int
 	origins  map[records.Name]*originHistory
 	changed  chan struct{} // closed when a version is added
+
+	wanted     bool      // by a reader since the last version was added
+	lastWanted time.Time // the version that was added after it; zero: never
 }
 
 // HistoryLimits bound a history. The oldest versions go first.
@@ -30,6 +33,13 @@ type HistoryLimits struct {
 	Versions int // number of versions
 	Bytes    int // memory for their differences, in bytes
 }
+
+// While no reader has wanted differences for idleAfter, those of at most idleBytes are
+// kept: a server without secondaries and watchers pays for what the page shows alone.
+const (
+	idleAfter = time.Hour
+	idleBytes = 4 << 20
+)
 
 // Version is how one version of the zone differs from the one before.
 type Version struct {
@@ -84,15 +94,16 @@ func (h *History) Add(z *Zone, now time.Time) {
 		v.Changes = append(v.Changes, c)
 		v.bytes += c.Size()
 	}
-	if v.bytes > h.limits.Bytes {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	limit := h.limit(now)
+	if v.bytes > limit {
 		v.bytes = 0
 		for _, c := range v.Changes {
 			c.Whole, c.Removed, c.Added = true, nil, nil
 			v.bytes += c.Size()
 		}
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	h.newest = z
 	if len(changes) == 0 {
 		return
@@ -112,11 +123,30 @@ func (h *History) Add(z *Zone, now time.Time) {
 		}
 		o.changes = append(o.changes, c)
 	}
-	for h.first < len(h.versions)-1 && (len(h.versions)-h.first > h.limits.Versions || h.bytes > h.limits.Bytes) {
+	for h.first < len(h.versions)-1 && (len(h.versions)-h.first > h.limits.Versions || h.bytes > limit) {
 		h.dropOldest()
 	}
 	close(h.changed)
 	h.changed = make(chan struct{})
+}
+
+// limit is the limit of the memory for differences at a time. The caller holds mu.
+func (h *History) limit(now time.Time) int {
+	if h.wanted {
+		h.wanted, h.lastWanted = false, now
+	}
+	if h.lastWanted.IsZero() || now.Sub(h.lastWanted) > idleAfter {
+		return min(h.limits.Bytes, idleBytes)
+	}
+	return h.limits.Bytes
+}
+
+// Want tells the history that a reader begins to follow it, and will ask for the
+// versions after the newest one. [History.After] and [History.Difference] tell it too.
+func (h *History) Want() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.wanted = true
 }
 
 // dropOldest forgets the oldest version. The caller holds mu.
@@ -170,6 +200,7 @@ func (h *History) Size() (versions, bytes int) {
 func (h *History) After(index uint64, max int) (versions []*Version, newest uint64, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.wanted = true
 	newest = h.versions[len(h.versions)-1].Index
 	oldest := h.versions[h.first].Index
 	if index > newest || index < oldest {
@@ -203,6 +234,7 @@ func (h *History) Index() (z *Zone, index uint64) {
 // changed in between.
 func (h *History) Difference(origin records.Name, from, to uint32) (c *Change, ok bool) {
 	h.mu.Lock()
+	h.wanted = true
 	steps := slices.Clone(h.origins[origin].between(from, to))
 	h.mu.Unlock()
 	if len(steps) == 0 {

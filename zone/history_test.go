@@ -159,6 +159,58 @@ func TestDifferencesLeadToTheNewestVersion(t *testing.T) {
 	}
 }
 
+// A server whose zones nobody follows keeps little of its past. Each kind of reader has
+// more of it kept from then on, for an hour.
+func TestHistoryIsSmallWithoutReaders(t *testing.T) {
+	ro, zo := patchOptions()
+	next := func(_ records.Name, before uint32) uint32 { return NextSerial(before, time.Unix(0, 0)) }
+	readers := map[string]func(h *History, origin records.Name){
+		"nobody":                         func(*History, records.Name) {},
+		"one who begins":                 func(h *History, _ records.Name) { h.Want() },
+		"one who asks for versions":      func(h *History, _ records.Name) { h.After(0, 1) },
+		"one who asks for a difference":  func(h *History, o records.Name) { h.Difference(o, 1, 2) },
+		"the page":                       func(h *History, _ records.Name) { h.Last(10) },
+		"a metric":                       func(h *History, _ records.Name) { h.Size() },
+		"who asks whether one is behind": func(h *History, o records.Name) { h.Behind(o, 1) },
+	}
+	follows := map[string]bool{"one who begins": true, "one who asks for versions": true, "one who asks for a difference": true}
+	for what, read := range readers {
+		c, set := state.NewCluster(), records.NewSet(ro)
+		z := Compile(set, zo, next)
+		now := time.Unix(1_700_000_000, 0)
+		h := NewHistory(HistoryLimits{Versions: 1 << 20, Bytes: 2 * idleBytes}, z, now)
+		r := rand.New(rand.NewPCG(3, 3))
+		// grow adds versions until the history forgets some.
+		grow := func() (most int) {
+			begin, _ := h.Size()
+			for added := 1; ; added++ {
+				z = z.Patch(set, set.Update(c, c.Reconcile(randomCluster(r), nil)).Names, next)
+				h.Add(z, now)
+				versions, bytes := h.Size()
+				if most = max(most, bytes); versions < begin+added {
+					return most
+				}
+			}
+		}
+		if most := grow(); most > idleBytes {
+			t.Errorf("%s: got %d bytes before, want at most %d", what, most, idleBytes)
+		}
+		read(h, "mesos")
+		limit := idleBytes
+		if follows[what] {
+			limit *= 2
+		}
+		if most := grow(); most > limit || most < limit*9/10 {
+			t.Errorf("%s: got %d bytes after, want nearly %d", what, most, limit)
+		}
+		now = now.Add(idleAfter + time.Second)
+		grow()
+		if _, bytes := h.Size(); bytes > idleBytes {
+			t.Errorf("%s: got %d bytes an hour later, want at most %d", what, bytes, idleBytes)
+		}
+	}
+}
+
 // What many changes cost is bounded: the oldest are forgotten, and a change that
 // is larger than everything that is kept is known only by its serial.
 func TestHistoryIsBounded(t *testing.T) {

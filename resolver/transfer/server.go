@@ -159,6 +159,7 @@ func (s *Server) Answer(buf []byte, q *Request) (msg []byte, stream *Stream, rco
 		}
 		if !from.catalog {
 			s.steps.want(q.Zone, s.now())
+			s.history.Want()
 		}
 		event.Kind = kind
 		return nil, s.newStream(q, event, set.timeout, from.write), dns.RcodeSuccess
