@@ -80,8 +80,8 @@ const (
 const maxExplained = 1000
 
 // explain answers /v1/explain/{name}, and /v1/explain?name= for "." and "..", which
-// net/http takes out of a path. The explanation looks at every task, so
-// only one is made at a time. It is complete before it is written, so a client that
+// net/http takes out of a path. A name may concern very many tasks, so only one
+// explanation is made at a time. It is complete before it is written, so a client that
 // does not read delays no other.
 func (s *Server) explain(w *response, r *http.Request, z *zone.Zone) {
 	typed := r.PathValue("name")

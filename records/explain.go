@@ -70,13 +70,18 @@ const (
 )
 
 // Explain explains a name. It may be called from any goroutine. It blocks updates
-// only while it looks for tasks that may own the name: their records are made
+// only while it looks up the tasks that may own the name: their records are made
 // again from values that never change.
 func (s *Set) Explain(name Name) Explanation {
+	return s.explain(name, s.view(InstanceFilter{Name: name}).tasks)
+}
+
+// explain explains a name that no other tasks own records of than the given ones.
+func (s *Set) explain(name Name, tasks []owner) Explanation {
 	e := &explainer{name: name, records: map[[2]string]*ExplainedRecord{}}
 	g := newGenerator(s.generator.o, e)
 	g.explain = true
-	candidates := s.candidates(newGenerator(s.generator.o, discard{}), name)
+	candidates := s.candidates(newGenerator(s.generator.o, discard{}), name, tasks)
 	s.explainInfrastructure(g, e)
 	for _, c := range candidates {
 		e.begin(c.describe())
@@ -122,17 +127,16 @@ func (c candidate) describe() ExplainedOwner {
 	return o
 }
 
-// candidates returns the tasks whose names may include the given one, sorted.
-func (s *Set) candidates(g *generator, name Name) []candidate {
+// candidates returns the tasks whose names may include the given one, sorted: some of
+// the given tasks, and of those without names.
+func (s *Set) candidates(g *generator, name Name, published []owner) []candidate {
 	s.mu.Lock()
-	published := slices.AppendSeq(make([]owner, 0, len(s.tasks)), maps.Values(s.tasks))
 	unpublished := slices.AppendSeq(make([]*state.Task, 0, len(s.unpublished)), maps.Values(s.unpublished))
 	s.mu.Unlock()
 
 	var list []candidate
-	reverse := name.Under(ReverseIPv4) || name.Under(ReverseIPv6)
 	for _, o := range published {
-		if reverse && o.hasReverseName(name) || !reverse && g.mayOwn(o.task, name) {
+		if g.mayOwnAs(o, name) {
 			list = append(list, candidate{owner: o})
 		}
 	}
@@ -183,6 +187,17 @@ func (g *generator) mayOwn(t *state.Task, name Name) bool {
 		label := n.host[1 : 1+int(n.host[0])]
 		return strings.Contains(string(name), string(label[:min(len(label), kept)]))
 	})
+}
+
+// mayOwnAs is mayOwn for a task that has names.
+func (g *generator) mayOwnAs(o owner, name Name) bool {
+	switch {
+	case name.isReverse():
+		return o.hasReverseName(name)
+	case g.inVIPDomain(name):
+		return hasVIP(o.task)
+	}
+	return g.mayOwn(o.task, name)
 }
 
 // hasReverseName reports whether a name is the reverse name of one of a task's

@@ -3,6 +3,7 @@ package records_test
 import (
 	"fmt"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -156,6 +157,98 @@ func TestExplainListsExactlyTheRecordsOfEachName(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What leads from a name or an agent to the tasks leads to those that a look at all tasks
+// finds: at names that have records, had them, or are like them.
+func TestTheTasksOfANameAreThoseThatALookAtAllFinds(t *testing.T) {
+	for name, o := range everything() {
+		t.Run(name, func(t *testing.T) {
+			h := newHistory(12)
+			c := state.NewCluster()
+			set := records.NewSet(o)
+			names := map[records.Name]bool{}
+			for round := range 20 {
+				h.step()
+				set.Update(c, c.Reconcile(h.fullState(), nil))
+				for n := range set.All() {
+					names[n] = true
+					if below, err := n.Join("web"); err == nil && round%10 == 0 {
+						names[below] = true
+					}
+					if parent, ok := n.Parent(); ok {
+						names[parent] = true
+					}
+				}
+				if round%10 != 9 {
+					continue
+				}
+				for n := range names {
+					want := set.ExplainByAll(n)
+					if got := set.Explain(n); !reflect.DeepEqual(got, want) {
+						t.Fatalf("%v:\ngot  %+v\nwant %+v", n, got, want)
+					}
+					owners := map[string]bool{}
+					for _, r := range want.Records {
+						for _, o := range r.Owners {
+							if o.Kind == "task" {
+								owners[o.Framework+"/"+o.Task] = true
+							}
+						}
+					}
+					for i := range set.Instances(records.InstanceFilter{Name: n}) {
+						if !n.Under(records.ReverseIPv4) && !n.Under(records.ReverseIPv6) && !owners[i.Framework.ID+"/"+i.Task] {
+							t.Fatalf("%v: got instance %s, want %v", n, i.Task, owners)
+						}
+						delete(owners, i.Framework.ID+"/"+i.Task)
+					}
+					if len(owners) > 0 {
+						t.Fatalf("%v: instances %v are missing", n, owners)
+					}
+				}
+				for _, a := range set.Hosts().Agents {
+					want := 0
+					for i := range set.Instances(records.InstanceFilter{}) {
+						if i.Agent.ID == a.ID {
+							want++
+						}
+					}
+					if got := len(instancesOf(set, records.InstanceFilter{Agent: a.ID})); got != want {
+						t.Fatalf("agent %s: got %d instances, want %d", a.ID, got, want)
+					}
+				}
+			}
+		})
+	}
+}
+
+// Names and agents lead to few tasks: to those that share the name or the agent.
+func TestFewTasksAreLookedAt(t *testing.T) {
+	o := defaults()
+	o.Reverse = true
+	c := newCluster(t, o)
+	c.set = records.NewSet(o)
+	c.full.Agents = append(c.full.Agents, &state.Agent{ID: "a-S7", Hostname: "node7", Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.70")}})
+	for i := range 1000 {
+		c.put(app(fmt.Sprint("other.", i), fmt.Sprint("other-", i), fmt.Sprintf("192.168.1%d.%d", i/250, i%250)))
+	}
+	onSeven := func(t *state.Task) { t.AgentID = "a-S7" }
+	c.put(app("web.1", "web", "192.168.0.1", onSeven), app("web.2", "web", "192.168.0.2", onSeven),
+		app("db.1", "db", "192.168.0.2", labelled("DNS_ALIAS", "base")))
+	for name, want := range map[string]int{
+		"web.marathon.mesos": 2, "web.marathon.slave.mesos": 2, "_http._tcp.web.marathon.mesos": 2, "_web._tcp.marathon.mesos": 2,
+		"web-xfsn7-s7.marathon.mesos": 2, "base.marathon.mesos": 1, "1.0.168.192.in-addr.arpa": 2, "2.0.168.192.in-addr.arpa": 3,
+		"none.marathon.mesos": 0, "other.marathon.mesos": 0, "marathon.mesos": 0, "mesos": 0, "example.com": 0, "other-7.autoip.marathon.mesos": 1,
+	} {
+		if got := c.set.LooksAt(records.InstanceFilter{Name: records.MustParseName(name)}); got != want {
+			t.Errorf("%s: got %d tasks looked at, want %d", name, got, want)
+		}
+	}
+	for _, agent := range []string{"a-S7", "node7", "10.0.0.70"} {
+		if got := c.set.LooksAt(records.InstanceFilter{Agent: agent}); got != 2 {
+			t.Errorf("agent %s: got %d tasks looked at, want 2", agent, got)
+		}
 	}
 }
 

@@ -67,3 +67,12 @@ type recordCounter struct {
 func (c *recordCounter) addr([]byte, netip.Addr, addrSource) { c.records++ }
 func (c *recordCounter) srv([]byte, SRV)                     { c.records++ }
 func (c *recordCounter) ptr(netip.Addr, PTR, addrSource)     { c.records++ }
+
+// ExplainByAll explains a name after a look at all tasks.
+func (s *Set) ExplainByAll(n Name) Explanation { return s.explain(n, s.view(InstanceFilter{}).tasks) }
+
+// LooksAt returns the number of tasks that are looked at for a filter.
+func (s *Set) LooksAt(f InstanceFilter) int {
+	f.agentAddr, _ = netip.ParseAddr(f.Agent)
+	return len(s.view(f).tasks)
+}

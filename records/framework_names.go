@@ -27,7 +27,7 @@ func (o Options) FrameworkNames(framework string) (FrameworkNames, error) {
 			}
 		}
 	}
-	for _, label := range [...]string{networkLabel, roleLabel, zoneLabel, regionLabel, frameworkLabel} {
+	for _, label := range aboveLabels {
 		n, err := o.Domain.Join(label)
 		if err != nil {
 			return f, err

@@ -55,13 +55,13 @@ const (
 // It may be called from any goroutine, and the caller may take its time: at the
 // start pointers are copied, in pieces for which an update does not wait long. The
 // instances are those of the moment when all are copied. To find the next n of them
-// costs a comparison for each task, or with a filter for an app for each that shares
-// its label, and few more for each of the n.
+// costs a comparison for each task, or with a filter for an app, a name or an agent for
+// each that shares it, and few more for each of the n.
 func (s *Set) Instances(f InstanceFilter) iter.Seq[*Instance] {
 	return func(yield func(*Instance) bool) {
 		f.App = marathonName(f.App)
 		f.agentAddr, _ = netip.ParseAddr(f.Agent) // an id or a host name is none
-		view := s.view(f.App, f.Framework)
+		view := s.view(f)
 		finder := &nameFinder{name: f.Name}
 		g := newGenerator(s.generator.o, finder)
 		step := 0
@@ -111,11 +111,10 @@ type taskCopy struct {
 	changed map[state.TaskKey]struct{} // by updates since the copy began
 }
 
-// view copies the tasks: all of them, or, where the groups tell which they are, those
-// that may be called app, of the framework with that name or id; empty: any. Updates
-// run between the pieces; what they change is copied again at the end, so that the
-// result is that of the last moment.
-func (s *Set) view(app, framework string) view {
+// view copies the tasks: all of them, or, where that is known at once, those that a
+// filter may select. Updates run between the pieces; what they change is copied again
+// at the end, so that the result is that of the last moment.
+func (s *Set) view(f InstanceFilter) view {
 	s.mu.Lock()
 	c := &taskCopy{changed: map[state.TaskKey]struct{}{}}
 	s.copies[c] = struct{}{}
@@ -127,7 +126,7 @@ func (s *Set) view(app, framework string) view {
 			s.mu.Lock()
 		}
 	}
-	if members, ok := s.called(app, framework); ok {
+	if members, ok := s.selection(f); ok {
 		tasks = make([]owner, 0, len(members))
 		for _, t := range members {
 			if o, ok := s.tasks[t.Key]; ok {
@@ -154,40 +153,6 @@ func (s *Set) view(app, framework string) view {
 	}
 	v.tasks = append(tasks, again...)
 	return v
-}
-
-// called returns the tasks that share the label of an app, of the frameworks with a
-// name or an id; some of them may be called differently. ok is false where the groups
-// do not tell, because the app or a framework can have no name. The caller holds mu.
-func (s *Set) called(app, framework string) (members []*state.Task, ok bool) {
-	label := s.generator.o.Rule.Label(app)
-	if app == "" || label == "" {
-		return nil, false
-	}
-	g := newGenerator(s.generator.o, discard{})
-	host, err := appendLabels(nil, label)
-	if err != nil {
-		return nil, false
-	}
-	seen := map[Name]bool{} // frameworks may share a name
-	for id, f := range s.frameworks {
-		if framework != "" && framework != id && framework != f.Name {
-			continue
-		}
-		suffixes := g.suffixesOf(f.Name)
-		if suffixes.err != nil {
-			return nil, false
-		}
-		name, ok := g.join(host, suffixes.tasks)
-		if !ok {
-			return nil, false
-		}
-		if one := s.groups.byName[Name(name)]; one != nil && !seen[Name(name)] {
-			seen[Name(name)] = true
-			members = append(members, one.members...)
-		}
-	}
-	return members, true
 }
 
 // noteChange tells the copies that are being made that a task has changed. The
@@ -236,13 +201,7 @@ func (f *InstanceFilter) mayMatch(g *generator, v view, o owner) bool {
 			return false
 		}
 	}
-	if f.Name == "" {
-		return true
-	}
-	if f.Name.Under(ReverseIPv4) || f.Name.Under(ReverseIPv6) {
-		return o.hasReverseName(f.Name)
-	}
-	return g.mayOwn(t, f.Name)
+	return f.Name == "" || g.mayOwnAs(o, f.Name)
 }
 
 // marathonName returns what Marathon calls the tasks of an app: the parts of the

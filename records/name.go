@@ -146,6 +146,9 @@ func needsNoEscape(c byte) bool {
 	return c > ' ' && c <= '~' && strings.IndexByte(`.\"'@;()$`, c) < 0
 }
 
+// isReverse reports whether a name stands for an address.
+func (n Name) isReverse() bool { return n.Under(ReverseIPv4) || n.Under(ReverseIPv6) }
+
 // ReverseName returns the name under in-addr.arpa or ip6.arpa that stands for an
 // address (RFC 1035, section 3.5; RFC 3596, section 2.5).
 func ReverseName(a netip.Addr) Name {

@@ -111,7 +111,7 @@ type FoundAgent struct {
 func (s *Set) Search(q Search) (r SearchResult) {
 	m := newMatcher(q.Text, s.generator.o.Domain.String())
 	q.App = marathonName(q.App)
-	v := s.view(q.App, q.Framework)
+	v := s.view(InstanceFilter{App: q.App, Framework: q.Framework})
 	apps := newHits(&q, func(a *FoundApp) *SearchKey { return &a.Key })
 	tasks := newHits(&q, func(t *FoundTask) *SearchKey { return &t.Key })
 	for i := range v.tasks {

@@ -45,11 +45,13 @@ type Set struct {
 
 	collisions atomic.Int64
 
-	mu          sync.Mutex // guards the fields below against Enumerate, Explain and Instances
+	mu          sync.Mutex // guards the fields below, and names and entries, against those methods
 	groups      groups
 	loads       frameworkLoads
 	tasks       map[state.TaskKey]owner
+	onAgents    state.TaskIndex               // the same by agent
 	unpublished map[state.TaskKey]*state.Task // known tasks that have no names
+	nameless    map[state.TaskKey]struct{}    // those of tasks whose framework can have no names
 	frameworks  map[string]frameworkOwner
 	agents      map[string]agentOwner
 	hosts       map[string]hostNames // by the first label of host names
@@ -111,7 +113,9 @@ func NewSet(o Options) *Set {
 		groups:          newGroups(),
 		loads:           newFrameworkLoads(o.Limits),
 		tasks:           map[state.TaskKey]owner{},
+		onAgents:        state.TaskIndex{},
 		unpublished:     map[state.TaskKey]*state.Task{},
+		nameless:        map[state.TaskKey]struct{}{},
 		frameworks:      map[string]frameworkOwner{},
 		omittedNetworks: map[Omission]struct{}{},
 		agents:          map[string]agentOwner{},
@@ -224,11 +228,15 @@ func (s *Set) updateTasks(c *state.Cluster, tasks []taskChange, first bool) (rep
 		}
 		s.noteChange(k)
 		if has {
+			s.index(before.task, after.task)
+			s.rememberNameless(after)
 			s.generator.task(after)
 			s.tasks[k] = after
 			s.loads.add(k.Framework, after.wanted, 1)
 		} else {
+			s.index(before.task, nil)
 			delete(s.tasks, k)
+			delete(s.nameless, k)
 		}
 		if had {
 			s.loads.add(k.Framework, before.wanted, -1)
@@ -261,6 +269,29 @@ func (s *Set) rememberUnpublished(change taskChange, published bool) {
 		s.unpublished[change.key] = change.task
 	} else if len(s.unpublished) > 0 {
 		delete(s.unpublished, change.key)
+	}
+}
+
+// rememberNameless records which tasks are of a framework that can have no names, for
+// Explain: no group leads to them.
+func (s *Set) rememberNameless(o owner) {
+	if s.generator.suffixesOf(o.framework.Name).err != nil {
+		s.nameless[o.task.Key] = struct{}{}
+	} else if len(s.nameless) > 0 {
+		delete(s.nameless, o.task.Key)
+	}
+}
+
+// index replaces a task in the index by agent; nil means no task.
+func (s *Set) index(before, after *state.Task) {
+	if before == after {
+		return
+	}
+	if before != nil {
+		s.onAgents.Remove(before.AgentID, before)
+	}
+	if after != nil {
+		s.onAgents.Add(after.AgentID, after)
 	}
 }
 

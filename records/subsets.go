@@ -18,6 +18,10 @@ const (
 	frameworkLabel = "framework"
 )
 
+// aboveLabels are the labels between the domain and a label that selects some of the
+// tasks of a framework.
+var aboveLabels = [...]string{networkLabel, roleLabel, zoneLabel, regionLabel, frameworkLabel}
+
 // subset is a suffix as the state names it.
 type subset struct {
 	label string // such as roleLabel

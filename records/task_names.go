@@ -287,8 +287,11 @@ var zbase32 = base32.NewEncoding(zbase32Alphabet).WithPadding(base32.NoPadding)
 
 const zbase32Alphabet = "ybndrfg8ejkmcpqxot1uwisza345h769"
 
-// taskHash returns H: 5 characters of a hash of the task id, as in Mesos-DNS.
-func taskHash(id string) (hash [5]byte) {
+// hashLen is the length of H.
+const hashLen = 5
+
+// taskHash returns H: the beginning of a hash of the task id, as in Mesos-DNS.
+func taskHash(id string) (hash [hashLen]byte) {
 	var space [128]byte // ids are rarely longer, so the copy is on the stack
 	sum := sha1.Sum(append(space[:0], id...))
 	var b [8]byte
@@ -301,16 +304,19 @@ func taskHash(id string) (hash [5]byte) {
 // lower case it is S.
 func agentTail(id string) string { return id[strings.LastIndexByte(id, '-')+1:] }
 
+// withoutTail returns what a label has before "-H-S", if it may end so: T, or only its
+// beginning if the label is as long as labels can be.
+func withoutTail(label string) (t, hash, agent string, ok bool) {
+	end := strings.LastIndexByte(label, '-')
+	if end < hashLen+1 || label[end-hashLen-1] != '-' {
+		return "", "", "", false
+	}
+	return label[:end-hashLen-1], label[end-hashLen : end], label[end+1:], true
+}
+
 // isCanonical reports whether a label has the form of T-H-S.
 func isCanonical(label string) bool {
-	agent := strings.LastIndexByte(label, '-')
-	if agent < 0 {
-		return false
-	}
-	if digits := strings.TrimPrefix(label[agent+1:], "s"); digits == "" || strings.Trim(digits, "0123456789") != "" {
-		return false
-	}
-	rest := label[:agent]
-	hash := strings.LastIndexByte(rest, '-')
-	return hash >= 0 && len(rest)-hash-1 == 5 && strings.Trim(rest[hash+1:], zbase32Alphabet) == ""
+	_, hash, agent, ok := withoutTail(label)
+	digits := strings.TrimPrefix(agent, "s")
+	return ok && digits != "" && strings.Trim(digits, "0123456789") == "" && strings.Trim(hash, zbase32Alphabet) == ""
 }

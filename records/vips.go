@@ -131,6 +131,14 @@ func (r *taskRecords) vip(id *identity, p *state.DiscoveryPort, value string) er
 	return nil
 }
 
+// inVIPDomain reports whether a name can be that of a VIP.
+func (g *generator) inVIPDomain(n Name) bool { return slices.ContainsFunc(g.o.VIPDomains, n.Under) }
+
+// hasVIP reports whether a task is a backend of any VIP.
+func hasVIP(t *state.Task) bool {
+	return t.Discovery != nil && slices.ContainsFunc(t.Discovery.Ports, func(p state.DiscoveryPort) bool { return countVIPs(p.Labels) > 0 })
+}
+
 // VIP is a virtual address with its backends.
 type VIP struct {
 	Name     string           // without the dot at the end, or an IP address

@@ -148,3 +148,15 @@ func TestVIPsAreTheSameHoweverTheyCame(t *testing.T) {
 		t.Errorf("got\n%s, want\n%s", got, want)
 	}
 }
+
+// The backends own the names of a VIP, whatever their app is called.
+func TestBackendsOwnTheNamesOfAVIP(t *testing.T) {
+	c := newCluster(t, vipOptions())
+	c.put(onHost("1", "shop", 80, "VIP_0", "basket:80"), onHost("2", "other", 80))
+	for _, name := range []string{"basket.marathon." + vipDomain, "_80._tcp.basket.marathon." + vipDomain} {
+		x := c.set.Explain(records.MustParseName(name))
+		if len(x.Records) != 1 || len(x.Records[0].Owners) != 1 || x.Records[0].Owners[0].Task != "1" {
+			t.Errorf("%s: got %+v, want a record of task 1", name, x)
+		}
+	}
+}

@@ -16,7 +16,7 @@ type Cluster struct {
 
 	// Tasks by agent id and by framework id, so that a change of one agent or
 	// framework costs in proportion to its tasks, not to those of the whole cluster.
-	byAgent, byFramework index
+	byAgent, byFramework TaskIndex
 }
 
 // NewCluster returns an empty cluster.
@@ -25,8 +25,8 @@ func NewCluster() *Cluster {
 		tasks:       map[TaskKey]*Task{},
 		agents:      map[string]*Agent{},
 		frameworks:  map[string]*Framework{},
-		byAgent:     index{},
-		byFramework: index{},
+		byAgent:     TaskIndex{},
+		byFramework: TaskIndex{},
 	}
 }
 
@@ -152,12 +152,12 @@ func (c *Cluster) Tasks() iter.Seq[*Task] { return maps.Values(c.tasks) }
 
 // TasksOn returns the tasks on an agent, in no order. The agent itself may be
 // unknown.
-func (c *Cluster) TasksOn(agentID string) iter.Seq[*Task] { return maps.Keys(c.byAgent[agentID]) }
+func (c *Cluster) TasksOn(agentID string) iter.Seq[*Task] { return c.byAgent.Of(agentID) }
 
 // TasksOf returns the tasks of a framework, in no order. The framework itself
 // may be unknown.
 func (c *Cluster) TasksOf(frameworkID string) iter.Seq[*Task] {
-	return maps.Keys(c.byFramework[frameworkID])
+	return c.byFramework.Of(frameworkID)
 }
 
 // Agents returns all agents, in no order.
@@ -187,13 +187,17 @@ func values[K comparable, V any](m map[K]*V) []*V {
 	return slices.AppendSeq(make([]*V, 0, len(m)), maps.Values(m))
 }
 
-// index finds tasks by the id of their agent or framework.
-type index map[string]map[*Task]struct{}
+// TaskIndex finds tasks by the id of their agent or framework.
+type TaskIndex map[string]map[*Task]struct{}
+
+// Of returns the tasks of an id, in no order.
+func (x TaskIndex) Of(id string) iter.Seq[*Task] { return maps.Keys(x[id]) }
 
 // list returns the tasks of an id in a new list.
-func (x index) list(id string) []*Task { return slices.Collect(maps.Keys(x[id])) }
+func (x TaskIndex) list(id string) []*Task { return slices.Collect(x.Of(id)) }
 
-func (x index) add(id string, t *Task) {
+// Add adds a task.
+func (x TaskIndex) Add(id string, t *Task) {
 	tasks := x[id]
 	if tasks == nil {
 		tasks = map[*Task]struct{}{}
@@ -202,7 +206,8 @@ func (x index) add(id string, t *Task) {
 	tasks[t] = struct{}{}
 }
 
-func (x index) remove(id string, t *Task) {
+// Remove removes a task.
+func (x TaskIndex) Remove(id string, t *Task) {
 	tasks := x[id]
 	delete(tasks, t)
 	if len(tasks) == 0 {
@@ -213,11 +218,11 @@ func (x index) remove(id string, t *Task) {
 // reindex replaces a task in the indexes; nil means no task.
 func (c *Cluster) reindex(before, after *Task) {
 	if before != nil {
-		c.byAgent.remove(before.AgentID, before)
-		c.byFramework.remove(before.Key.Framework, before)
+		c.byAgent.Remove(before.AgentID, before)
+		c.byFramework.Remove(before.Key.Framework, before)
 	}
 	if after != nil {
-		c.byAgent.add(after.AgentID, after)
-		c.byFramework.add(after.Key.Framework, after)
+		c.byAgent.Add(after.AgentID, after)
+		c.byFramework.Add(after.Key.Framework, after)
 	}
 }
