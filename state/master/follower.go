@@ -14,10 +14,6 @@ import (
 )
 
 const (
-	// publishInterval is how soon after the first change of a burst the whole
-	// burst is published at the latest, and the least time between two
-	// publications. A change that comes alone is published at once.
-	publishInterval = 5 * time.Millisecond
 	// settleTime is how long a full state is put off that an event makes
 	// necessary: other such events mostly follow.
 	settleTime = 2 * time.Second
@@ -36,8 +32,7 @@ type follower struct {
 	stream *stream
 	lead   leader.Address // as the master calls itself; stream.at may differ
 
-	unpublished time.Time // when the oldest change came that is not published; zero for none
-	published   time.Time
+	pace pace // of publications
 
 	nextFull    time.Time // when the next resync is due
 	nextPIDs    time.Time // when the pids of frameworks are to be read; zero for never
@@ -123,7 +118,7 @@ func (w *Watcher) followStream(ctx context.Context, s *stream) error {
 	}
 	w.report.following(s.at, w.counts(), s.first.doc)
 	now := time.Now()
-	f.published, f.lastRequest = now, now
+	f.lastRequest = now
 	f.nextFull = now.Add(jitter(w.o.Resync))
 	if !s.first.doc.Leadership.Known() {
 		f.nextFull = now // the full state says who leads
@@ -182,7 +177,7 @@ func (f *follower) loop(ctx context.Context, messages <-chan message, ended <-ch
 			return f.switched
 		}
 		now := time.Now()
-		if f.publishDue(now) {
+		if at, ok := f.pace.due(); ok && !now.Before(at) {
 			f.publish()
 		}
 		if at := f.replica.nextExpiry; !at.IsZero() && !now.Before(at) {
@@ -210,22 +205,17 @@ func (f *follower) nextDue() time.Time {
 		earlier(f.nextPIDs)
 	}
 	earlier(f.replica.nextExpiry)
-	if !f.unpublished.IsZero() {
-		earlier(f.published.Add(publishInterval))
+	if publication, ok := f.pace.due(); ok && publication.Before(at) {
+		at = publication
 	}
 	return at
 }
 
-// publishDue reports whether to publish now. The last publication was before the
-// oldest change, so the change waits for publishInterval at most.
-func (f *follower) publishDue(now time.Time) bool {
-	return !f.unpublished.IsZero() && !now.Before(f.published.Add(publishInterval))
-}
-
 func (f *follower) publish() {
-	if !f.unpublished.IsZero() {
+	if _, ok := f.pace.due(); ok {
+		began := time.Now()
 		f.owner.Publish()
-		f.unpublished, f.published = time.Time{}, time.Now()
+		f.pace.published(began, time.Now())
 	}
 }
 
@@ -279,20 +269,13 @@ func (f *follower) apply(ctx context.Context, now time.Time, e state.Event) {
 	if f.replica.unconfirmed {
 		f.scheduleFull(f.soon(now, f.o.Interval))
 	}
-	f.changed(now)
-}
-
-// changed notes that there is something to publish.
-func (f *follower) changed(now time.Time) {
-	if f.unpublished.IsZero() {
-		f.unpublished = now
-	}
+	f.pace.changed()
 }
 
 // amend applies what this server found itself.
 func (f *follower) amend(e state.Event) {
 	f.update(func(r *state.Replica) { r.Amend(e) })
-	f.changed(time.Now())
+	f.pace.changed()
 }
 
 func (f *follower) journal() *state.Journal {
@@ -432,7 +415,7 @@ func (f *follower) comparePiece() {
 	r := f.resync
 	more := false
 	f.update(func(*state.Replica) { _, more = r.next() })
-	f.changed(time.Now())
+	f.pace.changed()
 	if more {
 		return
 	}

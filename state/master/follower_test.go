@@ -23,13 +23,13 @@ func TestEventsKeepTheReplicaEqualToTheState(t *testing.T) {
 		b := newTestbed(t, func(o *Options) { o.Source = Stream; o.Resync = 1000 * time.Hour })
 		apps := b.populate(60)
 		defer b.run()()
-		time.Sleep(publishInterval) // pids come beside
+		time.Sleep(maxRest) // pids come beside
 		wantLines(t, "at first", b.published(), b.reported(first))
 		asked := len(b.network.requests())
 		life := scenario.NewLife(b.cluster, apps, scenario.LifeOptions{Seed: 7})
 		for i := range 400 {
 			life.Step()
-			time.Sleep(publishInterval)
+			time.Sleep(maxRest)
 			if i%40 == 0 {
 				wantLines(t, "living", b.published(), b.reported(first))
 			}
@@ -53,7 +53,7 @@ func TestRemovalsTakeTheirTasksAlong(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(publishInterval)
+			time.Sleep(maxRest)
 			wantLines(t, "after a removal", b.published(), b.reported(first))
 		}
 		must(b.cluster.RemoveAgent(b.cluster.Agents()[0].ID))
@@ -74,7 +74,7 @@ func TestUnreachableAgentGoesWithTheNextResync(t *testing.T) {
 		if err := b.cluster.MarkUnreachable(gone); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(publishInterval)
+		time.Sleep(maxRest)
 		now := b.published()
 		if slices.ContainsFunc(now, func(l string) bool { return strings.Contains(l, " on "+gone+" ") }) {
 			t.Error("after the agent became unreachable: got its tasks, want them gone")
@@ -87,7 +87,7 @@ func TestUnreachableAgentGoesWithTheNextResync(t *testing.T) {
 		if err := b.cluster.Reregister(gone); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(publishInterval)
+		time.Sleep(maxRest)
 		wantLines(t, "when it is back", b.published(), b.reported(first))
 	})
 }
@@ -245,35 +245,6 @@ func TestStandbysRedirectOnBothAPIs(t *testing.T) {
 		if s := b.watcher.Status(); s.Leader != lead || s.Source != Stream {
 			t.Errorf("got status %+v, want %s followed by stream: %q", s, lead, messages(b.log, 4))
 		}
-	})
-}
-
-// A change that comes alone is published at once.
-func TestBurstsArePublishedOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newTestbed(t, func(o *Options) { o.Source = Stream; o.Resync = 1000 * time.Hour })
-		apps := b.populate(20)
-		defer b.run()()
-		time.Sleep(time.Second)
-		b.published()
-		life := scenario.NewLife(b.cluster, apps, scenario.LifeOptions{Seed: 1})
-		before := len(b.publications)
-		life.Step()
-		b.published()
-		if n := len(b.publications); n != before+1 || b.publications[n-1] != time.Second {
-			t.Fatalf("got publications at %v, want one after 1s", b.publications[before:])
-		}
-		for range 100 {
-			life.Step()
-			time.Sleep(100 * time.Microsecond)
-		}
-		time.Sleep(publishInterval)
-		b.published()
-		burst := b.publications[before+1:]
-		if len(burst) > 4 {
-			t.Errorf("a burst of 10 ms: got %d publications, want at most 4: %v", len(burst), burst)
-		}
-		wantLines(t, "after", b.published(), b.reported(first))
 	})
 }
 
