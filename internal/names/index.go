@@ -32,10 +32,10 @@ func newIndex(seed maphash.Seed, names int) *Index {
 
 func (x *Index) hash(name []byte) uint32 { return uint32(maphash.Bytes(x.seed, name)) }
 
-// full reports whether one more name needs a larger index.
-func (x *Index) full() bool { return 2*(x.used+1) > len(x.slots) }
+// room is how many more names the index may get: at most half of its slots are used.
+func (x *Index) room() int { return len(x.slots)/2 - x.used }
 
-// insert adds an id under a hash. The index must not be full.
+// insert adds an id under a hash. There must be room for it.
 func (x *Index) insert(hash uint32, id ID) {
 	mask := uint32(len(x.slots) - 1)
 	for i := hash & mask; ; i = (i + 1) & mask {

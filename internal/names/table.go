@@ -22,6 +22,12 @@ type Table struct {
 
 	// recent speeds up Find: those who fill a table mostly use few names at a time.
 	recent [256]ID
+
+	// next takes the place of the index before that is full. It is filled step by step,
+	// so that no name waits for all others; nil while there is room enough.
+	next *Index
+	done ID // ids below are in next
+	step ID // how many follow with each new name
 }
 
 // NewTable returns an empty table with room for a number of names.
@@ -74,9 +80,6 @@ func (t *Table) Intern(name []byte) ID {
 	if id, ok := t.find(name, hash); ok {
 		return id
 	}
-	if t.index.full() {
-		t.rebuildIndex()
-	}
 	var id ID
 	if last := len(t.free) - 1; last >= 0 {
 		id, t.free = t.free[last], t.free[:last]
@@ -88,6 +91,7 @@ func (t *Table) Intern(name []byte) ID {
 	t.holders.Grow(id)
 	t.idle = append(t.idle, id)
 	t.index.insert(hash, id)
+	t.renewIndex(hash, id)
 	t.recent[hash%uint32(len(t.recent))] = id
 	return id
 }
@@ -119,16 +123,31 @@ func (t *Table) Sweep() {
 	}
 }
 
-// rebuildIndex replaces the index by one without the names that are gone. Readers go
-// on with the one they have.
-func (t *Table) rebuildIndex() {
-	index := newIndex(t.index.seed, t.Len()+t.Len()/2)
-	for id := range ID(t.size) {
-		if name := *t.names.At(id); name != "" {
-			index.insert(index.hash(Bytes(name)), id)
+// renewIndex goes on with an index that has the names of now, not those that are gone,
+// and begins it when a quarter of the room is left. The index has just got an id.
+// Readers go on with the one they have.
+func (t *Table) renewIndex(hash uint32, id ID) {
+	room := t.index.room()
+	switch {
+	case t.next != nil:
+		if id < t.done { // else its turn comes
+			t.next.insert(hash, id)
+		}
+	case room <= len(t.index.slots)/8:
+		t.next = newIndex(t.index.seed, t.Len()+t.Len()/2+room)
+		t.done, t.step = 0, ID(t.size/max(room, 1)+2)
+	default:
+		return
+	}
+	end := min(t.done+t.step, ID(t.size))
+	for ; t.done < end; t.done++ {
+		if name := *t.names.At(t.done); name != "" {
+			t.next.insert(t.next.hash(Bytes(name)), t.done)
 		}
 	}
-	t.index = index
+	if int(t.done) == t.size {
+		t.index, t.next = t.next, nil
+	}
 }
 
 // Bytes returns the bytes of a name without copying. They must not be changed.

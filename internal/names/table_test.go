@@ -80,6 +80,24 @@ func TestIndexStaysSmall(t *testing.T) {
 	}
 }
 
+// No new name waits until an index has all others.
+func TestIndexGrowsInSteps(t *testing.T) {
+	table := NewTable(0)
+	most := 0
+	for i := range 200_000 {
+		table.Hold(table.Intern([]byte(fmt.Sprint(i))))
+		if table.index.room() < 1 {
+			t.Fatalf("got no room after %d names in %d slots", i+1, len(table.index.slots))
+		}
+		if table.next != nil {
+			most = max(most, int(table.step))
+		}
+	}
+	if most == 0 || most > 8 {
+		t.Errorf("got %d names added to the next index with a new one, want 1 to 8", most)
+	}
+}
+
 // Readers find names that stay while others come and go, in the index that they
 // have.
 func TestReadersFindWhatStays(t *testing.T) {
