@@ -114,10 +114,18 @@ func packageRules(root string) (string, error) {
 		if os.IsNotExist(err) && path == from {
 			return nil // a deb package does not tell them apart
 		}
-		if err != nil || d.IsDir() {
+		if err != nil {
 			return err
 		}
-		list += fmt.Sprintf("  - {src: %q, dst: %q, type: doc}\n", path, strings.TrimPrefix(path, from))
+		to := strings.TrimPrefix(path, from+"/")
+		if d.IsDir() {
+			// Directories that no other package has are removed with this one.
+			if strings.HasPrefix(to+"/", docs) {
+				list += fmt.Sprintf("  - {dst: %q, type: dir, file_info: {mode: 0o755}}\n", "/"+to)
+			}
+			return nil
+		}
+		list += fmt.Sprintf("  - {src: %q, dst: %q, type: doc}\n", path, "/"+to)
 		return nil
 	})
 	if err != nil {

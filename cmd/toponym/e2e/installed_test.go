@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/coreos/go-systemd/v22/unit"
@@ -23,7 +24,7 @@ type chroot struct {
 }
 
 // bareDebian makes a chroot of the release and from the mirrors that this machine
-// uses, with the packages that every Debian has and those that the package needs.
+// uses, with apt, the packages that every Debian has and those that the package needs.
 func bareDebian(t *testing.T) chroot {
 	t.Helper()
 	requireTool(t, "mmdebstrap", "mmdebstrap")
@@ -38,20 +39,43 @@ func bareDebian(t *testing.T) chroot {
 	if suite == "" || len(sources) == 0 {
 		missing("got the release %q and the sources %q of this machine, want those of a Debian", suite, sources)
 	}
-	c := chroot{dir: filepath.Join(t.TempDir(), "root")}
-	arguments := []string{"--quiet", "--variant=essential", "--dpkgopt=force-unsafe-io", "--include=systemd-standalone-sysusers,passwd", suite, c.dir}
-	switch r := run(t, "mmdebstrap", append(arguments, sources...)...); {
-	case r.status == 0:
-	case strings.Contains(r.stderr, "apt-get update") && strings.Contains(r.stderr, "failed"):
-		t.Skipf("the mirrors of Debian cannot be reached:\n%s", tail(r.String()))
-	default:
-		t.Fatalf("mmdebstrap: exit status %d\n%s", r.status, tail(r.String()))
+	c := chroot{namespace: newNamespace(t), dir: filepath.Join(t.TempDir(), "root")}
+	if err := os.Mkdir(c.dir, 0o755); err != nil {
+		t.Fatal(err)
 	}
-	c.namespace = newNamespace(t)
+	if r := run(t, "tar", "--extract", "--file", bareDebianFiles(t, suite, sources), "--directory", c.dir, "--same-owner", "--preserve-permissions"); r.status != 0 {
+		t.Fatal(r)
+	}
 	if r := c.namespace.run(t, "mount", "-t", "proc", "proc", filepath.Join(c.dir, "proc")); r.status != 0 {
 		t.Fatal(r)
 	}
 	return c
+}
+
+// downloadedDebian is the archive of the files of a bare Debian, made once for all tests.
+var downloadedDebian struct {
+	sync.Mutex
+	archive string
+}
+
+// bareDebianFiles returns that archive.
+func bareDebianFiles(t *testing.T, suite string, sources []string) string {
+	t.Helper()
+	downloadedDebian.Lock()
+	defer downloadedDebian.Unlock()
+	if downloadedDebian.archive == "" {
+		archive := filepath.Join(filepath.Dir(toponym), "debian.tar")
+		arguments := []string{"--quiet", "--variant=apt", "--dpkgopt=force-unsafe-io", "--include=systemd-standalone-sysusers,passwd", suite, archive}
+		switch r := run(t, "mmdebstrap", append(arguments, sources...)...); {
+		case r.status == 0:
+		case strings.Contains(r.stderr, "apt-get update") && strings.Contains(r.stderr, "failed"):
+			t.Skipf("the mirrors of Debian cannot be reached:\n%s", tail(r.String()))
+		default:
+			t.Fatalf("mmdebstrap: exit status %d\n%s", r.status, tail(r.String()))
+		}
+		downloadedDebian.archive = archive
+	}
+	return downloadedDebian.archive
 }
 
 // debianSources returns the name of this machine's Debian release and the lists of its
@@ -103,7 +127,7 @@ func (c chroot) succeed(t *testing.T, line ...string) string {
 	return r.stdout
 }
 
-// install installs, upgrades or downgrades a package.
+// install installs or upgrades a package.
 func (c chroot) install(t *testing.T, file string) {
 	t.Helper()
 	b, err := os.ReadFile(file)
@@ -114,7 +138,7 @@ func (c chroot) install(t *testing.T, file string) {
 	if err := os.WriteFile(filepath.Join(c.dir, at), b, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	c.succeed(t, "dpkg", "--install", at) // fails where it would have to ask
+	c.succeed(t, "apt", "install", "--yes", at) // without a network: nothing else may be needed
 }
 
 // files lists all files and directories, without those of the kernel and of programs
@@ -249,18 +273,14 @@ func TestDebianPackageInABareDebian(t *testing.T) {
 	service.terminate(t)
 	service.wait(t)
 
-	c.succeed(t, "dpkg", "--remove", "toponym")
+	c.succeed(t, "apt", "remove", "--yes", "toponym")
 	for _, kept := range []string{"etc/toponym/config.json", "var/lib/toponym/cluster.snapshot"} {
 		if _, err := os.Stat(filepath.Join(c.dir, kept)); err != nil {
 			t.Errorf("after the removal: %v, want that it is kept until the purge", err)
 		}
 	}
-	c.succeed(t, "dpkg", "--purge", "toponym")
-	for _, name := range c.files(t) {
-		if !slices.Contains(bare, name) && !slices.Contains(leftByPrograms, name) {
-			t.Errorf("after the purge: got %s, which was not there before the installation", name)
-		}
-	}
+	c.succeed(t, "apt", "purge", "--yes", "toponym")
+	c.wantOnly(t, bare, leftByPrograms)
 	if got := c.succeed(t, "cat", "/etc/passwd", "/etc/group"); got != users {
 		t.Errorf("users after the purge: got\n%s\nwant\n%s", got, users)
 	}
@@ -286,6 +306,81 @@ func olderPackage(t *testing.T, file, version string) string {
 	return out
 }
 
-// leftByPrograms are the log of dpkg, and files of programs that the scripts of the
-// package call: copies of files that they have changed.
-var leftByPrograms = []string{"/var/log/dpkg.log", "/etc/gshadow-", "/etc/shadow-", "/etc/subgid-", "/etc/subuid-"}
+// wantOnly looks for files that are in neither list.
+func (c chroot) wantOnly(t *testing.T, bare, left []string) {
+	t.Helper()
+	for _, name := range c.files(t) {
+		if !slices.Contains(bare, name) && !slices.Contains(left, name) {
+			t.Errorf("after the removal: got %s, which was not there before the installation", name)
+		}
+	}
+}
+
+// An rpm package does what those of a distribution do: the service runs as its user, an
+// upgrade keeps the settings, and a removal keeps what others have written. There is no
+// distribution with RPM here, so rpm installs into the files of a Debian, whose packages
+// it does not know.
+func TestRPMPackageInAChroot(t *testing.T) {
+	require(t, "dig")
+	requireTool(t, "rpm", "rpm")
+	c := bareDebian(t)
+	file := filepath.Join(releaseDir(t), "toponym-"+released+"-1."+map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH]+".rpm")
+	bare := c.files(t)
+	rpm := func(arguments ...string) string {
+		t.Helper()
+		line := append([]string{"rpm", "--root", c.dir, "--dbpath", "/run/rpm"}, arguments...)
+		r := c.namespace.run(t, line...)
+		if r.status != 0 || strings.Contains(r.stderr, "warning") && !strings.Contains(r.stderr, ".rpmsave") {
+			t.Fatalf("%s: exit status %d\n%s", strings.Join(line, " "), r.status, r)
+		}
+		return r.stdout
+	}
+	if got := rpm("--query", "--requires", "--package", file); !strings.Contains(got, "/usr/bin/systemd-sysusers") {
+		t.Errorf("requirements: got\n%s\nwant the program that makes the user", got)
+	}
+
+	rpm("--install", "--nodeps", file)
+	rpm("--verify", "--nodeps", "toponym")
+	if got := c.succeed(t, "toponym", "version"); got != released+"\n" {
+		t.Errorf("version: got %q, want %s", got, released)
+	}
+	c.succeed(t, "getent", "passwd", "toponym")
+	c.succeed(t, "toponym", "check", "-config", "/etc/toponym/config.json")
+	const settings = `{"masters": ["127.0.0.1:5050"]}`
+	config := filepath.Join(c.dir, "etc/toponym/config.json")
+	if err := os.WriteFile(config, []byte(settings), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c.startDemoMaster(t)
+	for range 2 { // before and after an upgrade
+		service := c.startService(t, "toponym.service")
+		c.wantAddresses(t, "nginx.marathon.mesos", nginxOfDemo...)
+		c.succeed(t, "toponym", "status")
+		service.terminate(t)
+		if status := service.wait(t); status != 0 {
+			t.Errorf("exit status: got %d, want 0", status)
+		}
+		rpm("--upgrade", "--nodeps", "--replacepkgs", file)
+		if b, err := os.ReadFile(config); err != nil || string(b) != settings {
+			t.Errorf("settings after the upgrade: got %q, %v; want those that were written", b, err)
+		}
+	}
+
+	rpm("--erase", "toponym")
+	c.wantOnly(t, bare, append([]string{
+		"/etc/toponym", "/etc/toponym/config.json.rpmsave",
+		"/var/lib/toponym", "/var/lib/toponym/cluster.snapshot", "/var/lib/toponym/serial.limit",
+		// Directories that other packages have, in distributions with RPM.
+		"/usr/lib/sysusers.d", "/usr/share/fish", "/usr/share/fish/vendor_completions.d", "/usr/share/licenses",
+		"/usr/share/zsh", "/usr/share/zsh/site-functions",
+	}, leftByPrograms...))
+	c.succeed(t, "getent", "passwd", "toponym") // owns the files that are left
+}
+
+// leftByPrograms are logs and caches of dpkg and apt, and files of programs that the
+// scripts of the package call: copies of files that they have changed.
+var leftByPrograms = []string{
+	"/var/log/dpkg.log", "/var/log/apt/eipp.log.xz", "/var/log/apt/history.log", "/var/log/apt/term.log",
+	"/var/cache/apt/pkgcache.bin", "/var/cache/apt/srcpkgcache.bin", "/var/lib/apt/lists/auxfiles",
+	"/etc/gshadow-", "/etc/shadow-", "/etc/subgid-", "/etc/subuid-",
+}
