@@ -37,26 +37,29 @@ func releaseDir(t *testing.T) string {
 // buildRelease builds a release in a copy of the source without git.
 func buildRelease(t *testing.T, out, version, architectures string) {
 	t.Helper()
-	source, err := filepath.Abs("../../..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(t.TempDir(), "source")
-	// Untracked files are part of a change that is being tested.
-	copySource := exec.Command("sh", "-c", `git ls-files -z --cached --others --exclude-standard | tar --null --ignore-failed-read -cT - | tar -xC "$0"`, dir)
-	copySource.Dir = source
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := copySource.CombinedOutput(); err != nil {
-		t.Fatalf("copy of the source: %v\n%s", err, out)
-	}
+	dir := copySource(t)
 	build := exec.Command("go", "run", "./cmd/release", "-o", out, "-version", version, "-arch", architectures)
 	build.Dir = dir
 	build.Env = append(os.Environ(), "SOURCE_DATE_EPOCH=1790000000")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("release: %v\n%s", err, out)
 	}
+}
+
+// copySource returns a directory with the files of the repository, without git.
+func copySource(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "source")
+	// Untracked files are part of a change that is being tested.
+	cmd := exec.Command("sh", "-c", `git ls-files -z --cached --others --exclude-standard | tar --null --ignore-failed-read -cT - | tar -xC "$0"`, dir)
+	cmd.Dir = source
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("copy of the source: %v\n%s", err, out)
+	}
+	return dir
 }
 
 // Whoever builds a release again gets the same files, wherever the source is.
