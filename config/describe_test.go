@@ -83,7 +83,7 @@ func TestSettingsInForceTellTheirOrigin(t *testing.T) {
 			t.Errorf("%s: got %+v, want value, origin and default %q", key, s, want)
 		}
 	}
-	if !got["ttl"].Reloadable || got["port"].Reloadable {
-		t.Error("got ttl that needs a restart, or port that needs none")
+	if !got["ttl"].Reloadable || got["domain"].Reloadable {
+		t.Error("got ttl that needs a restart, or domain that needs none")
 	}
 }

@@ -76,14 +76,14 @@ func ExampleConfig_Describe() {
 
 func ExampleConfig_Follow() {
 	before, after := config.Defaults(), config.Defaults()
-	after.SRVRecordDefaultWeight, after.Port = 5, 5353
+	after.SRVRecordDefaultWeight, after.HistoryVersions = 5, 9
 	merged, changes := before.Follow(after)
 	for _, c := range changes {
 		fmt.Println(c.Key, c.From, c.To, c.Live)
 	}
-	fmt.Println(merged.SRVRecordDefaultWeight, merged.Port)
+	fmt.Println(merged.SRVRecordDefaultWeight, merged.HistoryVersions)
 	// Output:
-	// port 53 5353 false
 	// srvRecordDefaultWeight 1 5 true
-	// 5 53
+	// historyVersions 10000 9 false
+	// 5 10000
 }

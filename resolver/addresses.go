@@ -62,6 +62,12 @@ func (p place) contains(addr netip.Addr) bool {
 	return err == nil && slices.ContainsFunc(local, func(l net.Addr) bool { return addrOf(l).WithZone("") == addr })
 }
 
+// includes reports whether a place is for all addresses, a given one among them.
+func (p place) includes(at netip.AddrPort) bool {
+	return p.addr.Addr().IsUnspecified() && p.addr.Port() == at.Port() &&
+		(p.addr.Addr().Is4() == at.Addr().Is4() || p.addr.Addr().Is6() && !p.only6)
+}
+
 // addrOf is an address of an interface, not valid if it is of another kind.
 func addrOf(a net.Addr) netip.Addr {
 	p, err := netip.ParsePrefix(a.String())
@@ -71,38 +77,44 @@ func addrOf(a net.Addr) netip.Addr {
 	return p.Addr().Unmap()
 }
 
+// listenOptions is where a server is to listen, see [Options]. Values are immutable.
+type listenOptions struct {
+	items []Listen
+	port  uint16
+}
+
 // only6 reports whether an item is :: while another one has IPv4 on the same port.
-func (s *Server) only6(l Listen) bool {
-	return l.Addr == netip.IPv6Unspecified() && slices.ContainsFunc(s.o.Listen, func(other Listen) bool {
-		return other.Addr == netip.IPv4Unspecified() && cmp.Or(other.Port, s.o.Port) == cmp.Or(l.Port, s.o.Port)
+func (w *listenOptions) only6(l Listen) bool {
+	return l.Addr == netip.IPv6Unspecified() && slices.ContainsFunc(w.items, func(other Listen) bool {
+		return other.Addr == netip.IPv4Unspecified() && cmp.Or(other.Port, w.port) == cmp.Or(l.Port, w.port)
 	})
 }
 
-// port is that of an item of the options: where they leave it to the system, all have
-// the one that the first has got.
-func (s *Server) port(l Listen) uint16 { return cmp.Or(l.Port, s.o.Port, s.Addr().Port()) }
+// port is that of an item: where the options leave it to the system, all have the one
+// that the first has got.
+func (s *Server) port(w *listenOptions, l Listen) uint16 {
+	return cmp.Or(l.Port, w.port, s.Addr().Port())
+}
 
 // places returns where to listen now, each address once. Addresses of interfaces that
 // one for all addresses contains are left out.
-func (s *Server) places() []place {
+func (s *Server) places(w *listenOptions) []place {
 	var all []place
 	add := func(p place) {
 		at := p.addr
 		known := slices.ContainsFunc(all, func(q place) bool {
-			wide := q.addr.Addr().IsUnspecified() && p.iface != "" && q.addr.Port() == at.Port() &&
-				(q.addr.Addr().Is4() == at.Addr().Is4() || q.addr.Addr().Is6() && !q.only6)
-			return at.IsValid() && (q.addr == at || wide)
+			return at.IsValid() && (q.addr == at || p.iface != "" && q.includes(at))
 		})
 		if !known && len(all) < maxEndpoints {
 			all = append(all, p)
 		}
 	}
-	for _, l := range s.o.Listen {
+	for _, l := range w.items {
 		if l.Interface == "" {
-			add(place{addr: netip.AddrPortFrom(l.Addr, s.port(l)), only6: s.only6(l)})
+			add(place{addr: netip.AddrPortFrom(l.Addr, s.port(w, l)), only6: w.only6(l)})
 		}
 	}
-	for _, l := range s.o.Listen {
+	for _, l := range w.items {
 		if l.Interface == "" {
 			continue
 		}
@@ -111,7 +123,7 @@ func (s *Server) places() []place {
 			add(place{iface: l.Interface, err: err})
 		}
 		for _, a := range addrs {
-			add(place{addr: netip.AddrPortFrom(a, s.port(l)), iface: l.Interface})
+			add(place{addr: netip.AddrPortFrom(a, s.port(w, l)), iface: l.Interface})
 		}
 	}
 	return all
@@ -148,12 +160,12 @@ func interfaceAddrs(name string) (addrs []netip.Addr, err error) {
 // canWait reports whether a place that cannot be opened is no reason to give up at the
 // start: what is missing may come, if it is one of several or an interface. Hosts
 // without IPv6 have none to listen on beside IPv4, or have given it to another server.
-func (s *Server) canWait(p place, err error) bool {
+func (w *listenOptions) canWait(p place, err error) bool {
 	if p.only6 || p.err != nil {
 		return true
 	}
 	missing := errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT)
-	return missing && (len(s.o.Listen) > 1 || p.iface != "")
+	return missing && (len(w.items) > 1 || p.iface != "")
 }
 
 // noteWaiting keeps why a place is not open, and logs it if that is new.
@@ -177,64 +189,56 @@ func (s *Server) noteWaiting(name string, err error) {
 
 // followAddresses opens the addresses that come, and closes those that an interface no
 // longer has, until ctx ends. An address that was named stays open: it is of use again
-// when it is back.
+// when it is back. It also takes over what [Listeners.Use] hands over.
 func (s *Server) followAddresses(ctx context.Context, all *sync.WaitGroup) {
-	if !s.mayChange() {
-		return
-	}
 	ticker := time.NewTicker(s.o.addressInterval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case next := <-s.endpoints.next:
+			s.takeOver(ctx, next, all)
 		case <-ticker.C:
-			s.refreshAddresses(ctx, all)
+			s.closeLeaving()
+			if s.mayChange() {
+				s.refreshAddresses(ctx, all)
+			}
 		}
 	}
 }
 
 // mayChange reports whether addresses can come or go.
 func (s *Server) mayChange() bool {
-	open := s.endpoints.list()
-	if len(open) > 0 && open[0].inherited {
+	if s.inherited() {
 		return false
 	}
-	return len(s.endpoints.waiting) > 0 || slices.ContainsFunc(s.o.Listen, func(l Listen) bool { return l.Interface != "" })
+	return len(s.endpoints.waiting) > 0 || slices.ContainsFunc(s.listening.Load().items, func(l Listen) bool { return l.Interface != "" })
 }
 
 func (s *Server) refreshAddresses(ctx context.Context, all *sync.WaitGroup) {
-	places := s.places()
-	open := s.endpoints.list()
-	for _, e := range open {
+	places := s.places(s.listening.Load())
+	for _, e := range s.endpoints.current() {
 		if e.iface != "" && !slices.ContainsFunc(places, func(p place) bool { return p.addr == e.addr }) {
 			s.log.WithFields(logrus.Fields{"addr": e.addr, "interface": e.iface}).Info("stopped answering DNS: the interface no longer has the address")
-			s.endpoints.mu.Lock()
-			s.endpoints.open = slices.DeleteFunc(s.endpoints.open, func(other *endpoint) bool { return other == e })
-			s.endpoints.mu.Unlock()
+			s.endpoints.stopping(e)
 			e.end()
 		}
 	}
 	names := map[string]bool{}
 	for _, p := range places {
-		if slices.ContainsFunc(open, func(e *endpoint) bool { return p.addr == e.addr }) {
+		if slices.ContainsFunc(s.endpoints.current(), func(e *endpoint) bool { return e.serves(p) }) {
 			continue
 		}
 		names[p.name()] = true
-		if err := s.open(p); err != nil {
+		e, err := s.open(p)
+		if err != nil {
 			s.noteWaiting(p.name(), err)
 			continue
 		}
-		open = s.endpoints.list()
-		e := open[len(open)-1]
+		s.add(e)
 		s.log.WithField("addr", e.addr).Info("answering DNS over UDP and TCP")
 		s.serve(ctx, e, all)
 	}
-	s.endpoints.mu.Lock()
-	defer s.endpoints.mu.Unlock()
-	for name := range s.endpoints.waiting {
-		if !names[name] {
-			delete(s.endpoints.waiting, name)
-		}
-	}
+	s.endpoints.forgetWaiting(names)
 }

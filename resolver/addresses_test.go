@@ -63,7 +63,8 @@ func TestPlacesAreEachAddressOnce(t *testing.T) {
 		o := testOptions()
 		o.Listen, o.Port, o.addressesOf = listens(strings.Fields(x.listen)...), 53, i.addresses
 		var names []string
-		for _, p := range New(zone.NewStore(testZone(t)), o).places() {
+		s := New(zone.NewStore(testZone(t)), o)
+		for _, p := range s.places(s.listening.Load()) {
 			names = append(names, p.name())
 		}
 		if got := strings.Join(names, " "); got != x.want {

@@ -17,8 +17,8 @@ import (
 // assume that all of them live as long as a pending query that is made of one.
 func (r *responder) answer(buf []byte, z *zone.Zone, c client, q *query, name, options []byte, found zone.Answer, result zone.Result) ([]byte, *pendingQuery) {
 	origin := string(z.Origin(found))
-	w := writer{buf: buf, z: z, order: ordering{unshuffled: r.unshuffled, limit: r.policy().answerLimit}}
-	if r.policy().subnetFirst {
+	w := writer{buf: buf, z: z, order: ordering{unshuffled: r.unshuffled, limit: c.policy.answerLimit}}
+	if c.policy.subnetFirst {
 		subnet, ok := parseClientSubnet(&q.edns)
 		if !ok {
 			return r.emptyResponse(buf, q, c, dns.RcodeFormatError, origin, options), nil
@@ -68,14 +68,14 @@ func (r *responder) answer(buf []byte, z *zone.Zone, c client, q *query, name, o
 		w.negative(q, found)
 	}
 	flags := r.flags(q, c) | dnswire.FlagAA
-	if w.truncated && r.policy().setTC {
+	if w.truncated && c.policy.setTC {
 		flags |= dnswire.FlagTC
 	}
 	r.counters.add(c.transport, q.qtype, rcode, origin)
 	if q.qtype == dns.TypeSOA && result == zone.Success {
 		r.transfers.ObserveSOA(c.addr, c.transport == UDP, r.key(), r.session, name)
 	}
-	return w.finish(q, flags, rcode, r.policy().maxUDPSize, options), nil
+	return w.finish(q, flags, rcode, c.policy.maxUDPSize, options), nil
 }
 
 // answerChain makes the response for a name with a CNAME record, or returns the

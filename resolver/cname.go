@@ -138,8 +138,8 @@ func (r *responder) writeChain(buf []byte, client client, f *forwardQuery, c *ch
 	if f.edns && slices.ContainsFunc(c.parts, func(p chainPart) bool { return p.age.Stale }) {
 		options = appendStaleAnswer(slices.Clip(options))
 	}
-	w := writer{buf: buf, z: c.z, order: ordering{unshuffled: r.unshuffled, limit: r.policy().answerLimit}}
-	if r.policy().subnetFirst {
+	w := writer{buf: buf, z: c.z, order: ordering{unshuffled: r.unshuffled, limit: client.policy.answerLimit}}
+	if client.policy.subnetFirst {
 		w.order.near = nearTo(client.addr, f.options)
 	}
 	size := r.size(f.edns, f.size, client)
@@ -179,11 +179,11 @@ func (r *responder) writeChain(buf []byte, client client, f *forwardQuery, c *ch
 		}
 	}
 	flags |= r.flags(&q, client)
-	if w.truncated && r.policy().setTC {
+	if w.truncated && client.policy.setTC {
 		flags |= dnswire.FlagTC
 	}
 	r.counters.add(client.transport, q.qtype, rcode, origin)
-	return w.finish(&q, flags, rcode, r.policy().maxUDPSize, options)
+	return w.finish(&q, flags, rcode, client.policy.maxUDPSize, options)
 }
 
 // wireText is the presentation form of a name in wire form.

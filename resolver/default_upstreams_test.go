@@ -172,10 +172,8 @@ func TestOwnAddressesAreKnown(t *testing.T) {
 		{"::", "[::1]:53", true}, {"::", "127.0.0.1:53", true}, {"::", "192.0.2.1:53", false},
 		{"0.0.0.0,::", "[::1]:53", true}, {"0.0.0.0,::", "127.0.0.1:53", true}, {"127.0.0.1,127.0.0.9", "127.0.0.9:53", true},
 	} {
-		s := &Server{o: Options{Port: 53}}
-		for listen := range strings.SplitSeq(x.listen, ",") {
-			s.o.Listen = append(s.o.Listen, Listen{Addr: netip.MustParseAddr(listen)})
-		}
+		s := &Server{}
+		s.listening.Store(&listenOptions{listens(strings.Split(x.listen, ",")...), 53})
 		if got := s.isOwn(netip.MustParseAddrPort(x.addr)); got != x.want {
 			t.Errorf("%s before %s: %v, want %v", x.addr, x.listen, got, x.want)
 		}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Listen is where queries are answered: at an address of this machine, or at all
@@ -40,7 +42,19 @@ type endpoint struct {
 	tcp       []*net.TCPListener
 	inherited bool // another program has opened the sockets
 
-	end context.CancelFunc // stops answering; nil before that has begun
+	// Once it answers: stop takes no more queries over UDP nor connections, and end
+	// lets the connections end as well.
+	stop, end context.CancelFunc
+	leaving   time.Time // when to stop; zero if it stays
+	stopped   bool      // it has been told to stop; its sockets may still be open
+}
+
+// serves reports whether queries to a place come to the endpoint.
+func (e *endpoint) serves(p place) bool {
+	if e.addr == p.addr {
+		return !e.only6 || p.only6
+	}
+	return e.addr.Addr() == netip.IPv6Unspecified() && !e.only6 && p.addr == netip.AddrPortFrom(netip.IPv4Unspecified(), e.addr.Port())
 }
 
 // endpoints are those of a server. The goroutine that follows addresses changes them.
@@ -50,12 +64,57 @@ type endpoints struct {
 	opened bool // Listen or UseSockets has been called
 	// waiting says of each address and interface that is not open why.
 	waiting map[string]string
+	next    chan *Listeners
 }
 
 func (e *endpoints) list() []*endpoint {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return slices.Clone(e.open)
+}
+
+// current returns those that stay.
+func (e *endpoints) current() []*endpoint {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(e.open), func(e *endpoint) bool { return !e.leaving.IsZero() })
+}
+
+// serve reports whether queries to a place come to one of them that can stay.
+func (e *endpoints) serve(p place) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.ContainsFunc(e.open, func(e *endpoint) bool { return !e.stopped && e.serves(p) })
+}
+
+// stopping notes that an endpoint is told to stop.
+func (e *endpoints) stopping(one *endpoint) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	one.stopped = true
+	if one.leaving.IsZero() {
+		one.leaving = time.Now()
+	}
+}
+
+// closed notes that the sockets of an endpoint are closed.
+func (e *endpoints) closed(one *endpoint) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.open = slices.DeleteFunc(e.open, func(other *endpoint) bool { return other == one && one.stopped })
+}
+
+// forgetWaiting forgets why places were not open, but for some.
+func (e *endpoints) forgetWaiting(but map[string]bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	maps.DeleteFunc(e.waiting, func(name, _ string) bool { return !but[name] })
+}
+
+// inherited reports whether another program has opened the sockets.
+func (s *Server) inherited() bool {
+	open := s.endpoints.list()
+	return len(open) > 0 && open[0].inherited
 }
 
 // Listen opens the listeners. From then on the system keeps queries until
@@ -68,12 +127,14 @@ func (s *Server) Listen() error {
 	if s.endpoints.opened {
 		return errListening
 	}
-	for _, p := range s.places() {
-		err := s.open(p)
+	w := s.listening.Load()
+	for _, p := range s.places(w) {
+		e, err := s.open(p)
 		if err == nil {
+			s.add(e)
 			continue
 		}
-		if s.canWait(p, err) {
+		if w.canWait(p, err) {
 			s.noteWaiting(p.name(), err)
 			continue
 		}
@@ -113,7 +174,7 @@ func (s *Server) UseSockets(udp []*net.UDPConn, tcp []*net.TCPListener) error {
 
 // Addrs are where the server listens at this moment, with both transports.
 func (s *Server) Addrs() (addrs []netip.AddrPort) {
-	for _, e := range s.endpoints.list() {
+	for _, e := range s.endpoints.current() {
 		addrs = append(addrs, e.addr)
 	}
 	return addrs
@@ -127,27 +188,42 @@ func (s *Server) Addr() netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// open opens the sockets of a place and adds its endpoint.
-func (s *Server) open(p place) error {
+// open opens the sockets of a place.
+func (s *Server) open(p place) (*endpoint, error) {
 	if p.err != nil {
-		return p.err
+		return nil, p.err
 	}
 	if p.addr.Port() == 0 {
 		p.addr = netip.AddrPortFrom(p.addr.Addr(), s.Addr().Port())
 	}
-	udp, tcp, err := bind(p.addr.Addr(), p.addr.Port(), p.only6)
+	udp, tcp, err := bind(p.addr.Addr(), p.addr.Port(), p.only6, s.shareWith(p))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	e := &endpoint{
+	return &endpoint{
 		addr: netip.AddrPortFrom(p.addr.Addr(), addrPort(udp.LocalAddr()).Port()), only6: p.only6, iface: p.iface,
 		udp: []*net.UDPConn{udp}, tcp: []*net.TCPListener{tcp},
+	}, nil
+}
+
+// shareWith lets sockets at a place be opened beside those of this server that are in
+// its way: one of the two is for all addresses. It reports whether there are any.
+func (s *Server) shareWith(p place) (shared bool) {
+	for _, e := range s.endpoints.list() {
+		at := place{addr: e.addr, only6: e.only6}
+		if e.addr == p.addr || at.includes(p.addr) || p.includes(e.addr) {
+			shared = shareSockets(e.udp[0], e.tcp[0]) || shared
+		}
 	}
+	return shared
+}
+
+// add adds an endpoint.
+func (s *Server) add(e *endpoint) {
 	s.endpoints.mu.Lock()
 	defer s.endpoints.mu.Unlock()
 	s.endpoints.open = append(s.endpoints.open, e)
-	delete(s.endpoints.waiting, p.name())
-	return nil
+	delete(s.endpoints.waiting, place{addr: e.addr, iface: e.iface}.name())
 }
 
 func (e *endpoint) close() {
@@ -164,16 +240,22 @@ func (e *endpoint) close() {
 // on their way have 2 s.
 func (s *Server) serve(ctx context.Context, e *endpoint, all *sync.WaitGroup) {
 	ctx, e.end = context.WithCancel(ctx)
+	taking, stop := context.WithCancel(ctx)
+	e.stop = stop
 	final, release := after(ctx, shutdownTimeout)
-	var workers sync.WaitGroup
-	s.serveUDP(ctx, final, e, &workers)
+	lastUDP, releaseUDP := after(taking, shutdownTimeout)
+	var sockets, connections sync.WaitGroup
+	s.serveUDP(taking, lastUDP, e, &sockets)
 	for _, l := range e.tcp {
-		workers.Go(func() { s.accept(ctx, final, l, TCP, &workers) })
+		sockets.Go(func() { s.accept(taking, ctx, final, l, TCP, &connections) })
 	}
 	all.Go(func() {
-		workers.Wait()
+		sockets.Wait()
+		s.endpoints.closed(e)
+		connections.Wait()
 		e.end()
 		release()
+		releaseUDP()
 	})
 }
 
@@ -181,15 +263,13 @@ func (s *Server) serve(ctx context.Context, e *endpoint, all *sync.WaitGroup) {
 // address is there.
 func (s *Server) isOwn(a netip.AddrPort) bool {
 	places := []place{}
-	inherited := false
 	for _, e := range s.endpoints.list() {
 		places = append(places, place{addr: e.addr, only6: e.only6})
-		inherited = inherited || e.inherited
 	}
-	if !inherited {
-		for _, l := range s.o.Listen {
+	if w := s.listening.Load(); !s.inherited() {
+		for _, l := range w.items {
 			if l.Addr.IsValid() {
-				places = append(places, place{addr: netip.AddrPortFrom(l.Addr, s.port(l)), only6: s.only6(l)})
+				places = append(places, place{addr: netip.AddrPortFrom(l.Addr, s.port(w, l)), only6: w.only6(l)})
 			}
 		}
 	}

@@ -70,7 +70,7 @@ func (r *responder) forwards(c client, flags, qtype uint16) bool {
 	case dns.TypeAXFR, dns.TypeIXFR, dns.TypeMAILA, dns.TypeMAILB, dns.TypeTKEY:
 		return false
 	}
-	return r.policy().allowed.contains(c.addr)
+	return c.policy.allowed.contains(c.addr)
 }
 
 // forwarded is a query as a forwardQuery. The name is that of the question in
@@ -162,17 +162,17 @@ func (r *responder) writeEntry(buf []byte, f *forwardQuery, e *cache.Entry, age 
 	msg := buf[:w.End]
 	rcode := uint16(e.Rcode)
 	if f.edns {
-		msg = appendOPT(msg, r.policy().maxUDPSize, rcode, f.do, options)
+		msg = appendOPT(msg, f.policy.maxUDPSize, rcode, f.do, options)
 		if f.padded {
 			msg = pad(msg, w.End)
 		}
 		w.Counts[2]++
 	}
-	flags := f.flags&(dnswire.FlagRD|dnswire.FlagCD) | dnswire.FlagQR | r.policy().raFlag | rcode
+	flags := f.flags&(dnswire.FlagRD|dnswire.FlagCD) | dnswire.FlagQR | f.policy.raFlag | rcode
 	if e.AD && (f.do || f.flags&dnswire.FlagAD != 0) { // RFC 6840, section 5.8
 		flags |= dnswire.FlagAD
 	}
-	if w.Truncated && r.policy().setTC {
+	if w.Truncated && f.policy.setTC {
 		flags |= dnswire.FlagTC
 	}
 	binary.BigEndian.PutUint16(msg, f.id)

@@ -82,7 +82,7 @@ func TestCachedAnswersEqualThoseThatWereWaitedFor(t *testing.T) {
 		r := filled(t, packet, lines...)
 		for _, addr := range []string{"127.0.0.1", "127.9.9.9", "::1"} {
 			for _, transport := range []Transport{UDP, TCP} {
-				c := client{addr: netip.MustParseAddr(addr), transport: transport}
+				c := client{addr: netip.MustParseAddr(addr), transport: transport, policy: r.policy()}
 				at, _ := r.respond(make([]byte, bufferSize), z, c, packet)
 				var q query
 				q.parse(packet)

@@ -119,7 +119,7 @@ func TestLateResponsesComeFromTheAddressThatWasAsked(t *testing.T) {
 
 func TestLateResponsesWithoutBatchesComeFromTheAddressThatWasAsked(t *testing.T) {
 	s := New(zone.NewStore(testZone(t)), forwarding(fakedns.Start(t, outsideRecords)))
-	udp, tcp, err := bind(netip.MustParseAddr("0.0.0.0"), 0, false)
+	udp, tcp, err := bind(netip.MustParseAddr("0.0.0.0"), 0, false, false)
 	if err != nil {
 		t.Fatal(err)
 	}

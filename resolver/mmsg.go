@@ -149,9 +149,7 @@ func listenReusePort(first *net.UDPConn, network string, count int) (sockets []*
 	}
 	at := first.LocalAddr().(*net.UDPAddr).AddrPort()
 	at = netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
-	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
-		return onRaw(raw, reusePort)
-	}}
+	config := net.ListenConfig{Control: shareSocket}
 	for range count {
 		conn, err := config.ListenPacket(context.Background(), network, at.String())
 		if err != nil {
@@ -165,6 +163,22 @@ func listenReusePort(first *net.UDPConn, network string, count int) (sockets []*
 		sockets = append(sockets, udp)
 	}
 	return sockets, nil
+}
+
+// shareSocket is the Control function of sockets that are opened beside shared ones.
+func shareSocket(_, _ string, raw syscall.RawConn) error { return onRaw(raw, reusePort) }
+
+// shareSockets lets this process open sockets with shareSocket that overlap with
+// others. The system hands a packet or a connection to the one with the more specific
+// address. It reports false if the system does not support that.
+func shareSockets(udp *net.UDPConn, tcp *net.TCPListener) bool {
+	for _, conn := range [...]syscall.Conn{udp, tcp} {
+		raw, err := conn.SyscallConn()
+		if err != nil || onRaw(raw, reusePort) != nil {
+			return false
+		}
+	}
+	return true
 }
 
 func reusePort(fd int) error {

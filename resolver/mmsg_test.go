@@ -17,7 +17,7 @@ func TestSocketsShareThePortAmongThemselvesOnly(t *testing.T) {
 	for _, addr := range []string{"127.0.0.1", "0.0.0.0", "::1", "::"} {
 		t.Run(addr, func(t *testing.T) {
 			network, _ := networks(netip.MustParseAddr(addr), false)
-			first, tcp, err := bind(netip.MustParseAddr(addr), 0, false)
+			first, tcp, err := bind(netip.MustParseAddr(addr), 0, false, false)
 			if err != nil {
 				t.Skip(err)
 			}
@@ -36,7 +36,7 @@ func TestSocketsShareThePortAmongThemselvesOnly(t *testing.T) {
 			}
 			// Another server does not get in, with or without its TCP part.
 			tcp.Close()
-			if udp, tcp, err := bind(netip.MustParseAddr(addr), uint16(at.Port), false); !errors.Is(err, syscall.EADDRINUSE) {
+			if udp, tcp, err := bind(netip.MustParseAddr(addr), uint16(at.Port), false, false); !errors.Is(err, syscall.EADDRINUSE) {
 				t.Errorf("a second server: %v", err)
 				udp.Close()
 				tcp.Close()

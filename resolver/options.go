@@ -88,9 +88,11 @@ type Options struct {
 	// compare responses.
 	unshuffled bool
 
-	// addressesOf and addressInterval replace interfaceAddrs and its interval in tests.
+	// addressesOf, addressInterval and leaveAfter replace interfaceAddrs and the
+	// constants of these names in tests.
 	addressesOf     func(name string) ([]netip.Addr, error)
 	addressInterval time.Duration
+	leaveAfter      time.Duration
 }
 
 // Transport is what a query came over.

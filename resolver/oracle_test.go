@@ -29,6 +29,7 @@ func (o oracle) respond(z *zone.Zone, c client, packet []byte) []byte {
 		return nil
 	}
 	var m response
+	c.policy = o.policy()
 	l := o.limits(&q, c)
 	switch {
 	case q.opcode() != dns.OpcodeQuery:
@@ -46,7 +47,7 @@ func (o oracle) respond(z *zone.Zone, c client, packet []byte) []byte {
 
 // limits are those of the response to a query.
 func (r oracle) limits(q *query, c client) limits {
-	return limits{size: r.size(q.edns.present, q.edns.udpSize, c), udpSize: r.policy().maxUDPSize, setTC: r.policy().setTC, ra: r.recursionAvailable(c)}
+	return limits{size: r.size(q.edns.present, q.edns.udpSize, c), udpSize: c.policy.maxUDPSize, setTC: c.policy.setTC, ra: r.recursionAvailable(c)}
 }
 
 // answer is the response to a well-formed query, with the options of its OPT

@@ -53,7 +53,8 @@ func newPolicy(o Options, previous *policy) *policy {
 // Configure applies other options while the server runs. No query is lost, and each is
 // answered by the options before or by these. It takes over MaxUDPSize, SetTruncateBit,
 // ResolvSubnetFirst, AnswerLimit, the limits of TCP and of rates, and those of Forward
-// but ResolvConf. Whether there is a Forward cannot change.
+// but ResolvConf. Whether there is a Forward cannot change; for Listen and Port see
+// [Server.OpenListeners].
 func (s *Server) Configure(o Options) {
 	s.responder.policies.Store(newPolicy(o, s.responder.policy()))
 	s.connections.setBounds(o.TCPMaxConnections, o.TCPMaxConnectionsPerClient)

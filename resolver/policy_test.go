@@ -2,7 +2,11 @@ package resolver
 
 import (
 	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -115,4 +119,46 @@ func TestLimitsOfForwardingTakeEffectWhileTheServerRuns(t *testing.T) {
 		t.Errorf("the oldest of three queries of a client that may have two: got %q, want SERVFAIL", got)
 	}
 	testutil.EventuallyEqual(t, 2, s.responder.forward.pending.open, "pending queries")
+}
+
+// While options change, a response is made by those of one moment: its flags and sizes
+// belong together.
+func TestAnAnswerNeverMixesOptions(t *testing.T) {
+	one := forwarding(fakedns.Start(t, outsideRecords))
+	one.MaxUDPSize, one.SetTruncateBit, one.Forward.AllowedClients = 600, true, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	other, forward := one, *one.Forward
+	forward.RecursionAvailable = false
+	other.Forward, other.MaxUDPSize, other.SetTruncateBit = &forward, 700, false
+	s, _ := start(t, "127.0.0.1", one)
+	packet, _ := packQuery(t, "many.marathon.mesos. A +edns=4096")
+	z := testZone(t, instances{name: "many", count: 100, base: 10})
+	ended := make(chan struct{})
+	var changes sync.WaitGroup
+	changes.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-ended:
+				return
+			default:
+				s.Configure([]Options{one, other}[i%2])
+			}
+		}
+	})
+	seen := map[string]int{}
+	buf := make([]byte, bufferSize)
+	from := client{addr: netip.MustParseAddr("10.0.0.1")}
+	for n := 0; n < 200_000 && (n < 3_000 || len(seen) < 2); n++ {
+		raw, _ := s.responder.respond(buf, z, from, packet)
+		m := new(dns.Msg)
+		if err := m.Unpack(raw); err != nil {
+			t.Fatal(err)
+		}
+		seen[fmt.Sprint(m.IsEdns0().UDPSize(), " RA ", m.RecursionAvailable, " TC ", m.Truncated, " fits ", len(raw) <= int(m.IsEdns0().UDPSize()) && len(raw) > int(m.IsEdns0().UDPSize())-50)]++
+	}
+	close(ended)
+	changes.Wait()
+	want := []string{"600 RA true TC true fits true", "700 RA false TC false fits true"}
+	if got := slices.Sorted(maps.Keys(seen)); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %q", seen, want)
+	}
 }

@@ -3,7 +3,6 @@ package resolver
 import (
 	"encoding/binary"
 	"net/netip"
-	"sync/atomic"
 	"time"
 
 	"github.com/miekg/dns"
@@ -27,8 +26,6 @@ func (s *Server) Preview(name []byte) *dns.Msg {
 	}
 	p := *r.policy()
 	p.allowed, p.answerLimit, p.subnetFirst = newPrefixList([]netip.Prefix{netip.PrefixFrom(previewClient, 32)}), 0, false
-	r.policies = new(atomic.Pointer[policy])
-	r.policies.Store(&p)
 	r.unshuffled, r.preferZone = true, nil
 
 	query := make([]byte, dnswire.HeaderSize, dnswire.HeaderSize+len(name)+4)
@@ -39,7 +36,7 @@ func (s *Server) Preview(name []byte) *dns.Msg {
 	query = binary.BigEndian.AppendUint16(query, dns.ClassINET)
 	buf := messageBuffers.Get().(*messageBuffer)
 	defer messageBuffers.Put(buf)
-	msg, _ := r.respond(buf[2:], z, client{addr: previewClient, transport: TCP}, query)
+	msg, _ := r.respond(buf[2:], z, client{addr: previewClient, transport: TCP, policy: &p}, query)
 	m := new(dns.Msg)
 	if len(msg) == 0 || m.Unpack(msg) != nil {
 		return nil // not reached: a query of this type is answered at once

@@ -115,5 +115,5 @@ func (r *responder) respondOverLimit(buf []byte, q *query, rcode uint16, c clien
 	}
 	w := writer{buf: buf}
 	w.begin(q, bufferSize)
-	return w.finish(q, r.flags(q, c)|dnswire.FlagTC, rcode, r.policy().maxUDPSize, options), false
+	return w.finish(q, r.flags(q, c)|dnswire.FlagTC, rcode, c.policy.maxUDPSize, options), false
 }

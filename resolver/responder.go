@@ -12,11 +12,15 @@ import (
 	"toponym/zone"
 )
 
-// client is the sender of a query, and the transport it uses.
+// client is the sender of a query, the transport it uses, and how it is answered.
 type client struct {
 	addr      netip.Addr // an IPv4-mapped IPv6 address is stored as IPv4
 	transport Transport
 	padded    bool // the response is to be padded
+
+	// policy is that of the moment when the query came: an answer never mixes the
+	// options from before a change with those from after it. It is nil before respond.
+	policy *policy
 }
 
 // responder makes the response to a query. It does no I/O and may be used by
@@ -88,7 +92,10 @@ func (r *responder) worker(c *workerCounters) *responder {
 // In the steady state there are no allocations for the types A, AAAA and SRV, for
 // negative answers and for answers from the cache.
 func (r *responder) respond(buf []byte, z *zone.Zone, c client, packet []byte) ([]byte, *pendingQuery) {
-	limited := r.signed == nil && r.policy().rateLimiter.exceeded(c) // a signed query has been counted
+	if c.policy == nil {
+		c.policy = r.policy()
+	}
+	limited := r.signed == nil && c.policy.rateLimiter.exceeded(c) // a signed query has been counted
 	var q query
 	rcode, ok := q.parse(packet)
 	if !ok {
@@ -111,7 +118,7 @@ func (r *responder) respond(buf []byte, z *zone.Zone, c client, packet []byte) (
 		// may the flags. Nothing is echoed but the OPT record, if one was found
 		// (RFC 8906, section 8.1.4).
 		q.hasQuestion, q.qtype, q.flags = false, 0, q.flags&dnswire.OpcodeMask
-		return r.respondError(buf, &q, client{transport: c.transport}, dns.RcodeNotImplemented, nil), nil
+		return r.respondError(buf, &q, client{transport: c.transport, policy: c.policy}, dns.RcodeNotImplemented, nil), nil
 	case rcode != dns.RcodeSuccess:
 		return r.respondError(buf, &q, c, rcode, nil), nil
 	case q.edns.version > 0:
@@ -164,11 +171,10 @@ func (r *responder) flags(q *query, c client) uint16 {
 
 // recursionAvailable returns dnswire.FlagRA for clients whose queries are forwarded.
 func (r *responder) recursionAvailable(c client) uint16 {
-	p := r.policy()
-	if p.raFlag == 0 || !p.allowed.contains(c.addr) {
+	if c.policy.raFlag == 0 || !c.policy.allowed.contains(c.addr) {
 		return 0
 	}
-	return p.raFlag
+	return c.policy.raFlag
 }
 
 // maxUDPPayload is the size of a message that fills the largest IPv4 packet.
@@ -188,7 +194,7 @@ func (r *responder) size(edns bool, size uint16, c client) int {
 	case c.addr.IsLoopback():
 		return min(max(int(size), minUDPSize), maxUDPPayload) - signature
 	}
-	return int(min(max(size, minUDPSize), r.policy().maxUDPSize)) - signature
+	return int(min(max(size, minUDPSize), c.policy.maxUDPSize)) - signature
 }
 
 // respondError makes a response without records to a query for none of our zones.
@@ -202,5 +208,5 @@ func (r *responder) emptyResponse(buf []byte, q *query, c client, rcode uint16, 
 	w := writer{buf: buf}
 	w.begin(q, bufferSize)
 	r.counters.add(c.transport, q.qtype, rcode, origin)
-	return w.finish(q, r.flags(q, c), rcode, r.policy().maxUDPSize, options)
+	return w.finish(q, r.flags(q, c), rcode, c.policy.maxUDPSize, options)
 }

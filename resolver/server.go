@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -23,6 +24,7 @@ type Server struct {
 	connections *connectionTable
 	handshakes  handshakeCounts
 
+	listening atomic.Pointer[listenOptions]
 	endpoints endpoints
 	tls       []*net.TCPListener // for queries over TLS
 
@@ -35,7 +37,12 @@ func New(store *zone.Store, o Options) *Server {
 	if o.addressesOf == nil {
 		o.addressesOf, o.addressInterval = interfaceAddrs, addressInterval
 	}
+	if o.leaveAfter == 0 {
+		o.leaveAfter = leaveAfter
+	}
 	s := &Server{store: store, o: o, log: o.Log, counters: newCounters(store), responder: newResponder(o)}
+	s.listening.Store(&listenOptions{o.Listen, o.Port})
+	s.endpoints.next = make(chan *Listeners)
 	s.connections = newConnectionTable(o.TCPMaxConnections, o.TCPMaxConnectionsPerClient)
 	s.responder.counters = s.counters.newWorker()
 	if o.Forward != nil {
@@ -83,7 +90,7 @@ func (s *Server) Run(ctx context.Context) error {
 		s.serve(ctx, e, &all)
 	}
 	for _, l := range s.tls {
-		all.Go(func() { s.accept(ctx, final, l, TLS, &all) })
+		all.Go(func() { s.accept(ctx, ctx, final, l, TLS, &all) })
 	}
 	all.Go(func() { s.followAddresses(ctx, &all) })
 	all.Wait()

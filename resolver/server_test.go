@@ -226,7 +226,7 @@ func TestNothingIsLeftWhenRunReturns(t *testing.T) {
 		t.Error("an idle connection is still open")
 	}
 	testutil.Eventually(t, func() bool { return runtime.NumGoroutine() <= before }, "at most %d goroutines, as before", before)
-	again, _, err := bind(netip.MustParseAddr("127.0.0.1"), s.Addr().Port(), false)
+	again, _, err := bind(netip.MustParseAddr("127.0.0.1"), s.Addr().Port(), false, false)
 	if err != nil {
 		t.Error(err)
 	} else {

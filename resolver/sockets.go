@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -33,16 +34,22 @@ func networks(addr netip.Addr, only6 bool) (udp, tcp string) {
 	return "udp", "tcp"
 }
 
-// bind opens both listeners on the same port. Port 0 means any.
-func bind(addr netip.Addr, port uint16, only6 bool) (*net.UDPConn, *net.TCPListener, error) {
+// bind opens both listeners on the same port. Port 0 means any. If shared is set, sockets
+// of this process at the same port do not prevent that, see shareSockets.
+func bind(addr netip.Addr, port uint16, only6, shared bool) (*net.UDPConn, *net.TCPListener, error) {
 	udpNet, tcpNet := networks(addr, only6)
+	var config net.ListenConfig
+	if shared {
+		config.Control = shareSocket
+	}
 	for attempt := 1; ; attempt++ {
-		udp, err := net.ListenUDP(udpNet, net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, port)))
+		conn, err := config.ListenPacket(context.Background(), udpNet, netip.AddrPortFrom(addr, port).String())
 		if err != nil {
 			return nil, nil, bindError(port, err)
 		}
+		udp := conn.(*net.UDPConn)
 		at := udp.LocalAddr().(*net.UDPAddr).AddrPort().Port()
-		tcp, err := net.ListenTCP(tcpNet, net.TCPAddrFromAddrPort(netip.AddrPortFrom(addr, at)))
+		l, err := config.Listen(context.Background(), tcpNet, netip.AddrPortFrom(addr, at).String())
 		if err != nil {
 			udp.Close()
 			if port == 0 && errors.Is(err, syscall.EADDRINUSE) && attempt < bindAttempts {
@@ -52,10 +59,10 @@ func bind(addr netip.Addr, port uint16, only6 bool) (*net.UDPConn, *net.TCPListe
 		}
 		if err := configureUDP(udp); err != nil {
 			udp.Close()
-			tcp.Close()
+			l.Close()
 			return nil, nil, err
 		}
-		return udp, tcp, nil
+		return udp, l.(*net.TCPListener), nil
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 func opened(t *testing.T, places int) (udp []*net.UDPConn, tcp []*net.TCPListener) {
 	t.Helper()
 	for range places {
-		u, l, err := bind(netip.MustParseAddr("127.0.0.1"), 0, false)
+		u, l, err := bind(netip.MustParseAddr("127.0.0.1"), 0, false, false)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -118,7 +118,7 @@ func maybeSpecial(name []byte) bool {
 // specialZone returns the zone that answers a client's question for a name outside our
 // zones, or nil.
 func (r *responder) specialZone(name []byte, c client) *specialZone {
-	if r.forward == nil || !r.policy().allowed.contains(c.addr) || r.forward.zoneGroup(name) != nil {
+	if r.forward == nil || !c.policy.allowed.contains(c.addr) || r.forward.zoneGroup(name) != nil {
 		return nil
 	}
 	return specialNames.find(name)

@@ -16,16 +16,16 @@ import (
 	"toponym/resolver/cache"
 )
 
-// accept serves the connections of one listener, over TCP or TLS, until ctx ends.
-// Connections that are still busy when final ends are closed.
-func (s *Server) accept(ctx, final context.Context, l *net.TCPListener, t Transport, all *sync.WaitGroup) {
-	stop := context.AfterFunc(ctx, func() { l.Close() })
+// accept takes the connections of one listener, over TCP or TLS, until taking ends, and
+// serves them until ctx ends. Those that are still busy when final ends are closed.
+func (s *Server) accept(taking, ctx, final context.Context, l *net.TCPListener, t Transport, all *sync.WaitGroup) {
+	stop := context.AfterFunc(taking, func() { l.Close() })
 	defer stop()
 	defer l.Close()
 	failures := 0
 	for {
 		conn, err := l.AcceptTCP()
-		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+		if taking.Err() != nil || errors.Is(err, net.ErrClosed) {
 			if err == nil {
 				conn.Close()
 			}
@@ -34,7 +34,7 @@ func (s *Server) accept(ctx, final context.Context, l *net.TCPListener, t Transp
 		if err != nil { // such as too many open files: that passes
 			s.connections.closeOne()
 			s.log.WithError(err).WithField("protocol", t).Warn("cannot accept connections")
-			pause(ctx, &failures)
+			pause(taking, &failures)
 			continue
 		}
 		failures = 0

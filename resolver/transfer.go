@@ -62,7 +62,7 @@ func (r *responder) answerTransfer(buf []byte, c client, q *query, origin string
 	t.Size = r.size(q.edns.present, q.edns.udpSize, c)
 	t.Streams = c.transport != UDP
 	if q.edns.present {
-		t.OPT = appendOPT(nil, r.policy().maxUDPSize, dns.RcodeSuccess, q.edns.do, slices.Clone(options))
+		t.OPT = appendOPT(nil, c.policy.maxUDPSize, dns.RcodeSuccess, q.edns.do, slices.Clone(options))
 	}
 	msg, stream, rcode := r.transfers.Answer(buf, t)
 	r.counters.add(c.transport, q.qtype, rcode, origin)

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"toponym/internal/dnswire"
+	"toponym/internal/testutil"
 	"toponym/resolver/cache"
 	"toponym/zone"
 )
@@ -27,7 +28,7 @@ import (
 // is sent before the function that it returns is called comes as one batch.
 func batchOn(t *testing.T, addr string, respond respondFunc) (*net.UDPConn, func()) {
 	t.Helper()
-	udp, tcp, err := bind(netip.MustParseAddr(addr), 0, false)
+	udp, tcp, err := bind(netip.MustParseAddr(addr), 0, false, false)
 	if err != nil {
 		t.Skip(err)
 	}
@@ -196,6 +197,7 @@ func TestResponsesWaitForRoomInTheSocketsQueue(t *testing.T) {
 	b.fill()
 	sent := make(chan struct{})
 	go func() { b.sendNow(); close(sent) }()
+	testutil.Eventually(t, func() bool { return socket.waits.Load() > 0 }, "the queue is full")
 	buf := make([]byte, 200)
 	for i := range batchSize {
 		if n, err := other.Read(buf); n != 100 || buf[0] != byte(i) {
@@ -241,6 +243,7 @@ func TestLateResponsesWaitForRoomWithoutHoldingUpTheirSender(t *testing.T) {
 	b, socket, other := socketPair(t)
 	b.server = New(zone.NewStore(testZone(t)), forwarding())
 	packet, c := packQuery(t, askWWW)
+	c.policy = b.server.responder.policy()
 	var q query
 	q.parse(packet)
 	f := q.forwarded(c, lowerName(q.name), nil)

@@ -46,7 +46,7 @@ func BenchmarkUDP(b *testing.B) {
 }
 
 func benchmarkUDP(b *testing.B, sockets, window int, serve func(context.Context, *net.UDPConn)) {
-	udp, tcp, err := bind(netip.MustParseAddr("127.0.0.1"), 0, false)
+	udp, tcp, err := bind(netip.MustParseAddr("127.0.0.1"), 0, false, false)
 	if err != nil {
 		b.Fatal(err)
 	}

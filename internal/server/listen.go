@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"syscall"
 
+	"toponym/config"
 	"toponym/resolver"
 )
 
@@ -41,6 +42,15 @@ func (e *ListenError) reason() string {
 	return number.Error()
 }
 
+// dnsListenError tells which address of the settings cannot be used.
+func dnsListenError(c *config.Config, err error) error {
+	at := c.DNSAddr()
+	if e := (*resolver.ListenError)(nil); errors.As(err, &e) {
+		at, err = e.Addr, e.Err
+	}
+	return &ListenError{"DNS", at, "settings listener and port", err}
+}
+
 // Listen opens all sockets, so that errors in their settings are known before
 // anything runs. The error is a ListenError where an address cannot be used.
 func (s *Server) Listen() error {
@@ -52,11 +62,7 @@ func (s *Server) Listen() error {
 	c := s.config.Load()
 	if s.dns != nil && !s.adoptedDNS {
 		if err := s.dns.Listen(); err != nil {
-			at := c.DNSAddr()
-			if e := (*resolver.ListenError)(nil); errors.As(err, &e) {
-				at, err = e.Addr, e.Err
-			}
-			return &ListenError{"DNS", at, "settings listener and port", err}
+			return dnsListenError(c, err)
 		}
 		for _, at := range s.dns.Addrs() {
 			s.log.WithField("addr", at).Info("answering DNS over UDP and TCP")

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -21,6 +23,17 @@ import (
 	"toponym/internal/fakedns"
 	"toponym/internal/testutil"
 )
+
+// freePort returns a port that nothing listens on.
+func freePort(t *testing.T) uint16 {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return netip.MustParseAddrPort(l.Addr().String()).Port()
+}
 
 // settingsOf decodes the settings of a reloading server.
 func (s *reloadingServer) settingsOf(t *testing.T) map[string]any {
@@ -166,7 +179,8 @@ func TestEverySettingIsLiveOrSaysThatItNeedsARestart(t *testing.T) {
 			io.Copy(io.Discard, resp.Body)
 			return resp.StatusCode
 		}},
-		{"domain", "other", nil}, {"listener", "127.0.0.2", nil}, {"port", 5399, nil}, {"HTTPListener", "127.0.0.2", nil}, {"httpport", 8199, nil},
+		{"listener", "127.0.0.2", func() any { return s.dns.Addrs() }}, {"port", freePort(t), func() any { return s.dns.Addrs() }},
+		{"domain", "other", nil}, {"HTTPListener", "127.0.0.2", nil}, {"httpport", 8199, nil},
 		{"dnson", false, nil}, {"httpon", false, nil}, {"externalon", false, nil}, {"EnumerationOn", false, nil}, {"ReverseDnsOn", true, nil},
 		{"preferZone", true, nil}, {"stateDir", dir, nil}, {"historyVersions", 9, nil}, {"historyBytes", 999, nil}, {"transferMax", 9, nil},
 		{"primaryNumber", 2, nil}, {"primaryCount", 2, nil}, {"catalogZone", "catalog.example", nil}, {"traefikExposedByDefault", true, nil},
@@ -274,4 +288,47 @@ func TestSettingsAreFollowedWhollyOrNotAtAll(t *testing.T) {
 			t.Errorf("%s: got ttl %d and the lines %v, want what was before and why", name, s.ttl(t), s.hook.AllEntries())
 		}
 	}
+}
+
+// A port that cannot be opened changes nothing, and log and status say why.
+func TestAPortThatCannotBeOpenedIsSaid(t *testing.T) {
+	s := newReloadingServer(t, longInterval)
+	defer s.stop()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	before := s.DNSAddr()
+	settings := s.settingsOf(t)
+	settings["port"], settings["ttl"] = netip.MustParseAddrPort(taken.Addr().String()).Port(), 99
+	s.reread(t, settings)
+	const want = "(settings listener and port): address already in use"
+	if failure := s.reading.Load().LastError; failure == nil || !strings.Contains(failure.Text, want) || s.logged(want) != 1 {
+		t.Errorf("got status %v and log %v, want %q", failure, s.hook.AllEntries(), want)
+	}
+	if at := s.DNSAddr(); at != before || s.ttl(t) == 99 {
+		t.Errorf("got address %v and TTL %d, want %v and the previous TTL", at, s.ttl(t), before)
+	}
+}
+
+// The name of the server itself has the addresses at which it answers.
+func TestAddressesOfTheServerFollowListeners(t *testing.T) {
+	s := newReloadingServer(t, longInterval)
+	defer s.stop()
+	settings := s.settingsOf(t)
+	settings["listener"] = []string{"127.0.0.2", "127.0.0.3"}
+	s.reread(t, settings)
+	testutil.Poll(t, func() (bool, string) {
+		r, err := exchange(new(dns.Msg).SetQuestion("ns1.mesos.", dns.TypeA), s.DNSAddr().String())
+		if err != nil {
+			return false, err.Error()
+		}
+		var got []string
+		for _, rr := range r.Answer {
+			got = append(got, rr.(*dns.A).A.String())
+		}
+		slices.Sort(got)
+		return s.DNSAddr().Addr().String() == "127.0.0.2" && slices.Equal(got, []string{"127.0.0.2", "127.0.0.3"}), fmt.Sprint(s.DNSAddr(), got)
+	}, "127.0.0.2 answers that ns1 has both addresses")
 }

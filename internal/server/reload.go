@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -108,6 +109,11 @@ func (s *Server) reload(ctx context.Context, from Source) *api.SettingsStatus {
 	return good
 }
 
+// concernsListeners reports whether DNS is to be answered elsewhere.
+func concernsListeners(changes []config.Change) bool {
+	return slices.ContainsFunc(changes, func(c config.Change) bool { return c.Key == "listener" || c.Key == "port" })
+}
+
 // logRefused logs why settings cannot be used, each reason in a line.
 func (s *Server) logRefused(err error) {
 	for line := range strings.Lines(err.Error()) {
@@ -142,13 +148,27 @@ func (s *Server) apply(ctx context.Context, c *config.Config, changes []config.C
 		return err
 	}
 	if s.dns != nil {
+		openFiles := openFilesLimit()
+		tcpConnections, _, watchers := connectionLimits(openFiles, c, s.tuning.cores)
+		o := resolverOptions(c, s.log, s.tuning.cores, tcpConnections)
+		listen := func() {}
+		if concernsListeners(changes) {
+			listeners, err := s.dns.OpenListeners(o.Listen, o.Port)
+			if err != nil {
+				return dnsListenError(c, err)
+			}
+			defer listeners.Close()
+			listen = func() { listeners.Use(ctx) }
+			if s.adoptedDNS {
+				s.log.Warn("the settings listener and port are not used: DNS is answered on sockets of the service manager")
+			}
+		}
 		if err := s.secondaries.configure(c); err != nil {
 			return err
 		}
-		openFiles := openFilesLimit()
-		tcpConnections, _, watchers := connectionLimits(openFiles, c, s.tuning.cores)
 		logConnectionLimits(openFiles, c, tcpConnections, watchers, s.log)
-		s.dns.Configure(resolverOptions(c, s.log, s.tuning.cores, tcpConnections))
+		s.dns.Configure(o)
+		listen()
 	}
 	if s.http != nil {
 		s.http.SetAccess(access)

@@ -120,18 +120,18 @@ func TestSettingsAreFollowed(t *testing.T) {
 	serial := s.pipeline.zones.Current().DomainSerial()
 
 	// A changed file is seen without a signal.
-	s.write(t, `{"ttl": 7, "port": 5353, `+strings.Replace(s.base, `"port": 0, `, "", 1)+`}`)
+	s.write(t, `{"ttl": 7, "httpport": 5353, `+strings.Replace(s.base, `, "httpport": 0`, "", 1)+`}`)
 	testutil.Eventually(t, func() bool { return s.ttl(t) == 7 }, "the new TTL is answered")
 	m.wants(t, "\nRELOADING=1\n", "\nMONOTONIC_USEC=")
 	m.wants(t, "\nREADY=1\n")
 	if n := s.pipeline.zones.Current().DomainSerial(); n <= serial {
 		t.Errorf("serial: got %d after %d, want a larger one", n, serial)
 	}
-	if s.logged("setting:ttl to:7]") != 1 || s.logged("setting:port") != 1 || s.logged("needs a restart") != 1 {
-		t.Errorf("got the lines %v, want ttl followed and port named", s.hook.AllEntries())
+	if s.logged("setting:ttl to:7]") != 1 || s.logged("setting:httpport") != 1 || s.logged("needs a restart") != 1 {
+		t.Errorf("got the lines %v, want ttl followed and httpport named", s.hook.AllEntries())
 	}
-	if c := s.config.Load(); c.TTL != 7 || c.Port != 0 {
-		t.Errorf("current settings: got ttl %d, port %d, want 7 and 0", c.TTL, c.Port)
+	if c := s.config.Load(); c.TTL != 7 || c.HTTPPort != 0 {
+		t.Errorf("current settings: got ttl %d, httpport %d, want 7 and 0", c.TTL, c.HTTPPort)
 	}
 
 	// Errors are all logged, once, and change nothing.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -47,7 +48,7 @@ func (s *Server) newSecondaryServers(c *config.Config, history *zone.History) (*
 		return nil, err
 	}
 	o := notify.Options{Changed: p.transfers.Changed, Zones: p.transfers.SOARecords, Settings: told, Observer: p.table, Log: s.log}
-	o.LocalIPv4, o.LocalIPv6 = sourceAddrs(c.Listener)
+	o.Local = func() (ipv4, ipv6 netip.Addr) { return sourceAddrs(s.config.Load().Listener) }
 	p.notify = notify.New(o)
 	p.table.SetTargets(told.Targets)
 	return p, nil

@@ -23,9 +23,10 @@ type Options struct {
 
 	Settings Settings
 
-	// Local are the addresses to send from, by which secondaries know their
-	// primary. An invalid or unspecified one leaves the choice to the system.
-	LocalIPv4, LocalIPv6 netip.Addr
+	// Local returns the addresses to send from, by which secondaries know their
+	// primary. An invalid or unspecified one leaves the choice to the system, as nil
+	// does.
+	Local func() (ipv4, ipv6 netip.Addr)
 
 	// Listen opens a socket; nil opens one of the system.
 	Listen func(local netip.AddrPort) (Conn, error)
@@ -86,7 +87,10 @@ type Sender struct {
 func New(o Options) *Sender {
 	s := &Sender{o: o, wake: make(chan struct{}, 1)}
 	s.schedule = newSchedule(s.report)
-	s.sockets = sockets{open: o.Listen, ipv4: o.LocalIPv4, ipv6: o.LocalIPv6, receive: s.receive}
+	s.sockets = sockets{open: o.Listen, local: o.Local, receive: s.receive}
+	if o.Local == nil {
+		s.sockets.local = func() (ipv4, ipv6 netip.Addr) { return ipv4, ipv6 }
+	}
 	if o.Listen == nil {
 		s.sockets.open = listenUDP
 	}

@@ -414,17 +414,20 @@ func TestAMessageThatCannotBeSentIsSentAgain(t *testing.T) {
 }
 
 // Messages leave from the address that secondaries know, by the sockets of the
-// system.
+// system, also when it changes.
 func TestMessagesLeaveFromTheGivenAddress(t *testing.T) {
 	from := make(chan string, 1)
 	server := fakedns.Start(t, func(w dns.ResponseWriter, q *dns.Msg) {
 		acknowledge(w, q)
 		from <- w.RemoteAddr().String()
 	})
-	p, e := newPrimary(map[string]uint32{"mesos": 1}), &acknowledged{done: make(chan struct{})}
+	p, e := newPrimary(map[string]uint32{"mesos": 1}), &acknowledged{done: make(chan struct{}, 2)}
 	log, _ := logtest.NewNullLogger()
+	var local atomic.Value
+	local.Store(netip.MustParseAddr("127.0.0.9"))
 	s := New(Options{
-		Changed: p.Changed, Zones: p.Zones, Log: log, Observer: e, LocalIPv4: netip.MustParseAddr("127.0.0.9"),
+		Changed: p.Changed, Zones: p.Zones, Log: log, Observer: e,
+		Local:    func() (ipv4, ipv6 netip.Addr) { return local.Load().(netip.Addr), ipv6 },
 		Settings: Settings{Targets: []Target{{Addr: server.Addr}}, Interval: testInterval},
 	})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -434,15 +437,21 @@ func TestMessagesLeaveFromTheGivenAddress(t *testing.T) {
 		t.Errorf("got a message from %s, want 127.0.0.9", got)
 	}
 	<-e.done
+	local.Store(netip.MustParseAddr("127.0.0.8"))
+	p.publish("mesos", 2)
+	if got := <-from; !strings.HasPrefix(got, "127.0.0.8:") {
+		t.Errorf("got a message from %s, want 127.0.0.8", got)
+	}
+	<-e.done
 	cancel()
 	<-ended
 }
 
-// acknowledged waits for an acknowledgment.
+// acknowledged waits for acknowledgments.
 type acknowledged struct{ done chan struct{} }
 
 func (a *acknowledged) ObserveNotify(e Event) {
 	if e.Kind == Acknowledged {
-		close(a.done)
+		a.done <- struct{}{}
 	}
 }

@@ -19,11 +19,12 @@ type Conn interface {
 // sockets are the sockets of a sender, one for each address family, which are
 // opened when they are needed. All methods are for the goroutine of the sender.
 type sockets struct {
-	open       func(local netip.AddrPort) (Conn, error)
-	ipv4, ipv6 netip.Addr // to send from; may be invalid
-	receive    func(packet []byte, from netip.AddrPort)
+	open    func(local netip.AddrPort) (Conn, error)
+	local   func() (ipv4, ipv6 netip.Addr) // to send from; may be invalid
+	receive func(packet []byte, from netip.AddrPort)
 
 	conns   [2]Conn
+	locals  [2]netip.Addr // of conns
 	readers sync.WaitGroup
 }
 
@@ -32,9 +33,10 @@ const sendTimeout = 100 * time.Millisecond
 
 // send sends a packet.
 func (s *sockets) send(to netip.AddrPort, packet []byte) error {
-	family, local := 0, s.ipv4
+	ipv4, ipv6 := s.local()
+	family, local := 0, ipv4
 	if to.Addr().Is6() {
-		family, local = 1, s.ipv6
+		family, local = 1, ipv6
 		if !local.IsValid() {
 			local = netip.IPv6Unspecified()
 		}
@@ -42,12 +44,16 @@ func (s *sockets) send(to netip.AddrPort, packet []byte) error {
 		local = netip.IPv4Unspecified()
 	}
 	conn := s.conns[family]
+	if conn != nil && s.locals[family] != local {
+		conn.Close() // who is to send has changed
+		conn, s.conns[family] = nil, nil
+	}
 	if conn == nil {
 		var err error
 		if conn, err = s.open(netip.AddrPortFrom(local, 0)); err != nil {
 			return err
 		}
-		s.conns[family] = conn
+		s.conns[family], s.locals[family] = conn, local
 		s.readers.Go(func() { s.read(conn) })
 	}
 	if err := conn.SetWriteDeadline(time.Now().Add(sendTimeout)); err != nil {

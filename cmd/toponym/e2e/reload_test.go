@@ -85,7 +85,8 @@ func TestSettingsAreReadAgain(t *testing.T) {
 }
 
 // Settings of every kind change a hundred times, most of them good and some not, while
-// clients ask over UDP and TCP. Each query gets one response, and the right one.
+// clients ask over UDP and TCP. Each query gets one response, and the right one: also
+// while the server listens elsewhere in addition, or at all addresses.
 func TestNoQueryIsLostWhileSettingsChange(t *testing.T) {
 	t.Parallel()
 	m := newMaster(t, example(t).Cluster)
@@ -98,6 +99,9 @@ func TestNoQueryIsLostWhileSettingsChange(t *testing.T) {
 	s.process = start(t, toponym, "-config", file)
 	s.waitReady(t)
 	static := []string{writeFile(t, "a.zone", "static.mesos. A 192.0.2.7\n"), writeFile(t, "b.zone", "other.mesos. A 192.0.2.8\n")}
+
+	other := fakedns.Start(t, fakedns.Records())
+	taken := int(other.Addr.Port()) // of another program
 
 	ended := make(chan struct{})
 	var asked atomic.Int64
@@ -133,7 +137,7 @@ func TestNoQueryIsLostWhileSettingsChange(t *testing.T) {
 	for i := range 100 {
 		next := maps.Clone(more)
 		next["ttl"] = 5 + i%7
-		switch i % 10 {
+		switch i % 13 {
 		case 0:
 			next["resolvers"] = []string{upstreams[1].Addr.String()}
 		case 1:
@@ -154,6 +158,12 @@ func TestNoQueryIsLostWhileSettingsChange(t *testing.T) {
 			next["srvScope"], next["stateSource"] = "compat", "poll"
 		case 9:
 			next["masters"], next["keepLabels"] = []string{"127.0.0.1:9"}, []string{"x"} // nobody is there
+		case 10:
+			next["listener"] = []string{"127.0.0.1", "127.0.0.2"}
+		case 11:
+			next["listener"] = "0.0.0.0"
+		case 12:
+			next["listener"] = []string{"127.0.0.2", local(taken)}
 		}
 		before := readings()
 		b, err := os.ReadFile(configFile(t, m, s, next))
