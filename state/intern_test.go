@@ -41,21 +41,82 @@ func TestLabelsWithTheSameTextDiffer(t *testing.T) {
 	}
 }
 
-// Frameworks may invent labels for months.
+// Apps of 100,000 instances must not hold their ports and networks 100,000 times.
+func TestEqualDiscoveryAndContainersAreKeptOnce(t *testing.T) {
+	n := NewInterner()
+	discovery := func(change func(*Discovery)) *Discovery {
+		d := &Discovery{"web", "CLUSTER", []DiscoveryPort{{Number: 80, Name: "http", Labels: []Label{{"a", "b"}}}, {Number: 443}}}
+		change(d)
+		return d
+	}
+	container := func(change func(*Container)) *Container {
+		c := &Container{"BRIDGE", []PortMapping{{8080, 80, "tcp"}}, []Network{{Name: "dcos", Mappings: []PortMapping{{1, 2, "udp"}}}}}
+		change(c)
+		return c
+	}
+	d, c := discovery(func(*Discovery) {}), container(func(*Container) {})
+	first, firstContainer := n.Discovery(d), n.Container(c)
+	if allocs := testing.AllocsPerRun(100, func() {
+		if n.Discovery(d) != first || n.Container(c) != firstContainer {
+			t.Error("got others for equal ones, want the same ones")
+		}
+	}); allocs != 0 {
+		t.Errorf("got %v allocations for what is known, want none", allocs)
+	}
+	d.Name, d.Ports[0].Number, c.DockerNetwork, c.Mappings[0].HostPort, c.Networks[0].Name = "", 0, "", 0, ""
+	if !first.Equal(discovery(func(*Discovery) {})) || !firstContainer.Equal(container(func(*Container) {})) {
+		t.Errorf("got %+v and %+v, want values that the caller's changes do not reach", first, firstContainer)
+	}
+	for i, change := range []func(*Discovery){
+		func(d *Discovery) { d.Name = "other" },
+		func(d *Discovery) { d.Visibility = "EXTERNAL" },
+		func(d *Discovery) { d.Ports = d.Ports[:1] },
+		func(d *Discovery) { d.Ports[1].Number = 444 },
+		func(d *Discovery) { d.Ports[1].Name = "other" },
+		func(d *Discovery) { d.Ports[1].Protocol = "udp" },
+		func(d *Discovery) { d.Ports[1].Visibility = "other" },
+		func(d *Discovery) { d.Ports[1].Scope = "host" },
+		func(d *Discovery) { d.Ports[1].Network = "other" },
+		func(d *Discovery) { d.Ports[0].Labels[0].Value = "other" },
+	} {
+		if d := discovery(change); !n.Discovery(d).Equal(d) {
+			t.Errorf("change %d: got %+v, want %+v", i, n.Discovery(d), d)
+		}
+	}
+	for i, change := range []func(*Container){
+		func(c *Container) { c.DockerNetwork = "HOST" },
+		func(c *Container) { c.Mappings = nil },
+		func(c *Container) { c.Mappings[0].HostPort = 1 },
+		func(c *Container) { c.Mappings[0].ContainerPort = 1 },
+		func(c *Container) { c.Mappings[0].Protocol = "" },
+		func(c *Container) { c.Networks = nil },
+		func(c *Container) { c.Networks[0].Name = "other" },
+		func(c *Container) { c.Networks[0].Mappings[0].HostPort = 5 },
+	} {
+		if c := container(change); !n.Container(c).Equal(c) {
+			t.Errorf("change %d: got %+v, want %+v", i, n.Container(c), c)
+		}
+	}
+}
+
+// Frameworks may invent labels and ports for months.
 func TestInternerIsBounded(t *testing.T) {
 	n := NewInterner()
-	long := make([]Label, 1000)
-	for i := range maxInternedLists + 10 {
+	for i := range maxInternedValues + 10 {
 		n.Labels([]Label{{"x", fmt.Sprint(i)}})
+		n.Discovery(&Discovery{Name: fmt.Sprint(i)})
 	}
-	if len(n.lists) > maxInternedLists {
-		t.Errorf("got %d lists, want at most %d", len(n.lists), maxInternedLists)
+	if labels, discoveries := len(n.labels.known), len(n.discoveries.known); max(labels, discoveries) > maxInternedValues {
+		t.Errorf("got %d lists of labels and %d of ports, want at most %d", labels, discoveries, maxInternedValues)
 	}
-	for i := range 2 * maxInternedLabels / len(long) {
+	long, many := make([]Label, 1000), Container{Mappings: make([]PortMapping, 1000)}
+	for i := range 2 * maxInternedElements / len(long) {
 		long[0].Key = fmt.Sprint(i)
 		n.Labels(long)
+		many.Mappings[0].HostPort = uint16(i)
+		n.Container(&many)
 	}
-	if n.labels > maxInternedLabels {
-		t.Errorf("got %d labels, want at most %d", n.labels, maxInternedLabels)
+	if labels, mappings := n.labels.elements, n.containers.elements; max(labels, mappings) > maxInternedElements {
+		t.Errorf("got %d labels and %d mappings, want at most %d", labels, mappings, maxInternedElements)
 	}
 }

@@ -104,6 +104,9 @@ type decoder struct {
 	statuses statuses     // of the task that is being read
 	addrs    []netip.Addr // of the network that is being read
 
+	discoveryInfo state.Discovery // of the task that is being read
+	containerInfo state.Container // the same
+
 	keepLabels []string // prefixes of the keys of labels that are kept beside those for records
 	interner   *state.Interner
 	taskLabels []state.Label // of the task that is being read

@@ -106,13 +106,14 @@ func (d *decoder) discovery(t *state.Task) error {
 	if d.Kind() != '{' {
 		return d.skip()
 	}
-	t.Discovery = &state.Discovery{}
-	return d.object(func(key []byte) error {
+	info := &d.discoveryInfo
+	*info = state.Discovery{Ports: info.Ports[:0]}
+	err := d.object(func(key []byte) error {
 		switch string(key) {
 		case "name":
-			return d.internedString(&t.Discovery.Name)
+			return d.internedString(&info.Name)
 		case "visibility":
-			return d.internedString(&t.Discovery.Visibility)
+			return d.internedString(&info.Visibility)
 		case "ports":
 			return d.object(func(key []byte) error {
 				if string(key) != "ports" {
@@ -123,6 +124,8 @@ func (d *decoder) discovery(t *state.Task) error {
 		}
 		return d.skip()
 	})
+	t.Discovery = d.interner.Discovery(info)
+	return err
 }
 
 func (d *decoder) discoveryPort(t *state.Task) error {
@@ -165,7 +168,7 @@ func (d *decoder) discoveryPort(t *state.Task) error {
 		d.doc.issues.add("task %.60q: a port of its DiscoveryInfo has no number from 0 to 65535", t.Key.ID)
 		return nil
 	}
-	appendBounded(d, &t.Discovery.Ports, p, maxTaskPorts, "ports in its DiscoveryInfo")
+	appendBounded(d, &d.discoveryInfo.Ports, p, maxTaskPorts, "ports in its DiscoveryInfo")
 	return nil
 }
 
@@ -270,7 +273,8 @@ func mergeRanges(ranges []state.PortRange) []state.PortRange {
 
 // container reads the parts of a ContainerInfo that are about networks.
 func (d *decoder) container(t *state.Task) error {
-	var c state.Container
+	c := &d.containerInfo
+	*c = state.Container{Mappings: c.Mappings[:0], Networks: c.Networks[:0]}
 	err := d.object(func(key []byte) error {
 		switch string(key) {
 		case "docker":
@@ -296,7 +300,7 @@ func (d *decoder) container(t *state.Task) error {
 		return d.skip()
 	})
 	if err == nil && !c.Equal(&state.Container{}) {
-		t.Container = &c
+		t.Container = d.interner.Container(c)
 	}
 	return err
 }

@@ -72,7 +72,13 @@ func task(c *codec, t *state.Task) {
 	c.word(&t.State)
 	list(c, &t.Ports, portRange)
 	pointer(c, &t.Discovery, discovery)
+	if c.r != nil && t.Discovery != nil {
+		t.Discovery = c.interner.Discovery(t.Discovery)
+	}
 	pointer(c, &t.Container, container)
+	if c.r != nil && t.Container != nil {
+		t.Container = c.interner.Container(t.Container)
+	}
 	addresses(c, &t.Addresses)
 	small(c, &t.Health, math.MaxUint8)
 	labels(c, &t.Labels)
