@@ -21,13 +21,9 @@ type Index struct {
 // minSlots is the size of the smallest index.
 const minSlots = 64
 
-// newIndex returns an index that is at most half full with a number of names.
+// newIndex returns an index with room for a number of names.
 func newIndex(seed maphash.Seed, names int) *Index {
-	size := minSlots
-	for size < 2*names {
-		size *= 2
-	}
-	return &Index{seed: seed, slots: make([]atomic.Uint64, size)}
+	return &Index{seed: seed, slots: make([]atomic.Uint64, max(2*names, minSlots))}
 }
 
 func (x *Index) hash(name []byte) uint32 { return uint32(maphash.Bytes(x.seed, name)) }
@@ -37,14 +33,26 @@ func (x *Index) room() int { return len(x.slots)/2 - x.used }
 
 // insert adds an id under a hash. There must be room for it.
 func (x *Index) insert(hash uint32, id ID) {
-	mask := uint32(len(x.slots) - 1)
-	for i := hash & mask; ; i = (i + 1) & mask {
-		if x.slots[i].Load() == 0 {
-			x.slots[i].Store(uint64(hash)<<32 | uint64(id+1))
-			x.used++
-			return
-		}
+	i := x.first(hash)
+	for x.slots[i].Load() != 0 {
+		i = x.following(i)
 	}
+	x.slots[i].Store(uint64(hash)<<32 | uint64(id+1))
+	x.used++
+}
+
+// first is where the slots of a hash begin. Any number of slots will do, so that a large
+// index takes no more memory than its names need.
+func (x *Index) first(hash uint32) uint32 {
+	return uint32(uint64(hash) * uint64(len(x.slots)) >> 32)
+}
+
+// following is the slot after another one.
+func (x *Index) following(i uint32) uint32 {
+	if i++; int(i) == len(x.slots) {
+		return 0
+	}
+	return i
 }
 
 // Search is a search for the id of a name.
@@ -56,14 +64,13 @@ type Search struct {
 // Search begins a search. Any goroutine may do so.
 func (x *Index) Search(name []byte) Search { return x.search(x.hash(name)) }
 
-func (x *Index) search(hash uint32) Search { return Search{x, hash, hash} }
+func (x *Index) search(hash uint32) Search { return Search{x, hash, x.first(hash)} }
 
 // Next returns the next id that may be the name's, and false if there is no other.
 func (s *Search) Next() (ID, bool) {
-	mask := uint32(len(s.index.slots) - 1)
 	for {
-		slot := s.index.slots[s.at&mask].Load()
-		s.at++
+		slot := s.index.slots[s.at].Load()
+		s.at = s.index.following(s.at)
 		switch {
 		case slot == 0:
 			return 0, false
