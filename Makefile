@@ -13,7 +13,7 @@ PACKAGES := cmd/toponym/e2e/packages.txt
 .PHONY: help run test e2e e2e-deps bench bench-flat bench-forward bench-live bench-watch bench-transfer bench-node bench-attack lint test-arm64 vulncheck fuzz build man site release
 
 help: ## list the targets
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 10
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
 
 # Not by "go run", which turns the Ctrl-C that ends the demo into an error.
 run: ## answer for a simulated cluster, with no other set-up
