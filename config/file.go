@@ -43,6 +43,10 @@ func (e *SyntaxError) Error() string {
 // which is shown beside it.
 func readLimited(file string, limit int64) ([]byte, error) {
 	f, err := os.Open(file)
+	if errors.Is(err, fs.ErrPermission) {
+		// Whoever starts the service can read the file, and wonders who cannot.
+		return nil, fmt.Errorf("%w for the user with uid %d", withoutPath(err), os.Geteuid())
+	}
 	if err != nil {
 		return nil, withoutPath(err)
 	}

@@ -236,12 +236,28 @@ func TestDebianPackageInABareDebian(t *testing.T) {
 		t.Errorf("version: got %q, want 1.2.2", got)
 	}
 	c.succeed(t, "toponym", "check", "-config", "/etc/toponym/config.json")
+	// What a host with Mesos-DNS has, readable by root alone, goes where the unit reads it.
 	const settings = `{
-  "masters": ["127.0.0.1:5050"]
+  "masters": ["127.0.0.1:5050"], "refreshSeconds": 60, "ttl": 60, "domain": "mesos", "port": 53, "resolvers": ["127.0.0.2"],
+  "timeout": 5, "httpon": true, "dnson": true, "httpport": 8123, "externalon": true, "listener": "0.0.0.0",
+  "SOAMname": "ns1.mesos", "SOARname": "root.ns1.mesos", "IPSources": ["netinfo", "mesos", "host"], "email": "root.mesos-dns.mesos"
 }
 `
 	config := filepath.Join(c.dir, "etc/toponym/config.json")
-	if err := os.WriteFile(config, []byte(settings), 0o644); err != nil {
+	old := filepath.Join(c.dir, "etc/mesos-dns/config.json")
+	if err := os.Mkdir(filepath.Dir(old), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(old, []byte(settings), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	asUser := []string{"setpriv", "--reuid=toponym", "--regid=toponym", "--clear-groups", "toponym", "check", "-config"}
+	if r := c.run(t, append(asUser, "/etc/mesos-dns/config.json")...); r.status == 0 || !strings.Contains(r.stderr, "permission denied for the user with uid ") {
+		t.Errorf("check of a file that the user cannot read: exit status %d, want a failure that says so\n%s", r.status, r)
+	}
+	c.succeed(t, "install", "-m", "640", "-g", "toponym", "/etc/mesos-dns/config.json", "/etc/toponym/config.json")
+	c.succeed(t, append(asUser, "/etc/toponym/config.json")...)
+	if err := os.RemoveAll(filepath.Dir(old)); err != nil {
 		t.Fatal(err)
 	}
 	master := c.startDemoMaster(t)

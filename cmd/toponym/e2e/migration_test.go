@@ -147,7 +147,8 @@ func TestCommandsOfTheMigrationPage(t *testing.T) {
 		"masters": []string{m.addr.String()}, "domain": "edge", "listener": "127.0.0.1", "HTTPListener": "127.0.0.1",
 		"resolvers": []string{"127.0.0.1:1"}, "zoneResolvers": map[string][]string{"mesos": {local(ports["5353"])}},
 	})
-	manager := &serviceManager{t: t, old: old, config: config}
+	installed := filepath.Join(dir, "toponym.json")
+	manager := &serviceManager{t: t, old: old, config: installed}
 	units := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := manager.do(r.FormValue("verb"), r.FormValue("unit")); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
@@ -166,7 +167,9 @@ func TestCommandsOfTheMigrationPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	replace := []string{
-		"/etc/mesos-dns/config.json", config, "10.0.0.1:5050", m.addr.String(),
+		"/etc/mesos-dns/config.json", config, "/etc/toponym/config.json", installed,
+		" -g toponym ", " ", // a group that the package makes
+		"10.0.0.1:5050", m.addr.String(),
 		"127.0.0.1:8123", local(old.webPort), "dig @127.0.0.1 +short", fmt.Sprintf("dig @127.0.0.1 -p %d +short", old.dnsPort),
 	}
 	for is, port := range ports {
