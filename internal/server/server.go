@@ -105,10 +105,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s.masters.Store(m)
-	agentZones, err := newAgentZones(c, recordsOpts.Rule)
-	if err != nil {
-		return nil, err
-	}
+	agentZones := newAgentZones(c, recordsOpts.Rule)
 	s.pipeline = newPipeline(pipelineOptions{
 		records: recordsOpts, zone: zoneOpts, log: o.Log, now: time.Now,
 		primaries:  primaries{number: c.PrimaryNumber, count: c.PrimaryCount},
