@@ -180,7 +180,7 @@ func New(o Options) *Server {
 	}
 	if o.History != nil && o.MaxWatchers > 0 {
 		s.pasts = newSlots(maxPasts, maxPastsPerClient)
-		s.changes = newChangeFeed(o.History, s.processors, o.MaxWatchers, o.MaxWatchersPerClient)
+		s.changes = newChangeFeed(o.History, s.processors, s.inBackground, o.MaxWatchers, o.MaxWatchersPerClient)
 	}
 	s.SetAccess(o.Access)
 	s.stopping, s.stop = context.WithCancel(context.Background())

@@ -99,14 +99,13 @@ func appendNumber(b []byte, index uint64) []byte {
 }
 
 // newWatchVersion makes the text of those events of a version that a filter selects.
-// It calls rest every now and then.
+// It calls rest before each.
 //
 // Only the last event of a version has the version's index as its id, so that a
 // client that was interrupted in the middle gets the whole version again. To apply
 // an event twice does no harm.
 func newWatchVersion(v *zone.Version, f *watchFilter, rest func()) *watchVersion {
 	w := &watchVersion{index: v.Index}
-	n := 0
 	at := v.Time.UTC().AppendFormat(nil, time.RFC3339Nano)
 	for _, c := range v.Changes {
 		if c.Whole {
@@ -114,9 +113,7 @@ func newWatchVersion(v *zone.Version, f *watchFilter, rest func()) *watchVersion
 			continue
 		}
 		for group := range byNameAndType(c) {
-			if n++; n%64 == 0 {
-				rest()
-			}
+			rest()
 			if f != nil && !f.matches(&watchEvent{origin: c.Origin, name: group.name, rtype: group.rtype}) {
 				continue
 			}

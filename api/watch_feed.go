@@ -44,7 +44,8 @@ const (
 type changeFeed struct {
 	history    *zone.History
 	processors *processors
-	limit      int // of watchers
+	background func(func()) // does work that takes long
+	limit      int          // of watchers
 	perClient  int
 	maxWindow  int // maxWindow, but for tests
 
@@ -173,8 +174,8 @@ func (p *position) read(b []byte, w *watchWindow) (text []byte, events int) {
 	return b, events
 }
 
-func newChangeFeed(h *zone.History, p *processors, limit, perClient int) *changeFeed {
-	f := &changeFeed{history: h, processors: p, limit: limit, perClient: perClient, maxWindow: maxWindow, clients: map[netip.Addr]int{}, wake: make(chan struct{}, 1), timeout: time.NewTimer(0)}
+func newChangeFeed(h *zone.History, p *processors, background func(func()), limit, perClient int) *changeFeed {
+	f := &changeFeed{history: h, processors: p, background: background, limit: limit, perClient: perClient, maxWindow: maxWindow, clients: map[netip.Addr]int{}, wake: make(chan struct{}, 1), timeout: time.NewTimer(0)}
 	f.ctx, f.stop = context.WithCancel(context.Background())
 	return f
 }
@@ -267,7 +268,9 @@ func (f *changeFeed) run() {
 			return
 		}
 		f.mu.Unlock()
-		again, due := f.round(list)
+		var again bool
+		var due time.Duration
+		f.background(func() { again, due = f.round(list) })
 		clear(list)
 		rest := min(restFactor*f.worked, maxRest)
 		if again {
