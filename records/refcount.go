@@ -217,16 +217,11 @@ type diff[T comparable] struct {
 // changeOf returns the change of an entry, and begins one if necessary.
 func (s *Set) changeOf(e *entry) *nameChange {
 	if e.change == 0 {
-		if n := len(s.changes); n < cap(s.changes) {
-			s.changes = s.changes[:n+1] // reuses the lists of an earlier update
-		} else {
-			s.changes = append(s.changes, nameChange{})
-		}
-		c := &s.changes[len(s.changes)-1]
+		c := s.changes.add()
 		c.entry, c.ttl = e, e.data.TTL
-		e.change = uint32(len(s.changes))
+		e.change = uint32(s.changes.len)
 	}
-	return &s.changes[e.change-1]
+	return s.changes.at(int(e.change - 1))
 }
 
 // setTTL sets the TTL of an entry.
@@ -247,6 +242,32 @@ func (c *nameChange) changesRecords() bool {
 // equal reports whether both changes do the same.
 func (c *nameChange) equal(o *nameChange) bool {
 	return c.ttl == o.ttl && c.a.equal(o.a) && c.aaaa.equal(o.aaaa) && c.srv.equal(o.srv) && c.ptr.equal(o.ptr)
+}
+
+// nameChanges is a list of changes. It does not move what it holds when it grows: there
+// are many where an agent with all of its tasks is lost.
+type nameChanges struct {
+	values names.Values[nameChange]
+	len    int
+}
+
+func (l *nameChanges) at(i int) *nameChange { return l.values.At(names.ID(i)) }
+
+// add appends a change, which may use the memory of one of an earlier update.
+func (l *nameChanges) add() *nameChange {
+	l.len++
+	return l.values.Grow(names.ID(l.len - 1))
+}
+
+// reset removes all changes.
+func (l *nameChanges) reset() {
+	if l.len > maxKeptChanges {
+		*l = nameChanges{}
+	}
+	for i := range l.len {
+		l.at(i).reset()
+	}
+	l.len = 0
 }
 
 // reset prepares the change for another entry.
@@ -286,9 +307,9 @@ func (s *Set) finish(first bool) Changes {
 	result := Changes{Omitted: s.omitted, Merged: s.takeMerged()}
 	s.omitted, s.loading, s.spareData = nil, nil, nil
 	var recent recentResults
-	result.Names = make([]Name, 0, len(s.changes))
-	for i := range s.changes {
-		c := &s.changes[i]
+	result.Names = make([]Name, 0, s.changes.len)
+	for i := range s.changes.len {
+		c := s.changes.at(i)
 		e := c.entry
 		e.change = 0
 		recordsA.settle(s, e, c)
@@ -314,12 +335,7 @@ func (s *Set) finish(first bool) Changes {
 			result.Names = append(result.Names, name)
 		}
 	}
-	for i := range s.changes {
-		s.changes[i].reset()
-	}
-	if s.changes = s.changes[:0]; cap(s.changes) > maxKeptChanges {
-		s.changes = nil
-	}
+	s.changes.reset()
 	return result
 }
 

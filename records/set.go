@@ -34,7 +34,7 @@ type Set struct {
 
 	// Of the running update.
 	time              time.Time
-	changes           []nameChange
+	changes           nameChanges
 	omitted           []Omission
 	omittedNetworks   map[Omission]struct{} // reported in this or an earlier update
 	recheckFrameworks []string              // frameworks whose name a task may have taken or left

@@ -19,18 +19,7 @@ import (
 func BenchmarkChange(b *testing.B) {
 	for _, tasks := range []int{1_000, 100_000} {
 		b.Run(fmt.Sprint(tasks), func(b *testing.B) {
-			p, _ := testPipelineOf(b, config.Defaults())
-			p.o.now = time.Now
-			var body bytes.Buffer
-			if err := scenario.WriteState(&body, scenario.Spec{Tasks: tasks}); err != nil {
-				b.Fatal(err)
-			}
-			s, err := master.Decode(&body)
-			if err != nil {
-				b.Fatal(err)
-			}
-			body = bytes.Buffer{}
-			p.state(s)
+			p, s := simulatedPipeline(b, tasks)
 			running := slices.DeleteFunc(s.Tasks, func(t *state.Task) bool { return !t.Running() })
 			b.ReportAllocs()
 			before, changes := testutil.CPUSeconds(), 0
@@ -54,4 +43,54 @@ func BenchmarkChange(b *testing.B) {
 			b.ReportMetric((testutil.CPUSeconds()-before)*1e6/float64(changes), "cpu-us/change")
 		})
 	}
+}
+
+// BenchmarkAgentsLost takes a tenth of the agents of a large cluster away with their
+// tasks, as when a rack is lost, and brings them back: the time until the answers show
+// all of that, in which no other change is published.
+func BenchmarkAgentsLost(b *testing.B) {
+	p, s := simulatedPipeline(b, 100_000)
+	lost := map[string]bool{}
+	for _, a := range s.Agents[:len(s.Agents)/10] {
+		lost[a.ID] = true
+	}
+	tasks := slices.DeleteFunc(slices.Clone(s.Tasks), func(t *state.Task) bool { return !t.Running() || !lost[t.AgentID] })
+	publish := func(unit string) {
+		began, cpu := time.Now(), testutil.CPUSeconds()
+		p.Publish()
+		b.ReportMetric(float64(time.Since(began).Milliseconds()), unit+"-ms")
+		b.ReportMetric(1e3*(testutil.CPUSeconds()-cpu), unit+"-cpu-ms")
+	}
+	for b.Loop() {
+		for id := range lost {
+			p.apply(state.Event{AgentGone: id})
+		}
+		publish("lost")
+		for _, a := range s.Agents {
+			if lost[a.ID] {
+				p.apply(state.Event{Agent: a})
+			}
+		}
+		for _, t := range tasks {
+			p.apply(state.Event{Task: t})
+		}
+		publish("back")
+	}
+	b.ReportMetric(float64(len(tasks)), "tasks")
+}
+
+// simulatedPipeline is a pipeline with the state of a simulated cluster.
+func simulatedPipeline(b *testing.B, tasks int) (*pipeline, *state.FullState) {
+	p, _ := testPipelineOf(b, config.Defaults())
+	p.o.now = time.Now
+	var body bytes.Buffer
+	if err := scenario.WriteState(&body, scenario.Spec{Tasks: tasks}); err != nil {
+		b.Fatal(err)
+	}
+	s, err := master.Decode(&body)
+	if err != nil {
+		b.Fatal(err)
+	}
+	p.state(s)
+	return p, s
 }
