@@ -174,7 +174,7 @@ var pathDocs = []pathDoc{
 	{path: "/forwarding", summary: "the page of upstream servers and the cache", answers: inHTML(http.StatusOK, http.StatusForbidden, http.StatusNotFound)},
 	{path: "/secondaries", summary: "the page of secondaries", answers: inHTML(http.StatusOK, http.StatusForbidden)},
 	{path: "/warnings", summary: "the page of what is omitted, ignored, shared or retained", answers: inHTML(http.StatusOK, http.StatusForbidden)},
-	{path: "/settings", summary: "the page of the settings in force, with where they were set",
+	{path: "/settings", summary: "the page of the current settings, with where they were set",
 		parameters: []parameterDoc{{name: "all", about: "1: the defaults as well", schema: anyText}},
 		answers:    inHTML(http.StatusOK, http.StatusForbidden)},
 	{path: "/healthz", summary: "whether the process serves", answers: inText("always ok")},

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"toponym/internal/words"
 	"toponym/zone"
 )
 
@@ -62,15 +63,17 @@ func newPages() *pages {
 
 // pageFunctions are the functions of the templates.
 var pageFunctions = template.FuncMap{
-	"utc": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") + " UTC" },
-	"iso": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"ago": func(t time.Time) string { return roughly(time.Since(t)) + " ago" },
-	"age": func(s Seconds) string { return roughly(time.Duration(s)) },
+	"utc":     func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") + " UTC" },
+	"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"ago":     func(t time.Time) string { return roughly(time.Since(t)) + " ago" },
+	"lasting": func(t time.Time) string { return roughly(time.Since(t)) },
+	"age":     func(s Seconds) string { return roughly(time.Duration(s)) },
 	"milliseconds": func(s Seconds) string {
 		return fmt.Sprintf("%.1f ms", float64(s)/float64(time.Millisecond))
 	},
 	"size":  sizeText,
-	"label": printable,
+	"label": words.Printable,
+	"count": words.Count,
 }
 
 // roughly is a duration in its largest unit.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"toponym/internal/words"
 	"toponym/records"
 	"toponym/state"
 )
@@ -93,7 +94,7 @@ func (v *pageView) app() (string, int, any) {
 	default:
 		d.Health = ""
 	}
-	v.frame.Title = "App " + printable(d.App)
+	v.frame.Title = "App " + words.Printable(d.App)
 	if d.App == "" {
 		return v.problem(http.StatusNotFound, "No app was asked for.")
 	}
@@ -112,7 +113,7 @@ func (v *pageView) app() (string, int, any) {
 		return v.problem(http.StatusServiceUnavailable, tooBusy)
 	}
 	if d.Counts.Tasks == 0 && len(d.Rows) == 0 {
-		return v.problem(http.StatusNotFound, "No task that has names is called "+printable(shorten(d.App))+".")
+		return v.problem(http.StatusNotFound, "No task that has names is called "+words.Printable(shorten(d.App))+".")
 	}
 	names := map[string]bool{}
 	for i := range d.Rows {
@@ -154,10 +155,10 @@ func (v *pageView) task() (string, int, any) {
 		return name, status, data
 	}
 	d := &taskData{Key: state.TaskKey{Framework: v.parameter("framework"), ID: v.parameter("task")}}
-	v.frame.Title = "Task " + printable(d.Key.ID)
+	v.frame.Title = "Task " + words.Printable(d.Key.ID)
 	var found bool
 	if d.Task, found = v.s.o.Task(d.Key); !found {
-		return v.problem(http.StatusNotFound, "There is no task "+printable(shorten(d.Key.ID))+" of that framework now.")
+		return v.problem(http.StatusNotFound, "There is no task "+words.Printable(shorten(d.Key.ID))+" of that framework now.")
 	}
 	if i := d.Task.Instance; i != nil {
 		row := newInstanceRow(i)
@@ -196,9 +197,9 @@ func (v *pageView) framework() (string, int, any) {
 		return v.problem(http.StatusServiceUnavailable, tooBusy)
 	}
 	if !found {
-		return v.problem(http.StatusNotFound, "There is no framework "+printable(shorten(d.ID))+" now.")
+		return v.problem(http.StatusNotFound, "There is no framework "+words.Printable(shorten(d.ID))+" now.")
 	}
-	v.frame.Title = "Framework " + printable(d.Name)
+	v.frame.Title = "Framework " + words.Printable(d.Name)
 	v.watch("")
 	return "framework", http.StatusOK, d
 }
@@ -220,10 +221,10 @@ func (v *pageView) agent() (string, int, any) {
 	agents := v.s.o.Hosts().Agents
 	i, found := slices.BinarySearchFunc(agents, id, func(a *state.Agent, id string) int { return strings.Compare(a.ID, id) })
 	if !found {
-		return v.problem(http.StatusNotFound, "There is no agent "+printable(shorten(id))+" now.")
+		return v.problem(http.StatusNotFound, "There is no agent "+words.Printable(shorten(id))+" now.")
 	}
 	d.Agent = agents[i]
-	v.frame.Title = "Agent " + printable(d.Agent.Hostname)
+	v.frame.Title = "Agent " + words.Printable(d.Agent.Hostname)
 	if !v.entered(func() { d.Rows, d.More = v.s.instanceRows(records.InstanceFilter{Agent: id}) }) {
 		return v.problem(http.StatusServiceUnavailable, tooBusy)
 	}

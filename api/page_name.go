@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 
+	"toponym/internal/words"
 	"toponym/records"
 	"toponym/zone"
 )
@@ -51,7 +52,7 @@ func (v *pageView) name(typed string) (string, int, any) {
 	}
 	d := &nameData{Typed: v.parameter("name"), Ready: v.z.Ready()}
 	if len(typed) > maxTyped {
-		d.Typed = printable(typed[:maxTyped]) + "…"
+		d.Typed = words.Printable(typed[:maxTyped]) + "…"
 		return "name", http.StatusOK, d
 	}
 	shown, n, ok := clean(typed)

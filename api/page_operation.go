@@ -7,10 +7,11 @@ import (
 
 	"github.com/miekg/dns"
 
+	"toponym/internal/words"
 	"toponym/zone"
 )
 
-// Setting is a setting that is in force, for the page.
+// Setting is a setting with its current value, for the page.
 type Setting struct {
 	Key, Value, Default string // values are JSON; Default is empty if there is none
 	Origin              string // "file" or "environment"; "" for a default
@@ -123,7 +124,7 @@ func (v *pageView) changesPage() (string, int, any) {
 	if d.Name != "" {
 		n, err := watchedName(v.z, "name", d.Name)
 		if err != nil {
-			return v.problem(http.StatusBadRequest, printable(err.Error()))
+			return v.problem(http.StatusBadRequest, words.Printable(err.Error()))
 		}
 		f.names = append(f.names, n)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"toponym/internal/words"
 	"toponym/state/leader"
 	"toponym/zone"
 )
@@ -20,7 +21,7 @@ const (
 // problemsOf lists what is wrong, the severe first.
 func problemsOf(s *Status, now time.Time, refreshSeconds int) (list []pageProblem) {
 	severe := func(link, format string, args ...any) {
-		list = append(list, pageProblem{true, printable(fmt.Sprintf(format, args...)), link})
+		list = append(list, pageProblem{true, words.Printable(fmt.Sprintf(format, args...)), link})
 	}
 	if !s.Ready {
 		reading := ""
@@ -51,16 +52,16 @@ func problemsOf(s *Status, now time.Time, refreshSeconds int) (list []pageProble
 		}
 	}
 	if c := s.Settings; c != nil && c.LastError != nil {
-		severe("/settings", "The settings were changed %s ago and cannot be used; those from before are in force%s.", roughly(now.Sub(c.LastError.Time)), because(c.LastError))
+		severe("/settings", "The settings were changed %s ago and cannot be used; those from before are still used%s.", roughly(now.Sub(c.LastError.Time)), because(c.LastError))
 	}
 	if f := s.SnapshotError; f != nil {
 		severe("", "The snapshot cannot be written: a restart would not know the latest state%s.", because(f))
 	}
 	warn := func(link, format string, args ...any) {
-		list = append(list, pageProblem{false, printable(fmt.Sprintf(format, args...)), link})
+		list = append(list, pageProblem{false, words.Printable(fmt.Sprintf(format, args...)), link})
 	}
 	if c := s.Settings; c != nil && len(c.RestartNeeded) > 0 {
-		warn("/settings", "A restart is needed: %s changed (%s).", count(len(c.RestartNeeded), "setting has", "settings have"), strings.Join(c.RestartNeeded, ", "))
+		warn("/settings", "A restart is needed: %s changed (%s).", words.Count(len(c.RestartNeeded), "setting has", "settings have"), strings.Join(c.RestartNeeded, ", "))
 	}
 	for _, one := range pageSecondaries(s.Secondaries, len(s.Secondaries)) {
 		if one.Lag != nil && time.Duration(*one.Lag) > behind {
@@ -76,10 +77,10 @@ func problemsOf(s *Status, now time.Time, refreshSeconds int) (list []pageProble
 		warn("/warnings", "%d agents have not registered with the new leading master yet: their tasks are retained.", s.RetainedAgents)
 	}
 	if n := len(s.Merged); n > 0 {
-		warn("/warnings", "%s shared by several frameworks.", count(n, "name is", "names are"))
+		warn("/warnings", "%s shared by several frameworks.", words.Count(n, "name is", "names are"))
 	}
 	if n := len(s.Omitted); n > 0 {
-		warn("/warnings", "%s omitted or ignored.", count(n, "name, label or record is", "names, labels or records are"))
+		warn("/warnings", "%s omitted or ignored.", words.Count(n, "name, label or record is", "names, labels or records are"))
 	}
 	return list
 }
@@ -100,13 +101,6 @@ func because(f *leader.Failure) string {
 		return ""
 	}
 	return " (" + f.Text + ")"
-}
-
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
 
 // overviewData is what the overview shows.

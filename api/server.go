@@ -83,7 +83,7 @@ type Options struct {
 	// Task describes a task for the page. It is needed with Search, and so are
 	// Instances and Hosts.
 	Task func(state.TaskKey) (records.TaskDescription, bool)
-	// Settings returns the settings that are in force, without secrets, for the page.
+	// Settings returns the current settings, without secrets, for the page.
 	// Nil disables that part.
 	Settings func() []Setting
 	// History is what /v1/watch tells of. Nil disables the path.

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
+	"toponym/internal/words"
 	"toponym/records"
 	"toponym/state/leader"
 	"toponym/zone"
@@ -104,7 +104,7 @@ type ReadingStatus struct {
 
 // String says how far it is.
 func (r *ReadingStatus) String() string {
-	text := "reading the state of " + printable(shorten(r.Master)) + ": " + sizeText(r.Bytes)
+	text := "reading the state of " + words.Printable(shorten(r.Master)) + ": " + sizeText(r.Bytes)
 	if r.Total != nil {
 		text += " of " + sizeText(*r.Total)
 	}
@@ -259,23 +259,12 @@ func (s Status) Short() string {
 	}
 	of := "a master"
 	if s.Leader != nil {
-		of = printable(shorten(*s.Leader))
+		of = words.Printable(shorten(*s.Leader))
 	}
 	if s.Source == "memory" {
 		return fmt.Sprintf("state of %s, %v old: no contact with the leading master", of, age)
 	}
 	return fmt.Sprintf("state of %s by %s, %v old", of, s.Source, age)
-}
-
-// printable replaces the control characters of a text, and what is not UTF-8, by
-// U+FFFD.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, strings.ToValidUTF8(text, string(unicode.ReplacementChar)))
 }
 
 // healthz answers that the process serves, whatever it knows: an orchestrator that

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
+
+	"toponym/internal/words"
 )
 
 // Report is the result of a comparison.
@@ -181,8 +182,8 @@ const (
 // WriteText writes the report for a terminal. With all it shows every name.
 func (r *Report) WriteText(w io.Writer, all bool) error {
 	t := textReport{w: w}
-	t.printf("Compared %s of %s\n", plural(r.Compared, "name and type", "names and types"), printable(r.Domain))
-	t.printf("  the master:  %s\n  Mesos-DNS:   %s%s\n", printable(r.Master), printable(r.MesosDNS), printable(versionText(r.Version)))
+	t.printf("Compared %s of %s\n", words.Count(r.Compared, "name and type", "names and types"), words.Printable(r.Domain))
+	t.printf("  the master:  %s\n  Mesos-DNS:   %s%s\n", words.Printable(r.Master), words.Printable(r.MesosDNS), words.Printable(versionText(r.Version)))
 	t.printf("\n  %8d equal\n  %8d differ as documented\n  %8d differ without explanation\n", r.Equal, r.Documented, r.Unexplained)
 	if r.Changed > 0 {
 		t.printf("  %8d changed while they were read (%d rounds), and count as equal\n", r.Changed, r.Rounds)
@@ -192,12 +193,12 @@ func (r *Report) WriteText(w io.Writer, all bool) error {
 	}
 	if r.DNS != nil {
 		t.printf("\nOver DNS (%s) Mesos-DNS answered %s; %d of the answers differ from /v1/axfr\n",
-			printable(r.DNS.Server), plural(r.DNS.Asked, "query", "queries"), len(r.DNS.Findings))
+			words.Printable(r.DNS.Server), words.Count(r.DNS.Asked, "query", "queries"), len(r.DNS.Findings))
 	}
 	if len(r.Settings) > 0 {
 		t.printf("\nSettings of Mesos-DNS that are not those of the configuration file:\n")
 		for _, s := range r.Settings {
-			t.printf("  %s: %s in Mesos-DNS, %s in the file\n", s.Key, printable(s.MesosDNS), printable(s.Toponym))
+			t.printf("  %s: %s in Mesos-DNS, %s in the file\n", s.Key, words.Printable(s.MesosDNS), words.Printable(s.Toponym))
 		}
 	}
 	if list := r.unexplained(); len(list) > 0 {
@@ -211,16 +212,16 @@ func (r *Report) WriteText(w io.Writer, all bool) error {
 				t.printf("  … and %d more (-all)\n", len(list)-i)
 				break
 			}
-			t.printf("  %s %s: listed %s, answered %s %s\n", printable(f.Name), f.Type, dataText(f.Listed), f.Rcode, dataText(f.Answered))
+			t.printf("  %s %s: listed %s, answered %s %s\n", words.Printable(f.Name), f.Type, dataText(f.Listed), f.Rcode, dataText(f.Answered))
 		}
 	}
 	if list := r.groups(); len(list) > 0 {
 		t.printf("\nAs documented (- Mesos-DNS, + Toponym):\n")
 		for _, g := range list {
-			t.printf("\n%s (%s)\n", g.What, plural(len(g.Findings), "name", "names"))
+			t.printf("\n%s (%s)\n", g.What, words.Count(len(g.Findings), "name", "names"))
 			t.printf("  Mesos-DNS: %s\n  Toponym:   %s\n  because    %s\n", g.MesosDNS, g.Toponym, g.Why)
 			if settings := g.SettingsText(); settings != "" {
-				t.printf("  as Mesos-DNS with %s\n", printable(settings))
+				t.printf("  as Mesos-DNS with %s\n", words.Printable(settings))
 			}
 			t.printf("  docs/differences.md#%s\n", g.Anchor)
 			t.findings(g.Findings, all, examples)
@@ -240,24 +241,7 @@ func dataText(data []string) string {
 	if len(data) == 0 {
 		return "nothing"
 	}
-	return printable(strings.Join(data, ", "))
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return strconv.Itoa(n) + " " + many
-}
-
-// printable replaces what could steer a terminal: names come from the other side.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if strconv.IsPrint(r) {
-			return r
-		}
-		return '�'
-	}, s)
+	return words.Printable(strings.Join(data, ", "))
 }
 
 // textReport keeps the first error of writing.
@@ -279,14 +263,14 @@ func (t *textReport) findings(list []Finding, all bool, shown int) {
 			t.printf("    … and %d more (-all)\n", len(list)-i)
 			return
 		}
-		t.printf("    %s %s\n", printable(f.Name), f.Type)
+		t.printf("    %s %s\n", words.Printable(f.Name), f.Type)
 		for j, d := range f.Data {
 			if j == shown && !all {
 				t.printf("      … and %d more (-all)\n", len(f.Data)-j)
 				break
 			}
 			sign := map[Side]string{MesosDNS: "-", Toponym: "+"}[d.Side]
-			t.printf("      %s %s\n", sign, printable(d.Value))
+			t.printf("      %s %s\n", sign, words.Printable(d.Value))
 		}
 	}
 }

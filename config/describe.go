@@ -41,24 +41,24 @@ func (c *Config) Describe(w io.Writer) error {
 	return err
 }
 
-// InForce is the value of a setting that is in force, for people.
-type InForce struct {
+// CurrentSetting is a setting with the value that it has now, for people.
+type CurrentSetting struct {
 	Setting
 	Value      string // as JSON; secrets are stars
 	Origin     string // where it was set: the file or the environment; "" for a default
 	Reloadable bool   // a change takes effect without a restart
 }
 
-// InForce returns all settings that are in force, in the order of the documentation.
-func (c *Config) InForce() []InForce {
+// Current returns all settings with their values, in the order of the documentation.
+func (c *Config) Current() []CurrentSetting {
 	defaults := map[string]string{}
 	for _, s := range Settings() {
 		defaults[s.Key] = s.Default
 	}
-	var list []InForce
+	var list []CurrentSetting
 	for _, s := range c.settings() {
 		if s.value != nil {
-			list = append(list, InForce{
+			list = append(list, CurrentSetting{
 				Setting: Setting{Key: s.key, Default: defaults[s.key], Doc: s.doc},
 				Value:   c.valueOf(s), Origin: string(c.sources[s.key]), Reloadable: s.reloadable,
 			})

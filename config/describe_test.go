@@ -60,7 +60,7 @@ func TestEverySettingHasItsOwnKeyAndAMeaning(t *testing.T) {
 }
 
 // People see which settings are not defaults, and no secrets.
-func TestSettingsInForceTellTheirOrigin(t *testing.T) {
+func TestCurrentSettingsTellTheirOrigin(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "config.json")
 	if err := os.WriteFile(file, []byte(`{"masters": ["10.0.0.1"], "ttl": 7, "mesosAuthentication": "basic", "mesosCredentials": {"principal": "p", "secret": "very-secret"}}`), 0o600); err != nil {
 		t.Fatal(err)
@@ -69,8 +69,8 @@ func TestSettingsInForceTellTheirOrigin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := map[string]InForce{}
-	for _, s := range c.InForce() {
+	got := map[string]CurrentSetting{}
+	for _, s := range c.Current() {
 		got[s.Key] = s
 		if strings.Contains(fmt.Sprint(s), "very-secret") {
 			t.Errorf("got the secret in %+v", s)

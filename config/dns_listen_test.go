@@ -55,7 +55,7 @@ func TestListenersOfDNSThatCannotWorkAreRejected(t *testing.T) {
 		{`"listener": []`, `is empty`},
 		{`"listener": ["10.0.0.1", ""]`, `listener[1]`},
 		{`"listener": ["10.0.0.1", "10.0.0.1"]`, `given twice`},
-		{`"listener": ["10.0.0.1", "10.0.0.1:53"]`, `has both 10.0.0.1 and 10.0.0.1`},
+		{`"listener": ["10.0.0.1", "10.0.0.1:53"]`, `has 10.0.0.1:53 twice`},
 		{`"listener": ["0.0.0.0", "10.0.0.1"]`, `has both 0.0.0.0 and 10.0.0.1`},
 		{`"listener": ["0.0.0.0", "::", "fd00::1"]`, `has both :: and fd00::1`},
 		{`"listener": ["eth0", "::"]`, `has both an interface and ::`},

@@ -198,7 +198,7 @@ func (d *jsonDuplicates) value() {
 			} else {
 				seen[folded] = true
 			}
-			d.path = append(d.path, printable(key))
+			d.path = append(d.path, quoteKey(key))
 			d.value()
 			d.path = d.path[:len(d.path)-1]
 		}
@@ -237,11 +237,11 @@ func mapDuplicates(doc map[string]any, prefix string, errs *Errors) {
 
 // rejectDuplicate adds the error of a key that is given twice.
 func rejectDuplicate(prefix, key, where string, errs *Errors) {
-	*errs = append(*errs, Error{Key: prefix + printable(key), Problem: "is given twice" + where, Want: "each key once; case does not count"})
+	*errs = append(*errs, Error{Key: prefix + quoteKey(key), Problem: "is given twice" + where, Want: "each key once; case does not count"})
 }
 
-// printable quotes a key that could forge lines of the log.
-func printable(key string) string {
+// quoteKey quotes a key that could forge lines of the log.
+func quoteKey(key string) string {
 	if quoted := strconv.Quote(key); quoted != `"`+key+`"` {
 		return quoted
 	}

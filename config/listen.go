@@ -98,7 +98,9 @@ func (l *loader) checkListeners() {
 			if a.addr.Port() == 0 || a.addr.Port() != b.addr.Port() || !overlap(a, b) {
 				continue
 			}
-			if a.key == b.key && a.key == "port" {
+			if a.addr == b.addr && a.key == "port" && b.key == "port" {
+				l.reject("listener", fmt.Sprintf("has %s twice", a.addr), "each address once")
+			} else if a.key == b.key && a.key == "port" {
 				l.reject("listener", fmt.Sprintf("has both %s and %s", nameOf(a.addr), nameOf(b.addr)), "addresses that do not contain each other")
 			} else {
 				l.reject(b.key, fmt.Sprintf("is %d, like %s, on the same address", b.addr.Port(), a.key), "another port")

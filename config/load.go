@@ -251,7 +251,7 @@ func (l *loader) warnUnknown(what, prefix, name string, known []string) {
 	if guess := nearest.Word(name, known, limit); guess != "" {
 		text += "; did you mean " + prefix + guess + "?"
 	}
-	l.warn(prefix+printable(name), text)
+	l.warn(prefix+quoteKey(name), text)
 }
 
 // readEnvironment takes over the variables of settings.

@@ -28,7 +28,7 @@ func BenchmarkWatched(b *testing.B) {
 	queryLog := func(rate int) func(b *testing.B) watcher {
 		return func(b *testing.B) watcher {
 			return querylog.New(querylog.Options{
-				Sample: 1, Rate: rate, File: filepath.Join(b.TempDir(), "queries.log"), FileBytes: 100 << 20, Counters: new(querylog.Counters), Log: log,
+				Sample: 1, Rate: rate, File: filepath.Join(b.TempDir(), "queries.log"), FileBytes: 100 << 20, Counters: querylog.NewCounters(), Log: log,
 				NewLogger: func(w io.Writer) logrus.FieldLogger {
 					l := logrus.New()
 					l.SetOutput(w)
@@ -41,7 +41,7 @@ func BenchmarkWatched(b *testing.B) {
 		return func(b *testing.B) watcher {
 			return dnstap.New(dnstap.Options{
 				Network: "file", Address: filepath.Join(b.TempDir(), "tap"), Identity: "ns1.example.com", Version: "toponym 1.0",
-				Types: dnstap.AllTypes, Rate: rate, FileBytes: 100 << 20, Counters: new(dnstap.Counters), Log: log,
+				Types: dnstap.AllTypes, Rate: rate, FileBytes: 100 << 20, Counters: dnstap.NewCounters(), Log: log,
 			})
 		}
 	}

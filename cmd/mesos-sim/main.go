@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"toponym/internal/words"
 	"toponym/sim/marathon"
 	"toponym/sim/masters"
 	"toponym/sim/scenario"
@@ -155,7 +156,7 @@ func describe(w io.Writer, s *scenario.Simulation, m *masters.Masters, https boo
 		scheme = "https"
 	}
 	o := s.Overview()
-	fmt.Fprintf(w, "A simulated Mesos cluster: %s, %s, %s.\n\n", count(o.Agents, "agent"), count(o.Frameworks, "framework"), count(o.Tasks, "task"))
+	fmt.Fprintf(w, "A simulated Mesos cluster: %s, %s, %s.\n\n", words.Count(o.Agents, "agent", "agents"), words.Count(o.Frameworks, "framework", "frameworks"), words.Count(o.Tasks, "task", "tasks"))
 	for i := range m.Len() {
 		role := ""
 		if i == m.Leader() {
@@ -179,12 +180,4 @@ Follow the event stream, and change the cluster:
 
 Stop with Ctrl-C.
 `, scheme, m.Addr(max(m.Leader(), 0)), at)
-}
-
-// count writes a number with its noun, such as "1 task" and "2 tasks".
-func count(n int, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return fmt.Sprintf("%d %s", n, noun)
 }

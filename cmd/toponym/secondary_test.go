@@ -25,7 +25,7 @@ func secondaryConfig(t *testing.T, more string) string {
 }
 
 // What is printed has the zones, keys and addresses of the settings.
-func TestSecondaryPrintsWhatIsInForce(t *testing.T) {
+func TestSecondaryPrintsTheCurrentSettings(t *testing.T) {
 	file := secondaryConfig(t, "")
 	for kind, want := range map[string][]string{
 		"knot":    {"address: 10.0.0.9@53", "catalog.example.", `secret: "MDEyMzQ1Njc4OWFiY2RlZg=="`, "listen: 0.0.0.0@53"},

@@ -2,7 +2,7 @@
 // our zones: secondaries (RFC 9499, section 7).
 //
 // It imports nothing of the project: the caller says which zones, addresses and
-// keys are in force. Each kind of server has a file in templates, which says in
+// keys there are. Each kind of server has a file in templates, which says in
 // comments what must not be forgotten.
 package secondary
 

@@ -25,13 +25,14 @@ type observers struct {
 	version   string
 	newLogger func(io.Writer) logrus.FieldLogger
 	log       logrus.FieldLogger
-	lines     querylog.Counters
-	messages  dnstap.Counters
+	lines     *tap.Counters // of the query log
+	messages  *tap.Counters // of dnstap
 	changed   chan struct{} // the settings may want something else
 }
 
 func newObservers(o Options) *observers {
-	return &observers{tap: new(tap.Tap), version: o.Version, newLogger: o.NewLogger, log: o.Log, changed: make(chan struct{}, 1)}
+	return &observers{tap: new(tap.Tap), version: o.Version, newLogger: o.NewLogger, log: o.Log, lines: querylog.NewCounters(), messages: dnstap.NewCounters(),
+		changed: make(chan struct{}, 1)}
 }
 
 // configure makes the observers follow the settings that are current now.
@@ -102,12 +103,12 @@ func (r *activeObserver[O]) stop() {
 }
 
 func (o *observers) newQueryLog(with querylog.Options) observer {
-	with.NewLogger, with.Counters, with.Log = o.newLogger, &o.lines, o.log
+	with.NewLogger, with.Counters, with.Log = o.newLogger, o.lines, o.log
 	return querylog.New(with)
 }
 
 func (o *observers) newDnstap(with dnstap.Options) observer {
-	with.Counters, with.Log = &o.messages, o.log
+	with.Counters, with.Log = o.messages, o.log
 	return dnstap.New(with)
 }
 

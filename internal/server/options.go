@@ -434,9 +434,9 @@ func (s *Server) apiOptions(connections, watchers int) api.Options {
 	}
 }
 
-// settings returns the settings that are in force.
+// settings returns the current settings.
 func (s *Server) settings() (list []api.Setting) {
-	for _, one := range s.config.Load().InForce() {
+	for _, one := range s.config.Load().Current() {
 		list = append(list, api.Setting{
 			Key: one.Key, Value: one.Value, Default: one.Default, Origin: one.Origin, Doc: one.Doc, Reloadable: one.Reloadable,
 		})

@@ -18,7 +18,7 @@ import (
 // Source is where the settings come from, to be read again.
 type Source struct {
 	file     string
-	inForce  filewatch.Version // of the file that was read last
+	current  filewatch.Version // of the file that was read last
 	environ  []string
 	hangup   <-chan os.Signal // makes the server read the file at once
 	interval time.Duration    // between two looks at the file
@@ -32,7 +32,7 @@ const fileInterval = 2 * time.Second
 // them again at once. It must be called before the file is read, so that a
 // change meanwhile is not missed.
 func NewSource(file string, environ []string, hangup <-chan os.Signal) *Source {
-	return &Source{file: file, inForce: filewatch.Stat(file), environ: environ, hangup: hangup, interval: fileInterval}
+	return &Source{file: file, current: filewatch.Stat(file), environ: environ, hangup: hangup, interval: fileInterval}
 }
 
 // followSettings reads the settings again on SIGHUP, and when
@@ -41,22 +41,22 @@ func NewSource(file string, environ []string, hangup <-chan os.Signal) *Source {
 func (s *Server) followSettings(ctx context.Context, from Source, n *notifier) {
 	tick := time.NewTicker(from.interval)
 	defer tick.Stop()
-	last := from.inForce
+	last := from.current
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-from.hangup:
-			from.inForce = filewatch.Stat(from.file)
+			from.current = filewatch.Stat(from.file)
 			s.log.WithField("file", from.file).Info("reading the settings again: SIGHUP was received")
 		case <-tick.C:
 			now := filewatch.Stat(from.file)
 			rests := now.Equal(last)
 			last = now
-			if !now.Exists() || !rests || now.Equal(from.inForce) {
+			if !now.Exists() || !rests || now.Equal(from.current) {
 				continue
 			}
-			from.inForce = now
+			from.current = now
 			s.log.WithField("file", from.file).Info("reading the settings again: the file has changed")
 		}
 		n.reloading()

@@ -156,7 +156,7 @@ func New(o Options) (*Server, error) {
 	}
 	s.metrics.registry.MustRegister(newStateCollector(s), mastersCollector{s}, s.pipeline.zones)
 	if s.dns != nil {
-		s.metrics.registry.MustRegister(s.dns, s.secondaries.table, s.secondaries.notify, &s.observers.lines, &s.observers.messages)
+		s.metrics.registry.MustRegister(s.dns, s.secondaries.table, s.secondaries.notify, s.observers.lines, s.observers.messages)
 	}
 	if s.snapshotter != nil {
 		s.metrics.registry.MustRegister(s.snapshotter.dir)

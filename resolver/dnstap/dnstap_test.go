@@ -205,7 +205,7 @@ func (c *consumer) serve(t *testing.T, l net.Listener) {
 func testSink(network, address string) (*Sink, *logtest.Hook) {
 	log, lines := logtest.NewNullLogger()
 	return New(Options{
-		Network: network, Address: address, Identity: "ns1", Types: AllTypes, FileBytes: 1 << 20, Counters: new(Counters), Log: log,
+		Network: network, Address: address, Identity: "ns1", Types: AllTypes, FileBytes: 1 << 20, Counters: NewCounters(), Log: log,
 	}), lines
 }
 
@@ -244,9 +244,9 @@ func TestConsumersGetMessages(t *testing.T) {
 			for range 1000 {
 				s.Observe(events)
 			}
-			testutil.EventuallyEqual(t, 4000, func() int { return c.count() + int(s.o.Counters.dropped.Load()) }, "messages")
-			if c.count() == 0 || c.count() != int(s.o.Counters.written.Load()) {
-				t.Errorf("got %d messages, and %d were counted, want the same number above 0", c.count(), s.o.Counters.written.Load())
+			testutil.EventuallyEqual(t, 4000, func() int { return c.count() + int(s.o.Counters.Dropped.Load()) }, "messages")
+			if c.count() == 0 || c.count() != int(s.o.Counters.Written.Load()) {
+				t.Errorf("got %d messages, and %d were counted, want the same number above 0", c.count(), s.o.Counters.Written.Load())
 			}
 			s.Observe(events) // what is there at the end is written
 			before := c.count()
@@ -271,7 +271,7 @@ func TestAConsumerThatIsNotThereYet(t *testing.T) {
 	}
 	testutil.EventuallyEqual(t, 1, warnings, "warnings")
 	s.Observe([]tap.Event{event(t)})
-	if got := s.o.Counters.dropped.Load(); got != 2 {
+	if got := s.o.Counters.Dropped.Load(); got != 2 {
 		t.Errorf("got %d messages dropped, want 2", got)
 	}
 	l, err := net.Listen("unix", path)
@@ -321,15 +321,15 @@ func TestAHungConsumerCostsMessagesOnly(t *testing.T) {
 		for range rounds {
 			s.Observe(events) // would never return if it waited
 		}
-		total := s.o.Counters.written.Load() + s.o.Counters.dropped.Load()
-		if s.o.Counters.dropped.Load() == 0 || total > 2*64*rounds {
-			t.Errorf("got %d messages dropped of %d, want some", s.o.Counters.dropped.Load(), 2*64*rounds)
+		total := s.o.Counters.Written.Load() + s.o.Counters.Dropped.Load()
+		if s.o.Counters.Dropped.Load() == 0 || total > 2*64*rounds {
+			t.Errorf("got %d messages dropped of %d, want some", s.o.Counters.Dropped.Load(), 2*64*rounds)
 		}
 		if made := s.queue.made.Load(); made > maxChunks {
 			t.Errorf("got %d chunks, want %d at most", made, maxChunks)
 		}
 		stop()
-		if total := s.o.Counters.written.Load() + s.o.Counters.dropped.Load(); total != 2*64*rounds {
+		if total := s.o.Counters.Written.Load() + s.o.Counters.Dropped.Load(); total != 2*64*rounds {
 			t.Errorf("got %d messages written or dropped, want %d", total, 2*64*rounds)
 		}
 	}
@@ -375,7 +375,7 @@ func TestFilesOfMessages(t *testing.T) {
 }
 
 func TestTheRateBoundsWhatIsWritten(t *testing.T) {
-	s := New(Options{Network: "file", Address: filepath.Join(t.TempDir(), "tap"), Types: AllTypes, Rate: 10, FileBytes: 1 << 20, Counters: new(Counters), Log: logrus.New()})
+	s := New(Options{Network: "file", Address: filepath.Join(t.TempDir(), "tap"), Types: AllTypes, Rate: 10, FileBytes: 1 << 20, Counters: NewCounters(), Log: logrus.New()})
 	s.ready.Store(true)
 	events := make([]tap.Event, 64)
 	for i := range events {
@@ -383,8 +383,8 @@ func TestTheRateBoundsWhatIsWritten(t *testing.T) {
 	}
 	s.Observe(events)
 	s.queue.collect()
-	if c := <-s.queue.full; c.messages > 40 || c.messages < 20 || c.messages+int(s.o.Counters.dropped.Load()) != 128 {
-		t.Errorf("got %d messages, and %d dropped, want 20 of 128", c.messages, s.o.Counters.dropped.Load())
+	if c := <-s.queue.full; c.messages > 40 || c.messages < 20 || c.messages+int(s.o.Counters.Dropped.Load()) != 128 {
+		t.Errorf("got %d messages, and %d dropped, want 20 of 128", c.messages, s.o.Counters.Dropped.Load())
 	}
 }
 

@@ -22,8 +22,14 @@ type Options struct {
 	Rate              int   // queries per second whose messages are written at most; 0: no limit
 	FileBytes         int64 // size of a file, in bytes, at which another one is begun
 
-	Counters *Counters
+	Counters *tap.Counters
 	Log      logrus.FieldLogger // says when messages can no longer be written, and can again
+}
+
+// NewCounters returns counters for the messages of all sinks that will be.
+func NewCounters() *tap.Counters {
+	return tap.NewCounters("toponym_dnstap_messages_total",
+		"Dnstap messages, by result: written, or dropped because of dnstapRate, or because the consumer was slow or not there.")
 }
 
 // Sink is a consumer of dnstap messages. It is a [tap.Observer].
@@ -65,7 +71,7 @@ func (s *Sink) Observe(events []tap.Event) {
 		dropped += s.queue.add(s.encoder, events[:pass])
 	}
 	if dropped > 0 {
-		s.o.Counters.dropped.Add(uint64(dropped))
+		s.o.Counters.Dropped.Add(uint64(dropped))
 	}
 }
 
@@ -139,7 +145,7 @@ func (s *Sink) writeRest(ctx context.Context) {
 		select {
 		case c := <-s.queue.full:
 			if !s.out.isOpen() || time.Now().After(end) {
-				s.o.Counters.dropped.Add(uint64(c.messages))
+				s.o.Counters.Dropped.Add(uint64(c.messages))
 			} else if err := s.write(ctx, c); err != nil {
 				end = time.Time{} // the rest is dropped too
 			}
@@ -154,9 +160,9 @@ func (s *Sink) write(ctx context.Context, c *chunk) error {
 	defer s.queue.release(c)
 	err := s.out.write(ctx, c.b)
 	if err != nil {
-		s.o.Counters.dropped.Add(uint64(c.messages))
+		s.o.Counters.Dropped.Add(uint64(c.messages))
 		return err
 	}
-	s.o.Counters.written.Add(uint64(c.messages))
+	s.o.Counters.Written.Add(uint64(c.messages))
 	return nil
 }

@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
 	"toponym/internal/appendfile"
@@ -43,27 +42,17 @@ type Options struct {
 	// NewLogger returns a logger for lines in a file, in the form that Log has.
 	NewLogger func(to io.Writer) logrus.FieldLogger
 
-	Counters *Counters
+	Counters *tap.Counters
 	Log      logrus.FieldLogger // says also when lines can no longer be written, and can again
 }
 
 // Unanswered in [Options.Rcodes] stands for queries that get no response.
 const Unanswered = 0xFFFF
 
-// Counters count lines, over all logs that have been. They are a
-// [prometheus.Collector].
-type Counters struct{ written, dropped atomic.Uint64 }
-
-var descLines = prometheus.NewDesc("toponym_query_log_lines_total",
-	"Lines of the query log, by result: written, or dropped because of queryLogRate, or because the log was slow or full.", []string{"result"}, nil)
-
-// Describe implements [prometheus.Collector].
-func (c *Counters) Describe(ch chan<- *prometheus.Desc) { ch <- descLines }
-
-// Collect implements [prometheus.Collector].
-func (c *Counters) Collect(ch chan<- prometheus.Metric) {
-	ch <- prometheus.MustNewConstMetric(descLines, prometheus.CounterValue, float64(c.written.Load()), "written")
-	ch <- prometheus.MustNewConstMetric(descLines, prometheus.CounterValue, float64(c.dropped.Load()), "dropped")
+// NewCounters returns counters for the lines of all logs that will be.
+func NewCounters() *tap.Counters {
+	return tap.NewCounters("toponym_query_log_lines_total",
+		"Lines of the query log, by result: written, or dropped because of queryLogRate, or because the log was slow or full.")
 }
 
 // Log is a query log. It is a [tap.Observer].
@@ -119,7 +108,7 @@ func (l *Log) Observe(events []tap.Event) {
 		}
 	}
 	if dropped > 0 {
-		l.o.Counters.dropped.Add(dropped)
+		l.o.Counters.Dropped.Add(dropped)
 	}
 }
 
@@ -299,7 +288,7 @@ func (w *writer) write(one *line) {
 	one.addFields(w.entry.Data)
 	w.entry.Info("query") // copies the fields
 	if w.file == nil {
-		w.log.o.Counters.written.Add(1)
+		w.log.o.Counters.Written.Add(1)
 		return
 	}
 	w.lines++
@@ -313,9 +302,9 @@ func (w *writer) flush() {
 	}
 	_, err := w.file.Write(w.buf.Bytes())
 	if err == nil {
-		w.log.o.Counters.written.Add(w.lines)
+		w.log.o.Counters.Written.Add(w.lines)
 	} else {
-		w.log.o.Counters.dropped.Add(w.lines)
+		w.log.o.Counters.Dropped.Add(w.lines)
 	}
 	w.report(err)
 	w.buf.Reset()

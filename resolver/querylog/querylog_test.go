@@ -48,7 +48,7 @@ func event(t testing.TB, client, name string, qtype uint16, rcode int) tap.Event
 func linesOf(t *testing.T, o Options, events ...tap.Event) []string {
 	t.Helper()
 	log, hook := logtest.NewNullLogger()
-	o.Log, o.Counters = log, new(Counters)
+	o.Log, o.Counters = log, NewCounters()
 	l := New(o)
 	l.Observe(events)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -169,7 +169,7 @@ func TestFiltersAndSamples(t *testing.T) {
 func fileOptions(path string) (Options, *logtest.Hook) {
 	log, hook := logtest.NewNullLogger()
 	return Options{
-		Sample: 1, File: path, FileBytes: 1 << 20, Counters: new(Counters), Log: log,
+		Sample: 1, File: path, FileBytes: 1 << 20, Counters: NewCounters(), Log: log,
 		NewLogger: func(w io.Writer) logrus.FieldLogger {
 			l := logrus.New()
 			l.SetOutput(w)
@@ -189,7 +189,7 @@ func TestLinesGoToAFile(t *testing.T) {
 	for range 100 {
 		l.Observe([]tap.Event{event(t, "10.0.0.9:5353", "web.marathon.mesos.", dns.TypeA, dns.RcodeSuccess)})
 	}
-	testutil.EventuallyEqual(t, 100, func() int { return int(o.Counters.written.Load()) }, "lines")
+	testutil.EventuallyEqual(t, 100, func() int { return int(o.Counters.Written.Load()) }, "lines")
 	cancel()
 	<-done
 	b, err := os.ReadFile(path)
@@ -210,13 +210,13 @@ func TestAFileThatCannotBeWritten(t *testing.T) {
 	one := []tap.Event{event(t, "10.0.0.9:5353", "web.marathon.mesos.", dns.TypeA, dns.RcodeSuccess)}
 	for i := range 5 {
 		l.Observe(one)
-		testutil.EventuallyEqual(t, i+1, func() int { return int(o.Counters.dropped.Load()) }, "lines dropped")
+		testutil.EventuallyEqual(t, i+1, func() int { return int(o.Counters.Dropped.Load()) }, "lines dropped")
 	}
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	l.Observe(one)
-	testutil.EventuallyEqual(t, 1, func() int { return int(o.Counters.written.Load()) }, "lines written")
+	testutil.EventuallyEqual(t, 1, func() int { return int(o.Counters.Written.Load()) }, "lines written")
 	cancel()
 	<-done
 	var levels []string
@@ -231,13 +231,13 @@ func TestAFileThatCannotBeWritten(t *testing.T) {
 // A log that nobody writes, as one that hangs, costs lines and never time.
 func TestAHungLogCostsLinesOnly(t *testing.T) {
 	log, _ := logtest.NewNullLogger()
-	o := Options{Sample: 1, Counters: new(Counters), Log: log}
+	o := Options{Sample: 1, Counters: NewCounters(), Log: log}
 	l := New(o)
 	one := []tap.Event{event(t, "10.0.0.9:5353", "web.marathon.mesos.", dns.TypeA, dns.RcodeSuccess)}
 	for range 2 * maxLines {
 		l.Observe(one) // would never return if it waited
 	}
-	if got := o.Counters.dropped.Load(); got != maxLines {
+	if got := o.Counters.Dropped.Load(); got != maxLines {
 		t.Errorf("got %d lines dropped, want %d", got, maxLines)
 	}
 }
@@ -247,7 +247,7 @@ func FuzzAnyPacket(f *testing.F) {
 	f.Add(e.Query, e.Response)
 	f.Add([]byte{}, []byte{})
 	f.Fuzz(func(t *testing.T, query, response []byte) {
-		l := New(Options{Sample: 1, Names: [][]byte{{0}}, Rcodes: []uint16{0, Unanswered}, Counters: new(Counters)})
+		l := New(Options{Sample: 1, Names: [][]byte{{0}}, Rcodes: []uint16{0, Unanswered}, Counters: NewCounters()})
 		e := tap.Event{Query: query, Response: response}
 		l.Observe([]tap.Event{e})
 		line := newLine(&e)
