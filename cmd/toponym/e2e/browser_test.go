@@ -19,6 +19,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // browser is a Chromium that shows the pages of a server. It notes what its console
@@ -145,6 +146,49 @@ func (b *browser) search(t *testing.T, text string) {
 	b.open(t, "/")
 	b.do(t, chromedp.SendKeys("#q", text), chromedp.Submit("#q"))
 	b.see(t, "Searched for "+regexp.QuoteMeta(text))
+}
+
+// press presses keys, such as kb.Tab, where the focus is.
+func (b *browser) press(t *testing.T, keys string) {
+	t.Helper()
+	b.do(t, chromedp.KeyEvent(keys))
+}
+
+// focused is the text of what has the focus, or its id without one, and whether that
+// can be seen.
+func (b *browser) focused(t *testing.T) (text string, visible bool) {
+	t.Helper()
+	found, err := chromedp.Run(b.ctx, chromedp.Evaluate[[]string](`(() => {
+		const e = document.activeElement, style = getComputedStyle(e), box = e.getBoundingClientRect();
+		const seen = parseFloat(style.outlineWidth) > 0 && style.outlineStyle !== "none" && box.width > 1 && box.height > 1 && box.right > 0;
+		return [(e.id || e.textContent).trim(), seen ? "seen" : ""];
+	})()`))
+	if err != nil || len(found) != 2 {
+		t.Fatalf("got %v, error %v", found, err)
+	}
+	return found[0], found[1] != ""
+}
+
+// tabTo presses the tab key until something has the focus, which must be visible at
+// each step.
+func (b *browser) tabTo(t *testing.T, want string) {
+	t.Helper()
+	var passed []string
+	for range 60 {
+		b.press(t, kb.Tab)
+		text, visible := b.focused(t)
+		if text == want {
+			if !visible {
+				t.Errorf("%s: got a focus that cannot be seen", want)
+			}
+			return
+		}
+		if !visible && text != "" {
+			t.Errorf("%s: got a focus that cannot be seen", text)
+		}
+		passed = append(passed, text)
+	}
+	t.Fatalf("got no focus on %q by the tab key, but on %q", want, passed)
 }
 
 // screenshot keeps a picture of the whole page as output of the test.

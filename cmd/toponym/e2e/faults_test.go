@@ -162,7 +162,7 @@ func operate(t *testing.T, m *master, more settings, before ...string) *operated
 	s.waitReady(t)
 	o := &operated{s, newBrowser(t, s), sm.follow()}
 	o.browser.open(t, "/")
-	o.browser.see(t, "connected since")
+	o.browser.see(t, "connected for")
 	return o
 }
 

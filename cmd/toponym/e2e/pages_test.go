@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"toponym/internal/fakedns"
 )
@@ -46,7 +47,7 @@ func TestPagesInABrowser(t *testing.T) {
 	b.see(t, "Resident memory of the process") // the last plot, after the first sample
 	framework := url.QueryEscape(c.marathon)
 	for _, page := range []struct{ name, path, want string }{
-		{"overview", "/", "connected since"},
+		{"overview", "/", "connected for"},
 		{"search", "/?q=web", "web of marathon"},
 		{"name", "/?name=web.marathon.mesos", "10.1.0.1"},
 		{"missing", "/?name=nothing.marathon.mesos", "no such name"},
@@ -91,6 +92,54 @@ func TestPagesInABrowser(t *testing.T) {
 	}
 }
 
+// All that the pages offer can be reached by the keyboard alone, and one sees where one
+// is.
+func TestPagesByKeyboard(t *testing.T) {
+	s, _, _ := pagesServer(t)
+	b := newBrowser(t, s)
+	b.open(t, "/")
+	b.tabTo(t, "Skip to the content")
+	b.press(t, kb.Enter)
+	if text, _ := b.focused(t); text != "main" {
+		t.Errorf("after the skip link: got the focus on %q, want main", text)
+	}
+	b.open(t, "/changes")
+	b.press(t, "/")
+	if text, _ := b.focused(t); text != "q" {
+		t.Errorf("after a slash: got the focus on %q, want the search", text)
+	}
+	b.press(t, "web")
+	b.press(t, kb.Enter)
+	b.see(t, "Searched for web")
+	b.open(t, "/")
+	b.tabTo(t, "q")
+	b.press(t, "web")
+	b.see(t, "web of marathon") // while one types
+	b.tabTo(t, "web")
+	b.press(t, kb.Enter)
+	b.see(t, "App web")
+	b.tabTo(t, "Unhealthy only")
+	b.press(t, kb.Enter)
+	b.see(t, `web\.1 ✗ unhealthy`)
+	b.tabTo(t, "web.1")
+	b.press(t, kb.Enter)
+	b.see(t, "Task web.1")
+	b.tabTo(t, "Copy") // a name
+	b.press(t, kb.Enter)
+	b.see(t, "Copied|Selected")
+	for _, page := range []string{"Changes", "Forwarding", "Secondaries", "Warnings", "Settings"} {
+		b.tabTo(t, page)
+		b.press(t, kb.Enter)
+		eventually(t, "the page "+page, func() (bool, string) {
+			title, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`document.title`))
+			return err == nil && strings.HasPrefix(title, page), fmt.Sprint(title, err)
+		})
+	}
+	for _, problem := range b.takeProblems() {
+		t.Error(problem)
+	}
+}
+
 // A page that is open follows the cluster, searches while one types, and says when
 // the server or the master is away.
 func TestPagesAreLive(t *testing.T) {
@@ -111,11 +160,11 @@ func TestPagesAreLive(t *testing.T) {
 	b.see(t, "dual of marathon")
 
 	b.open(t, "/")
-	b.see(t, "✓ connected since")
+	b.see(t, "✓ connected for")
 	m.stop()
 	b.see(t, "No connection to the leading master")
 	m.start(t)
-	b.see(t, "✓ connected since")
+	b.see(t, "✓ connected for")
 	for _, problem := range b.takeProblems() {
 		t.Error(problem)
 	}
@@ -158,7 +207,7 @@ func TestTasksOfAnOperatorInABrowser(t *testing.T) {
 		}},
 		{"is the master followed", func(t *testing.T) {
 			b.open(t, "/")
-			b.see(t, `✓ connected since .* Leading master `+m.addr.String()+` Followed by stream`)
+			b.see(t, `✓ connected for .* Leading master `+m.addr.String()+` Followed by stream`)
 		}},
 		{"which upstream is slow", func(t *testing.T) {
 			b.open(t, "/")
