@@ -307,6 +307,9 @@ func TestAPortThatCannotBeOpenedIsSaid(t *testing.T) {
 	if failure := s.reading.Load().LastError; failure == nil || !strings.Contains(failure.Text, want) || s.logged(want) != 1 {
 		t.Errorf("got status %v and log %v, want %q", failure, s.hook.AllEntries(), want)
 	}
+	if n := s.logged("setting:ttl"); n != 0 {
+		t.Errorf("got %d lines that ttl has changed, want none", n)
+	}
 	if at := s.DNSAddr(); at != before || s.ttl(t) == 99 {
 		t.Errorf("got address %v and TTL %d, want %v and the previous TTL", at, s.ttl(t), before)
 	}

@@ -89,13 +89,11 @@ func (s *Server) reload(ctx context.Context, from Source) *api.SettingsStatus {
 	merged, changes := s.config.Load().Follow(next)
 	live := false
 	for _, c := range changes {
-		log := s.log.WithFields(logrus.Fields{"setting": c.Key, "from": c.From, "to": c.To})
 		if c.Live {
 			live = true
-			log.Info("a setting has changed")
 		} else {
 			good.RestartNeeded = append(good.RestartNeeded, c.Key)
-			log.Warn("a changed setting needs a restart; keeping the previous value")
+			s.log.WithFields(changeFields(c)).Warn("a changed setting needs a restart; keeping the previous value")
 		}
 	}
 	if len(changes) == 0 {
@@ -105,8 +103,17 @@ func (s *Server) reload(ctx context.Context, from Source) *api.SettingsStatus {
 		if err := s.apply(ctx, merged, changes); err != nil {
 			return refused(err)
 		}
+		for _, c := range changes {
+			if c.Live {
+				s.log.WithFields(changeFields(c)).Info("a setting has changed")
+			}
+		}
 	}
 	return good
+}
+
+func changeFields(c config.Change) logrus.Fields {
+	return logrus.Fields{"setting": c.Key, "from": c.From, "to": c.To}
 }
 
 // concernsListeners reports whether DNS is to be answered elsewhere.
