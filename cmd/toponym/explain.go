@@ -21,7 +21,7 @@ func explainCommand(env environment) *cobra.Command {
 	c := &cobra.Command{
 		Use: "explain NAME [FLAGS]", Short: "show which tasks the records of a name come from, on a running server",
 		Long: "toponym explain NAME asks a running server which tasks the records of a name come from, which records are omitted, and why. " +
-			"The exit status is 1 if the name does not exist.",
+			"What a short name may stand for, and similar names, are shown beside. The exit status is 1 if the name does not exist.",
 		Args: oneName,
 	}
 	server := defineClient(c.Flags())
@@ -40,6 +40,7 @@ func explainCommand(env environment) *cobra.Command {
 			err = printJSON(env.stdout, raw)
 		default:
 			printExplanation(env.stdout, x)
+			printMeant(ctx, env.stdout, server, args[0], x.Answer)
 		}
 		if err != nil {
 			fmt.Fprintln(env.stderr, "toponym explain:", err)
@@ -52,6 +53,29 @@ func explainCommand(env environment) *cobra.Command {
 	})
 	return c
 }
+
+// printMeant prints what a name without records may stand for: "web" is typed for a name
+// of the cluster. Where the server does not say, nothing is printed.
+func printMeant(ctx context.Context, w io.Writer, server *client, typed, answer string) {
+	switch answer {
+	case api.AnswerNoName, api.AnswerForwarded, api.AnswerRefused:
+	default:
+		return
+	}
+	var l api.Lookup
+	if _, err := server.get(ctx, []string{"v1", "lookup"}, url.Values{"name": {typed}}, &l); err != nil {
+		return
+	}
+	switch {
+	case len(l.Completions) > 0:
+		fmt.Fprintf(w, "%s is short for: %s\n", plain(l.Name), plain(strings.Join(l.Completions, ", ")))
+	case len(l.Near) > 0 && answer == api.AnswerNoName:
+		fmt.Fprintf(w, "did you mean: %s\n", plain(strings.Join(l.Near, ", ")))
+	}
+}
+
+// maxZonesPrinted bounds the zones that are named beside a name in none of them.
+const maxZonesPrinted = 8
 
 // oneName is for commands about one name.
 func oneName(_ *cobra.Command, args []string) error {
@@ -88,7 +112,11 @@ func printExplanation(w io.Writer, x api.Explanation) {
 		printCached(w, e.Cached)
 	}
 	if len(x.Zones) > 0 {
-		fmt.Fprintf(w, "      the server's zones: %s\n", strings.Join(x.Zones, ", "))
+		fmt.Fprintf(w, "      the server's zones: %s", strings.Join(x.Zones[:min(len(x.Zones), maxZonesPrinted)], ", "))
+		if more := len(x.Zones) - maxZonesPrinted; more > 0 {
+			fmt.Fprintf(w, " and %d more", more)
+		}
+		fmt.Fprintln(w)
 	}
 	if x.TTL != nil {
 		fmt.Fprintf(w, "  TTL %d, set by a label\n", *x.TTL)

@@ -141,9 +141,11 @@ spartan.             60 NS  ns1.mesos.
 		{"mesos", "mesos.\n  SOA ns1.mesos. root.ns1.mesos. SERIAL-OF-MESOS 60 600 86400 10\n      the zone itself\n  NS ns1.mesos.\n      the zone itself\n"},
 		{"slave.mesos", "slave.mesos.\n  A 10.0.0.2\n      agent x-S0; from host\n"},
 		{"marathon.slave.mesos", "marathon.slave.mesos.\n  has no records; it exists because names below it do\n"},
-		{"no.mesos", "no.mesos.\n  does not exist (NXDOMAIN)\n"},
+		{"no.mesos", "no.mesos.\n  does not exist (NXDOMAIN)\ndid you mean: ns1.mesos.\n"},
 		{".", ".\n  is in none of the server's zones and is not forwarded (REFUSED)\n" + zones},
 		{"web.example.com", "web.example.com.\n  is in none of the server's zones and is not forwarded (REFUSED)\n" + zones},
+		{"web", "web.\n  is in none of the server's zones and is not forwarded (REFUSED)\n" + zones + "web. is short for: web.marathon.mesos.\n"},
+		{"wbe.marathon.mesos", "wbe.marathon.mesos.\n  does not exist (NXDOMAIN)\ndid you mean: web.marathon.mesos., db.marathon.mesos.\n"},
 	} {
 		got := runWith(t, "explain", tc.name, "-server", "http://"+server.HTTPAddr().String())
 		status := statusOK
