@@ -28,6 +28,7 @@ func stable(page string) string {
 	page = regexp.MustCompile(`(?s)<style>.*?</style>`).ReplaceAllString(page, "<style></style>")
 	page = regexp.MustCompile(`(?s)<script>.*?</script>`).ReplaceAllString(page, "<script></script>")
 	page = regexp.MustCompile(`[0-9a-z ]+ ago\b`).ReplaceAllString(page, " AGE ago")
+	page = regexp.MustCompile(`>\d+ [a-z]+</time>`).ReplaceAllString(page, ">AGE</time>")
 	return regexp.MustCompile(`for \d+ [a-z]+\b`).ReplaceAllString(page, "for AGE")
 }
 

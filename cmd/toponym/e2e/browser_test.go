@@ -154,12 +154,14 @@ func (b *browser) press(t *testing.T, keys string) {
 	b.do(t, chromedp.KeyEvent(keys))
 }
 
-// focused is the text of what has the focus, or its id without one, and whether that
-// can be seen.
+// focused is the id of what has the focus, or its text without one, and whether that
+// can be seen. Both are empty where nothing has it.
 func (b *browser) focused(t *testing.T) (text string, visible bool) {
 	t.Helper()
 	found, err := chromedp.Run(b.ctx, chromedp.Evaluate[[]string](`(() => {
-		const e = document.activeElement, style = getComputedStyle(e), box = e.getBoundingClientRect();
+		const e = document.activeElement;
+		if (e === document.body) return ["", ""]; // before the first element, and after the last
+		const style = getComputedStyle(e), box = e.getBoundingClientRect();
 		const seen = parseFloat(style.outlineWidth) > 0 && style.outlineStyle !== "none" && box.width > 1 && box.height > 1 && box.right > 0;
 		return [(e.id || e.textContent).trim(), seen ? "seen" : ""];
 	})()`))

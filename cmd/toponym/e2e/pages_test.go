@@ -108,6 +108,8 @@ func TestPagesByKeyboard(t *testing.T) {
 	if text, _ := b.focused(t); text != "q" {
 		t.Errorf("after a slash: got the focus on %q, want the search", text)
 	}
+	b.open(t, "/changes")
+	b.tabTo(t, "q")
 	b.press(t, "web")
 	b.press(t, kb.Enter)
 	b.see(t, "Searched for web")
