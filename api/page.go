@@ -118,7 +118,7 @@ type pageFrame struct {
 	JS              template.JS
 	Version, Domain string
 	Title           string
-	Path            string // of the page, to mark it in the navigation
+	Path            string // of the page, to mark it in the navigation; "" for a name and a search
 	Query           string // what is searched for
 	Watch           string // where the script learns of changes; "" if nowhere
 	Ready           bool

@@ -46,7 +46,7 @@ type nameRecord struct {
 
 // name answers "/?name=".
 func (v *pageView) name(typed string) (string, int, any) {
-	v.frame.Title, v.frame.Query = "Name", v.parameter("name")
+	v.frame.Title, v.frame.Query, v.frame.Path = "Name", v.parameter("name"), ""
 	if !v.s.mayRead(v.r, "/v1/hosts") {
 		return v.problem(http.StatusForbidden, notPermitted)
 	}

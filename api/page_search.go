@@ -34,7 +34,7 @@ type searchData struct {
 // search answers "/?q=".
 func (v *pageView) search() (string, int, any) {
 	d := &searchData{Query: v.parameter("q"), Kind: v.parameter("kind"), Lists: v.lists(), Next: map[string]string{}}
-	v.frame.Title, v.frame.Query = "Search", d.Query
+	v.frame.Title, v.frame.Query, v.frame.Path = "Search", d.Query, ""
 	if !v.z.Ready() {
 		return v.problem(http.StatusServiceUnavailable, "No state of the cluster has arrived yet.")
 	}

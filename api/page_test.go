@@ -293,3 +293,20 @@ func TestOverviewSaysWhatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+// The navigation marks the page that is shown, and none of the others.
+func TestNavigationMarksThePage(t *testing.T) {
+	o := testOptions(testSnapshot())
+	o.Settings = func() []Setting { return nil }
+	s := New(o)
+	for target, want := range map[string]string{"/": "Overview", "/settings": "Settings", "/?q=web": "", "/?name=web.marathon.mesos": ""} {
+		marked := regexp.MustCompile(`aria-current="page">([^<]*)<`).FindAllStringSubmatch(get(s, target).Body.String(), -1)
+		var got []string
+		for _, m := range marked {
+			got = append(got, m[1])
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: got %q marked, want %q", target, got, want)
+		}
+	}
+}
