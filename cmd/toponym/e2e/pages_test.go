@@ -64,6 +64,10 @@ func TestPagesInABrowser(t *testing.T) {
 		{"problem", "/task?task=none", "no task"},
 	} {
 		b.open(t, page.path)
+		wide, err := chromedp.Run(b.ctx, chromedp.Evaluate[int](`Math.max(0, ...[...document.querySelectorAll(".scroll")].map((e) => e.scrollWidth - e.clientWidth))`))
+		if err != nil || wide > 0 && page.name != "overview" { // which is opened in a small window
+			t.Errorf("%s: got tables that are %d pixels wider than a window of 1200, error %v", page.path, wide, err)
+		}
 		if text := b.text(t); !strings.Contains(text, page.want) {
 			t.Errorf("%s: got no %q in %s", page.path, page.want, text)
 		}
@@ -238,7 +242,7 @@ func TestTasksOfAnOperatorInABrowser(t *testing.T) {
 		{"which settings differ from the default", func(t *testing.T) {
 			b.open(t, "/")
 			b.follow(t, "Settings")
-			b.see(t, `ttl 7 file 10`)
+			b.see(t, `ttl TTL of records, [^"]* 7 file 10`)
 		}},
 	}
 	for _, task := range tasks {
