@@ -22,9 +22,17 @@ import (
 // bulkSortEvery is the number of unsorted names after which sorting is due.
 const bulkSortEvery = 4096
 
+// How many names there are for each task, those that only have names below them included:
+// in the domain, and in the trees of each address domain. It decides how much memory is
+// reserved, nothing else.
+const (
+	namesPerTask = 3
+	namesPerTree = 2
+)
+
 // beginBulkLoad sizes an empty set for a number of tasks.
 func (s *Set) beginBulkLoad(tasks int) {
-	s.names.Reserve(3 * tasks)
+	s.names.Reserve((namesPerTask + namesPerTree*len(s.generator.o.AddressDomains)) * tasks)
 	s.tasks = make(map[state.TaskKey]owner, tasks)
 	s.internTable = make([]*Data, max(minInterned, 1<<bits.Len(uint(tasks/8))))
 	s.generator.out = bulkAppend{refInc{s}}

@@ -30,6 +30,10 @@ type Table struct {
 	step ID // how many follow with each new name
 }
 
+// renewStep is how many names, at least, the next index gets with each new name: that
+// takes some microseconds. With fewer of them both indexes would be there for longer.
+const renewStep = 64
+
 // NewTable returns an empty table with room for a number of names.
 func NewTable(names int) *Table {
 	return &Table{index: newIndex(maphash.MakeSeed(), names)}
@@ -124,7 +128,7 @@ func (t *Table) Sweep() {
 }
 
 // renewIndex goes on with an index that has the names of now, not those that are gone,
-// and begins it when a quarter of the room is left. The index has just got an id.
+// and begins it when a sixteenth of the room is left. The index has just got an id.
 // Readers go on with the one they have.
 func (t *Table) renewIndex(hash uint32, id ID) {
 	room := t.index.room()
@@ -133,9 +137,9 @@ func (t *Table) renewIndex(hash uint32, id ID) {
 		if id < t.done { // else its turn comes
 			t.next.insert(hash, id)
 		}
-	case room <= len(t.index.slots)/8:
-		t.next = newIndex(t.index.seed, t.Len()+t.Len()/2+room)
-		t.done, t.step = 0, ID(t.size/max(room, 1)+2)
+	case room <= len(t.index.slots)/32:
+		t.next = newIndex(t.index.seed, t.Len()+t.Len()/4+room)
+		t.done, t.step = 0, ID(max(renewStep, t.size/max(room, 1)+2))
 	default:
 		return
 	}
