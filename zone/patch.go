@@ -86,6 +86,7 @@ func Compile(s *records.Set, o Options, serials SerialFunc) (z *Zone) {
 		z.setStatic(s)
 		z.builder.targetLists.all = nil
 		z.builder.applyRefs()
+		t.Settle()
 		z.index = t.Index()
 	})
 	z.setSerials(z.originsWhere(func(*origin) bool { return true }), serials)

@@ -143,7 +143,19 @@ func (t *Table) renewIndex(hash uint32, id ID) {
 	default:
 		return
 	}
-	end := min(t.done+t.step, ID(t.size))
+	t.fillNext(min(t.done+t.step, ID(t.size)))
+}
+
+// Settle completes an index that has been begun, which takes long for many names: it is
+// for those who have filled a table and leave it at rest.
+func (t *Table) Settle() {
+	if t.next != nil {
+		t.fillNext(ID(t.size))
+	}
+}
+
+// fillNext puts the names of the ids below end into the next index.
+func (t *Table) fillNext(end ID) {
 	for ; t.done < end; t.done++ {
 		if name := *t.names.At(t.done); name != "" {
 			t.next.insert(t.next.hash(Bytes(name)), t.done)

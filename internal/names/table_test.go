@@ -93,6 +93,14 @@ func TestIndexGrowsInSteps(t *testing.T) {
 			most = max(most, int(table.step))
 		}
 	}
+	if table.Settle(); table.next != nil {
+		t.Error("got an index that is not complete, want only one")
+	}
+	for i := range 200_000 {
+		if id, ok := table.Find([]byte(fmt.Sprint(i))); !ok || id != ID(i) {
+			t.Fatalf("got id %d, %v for name %d, want its number", id, ok, i)
+		}
+	}
 	if most != renewStep {
 		t.Errorf("got at most %d names added to the next index with a new one, want %d", most, renewStep)
 	}
