@@ -19,15 +19,20 @@ const (
 	maxWindow = 16 << 20
 
 	// One goroutine tells all watchers of changes, one after the other. It pauses
-	// after each burst, and after each round for restFactor times as long as the
-	// round has worked, so that it uses a third of one core at most. A burst has a
-	// few steps at least: where other programs need the processors a single one may
-	// take longer, and a pause after each would make a round endless.
-	watchBurst = 300 * time.Microsecond
+	// after each burst, and in all for restFactor times as long as a round has worked,
+	// so that it uses a third of one core at most. A burst has a few steps at least:
+	// where other programs need the processors a single one may take longer, and a
+	// pause after each would make a round endless. A pause takes a millisecond where
+	// nothing else wakes the process.
+	watchBurst = 500 * time.Microsecond
 	burstSteps = 16
 	restFactor = 2
 	minRest    = 10 * time.Millisecond
 	maxRest    = 50 * time.Millisecond // where other programs need the processors, work takes long
+
+	// moreTurns is how many turns more a watcher gets in a round that has much to read.
+	// To look at all others in between costs more than a turn.
+	moreTurns = 16
 
 	// tellEvery is the number of versions after which a client is told the index
 	// although there was no event for it, so that it is not far behind when it comes
@@ -64,7 +69,9 @@ type changeFeed struct {
 	window  *watchWindow
 	burst   time.Time     // when it took its token; zero: it has none
 	steps   int           // in this burst
+	backlog []*watcher    // in this round: those that have more to read
 	worked  time.Duration // in this round, without the last burst
+	paused  time.Duration // between bursts of this round
 	timeout *time.Timer
 
 	events          atomic.Uint64 // sent
@@ -272,7 +279,7 @@ func (f *changeFeed) run() {
 		var due time.Duration
 		f.background(func() { again, due = f.round(list) })
 		clear(list)
-		rest := min(restFactor*f.worked, maxRest)
+		rest := min(restFactor*f.worked-f.paused, maxRest)
 		if again {
 			f.wait(rest, nil, nil)
 			continue
@@ -300,7 +307,7 @@ func (f *changeFeed) wait(d time.Duration, changed, wake <-chan struct{}) {
 // somebody has more to read already; else the next round is due after some time,
 // where nothing happens before.
 func (f *changeFeed) round(list []*watcher) (again bool, due time.Duration) {
-	f.worked = 0
+	f.worked, f.paused = 0, 0
 	if f.take() != nil {
 		return false, 0
 	}
@@ -320,14 +327,40 @@ func (f *changeFeed) round(list []*watcher) (again bool, due time.Duration) {
 		now := time.Now()
 		if f.hasWork(w, now) {
 			f.give(w)
-			again = again || !w.busy && w.index < f.window.last()
+			if f.isBehind(w) {
+				f.backlog = append(f.backlog, w)
+			}
 		}
 		if !w.busy && !w.due.IsZero() {
 			due = min(due, max(w.due.Sub(now), minHeartbeatWait))
 		}
 	}
-	return again, due
+	return f.catchUp(), due
 }
+
+// catchUp gives watchers that have more to read some turns, one after the other, and
+// reports whether any has still more to read.
+func (f *changeFeed) catchUp() (again bool) {
+	list := f.backlog
+	for range moreTurns {
+		for _, w := range list {
+			if f.rest(); f.ctx.Err() != nil {
+				break
+			}
+			f.give(w)
+		}
+		if list = slices.DeleteFunc(list, func(w *watcher) bool { return !f.isBehind(w) }); len(list) == 0 {
+			break
+		}
+	}
+	again = len(list) > 0
+	clear(f.backlog)
+	f.backlog = f.backlog[:0]
+	return again
+}
+
+// isBehind reports whether a watcher without a turn has more to read.
+func (f *changeFeed) isBehind(w *watcher) bool { return !w.busy && w.index < f.window.last() }
 
 // hasWork reports whether a watcher needs a turn: it is behind the window, has
 // something to read, or has been silent for long.
@@ -400,10 +433,12 @@ func (f *changeFeed) rest() {
 		return
 	}
 	f.release()
+	begin := time.Now()
 	time.Sleep(breather)
 	if f.take() != nil {
 		f.burst = time.Time{}
 	}
+	f.paused += time.Since(begin)
 }
 
 // update makes the window end with the newest version, and begin where the watchers
