@@ -278,10 +278,11 @@ func (a *attempt) onResponse(r response) {
 	if !a.countsForHealth() {
 		rtt = 0
 	}
-	if s.health.onResponse(rtt) {
+	recovered := s.health.onResponse(rtt)
+	if recovered {
 		s.log.add("responds again", nil)
 	}
-	x.learnEDNS(a, &r, now)
+	x.learnEDNS(a, &r, recovered, now)
 	switch {
 	case r.truncated && !a.overStream && !isFailure(r.rcode):
 		s.counters.truncated.Add(1)
@@ -305,8 +306,9 @@ func (a *attempt) onResponse(r response) {
 	x.unlock()
 }
 
-// learnEDNS records what a response shows about the server's support of EDNS.
-func (x *exchange) learnEDNS(a *attempt, r *response, now time.Time) {
+// learnEDNS records what a response shows about the server's support of EDNS. Where the
+// server has been down, queries with OPT were lost because of that.
+func (x *exchange) learnEDNS(a *attempt, r *response, recovered bool, now time.Time) {
 	if r.failed() {
 		return
 	}
@@ -316,7 +318,7 @@ func (x *exchange) learnEDNS(a *attempt, r *response, now time.Time) {
 	}
 	suspected, certain := false, false
 	for _, other := range x.attempts[:x.sent] {
-		if other.server == a.server && !other.noEDNS && (other.open || other.rejected != 0) {
+		if other.server == a.server && !other.noEDNS && (other.open && !recovered || other.rejected != 0) {
 			suspected = true
 			certain = certain || other.rejected != 0 && other.rejected != dns.RcodeServerFailure
 		}

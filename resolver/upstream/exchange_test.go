@@ -523,3 +523,43 @@ func TestAServerThatIsGoneIsDownSoon(t *testing.T) {
 		}
 	})
 }
+
+// When a server returns, the first query that it gets may be one without OPT, after others
+// with it were lost. That does not mean that it dislikes OPT.
+func TestTheEndOfAnOutageSaysNothingOfEDNS(t *testing.T) {
+	simulate(t, Options{}, func(t *testing.T, n *fakedns.Network, c *Client) {
+		server := n.Start(good)
+		g := c.Group(udpOf(server))
+		wantAnswer(t, g)
+		for outage := range 3 {
+			server.Set(func(dns.ResponseWriter, *dns.Msg) {})
+			ask(g, "a.test")
+			time.Sleep(time.Minute)
+			if s := c.Stats()[0]; s.State != Down {
+				t.Fatalf("outage %d: got %+v, want it down", outage, s)
+			}
+			server.Set(func(w dns.ResponseWriter, q *dns.Msg) {
+				if q.IsEdns0() == nil {
+					good(w, q)
+				}
+			})
+			time.Sleep(time.Minute)
+			if s := c.Stats()[0]; s.State != Up {
+				t.Fatalf("outage %d: got %+v after it, want it up", outage, s)
+			}
+		}
+		var with, without atomic.Int32
+		server.Set(func(w dns.ResponseWriter, q *dns.Msg) {
+			if q.IsEdns0() != nil {
+				with.Add(1)
+			} else {
+				without.Add(1)
+			}
+			good(w, q)
+		})
+		wantAnswer(t, g)
+		if with.Load() != 1 || without.Load() != 0 {
+			t.Errorf("got %d queries with OPT and %d without, want one with it", with.Load(), without.Load())
+		}
+	})
+}
