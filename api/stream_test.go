@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -117,13 +118,18 @@ func TestLongAnswersAreNotHeldInMemory(t *testing.T) {
 		"/v1/instances":                         200<<10 + 56*8000,                                      // three pointers and some numbers per task
 		"/v1/sd/prometheus":                     200<<10 + 56*8000,
 	} {
-		var before, after runtime.MemStats
-		w := &countingWriter{header: http.Header{}}
-		runtime.ReadMemStats(&before)
-		s.Handler().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
-		runtime.ReadMemStats(&after)
-		if got := after.TotalAlloc - before.TotalAlloc; got > limit {
-			t.Errorf("%s: an answer of %d bytes allocates %d, want at most %d", path, w.n, got, limit)
+		// The least of a few answers: what other goroutines allocate counts as well.
+		least, size := uint64(math.MaxUint64), int64(0)
+		for range 5 {
+			var before, after runtime.MemStats
+			w := &countingWriter{header: http.Header{}}
+			runtime.ReadMemStats(&before)
+			s.Handler().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+			runtime.ReadMemStats(&after)
+			least, size = min(least, after.TotalAlloc-before.TotalAlloc), w.n
+		}
+		if least > limit {
+			t.Errorf("%s: an answer of %d bytes allocates %d, want at most %d", path, size, least, limit)
 		}
 	}
 }
