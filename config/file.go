@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/spf13/viper"
 )
@@ -39,10 +41,22 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("%s: not valid %s: %s", at, strings.ToUpper(e.Format), e.Problem)
 }
 
+// pipePatience is how long a pipe, such as /dev/stdin, may keep its reader
+// waiting in all.
+const pipePatience = 10 * time.Second
+
 // readLimited reads a file of at most limit bytes. Its error is without the path,
-// which is shown beside it.
+// which is shown beside it. A pipe cannot hold up a reload or the end of the
+// process for ever.
 func readLimited(file string, limit int64) ([]byte, error) {
-	f, err := os.Open(file)
+	return readPatiently(file, limit, pipePatience)
+}
+
+// readPatiently is readLimited with another patience.
+func readPatiently(file string, limit int64, patience time.Duration) ([]byte, error) {
+	// Without O_NONBLOCK, opening a named pipe waits for a writer, and no signal
+	// ends that.
+	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrPermission) {
 		// Whoever starts the service can read the file, and wonders who cannot.
 		return nil, fmt.Errorf("%w for the user with uid %d", withoutPath(err), os.Geteuid())
@@ -51,11 +65,22 @@ func readLimited(file string, limit int64) ([]byte, error) {
 		return nil, withoutPath(err)
 	}
 	defer f.Close()
+	_ = f.SetReadDeadline(time.Now().Add(patience)) // regular files have no deadline, and need none
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(data)) > limit {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		err = fmt.Errorf("it is a pipe whose writer has not ended within %v", patience)
+	case err == nil && int64(len(data)) > limit:
 		err = fmt.Errorf("it is larger than %d KiB", limit>>10)
+	case err == nil && len(data) == 0 && isPipe(f):
+		err = errors.New("it is a pipe to which nothing is written")
 	}
 	return data, withoutPath(err)
+}
+
+func isPipe(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&fs.ModeNamedPipe != 0
 }
 
 // withoutPath returns an error of the file system without its path.
