@@ -30,6 +30,9 @@ func (s *Set) Limited() (n int) {
 	return n
 }
 
+// Reworked reports whether the last update changed records that it found or had made.
+func (s *Set) Reworked() bool { return s.changes.values.Cap() > 0 }
+
 // TaskHash returns H of a task id.
 func TaskHash(id string) string {
 	hash := taskHash(id)

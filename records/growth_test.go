@@ -58,6 +58,13 @@ var growthCases = []struct {
 		c.Reconcile(full, nil)
 		return func() { records.Build(c, defaults()) }
 	}},
+	{"tasks of a framework above its limit", 2_000, func(n int) func() {
+		c := state.NewCluster()
+		c.Reconcile(manyPorts(n), nil)
+		o := defaults()
+		o.Limits = records.Limits{TaskRecords: 200, FrameworkRecords: 2_000 * 200}
+		return func() { records.Build(c, o) }
+	}},
 	{"instances that an update adds", 10_000, func(n int) func() {
 		return func() {
 			set, c := instances(2, state.Healthy)
@@ -105,6 +112,22 @@ func instances(n int, others state.Health) (*records.Set, *state.Cluster) {
 	set := records.NewSet(defaults())
 	set.Update(c, c.Reconcile(full, nil))
 	return set, c
+}
+
+// manyPorts returns a framework of n apps, each of which wants some 200 records.
+func manyPorts(n int) *state.FullState {
+	full := &state.FullState{
+		Agents:     []*state.Agent{{ID: "a-S0", Addrs: []netip.Addr{netip.MustParseAddr("10.0.0.10")}}},
+		Frameworks: []*state.Framework{{ID: "f", Name: "marathon"}},
+	}
+	var ports []state.DiscoveryPort
+	for i := range uint16(50) {
+		ports = append(ports, state.DiscoveryPort{Number: 1000 + i, Protocol: "tcp"})
+	}
+	for i := range n {
+		full.Tasks = append(full.Tasks, app(fmt.Sprintf("app%d.1", i), fmt.Sprint("app", i), "192.168.0.1", discovered(ports...)))
+	}
+	return full
 }
 
 func instance(i int, h state.Health) *state.Task {

@@ -124,9 +124,10 @@ func (f *frameworkLoads) share(level int) int {
 	return max(whole>>level, minTaskRecords)
 }
 
-// add adds the records that a task wants to own, multiplied by times.
-func (f *frameworkLoads) add(framework string, wanted int32, times int) {
-	if f.limits.FrameworkRecords == 0 {
+// replace puts a task in the place of its version before, in the load of its framework.
+// A version without a task counts nothing.
+func (f *frameworkLoads) replace(framework string, before, after owner) {
+	if before.wanted == after.wanted && (before.task == nil) == (after.task == nil) {
 		return
 	}
 	l := f.byID[framework]
@@ -134,6 +135,17 @@ func (f *frameworkLoads) add(framework string, wanted int32, times int) {
 		l = &frameworkLoad{}
 		f.byID[framework] = l
 	}
+	if before.task != nil {
+		f.count(l, before.wanted, -1)
+	}
+	if after.task != nil {
+		f.count(l, after.wanted, 1)
+	}
+	f.changed[framework] = struct{}{}
+}
+
+// count adds the records that a task wants to own, multiplied by times.
+func (f *frameworkLoads) count(l *frameworkLoad, wanted int32, times int) {
 	l.tasks += times
 	for level := range l.records {
 		n := int(wanted)
@@ -142,7 +154,6 @@ func (f *frameworkLoads) add(framework string, wanted int32, times int) {
 		}
 		l.records[level] += int64(n * times)
 	}
-	f.changed[framework] = struct{}{}
 }
 
 // settle decides which share each changed framework gets, and calls changed for

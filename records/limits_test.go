@@ -156,6 +156,35 @@ func TestAFrameworkOverItsLimitSharesIt(t *testing.T) {
 	}
 }
 
+// A framework above its limit costs no more than one within it: the records that are left
+// are made once, and the others not at all.
+func TestRecordsAboveTheLimitOfAFrameworkAreNotMade(t *testing.T) {
+	o := defaults()
+	c := state.NewCluster()
+	c.Reconcile(manyPorts(100), nil)
+	all, _ := records.Build(c, o)
+	o.Limits = records.Limits{TaskRecords: 200, FrameworkRecords: countRecords(all) / 2}
+	limited, changes := records.Build(c, o)
+	if got, want := countRecords(limited), o.Limits.FrameworkRecords; got > want+100 || got < want/2 {
+		t.Errorf("got %d records, want some %d", got, want)
+	}
+	if limited.Limited() != 100 {
+		t.Errorf("got %d tasks with fewer records than they want, want all 100", limited.Limited())
+	}
+	if limited.Reworked() {
+		t.Error("records were made and then changed, want those that are left to be made once")
+	}
+	frameworks := 0
+	for _, o := range changes.Omitted {
+		if o.Task == (state.TaskKey{}) {
+			frameworks++
+		}
+	}
+	if frameworks != 1 || len(changes.Omitted) != 101 {
+		t.Errorf("got %d omissions, %d of them of the framework; want one of each task and one of the framework", len(changes.Omitted), frameworks)
+	}
+}
+
 // What one task or port lists without end is read up to a limit.
 func TestOmissionsOfATaskAreBounded(t *testing.T) {
 	o := defaults()

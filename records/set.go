@@ -150,8 +150,8 @@ func Build(c *state.Cluster, o Options) (*Set, Changes) {
 // the last update. The steps:
 //
 //  1. Find all tasks whose records may change: those in d, those of changed agents
-//     and frameworks, and those that gain or lose a shared name because another
-//     task changed.
+//     and frameworks, those that gain or lose a shared name because another task
+//     changed, and those that may own more or fewer records than before.
 //  2. Add the records of their new versions, then of frameworks, agents and
 //     masters.
 //  3. Remove the records of the old versions. Since additions come first, a record
@@ -163,16 +163,13 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 	s.time = s.now()
 	s.names.Sweep()
 	first := s.size == 0 && len(s.tasks) == 0
-	tasks := s.regroup(c, s.affectedTasks(c, d), d.Frameworks, first)
+	tasks := s.shareLimits(c, s.regroup(c, s.affectedTasks(c, d), d.Frameworks, first))
 	g := s.generator
 	g.out = refInc{s}
 	if first {
 		s.beginBulkLoad(len(tasks))
 	}
 	oldTasks := s.updateTasks(c, tasks, first)
-	if tasks = s.settleLoads(c); len(tasks) > 0 {
-		oldTasks = append(oldTasks, s.updateTasks(c, tasks, first)...)
-	}
 	frameworks := append(slices.Clip(d.Frameworks), s.recheckFrameworks...)
 	s.recheckFrameworks = nil
 	oldFrameworks := replaceValues(s.frameworks, frameworks, func(id string) frameworkOwner { return s.frameworkOwner(c.Framework(id)) }, g.framework)
@@ -232,23 +229,37 @@ func (s *Set) updateTasks(c *state.Cluster, tasks []taskChange, first bool) (rep
 			s.rememberNameless(after)
 			s.generator.task(after)
 			s.tasks[k] = after
-			s.loads.add(k.Framework, after.wanted, 1)
 		} else {
 			s.index(before.task, nil)
 			delete(s.tasks, k)
 			delete(s.nameless, k)
 		}
 		if had {
-			s.loads.add(k.Framework, before.wanted, -1)
 			replaced = append(replaced, before)
 		}
 	}
 	return replaced
 }
 
-// settleLoads decides again which share of records the tasks of a framework get. It
-// returns the tasks that get another one.
-func (s *Set) settleLoads(c *state.Cluster) (concerned []taskChange) {
+// shareLimits decides which share of the records of its framework each task may own. It
+// returns the changed tasks, and those that get another share because of them. It comes
+// before the records are made: of a framework above its limit they are made once, and
+// never those that are omitted.
+func (s *Set) shareLimits(c *state.Cluster, changed []taskChange) []taskChange {
+	if s.loads.limits.FrameworkRecords == 0 {
+		return changed
+	}
+	s.generator.out = discard{}
+	for i, change := range changed {
+		yieldCPU(i)
+		before := s.tasks[change.key]
+		after, has := s.ownerOf(c, change.task)
+		if has {
+			s.weigh(&after)
+		}
+		s.loads.replace(change.key.Framework, before, after)
+	}
+	var concerned []taskChange
 	s.loads.settle(func(framework string, share int, reduced bool) {
 		if f := c.Framework(framework); f != nil && reduced {
 			refInc{s}.omit(Omission{Framework: f.ID, Value: f.Name, Reason: LimitError{
@@ -260,7 +271,7 @@ func (s *Set) settleLoads(c *state.Cluster) (concerned []taskChange) {
 			}
 		}
 	})
-	return concerned
+	return append(changed, concerned...) // updateTasks skips those that are listed twice
 }
 
 // rememberUnpublished records which known tasks have no names, for Explain.
