@@ -96,6 +96,36 @@ func TestReadingAStateTellsHowFarItIs(t *testing.T) {
 	})
 }
 
+// So does a master that trickles, of whose state little comes for minutes.
+func TestATricklingMasterIsReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newTestbed(t, func(o *Options) { o.Source, o.Timeout = Stream, 5*time.Minute })
+		b.network.set(first.String(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != apiPath {
+				return
+			}
+			for _, c := range []byte("1000\n{" + strings.Repeat(" ", 998) + "}") {
+				if r.Context().Err() != nil {
+					return
+				}
+				w.Write([]byte{c})
+				http.NewResponseController(w).Flush()
+				time.Sleep(time.Second)
+			}
+		}))
+		stop := b.run()
+		time.Sleep(30 * time.Second)
+		if r := b.watcher.Status().Reading; r == nil || r.At != first || r.Bytes == 0 || r.Bytes > 31 {
+			t.Errorf("got %+v, want the few bytes that have come: %q", r, messages(b.log, 4))
+		}
+		if n := b.logged("reading the state of the cluster bytes="); n == 0 {
+			t.Errorf("got no line about the progress: %q", messages(b.log, 4))
+		}
+		stop()
+		time.Sleep(time.Second) // the handler ends
+	})
+}
+
 // The counts of a watcher go on in the one that takes its place, and so does what it
 // has read.
 func TestAWatcherTakesOver(t *testing.T) {

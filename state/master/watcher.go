@@ -488,10 +488,11 @@ func (w *Watcher) watchLeader(a *attempt) {
 // progressInterval is how often it is logged how far reading a state is.
 const progressInterval = 5 * time.Second
 
-// noteReading tells how far reading a state is.
+// noteReading tells how far reading a state is. Little of it is worth a word only
+// where the master trickles.
 func (w *Watcher) noteReading(a *attempt, at leader.Address, total time.Duration, logged *time.Time) {
 	bytes, of := a.activity.progress()
-	if at == (leader.Address{}) || bytes < smallAnswer {
+	if at == (leader.Address{}) || bytes == 0 || bytes < smallAnswer && total < slowPatience {
 		return
 	}
 	r := &Reading{At: at, Since: time.Now().Add(-total), Bytes: bytes, Total: of}
