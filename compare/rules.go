@@ -83,7 +83,9 @@ var rules = []rule{
 	{"agent-without-address", byData, nil, (*comparison).isOfAgentWithoutAddress},
 	{"invalid-addresses", byData, nil, func(_ *comparison, d datum) bool {
 		a, err := netip.ParseAddr(d.value)
-		return d.side == MesosDNS && d.Type != "SRV" && err == nil && (a.IsUnspecified() || a.Zone() != "")
+		broadcast := netip.AddrFrom4([4]byte{255, 255, 255, 255})
+		return d.side == MesosDNS && d.Type != "SRV" && err == nil &&
+			(a.IsUnspecified() || a.IsMulticast() || a == broadcast || a.Zone() != "")
 	}},
 	{"ipv6-prefix", byData, nil, (*comparison).isIPv6Only},
 	{"older-agent-side", byData, nil, func(c *comparison, d datum) bool {

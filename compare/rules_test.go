@@ -119,6 +119,8 @@ var ruleCases = map[string]ruleCase{
 		theirs: "w.marathon.slave.mesos. A some-host\n_w._tcp.marathon.slave.mesos. SRV w.marathon.slave.mesos.:1"},
 	"an unspecified address": {
 		row: "invalid-addresses", theirs: "w.marathon.mesos. A 0.0.0.0"},
+	"a multicast address": {
+		row: "invalid-addresses", theirs: "w.marathon.mesos. A 224.0.0.1"},
 	"an IPv6 address": {
 		row: "ipv6-prefix", ours: "w.marathon.mesos. AAAA fd00::1\nw.marathon.mesos. A 10.0.0.1", theirs: "w.marathon.mesos. A 10.0.0.1"},
 	"another IPv6 address": {

@@ -50,10 +50,13 @@ func parseRange(s string) (PortRange, error) {
 	return PortRange{uint16(first), uint16(last)}, nil
 }
 
+// broadcast reaches all hosts of a network.
+var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+
 // ParseAddr reads an address of a task or an agent. The prefix length that Mesos
 // appends to IPv6 addresses of containers is dropped. Addresses that no client
-// can connect to are an error: unspecified ones, and those with a zone, which
-// has a meaning on one host only.
+// can connect to are an error: unspecified ones, multicast and broadcast, and
+// those with a zone, which has a meaning on one host only.
 func ParseAddr(s string) (netip.Addr, error) {
 	host, _, _ := strings.Cut(s, "/")
 	a, err := netip.ParseAddr(host)
@@ -61,7 +64,7 @@ func ParseAddr(s string) (netip.Addr, error) {
 		return netip.Addr{}, fmt.Errorf("%.60q is not an IP address", s)
 	}
 	a = a.Unmap()
-	if a.IsUnspecified() || a.Zone() != "" {
+	if a.IsUnspecified() || a.IsMulticast() || a == broadcast || a.Zone() != "" {
 		return netip.Addr{}, fmt.Errorf("%.60q is not an address that clients can connect to", s)
 	}
 	return a, nil

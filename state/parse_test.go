@@ -126,6 +126,10 @@ func TestParseAddr(t *testing.T) {
 		{"::", "", useless},
 		{"::/64", "", useless},
 		{"::ffff:0.0.0.0", "", useless},
+		{"224.0.0.1", "", useless},
+		{"ff02::1", "", useless},
+		{"255.255.255.255", "", useless},
+		{"::ffff:255.255.255.255", "", useless},
 		{"fe80::1%eth0", "", useless},
 		{"fe80::1%eth0/64", "", useless},
 
