@@ -41,7 +41,7 @@ func TestStatus(t *testing.T) {
 			"settings": {"read_at": "2026-03-01T11:05:00Z", "last_error": {"text": "ttl: is bad", "time": "2026-03-01T11:05:00Z"}, "restart_needed": ["port"]},
 			"reading": {"master": "10.0.0.1:5050", "since": "2026-03-01T11:05:00Z", "bytes": 1048576, "total_bytes": 4194304},
 			"forwarding": {"upstreams": [{"address": "10.0.0.8", "state": "down"}], "cache": {}}, "version"`, 1), statusOK, []string{
-			"reading      reading the state of 10.0.0.1:5050: 1.0 MiB of 4.0 MiB\n",
+			"reading      the state of 10.0.0.1:5050: 1.0 MiB of 4.0 MiB\n",
 			"warning      the snapshot could not be written at 2026-03-01T11:05:00Z: no space left\n",
 			"warning      the settings read at 2026-03-01T11:05:00Z cannot be used: ttl: is bad\n",
 			"warning      changed settings need a restart: port\n",
