@@ -16,8 +16,8 @@ func TestPublicationsRestForAsLongAsTheyCost(t *testing.T) {
 		cost        time.Duration // of a publication
 		least, most int           // publications of a burst of 20 ms
 	}{
-		{0, 18, 22},
-		{time.Millisecond, 5, 8},
+		{0, 4, 7},
+		{time.Millisecond, 3, 6},
 		{100 * time.Millisecond, 1, 3}, // longer than the burst
 	} {
 		t.Run(tt.cost.String(), func(t *testing.T) {
