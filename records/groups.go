@@ -91,8 +91,9 @@ func newGroups() groups {
 
 // taskChange is a task whose records may change. task is nil if it is gone.
 type taskChange struct {
-	key  state.TaskKey
-	task *state.Task
+	key    state.TaskKey
+	task   *state.Task
+	weight weight // set by shareLimits
 }
 
 // regroup brings the groups up to date with the changed tasks and frameworks. It
@@ -106,7 +107,7 @@ func (s *Set) regroup(c *state.Cluster, keys []state.TaskKey, frameworks []strin
 	var order []*group // of the first update, in which their first members came
 	for i, k := range keys {
 		yieldCPU(i)
-		change := taskChange{k, c.Task(k)}
+		change := taskChange{key: k, task: c.Task(k)}
 		before, had := s.tasks[k]
 		after, has := s.ownerOf(c, change.task)
 		if !first {
@@ -139,7 +140,7 @@ func (s *Set) regroup(c *state.Cluster, keys []state.TaskKey, frameworks []strin
 	}
 	for _, one := range order {
 		for _, t := range one.members {
-			all = append(all, taskChange{t.Key, t})
+			all = append(all, taskChange{key: t.Key, task: t})
 		}
 	}
 	for _, id := range frameworks {
@@ -317,7 +318,7 @@ func (s *Set) settle(c *state.Cluster, changes []taskChange) []taskChange {
 	for _, t := range concerned {
 		if !listed[t.Key] {
 			listed[t.Key] = true
-			changes = append(changes, taskChange{t.Key, t})
+			changes = append(changes, taskChange{key: t.Key, task: t})
 		}
 	}
 	return changes

@@ -124,10 +124,25 @@ func (f *frameworkLoads) share(level int) int {
 	return max(whole>>level, minTaskRecords)
 }
 
+// weigh sets the weight of a changed task, and returns the task with it; without a task if
+// it has no names. What it omits goes to the writer of the generator.
+func (s *Set) weigh(c *state.Cluster, change *taskChange) owner {
+	o, has := s.ownerOf(c, change.task)
+	if !has {
+		return owner{}
+	}
+	if len(s.groups.merged) > 0 && s.generator.o.Scope != ScopeCompat {
+		o.apart = s.groups.isMerged(s.generator.suffixesOf(o.framework.Name).tasks)
+	}
+	o.wanted = s.generator.wantedRecords(o)
+	change.weight = o.weight
+	return o
+}
+
 // replace puts a task in the place of its version before, in the load of its framework.
 // A version without a task counts nothing.
 func (f *frameworkLoads) replace(framework string, before, after owner) {
-	if before.wanted == after.wanted && (before.task == nil) == (after.task == nil) {
+	if f.limits.FrameworkRecords == 0 || before.wanted == after.wanted && (before.task == nil) == (after.task == nil) {
 		return
 	}
 	l := f.byID[framework]

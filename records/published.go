@@ -15,9 +15,14 @@ type owner struct {
 	agent      *state.Agent
 	suppressed nameBits // shared names that it must not use
 	refused    nameBits // those of them that it must not use whatever other tasks do
-	wanted     int32    // estimate of the number of its records, see wantedRecords
 	maxRecords int32    // number of records that it may own; 0 if it wants no more than that
-	apart      bool     // several frameworks have the name of the task's, see subsets.go
+	weight
+}
+
+// weight is how many records a task wants to own, and what that depends on.
+type weight struct {
+	wanted int32 // estimate, see wantedRecords
+	apart  bool  // several frameworks have the name of the task's, see subsets.go
 }
 
 // Reasons why a task has no names.

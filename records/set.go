@@ -218,6 +218,7 @@ func (s *Set) updateTasks(c *state.Cluster, tasks []taskChange, first bool) (rep
 		after, has := s.ownerOf(c, change.task)
 		s.rememberUnpublished(change, has)
 		if has {
+			after.weight = change.weight
 			s.restrict(&after)
 		}
 		if had && has && before == after {
@@ -246,18 +247,10 @@ func (s *Set) updateTasks(c *state.Cluster, tasks []taskChange, first bool) (rep
 // before the records are made: of a framework above its limit they are made once, and
 // never those that are omitted.
 func (s *Set) shareLimits(c *state.Cluster, changed []taskChange) []taskChange {
-	if s.loads.limits.FrameworkRecords == 0 {
-		return changed
-	}
 	s.generator.out = discard{}
-	for i, change := range changed {
+	for i := range changed {
 		yieldCPU(i)
-		before := s.tasks[change.key]
-		after, has := s.ownerOf(c, change.task)
-		if has {
-			s.weigh(&after)
-		}
-		s.loads.replace(change.key.Framework, before, after)
+		s.loads.replace(changed[i].key.Framework, s.tasks[changed[i].key], s.weigh(c, &changed[i]))
 	}
 	var concerned []taskChange
 	s.loads.settle(func(framework string, share int, reduced bool) {
@@ -267,7 +260,9 @@ func (s *Set) shareLimits(c *state.Cluster, changed []taskChange) []taskChange {
 		}
 		for t := range c.TasksOf(framework) {
 			if int(s.tasks[t.Key].wanted) > share {
-				concerned = append(concerned, taskChange{t.Key, t})
+				change := taskChange{key: t.Key, task: t}
+				s.weigh(c, &change)
+				concerned = append(concerned, change)
 			}
 		}
 	})

@@ -77,19 +77,8 @@ func (s *Set) restrict(o *owner) {
 	out := gen.out
 	gen.out = discard{}
 	defer func() { gen.out = out }()
-	s.weigh(o)
 	o.suppressed, o.refused = s.suppressedNames(*o)
 	o.maxRecords = s.loads.limitFor(o.task.Key.Framework, o.wanted)
-}
-
-// weigh sets how many records a task wants to own, and what that depends on. What it
-// omits goes to the writer of the generator.
-func (s *Set) weigh(o *owner) {
-	gen := s.generator
-	if len(s.groups.merged) > 0 && gen.o.Scope != ScopeCompat {
-		o.apart = s.groups.isMerged(gen.suffixesOf(o.framework.Name).tasks)
-	}
-	o.wanted = gen.wantedRecords(*o)
 }
 
 // nearestFramework returns the length of the shortest F.D among the members of a
