@@ -49,18 +49,20 @@ func newAgentZones(c *config.Config, rule records.LabelRule) *agentZones {
 }
 
 // readHostNetworks reads them from the kernel. What cannot be read is not known: the
-// order of an answer is not worth an error.
+// order of an answer is not worth an error. A host has an interface for each of many
+// containers, and asking for the addresses of one costs as much as for all: only
+// bridges are asked.
 func readHostNetworks() (h hostNetworks) {
+	local, _ := net.InterfaceAddrs()
+	forEachAddr(local, func(a netip.Addr) { h.addrs = append(h.addrs, a) })
 	interfaces, _ := net.Interfaces()
 	for _, i := range interfaces {
+		if !isBridge(i.Name) {
+			continue
+		}
 		addrs, _ := i.Addrs()
 		for _, a := range addrs {
-			n, err := netip.ParsePrefix(a.String())
-			if err != nil {
-				continue
-			}
-			h.addrs = append(h.addrs, n.Addr())
-			if isBridge(i.Name) {
+			if n, err := netip.ParsePrefix(a.String()); err == nil {
 				h.bridges = append(h.bridges, n.Masked())
 			}
 		}
