@@ -26,7 +26,7 @@ func problemsOf(s *Status, now time.Time, refreshSeconds int) (list []pageProble
 	if !s.Ready {
 		reading := ""
 		if s.Reading != nil {
-			reading = " Now " + s.Reading.String() + "."
+			reading = " Now reading " + s.Reading.String() + "."
 		}
 		severe("", "Not ready: no state of the cluster has arrived yet, and its names get SERVFAIL.%s", reading)
 	}

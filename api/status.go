@@ -102,9 +102,9 @@ type ReadingStatus struct {
 	Total  *int64    `json:"total_bytes"` // null if it is not known
 }
 
-// String says how far it is.
+// String says what is read, and how far it is.
 func (r *ReadingStatus) String() string {
-	text := "reading the state of " + words.Printable(shorten(r.Master)) + ": " + sizeText(r.Bytes)
+	text := "the state of " + words.Printable(shorten(r.Master)) + ": " + sizeText(r.Bytes)
 	if r.Total != nil {
 		text += " of " + sizeText(*r.Total)
 	}
@@ -249,7 +249,7 @@ func shorten(text string) string {
 func (s Status) Short() string {
 	if s.StateAge == nil {
 		if s.Reading != nil {
-			return "no state of the cluster yet; " + s.Reading.String()
+			return "no state of the cluster yet; reading " + s.Reading.String()
 		}
 		return "no state of the cluster yet"
 	}

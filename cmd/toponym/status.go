@@ -92,7 +92,7 @@ func printStatus(w io.Writer, s api.Status) {
 		line("master", "%s, NO CONTACT since the start", master)
 	}
 	if s.Reading != nil {
-		line("reading", "%s", plain(strings.TrimPrefix(s.Reading.String(), "reading ")))
+		line("reading", "%s", plain(s.Reading.String()))
 	}
 	if s.StateAge != nil {
 		from := ""
