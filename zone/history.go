@@ -96,6 +96,9 @@ func (h *History) Add(z *Zone, now time.Time) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.wanted {
+		h.wanted, h.lastWanted = false, now
+	}
 	limit := h.limit(now)
 	if v.bytes > limit {
 		v.bytes = 0
@@ -132,9 +135,6 @@ func (h *History) Add(z *Zone, now time.Time) {
 
 // limit is the limit of the memory for differences at a time. The caller holds mu.
 func (h *History) limit(now time.Time) int {
-	if h.wanted {
-		h.wanted, h.lastWanted = false, now
-	}
 	if h.lastWanted.IsZero() || now.Sub(h.lastWanted) > idleAfter {
 		return min(h.limits.Bytes, idleBytes)
 	}
