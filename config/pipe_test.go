@@ -38,12 +38,19 @@ func TestLoadReadsPipe(t *testing.T) {
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 		t.Skip("no named pipes here:", err)
 	}
-	writer, err := os.OpenFile(fifo, os.O_RDWR, 0)
+	// What is written stays there while another reader has the pipe open, so it does not
+	// matter which comes first, the writer's end or the reader.
+	keeper, err := os.OpenFile(fifo, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer keeper.Close()
+	writer, err := os.OpenFile(fifo, os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	go func() {
-		time.Sleep(20 * time.Millisecond) // the reader is likely to wait by then
+		time.Sleep(20 * time.Millisecond) // the reader is likely to wait by then, but need not
 		_, _ = writer.WriteString(`{"masters": ["10.0.0.1:5050"]}`)
 		_ = writer.Close()
 	}()
