@@ -2,33 +2,19 @@ package main
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"toponym/config"
+	"toponym/internal/testutil"
 )
 
 // documentation returns the pages for users by their paths.
 func documentation(t *testing.T) map[string]string {
 	t.Helper()
-	found := map[string]string{}
-	for _, pattern := range []string{"../../*.md", "../../docs/*.md", "../../deploy/*.md"} {
-		files, err := filepath.Glob(pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range files {
-			b, err := os.ReadFile(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			found[f] = string(b)
-		}
-	}
+	found := testutil.Files(t, "../..", "*.md", "docs/*.md", "deploy/*.md")
 	if len(found) < 15 {
 		t.Fatalf("got %d pages, want those of docs and more", len(found))
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"github.com/sirupsen/logrus/hooks/test"
 
 	"toponym/config"
+	"toponym/internal/testutil"
 	"toponym/state/leader"
 )
 
@@ -63,20 +63,8 @@ func TestMetricsInTheDocumentationExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var files []string
-	for _, pattern := range []string{"../../*.md", "../../docs/*.md", "../../deploy/*"} {
-		found, err := filepath.Glob(pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files = append(files, found...)
-	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range regexp.MustCompile(`\btoponym_[a-z0-9_]+`).FindAllString(string(text), -1) {
+	for file, text := range testutil.Files(t, "../..", "*.md", "docs/*.md", "deploy/*") {
+		for _, name := range regexp.MustCompile(`\btoponym_[a-z0-9_]+`).FindAllString(text, -1) {
 			base := strings.TrimSuffix(strings.TrimSuffix(name, "_bucket"), "_count")
 			if !strings.Contains(string(known), "| `"+base+"` |") {
 				t.Errorf("%s names %s: got no such metric in docs/metrics.md, want one", file, name)

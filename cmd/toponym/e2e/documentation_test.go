@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"toponym/internal/testutil"
 )
 
 // source is the directory of the repository.
@@ -86,24 +88,10 @@ const (
 func documented(t *testing.T) map[string][]string {
 	t.Helper()
 	pages := map[string][]string{}
-	for _, pattern := range []string{"*.md", "docs/*.md", "deploy/*.md"} {
-		files, err := filepath.Glob(filepath.Join(source, pattern))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range files {
-			b, err := os.ReadFile(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			name, err := filepath.Rel(source, f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			// The figures of BENCHMARKS.md have the commands that measured them.
-			if commands := commandsOf(string(b)); len(commands) > 0 && name != "BENCHMARKS.md" {
-				pages[name] = commands
-			}
+	for name, text := range testutil.Files(t, source, "*.md", "docs/*.md", "deploy/*.md") {
+		// The figures of BENCHMARKS.md have the commands that measured them.
+		if commands := commandsOf(text); len(commands) > 0 && name != "BENCHMARKS.md" {
+			pages[name] = commands
 		}
 	}
 	if len(pages) < 12 {
@@ -129,20 +117,8 @@ func whereRun(page, command string) (where, beginning string, found bool) {
 func TestEveryCommandOfThePagesIsRun(t *testing.T) {
 	t.Parallel()
 	tests := map[string]bool{}
-	var files []string
-	for _, pattern := range []string{"*_test.go", "../*_test.go"} {
-		found, err := filepath.Glob(pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files = append(files, found...)
-	}
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range regexp.MustCompile(`(?m)^func (Test\w+)\(t \*testing\.T\)`).FindAllStringSubmatch(string(b), -1) {
+	for _, text := range testutil.Files(t, "..", "*_test.go", "e2e/*_test.go") {
+		for _, m := range regexp.MustCompile(`(?m)^func (Test\w+)\(t \*testing\.T\)`).FindAllStringSubmatch(text, -1) {
 			tests[m[1]] = true
 		}
 	}

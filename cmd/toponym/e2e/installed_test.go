@@ -253,7 +253,7 @@ func TestDebianPackageInABareDebian(t *testing.T) {
 	}
 	asUser := []string{"setpriv", "--reuid=toponym", "--regid=toponym", "--clear-groups", "toponym", "check", "-config"}
 	if r := c.run(t, append(asUser, "/etc/mesos-dns/config.json")...); r.status == 0 || !strings.Contains(r.stderr, "permission denied for the user with uid ") {
-		t.Errorf("check of a file that the user cannot read: exit status %d, want a failure that says so\n%s", r.status, r)
+		t.Errorf("check of a file that the user cannot read: exit status %d, want a failure that names the user\n%s", r.status, r)
 	}
 	c.succeed(t, "install", "-m", "640", "-g", "toponym", "/etc/mesos-dns/config.json", "/etc/toponym/config.json")
 	c.succeed(t, append(asUser, "/etc/toponym/config.json")...)
