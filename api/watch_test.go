@@ -103,6 +103,7 @@ func TestReplayingChangesGivesTheZone(t *testing.T) {
 		end = w.index()
 		close(ended)
 		clients.Wait()
+		synctest.Wait() // the server has to see that the connections are closed
 		if got := w.changes.count(); got != 0 {
 			t.Errorf("got %d watchers at the end, want none", got)
 		}
