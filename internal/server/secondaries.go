@@ -47,7 +47,7 @@ func (s *Server) newSecondaryServers(c *config.Config, history *zone.History) (*
 	if err != nil {
 		return nil, err
 	}
-	o := notify.Options{Changed: p.transfers.Changed, Zones: p.transfers.SOARecords, Settings: told, Observer: p.table, Log: s.log}
+	o := notify.Options{Changed: p.transfers.Changed, Zones: p.transfers.SOARecords, Settings: told, Observer: p.table, Progress: p.table.Progress, Log: s.log}
 	o.Local = func() (ipv4, ipv6 netip.Addr) { return sourceAddrs(s.config.Load().Listener) }
 	p.notify = notify.New(o)
 	p.table.SetTargets(told.Targets)

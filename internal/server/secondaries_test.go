@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -169,6 +170,8 @@ func TestSecondariesAreToldAndKnown(t *testing.T) {
 		`toponym_secondary_transfers_total{key="key.example.",kind="ixfr",secondary="127.0.0.5"} 1`,
 		`toponym_notify_failures_total{reason="unanswered"} 0`,
 	)
+	testutil.Eventually(t, func() bool { return !strings.Contains(scrape(t, s.metrics), "\ntoponym_notify_reminders_total 0\n") },
+		"the secondary is reminded of the zones for which it has not come")
 
 	without := *c
 	without.Notify = nil

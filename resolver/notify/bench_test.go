@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"toponym/records"
 	"toponym/zone"
 )
 
@@ -22,7 +23,7 @@ func BenchmarkVersion(b *testing.B) {
 		settings.Targets = append(settings.Targets, Target{Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i)}), 53)})
 	}
 	now := time.Now()
-	s := newSchedule(func(*entry, Event) {})
+	s := newSchedule(func(*entry, Event) {}, func(netip.AddrPort, records.Name, uint32) Progress { return Behind })
 	s.configure(settings, now)
 	s.update(list, now)
 	acknowledge := func(messages []outgoing) {

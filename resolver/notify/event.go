@@ -28,6 +28,9 @@ type Event struct {
 	Serial uint32 // in the message
 	Kind   Kind
 	Err    error // of Failed
+
+	// Reminder is set for Sent if an earlier message with the serial was acknowledged.
+	Reminder bool
 }
 
 // Observer is told of what happens to messages. ObserveNotify must not wait, nor

@@ -147,7 +147,7 @@ func FuzzResponse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, packet []byte) {
 		var kind Kind
 		now := time.Now()
-		s := newSchedule(func(_ *entry, e Event) { kind = e.Kind })
+		s := newSchedule(func(_ *entry, e Event) { kind = e.Kind }, nil)
 		s.configure(Settings{Interval: time.Second, Targets: []Target{{Addr: from}}}, now)
 		s.update(append(newPrimary(map[string]uint32{origin: 5}).Zones(), soaRecord("other", 1)), now)
 		for _, m := range s.take(now, 10) {

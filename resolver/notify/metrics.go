@@ -37,14 +37,17 @@ func reasonOf(err error) string {
 
 // counts is what has happened since the start.
 type counts struct {
-	sent, acknowledged, mismatched atomic.Uint64
-	failures                       [len(reasons)]atomic.Uint64
+	sent, reminders, acknowledged, mismatched atomic.Uint64
+	failures                                  [len(reasons)]atomic.Uint64
 }
 
 func (c *counts) count(e Event) {
 	switch e.Kind {
 	case Sent:
 		c.sent.Add(1)
+		if e.Reminder {
+			c.reminders.Add(1)
+		}
 	case Acknowledged:
 		c.acknowledged.Add(1)
 	case Failed:
@@ -63,6 +66,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 var (
 	sentDesc         = desc("sent_total", "NOTIFY messages to secondaries, with those that were sent again.")
+	remindersDesc    = desc("reminders_total", "NOTIFY messages that were sent again after one was acknowledged, since the secondary had not come for the version.")
 	acknowledgedDesc = desc("acknowledged_total", "NOTIFY messages that a secondary has acknowledged.")
 	failuresDesc     = desc("failures_total",
 		"NOTIFY messages that were not acknowledged, by reason: unanswered (and so were others for ten seconds), the RCODE of the response, signature (of the response), or send.", "reason")
@@ -72,7 +76,7 @@ var (
 
 // Describe implements [prometheus.Collector].
 func (s *Sender) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range [...]*prometheus.Desc{sentDesc, acknowledgedDesc, failuresDesc, mismatchedDesc, unacknowledgedDesc} {
+	for _, d := range [...]*prometheus.Desc{sentDesc, remindersDesc, acknowledgedDesc, failuresDesc, mismatchedDesc, unacknowledgedDesc} {
 		ch <- d
 	}
 }
@@ -83,6 +87,7 @@ func (s *Sender) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n.Load()), labels...)
 	}
 	counter(sentDesc, &s.counts.sent)
+	counter(remindersDesc, &s.counts.reminders)
 	counter(acknowledgedDesc, &s.counts.acknowledged)
 	for i, reason := range reasons {
 		counter(failuresDesc, &s.counts.failures[i], reason)
@@ -90,6 +95,9 @@ func (s *Sender) Collect(ch chan<- prometheus.Metric) {
 	counter(mismatchedDesc, &s.counts.mismatched)
 	s.mu.Lock()
 	waiting := len(s.schedule.due)
+	for _, t := range s.schedule.targets {
+		waiting -= t.reminding
+	}
 	s.mu.Unlock()
 	ch <- prometheus.MustNewConstMetric(unacknowledgedDesc, prometheus.GaugeValue, float64(waiting))
 }

@@ -33,6 +33,9 @@ toponym_notify_failures_total{reason="unanswered"} 0
 # HELP toponym_notify_mismatched_total Packets to the sockets of NOTIFY that were no response to a message.
 # TYPE toponym_notify_mismatched_total counter
 toponym_notify_mismatched_total 1
+# HELP toponym_notify_reminders_total NOTIFY messages that were sent again after one was acknowledged, since the secondary had not come for the version.
+# TYPE toponym_notify_reminders_total counter
+toponym_notify_reminders_total 0
 # HELP toponym_notify_sent_total NOTIFY messages to secondaries, with those that were sent again.
 # TYPE toponym_notify_sent_total counter
 toponym_notify_sent_total 6

@@ -41,10 +41,12 @@ const (
 //
 // There is an entry for each zone and target. An entry is due at once when its zone
 // has a new version, but not within the interval after its last message. It is due
-// again while that is not acknowledged. A newer version takes the place of the one
-// before, and of its retries.
+// again while that is not acknowledged, and when it is, until the secondary has come
+// for the version. A newer version takes the place of the one before, and of its
+// retries and reminders.
 type schedule struct {
 	report   func(*entry, Event)
+	progress Progresses // nil: there are no reminders
 	interval time.Duration
 	targets  map[netip.AddrPort]*target
 	byAddr   map[netip.Addr][]*target
@@ -57,6 +59,8 @@ type target struct {
 	Target
 	entries map[records.Name]*entry
 	ids     map[uint16]*entry // of the messages that may still be answered
+
+	reminding int // entries that are
 
 	logged map[string]time.Time // when a failure was logged, by reason
 }
@@ -81,6 +85,8 @@ type entry struct {
 	unanswered int       // messages since the last acknowledgment
 	since      time.Time // when the first of them was sent
 	reported   bool      // that the last one was not acknowledged
+	reminding  bool      // the newest version was acknowledged; what is due is a reminder
+	reminders  int       // that were sent of the newest version
 	recent     [maxRecent]message
 	next       int // the oldest one of recent
 }
@@ -101,8 +107,8 @@ type outgoing struct {
 	serial uint32
 }
 
-func newSchedule(report func(*entry, Event)) schedule {
-	return schedule{report: report, targets: map[netip.AddrPort]*target{}, zones: map[records.Name]*zoneState{}}
+func newSchedule(report func(*entry, Event), progress Progresses) schedule {
+	return schedule{report: report, progress: progress, targets: map[netip.AddrPort]*target{}, zones: map[records.Name]*zoneState{}}
 }
 
 // configure replaces the targets. Those that stay, with a key of the same name, go
@@ -208,7 +214,8 @@ func (s *schedule) renew(e *entry, now time.Time) {
 	if e.tries == 0 && e.position >= 0 {
 		return // it has not been sent yet
 	}
-	e.tries = 0
+	e.setReminding(false)
+	e.tries, e.reminders = 0, 0
 	due := e.sent.Add(s.pace(e))
 	if due.Before(now) {
 		due = now
@@ -232,7 +239,7 @@ func (s *schedule) take(now time.Time, max int) (list []outgoing) {
 			e.reported = true
 			s.report(e, failure(e.zone.serial, ErrUnanswered))
 		}
-		if e.tries == maxTries {
+		if e.tries == maxTries || e.reminding && !s.needsReminder(e) {
 			s.unschedule(e)
 			continue
 		}
@@ -254,6 +261,11 @@ func (s *schedule) message(e *entry, now time.Time) outgoing {
 	if t.Key != nil {
 		packet, old.mac = t.Key.Sign(packet, now)
 	}
+	reminder := e.reminding
+	if reminder {
+		e.setReminding(false)
+		e.reminders++
+	}
 	e.sent = now
 	if e.unanswered == 0 {
 		e.since = now
@@ -262,7 +274,7 @@ func (s *schedule) message(e *entry, now time.Time) outgoing {
 	e.unanswered++
 	e.reported = false
 	s.schedule(e, now.Add(max(s.pace(e), backoff.Delay(e.tries-1, firstRetry, lastRetry))))
-	s.report(e, Event{Serial: e.zone.serial, Kind: Sent})
+	s.report(e, Event{Serial: e.zone.serial, Kind: Sent, Reminder: reminder})
 	return outgoing{to: t.Addr, packet: packet, entry: e, serial: e.zone.serial}
 }
 
@@ -346,7 +358,7 @@ func (s *schedule) answered(e *entry, m *message, packet []byte, now time.Time) 
 	e.unanswered = 0
 	switch {
 	case newest:
-		s.unschedule(e)
+		s.acknowledged(e, now)
 	case e.tries == 0 && e.position >= 0:
 		// A newer one had to wait for this one.
 		if due := e.sent.Add(s.interval); due.Before(e.due) {
@@ -368,6 +380,7 @@ func (s *schedule) schedule(e *entry, due time.Time) {
 
 // unschedule makes an entry not due.
 func (s *schedule) unschedule(e *entry) {
+	e.setReminding(false)
 	if e.position >= 0 {
 		heap.Remove(&s.due, e.position)
 	}

@@ -34,6 +34,10 @@ type Options struct {
 	// Observer is told of what is sent and answered; nil for none.
 	Observer Observer
 
+	// Progress tells which secondaries have to be reminded of a version that they have
+	// acknowledged; nil for none.
+	Progress Progresses
+
 	// Log gets what an operator can act upon.
 	Log logrus.FieldLogger
 }
@@ -86,7 +90,7 @@ type Sender struct {
 // New returns a sender. It opens and starts nothing.
 func New(o Options) *Sender {
 	s := &Sender{o: o, wake: make(chan struct{}, 1)}
-	s.schedule = newSchedule(s.report)
+	s.schedule = newSchedule(s.report, o.Progress)
 	s.sockets = sockets{open: o.Listen, local: o.Local, receive: s.receive}
 	if o.Local == nil {
 		s.sockets.local = func() (ipv4, ipv6 netip.Addr) { return ipv4, ipv6 }

@@ -80,8 +80,9 @@ type row struct {
 // held is the zone that a secondary has.
 type held struct {
 	serial uint32
-	known  bool // the serial
-	polled bool // it asks for new versions, unlike a person who transfers the zone once
+	known  bool   // the serial
+	told   uint32 // the serial in the last response to a SOA query; 0 for none
+	polled bool   // it asks for new versions, unlike a person who transfers the zone once
 
 	// behind is when a version followed that the secondary lacks; zero if it lacks
 	// none.
@@ -109,6 +110,11 @@ func (t *Table) Observe(e transfer.Event) {
 	if anybody && !t.rows.Contains(key) && len(t.targetsOf(key)) == 0 {
 		return // a secondary has to transfer the zone over TCP first
 	}
+	for _, n := range t.targetsOf(key) {
+		if e.Kind != transfer.SOA || n.asks == (id{}) {
+			n.asks = key
+		}
+	}
 	r := t.row(key)
 	r.seen = now
 	h := r.zones[e.Zone]
@@ -122,6 +128,7 @@ func (t *Table) Observe(e transfer.Event) {
 	}
 	if e.Kind == transfer.SOA {
 		h.polled = true
+		h.told = e.Serial
 		r.soa = Message{Zone: e.Zone, Serial: e.Serial, Time: now}
 		return
 	}

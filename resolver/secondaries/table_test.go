@@ -501,3 +501,77 @@ func TestTheTableMayBeUsedByMany(t *testing.T) {
 	cancel()
 	running.Wait()
 }
+
+// The sender of NOTIFY is told how far a target has come, as far as it can be known.
+func TestProgressOfTargets(t *testing.T) {
+	ixfr := func(addr netip.Addr, k records.Name, has, serial uint32) transfer.Event {
+		return transfer.Event{Client: addr, Key: k, Zone: mesos, Kind: transfer.IXFR, Has: has, Serial: serial}
+	}
+	soa := func(addr netip.Addr, k records.Name, serial uint32) transfer.Event {
+		return transfer.Event{Client: addr, Key: k, Zone: mesos, Kind: transfer.SOA, Serial: serial, OverUDP: true}
+	}
+	upToDate, cut := ixfr(first, key, 5, 5), ixfr(first, key, 4, 5)
+	upToDate.Kind, cut.Err = transfer.UpToDate, errors.New("cut off")
+	otherZone := ixfr(first, key, 4, 5)
+	otherZone.Zone = other
+	thirdKey := records.MustParseName("third.key")
+	for name, tc := range map[string]struct {
+		key    records.Name // of the target
+		events []transfer.Event
+		shared bool // another target has the address and the key
+		want   notify.Progress
+	}{
+		"nothing was heard":                  {key: key, want: notify.Unknown},
+		"it has the version":                 {key: key, events: []transfer.Event{ixfr(first, key, 4, 5)}, want: notify.Reached},
+		"it has a newer one":                 {key: key, events: []transfer.Event{ixfr(first, key, 4, 6)}, want: notify.Reached},
+		"it had the version":                 {key: key, events: []transfer.Event{upToDate}, want: notify.Reached},
+		"it has an older one":                {key: key, events: []transfer.Event{ixfr(first, key, 3, 4)}, want: notify.Behind},
+		"its transfer was cut off":           {key: key, events: []transfer.Event{cut}, want: notify.Behind},
+		"it has asked, and has none":         {key: key, events: []transfer.Event{soa(first, key, 5)}, want: notify.Reached},
+		"it has asked before the version":    {key: key, events: []transfer.Event{soa(first, key, 4)}, want: notify.Behind},
+		"it has asked, and an older one":     {key: key, events: []transfer.Event{ixfr(first, key, 3, 4), soa(first, key, 5)}, want: notify.Unknown},
+		"another zone":                       {key: key, events: []transfer.Event{otherZone}, want: notify.Unknown},
+		"another address":                    {key: key, events: []transfer.Event{ixfr(second, key, 4, 5)}, want: notify.Unknown},
+		"another key":                        {key: key, events: []transfer.Event{ixfr(first, thirdKey, 4, 5)}, want: notify.Unknown},
+		"it is told unsigned, and signs":     {events: []transfer.Event{ixfr(first, key, 3, 4)}, want: notify.Behind},
+		"it is told signed, and signs not":   {key: key, events: []transfer.Event{ixfr(first, "", 3, 4)}, want: notify.Behind},
+		"it transfers signed, and asks not":  {key: key, events: []transfer.Event{ixfr(first, key, 4, 5), soa(first, "", 4)}, want: notify.Reached},
+		"another target may have the serial": {key: key, shared: true, events: []transfer.Event{ixfr(first, key, 4, 5)}, want: notify.Unknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, f *fixture) {
+				to := netip.AddrPortFrom(first, 53)
+				targets := []notify.Target{{Addr: to, Key: keyOf(tc.key)}}
+				if tc.shared {
+					targets = append(targets, notify.Target{Addr: netip.AddrPortFrom(first, 54), Key: keyOf(tc.key)})
+				}
+				f.SetTargets(targets)
+				for _, e := range tc.events {
+					f.Observe(e)
+				}
+				if got := f.Progress(to, mesos, 5); got != tc.want {
+					t.Errorf("got %v, want %v", got, tc.want)
+				}
+				if got := f.Progress(netip.AddrPortFrom(second, 53), mesos, 5); got != notify.Unknown {
+					t.Errorf("of an address that is no target: got %v, want %v", got, notify.Unknown)
+				}
+			})
+		})
+	}
+}
+
+// testKey is a key that signs nothing.
+type testKey struct {
+	notify.Key
+	name records.Name
+}
+
+func (k testKey) Name() records.Name { return k.name }
+
+// keyOf is the key with a name, nil for none.
+func keyOf(name records.Name) notify.Key {
+	if name == "" {
+		return nil
+	}
+	return testKey{name: name}
+}

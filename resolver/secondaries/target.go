@@ -6,12 +6,14 @@ import (
 
 	"toponym/records"
 	"toponym/resolver/notify"
+	"toponym/zone"
 )
 
 // target is a secondary that is told of new versions.
 type target struct {
 	addr         netip.AddrPort
 	key          records.Name // "" for none
+	asks         id           // as which it transferred a zone last, or else asked for a SOA record; zero for none
 	sent         uint64
 	acknowledged uint64
 	failures     uint64
@@ -64,6 +66,35 @@ func (t *Table) ObserveNotify(e notify.Event) {
 		n.failures++
 		n.lastError = Failure{Text: e.Err.Error(), Zone: e.Zone, Time: now}
 	}
+}
+
+// Progress is a [notify.Progresses]. Where several targets ask from one address, with
+// one key or none, nobody knows which of them has come.
+func (t *Table) Progress(to netip.AddrPort, origin records.Name, serial uint32) notify.Progress {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := t.targets[to]
+	if n == nil || len(t.targetsOf(n.asks)) != 1 {
+		return notify.Unknown
+	}
+	r, ok := t.rows.Peek(n.asks)
+	if !ok || r.zones[origin] == nil {
+		return notify.Unknown // it may have the zone from elsewhere
+	}
+	return r.zones[origin].progress(serial)
+}
+
+// progress is how far the secondary has come with a version of the zone.
+func (h *held) progress(serial uint32) notify.Progress {
+	switch {
+	case h.known && !zone.SerialAfter(serial, h.serial):
+		return notify.Reached
+	case h.told == 0 || zone.SerialAfter(serial, h.told):
+		return notify.Behind
+	case h.known:
+		return notify.Unknown // it knows of the version, and has not got it from here
+	}
+	return notify.Reached
 }
 
 // targetsOf returns the targets that are a secondary: those at its address, unless
