@@ -66,9 +66,17 @@ func (s *server) settled() error {
 	})
 }
 
-// nodes measures what a node costs, with a small and a large cluster.
+// nodeNames are the names of nodeKinds.
+func nodeNames() (names []string) {
+	for _, k := range nodeKinds {
+		names = append(names, k.kind)
+	}
+	return names
+}
+
+// nodes measures what a node costs, with each cluster.
 func (l *lab) nodes() (all []nodeRun, err error) {
-	for _, tasks := range []int{l.o.FlatTasks / 10, l.o.FlatTasks} {
+	for _, tasks := range l.o.NodeTasks {
 		runs, err := l.nodesOf(tasks)
 		all = append(all, runs...)
 		if err != nil {
@@ -112,10 +120,13 @@ func (l *lab) nodesOf(tasks int) (all []nodeRun, err error) {
 	if err := note(primary); err != nil {
 		return nil, err
 	}
-	for i := range nodeKinds {
+	for i, k := range nodeKinds {
+		if !slices.Contains(l.o.Peers, k.kind) {
+			continue
+		}
 		s, err := l.startNode(i, primary)
 		if errors.Is(err, errMissing) {
-			l.logf("SKIPPED %s: %v", nodeKinds[i].kind, err)
+			l.logf("SKIPPED %s: %v", k.kind, err)
 			continue
 		}
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -34,6 +35,7 @@ type options struct {
 	Live             bool
 	Transfer         bool
 	Node             bool
+	NodeTasks        []int
 	LiveTasks        int
 	LiveSeconds      float64
 	LiveRate         int
@@ -77,7 +79,8 @@ func parseOptions(args []string, stderr io.Writer) (o options, err error) {
 	fs.IntVar(&o.WatchTasks, "watch-tasks", 10_000, "tasks of the cluster of -watch")
 	fs.BoolVar(&o.Live, "live", false, "measure the CPU time and the delay of changes that arrive as events")
 	fs.BoolVar(&o.Transfer, "transfer", false, "measure zone transfers beside Knot and BIND")
-	fs.BoolVar(&o.Node, "node", false, "measure memory and CPU time of secondaries that nodes run; the small cluster has a tenth of -flat-tasks")
+	fs.BoolVar(&o.Node, "node", false, "measure memory and CPU time of secondaries that nodes run, by default of all that are known")
+	nodeTasks := fs.String("node-tasks", "10000,100000", "tasks of the clusters of -node, separated by commas")
 	fs.IntVar(&o.LiveTasks, "live-tasks", 100_000, "tasks of the large cluster of -live; the small one has a hundredth of them")
 	fs.Float64Var(&o.LiveSeconds, "live-seconds", 60, "duration of one run of -live")
 	fs.IntVar(&o.LiveRate, "live-rate", 1000, "changes per second of -live")
@@ -97,13 +100,22 @@ func parseOptions(args []string, stderr io.Writer) (o options, err error) {
 		return o, fmt.Errorf("unexpected argument %q", fs.Arg(0))
 	}
 	o.Only, o.Peers, o.Generators = list(*only), list(*peers), list(*gens)
+	for _, text := range list(*nodeTasks) {
+		tasks, err := strconv.Atoi(text)
+		if err != nil {
+			return o, fmt.Errorf("-node-tasks: %q is not a number", text)
+		}
+		o.NodeTasks = append(o.NodeTasks, tasks)
+	}
+	given := false
+	fs.Visit(func(f *flag.Flag) { given = given || f.Name == "peers" })
 	if o.Forward {
 		o.Generators = []string{genOwn}
-		given := false
-		fs.Visit(func(f *flag.Flag) { given = given || f.Name == "peers" })
 		if !given {
 			o.Peers = forwarderNames()
 		}
+	} else if o.Node && !given {
+		o.Peers = nodeNames()
 	}
 	return o, o.check()
 }
@@ -129,6 +141,9 @@ func (o *options) check() error {
 	within("watchers", float64(o.Watchers), 1, 10_000)
 	within("watch-tasks", float64(o.WatchTasks), 1_000, 1_000_000)
 	within("flat-tasks", float64(o.FlatTasks), 100, 1_000_000)
+	for _, tasks := range o.NodeTasks {
+		within("node-tasks", float64(tasks), 100, 1_000_000)
+	}
 	within("flat-seconds", o.FlatSeconds, 0.1, 600)
 	within("live-tasks", float64(o.LiveTasks), 10_000, 1_000_000)
 	within("live-seconds", o.LiveSeconds, 1, 3600)
@@ -148,7 +163,7 @@ func (o *options) check() error {
 		errs = append(errs, errors.New("-forward and -flat cannot be combined"))
 	}
 	known("only", o.Only, slices.Concat([]string{"zones", "differences", "answers"}, caseNames(), forwardCaseNames(), attackNames()))
-	known("peers", o.Peers, slices.Concat(peerNames(), forwarderNames()))
+	known("peers", o.Peers, slices.Concat(peerNames(), forwarderNames(), nodeNames()))
 	known("generators", o.Generators, []string{genOwn, genDnsperf})
 	if o.ServerCore == o.ClientCore {
 		errs = append(errs, errors.New("-server-core and -client-core must differ"))
