@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -56,13 +57,24 @@ func startCommand(t *testing.T, cmd *exec.Cmd) *process {
 	p.cmd.Env = append(environ(), cmd.Env...)
 	name := cmd.Path
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
+	if p.cmd.SysProcAttr == nil {
+		p.cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
+	p.cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL // so that none is left if the tests are killed
+	started := make(chan error)
 	go func() {
 		defer close(p.ended)
-		_ = p.cmd.Wait() // ProcessState has the result
+		runtime.LockOSThread() // the signal comes when the thread that started it ends
+		defer runtime.UnlockOSThread()
+		err := p.cmd.Start()
+		started <- err
+		if err == nil {
+			_ = p.cmd.Wait() // ProcessState has the result
+		}
 	}()
+	if err := <-started; err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
 		_ = p.cmd.Process.Kill() // it may have exited
 		<-p.ended
