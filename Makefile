@@ -5,6 +5,9 @@ FUZZTIME ?= 1m
 RACE     := $(shell command -v $(or $(CC),cc) >/dev/null 2>&1 && echo -race)
 # make bench BEFORE=PATH measures an older build beside the current one.
 BEFORE_FLAG = $(if $(BEFORE),-before $(BEFORE))
+# NSD=PATH and KNOT=PATH measure programs built from source beside Debian's; THREADS=2 gives
+# each server two threads; VETH=1 sends queries between network namespaces (needs root).
+PEER_FLAGS = $(if $(NSD),-nsd $(NSD)) $(if $(KNOT),-knot $(KNOT)) $(if $(THREADS),-threads $(THREADS)) $(if $(VETH),-veth)
 # Most of these tests wait, for programs to start or for seconds to pass: more of them at
 # a time than there are cores take less time.
 E2E_PARALLEL ?= 6
@@ -47,7 +50,7 @@ e2e-deps:
 
 bench: ## measure reading a state, and serving beside NSD and Knot (20 minutes, two quiet cores)
 	$(GO) test -run '^$$' -bench . -benchmem -count 5 -timeout 30m ./internal/jsonscan/ ./state/master/ ./zone/ ./resolver/ ./internal/server/
-	$(GO) run -tags bench ./cmd/toponym/bench $(BEFORE_FLAG) -o serving.bench.json
+	$(GO) run -tags bench ./cmd/toponym/bench $(BEFORE_FLAG) $(PEER_FLAGS) -o serving.bench.json
 
 bench-flat: ## measure latency while a state of 100,000 tasks is read over and over
 	$(GO) run -tags bench ./cmd/toponym/bench $(BEFORE_FLAG) -flat -o flat.bench.json

@@ -126,8 +126,8 @@ func (l *lab) startUpstream() (netip.AddrPort, error) {
 	if err := errors.Join(w.Flush(), f.Close()); err != nil {
 		return netip.AddrPort{}, err
 	}
-	p := peer{"upstream", "nsd", "nsd", nsdSettings("yes"), nsdArgs}
-	s, err := l.startPeerOn(p, l.o.ClientCore, zone, forwardZone)
+	p := peer{"upstream", "nsd", "nsd", nsdSettings("yes"), nsdArgs, "-v"}
+	s, err := l.startPeer(p, []int{l.o.ClientCore}, zone, forwardZone)
 	if err != nil {
 		return netip.AddrPort{}, err
 	}

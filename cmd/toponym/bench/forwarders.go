@@ -119,7 +119,7 @@ func (l *lab) startForwarder(p forwarder, up netip.AddrPort) (*server, error) {
 	}
 	s := &server{name: p.name, cases: p.cases}
 	settings := func(dir string) string { return p.settings(s, dir, up) }
-	if err := l.launch(s, l.o.ServerCore, program, settings, p.args); err != nil {
+	if err := l.launch(s, []int{l.o.ServerCore}, program, settings, p.args); err != nil {
 		return nil, err
 	}
 	return s, s.proc.await(time.Minute, func() error {

@@ -4,14 +4,14 @@ package main
 
 import "fmt"
 
-// knotSettings configures Knot with one worker of each kind. Its rate limiting is a
+// knotSettings configures Knot with a worker of each kind for each core. Its rate limiting is a
 // module that is not loaded.
 func knotSettings(s *server, dir, zone, domain string) string {
 	return fmt.Sprintf(`server:
   rundir: "%[3]s"
   listen: %[1]s@%[2]d
-  udp-workers: 1
-  tcp-workers: 1
+  udp-workers: %[6]d
+  tcp-workers: %[6]d
   background-workers: 1
   udp-max-payload: 4096
 log:
@@ -26,7 +26,7 @@ zone:
     zonefile-load: whole
     journal-content: none
     semantic-checks: off
-`, s.addr.Addr(), s.addr.Port(), dir, domain, zone)
+`, s.addr.Addr(), s.addr.Port(), dir, domain, zone, s.threads)
 }
 
 func knotArgs(settings string) []string { return []string{"-c", settings} }

@@ -24,10 +24,12 @@ type lab struct {
 	ctx       context.Context
 	o         options
 	log       io.Writer
-	dir       string // removed at the end
-	self      string // this program
-	toponym   string // the build that is measured
-	cores     []int  // that this process may use
+	dir       string     // removed at the end
+	self      string     // this program
+	toponym   string     // the build that is measured
+	at        netip.Addr // of the servers for DNS
+	clients   []string   // command that runs a generator in its network namespace; nil without -veth
+	cores     []int      // that this process may use
 	running   []*process
 	upstream  *process // of -forward, on the core of the generator; else nil
 	missFiles int      // number of query files of misses
@@ -38,7 +40,7 @@ var errInterrupted = errors.New("interrupted")
 var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
 func newLab(ctx context.Context, o options, log io.Writer) (*lab, error) {
-	l := &lab{ctx: ctx, o: o, log: log, toponym: o.Toponym}
+	l := &lab{ctx: ctx, o: o, log: log, toponym: o.Toponym, at: loopback}
 	allowed, err := affinity(0)
 	if err != nil {
 		return nil, err
@@ -49,6 +51,9 @@ func newLab(ctx context.Context, o options, log io.Writer) (*lab, error) {
 			return nil, fmt.Errorf("core %d is not among those that may be used: %v", c, l.cores)
 		}
 	}
+	if n := len(l.serverCores(o.Threads)); n < o.Threads {
+		return nil, fmt.Errorf("-threads: %d, but servers can have only %d cores", o.Threads, n)
+	}
 	if l.self, err = os.Executable(); err != nil {
 		return nil, err
 	}
@@ -58,6 +63,9 @@ func newLab(ctx context.Context, o options, log io.Writer) (*lab, error) {
 	if l.toponym == "" {
 		l.toponym = filepath.Join(l.dir, "toponym")
 		err = l.build(l.toponym)
+	}
+	if err == nil && o.Veth {
+		err = l.connectNamespaces()
 	}
 	if err == nil {
 		err = pinSelf(o.ClientCore) // not on the servers' core
@@ -116,9 +124,10 @@ func (l *lab) generate(o order) ([]byte, usage, error) {
 	return l.runPinned(ctx, env, l.self, o.args()...)
 }
 
-// runPinned runs a program on the generator's core and returns its output.
+// runPinned runs a generator on its core and returns its output.
 func (l *lab) runPinned(ctx context.Context, env []string, path string, args ...string) ([]byte, usage, error) {
-	cmd := exec.CommandContext(ctx, path, args...)
+	line := slices.Concat(l.clients, []string{path}, args)
+	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	var out, faults bytes.Buffer
@@ -139,11 +148,14 @@ func (l *lab) runPinned(ctx context.Context, env []string, path string, args ...
 // path returns the path of a file in the directory of the benchmark.
 func (l *lab) path(name string) string { return filepath.Join(l.dir, name) }
 
-// freePort returns a port that is free for UDP and TCP.
-func freePort() (netip.AddrPort, error) {
+// freePort returns a port of loopback that is free for UDP and TCP.
+func freePort() (netip.AddrPort, error) { return freePortAt(loopback) }
+
+// freePortAt does so for another address of this machine.
+func freePortAt(at netip.Addr) (netip.AddrPort, error) {
 	var last error
 	for range 20 {
-		t, err := net.Listen("tcp", netip.AddrPortFrom(loopback, 0).String())
+		t, err := net.Listen("tcp", netip.AddrPortFrom(at, 0).String())
 		if err != nil {
 			return netip.AddrPort{}, err
 		}

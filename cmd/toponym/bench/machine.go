@@ -5,7 +5,9 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"time"
@@ -21,7 +23,7 @@ type machine struct {
 	Commit   string
 	Date     string
 	Siblings string            `json:",omitempty"` // hyperthreads of the server's core, if any
-	Versions map[string]string // of Debian packages, and of CoreDNS
+	Versions map[string]string // of Debian packages, and of programs whose path is given
 }
 
 func (l *lab) machine() machine {
@@ -48,10 +50,18 @@ func (l *lab) machine() machine {
 
 // versions returns those of the packages. It is called after missing ones have been
 // installed.
-func versions(coredns string) map[string]string {
+func (o *options) versions() map[string]string {
 	out := map[string]string{}
-	if v := firstLine(coredns, "-version"); v != "" {
+	if v := firstLine(o.CoreDNS, "-version"); v != "" {
 		out[corednsName] = strings.TrimPrefix(v, "CoreDNS-")
+	}
+	for _, p := range o.builtPeers() {
+		// NSD and Knot print "NSD version 4.12.0" and "knotd (Knot DNS), version 3.5.8".
+		if text, err := exec.Command(p.program, p.version).CombinedOutput(); err == nil {
+			if m := versionWord.FindSubmatch(text); m != nil {
+				out[p.name] = string(m[1])
+			}
+		}
 	}
 	for _, pkg := range []string{"nsd", "knot", "unbound", "dnsmasq-base", "dnsdist", "dnsperf"} {
 		if v := firstLine("dpkg-query", "-W", "-f", "${Version}", pkg); v != "" {
@@ -60,6 +70,8 @@ func versions(coredns string) map[string]string {
 	}
 	return out
 }
+
+var versionWord = regexp.MustCompile(`version (\S+)`)
 
 // field returns the value of a word in a file of "word: value" lines.
 func field(file, word string) string {

@@ -71,6 +71,9 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if o.Veth && os.Getenv(inNamespace) == "" {
+		return runInNamespace(args, stdout, stderr)
+	}
 	l, err := newLab(ctx, o, stderr)
 	if err != nil {
 		return err
@@ -95,7 +98,7 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	default:
 		r.Zone, r.Runs, err = l.compare()
 	}
-	r.Machine.Versions = versions(o.CoreDNS)
+	r.Machine.Versions = o.versions()
 	// The results before a failure are kept.
 	if len(r.Runs)+len(r.Flat)+len(r.Watch)+len(r.Live)+len(r.Attacks)+len(r.Transfers)+len(r.Nodes) > 0 {
 		r.print(stdout)

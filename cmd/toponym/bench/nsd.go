@@ -4,14 +4,14 @@ package main
 
 import "fmt"
 
-// nsdSettings configures NSD with one server process. With minimal responses NSD
+// nsdSettings configures NSD with a server process for each core. With minimal responses NSD
 // omits the addresses of SRV targets; by default it adds the zone's NS records and
 // their addresses to every response with enough room. Toponym does neither: it
 // sends the addresses of SRV targets and no NS records.
 func nsdSettings(minimal string) func(s *server, dir, zone, domain string) string {
 	return func(s *server, dir, zone, domain string) string {
 		return fmt.Sprintf(`server:
-  server-count: 1
+  server-count: %[7]d
   ip-address: %[1]s@%[2]d
   do-ip6: no
   username: ""
@@ -33,7 +33,7 @@ remote-control:
 zone:
   name: "%[5]s"
   zonefile: "%[6]s"
-`, s.addr.Addr(), s.addr.Port(), dir, minimal, domain, zone)
+`, s.addr.Addr(), s.addr.Port(), dir, minimal, domain, zone, s.threads)
 	}
 }
 

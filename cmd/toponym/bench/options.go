@@ -46,6 +46,9 @@ type options struct {
 	Toponym          string `json:"-"`
 	Before           string `json:"-"`
 	CoreDNS          string `json:"-"`
+	NSD, Knot        string `json:"-"`
+	Threads          int
+	Veth             bool
 	Output           string `json:"-"`
 	WithoutInstaller bool   `json:"-"`
 }
@@ -91,6 +94,10 @@ func parseOptions(args []string, stderr io.Writer) (o options, err error) {
 	fs.StringVar(&o.Toponym, "toponym", "", "a Toponym to measure instead of building one")
 	fs.StringVar(&o.Before, "before", "", "an older Toponym to measure beside it, such as that of the commit before")
 	fs.StringVar(&o.CoreDNS, "coredns", "coredns", "path of CoreDNS for -forward; Debian has no package of it")
+	fs.StringVar(&o.NSD, "nsd", "", "path of an NSD that is measured beside Debian's")
+	fs.StringVar(&o.Knot, "knot", "", "path of a knotd that is measured beside Debian's")
+	fs.IntVar(&o.Threads, "threads", 1, "threads and cores of each server; the last core may be the generator's")
+	fs.BoolVar(&o.Veth, "veth", false, "send queries through a pair of virtual network interfaces, between network namespaces, instead of loopback; needs root")
 	fs.StringVar(&o.Output, "o", "", "file for the results of all runs, as JSON")
 	fs.BoolVar(&o.WithoutInstaller, "no-install", false, "do not install missing packages")
 	if err := fs.Parse(args); err != nil {
@@ -135,6 +142,7 @@ func (o *options) check() error {
 	within("rounds", float64(o.Rounds), 1, 100)
 	within("retries", float64(o.Retries), 0, 20)
 	within("seconds", o.Seconds, 0.1, 600)
+	within("threads", float64(o.Threads), 1, 64)
 	within("tasks", float64(o.Tasks), 100, 1_000_000)
 	within("sockets", float64(o.Sockets), 1, maxSockets)
 	within("window", float64(o.Window), 1, maxWindow)
@@ -152,6 +160,9 @@ func (o *options) check() error {
 	within("attack-seconds", o.AttackSeconds, 1, 600)
 	within("attack-rate", float64(o.AttackRate), 1, 20_000)
 	within("rate", float64(o.Rate), 1, 20_000)
+	if other := o.Flat || o.Watch || o.Live || o.Transfer || o.Node || o.Attack || o.Forward; other && (o.Threads > 1 || o.Veth) {
+		errs = append(errs, errors.New("-threads and -veth are for serving only"))
+	}
 	known := func(name string, got, all []string) {
 		for _, s := range got {
 			if !slices.Contains(all, s) {

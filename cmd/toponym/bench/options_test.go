@@ -19,10 +19,27 @@ func TestOptions(t *testing.T) {
 	if err != nil || !o.wants("mix") || o.Rounds < 5 || len(o.Peers) != 2 || o.Seed != defaultSeed {
 		t.Errorf("%+v, %v", o, err)
 	}
-	for _, line := range []string{"-only all", "-peers bind", "-rounds 0", "-seconds 0", "-seconds NaN", "-window 65", "-generators x", "-client-core 0", "more"} {
+	for _, line := range []string{"-only all", "-peers bind", "-rounds 0", "-seconds 0", "-seconds NaN", "-window 65", "-generators x", "-client-core 0", "-threads 0", "-flat -threads 2", "-forward -veth", "more"} {
 		if _, err := parseOptions(strings.Fields(line), io.Discard); err == nil {
 			t.Errorf("%q was taken", line)
 		}
+	}
+}
+
+// A peer that was built from source comes after the one of Debian, for the same name in
+// -peers.
+func TestPeersBuiltFromSource(t *testing.T) {
+	o, err := parseOptions(strings.Fields("-nsd /opt/nsd -knot /opt/knotd"), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range o.allPeers() {
+		got = append(got, p.name+" "+p.program)
+	}
+	want := []string{"nsd nsd", "nsd-new /opt/nsd", "nsd-minimal nsd", "knot knotd", "knot-new /opt/knotd"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -15,11 +15,12 @@ import (
 type peer struct {
 	name    string // in flags and tables
 	pkg     string // Debian package
-	program string
+	program string // or its path
 	// settings returns the text of the configuration file.
 	settings func(s *server, dir, zone, domain string) string
 	// args returns the arguments to run in the foreground with a configuration file.
-	args func(settings string) []string
+	args    func(settings string) []string
+	version string // the flag that prints it
 }
 
 const (
@@ -28,9 +29,36 @@ const (
 )
 
 var peers = []peer{
-	{nsdName, "nsd", "nsd", nsdSettings("no"), nsdArgs},
-	{"nsd-minimal", "nsd", "nsd", nsdSettings("yes"), nsdArgs},
-	{knotName, "knot", "knotd", knotSettings, knotArgs},
+	{nsdName, "nsd", "nsd", nsdSettings("no"), nsdArgs, "-v"},
+	{"nsd-minimal", "nsd", "nsd", nsdSettings("yes"), nsdArgs, "-v"},
+	{knotName, "knot", "knotd", knotSettings, knotArgs, "-V"},
+}
+
+// allPeers returns the peers of Debian, and after each those that are built from source.
+func (o *options) allPeers() (out []peer) {
+	for _, p := range peers {
+		out = append(out, p)
+		for _, n := range o.builtPeers() {
+			if n.name == p.name+builtSuffix {
+				out = append(out, n)
+			}
+		}
+	}
+	return out
+}
+
+// builtSuffix tells a peer that was built from source from the same one of Debian.
+const builtSuffix = "-new"
+
+// builtPeers returns the peers of -nsd and -knot.
+func (o *options) builtPeers() (out []peer) {
+	if o.NSD != "" {
+		out = append(out, peer{nsdName + builtSuffix, "", o.NSD, nsdSettings("no"), nsdArgs, "-v"})
+	}
+	if o.Knot != "" {
+		out = append(out, peer{knotName + builtSuffix, "", o.Knot, knotSettings, knotArgs, "-V"})
+	}
+	return out
 }
 
 func peerNames() (out []string) {
@@ -40,20 +68,16 @@ func peerNames() (out []string) {
 	return out
 }
 
-// startPeer starts a peer with its defaults, except for what the comparison needs,
-// and waits until it answers for the zone.
-func (l *lab) startPeer(p peer, zone, domain string) (*server, error) {
-	return l.startPeerOn(p, l.o.ServerCore, zone, domain)
-}
-
-func (l *lab) startPeerOn(p peer, core int, zone, domain string) (*server, error) {
+// startPeer starts a peer with its defaults, except for what the comparison needs, and
+// a thread for each core, and waits until it answers for the zone.
+func (l *lab) startPeer(p peer, cores []int, zone, domain string) (*server, error) {
 	program, err := l.ensure(p.program, p.pkg)
 	if err != nil {
 		return nil, err
 	}
-	s := &server{name: p.name}
+	s := &server{name: p.name, threads: len(cores)}
 	settings := func(dir string) string { return p.settings(s, dir, zone, domain) }
-	if err := l.launch(s, core, program, settings, p.args); err != nil {
+	if err := l.launch(s, cores, program, settings, p.args); err != nil {
 		return nil, err
 	}
 	return s, s.proc.await(2*time.Minute, func() error {
@@ -76,6 +100,9 @@ func (l *lab) ensure(program, pkg string) (string, error) {
 	if err == nil {
 		return path, nil
 	}
+	if pkg == "" {
+		return "", fmt.Errorf("%w: %w", errMissing, err)
+	}
 	apt, e := exec.LookPath("apt-get")
 	if l.o.WithoutInstaller || e != nil || os.Getuid() != 0 {
 		return "", fmt.Errorf("%w: %w (package %s)", errMissing, err, pkg)
@@ -94,8 +121,8 @@ func (l *lab) ensure(program, pkg string) (string, error) {
 
 // launch starts a server with a port, a directory and a configuration file of its
 // own.
-func (l *lab) launch(s *server, core int, program string, settings func(dir string) string, args func(file string) []string) (err error) {
-	if s.addr, err = freePort(); err != nil {
+func (l *lab) launch(s *server, cores []int, program string, settings func(dir string) string, args func(file string) []string) (err error) {
+	if s.addr, err = freePortAt(l.at); err != nil {
 		return err
 	}
 	dir := l.path(s.name)
@@ -106,6 +133,6 @@ func (l *lab) launch(s *server, core int, program string, settings func(dir stri
 	if err := os.WriteFile(file, []byte(settings(dir)), 0o644); err != nil {
 		return err
 	}
-	s.proc, err = l.start(s.name, []int{core}, program, args(file)...)
+	s.proc, err = l.start(s.name, cores, program, args(file)...)
 	return err
 }

@@ -57,6 +57,11 @@ func (m *machine) print(w io.Writer) {
 	if v := m.Versions[corednsName]; v != "" {
 		fmt.Fprintf(w, "CoreDNS %s.\n", v)
 	}
+	for _, name := range []string{nsdName, knotName} {
+		if v := m.Versions[name+builtSuffix]; v != "" {
+			fmt.Fprintf(w, "%s is %s, built from source.\n", name+builtSuffix, v)
+		}
+	}
 	if m.Siblings != "" {
 		fmt.Fprintf(w, "The server's core shares its hardware with others: %s.\n", m.Siblings)
 	}
@@ -72,6 +77,12 @@ func (r *report) printZone(w io.Writer) {
 	}
 	fmt.Fprintf(w, "Medians of %d rounds of %v s for each server in turn; server on core %d, generator on core %d; %d sockets with %d queries in flight each.\n",
 		o.Rounds, o.Seconds, o.ServerCore, o.ClientCore, o.Sockets, o.Window)
+	if o.Threads > 1 {
+		fmt.Fprintf(w, "Each server has %d threads and as many cores, the last of which is the generator's on a machine of two: compare the CPU times only.\n", o.Threads)
+	}
+	if o.Veth {
+		fmt.Fprintf(w, "Queries go through a pair of virtual network interfaces between network namespaces.\n")
+	}
 	if len(z.Skipped) > 0 {
 		fmt.Fprintf(w, "Skipped because they are missing: %s.\n", strings.Join(z.Skipped, ", "))
 	}
@@ -155,7 +166,7 @@ func (r *report) printRuns(w io.Writer) {
 		}
 	})
 	table(w, 3, []string{"case", "generator", "server", "queries/s", "CPU µs/query", "core %", "p50 µs", "p99 µs", "p99.9 µs", "bytes", "TC %", "lost", "errors"}, rows)
-	fmt.Fprint(w, "CPU is user and system time over all threads and children. Latencies are those of a closed loop: mostly the wait behind other queries. `core %` is the part of its core that the server used: where it is far below 100, the generator was the limit (or another program, *), and only the CPU time counts. Lost and errors (rcodes other than NOERROR and NXDOMAIN) are sums.\n\n")
+	fmt.Fprint(w, "CPU is user and system time over all threads and children. Latencies are those of a closed loop: mostly the wait behind other queries. `core %` is the part of a core that the server used: where it is far below 100 for each thread, the generator was the limit (or another program, *), and only the CPU time counts. Lost and errors (rcodes other than NOERROR and NXDOMAIN) are sums.\n\n")
 }
 
 func (r *report) printRatios(w io.Writer) {

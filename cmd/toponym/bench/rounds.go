@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -70,7 +71,7 @@ func (l *lab) startAll(facts *zoneFacts) ([]*server, *zoneData, error) {
 	var servers []*server
 	for _, b := range l.builds() {
 		// The state is read once, so that its cost is not measured here.
-		s, err := l.startToponym(b, []int{l.o.ServerCore}, c.addr, time.Hour, nil)
+		s, err := l.startToponym(b, l.serverCores(l.o.Threads), c.addr, time.Hour, nil)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -91,11 +92,11 @@ func (l *lab) startAll(facts *zoneFacts) ([]*server, *zoneData, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, p := range peers {
-		if !slices.Contains(l.o.Peers, p.name) {
+	for _, p := range l.o.allPeers() {
+		if !slices.Contains(l.o.Peers, strings.TrimSuffix(p.name, builtSuffix)) {
 			continue
 		}
-		s, err := l.startPeer(p, file, z.Domain)
+		s, err := l.startPeer(p, l.serverCores(l.o.Threads), file, z.Domain)
 		if errors.Is(err, errMissing) {
 			l.skip(facts, p.name, err)
 			continue

@@ -5,6 +5,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -26,10 +27,10 @@ type run struct {
 
 	Load load
 	CPU  float64 // µs of user and system time per response, of all threads and children
-	Busy float64 // fraction of its core that the server used
+	Busy float64 // cores that the server used
 	Memory
-	OtherOnServerCore float64 // fraction of the server's core that other programs used
-	OtherOnClientCore float64 // fraction of the generator's core that other programs used
+	OtherOnServerCore float64 // fraction of the server's cores that other programs used
+	OtherOnClientCore float64 // fraction of the generator's core, or of all if the servers have it, too
 	Disturbed         bool
 	Kept              bool // counts, of the attempts of a round
 }
@@ -136,8 +137,14 @@ func (l *lab) measure(s *server, servers []*server, c benchCase, generator strin
 	for _, o := range servers {
 		ours += used(from, to, o.proc)
 	}
-	r.OtherOnServerCore = otherUse(from, to, []int{l.o.ServerCore}, ours)
-	r.OtherOnClientCore = otherUse(from, to, []int{l.o.ClientCore}, client.cpu+to.self-from.self+l.usedUpstream(from, to))
+	generating := client.cpu + to.self - from.self + l.usedUpstream(from, to)
+	if cores := l.serverCores(l.o.Threads); slices.Contains(cores, l.o.ClientCore) {
+		r.OtherOnServerCore = otherUse(from, to, cores, ours+generating)
+		r.OtherOnClientCore = r.OtherOnServerCore
+	} else {
+		r.OtherOnServerCore = otherUse(from, to, cores, ours)
+		r.OtherOnClientCore = otherUse(from, to, []int{l.o.ClientCore}, generating)
+	}
 	r.Disturbed = max(r.OtherOnServerCore, r.OtherOnClientCore) > disturbedAbove
 	m, err := to.procs.memory(s.proc.pid())
 	r.Memory = m.megabytes()

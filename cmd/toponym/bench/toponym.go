@@ -15,12 +15,13 @@ import (
 
 // server is a name server under test.
 type server struct {
-	name  string
-	proc  *process
-	addr  netip.AddrPort // of DNS, UDP and TCP
-	http  netip.AddrPort // only of Toponym
-	Fresh memory         // when it was ready, before the first query
-	cases []string       // in which it is measured; nil: all
+	name    string
+	threads int // of a peer
+	proc    *process
+	addr    netip.AddrPort // of DNS, UDP and TCP
+	http    netip.AddrPort // only of Toponym
+	Fresh   memory         // when it was ready, before the first query
+	cases   []string       // in which it is measured; nil: all
 }
 
 // Names of servers in tables.
@@ -46,7 +47,7 @@ func (l *lab) builds() []build {
 func (l *lab) startToponym(b build, cores []int, master netip.AddrPort, refresh time.Duration, more map[string]any) (*server, error) {
 	s := &server{name: b.name}
 	var err error
-	if s.addr, err = freePort(); err != nil {
+	if s.addr, err = freePortAt(l.at); err != nil {
 		return nil, err
 	}
 	if s.http, err = freePort(); err != nil {
@@ -64,6 +65,9 @@ func (l *lab) startToponym(b build, cores []int, master netip.AddrPort, refresh 
 		// So that the number of addresses of an app is its number of instances.
 		"unhealthy":  "include",
 		"externalon": false,
+	}
+	if l.o.Veth { // as loopback is by default
+		all["rateLimitExempt"] = []string{clientVeth.Masked().String()}
 	}
 	maps.Copy(all, more)
 	settings, err := json.Marshal(all)

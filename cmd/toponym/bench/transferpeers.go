@@ -123,7 +123,7 @@ func (l *lab) startTransferPeer(i int, zones map[string]string) (*server, error)
 	}
 	s := &server{name: p.name}
 	settings := func(dir string) string { return p.settings(s.addr, dir, zones) }
-	if err := l.launch(s, l.o.ServerCore, program, settings, p.args); err != nil {
+	if err := l.launch(s, []int{l.o.ServerCore}, program, settings, p.args); err != nil {
 		return nil, err
 	}
 	for zone := range zones {
