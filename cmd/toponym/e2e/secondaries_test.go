@@ -252,6 +252,7 @@ func TestSecondariesCarryTheZones(t *testing.T) {
 			t.Errorf("%s: got the last version %v after it, want it within %v: before it would have asked by itself", x.kind, took, caughtUpWithin)
 		}
 	}
+	t.Logf("%v reminders", s.counter(t, "toponym_notify_reminders_total"))
 	wantSameZones(t, s, all, zones)
 
 	// A restart costs nobody a transfer, and secondaries answer meanwhile.
