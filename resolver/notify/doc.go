@@ -3,7 +3,8 @@
 //
 // It stands beside the answering of queries: a [Sender] follows the versions that
 // zone publishes, and has a UDP socket of its own for each address family. What
-// it sends is a hint. A secondary decides by the SOA record that it then asks for.
+// it sends is a hint. A secondary decides by the SOA record that it then asks for. One
+// that acknowledges a version, and does not come for it, is reminded.
 //
 // What always holds: nothing that publishes or answers waits for a Sender; a
 // secondary gets at most one message per zone and interval, with the newest
