@@ -23,8 +23,9 @@ const maxRRset = dns.MaxMsgSize - 1 - 1024
 // recordSize is the size of a record in an answer in bytes.
 func recordSize(data int) int { return 2 + fixedSize + data }
 
-// maxWhole is a number of records that fit whatever they are.
-const maxWhole = maxRRset / (2 + fixedSize + 6 + 255)
+// maxRecord is the size of the largest record of a type that is limited: of type SRV,
+// with a target of the largest size.
+const maxRecord = 2 + fixedSize + 6 + 255
 
 // limited reports whether a type has a limit: those of which the cluster can have any
 // number of records at a name.
@@ -60,22 +61,21 @@ type rrsetKey struct {
 // what is transferred of the new one, z. It is the difference itself where all RRsets
 // fit, as nearly always.
 func fitted(c *zone.Change, z *zone.Zone) *zone.Change {
-	removed := map[rrsetKey][]zone.Record{}
-	touched := map[rrsetKey]bool{}
-	for _, r := range c.Removed {
-		if key := (rrsetKey{r.Owner, r.Type}); limited(r.Type) {
-			removed[key] = append(removed[key], r)
-			touched[key] = true
+	touched := map[rrsetKey]int{} // with the size of what is removed
+	for i := range c.Removed {
+		if r := &c.Removed[i]; limited(r.Type) {
+			touched[rrsetKey{r.Owner, r.Type}] += recordSize(len(r.Data))
 		}
 	}
-	for _, r := range c.Added {
-		if limited(r.Type) {
-			touched[rrsetKey{r.Owner, r.Type}] = true
+	for i := range c.Added {
+		if r := &c.Added[i]; limited(r.Type) {
+			touched[rrsetKey{r.Owner, r.Type}] += 0
 		}
 	}
 	var large []rrsetKey
-	for key := range touched {
-		if count(nodeOf(z, c.Origin, key.owner), key.rtype)+len(removed[key]) > maxWhole {
+	for key, removed := range touched {
+		// The old RRset had no more records than those of the new one and the removed ones.
+		if !fitsWith(removed, z, nodeOf(z, c.Origin, key.owner), key.rtype) {
 			large = append(large, key)
 		}
 	}
@@ -85,19 +85,27 @@ func fitted(c *zone.Change, z *zone.Zone) *zone.Change {
 	slices.SortFunc(large, func(a, b rrsetKey) int {
 		return cmp.Or(strings.Compare(string(a.owner), string(b.owner)), cmp.Compare(a.rtype, b.rtype))
 	})
-	others := func(list []zone.Record) (kept []zone.Record) {
-		for _, r := range list {
-			if !slices.Contains(large, rrsetKey{r.Owner, r.Type}) {
-				kept = append(kept, r)
-			}
-		}
-		return kept
+	removed := map[rrsetKey][]zone.Record{}
+	for _, key := range large {
+		removed[key] = nil
 	}
 	added := map[zone.Record]bool{}
-	for _, r := range c.Added {
-		added[r] = true
+	f := &zone.Change{Origin: c.Origin, From: c.From, To: c.To}
+	for _, r := range c.Removed {
+		key := rrsetKey{r.Owner, r.Type}
+		if list, ok := removed[key]; ok {
+			removed[key] = append(list, r)
+		} else {
+			f.Removed = append(f.Removed, r)
+		}
 	}
-	f := &zone.Change{Origin: c.Origin, From: c.From, To: c.To, Removed: others(c.Removed), Added: others(c.Added)}
+	for _, r := range c.Added {
+		if _, ok := removed[rrsetKey{r.Owner, r.Type}]; ok {
+			added[r] = true
+		} else {
+			f.Added = append(f.Added, r)
+		}
+	}
 	for _, key := range large {
 		is := rrsetOf(z, nodeOf(z, c.Origin, key.owner), key.rtype)
 		was := removed[key]
@@ -124,6 +132,23 @@ func nodeOf(z *zone.Zone, origin, name records.Name) *zone.Node {
 		return n
 	}
 	return nil
+}
+
+// fitsWith reports whether a node's records of a type, and as many more bytes of them,
+// are all transferred.
+func fitsWith(more int, z *zone.Zone, n *zone.Node, rtype uint16) bool {
+	if n == nil {
+		return more <= maxRRset
+	}
+	if more+count(n, rtype)*maxRecord <= maxRRset {
+		return true // as nearly always
+	}
+	z.EachRecord(n, nil, func(t uint16, _ uint32, data []byte) {
+		if t == rtype {
+			more += recordSize(len(data))
+		}
+	})
+	return more <= maxRRset
 }
 
 // count is the number of a node's records of a type.

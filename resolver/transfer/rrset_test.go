@@ -107,6 +107,19 @@ func TestDifferencesThatFitAreNotChanged(t *testing.T) {
 	if got := fitted(change, z); got != change {
 		t.Errorf("got another difference: %d and %d records, want %d and %d", len(got.Removed), len(got.Added), len(change.Removed), len(change.Added))
 	}
+	// Nor are those of an RRset with more records than would fit if they were larger.
+	r := rand.New(rand.NewPCG(2, 14))
+	c.publish(largeState(r, 600))
+	serial, _ = c.zone.Serial(name("mesos"))
+	c.publish(largeState(r, 620))
+	to, _ = c.zone.Serial(name("mesos"))
+	change, ok = c.history.Difference(name("mesos"), serial, to)
+	if n := count(nodeOf(c.zone, name("mesos"), name("large.marathon.mesos")), dns.TypeA); !ok || len(change.Removed) == 0 || n*maxRecord <= maxRRset {
+		t.Fatalf("got %d addresses of the service, want more than %d, and a difference", n, maxRRset/maxRecord)
+	}
+	if got := fitted(change, c.zone); got != change {
+		t.Error("got another difference of an RRset that fits")
+	}
 	if got := fitted(&zone.Change{}, z); len(got.Added)+len(got.Removed) != 0 {
 		t.Errorf("got %+v of no difference", got)
 	}
