@@ -23,6 +23,7 @@ type Server struct {
 
 	connections *connectionTable
 	handshakes  handshakeCounts
+	turns       turns
 
 	listening atomic.Pointer[listenOptions]
 	endpoints endpoints
@@ -85,6 +86,12 @@ func (s *Server) Run(ctx context.Context) error {
 		f.start(forwarding, s.isOwn, &upstreams)
 	}
 
+	if err := s.turns.begin(); err != nil {
+		s.log.WithError(err).Warn("busy connections may delay others by 10 ms: no pipe can be opened")
+	} else {
+		s.background.Go(s.turns.run)
+	}
+
 	var all sync.WaitGroup
 	for _, e := range s.endpoints.list() {
 		s.serve(ctx, e, &all)
@@ -94,6 +101,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	all.Go(func() { s.followAddresses(ctx, &all) })
 	all.Wait()
+	s.turns.end()
 	endForwarding()
 	upstreams.Wait()
 	s.background.Wait()

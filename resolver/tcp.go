@@ -78,6 +78,7 @@ type connection struct {
 	addr      netip.Addr
 	responder *responder // that of the server, with TLS a copy for this connection
 	in        *bufio.Reader
+	turn      int // how much has been answered since it gave way to others
 
 	writing sync.Mutex // held while something is written
 	out     *bufio.Writer
@@ -139,6 +140,10 @@ func (s *Server) serveConn(ctx, final context.Context, c *connection) {
 		}
 		if err == nil && !c.holdsMessage() {
 			err = c.flush()
+			if c.turn >= turnLength {
+				c.turn = 0
+				s.turns.giveWay()
+			}
 		}
 		if err != nil {
 			c.drain()
@@ -191,6 +196,7 @@ func (c *connection) answer(ctx context.Context) error {
 	}
 	defer c.doneWith(size, large)
 	c.place.touch()
+	c.turn++
 	start := time.Now()
 	buf := messageBuffers.Get().(*messageBuffer)
 	defer messageBuffers.Put(buf)
@@ -216,6 +222,7 @@ func (c *connection) answer(ctx context.Context) error {
 	if msg == nil {
 		return nil
 	}
+	c.turn += len(msg) >> 10
 	err = c.write(buf[:2+len(msg)])
 	r.counters.times[c.transport].add(time.Since(start), 1)
 	return err
