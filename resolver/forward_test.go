@@ -83,12 +83,13 @@ func TestNamesOutsideOurZonesAreForwarded(t *testing.T) {
 			}
 		})
 	}
-	before := up.Asked.Load()
+	// The server upstream may have been asked twice, so its count says nothing.
+	before := s.responder.cache.Stats().Misses
 	for range 10 {
 		askOver(t, dial(t, s, "udp", "127.0.0.1"), askWWW)
 	}
-	if n := up.Asked.Load() - before; n != 0 {
-		t.Errorf("%d questions were asked for cached names, want 0", n)
+	if n := s.responder.cache.Stats().Misses - before; n != 0 {
+		t.Errorf("%d of 10 cached names were not found in the cache, want 0", n)
 	}
 	st, ups := s.responder.cache.Stats(), s.UpstreamStats()
 	if st.Hits < 10 || st.Misses == 0 || s.responder.forward.pending.open() != 0 || len(ups) != 1 || ups[0].Responses == 0 {
