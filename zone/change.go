@@ -11,8 +11,9 @@ import (
 )
 
 // changes are the differences of a version by origin. On a nil delta, of a version
-// that was compiled, each origin differs as a whole.
-func (d *delta) changes(z *Zone) (list []*Change) {
+// that was compiled, each origin differs as a whole; so does it if the differences
+// take more memory than limit, in bytes.
+func (d *delta) changes(z *Zone, limit int) (list []*Change) {
 	if d == nil {
 		for i := range z.origins {
 			if o := &z.origins[i]; o.serial != 0 {
@@ -32,27 +33,51 @@ func (d *delta) changes(z *Zone) (list []*Change) {
 		byOrigin[i] = c
 		list = append(list, c)
 	}
+	list = append(list, d.gone...)
+	size := 0
+	var recent recentDifferences
 	for _, n := range d.nodes {
 		i := n.new.origin
-		if c := byOrigin[i]; !c.Whole {
-			c.addNode(z, n, &d.previous[i], &z.origins[i])
+		c := byOrigin[i]
+		if c.Whole {
+			continue
+		}
+		removed, added := len(c.Removed), len(c.Added)
+		c.addNode(z, n, &d.previous[i], &z.origins[i], &recent)
+		if size += recordsSize(c.Removed[removed:]) + recordsSize(c.Added[added:]); size > limit {
+			break
 		}
 	}
-	return append(list, d.gone...)
+	if size > limit || changesSize(list) > limit {
+		for _, c := range list {
+			c.Whole, c.Removed, c.Added = true, nil, nil
+		}
+	}
+	return list
 }
 
-// addNode adds the records of a node that differ. A large RRset of which one
-// record differs costs a comparison of each record, but no memory.
-func (c *Change) addNode(z *Zone, n nodeChange, from, to *origin) {
+// changesSize is the memory of changes, in bytes.
+func changesSize(list []*Change) (size int) {
+	for _, c := range list {
+		size += c.Size()
+	}
+	return size
+}
+
+// recordsSize is the memory of records, in bytes.
+func recordsSize(list []Record) int {
+	size := len(list) * int(unsafe.Sizeof(Record{}))
+	for i := range list {
+		size += len(list[i].Data)
+	}
+	return size
+}
+
+// addNode adds the records of a node that differ.
+func (c *Change) addNode(z *Zone, n nodeChange, from, to *origin, recent *recentDifferences) {
 	old, new := n.old, n.new
 	if old == nil {
-		c.Added = z.appendRecords(c.Added, new, to)
-		return
-	}
-	if new.Empty() {
-		// NS records of an apex stay.
-		c.Removed = appendMissing(c.Removed, z.appendRecords(nil, old, from), z.appendRecords(nil, new, to))
-		return
+		old = &Node{Data: &noData}
 	}
 	if old.static != nil || new.static != nil {
 		before, after := z.appendRecords(nil, old, from), z.appendRecords(nil, new, to)
@@ -60,16 +85,57 @@ func (c *Change) addNode(z *Zone, n nodeChange, from, to *origin) {
 		c.Added = appendMissing(c.Added, after, before)
 		return
 	}
-	was, is := from.dataTTL(old.Data), to.dataTTL(new.Data)
-	addDifferent(c, new.Name, dns.TypeA, was, is, old.A, new.A, compareIPv4, func(a [4]byte) string { return string(a[:]) })
-	addDifferent(c, new.Name, dns.TypeAAAA, was, is, old.AAAA, new.AAAA, compareIPv6, func(a [16]byte) string { return string(a[:]) })
-	addDifferent(c, new.Name, dns.TypeSRV, was, is, old.SRV, new.SRV, SRV.Compare, srvData)
-	addDifferent(c, new.Name, dns.TypePTR, was, is, pointer(old), pointer(new), cmp.Compare, func(n records.Name) string { return string(n) })
+	d := recent.of(old.Data, new.Data, from.dataTTL(old.Data), to.dataTTL(new.Data))
+	c.Removed = appendOwned(c.Removed, d.removed, new.Name)
+	c.Added = appendOwned(c.Added, d.added, new.Name)
 }
 
-// pointer is the list of PTR records that a node answers with.
-func pointer(n *Node) []records.Name {
-	if target, ok := n.Pointer(); ok {
+// appendOwned appends records of another owner.
+func appendOwned(list, records []Record, owner records.Name) []Record {
+	for _, r := range records {
+		r.Owner = owner
+		list = append(list, r)
+	}
+	return list
+}
+
+// recentDifferences are those that were found last. The names of a service often have
+// the same data before a change, and after it.
+type recentDifferences struct {
+	list [8]difference
+	next int // index in list, modulo its length
+}
+
+// difference is how the records of data differ from those of other data. They have no
+// owner.
+type difference struct {
+	old, new       *records.Data
+	was, is        uint32 // TTLs
+	removed, added []Record
+}
+
+// of is the difference between the data of a name and its new data, whose records have
+// these TTLs. A large RRset of which one record differs costs a comparison of each
+// record, but no memory.
+func (r *recentDifferences) of(old, new *records.Data, was, is uint32) *difference {
+	for i := range r.list {
+		if d := &r.list[i]; d.old == old && d.new == new && d.was == was && d.is == is {
+			return d
+		}
+	}
+	d := &r.list[r.next%len(r.list)]
+	r.next++
+	*d = difference{old: old, new: new, was: was, is: is}
+	addDifferent(d, dns.TypeA, old.A, new.A, compareIPv4, func(a [4]byte) string { return string(a[:]) })
+	addDifferent(d, dns.TypeAAAA, old.AAAA, new.AAAA, compareIPv6, func(a [16]byte) string { return string(a[:]) })
+	addDifferent(d, dns.TypeSRV, old.SRV, new.SRV, SRV.Compare, srvData)
+	addDifferent(d, dns.TypePTR, pointer(old), pointer(new), cmp.Compare, func(n records.Name) string { return string(n) })
+	return d
+}
+
+// pointer is the list of PTR records that a name with the data has.
+func pointer(d *records.Data) []records.Name {
+	if target, ok := d.Pointer(); ok {
 		return []records.Name{target}
 	}
 	return nil
@@ -77,8 +143,9 @@ func pointer(n *Node) []records.Name {
 
 // addDifferent adds the records that one of two sorted RRsets lacks; with
 // different TTLs these are all.
-func addDifferent[T comparable](c *Change, owner records.Name, rtype uint16, was, is uint32, old, new []T, compare func(a, b T) int, data func(T) string) {
-	if was == is {
+func addDifferent[T comparable](d *difference, rtype uint16, old, new []T, compare func(a, b T) int, data func(T) string) {
+	same := d.was == d.is
+	if same {
 		for len(old) > 0 && len(new) > 0 && old[0] == new[0] {
 			old, new = old[1:], new[1:]
 		}
@@ -93,14 +160,14 @@ func addDifferent[T comparable](c *Change, owner records.Name, rtype uint16, was
 			order = -1
 		case len(old) == 0:
 			order = 1
-		case was == is:
+		case same:
 			order = compare(old[0], new[0])
 		}
-		if order < 0 || order == 0 && was != is {
-			c.Removed = append(c.Removed, Record{Owner: owner, Type: rtype, TTL: was, Data: data(old[0])})
+		if order < 0 || order == 0 && !same {
+			d.removed = append(d.removed, Record{Type: rtype, TTL: d.was, Data: data(old[0])})
 		}
-		if order > 0 || order == 0 && was != is {
-			c.Added = append(c.Added, Record{Owner: owner, Type: rtype, TTL: is, Data: data(new[0])})
+		if order > 0 || order == 0 && !same {
+			d.added = append(d.added, Record{Type: rtype, TTL: d.is, Data: data(new[0])})
 		}
 		if order <= 0 {
 			old = old[1:]
@@ -129,10 +196,7 @@ func appendMissing(list, from, in []Record) []Record {
 func (c *Change) Size() int {
 	size := int(unsafe.Sizeof(*c)) + len(c.From.Data) + len(c.To.Data)
 	for _, list := range [][]Record{c.Removed, c.Added} {
-		size += cap(list) * int(unsafe.Sizeof(Record{}))
-		for i := range list {
-			size += len(list[i].Data)
-		}
+		size += recordsSize(list) + (cap(list)-len(list))*int(unsafe.Sizeof(Record{}))
 	}
 	return size
 }

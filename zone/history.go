@@ -87,28 +87,21 @@ func NewHistory(limits HistoryLimits, z *Zone, now time.Time) *History {
 // Add adds the version that follows the newest one. Only the goroutine that makes
 // versions calls it, once for each, after readers can see the version.
 func (h *History) Add(z *Zone, now time.Time) {
-	changes := z.delta.changes(z)
-	v := &Version{Time: now}
-	for _, c := range changes {
-		c.time = now
-		v.Changes = append(v.Changes, c)
-		v.bytes += c.Size()
-	}
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	if h.wanted {
 		h.wanted, h.lastWanted = false, now
 	}
 	limit := h.limit(now)
-	if v.bytes > limit {
-		v.bytes = 0
-		for _, c := range v.Changes {
-			c.Whole, c.Removed, c.Added = true, nil, nil
-			v.bytes += c.Size()
-		}
+	h.mu.Unlock()
+	v := &Version{Time: now, Changes: z.delta.changes(z, limit)}
+	for _, c := range v.Changes {
+		c.time = now
 	}
+	v.bytes = changesSize(v.Changes)
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.newest = z
-	if len(changes) == 0 {
+	if len(v.Changes) == 0 {
 		return
 	}
 	v.Index = h.versions[len(h.versions)-1].Index + 1

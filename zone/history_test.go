@@ -211,6 +211,27 @@ func TestHistoryIsSmallWithoutReaders(t *testing.T) {
 	}
 }
 
+// Of a change that is larger than everything that is kept, little more is made than
+// what is kept: thousands of tasks may go together.
+func TestTooLargeAChangeIsNotMade(t *testing.T) {
+	ro, zo := patchOptions()
+	c, set := state.NewCluster(), records.NewSet(ro)
+	z := Compile(set, zo, SameSerial(1))
+	z = z.Patch(set, set.Update(c, c.Reconcile(bigState(1000, 0), nil)).Names, SameSerial(2))
+	made := func(limit int) float64 {
+		return testing.AllocsPerRun(10, func() { z.delta.changes(z, limit) })
+	}
+	const limit = 10_000
+	if all, few := made(1<<30), made(limit); all < 1000 || few > all/4 {
+		t.Errorf("got %v allocations with a limit of %d bytes, want at most a quarter of %v without one", few, limit, all)
+	}
+	for _, change := range z.delta.changes(z, limit) {
+		if !change.Whole || len(change.Added) > 0 {
+			t.Errorf("%v: got %d records, want only that the zone has changed", change.Origin, len(change.Added))
+		}
+	}
+}
+
 // What many changes cost is bounded: the oldest are forgotten, and a change that
 // is larger than everything that is kept is known only by its serial.
 func TestHistoryIsBounded(t *testing.T) {

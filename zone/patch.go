@@ -105,6 +105,7 @@ func Compile(s *records.Set, o Options, serials SerialFunc) (z *Zone) {
 // since.
 func (z *Zone) Patch(s *records.Set, changed []records.Name, serials SerialFunc) *Zone {
 	next := z.next()
+	next.delta.nodes = make([]nodeChange, 0, len(changed))
 	s.UseNames(func(*names.Table) {
 		for _, n := range changed {
 			next.setData(n, s.Data(n))
