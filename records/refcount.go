@@ -103,10 +103,8 @@ func (r recordType[T]) remove(s *Set, e *entry, v T) {
 		}
 		return
 	}
-	if _, published := r.find(*r.records(e.data), v); published || e.change != 0 {
-		d := r.diff(s.changeOf(e))
-		d.gone = append(d.gone, v)
-	}
+	d := r.diff(s.changeOf(e))
+	d.gone = append(d.gone, v) // settle searches it
 }
 
 // settle sorts a diff, in which values stand as often as owners came or went, and

@@ -1,11 +1,13 @@
 package records
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"hash/maphash"
 	"iter"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -163,7 +165,7 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 	s.time = s.now()
 	s.names.Sweep()
 	first := s.size == 0 && len(s.tasks) == 0
-	tasks := s.shareLimits(c, s.regroup(c, s.affectedTasks(c, d), d.Frameworks, first))
+	tasks := s.shareLimits(c, s.regroup(c, inOrder(s.affectedTasks(c, d), first), d.Frameworks, first))
 	g := s.generator
 	g.out = refInc{s}
 	if first {
@@ -345,6 +347,22 @@ func (s *Set) affectedTasks(c *state.Cluster, d state.Delta) []state.TaskKey {
 		add(c.TasksOf(id))
 	}
 	return keys
+}
+
+// minOrdered is the number of changed tasks that are worth being put in order.
+const minOrdered = 100
+
+// inOrder returns many tasks, such as those of agents that are lost together, by
+// framework and id. Most frameworks begin the id of a task with its app, so that the
+// names of an app are changed one task after the other. The first update has an order
+// of its own.
+func inOrder(tasks []state.TaskKey, first bool) []state.TaskKey {
+	if first || len(tasks) < minOrdered {
+		return tasks
+	}
+	return slices.SortedFunc(slices.Values(tasks), func(a, b state.TaskKey) int {
+		return cmp.Or(strings.Compare(a.Framework, b.Framework), strings.Compare(a.ID, b.ID))
+	})
 }
 
 // replaceValues updates current for the given ids, calls generate for each new

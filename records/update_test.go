@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"toponym/records"
@@ -227,4 +228,31 @@ func TestTheFirstUpdateHasTasksWhoseNameIsARawNameOfOthers(t *testing.T) {
 		c.put(raw, api)
 		c.owns("api.web.marathon.mesos", "A 192.168.0.1", "A 192.168.0.2")
 	}
+}
+
+// Tasks that come or go together, as with their agents, change the names of one app
+// after the other, in whatever order they were listed.
+func TestManyTasksChangeAppByApp(t *testing.T) {
+	c := newCluster(t, defaults()).put(app("old", "old", "10.1.0.1"))
+	expect := func(what string) {
+		t.Helper()
+		apps := ""
+		for _, n := range c.changes.Names {
+			if a := n.String()[:4]; a[:3] == "app" && !strings.HasSuffix(apps, a) {
+				apps += a
+			}
+		}
+		if want := "app0app1app2"; apps != want {
+			t.Errorf("%s: got names in the order %s, want %s", what, apps, want)
+		}
+	}
+	for i := range 300 {
+		name := fmt.Sprint("app", i%3)
+		c.full.Tasks = append(c.full.Tasks, app(fmt.Sprintf("%s.%d", name, i), name, fmt.Sprint("10.2.", i/100, ".", i%100)))
+	}
+	c.apply()
+	expect("tasks came")
+	c.full.Tasks = c.full.Tasks[:1]
+	c.apply()
+	expect("tasks went")
 }
