@@ -2,25 +2,42 @@ package records
 
 import (
 	"math/bits"
+	"net/netip"
 	"runtime"
 
+	"toponym/internal/names"
 	"toponym/state"
 )
 
 // The first update fills an empty set in bulk, which costs half of inserting each
-// record at its place:
+// record at its place, and uses several cores:
 //
-//  1. Records are appended to the data of their names in any order.
-//  2. When the tasks of an app are complete, or after bulkSortEvery names, the
-//     lists are sorted, duplicates counted as extra owners, and the data copied
-//     without spare capacity or replaced by equal data of another name.
-//  3. The oversized lists are used again for the next names.
-//
-// Apps come one after the other, so only the lists of a few are unsorted at a
-// time.
+//  1. The tasks come ordered by app, and are dealt out in batches of whole apps.
+//  2. A loader makes the records of a batch beside the set: it appends them to lists
+//     by name in any order, then sorts the lists and counts duplicates. It uses the
+//     oversized lists again for the next batch.
+//  3. The set takes the batches in, in the order of the tasks: it gives the names their
+//     ids. Records of names that an earlier batch had as well are inserted at their
+//     place. There are few of these, since tasks that share a name are of one app.
+type bulkLoad struct {
+	set     *Set
+	loader  *loader     // of the goroutine of the update
+	next    *batch      // that gets the tasks
+	handed  chan *batch // to loaders in goroutines of their own; nil without any
+	pending []*batch    // that these have or will get, in the order of the tasks
+	spare   []*batch    // to use again
+}
 
-// bulkSortEvery is the number of unsorted names after which sorting is due.
-const bulkSortEvery = 4096
+const (
+	// batchTasks is the number of tasks after which a batch is complete with their app.
+	batchTasks = 128
+	// maxLoaders bounds the loaders: taking in what more of them make would keep a core
+	// busy.
+	maxLoaders = 4
+	// batchesPerLoader is how many batches may be pending for each loader, so that none
+	// waits for the others.
+	batchesPerLoader = 3
+)
 
 // How many names there are for each task, those that only have names below them included:
 // in the domain, and in the trees of each address domain. It decides how much memory is
@@ -31,54 +48,261 @@ const (
 )
 
 // beginBulkLoad sizes an empty set for a number of tasks.
-func (s *Set) beginBulkLoad(tasks int) {
+func (s *Set) beginBulkLoad(tasks int) *bulkLoad {
 	s.names.Reserve((namesPerTask + namesPerTree*len(s.generator.o.AddressDomains)) * tasks)
 	s.tasks = make(map[state.TaskKey]owner, tasks)
 	s.internTable = make([]*Data, max(minInterned, 1<<bits.Len(uint(tasks/8))))
-	s.generator.out = bulkAppend{refInc{s}}
+	l := &bulkLoad{set: s, loader: newLoader(s), next: &batch{}}
+	if n := min(s.generator.o.Loaders, maxLoaders, tasks/(2*batchTasks)); n > 1 {
+		l.handed = make(chan *batch, n*batchesPerLoader)
+		for range n {
+			go newLoader(s).run(l.handed)
+		}
+	}
+	return l
+}
+
+// task adds a task, which follows those of the same app.
+func (l *bulkLoad) task(o owner) {
+	if n := len(l.next.owners); n >= batchTasks && !l.set.sameApp(l.next.owners[n-1].task, o.task) {
+		l.handOut()
+	}
+	l.next.owners = append(l.next.owners, o)
 }
 
 // sameApp reports whether two tasks may share names.
-func (s *Set) sameApp(a, b taskChange) bool {
-	return a.task != nil && b.task != nil && a.key.Framework == b.key.Framework &&
-		s.generator.o.Rule.Label(appName(a.task)) == s.generator.o.Rule.Label(appName(b.task))
+func (s *Set) sameApp(a, b *state.Task) bool {
+	return a.Key.Framework == b.Key.Framework && s.generator.o.Rule.Label(appName(a)) == s.generator.o.Rule.Label(appName(b))
 }
 
-// sortLoaded completes the names that are being loaded. Records that come later
-// are inserted at their place.
-func (s *Set) sortLoaded() {
-	for i, e := range s.loading {
-		yieldCPU(i)
-		recordsA.sortAndCount(s, e)
-		recordsAAAA.sortAndCount(s, e)
-		recordsSRV.sortAndCount(s, e)
-		recordsPTR.sortAndCount(s, e)
-		oversized := e.data
-		if e.data = s.interned(oversized); e.data == nil {
-			e.data = s.intern(oversized.clone())
-		}
-		e.change = 0
-		*oversized = Data{A: oversized.A[:0], AAAA: oversized.AAAA[:0], SRV: oversized.SRV[:0]}
-		s.spareData = append(s.spareData, oversized)
-	}
-	s.loading = s.loading[:0]
-}
-
-// loadInPlace reports whether records may be appended to the data of an entry,
-// and prepares new entries for that.
-func (s *Set) loadInPlace(e *entry) bool {
-	if e.data != &noData || e.change != 0 {
-		return e.loading()
-	}
-	e.change = inPlace
-	s.loading = append(s.loading, e)
-	if last := len(s.spareData) - 1; last >= 0 {
-		e.data, s.spareData = s.spareData[last], s.spareData[:last]
+// handOut has the records of the next batch made.
+func (l *bulkLoad) handOut() {
+	b := l.next
+	if l.handed == nil {
+		l.loader.load(b)
+		l.takeIn(b)
+		runtime.Gosched() // queries get their turn
 	} else {
-		e.data = &Data{}
+		if b.made == nil {
+			b.made = make(chan struct{}, 1)
+		}
+		if len(l.pending) == cap(l.handed) {
+			l.takeInFirst()
+		}
+		l.pending = append(l.pending, b)
+		l.handed <- b
 	}
-	return true
+	if last := len(l.spare) - 1; last >= 0 {
+		l.next, l.spare = l.spare[last], l.spare[:last]
+	} else {
+		l.next = &batch{}
+	}
 }
+
+// takeInFirst waits for the batch that comes next in order.
+func (l *bulkLoad) takeInFirst() {
+	b := l.pending[0]
+	l.pending = l.pending[1:]
+	<-b.made
+	l.takeIn(b)
+}
+
+func (l *bulkLoad) takeIn(b *batch) {
+	l.set.takeIn(b)
+	b.reset()
+	l.spare = append(l.spare, b)
+}
+
+// endTasks takes in all tasks. The loader of the update then is the writer of other records, until
+// end.
+func (l *bulkLoad) endTasks() recordWriter {
+	l.handOut()
+	for len(l.pending) > 0 {
+		l.takeInFirst()
+	}
+	if l.handed != nil {
+		close(l.handed)
+	}
+	l.loader.begin(l.next)
+	return l.loader
+}
+
+// end takes in what has been written since endTasks.
+func (l *bulkLoad) end() {
+	l.loader.complete()
+	l.takeIn(l.next)
+}
+
+// batch is the records of some tasks. A name has its index in names as its id.
+type batch struct {
+	owners []owner
+	made   chan struct{} // gets a token when a loader in another goroutine has made the records
+
+	names       []loadedName
+	ttlRequests ttlRequests
+	omitted     []Omission
+
+	// Records that have another owner, as often as there are others.
+	repeatedA    []ownedRecord[[4]byte]
+	repeatedAAAA []ownedRecord[[16]byte]
+	repeatedSRV  []ownedRecord[SRV]
+	repeatedPTR  []ownedRecord[PTR]
+}
+
+// loadedName is a name with its data, whose lists are sorted once the batch is complete.
+type loadedName struct {
+	name Name
+	data *Data
+	id   names.ID // in the set, once that has taken the batch in
+}
+
+func (b *batch) reset() {
+	clear(b.owners)
+	clear(b.names)
+	*b = batch{owners: b.owners[:0], made: b.made, names: b.names[:0]}
+}
+
+// takeIn adds the records of a batch to the set.
+func (s *Set) takeIn(b *batch) {
+	for i := range b.names {
+		n := &b.names[i]
+		e := s.entryOf(s.names.InternString(string(n.name)))
+		n.id = e.id
+		requests := b.ttlRequests[names.ID(i)]
+		if e.data == &noData && e.change == 0 {
+			e.data = s.intern(n.data)
+			if requests != nil {
+				s.ttlRequests[e.id] = requests
+			}
+			continue
+		}
+		recordsA.addAll(s, e, n.data)
+		recordsAAAA.addAll(s, e, n.data)
+		recordsSRV.addAll(s, e, n.data)
+		recordsPTR.addAll(s, e, n.data)
+		for _, r := range requests {
+			for range r.count {
+				s.setTTL(e, s.ttlRequests.add(e.id, r.seconds))
+			}
+		}
+	}
+	recordsA.countRepeated(s, b)
+	recordsAAAA.countRepeated(s, b)
+	recordsSRV.countRepeated(s, b)
+	recordsPTR.countRepeated(s, b)
+	for _, o := range b.omitted {
+		refInc{s}.omit(o)
+	}
+}
+
+// loader makes the records of batches. It is the writer of its generator.
+type loader struct {
+	generator *generator
+	batch     *batch
+	ids       map[string]names.ID // of the names of the batch
+	lists     []*Data             // of the names of the batch; oversized, used again
+	interned  internTable
+}
+
+func newLoader(s *Set) *loader {
+	l := &loader{ids: map[string]names.ID{}, interned: make(internTable, len(s.internTable))}
+	l.generator = newGenerator(s.generator.o, l)
+	return l
+}
+
+// run makes the records of the batches that come.
+func (l *loader) run(batches <-chan *batch) {
+	for b := range batches {
+		l.load(b)
+		b.made <- struct{}{}
+	}
+}
+
+// load makes the records of a batch of tasks.
+func (l *loader) load(b *batch) {
+	l.begin(b)
+	for i, o := range b.owners {
+		yieldCPU(i)
+		l.generator.task(o)
+	}
+	l.complete()
+}
+
+// begin makes the loader write into a batch.
+func (l *loader) begin(b *batch) {
+	l.batch = b
+	clear(l.ids)
+}
+
+// complete sorts the lists of the batch. Equal data of several names is kept once.
+func (l *loader) complete() {
+	for i := range l.batch.names {
+		yieldCPU(i)
+		d := l.lists[i]
+		recordsA.sortAndCount(l.batch, names.ID(i), d)
+		recordsAAAA.sortAndCount(l.batch, names.ID(i), d)
+		recordsSRV.sortAndCount(l.batch, names.ID(i), d)
+		recordsPTR.sortAndCount(l.batch, names.ID(i), d)
+		equal := l.interned.find(d)
+		if equal == nil {
+			equal = l.interned.add(d.clone())
+		}
+		l.batch.names[i].data = equal
+		*d = Data{A: d.A[:0], AAAA: d.AAAA[:0], SRV: d.SRV[:0], PTR: d.PTR[:0]}
+	}
+}
+
+// id returns the id of a name in the batch, a new one if it has none.
+func (l *loader) id(name []byte) names.ID {
+	id, ok := l.ids[string(name)]
+	if !ok {
+		id = names.ID(len(l.batch.names))
+		lasting := string(name)
+		l.ids[lasting] = id
+		l.batch.names = append(l.batch.names, loadedName{name: Name(lasting)})
+		if int(id) == len(l.lists) {
+			l.lists = append(l.lists, &Data{})
+		}
+	}
+	return id
+}
+
+func (l *loader) data(name []byte) *Data { return l.lists[l.id(name)] }
+
+func (l *loader) addr(name []byte, a netip.Addr, _ addrSource) {
+	if d := l.data(name); a.Is4() {
+		d.A = append(d.A, a.As4())
+	} else {
+		d.AAAA = append(d.AAAA, a.As16())
+	}
+}
+
+func (l *loader) srv(name []byte, v SRV) {
+	d := l.data(name)
+	d.SRV = append(d.SRV, v)
+}
+
+func (l *loader) ptr(a netip.Addr, p PTR, _ addrSource) {
+	d := l.data(names.Bytes(ReverseName(a)))
+	d.PTR = append(d.PTR, p)
+}
+
+func (l *loader) ttl(name []byte, seconds uint32) {
+	if l.batch.ttlRequests == nil {
+		l.batch.ttlRequests = ttlRequests{}
+	}
+	id := l.id(name)
+	l.lists[id].TTL = l.batch.ttlRequests.add(id, seconds)
+}
+
+func (l *loader) target(name []byte) Name {
+	if id, ok := l.ids[string(name)]; ok {
+		return l.batch.names[id].name
+	}
+	return Name(name)
+}
+
+func (l *loader) omit(o Omission) { l.batch.omitted = append(l.batch.omitted, o) }
 
 // yieldCPU lets other goroutines run between the steps of long work: on a machine
 // with one core, those that answer queries.

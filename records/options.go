@@ -38,6 +38,9 @@ type Options struct {
 	// Previous is the set that the new one takes the place of. Names that are
 	// reserved there are reserved in the new set. It may be nil.
 	Previous *Set
+	// Loaders is how many goroutines may make the records of a first update; with less
+	// than two, it makes them itself.
+	Loaders int
 }
 
 // IPSource is a source of a task's addresses.

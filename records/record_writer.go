@@ -54,38 +54,6 @@ func (w refInc) omit(o Omission) {
 	}
 }
 
-// bulkAppend adds one owner to each record while the first update loads an empty
-// set (see bulkload.go). Records of names that are complete already are added as
-// refInc does it.
-type bulkAppend struct{ refInc }
-
-func (w bulkAppend) addr(name []byte, a netip.Addr, from addrSource) {
-	switch e := w.entryFor(name); {
-	case !w.loadInPlace(e):
-		w.refInc.addr(name, a, from)
-	case a.Is4():
-		e.data.A = append(e.data.A, a.As4())
-	default:
-		e.data.AAAA = append(e.data.AAAA, a.As16())
-	}
-}
-
-func (w bulkAppend) srv(name []byte, d SRV) {
-	if e := w.entryFor(name); w.loadInPlace(e) {
-		e.data.SRV = append(e.data.SRV, d)
-	} else {
-		w.refInc.srv(name, d)
-	}
-}
-
-func (w bulkAppend) ptr(a netip.Addr, p PTR, from addrSource) {
-	if e := w.entryFor(names.Bytes(ReverseName(a))); w.loadInPlace(e) {
-		e.data.PTR = append(e.data.PTR, p)
-	} else {
-		w.refInc.ptr(a, p, from)
-	}
-}
-
 // refDec removes one owner from each record.
 type refDec struct{ *Set }
 
@@ -132,8 +100,10 @@ func (discard) target(name []byte) Name             { return Name(name) }
 func (discard) omit(Omission)                       {}
 
 // entryFor returns the entry of a name, and makes one if necessary.
-func (s *Set) entryFor(name []byte) *entry {
-	id := s.names.Intern(name)
+func (s *Set) entryFor(name []byte) *entry { return s.entryOf(s.names.Intern(name)) }
+
+// entryOf returns the entry of the name with an id, and makes one if necessary.
+func (s *Set) entryOf(id names.ID) *entry {
 	e := s.entries.Grow(id)
 	if e.data == nil {
 		*e = entry{data: &noData, id: id}

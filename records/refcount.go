@@ -22,17 +22,12 @@ import (
 
 // entry is a name of a set with its data.
 type entry struct {
-	data *Data // as published, or being loaded in place by the first update; nil for a name that the set does not have
+	data *Data // as published; nil for a name that the set does not have
 	id   names.ID
 	// change is the index, plus one, of the entry's nameChange in the set's
-	// changes; 0 means that the running update has not changed it, and inPlace
-	// that the first update appends to the data.
+	// changes; 0 means that the running update has not changed it.
 	change uint32
 }
-
-const inPlace = 1<<32 - 1
-
-func (e *entry) loading() bool { return e.change == inPlace }
 
 // noData is the data of new names.
 var noData Data
@@ -49,36 +44,41 @@ type ownedRecord[T comparable] struct {
 // recordType says where the records of one type are kept, and how they are
 // ordered.
 type recordType[T comparable] struct {
-	records func(*Data) *[]T
-	diff    func(*nameChange) *diff[T]
-	extra   func(*Set) extraOwners[T]
-	compare func(a, b T) int
+	records  func(*Data) *[]T
+	diff     func(*nameChange) *diff[T]
+	extra    func(*Set) extraOwners[T]
+	repeated func(*batch) *[]ownedRecord[T]
+	compare  func(a, b T) int
 }
 
 var (
 	recordsA = recordType[[4]byte]{
-		records: func(d *Data) *[][4]byte { return &d.A },
-		diff:    func(c *nameChange) *diff[[4]byte] { return &c.a },
-		extra:   func(s *Set) extraOwners[[4]byte] { return s.extraA },
-		compare: func(a, b [4]byte) int { return bytes.Compare(a[:], b[:]) },
+		records:  func(d *Data) *[][4]byte { return &d.A },
+		diff:     func(c *nameChange) *diff[[4]byte] { return &c.a },
+		extra:    func(s *Set) extraOwners[[4]byte] { return s.extraA },
+		repeated: func(b *batch) *[]ownedRecord[[4]byte] { return &b.repeatedA },
+		compare:  func(a, b [4]byte) int { return bytes.Compare(a[:], b[:]) },
 	}
 	recordsAAAA = recordType[[16]byte]{
-		records: func(d *Data) *[][16]byte { return &d.AAAA },
-		diff:    func(c *nameChange) *diff[[16]byte] { return &c.aaaa },
-		extra:   func(s *Set) extraOwners[[16]byte] { return s.extraAAAA },
-		compare: func(a, b [16]byte) int { return bytes.Compare(a[:], b[:]) },
+		records:  func(d *Data) *[][16]byte { return &d.AAAA },
+		diff:     func(c *nameChange) *diff[[16]byte] { return &c.aaaa },
+		extra:    func(s *Set) extraOwners[[16]byte] { return s.extraAAAA },
+		repeated: func(b *batch) *[]ownedRecord[[16]byte] { return &b.repeatedAAAA },
+		compare:  func(a, b [16]byte) int { return bytes.Compare(a[:], b[:]) },
 	}
 	recordsSRV = recordType[SRV]{
-		records: func(d *Data) *[]SRV { return &d.SRV },
-		diff:    func(c *nameChange) *diff[SRV] { return &c.srv },
-		extra:   func(s *Set) extraOwners[SRV] { return s.extraSRV },
-		compare: SRV.Compare,
+		records:  func(d *Data) *[]SRV { return &d.SRV },
+		diff:     func(c *nameChange) *diff[SRV] { return &c.srv },
+		extra:    func(s *Set) extraOwners[SRV] { return s.extraSRV },
+		repeated: func(b *batch) *[]ownedRecord[SRV] { return &b.repeatedSRV },
+		compare:  SRV.Compare,
 	}
 	recordsPTR = recordType[PTR]{
-		records: func(d *Data) *[]PTR { return &d.PTR },
-		diff:    func(c *nameChange) *diff[PTR] { return &c.ptr },
-		extra:   func(s *Set) extraOwners[PTR] { return s.extraPTR },
-		compare: PTR.Compare,
+		records:  func(d *Data) *[]PTR { return &d.PTR },
+		diff:     func(c *nameChange) *diff[PTR] { return &c.ptr },
+		extra:    func(s *Set) extraOwners[PTR] { return s.extraPTR },
+		repeated: func(b *batch) *[]ownedRecord[PTR] { return &b.repeatedPTR },
+		compare:  PTR.Compare,
 	}
 )
 
@@ -150,10 +150,10 @@ func (r recordType[T]) find(sorted []T, v T) (index int, found bool) {
 	return slices.BinarySearchFunc(sorted, v, r.compare)
 }
 
-// sortAndCount sorts records that were appended in any order, and counts
-// duplicates as extra owners.
-func (r recordType[T]) sortAndCount(s *Set, e *entry) {
-	values := r.records(e.data)
+// sortAndCount sorts records that a batch has in any order, and counts duplicates
+// as repeated.
+func (r recordType[T]) sortAndCount(b *batch, id names.ID, d *Data) {
+	values := r.records(d)
 	if len(*values) < 2 {
 		return
 	}
@@ -161,12 +161,26 @@ func (r recordType[T]) sortAndCount(s *Set, e *entry) {
 	unique := (*values)[:1]
 	for _, v := range (*values)[1:] {
 		if v == unique[len(unique)-1] {
-			r.extra(s)[ownedRecord[T]{e.id, v}]++
+			*r.repeated(b) = append(*r.repeated(b), ownedRecord[T]{id, v})
 		} else {
 			unique = append(unique, v)
 		}
 	}
 	*values = unique
+}
+
+// addAll adds one owner to each record of d.
+func (r recordType[T]) addAll(s *Set, e *entry, d *Data) {
+	for _, v := range *r.records(d) {
+		r.add(s, e, v)
+	}
+}
+
+// countRepeated counts the repeated records of a batch as extra owners.
+func (r recordType[T]) countRepeated(s *Set, b *batch) {
+	for _, o := range *r.repeated(b) {
+		r.extra(s)[ownedRecord[T]{b.names[o.name].id, o.value}]++
+	}
 }
 
 // apply returns the records of d after a change, without spare capacity. The
@@ -224,10 +238,7 @@ func (s *Set) changeOf(e *entry) *nameChange {
 
 // setTTL sets the TTL of an entry.
 func (s *Set) setTTL(e *entry, seconds uint32) {
-	switch {
-	case e.loading():
-		e.data.TTL = seconds
-	case e.change != 0 || e.data.TTL != seconds:
+	if e.change != 0 || e.data.TTL != seconds {
 		s.changeOf(e).ttl = seconds
 	}
 }
@@ -303,7 +314,7 @@ func (d *diff[T]) reset() {
 // in which they came, those of one app next to each other.
 func (s *Set) finish(first bool) Changes {
 	result := Changes{Omitted: s.omitted, Merged: s.takeMerged()}
-	s.omitted, s.loading, s.spareData = nil, nil, nil
+	s.omitted = nil
 	var recent recentResults
 	result.Names = make([]Name, 0, s.changes.len)
 	for i := range s.changes.len {
@@ -365,36 +376,44 @@ func (s *Set) dataAfter(c *nameChange, recent *recentResults) *Data {
 	return d
 }
 
-// minInterned is the minimum number of data that intern looks at.
+// minInterned is the minimum number of data that an internTable looks at.
 const minInterned = 1024
 
-// intern returns the data of another name if it is equal to d, else d. Many
+// internTable finds the data of another name that is equal, by hash. Many
 // names have equal data: each task of an agent has the agent's address under one
 // of its names, an app has the same ports by TCP and by UDP, and the address
 // trees mostly repeat the domain. Published data is immutable, so sharing it is
 // safe.
 //
-// intern looks at one candidate only, which other data may have replaced. Since
+// It has one candidate for each hash, which other data may have replaced. Since
 // the names of an app come one after the other, that finds most of them.
-func (s *Set) intern(d *Data) *Data {
-	if equal := s.interned(d); equal != nil {
-		return equal
+type internTable []*Data
+
+// find returns data that is equal to d, or nil.
+func (t internTable) find(d *Data) *Data {
+	if len(d.PTR) > 0 {
+		return nil
 	}
+	if candidate := t[d.hash()%uint64(len(t))]; candidate != nil && (candidate == d || candidate.Equal(d)) {
+		return candidate
+	}
+	return nil
+}
+
+// add makes d be found, and returns it.
+func (t internTable) add(d *Data) *Data {
 	if len(d.PTR) == 0 {
-		s.internTable[d.hash()%uint64(len(s.internTable))] = d
+		t[d.hash()%uint64(len(t))] = d
 	}
 	return d
 }
 
-// interned returns the data of another name that is equal to d, or nil.
-func (s *Set) interned(d *Data) *Data {
-	if len(d.PTR) > 0 {
-		return nil
+// intern returns the data of another name if it is equal to d, else d.
+func (s *Set) intern(d *Data) *Data {
+	if equal := s.internTable.find(d); equal != nil {
+		return equal
 	}
-	if candidate := s.internTable[d.hash()%uint64(len(s.internTable))]; candidate != nil && candidate.Equal(d) {
-		return candidate
-	}
-	return nil
+	return s.internTable.add(d)
 }
 
 // hash mixes a few fields in which data mostly differ.

@@ -32,7 +32,7 @@ type Set struct {
 	extraPTR  extraOwners[PTR]
 
 	ttlRequests ttlRequests
-	internTable []*Data // by hash, see intern
+	internTable internTable
 
 	// Of the running update.
 	time              time.Time
@@ -40,10 +40,6 @@ type Set struct {
 	omitted           []Omission
 	omittedNetworks   map[Omission]struct{} // reported in this or an earlier update
 	recheckFrameworks []string              // frameworks whose name a task may have taken or left
-
-	// Of the first update, nil after it.
-	loading   []*entry // those that are not sorted yet
-	spareData []*Data  // oversized lists to use again
 
 	collisions atomic.Int64
 
@@ -105,7 +101,7 @@ func NewSet(o Options) *Set {
 	s := &Set{
 		names:           names.NewTable(0),
 		seed:            maphash.MakeSeed(),
-		internTable:     make([]*Data, minInterned),
+		internTable:     make(internTable, minInterned),
 		generator:       newGenerator(o, nil),
 		extraA:          extraOwners[[4]byte]{},
 		extraAAAA:       extraOwners[[16]byte]{},
@@ -168,10 +164,15 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 	tasks := s.shareLimits(c, s.regroup(c, inOrder(s.affectedTasks(c, d), first), d.Frameworks, first))
 	g := s.generator
 	g.out = refInc{s}
+	var oldTasks []owner
+	var bulk *bulkLoad
 	if first {
-		s.beginBulkLoad(len(tasks))
+		bulk = s.beginBulkLoad(len(tasks))
+		oldTasks = s.updateTasks(c, tasks, bulk.task)
+		g.out = bulk.endTasks()
+	} else {
+		oldTasks = s.updateTasks(c, tasks, g.task)
 	}
-	oldTasks := s.updateTasks(c, tasks, first)
 	frameworks := append(slices.Clip(d.Frameworks), s.recheckFrameworks...)
 	s.recheckFrameworks = nil
 	oldFrameworks := replaceValues(s.frameworks, frameworks, func(id string) frameworkOwner { return s.frameworkOwner(c.Framework(id)) }, g.framework)
@@ -184,7 +185,7 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 		g.masters(s.leader, s.masters)
 	}
 	if first {
-		s.sortLoaded()
+		bulk.end()
 	}
 
 	g.out = refDec{s}
@@ -206,15 +207,12 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 	return s.finish(first)
 }
 
-// updateTasks adds the records of the new versions of tasks and returns the
-// versions that they replace.
-func (s *Set) updateTasks(c *state.Cluster, tasks []taskChange, first bool) (replaced []owner) {
+// updateTasks has generate make the records of the new versions of tasks, and returns
+// the versions that they replace.
+func (s *Set) updateTasks(c *state.Cluster, tasks []taskChange, generate func(owner)) (replaced []owner) {
 	replaced = make([]owner, 0, min(len(tasks), len(s.tasks)))
 	for i, change := range tasks {
 		yieldCPU(i)
-		if first && len(s.loading) >= bulkSortEvery && (i == 0 || !s.sameApp(tasks[i-1], change)) {
-			s.sortLoaded()
-		}
 		k := change.key
 		before, had := s.tasks[k]
 		after, has := s.ownerOf(c, change.task)
@@ -230,7 +228,7 @@ func (s *Set) updateTasks(c *state.Cluster, tasks []taskChange, first bool) (rep
 		if has {
 			s.index(before.task, after.task)
 			s.rememberNameless(after)
-			s.generator.task(after)
+			generate(after)
 			s.tasks[k] = after
 		} else {
 			s.index(before.task, nil)

@@ -35,6 +35,7 @@ type FullState struct {
 
 	byKey   map[TaskKey]*Task // the last task of each key; nil until Index
 	indexed []*Task           // Tasks at that time: a copy of the state may have others
+	owner   *FullState        // whose index it is: a copy of the state has none
 }
 
 // Empty reports whether the state holds no agent, framework or task.
@@ -47,14 +48,17 @@ func (s *FullState) Empty() bool {
 // cluster, so a caller that must not hold the cluster for long calls it before.
 func (s *FullState) Index() {
 	same := len(s.indexed) == len(s.Tasks) && (len(s.Tasks) == 0 || &s.indexed[0] == &s.Tasks[0])
-	if s.byKey == nil || !same {
-		s.indexed = s.Tasks
+	if s.byKey == nil || s.owner != s || !same {
+		s.indexed, s.owner = s.Tasks, s
 		s.byKey = make(map[TaskKey]*Task, len(s.Tasks))
 		for _, t := range s.Tasks {
 			s.byKey[t.Key] = t
 		}
 	}
 }
+
+// dropIndex forgets the index, which takes as much memory as that of a cluster.
+func (s *FullState) dropIndex() { s.byKey, s.indexed, s.owner = nil, nil, nil }
 
 // ClusterOf returns a cluster that holds a full state.
 func ClusterOf(s *FullState) *Cluster {
@@ -122,6 +126,7 @@ func (c *Cluster) reconcile(s *FullState, j *Journal, in corrected, keep retaine
 		}
 	}
 	j.applyStatuses(c, d)
+	s.dropIndex()
 }
 
 // reconcileTasks are steps 3 and 4. It returns false when proceed did.
@@ -148,15 +153,26 @@ func (c *Cluster) reconcileTasks(s *FullState, j *Journal, in corrected, keep re
 	return true
 }
 
-// load puts the tasks of a state into a cluster that has none.
+// load puts the tasks of a state into a cluster that has none. The index of the state
+// becomes that of the cluster, without those that have ended.
 func (c *Cluster) load(s *FullState, d *Delta) {
 	s.Index()
-	c.tasks = make(map[TaskKey]*Task, len(s.byKey))
-	d.Tasks = slices.Grow(d.Tasks, len(s.byKey))
+	c.tasks = s.byKey
+	s.dropIndex()
+	tasks := make([]*Task, 0, len(c.tasks))
 	for _, t := range s.Tasks {
-		if s.byKey[t.Key] == t {
-			c.putTask(t, d)
+		switch last := c.tasks[t.Key] == t; {
+		case last && t.Ended():
+			delete(c.tasks, t.Key)
+		case last:
+			tasks = append(tasks, t)
 		}
+	}
+	c.byAgent.fill(tasks, func(t *Task) string { return t.AgentID })
+	c.byFramework.fill(tasks, func(t *Task) string { return t.Key.Framework })
+	d.Tasks = slices.Grow(d.Tasks, len(tasks))
+	for _, t := range tasks {
+		d.Tasks = append(d.Tasks, t.Key)
 	}
 }
 

@@ -84,6 +84,20 @@ func (t *Table) Intern(name []byte) ID {
 	if id, ok := t.find(name, hash); ok {
 		return id
 	}
+	return t.add(string(name), hash)
+}
+
+// InternString is Intern for a string, which the table keeps if the name is new.
+func (t *Table) InternString(name string) ID {
+	hash := t.index.hash(Bytes(name))
+	if id, ok := t.find(Bytes(name), hash); ok {
+		return id
+	}
+	return t.add(name, hash)
+}
+
+// add gives a name an id.
+func (t *Table) add(name string, hash uint32) ID {
 	var id ID
 	if last := len(t.free) - 1; last >= 0 {
 		id, t.free = t.free[last], t.free[:last]
@@ -91,7 +105,7 @@ func (t *Table) Intern(name []byte) ID {
 		id = ID(t.size)
 		t.size++
 	}
-	*t.names.Grow(id) = string(name)
+	*t.names.Grow(id) = name
 	t.holders.Grow(id)
 	t.idle = append(t.idle, id)
 	t.index.insert(hash, id)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"hash/maphash"
 	"iter"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -84,7 +85,7 @@ func newPipeline(o pipelineOptions) *pipeline {
 		omissions: map[uint64]struct{}{},
 		conflicts: map[records.Name]struct{}{},
 	}
-	p.set = records.NewSet(p.withClock(o.records, nil))
+	p.set = p.emptySet(o.records, nil)
 	p.info.Store(&stateInfo{source: sourceNone})
 	return p
 }
@@ -94,6 +95,14 @@ func newPipeline(o pipelineOptions) *pipeline {
 func (p *pipeline) withClock(o records.Options, previous *records.Set) records.Options {
 	o.Now, o.Previous = p.o.now, previous
 	return o
+}
+
+// emptySet returns the set for the first state. As long as there is nothing to answer from,
+// all cores may make it.
+func (p *pipeline) emptySet(o records.Options, previous *records.Set) *records.Set {
+	o = p.withClock(o, previous)
+	o.Loaders = runtime.GOMAXPROCS(0)
+	return records.NewSet(o)
 }
 
 // expiryInterval is the interval of looking for names that are no longer reserved

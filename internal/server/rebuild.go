@@ -44,7 +44,7 @@ func (p *pipeline) configureAtOnce(r records.Options, z zone.Options) *state.Ful
 	switch {
 	case !current.Ready():
 		if !same {
-			p.set, p.records = records.NewSet(p.withClock(r, p.set)), r
+			p.set, p.records = p.emptySet(r, p.set), r
 		}
 		p.zone = z
 		p.replaceZone(p.serials.renumber(zone.NewEmpty(z, zone.SameSerial(0)), current), 0)

@@ -395,7 +395,8 @@ const (
 
 // isRecordLabel reports whether a label sets parameters of records.
 func isRecordLabel[T string | []byte](key T) bool {
-	return strings.HasPrefix(string(key), state.LabelPrefix)
+	// A comparison does not copy the key, as a call with string(key) would.
+	return len(key) >= len(state.LabelPrefix) && string(key[:len(state.LabelPrefix)]) == state.LabelPrefix
 }
 
 // isTaskLabel reports whether a label of a task is kept.
