@@ -43,8 +43,8 @@ const (
 // in the domain, and in the trees of each address domain. It decides how much memory is
 // reserved, nothing else.
 const (
-	namesPerTask = 3
-	namesPerTree = 2
+	namesPerTask = 5
+	namesPerTree = 1
 )
 
 // beginBulkLoad sizes an empty set for a number of tasks.

@@ -11,7 +11,8 @@
 //   - generator.go and srv.go make its records, infrastructure.go those of
 //     frameworks, agents and masters;
 //   - refcount.go counts the owners of each record and collects the changes of
-//     one update; bulkload.go does the same for the first one, at half the cost;
+//     one update; bulkload.go does the same for the first one, at half the cost
+//     and on several cores;
 //   - instance.go and instances.go describe the tasks themselves, for the API and
 //     the feeds for load balancers and monitoring.
 //

@@ -105,6 +105,9 @@ func (s *Set) regroup(c *state.Cluster, keys []state.TaskKey, frameworks []strin
 	gen.out = discard{}
 	all := make([]taskChange, 0, len(keys))
 	var order []*group // of the first update, in which their first members came
+	if first {
+		g.canonical = make(map[uint64]uint32, len(keys))
+	}
 	for i, k := range keys {
 		yieldCPU(i)
 		change := taskChange{key: k, task: c.Task(k)}

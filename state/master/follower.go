@@ -123,7 +123,8 @@ func (w *Watcher) followStream(ctx context.Context, s *stream) error {
 	if !s.first.doc.Leadership.Known() {
 		f.nextFull = now // the full state says who leads
 	} else if w.pidsUnknown {
-		f.nextPIDs = now
+		// The events that came while the first state was taken in have their turn before.
+		f.nextPIDs = now.Add(min(now.Sub(s.began), settleTime))
 	}
 	f.nextProbe = now.Add(f.probeAfter())
 	f.nextCheck = now.Add(checkInterval)

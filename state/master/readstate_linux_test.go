@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"toponym/internal/testutil"
 	"toponym/sim/scenario"
@@ -27,6 +28,7 @@ const (
 type reading struct {
 	Tasks, Agents int
 	CPUSeconds    float64 // user and system time, the collector's included
+	WallSeconds   float64 // time on the clock
 	PeakMB        float64 // most memory that was resident, in 10^6 bytes
 }
 
@@ -72,12 +74,12 @@ func child(reader, file string) error {
 		return err
 	}
 	defer f.Close()
-	before := testutil.CPUSeconds()
+	before, began := testutil.CPUSeconds(), time.Now()
 	tasks, agents, err := readers[reader](f)
 	if err != nil {
 		return err
 	}
-	r := reading{Tasks: tasks, Agents: agents, CPUSeconds: testutil.CPUSeconds() - before}
+	r := reading{Tasks: tasks, Agents: agents, CPUSeconds: testutil.CPUSeconds() - before, WallSeconds: time.Since(began).Seconds()}
 	if r.PeakMB, err = testutil.PeakMB(); err != nil {
 		return err
 	}
@@ -86,7 +88,7 @@ func child(reader, file string) error {
 
 // BenchmarkReadState reads the state of a big cluster from a file, as a stream
 // and the usual way: all of it into memory, then encoding/json. The time that
-// Go prints includes the start of a process; cpu-s does not.
+// Go prints includes the start of a process; cpu-s and wall-s do not.
 func BenchmarkReadState(b *testing.B) {
 	tasks := 100_000
 	if s := os.Getenv(envTasks); s != "" {
@@ -100,7 +102,7 @@ func BenchmarkReadState(b *testing.B) {
 	for _, reader := range []string{"stream", "encoding-json"} {
 		b.Run(reader, func(b *testing.B) {
 			b.SetBytes(size)
-			var cpu, peak float64
+			var cpu, wall, peak float64
 			for b.Loop() {
 				r := readInChild(b, reader, file)
 				if r.Tasks != tasks {
@@ -113,9 +115,11 @@ func BenchmarkReadState(b *testing.B) {
 					b.Fatalf("%s saw %d agents, the other reader %d", reader, r.Agents, agents)
 				}
 				cpu += r.CPUSeconds
+				wall += r.WallSeconds
 				peak = max(peak, r.PeakMB)
 			}
 			b.ReportMetric(cpu/float64(b.N), "cpu-s")
+			b.ReportMetric(wall/float64(b.N), "wall-s")
 			b.ReportMetric(peak, "peak-MB")
 		})
 	}
