@@ -1,7 +1,9 @@
 package api
 
 import (
+	"errors"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -98,7 +100,7 @@ func (s *Server) explain(w *response, r *http.Request, z *zone.Zone) {
 // answerAbout answers with what describe makes of a name, as it was typed, in the
 // turn of an explanation.
 func (s *Server) answerAbout(w *response, r *http.Request, typed string, describe func(records.Name) any) {
-	name, err := explainable(typed)
+	name, err := typedName(typed)
 	if err != nil {
 		s.writeError(w, http.StatusBadRequest, "the name cannot be looked up: "+err.Error())
 		return
@@ -255,9 +257,20 @@ func (x *Explanation) limit() {
 	}
 }
 
-func explainable(typed string) (records.Name, error) {
+// errNetwork is the error for a network where a name is wanted.
+var errNetwork = errors.New("it is a network; want a name or an address")
+
+// typedName is the name that a client means. An address stands for its name in the
+// reverse tree.
+func typedName(typed string) (records.Name, error) {
 	if len(typed) > maxTyped {
 		return "", records.ErrNameLength
+	}
+	if _, err := netip.ParsePrefix(typed); err == nil {
+		return "", errNetwork
+	}
+	if addr, err := netip.ParseAddr(typed); err == nil && addr.Zone() == "" {
+		typed, _ = dns.ReverseAddr(addr.String())
 	}
 	return records.ParseName(typed)
 }

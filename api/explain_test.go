@@ -37,6 +37,21 @@ func TestExplainOfInvalidNames(t *testing.T) {
 	}
 }
 
+// An address stands for its name in the reverse tree, and a network for nothing.
+func TestAddressesAreExplainedByTheirNames(t *testing.T) {
+	for _, path := range []string{"/v1/explain/", "/v1/lookup?name="} {
+		var x struct{ Name string }
+		w := get(testServer(), path+"10.0.0.2")
+		if err := json.Unmarshal(w.Body.Bytes(), &x); err != nil || x.Name != "2.0.0.10.in-addr.arpa." {
+			t.Errorf("%s10.0.0.2: got %s (%v), want 2.0.0.10.in-addr.arpa.", path, w.Body, err)
+		}
+		w = get(testServer(), path+"10.0.0.0%2F8")
+		if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "it is a network") {
+			t.Errorf("%s10.0.0.0/8: got status %d: %s; want 400", path, w.Code, w.Body)
+		}
+	}
+}
+
 // The root cannot be a part of a path: net/http takes "." out of it.
 func TestExplainTheRoot(t *testing.T) {
 	w := get(testServer(), "/v1/explain?name=.")

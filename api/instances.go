@@ -73,7 +73,7 @@ func (s *Server) instances(w *response, r *http.Request, z *zone.Zone) {
 func instanceFilter(q query, z *zone.Zone) (f records.InstanceFilter, err error) {
 	f = records.InstanceFilter{App: q.get("app"), Framework: q.get("framework"), Agent: q.get("agent"), Network: q.get("network")}
 	if typed := q.get("name"); typed != "" {
-		if f.Name, err = explainable(typed); err != nil {
+		if f.Name, err = typedName(typed); err != nil {
 			return f, fmt.Errorf("name: %w", err)
 		}
 		a, _ := z.Lookup([]byte(f.Name), typeANY)

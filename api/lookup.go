@@ -3,7 +3,6 @@ package api
 import (
 	"cmp"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -69,9 +68,6 @@ func (s *Server) lookup(w *response, r *http.Request, z *zone.Zone) {
 	if typed == "" {
 		s.writeError(w, http.StatusBadRequest, "want a name: /v1/lookup?name=NAME")
 		return
-	}
-	if addr, err := netip.ParseAddr(typed); err == nil && addr.Zone() == "" {
-		typed, _ = dns.ReverseAddr(addr.String())
 	}
 	s.answerAbout(w, r, typed, func(name records.Name) any { return s.lookupOf(z, name, strings.HasSuffix(typed, ".")) })
 }

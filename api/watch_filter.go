@@ -75,7 +75,7 @@ func (s *Server) watchFilter(q query, z *zone.Zone) (*watchFilter, error) {
 // watchedName is the name whose records a name has, which is another one below an
 // alias.
 func watchedName(z *zone.Zone, parameter, typed string) (records.Name, error) {
-	n, err := explainable(typed)
+	n, err := typedName(typed)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", parameter, err)
 	}

@@ -174,11 +174,25 @@ func flagError(c *cobra.Command, err error) error {
 	case errors.As(err, &invalid):
 		cause := errors.Unwrap(invalid)
 		if errors.As(err, &number) {
-			cause = number.Err
+			cause = numberError(number.Err, invalid.GetFlag().Value.Type())
 		}
 		err = fmt.Errorf("invalid value %q for flag -%s: %w", invalid.GetValue(), invalid.GetFlag().Name, cause)
 	}
 	return fmt.Errorf("%w; \"toponym help %s\" describes the flags", err, c.Name())
+}
+
+// numberError says what a flag of a type wants where package strconv only says that
+// the syntax is invalid.
+func numberError(err error, flagType string) error {
+	switch {
+	case !errors.Is(err, strconv.ErrSyntax):
+		return err
+	case flagType == "bool":
+		return errors.New("want true or false")
+	case strings.HasPrefix(flagType, "float"):
+		return errors.New("want a number")
+	}
+	return errors.New("want a whole number")
 }
 
 // helpCommand is the command that describes the program, or one of its commands.

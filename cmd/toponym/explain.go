@@ -21,6 +21,7 @@ func explainCommand(env environment) *cobra.Command {
 	c := &cobra.Command{
 		Use: "explain NAME [FLAGS]", Short: "show which tasks the records of a name come from, on a running server",
 		Long: "toponym explain NAME asks a running server which tasks the records of a name come from, which records are omitted, and why. " +
+			"NAME may also be an address. " +
 			"What a short name may stand for, and similar names, are shown beside. The exit status is 1 if the name does not exist.",
 		Args: oneName,
 	}
