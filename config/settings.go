@@ -167,7 +167,7 @@ func (c *Config) settings() []setting {
 			value: bind(&c.MaxTaskAddresses, integer[int](1, 1000))},
 		{key: "maxTaskRecords", def: 2_000, reloadable: true, doc: "maximum number of records of one task; further ones are omitted",
 			value: bind(&c.MaxTaskRecords, integer[int](16, math.MaxInt32))},
-		{key: "maxFrameworkRecords", def: 10_000_000, reloadable: true, doc: "number of records of all tasks of a framework above which each of them may have fewer; 0: no limit",
+		{key: "maxFrameworkRecords", def: 10_000_000, reloadable: true, doc: "number of records of all tasks of a framework above which each of them may have fewer, until an eighth of it is free again; 0: no limit",
 			value: bind(&c.MaxFrameworkRecords, integer[int](0, math.MaxInt32))},
 		{key: "keepLabels", def: []any{"HAPROXY_", "traefik.", "prometheus."}, reloadable: true, doc: "prefixes of the labels of tasks and ports that /v1/instances and the feeds for load balancers show; an empty prefix keeps all",
 			value: bindList(&c.KeepLabels, listOf(text, `["HAPROXY_", "traefik."]`))},

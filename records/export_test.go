@@ -30,6 +30,14 @@ func (s *Set) Limited() (n int) {
 	return n
 }
 
+// TakeShares gives a set without tasks the shares that frameworks have in another one,
+// which may be smaller than those of a new set.
+func (s *Set) TakeShares(other *Set) {
+	for id, l := range other.loads.byID {
+		s.loads.byID[id] = &frameworkLoad{level: l.level}
+	}
+}
+
 // Reworked reports whether the last update changed records that it found or had made.
 func (s *Set) Reworked() bool { return s.changes.values.Cap() > 0 }
 

@@ -22,7 +22,8 @@ type Limits struct {
 	// FrameworkRecords is the number of records that the tasks of one framework
 	// own together. The tasks of a framework that would exceed it get an equal
 	// share: TaskRecords is halved for them until they fit, but not below
-	// minTaskRecords.
+	// minTaskRecords. The share grows again when that leaves an eighth of the limit
+	// free.
 	FrameworkRecords int
 }
 
@@ -176,10 +177,7 @@ func (f *frameworkLoads) count(l *frameworkLoad, wanted int32, times int) {
 func (f *frameworkLoads) settle(changed func(framework string, share int, reduced bool)) {
 	for id := range f.changed {
 		l := f.byID[id]
-		level := 0
-		for level < shareLevels-1 && l.records[level] > int64(f.limits.FrameworkRecords) {
-			level++
-		}
+		level := f.levelFor(l)
 		if before := l.level; level != before {
 			l.level = level
 			changed(id, f.share(max(level, before)), level > 0)
@@ -189,6 +187,23 @@ func (f *frameworkLoads) settle(changed func(framework string, share int, reduce
 		}
 	}
 	clear(f.changed)
+}
+
+// levelFor returns the index of the largest share with which a framework is within its
+// limit. A share only grows again if that leaves an eighth of the limit free: otherwise a
+// task that comes and goes would have the records of all others made each time.
+func (f *frameworkLoads) levelFor(l *frameworkLoad) int {
+	limit := int64(f.limits.FrameworkRecords)
+	for level := range shareLevels - 1 {
+		room := limit
+		if level < l.level {
+			room -= limit / 8
+		}
+		if l.records[level] <= room {
+			return level
+		}
+	}
+	return shareLevels - 1
 }
 
 // limitFor returns the number of records that a task may own if it wants to own

@@ -185,6 +185,46 @@ func TestRecordsAboveTheLimitOfAFrameworkAreNotMade(t *testing.T) {
 	}
 }
 
+// A task that comes and goes at the limit of its framework has the records of the others
+// made again once: a share that has become smaller stays until there is room for more.
+func TestATaskAtTheLimitOfAFrameworkDoesNotMoveTheOthers(t *testing.T) {
+	o := defaults()
+	full := manyPorts(101)
+	c := state.NewCluster()
+	c.Reconcile(full, nil)
+	all, _ := records.Build(c, o)
+	wanted := 0
+	all.WantedAndOwned(func(_ state.TaskKey, n, _ int) { wanted += n })
+	o.Limits = records.Limits{TaskRecords: 10_000, FrameworkRecords: wanted - 1}
+
+	last := full.Tasks[100]
+	full.Tasks = full.Tasks[:100]
+	c = state.NewCluster()
+	set := records.NewSet(o)
+	set.Update(c, c.Reconcile(full, nil))
+	if got := set.Limited(); got != 0 {
+		t.Fatalf("got %d tasks with fewer records than they want, want none: the framework is within its limit", got)
+	}
+	moves := 0 // updates that changed other tasks
+	for range 10 {
+		before := set.Limited()
+		set.Update(c, c.Apply(state.Event{Task: last}))
+		set.Update(c, c.Apply(state.Event{TaskGone: &last.Key}))
+		if set.Limited() != before {
+			moves++
+		}
+	}
+	if moves != 1 || set.Limited() == 0 {
+		t.Errorf("got the shares of other tasks changed %d times, %d of them limited; want it once, and they stay", moves, set.Limited())
+	}
+	for _, task := range full.Tasks[50:] {
+		set.Update(c, c.Apply(state.Event{TaskGone: &task.Key}))
+	}
+	if got := set.Limited(); got != 0 {
+		t.Errorf("with half of the tasks: got %d tasks with fewer records than they want, want none", got)
+	}
+}
+
 // What one task or port lists without end is read up to a limit.
 func TestOmissionsOfATaskAreBounded(t *testing.T) {
 	o := defaults()

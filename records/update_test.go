@@ -70,9 +70,9 @@ func testHistory(t *testing.T, o records.Options, seed uint64) {
 		delta.Compact()
 		changes := set.Update(c, delta)
 
-		fresh := state.NewCluster()
-		fresh.Reconcile(full, nil)
-		built, _ := records.Build(fresh, o)
+		fresh, built := state.NewCluster(), records.NewSet(o)
+		built.TakeShares(set)
+		built.Update(fresh, fresh.Reconcile(full, nil))
 		if got, want := text(set), text(built); got != want {
 			t.Fatalf("seed %d, step %d: %s", seed, step, firstDifference(want, got))
 		}
