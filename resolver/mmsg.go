@@ -10,44 +10,21 @@ import (
 	"net/netip"
 	"os"
 	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"toponym/internal/mmsg"
 )
 
-// What follows is the part of recvmmsg(2), sendmmsg(2) and of the options of
-// sockets that package net does not have.
-
-// message is a struct mmsghdr.
-type message struct {
-	header unix.Msghdr
-	length uint32 // of the packet that was received or sent
-	_      [4]byte
-}
-
-// callMessages calls recvmmsg or sendmmsg without waiting, and returns how many
-// messages were done.
-//
-// The scheduler is not told about the call (hence Raw), as it takes microseconds
-// only. If told, it takes away the right to run Go code from calls that last
-// 20 µs, as those with 64 messages do. Getting that back would add a fifth to the
-// cost of a query.
-func callMessages(call, fd uintptr, messages []message) (int, syscall.Errno) {
-	// The pointer is converted within the call, which keeps the messages alive
-	// (package unsafe, rule 4). What they point to is alive through pointers that
-	// the collector sees, and is not moved, as nothing on the heap is.
-	n, _, errno := syscall.RawSyscall6(call, fd,
-		uintptr(unsafe.Pointer(unsafe.SliceData(messages))), uintptr(len(messages)),
-		unix.MSG_DONTWAIT, 0, 0)
-	return int(n), errno
-}
+// What follows is the part of the options of sockets, and of what comes with a packet,
+// that package net does not have.
 
 // hasBatchCalls asks the system to receive and to send no messages, to see
 // whether it would do it. Sandboxes that forbid the calls answer with either
 // error.
 func hasBatchCalls(fd uintptr) bool {
 	for _, call := range [...]uintptr{unix.SYS_RECVMMSG, unix.SYS_SENDMMSG} {
-		if _, errno := callMessages(call, fd, nil); errno == unix.ENOSYS || errno == unix.EPERM {
+		if _, errno := mmsg.Call(call, fd, nil); errno == unix.ENOSYS || errno == unix.EPERM {
 			return false
 		}
 	}

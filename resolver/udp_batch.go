@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"toponym/internal/dnswire"
+	"toponym/internal/mmsg"
 	"toponym/resolver/cache"
 	"toponym/resolver/tap"
 	"toponym/zone"
@@ -231,7 +232,7 @@ func (b *batch) observe() {
 
 // queryBatch is the packets of one batch as recvmmsg(2) returns them.
 type queryBatch struct {
-	messages [batchSize]message
+	messages [batchSize]mmsg.Message
 	vectors  [batchSize]unix.Iovec
 	sources  [batchSize]sockaddr
 	controls [batchSize]control
@@ -250,7 +251,7 @@ func (q *queryBatch) init(wildcard bool) {
 	for i := range q.messages {
 		q.vectors[i].Base = &q.packets[i][0]
 		q.vectors[i].SetLen(querySize)
-		h := &q.messages[i].header
+		h := &q.messages[i].Header
 		h.Iov, h.Iovlen = &q.vectors[i], 1
 		h.Name = &q.sources[i][0]
 		if q.wildcard {
@@ -264,7 +265,7 @@ func (q *queryBatch) init(wildcard bool) {
 // the lengths.
 func (q *queryBatch) reset(n int) {
 	for i := range n {
-		h := &q.messages[i].header
+		h := &q.messages[i].Header
 		h.Namelen = uint32(len(sockaddr{}))
 		if q.wildcard {
 			h.Controllen = uint64(len(control{}))
@@ -275,17 +276,17 @@ func (q *queryBatch) reset(n int) {
 // receive takes what has come, without waiting, and returns how many messages
 // there are.
 func (q *queryBatch) receive(fd uintptr) (int, syscall.Errno) {
-	return callMessages(unix.SYS_RECVMMSG, fd, q.messages[:])
+	return mmsg.Call(unix.SYS_RECVMMSG, fd, q.messages[:])
 }
 
 // packet is the i-th packet. Of one that is too long only the header is left,
 // which gets the answer that the whole would: no query is that long.
 func (q *queryBatch) packet(i int) []byte {
 	m := &q.messages[i]
-	if m.header.Flags&unix.MSG_TRUNC != 0 {
+	if m.Header.Flags&unix.MSG_TRUNC != 0 {
 		return q.packets[i][:dnswire.HeaderSize]
 	}
-	return q.packets[i][:min(m.length, querySize)]
+	return q.packets[i][:min(m.Length, querySize)]
 }
 
 // client is the sender of the i-th packet, if it must be answered.
@@ -305,7 +306,7 @@ type peer struct {
 // peer is how to reach the sender of the i-th packet, from the address that it
 // was sent to. It is valid until reset.
 func (q *queryBatch) peer(i int) peer {
-	h := &q.messages[i].header
+	h := &q.messages[i].Header
 	p := peer{addr: h.Name, addrLen: h.Namelen}
 	if q.wildcard {
 		if n := q.controls[i].reverse(h.Controllen); n > 0 {
@@ -328,7 +329,7 @@ func (q *queryBatch) local(i int, socket netip.AddrPort) netip.AddrPort {
 // They are packed one behind the other, since most are short: 64 buffers for the
 // longest would take 4 MiB and miss the processor's cache each time.
 type responseBatch struct {
-	messages [batchSize]message
+	messages [batchSize]mmsg.Message
 	vectors  [batchSize]unix.Iovec
 	made     int // messages
 	sent     int // of those, the ones that are sent or given up
@@ -339,7 +340,7 @@ type responseBatch struct {
 
 func (r *responseBatch) init() {
 	for i := range r.messages {
-		h := &r.messages[i].header
+		h := &r.messages[i].Header
 		h.Iov, h.Iovlen = &r.vectors[i], 1
 	}
 }
@@ -361,7 +362,7 @@ func (r *responseBatch) add(msg []byte, to peer) {
 	v := &r.vectors[r.made]
 	v.Base = &msg[0]
 	v.SetLen(len(msg))
-	h := &r.messages[r.made].header
+	h := &r.messages[r.made].Header
 	h.Name, h.Namelen = to.addr, to.addrLen
 	h.Control, h.Controllen = to.control, to.controlLen
 	r.made++
@@ -376,7 +377,7 @@ func (r *responseBatch) add(msg []byte, to peer) {
 // left out, and costs the others nothing.
 func (r *responseBatch) send(fd uintptr) bool {
 	for r.sent < r.made {
-		n, errno := callMessages(unix.SYS_SENDMMSG, fd, r.messages[r.sent:r.made])
+		n, errno := mmsg.Call(unix.SYS_SENDMMSG, fd, r.messages[r.sent:r.made])
 		switch errno {
 		case 0:
 			r.sent += n
@@ -424,7 +425,7 @@ func (w *batchResponseWriter) local() netip.Addr {
 
 // lateResponse is one response as sendmmsg(2) takes it.
 type lateResponse struct {
-	message [1]message
+	message [1]mmsg.Message
 	vector  unix.Iovec
 	to      *batchResponseWriter
 	send    func(fd uintptr) bool // without waiting; false when the socket has no room
@@ -435,10 +436,10 @@ type lateResponse struct {
 
 var lateResponsePool = sync.Pool{New: func() any {
 	r := new(lateResponse)
-	h := &r.message[0].header
+	h := &r.message[0].Header
 	h.Iov, h.Iovlen = &r.vector, 1
 	r.send = func(fd uintptr) bool {
-		_, errno := callMessages(unix.SYS_SENDMMSG, fd, r.message[:])
+		_, errno := mmsg.Call(unix.SYS_SENDMMSG, fd, r.message[:])
 		// Errors other than want of room concern this response alone.
 		r.sent = errno != unix.EAGAIN && errno != unix.EINTR
 		return r.sent
@@ -448,7 +449,7 @@ var lateResponsePool = sync.Pool{New: func() any {
 }}
 
 func (r *lateResponse) free() {
-	h := &r.message[0].header
+	h := &r.message[0].Header
 	h.Name, h.Control, r.to = nil, nil, nil
 	lateResponsePool.Put(r)
 }
@@ -462,7 +463,7 @@ func (w *batchResponseWriter) writeResponse(l *pendingQuery, e *cache.Entry, age
 	r.to = w
 	r.vector.Base = &msg[0]
 	r.vector.SetLen(len(msg))
-	h := &r.message[0].header
+	h := &r.message[0].Header
 	h.Name, h.Namelen = &w.source[0], w.sourceLen
 	h.Control, h.Controllen = nil, w.controlLen
 	if w.controlLen > 0 {

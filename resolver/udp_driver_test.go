@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"toponym/internal/mmsg"
 )
 
 // drive is what the process that asks is told to do: to keep a number of queries
@@ -102,7 +104,7 @@ func (d drive) ask() (r driven, err error) {
 		now := time.Now()
 		for i := range askers {
 			a := &askers[i]
-			n, errno := callMessages(unix.SYS_RECVMMSG, a.fd, in)
+			n, errno := mmsg.Call(unix.SYS_RECVMMSG, a.fd, in)
 			switch {
 			case errno == 0:
 				idle = false
@@ -116,7 +118,7 @@ func (d drive) ask() (r driven, err error) {
 				a.underWay, a.last = 0, now
 			}
 			if n := min(d.Window-a.underWay, len(out)); n > 0 {
-				if n, errno = callMessages(unix.SYS_SENDMMSG, a.fd, out[:n]); errno == 0 {
+				if n, errno = mmsg.Call(unix.SYS_SENDMMSG, a.fd, out[:n]); errno == 0 {
 					idle = false
 					a.underWay += n
 				}
@@ -166,8 +168,8 @@ func (d drive) dial() (fd int, err error) {
 }
 
 // driverMessages are messages that all hold the same packet, or room for one.
-func driverMessages(packet []byte) []message {
-	messages := make([]message, batchSize)
+func driverMessages(packet []byte) []mmsg.Message {
+	messages := make([]mmsg.Message, batchSize)
 	for i := range messages {
 		p := packet
 		if p == nil {
@@ -175,7 +177,7 @@ func driverMessages(packet []byte) []message {
 		}
 		v := &unix.Iovec{Base: &p[0]}
 		v.SetLen(len(p))
-		messages[i].header.Iov, messages[i].header.Iovlen = v, 1
+		messages[i].Header.Iov, messages[i].Header.Iovlen = v, 1
 	}
 	return messages
 }

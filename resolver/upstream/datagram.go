@@ -1,3 +1,5 @@
+//go:build linux && (amd64 || arm64)
+
 package upstream
 
 import (
@@ -5,24 +7,19 @@ import (
 	"errors"
 	"net"
 	"os"
-	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// udpConn is a connected UDP socket that learns from the system which packets ICMP
-// messages quote (ip(7), IP_RECVERR).
+// udpConn is a connected UDP socket that sends and receives in batches, and learns from the
+// system which packets ICMP messages quote (ip(7), IP_RECVERR).
 type udpConn struct {
-	conn *net.UDPConn
-	raw  syscall.RawConn
-
-	mu      sync.Mutex // guards memory of Send, which allocates nothing
-	packet  []byte
-	sendErr error
-	send    func(fd uintptr) bool
-
+	conn   *net.UDPConn
+	raw    syscall.RawConn
+	out    sendQueue
+	in     receiveBatch
 	quotes []*UnreachableError // that Read has yet to return
 }
 
@@ -32,10 +29,8 @@ func newUDPConn(conn *net.UDPConn) (datagramConn, error) {
 		return nil, err
 	}
 	c := &udpConn{conn: conn, raw: raw}
-	c.send = func(fd uintptr) bool {
-		_, c.sendErr = unix.SendmsgN(int(fd), c.packet, nil, nil, unix.MSG_DONTWAIT)
-		return true
-	}
+	c.out.init(c)
+	c.in.init()
 	err = raw.Control(func(fd uintptr) {
 		// Best effort: without it ICMP messages are ignored.
 		if conn.RemoteAddr().(*net.UDPAddr).IP.To4() != nil {
@@ -47,30 +42,9 @@ func newUDPConn(conn *net.UDPConn) (datagramConn, error) {
 	return c, err
 }
 
-// maxPendingErrors is how many errors of earlier packets a send gets past.
-const maxPendingErrors = 3
-
-// Send implements datagramConn.
-func (c *udpConn) Send(packet []byte) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.packet = append(c.packet[:0], packet...)
-	for range maxPendingErrors {
-		if err := c.raw.Write(c.send); err != nil {
-			return err
-		}
-		switch c.sendErr {
-		case nil:
-			return nil
-		case unix.EAGAIN, unix.ENOBUFS:
-			return errBusy
-		}
-		// This may be the error of an earlier packet, and this one was not sent. The
-		// error is gone now, so Read would not wake up for it.
-		_ = c.conn.SetReadDeadline(time.Unix(1, 0))
-	}
-	return c.sendErr
-}
+// Send implements datagramConn. The packet is sent soon, together with those that come
+// meanwhile.
+func (c *udpConn) Send(packet []byte) error { return c.out.add(packet) }
 
 // Read implements datagramConn.
 func (c *udpConn) Read(packet []byte) (int, error) {
@@ -80,7 +54,7 @@ func (c *udpConn) Read(packet []byte) (int, error) {
 			c.quotes = c.quotes[1:]
 			return 0, quote
 		}
-		n, err := c.conn.Read(packet)
+		n, err := c.in.next(c.raw, packet)
 		if err == nil || errors.Is(err, net.ErrClosed) {
 			return n, err
 		}
@@ -138,4 +112,4 @@ func icmpError(control []byte) syscall.Errno {
 }
 
 // Close implements datagramConn.
-func (c *udpConn) Close() error { return c.conn.Close() }
+func (c *udpConn) Close() error { return c.out.close() }

@@ -1,0 +1,97 @@
+//go:build linux && (amd64 || arm64)
+
+package upstream
+
+import (
+	"encoding/binary"
+	"errors"
+	"net"
+	"testing"
+)
+
+// echo returns a socket that is connected to a server that sends each packet back.
+func echo(t *testing.T) datagramConn {
+	t.Helper()
+	server, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		buf := make([]byte, readSize)
+		for {
+			n, from, err := server.ReadFromUDP(buf)
+			if err != nil {
+				return
+			}
+			server.WriteToUDP(buf[:n], from)
+		}
+	}()
+	t.Cleanup(func() { server.Close(); <-ended })
+	conn, err := net.DialUDP("udp", nil, server.LocalAddr().(*net.UDPAddr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := newUDPConn(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// More packets than fit into a batch are sent without a pause, and come back whole.
+func TestPacketsOfSeveralBatchesAllArrive(t *testing.T) {
+	c := echo(t)
+	const count = 3*batchSize + 1 // the default buffers of sockets hold them
+	for i := range count {
+		packet := make([]byte, 2+i) // of different lengths
+		binary.BigEndian.PutUint16(packet, uint16(i))
+		if err := c.Send(packet); err != nil {
+			t.Fatalf("packet %d: %v", i, err)
+		}
+	}
+	seen := map[uint16]bool{}
+	buf := make([]byte, readSize)
+	for range count {
+		n, err := c.Read(buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := binary.BigEndian.Uint16(buf)
+		if n != 2+int(i) || seen[i] {
+			t.Errorf("got packet %d with %d bytes, seen before: %v; want each once with its length", i, n, seen[i])
+		}
+		seen[i] = true
+	}
+}
+
+// A socket that is closed while packets wait ends all who use it.
+func TestClosingASocketEndsSendingAndReading(t *testing.T) {
+	c := echo(t)
+	ended := make(chan error)
+	go func() {
+		buf := make([]byte, readSize)
+		for {
+			if _, err := c.Read(buf); err != nil {
+				ended <- err
+				return
+			}
+		}
+	}()
+	for range batchSize / 2 {
+		if err := c.Send([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Read: got %v, want %v", err, net.ErrClosed)
+	}
+	if err := c.Send([]byte("x")); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Send: got %v, want %v", err, net.ErrClosed)
+	}
+}
