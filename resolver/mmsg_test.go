@@ -45,6 +45,19 @@ func TestSocketsShareThePortAmongThemselvesOnly(t *testing.T) {
 	}
 }
 
+// Otherwise the tests of batches would say nothing of the server.
+func TestTheSystemHasBatchCalls(t *testing.T) {
+	udp, tcp, err := bind(netip.MustParseAddr("127.0.0.1"), 0, false, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer udp.Close()
+	defer tcp.Close()
+	if !canBatch(udp) {
+		t.Error("recvmmsg or sendmmsg cannot be called, so queries are answered singly")
+	}
+}
+
 func TestRepliesAreSentFromWhereQueriesWentTo(t *testing.T) {
 	message := func(level, kind uint32, data ...byte) (c control, received uint64) {
 		length := uint64(unix.SizeofCmsghdr + len(data))

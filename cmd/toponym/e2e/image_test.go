@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -198,6 +199,18 @@ func (c *container) healthcheck(t *testing.T, emulator string) result {
 	return c.run(t, append([]string{"runc", "--root", c.state, "exec", "toponym"}, command...)...)
 }
 
+// wantBatches checks that a server that has answered has sent a response with the system
+// call for batches, from what qemu has written. Before that it only asks for the call, to
+// send nothing.
+func wantBatches(t *testing.T, p *process) {
+	t.Helper()
+	sent := regexp.MustCompile(`sendmmsg\(\d+,[1-9]\d*,[1-9]`)
+	eventually(t, "a response is sent by sendmmsg", func() (bool, string) {
+		calls := p.stderr.String()
+		return sent.MatchString(calls), calls[max(0, len(calls)-2000):]
+	})
+}
+
 // The image runs on both architectures, as its user: it answers on port 53, is healthy, and
 // has a snapshot when it ends.
 func TestImageRuns(t *testing.T) {
@@ -209,8 +222,12 @@ func TestImageRuns(t *testing.T) {
 			qemu := emulator(t, arch)
 			n := newNamespace(t)
 			n.startDemoMaster(t)
-			c := n.startContainer(t, arch, "TOPONYM_MASTERS=127.0.0.1:5050")
+			// With the second variable, qemu writes down the system calls.
+			c := n.startContainer(t, arch, "TOPONYM_MASTERS=127.0.0.1:5050", "QEMU_STRACE=1")
 			n.wantAddresses(t, "nginx.marathon.mesos", nginxOfDemo...)
+			if qemu != "" {
+				wantBatches(t, c.process)
+			}
 			if r := c.healthcheck(t, qemu); r.status != 0 {
 				t.Errorf("health check: exit status %d, want 0\n%s", r.status, r)
 			}
