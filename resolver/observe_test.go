@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
@@ -58,6 +59,9 @@ func (r *recorder) lines() string {
 			who = "upstream"
 		}
 		line := fmt.Sprintf("%s %s over %v:", who, [...]string{"answered", "received", "completed", "dropped"}[e.Stage], e.Transport)
+		if isLoopProbe(e) {
+			continue // it comes when it is due
+		}
 		for _, msg := range [][]byte{e.Query, e.Response} {
 			var m dns.Msg
 			if len(msg) > 0 {
@@ -75,6 +79,13 @@ func (r *recorder) lines() string {
 	}
 	slices.Sort(lines)
 	return strings.Join(slices.Compact(lines), "\n")
+}
+
+// isLoopProbe reports whether an event is about the question that detects loops.
+func isLoopProbe(e tap.Event) bool {
+	var m dns.Msg
+	err := m.Unpack([]byte(cmp.Or(string(e.Query), string(e.Response))))
+	return err == nil && len(m.Question) == 1 && m.Question[0].Qtype == dns.TypeHINFO
 }
 
 // tapped are the options of a server that is watched.
