@@ -39,11 +39,11 @@ const (
 	batchesPerLoader = 3
 )
 
-// How many names there are for each task, those that only have names below them included:
-// in the domain, and in the trees of each address domain. It decides how much memory is
-// reserved, nothing else.
+// How many names there are for each task, those that only have names below them and those
+// of changes to come included: in the domain, and in the trees of each address domain. It
+// decides how much memory is reserved, nothing else.
 const (
-	namesPerTask = 5
+	namesPerTask = 6
 	namesPerTree = 1
 )
 
