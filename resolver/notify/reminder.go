@@ -14,11 +14,11 @@ const (
 	// milliseconds, but some acknowledge what they then forget, since they are busy
 	// with a transfer. The time doubles with each reminder, up to lastRetry. With
 	// them a message is not sent more than maxTries times either.
-	firstReminder = 4 * time.Second
+	firstReminder = 2 * time.Second
 
 	// maxUnsure is how many reminders there are at most where it is not known whether
 	// the secondary has come.
-	maxUnsure = 3
+	maxUnsure = 4
 
 	// reminderPause is added to the time for each zone for which the target may need a
 	// reminder, so that it gets no more than about 20 of them per second, as many
