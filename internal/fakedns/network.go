@@ -157,6 +157,28 @@ func (c *bufferedConn) Write(b []byte) (int, error) {
 	}
 }
 
+// Read implements [net.Conn]. On a connection that this end has closed it returns
+// net.ErrClosed.
+func (c *bufferedConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil && c.closed {
+		err = net.ErrClosed
+	}
+	return n, err
+}
+
+// SetReadDeadline implements [net.Conn]. A Read of a closed connection has ended already.
+func (c *bufferedConn) SetReadDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return net.ErrClosed
+	}
+	return c.Conn.SetReadDeadline(t)
+}
+
 // SetDeadline and SetWriteDeadline leave writing alone, as it does not block. What was
 // written must arrive.
 func (c *bufferedConn) SetDeadline(t time.Time) error    { return c.SetReadDeadline(t) }
@@ -168,7 +190,7 @@ func (c *bufferedConn) Close() error {
 	if !c.closed {
 		c.closed = true
 		close(c.out)
-		_ = c.SetReadDeadline(time.Unix(1, 0))                     // a Read ends at once
+		_ = c.Conn.SetReadDeadline(time.Unix(1, 0))                // a Read ends at once
 		_ = c.Conn.SetWriteDeadline(time.Now().Add(flushPatience)) // the other end may not read any more
 	}
 	return nil
