@@ -153,6 +153,31 @@ func TestALateAcknowledgmentAddsNoReminder(t *testing.T) {
 	})
 }
 
+// An acknowledgment may come after an error has ended what was due. The reminder that
+// follows comes in time, although nothing else is due before.
+func TestALateAcknowledgmentIsFollowedByAReminder(t *testing.T) {
+	inBubble(t, map[string]uint32{"mesos": 1}, func(t *testing.T, f *fixture) {
+		f.believe(Behind)
+		var times atomic.Int32
+		s := newSecondary(t, f.network, func(w dns.ResponseWriter, q *dns.Msg) {
+			switch times.Add(1) {
+			case 1:
+				time.Sleep(4 * firstRetry)
+				acknowledge(w, q)
+			case 2:
+				fakedns.Rcode(dns.RcodeRefused)(w, q)
+			default:
+				acknowledge(w, q)
+			}
+		})
+		f.tell(s)
+		pass(4*firstRetry + firstReminder + testInterval)
+		if got := f.counts.reminders.Load(); got != 1 {
+			t.Errorf("got %d reminders within %v of the acknowledgment, want 1", got, firstReminder)
+		}
+	})
+}
+
 // Many secondaries that lack many zones cost few messages: each is bounded per second
 // and in all, and the last one comes within minutes.
 func TestRemindersAreBounded(t *testing.T) {

@@ -178,14 +178,14 @@ func (s *Sender) take(read bool) (messages []outgoing, next time.Time, waiting b
 // receive takes in a packet that has arrived.
 func (s *Sender) receive(packet []byte, from netip.AddrPort) {
 	s.mu.Lock()
-	before, _ := s.schedule.next()
+	before, waited := s.schedule.next()
 	ok := s.schedule.receive(packet, from, time.Now())
 	after, waiting := s.schedule.next()
 	s.mu.Unlock()
 	if !ok {
 		s.counts.mismatched.Add(1)
 	}
-	if waiting && after.Before(before) {
+	if waiting && (!waited || after.Before(before)) {
 		s.lookAgain()
 	}
 }
