@@ -88,6 +88,7 @@ type sendBatch struct {
 	made     int // packets
 	sent     int // of those, the ones that are sent or given up
 	errno    syscall.Errno
+	cut      bool // a call has sent only some of the packets
 	send     func(fd uintptr) bool
 	try      func(fd uintptr)
 }
@@ -117,6 +118,7 @@ func (b *sendBatch) sendTo(fd uintptr) bool {
 		switch errno {
 		case 0:
 			b.sent += n
+			b.cut = b.cut || b.sent < b.made
 		case unix.EINTR:
 		case unix.EAGAIN:
 			return false
@@ -131,11 +133,24 @@ func (b *sendBatch) sendTo(fd uintptr) bool {
 // trySend sends all packets without waiting. It reports false if some are left, for a
 // goroutine to send.
 func (b *sendBatch) trySend(c *udpConn) bool {
-	if c.raw.Control(b.try) != nil || b.sent < b.made {
+	b.errno = 0
+	err := c.raw.Control(b.try)
+	b.wakeReader(c)
+	if err != nil || b.sent < b.made {
 		return false
 	}
 	b.made, b.sent = 0, 0
 	return true
+}
+
+// wakeReader wakes Read if a call may have met the error of an earlier packet. The error is
+// gone now, so Read would not wake up for it. A call that has sent some packets does not
+// tell why it did not send all.
+func (b *sendBatch) wakeReader(c *udpConn) {
+	if b.cut || b.errno != 0 && b.errno != unix.ENOBUFS {
+		_ = c.conn.SetReadDeadline(time.Unix(1, 0))
+	}
+	b.cut = false
 }
 
 // maxPendingErrors is how many errors of earlier packets a packet gets past.
@@ -151,6 +166,7 @@ func (b *sendBatch) sendAll(c *udpConn) {
 		if c.raw.Write(b.send) != nil {
 			break // it is closed
 		}
+		b.wakeReader(c)
 		if b.sent > before {
 			failures = 0
 		}
@@ -159,10 +175,6 @@ func (b *sendBatch) sendAll(c *udpConn) {
 			continue
 		case unix.ENOBUFS:
 			time.Sleep(busyPause)
-		default:
-			// This may be the error of an earlier packet, and this one was not sent. The
-			// error is gone now, so Read would not wake up for it.
-			_ = c.conn.SetReadDeadline(time.Unix(1, 0))
 		}
 		if failures++; failures == maxPendingErrors {
 			b.sent++

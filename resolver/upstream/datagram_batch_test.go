@@ -95,3 +95,39 @@ func TestClosingASocketEndsSendingAndReading(t *testing.T) {
 		t.Errorf("Send: got %v, want %v", err, net.ErrClosed)
 	}
 }
+
+// Whichever call meets the error that an ICMP message leaves, Read learns which packet the
+// message quotes.
+func TestNoSendHidesThatAPacketWasRefused(t *testing.T) {
+	for name, send := range map[string]func(b *sendBatch, c *udpConn){
+		"without waiting": func(b *sendBatch, c *udpConn) { b.trySend(c) },
+		"waiting":         func(b *sendBatch, c *udpConn) { b.sendAll(c) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			// Nobody else gets the port of a connected socket, which takes nothing from here.
+			closed, err := net.DialUDP("udp", nil, &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer closed.Close()
+			conn, err := net.DialUDP("udp", nil, closed.LocalAddr().(*net.UDPAddr))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := newUDPConn(conn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			b := newSendBatch()
+			b.add([]byte("first"))
+			send(b, c.(*udpConn))
+			b.add([]byte("second"))
+			send(b, c.(*udpConn)) // meets the error of the first one
+			var unreachable *UnreachableError
+			if _, err := c.Read(make([]byte, readSize)); !errors.As(err, &unreachable) || string(unreachable.Packet) != "first" {
+				t.Errorf("got %v, want that the first packet was refused", err)
+			}
+		})
+	}
+}
