@@ -269,8 +269,14 @@ func typedName(typed string) (records.Name, error) {
 	if _, err := netip.ParsePrefix(typed); err == nil {
 		return "", errNetwork
 	}
-	if addr, err := netip.ParseAddr(typed); err == nil && addr.Zone() == "" {
+	if addr, ok := typedAddr(typed); ok {
 		typed, _ = dns.ReverseAddr(addr.String())
 	}
 	return records.ParseName(typed)
+}
+
+// typedAddr is the address that a client may have typed in the place of a name.
+func typedAddr(typed string) (addr netip.Addr, ok bool) {
+	addr, err := netip.ParseAddr(typed)
+	return addr, err == nil && addr.Zone() == ""
 }

@@ -69,7 +69,9 @@ func (s *Server) lookup(w *response, r *http.Request, z *zone.Zone) {
 		s.writeError(w, http.StatusBadRequest, "want a name: /v1/lookup?name=NAME")
 		return
 	}
-	s.answerAbout(w, r, typed, func(name records.Name) any { return s.lookupOf(z, name, strings.HasSuffix(typed, ".")) })
+	_, isAddr := typedAddr(typed)
+	absolute := isAddr || strings.HasSuffix(typed, ".")
+	s.answerAbout(w, r, typed, func(name records.Name) any { return s.lookupOf(z, name, absolute) })
 }
 
 // lookupOf looks a name up. An absolute one is not completed.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"toponym/records"
+	"toponym/state"
 	"toponym/zone"
 )
 
@@ -73,6 +74,22 @@ func TestLookup(t *testing.T) {
 	for target, want := range map[string]int{"/v1/lookup": 400, "/v1/lookup?name=": 400, "/v1/lookup?name=a..b": 400, "/v1/lookup?name=a&limit=1": 400} {
 		if w := get(s, target); w.Code != want {
 			t.Errorf("%s: got status %d, want %d", target, w.Code, want)
+		}
+	}
+}
+
+// An address is not completed: a task can have a name that begins like its reverse name.
+func TestLookupOfAnAddressFindsNoTaskByName(t *testing.T) {
+	snapshot := testSnapshot()
+	task := *snapshot.Tasks[0]
+	task.Key.ID, task.Name, task.Discovery = "reverse.1", "9.9.9.9.in-addr.arpa", &state.Discovery{Name: "9.9.9.9.in-addr.arpa"}
+	snapshot.Tasks = append(snapshot.Tasks, &task)
+	s := New(testOptions(snapshot))
+	for typed, want := range map[string]int{"9.9.9.9.in-addr.arpa": 1, "9.9.9.9.in-addr.arpa.": 0, "9.9.9.9": 0} {
+		var l Lookup
+		w := get(s, "/v1/lookup?name="+typed)
+		if err := json.Unmarshal(w.Body.Bytes(), &l); err != nil || len(l.Completions) != want {
+			t.Errorf("%s: got completions %q (%v), want %d", typed, l.Completions, err, want)
 		}
 	}
 }
