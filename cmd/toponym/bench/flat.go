@@ -59,7 +59,7 @@ func (l *lab) flat() (all []flatRun, err error) {
 func (l *lab) serverCores(n int) []int {
 	out := []int{l.o.ServerCore}
 	for _, c := range append(slices.Clone(l.cores), l.o.ClientCore) {
-		if len(out) < n && c != l.o.ServerCore && (c != l.o.ClientCore || len(l.cores) == 2) {
+		if len(out) < n && !slices.Contains(out, c) && (c != l.o.ClientCore || len(l.cores) == 2) {
 			out = append(out, c)
 		}
 	}
