@@ -31,6 +31,7 @@ type pipeline struct {
 	history *zone.History
 	info    atomic.Pointer[stateInfo]
 	changed atomic.Uint64 // names whose records have changed, after the first state
+	cores   int           // at the start: there are more threads while a state is read
 
 	configuring sync.Mutex // held by configure; taken before mu
 
@@ -75,6 +76,7 @@ func newPipeline(o pipelineOptions) *pipeline {
 	empty := zone.NewEmpty(o.zone, serials.next)
 	p := &pipeline{
 		o:         o,
+		cores:     runtime.GOMAXPROCS(0),
 		zones:     zone.NewStore(empty),
 		history:   zone.NewHistory(o.history, empty, o.now()),
 		serials:   serials,
@@ -101,7 +103,7 @@ func (p *pipeline) withClock(o records.Options, previous *records.Set) records.O
 // all cores may make it.
 func (p *pipeline) emptySet(o records.Options, previous *records.Set) *records.Set {
 	o = p.withClock(o, previous)
-	o.Loaders = runtime.GOMAXPROCS(0)
+	o.Loaders = p.cores
 	return records.NewSet(o)
 }
 
