@@ -4,6 +4,7 @@ import (
 	"math/bits"
 	"net/netip"
 	"runtime"
+	"slices"
 
 	"toponym/internal/names"
 	"toponym/state"
@@ -37,6 +38,9 @@ const (
 	// batchesPerLoader is how many batches may be pending for each loader, so that none
 	// waits for the others.
 	batchesPerLoader = 3
+	// maxKeptNames is the number of names of a batch for which memory is kept for the next
+	// ones: an app may have most of the tasks.
+	maxKeptNames = 1 << 14
 )
 
 // How many names there are for each task, those that only have names below them and those
@@ -157,6 +161,10 @@ type loadedName struct {
 }
 
 func (b *batch) reset() {
+	if cap(b.names) > maxKeptNames {
+		*b = batch{made: b.made}
+		return
+	}
 	clear(b.owners)
 	clear(b.names)
 	*b = batch{owners: b.owners[:0], made: b.made, names: b.names[:0]}
@@ -231,6 +239,11 @@ func (l *loader) load(b *batch) {
 // begin makes the loader write into a batch.
 func (l *loader) begin(b *batch) {
 	l.batch = b
+	if len(l.ids) > maxKeptNames { // clearing a map costs what it once held
+		l.ids = map[string]names.ID{}
+		l.lists = slices.Clone(l.lists[:maxKeptNames])
+		return
+	}
 	clear(l.ids)
 }
 

@@ -60,6 +60,37 @@ func TestLoadersMakeOneSet(t *testing.T) {
 	}
 }
 
+// An app may have most of the tasks. What comes after it is as if it had come alone.
+func TestAnAppOfManyTasksLeavesNothingToOthers(t *testing.T) {
+	o := defaults()
+	full := &newCluster(t, o).full
+	add := func(name string, tasks int) {
+		for i := range tasks {
+			full.Tasks = append(full.Tasks, app(fmt.Sprint(name, ".", i), name, fmt.Sprint("10.2.", i/250, ".", i%250)))
+		}
+	}
+	add("first", 1)
+	some := *full
+	add("large", 10_000)
+	for i := range 300 {
+		add(fmt.Sprint("small", i), 1)
+	}
+	c := state.NewCluster()
+	set := records.NewSet(o)
+	set.Update(c, c.Reconcile(&some, nil))
+	set.Update(c, c.Reconcile(full, nil))
+	if set.Len() < 20_000 {
+		t.Fatalf("got %d names, too few to tell anything", set.Len())
+	}
+	for _, o.Loaders = range []int{1, 4} {
+		fresh, one := state.NewCluster(), records.NewSet(o)
+		one.Update(fresh, fresh.Reconcile(full, nil))
+		if got, want := text(one), text(set); got != want {
+			t.Errorf("%d loaders: %s", o.Loaders, firstDifference(want, got))
+		}
+	}
+}
+
 func namesOf(s *records.Set) func(func(records.Name) bool) {
 	return func(yield func(records.Name) bool) {
 		for n := range s.All() {
