@@ -111,8 +111,8 @@ func (t *Table) Observe(e transfer.Event) {
 		return // a secondary has to transfer the zone over TCP first
 	}
 	for _, n := range t.targetsOf(key) {
-		if e.Kind != transfer.SOA || n.asks == (id{}) {
-			n.asks = key
+		if e.Kind != transfer.SOA && !e.OverUDP || n.asks == (id{}) {
+			n.asks = key // over UDP anybody can ask in its name
 		}
 	}
 	r := t.row(key)

@@ -512,6 +512,8 @@ func TestProgressOfTargets(t *testing.T) {
 	}
 	upToDate, cut := ixfr(first, key, 5, 5), ixfr(first, key, 4, 5)
 	upToDate.Kind, cut.Err = transfer.UpToDate, errors.New("cut off")
+	forged := ixfr(first, "", 5, 5)
+	forged.Kind, forged.OverUDP = transfer.UpToDate, true
 	otherZone := ixfr(first, key, 4, 5)
 	otherZone.Zone = other
 	thirdKey := records.MustParseName("third.key")
@@ -536,6 +538,7 @@ func TestProgressOfTargets(t *testing.T) {
 		"it is told unsigned, and signs":     {events: []transfer.Event{ixfr(first, key, 3, 4)}, want: notify.Behind},
 		"it is told signed, and signs not":   {key: key, events: []transfer.Event{ixfr(first, "", 3, 4)}, want: notify.Behind},
 		"it transfers signed, and asks not":  {key: key, events: []transfer.Event{ixfr(first, key, 4, 5), soa(first, "", 4)}, want: notify.Reached},
+		"somebody asks in its name":          {key: key, events: []transfer.Event{ixfr(first, key, 3, 4), forged}, want: notify.Behind},
 		"another target may have the serial": {key: key, shared: true, events: []transfer.Event{ixfr(first, key, 4, 5)}, want: notify.Unknown},
 	} {
 		t.Run(name, func(t *testing.T) {

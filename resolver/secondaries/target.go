@@ -13,7 +13,7 @@ import (
 type target struct {
 	addr         netip.AddrPort
 	key          records.Name // "" for none
-	asks         id           // as which it transferred a zone last, or else asked for a SOA record; zero for none
+	asks         id           // as which it transferred a zone over TCP last, or else asked first; zero for none
 	sent         uint64
 	acknowledged uint64
 	failures     uint64
