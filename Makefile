@@ -84,13 +84,13 @@ lint: ## gofmt, go vet for both architectures, staticcheck
 PURE := ./compare/ ./config/ ./internal/dnswire/ ./internal/hostport/ ./internal/jsonscan/ ./internal/names/ \
 	./internal/nearest/ ./records/ ./resolver/cache/ ./state/ ./zone/
 
-# What answers over UDP in batches makes system calls of its own, which qemu passes on.
-BATCHES := SocketsShareThePort|SystemHasBatchCalls|RepliesCome|CostsNoOther|OfAnySize|RoomInTheSockets|HoldsUpOneBatch|ABurst|NeverIdle|ResponseOfABatch
+# What answers or forwards over UDP in batches makes system calls of its own, which qemu passes on.
+BATCHES := SocketsShareThePort|SystemHasBatchCalls|RepliesCome|CostsNoOther|OfAnySize|RoomInTheSockets|HoldsUpOneBatch|ABurst|NeverIdle|ResponseOfABatch|SeveralBatches|ClosingASocketEnds|NoSendHides
 
 test-arm64: e2e-deps ## run the tests of what computes, and of batches over UDP, for arm64, under qemu (3 minutes)
 	@if command -v qemu-aarch64-static >/dev/null; then \
 		GOARCH=arm64 CGO_ENABLED=0 $(GO) test -exec qemu-aarch64-static $(PURE) && \
-		GOARCH=arm64 CGO_ENABLED=0 $(GO) test -exec qemu-aarch64-static -run '$(BATCHES)' ./resolver/; \
+		GOARCH=arm64 CGO_ENABLED=0 $(GO) test -exec qemu-aarch64-static -run '$(BATCHES)' ./resolver/ ./resolver/upstream/; \
 	else \
 		echo "test-arm64: NOT RUN: qemu-aarch64-static is not installed: Debian package qemu-user-static"; \
 		[ -z "$$CI" ]; \
