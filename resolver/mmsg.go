@@ -19,18 +19,6 @@ import (
 // What follows is the part of the options of sockets, and of what comes with a packet,
 // that package net does not have.
 
-// hasBatchCalls asks the system to receive and to send no messages, to see
-// whether it would do it. Sandboxes that forbid the calls answer with either
-// error.
-func hasBatchCalls(fd uintptr) bool {
-	for _, call := range [...]uintptr{unix.SYS_RECVMMSG, unix.SYS_SENDMMSG} {
-		if _, errno := mmsg.Call(call, fd, nil); errno == unix.ENOSYS || errno == unix.EPERM {
-			return false
-		}
-	}
-	return true
-}
-
 // sockaddr is a struct sockaddr_in or sockaddr_in6.
 type sockaddr [unix.SizeofSockaddrInet6]byte
 
@@ -104,7 +92,7 @@ func (c *control) local() netip.Addr {
 // canBatch reports whether batches can be used with a socket.
 func canBatch(udp *net.UDPConn) (can bool) {
 	_ = onSocket(udp, func(fd int) error {
-		can = hasBatchCalls(uintptr(fd))
+		can = mmsg.Supported(uintptr(fd))
 		return nil
 	})
 	return can

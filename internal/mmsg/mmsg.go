@@ -34,3 +34,30 @@ func Call(call, fd uintptr, messages []Message) (int, syscall.Errno) {
 		unix.MSG_DONTWAIT, 0, 0)
 	return int(n), errno
 }
+
+// Supported asks the system to receive and to send no messages, to see whether it would do
+// it. Sandboxes that forbid the calls answer with either error.
+func Supported(fd uintptr) bool {
+	for _, call := range [...]uintptr{unix.SYS_RECVMMSG, unix.SYS_SENDMMSG} {
+		if _, errno := Call(call, fd, nil); errno == unix.ENOSYS || errno == unix.EPERM {
+			return false
+		}
+	}
+	return true
+}
+
+// CallSingly does the first message as Call does, with recvmsg(2) or sendmsg(2). It is for
+// systems where Call is not supported, and for at least one message.
+func CallSingly(call, fd uintptr, messages []Message) (int, syscall.Errno) {
+	single := uintptr(unix.SYS_RECVMSG)
+	if call == unix.SYS_SENDMMSG {
+		single = unix.SYS_SENDMSG
+	}
+	m := &messages[0]
+	n, _, errno := syscall.RawSyscall(single, fd, uintptr(unsafe.Pointer(&m.Header)), unix.MSG_DONTWAIT)
+	if errno != 0 {
+		return 0, errno
+	}
+	m.Length = uint32(n)
+	return 1, 0
+}

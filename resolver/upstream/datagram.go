@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"toponym/internal/mmsg"
 )
 
 // udpConn is a connected UDP socket that sends and receives in batches, and learns from the
@@ -29,9 +31,12 @@ func newUDPConn(conn *net.UDPConn) (datagramConn, error) {
 		return nil, err
 	}
 	c := &udpConn{conn: conn, raw: raw}
-	c.out.init(c)
-	c.in.init()
 	err = raw.Control(func(fd uintptr) {
+		call := mmsg.Call
+		if !mmsg.Supported(fd) {
+			call = mmsg.CallSingly
+		}
+		c.init(call)
 		// Best effort: without it ICMP messages are ignored.
 		if conn.RemoteAddr().(*net.UDPAddr).IP.To4() != nil {
 			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVERR, 1)
@@ -40,6 +45,12 @@ func newUDPConn(conn *net.UDPConn) (datagramConn, error) {
 		}
 	})
 	return c, err
+}
+
+// init sets which of the calls of package mmsg sends and receives.
+func (c *udpConn) init(call messagesCall) {
+	c.out.init(c, call)
+	c.in.init(call)
 }
 
 // Send implements datagramConn. The packet is sent soon, together with those that come

@@ -18,6 +18,9 @@ import (
 // queries of one batch of clients are spread over portsPerServer sockets.
 const batchSize = 16
 
+// messagesCall is [mmsg.Call], or [mmsg.CallSingly].
+type messagesCall func(call, fd uintptr, messages []mmsg.Message) (int, syscall.Errno)
+
 // sendQueue has the packets that wait until a goroutine sends them: a batch of queries
 // of clients, which is answered without a pause, leads to a batch here.
 type sendQueue struct {
@@ -30,8 +33,8 @@ type sendQueue struct {
 	senders         sync.WaitGroup // the goroutine that sends, while there is one
 }
 
-func (q *sendQueue) init(c *udpConn) {
-	q.conn, q.filling, q.spare = c, newSendBatch(), newSendBatch()
+func (q *sendQueue) init(c *udpConn, call messagesCall) {
+	q.conn, q.filling, q.spare = c, newSendBatch(call), newSendBatch(call)
 	q.send = q.run
 }
 
@@ -89,12 +92,13 @@ type sendBatch struct {
 	sent     int // of those, the ones that are sent or given up
 	errno    syscall.Errno
 	cut      bool // a call has sent only some of the packets
+	call     messagesCall
 	send     func(fd uintptr) bool
 	try      func(fd uintptr)
 }
 
-func newSendBatch() *sendBatch {
-	b := new(sendBatch)
+func newSendBatch(call messagesCall) *sendBatch {
+	b := &sendBatch{call: call}
 	for i := range b.messages {
 		b.vectors[i].Base = &b.packets[i][0]
 		h := &b.messages[i].Header
@@ -114,7 +118,7 @@ func (b *sendBatch) add(packet []byte) {
 // leaves other errors in errno.
 func (b *sendBatch) sendTo(fd uintptr) bool {
 	for b.sent < b.made {
-		n, errno := mmsg.Call(unix.SYS_SENDMMSG, fd, b.messages[b.sent:b.made])
+		n, errno := b.call(unix.SYS_SENDMMSG, fd, b.messages[b.sent:b.made])
 		switch errno {
 		case 0:
 			b.sent += n
@@ -192,10 +196,12 @@ type receiveBatch struct {
 	have     int // packets
 	taken    int // of those, the ones that next has returned
 	errno    syscall.Errno
+	call     messagesCall
 	receive  func(fd uintptr) bool
 }
 
-func (b *receiveBatch) init() {
+func (b *receiveBatch) init(call messagesCall) {
+	b.call = call
 	for i := range b.messages {
 		b.vectors[i].Base = &b.packets[i][0]
 		b.vectors[i].SetLen(readSize)
@@ -208,7 +214,7 @@ func (b *receiveBatch) init() {
 // receiveFrom takes what has come. It reports false if nothing has.
 func (b *receiveBatch) receiveFrom(fd uintptr) bool {
 	for {
-		n, errno := mmsg.Call(unix.SYS_RECVMMSG, fd, b.messages[:])
+		n, errno := b.call(unix.SYS_RECVMMSG, fd, b.messages[:])
 		switch errno {
 		case unix.EINTR:
 			continue

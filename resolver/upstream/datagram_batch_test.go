@@ -7,6 +7,8 @@ import (
 	"errors"
 	"net"
 	"testing"
+
+	"toponym/internal/mmsg"
 )
 
 // echo returns a socket that is connected to a server that sends each packet back.
@@ -42,8 +44,16 @@ func echo(t *testing.T) datagramConn {
 }
 
 // More packets than fit into a batch are sent without a pause, and come back whole.
-func TestPacketsOfSeveralBatchesAllArrive(t *testing.T) {
+func TestPacketsOfSeveralBatchesAllArrive(t *testing.T) { testPackets(t, echo(t)) }
+
+// Sandboxes may forbid the calls for several packets.
+func TestPacketsOfSeveralBatchesArriveWithoutCallsForThem(t *testing.T) {
 	c := echo(t)
+	c.(*udpConn).init(mmsg.CallSingly)
+	testPackets(t, c)
+}
+
+func testPackets(t *testing.T, c datagramConn) {
 	const count = 3*batchSize + 1 // the default buffers of sockets hold them
 	for i := range count {
 		packet := make([]byte, 2+i) // of different lengths
@@ -119,7 +129,7 @@ func TestNoSendHidesThatAPacketWasRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer c.Close()
-			b := newSendBatch()
+			b := newSendBatch(mmsg.Call)
 			b.add([]byte("first"))
 			send(b, c.(*udpConn))
 			b.add([]byte("second"))
