@@ -42,9 +42,9 @@ const (
 	Reached
 )
 
-// Progresses tells how far a target has come with the version of a zone. It must not
+// ProgressFunc tells how far a target has come with the version of a zone. It must not
 // wait, nor call the sender.
-type Progresses func(to netip.AddrPort, zone records.Name, serial uint32) Progress
+type ProgressFunc func(to netip.AddrPort, zone records.Name, serial uint32) Progress
 
 // acknowledged takes in that the newest version was acknowledged. The secondary is
 // reminded of it later, unless it has come for it by then.

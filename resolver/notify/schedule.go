@@ -46,7 +46,7 @@ const (
 // retries and reminders.
 type schedule struct {
 	report   func(*entry, Event)
-	progress Progresses // nil: there are no reminders
+	progress ProgressFunc // nil: there are no reminders
 	interval time.Duration
 	targets  map[netip.AddrPort]*target
 	byAddr   map[netip.Addr][]*target
@@ -107,7 +107,7 @@ type outgoing struct {
 	serial uint32
 }
 
-func newSchedule(report func(*entry, Event), progress Progresses) schedule {
+func newSchedule(report func(*entry, Event), progress ProgressFunc) schedule {
 	return schedule{report: report, progress: progress, targets: map[netip.AddrPort]*target{}, zones: map[records.Name]*zoneState{}}
 }
 

@@ -36,7 +36,7 @@ type Options struct {
 
 	// Progress tells which secondaries have to be reminded of a version that they have
 	// acknowledged; nil for none.
-	Progress Progresses
+	Progress ProgressFunc
 
 	// Log gets what an operator can act upon.
 	Log logrus.FieldLogger

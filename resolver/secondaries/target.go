@@ -68,7 +68,7 @@ func (t *Table) ObserveNotify(e notify.Event) {
 	}
 }
 
-// Progress is a [notify.Progresses]. Where several targets ask from one address, with
+// Progress is a [notify.ProgressFunc]. Where several targets ask from one address, with
 // one key or none, nobody knows which of them has come.
 func (t *Table) Progress(to netip.AddrPort, origin records.Name, serial uint32) notify.Progress {
 	t.mu.Lock()
