@@ -23,7 +23,8 @@ func completionCommand(env environment) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "completion SHELL",
 		Short: "print a script that completes commands and flags in bash, zsh or fish",
-		Long:  "toponym completion SHELL prints a script for bash, zsh or fish, which completes commands, flags and their values.",
+		Long: "toponym completion SHELL prints a script for bash, zsh or fish, which completes commands, flags and their values. " +
+			"The one for bash needs the package bash-completion.",
 		Example: `  toponym completion bash > /etc/bash_completion.d/toponym
   toponym completion zsh > /usr/local/share/zsh/site-functions/_toponym
   toponym completion fish > /etc/fish/completions/toponym.fish`,
