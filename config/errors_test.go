@@ -109,6 +109,8 @@ func TestErrorsNameTheSettingAndTheProblem(t *testing.T) {
 		"zk as a list":             {`"zk": "10.0.0.1:2181"`, "zk: does not begin with zk://"},
 		"zk without path":          {`"zk": "zk://10.0.0.1:2181"`, "zk: names no path"},
 		"zk without server":        {`"zk": "zk:///mesos"`, "zk: names a server that is not host:port"},
+		"zk with two paths":        {`"zk": "zk://a:2181/mesos,b:2181/mesos"`, "zk: goes on with servers after the path: want something like zk://10.0.0.1:2181,10.0.0.2:2181/mesos, with the path once, at the end"},
+		"zk with a path between":   {`"zk": "zk://a/mesos,b:2181"`, "zk: goes on with servers after the path"},
 		"zk with an odd path":      {`"zk": "zk://a/mesos//x"`, "zk: names a path that ZooKeeper does not allow"},
 		"zk with dots":             {`"zk": "zk://a/mesos/../x"`, "zk: names a path that ZooKeeper does not allow"},
 		"iam, no file":             {`"mesosAuthentication": "iam"`, "IAMConfigFile: is missing: mesosAuthentication is iam"},

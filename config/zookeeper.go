@@ -81,6 +81,10 @@ func zkAddress(raw any, at position) (ZooKeeper, bool) {
 	if z.Path = "/" + strings.Trim(path, "/"); z.Path == "/" {
 		return ZooKeeper{}, at.reject(raw, "names no path", want)
 	}
+	// After the first slash, ZooKeeper and Mesos take all for the path, further servers too.
+	if _, after, ok := strings.Cut(path, ","); ok && strings.ContainsAny(after, ":/") {
+		return ZooKeeper{}, at.reject(raw, "goes on with servers after the path", want+", with the path once, at the end")
+	}
 	for part := range strings.SplitSeq(z.Path[1:], "/") {
 		if part == "" || part == "." || part == ".." || strings.ContainsFunc(part, unicode.IsControl) {
 			return ZooKeeper{}, at.reject(raw, "names a path that ZooKeeper does not allow", want)
