@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"strconv"
@@ -45,6 +46,23 @@ func parseHostPort(s string, defaultPort uint16) (hp HostPort, problem string) {
 	return hp, ""
 }
 
+// warnOfPort warns of an IPv6 address without brackets that ends like a port: in one of
+// four digits, or in the default port. In brackets, the same address is not doubtful.
+func warnOfPort(s string, defaultPort uint16, at position) {
+	i := strings.LastIndexByte(s, ':')
+	if i < 0 || strings.ContainsAny(s, "[]%.") {
+		return
+	}
+	host, port := s[:i], s[i+1:]
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || n != uint64(defaultPort) && n < 1000 {
+		return
+	}
+	if addr, err := netip.ParseAddr(host); err == nil && addr.Is6() {
+		at.warn(s, fmt.Sprintf(`is an address without a port: did you mean "[%s]:%s"? If not, write "[%s]"`, host, port, s))
+	}
+}
+
 // unbracket removes the brackets of an IPv6 address without a port.
 func unbracket(s string) string {
 	if len(s) > 2 && s[0] == '[' && s[len(s)-1] == ']' {
@@ -66,6 +84,7 @@ func masterAddress(raw any, at position) (HostPort, bool) {
 	if problem != "" {
 		return hp, at.reject(raw, problem, `something like "10.0.0.1" or "10.0.0.1:5050"`)
 	}
+	warnOfPort(s, masterPort, at)
 	return hp, true
 }
 
@@ -82,6 +101,7 @@ func agentAddress(raw any, at position) (string, bool) {
 	if problem != "" {
 		return "", at.reject(raw, problem, `something like "127.0.0.1:5051"`)
 	}
+	warnOfPort(s, agentPort, at)
 	return hp.String(), true
 }
 

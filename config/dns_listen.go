@@ -47,6 +47,7 @@ func dnsListeners(raw any, at position) ([]Listen, bool) {
 			return l, false
 		}
 		if addr, err := netip.ParseAddr(unbracket(s)); err == nil {
+			warnOfPort(s, dnsPort, at)
 			return Listen{Addr: addr.Unmap()}, true
 		}
 		if a, err := netip.ParseAddrPort(s); err == nil {

@@ -67,6 +67,15 @@ type position struct {
 	env    bool // from an environment variable: lists are comma separated, maps are JSON
 	secret bool // the value must not be shown
 	errs   *Errors
+
+	warnings *[]Warning // nil: nobody reads them
+}
+
+// warn adds a warning about a value that is used.
+func (p position) warn(raw any, text string) {
+	if p.warnings != nil && !p.secret {
+		*p.warnings = append(*p.warnings, Warning{p.key, quote(raw) + " " + text})
+	}
 }
 
 // reject adds an error and returns false, for parsers to return.

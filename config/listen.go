@@ -23,6 +23,7 @@ func listenAddresses(defaultPort uint16) parser[[]netip.AddrPort] {
 			return a, false
 		}
 		if addr, err := netip.ParseAddr(unbracket(s)); err == nil {
+			warnOfPort(s, defaultPort, at)
 			return netip.AddrPortFrom(addr.Unmap(), defaultPort), true
 		}
 		a, err := netip.ParseAddrPort(s)

@@ -302,7 +302,7 @@ func (l *loader) parse() {
 			continue
 		}
 		before := len(l.errs)
-		s.value.read(raw, position{key: l.label(s.key), env: env, errs: &l.errs})
+		s.value.read(raw, position{key: l.label(s.key), env: env, errs: &l.errs, warnings: &l.warnings})
 		l.invalid[s.key] = len(l.errs) > before
 	}
 	l.config.derive(&l.errs)

@@ -128,6 +128,30 @@ func TestTheDefaultPortOfAMasterIs5050(t *testing.T) {
 	}
 }
 
+// Without brackets, a port becomes the end of an IPv6 address.
+func TestAddressesThatEndLikeAPortAreWarnedOf(t *testing.T) {
+	for text, want := range map[string]string{
+		`"masters": ["::1:5050"]`:                 `masters[0]: "::1:5050" is an address without a port: did you mean "[::1]:5050"? If not, write "[::1:5050]"`,
+		`"masters": ["[::1:5050]", "[::1]:5050"]`: "",
+		`"masters": ["fd00::1:10"]`:               "",
+		`"mesos": "fd00::1:5051"`:                 `mesos: "fd00::1:5051" is an address without a port`,
+		`"listener": "fd00::5:53"`:                `listener: "fd00::5:53" is an address without a port`,
+		`"listener": ["fd00::5:5353"]`:            `listener[0]: "fd00::5:5353" is an address without a port`,
+		`"listener": "2001:db8::53"`:              "",
+		`"resolvers": ["fd00::1:5353"]`:           `resolvers[0]: "fd00::1:5353" is an address without a port`,
+		`"resolvers": ["tls://fd00::1:853"]`:      `resolvers[0]: "fd00::1:853" is an address without a port`,
+		`"resolvers": ["[fd00::1]:5353"]`:         "",
+	} {
+		if !strings.Contains(text, "masters") {
+			text = where + ", " + text
+		}
+		_, warnings := mustLoad(t, "c.json", `{`+text+`}`)
+		if got := strings.Join(warnings, "\n"); !strings.HasPrefix(got, want) || (got == "") != (want == "") {
+			t.Errorf("%s: got warnings %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestValuesAreParsed(t *testing.T) {
 	for _, tt := range []struct {
 		name, text string

@@ -70,6 +70,7 @@ func upstream(raw any, at position) (u Upstream, ok bool) {
 	if err != nil || ap.Port() == 0 {
 		return u, at.reject(raw, "is neither an IP address nor IP:port", example)
 	}
+	warnOfPort(rest, port, at)
 	u.AddrPort, u.TLS = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), isTLS
 	return u, true
 }
