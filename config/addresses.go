@@ -119,7 +119,16 @@ func listenAddress(raw any, at position) (netip.Addr, bool) {
 	if err != nil {
 		return addr, at.reject(raw, "is not an IP address", `something like "0.0.0.0" or "::"`)
 	}
-	return addr.Unmap(), true
+	return addr.Unmap(), rejectLinkLocal(addr, raw, at)
+}
+
+// rejectLinkLocal rejects a link-local IPv6 address without its zone, which no socket
+// can listen on (RFC 4007 section 6).
+func rejectLinkLocal(addr netip.Addr, raw any, at position) bool {
+	if addr.Is6() && !addr.Is4In6() && addr.IsLinkLocalUnicast() && addr.Zone() == "" {
+		return at.reject(raw, "is link-local and does not say of which interface", fmt.Sprintf(`something like "%s%%eth0"`, addr))
+	}
+	return true
 }
 
 // network parses a network in CIDR notation, or an address as a network of one.

@@ -48,13 +48,13 @@ func dnsListeners(raw any, at position) ([]Listen, bool) {
 		}
 		if addr, err := netip.ParseAddr(unbracket(s)); err == nil {
 			warnOfPort(s, dnsPort, at)
-			return Listen{Addr: addr.Unmap()}, true
+			return Listen{Addr: addr.Unmap()}, rejectLinkLocal(addr, raw, at)
 		}
 		if a, err := netip.ParseAddrPort(s); err == nil {
 			if a.Port() == 0 {
 				return l, at.reject(raw, "has no port from 1 to 65535", example)
 			}
-			return Listen{Addr: a.Addr().Unmap(), Port: a.Port()}, true
+			return Listen{Addr: a.Addr().Unmap(), Port: a.Port()}, rejectLinkLocal(a.Addr(), raw, at)
 		}
 		name, port, hasPort := strings.Cut(s, ":")
 		if hasPort {

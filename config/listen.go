@@ -24,13 +24,13 @@ func listenAddresses(defaultPort uint16) parser[[]netip.AddrPort] {
 		}
 		if addr, err := netip.ParseAddr(unbracket(s)); err == nil {
 			warnOfPort(s, defaultPort, at)
-			return netip.AddrPortFrom(addr.Unmap(), defaultPort), true
+			return netip.AddrPortFrom(addr.Unmap(), defaultPort), rejectLinkLocal(addr, raw, at)
 		}
 		a, err := netip.ParseAddrPort(s)
 		if err != nil {
 			return a, at.reject(raw, "is neither IP:port nor an IP address", example)
 		}
-		return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()), true
+		return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()), rejectLinkLocal(a.Addr(), raw, at)
 	}
 	return func(raw any, at position) ([]netip.AddrPort, bool) {
 		if s, ok := raw.(string); ok && !at.env {
