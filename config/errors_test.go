@@ -246,12 +246,22 @@ func TestKeysCannotForgeLinesOfTheLog(t *testing.T) {
 	equalLines(t, got, []string{`"TTL\nmasters: fine": is given twice, again at line 1, column 57: want each key once; case does not count`})
 }
 
-// The character tells what is wrong, as with a comma too many.
-func TestSyntaxErrorsShowTheCharacter(t *testing.T) {
+// The commonest mistakes have words of their own; for others the character tells what is
+// wrong.
+func TestSyntaxErrorsOfJSONSayWhatIsWrong(t *testing.T) {
 	for content, want := range map[string]string{
-		`{"ttl": 1,}`:   `:1:11: not valid JSON: invalid character '}' looking for beginning of object key string`,
-		"{'ttl': 1}":    `:1:2: not valid JSON: invalid character '\'' looking for beginning of object key string`,
-		`{"ttl": 1 "a"`: `:1:11: not valid JSON: invalid character '"' after object key:value pair`,
+		`{"ttl": 1,}`:                `:1:11: not valid JSON: a comma before }`,
+		"{\"masters\": [\"a\",\n ]}": `:2:2: not valid JSON: a comma before ]`,
+		"{'ttl': 1}":                 `:1:2: not valid JSON: a single quote: JSON wants double quotes`,
+		`{"domain": 'mesos'}`:        `:1:12: not valid JSON: a single quote: JSON wants double quotes`,
+		`{"ttl": 1 "a"`:              `:1:11: not valid JSON: no comma before "`,
+		`{"masters": ["a" "b"]}`:     `:1:18: not valid JSON: no comma before "`,
+		"{\"ttl\": 1, // seconds\n}": `:1:12: not valid JSON: a comment: JSON has none, YAML and TOML do`,
+		"{\"ttl\": 1 /* seconds */}": `:1:11: not valid JSON: a comment: JSON has none, YAML and TOML do`,
+		"# settings\n{}":             `:1:1: not valid JSON: a comment: JSON has none, YAML and TOML do`,
+		`{"ttl": /etc}`:              `:1:9: not valid JSON: invalid character '/' looking for beginning of value`,
+		`{"ttl": }`:                  `:1:9: not valid JSON: invalid character '}' looking for beginning of value`,
+		`{"ttl": 1; "a": 2}`:         `:1:10: not valid JSON: invalid character ';' after object key:value pair`,
 	} {
 		file := write(t, "c.json", content)
 		if _, _, err := Load(file, nil); err == nil || err.Error() != file+want {

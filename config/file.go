@@ -150,7 +150,7 @@ func syntaxError(file, format string, data []byte, err error) error {
 	switch {
 	case errors.As(err, &syntax):
 		e.Line, e.Column = lineColumn(data, syntax.Offset)
-		e.Problem = syntax.Error() // which cites one character
+		e.Problem = jsonProblem(data, syntax)
 	case errors.As(err, &mismatch):
 		e.Line, e.Column = lineColumn(data, mismatch.Offset)
 		e.Problem = "not an object of settings"
@@ -166,6 +166,32 @@ func syntaxError(file, format string, data []byte, err error) error {
 		}
 	}
 	return e
+}
+
+// jsonProblem names the commonest mistakes in JSON, and leaves others to the decoder,
+// which cites one character.
+func jsonProblem(data []byte, err *json.SyntaxError) string {
+	text := err.Error()
+	at := int(err.Offset) - 1
+	if at < 0 || at >= len(data) || !strings.HasPrefix(text, "invalid character") {
+		return text
+	}
+	c := data[at]
+	before := bytes.TrimRight(data[:at], " \t\r\n")
+	value := strings.HasSuffix(text, "looking for beginning of value") || strings.HasSuffix(text, "looking for beginning of object key string")
+	between := strings.HasSuffix(text, "after object key:value pair") || strings.HasSuffix(text, "after array element")
+	switch {
+	case !value && !between:
+	case c == '#', c == '/' && at+1 < len(data) && (data[at+1] == '/' || data[at+1] == '*'):
+		return "a comment: JSON has none, YAML and TOML do"
+	case value && c == '\'':
+		return "a single quote: JSON wants double quotes"
+	case value && (c == '}' || c == ']') && bytes.HasSuffix(before, []byte(",")):
+		return fmt.Sprintf("a comma before %c", c)
+	case between && (c == '"' || c == '{' || c == '['):
+		return fmt.Sprintf("no comma before %c", c)
+	}
+	return text
 }
 
 func firstLine(s string) string {
