@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -83,11 +84,19 @@ func withStatus(f func(ctx context.Context, args []string) int) func(*cobra.Comm
 }
 
 // noArguments is for commands that take flags alone.
-func noArguments(_ *cobra.Command, args []string) error {
+func noArguments(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
+		if c.Flags().Lookup("config") != nil && isSettingsFile(args[0]) {
+			return fmt.Errorf("unexpected argument %q; did you mean -config %s?", args[0], args[0])
+		}
 		return fmt.Errorf("unexpected argument %q", args[0])
 	}
 	return nil
+}
+
+// isSettingsFile reports whether a word looks like the name of a file of settings.
+func isSettingsFile(word string) bool {
+	return strings.Contains(word, "/") || slices.Contains([]string{".json", ".yaml", ".yml", ".toml"}, strings.ToLower(filepath.Ext(word)))
 }
 
 // withCommand adds the command that may be omitted.
@@ -145,7 +154,10 @@ func unknownCommand(root *cobra.Command, word string) error {
 			names = append(names, c.Name())
 		}
 	}
-	if guess := nearest.Word(word, names, 2); guess != "" {
+	if isSettingsFile(word) {
+		return fmt.Errorf("unknown command %q; did you mean -config %s?", word, word)
+	}
+	if guess := nearest.Word(word, names, min(2, len(word)/2)); guess != "" {
 		return fmt.Errorf("unknown command %q; did you mean %q?", word, guess)
 	}
 	return fmt.Errorf(`unknown command %q; "toponym help" lists the commands`, word)
