@@ -74,13 +74,14 @@ func (l *loader) check() {
 }
 
 // checkStateDir rejects a stateDir that cannot be a directory. One that does not
-// exist is created later.
+// exist is created later. Other checks do not run on a stateDir with an error.
 func (l *loader) checkStateDir() {
 	dir := l.config.StateDir
 	if dir == "" || !l.valid("stateDir") {
 		return
 	}
 	at := position{key: l.label("stateDir"), errs: &l.errs}
+	before := len(l.errs)
 	switch info, err := os.Stat(dir); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
@@ -88,6 +89,7 @@ func (l *loader) checkStateDir() {
 	case !info.IsDir():
 		at.reject(dir, "is not a directory", "a directory, which may be missing")
 	}
+	l.invalid["stateDir"] = len(l.errs) > before
 }
 
 func (l *loader) checkCredentials() {

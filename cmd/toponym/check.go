@@ -61,7 +61,11 @@ func probeStateDir(dir string) ([]config.Warning, error) {
 	case errors.Is(err, fs.ErrPermission):
 		return []config.Warning{{Key: "stateDir", Text: fmt.Sprintf("%q cannot be written by the user who checks: %v", dir, err)}}, nil
 	}
-	return nil, config.Error{Key: "stateDir", Value: strconv.Quote(dir), Problem: "cannot be created or written: " + err.Error(), Want: "a directory of a disk"}
+	problem := "cannot be created or written: " + err.Error()
+	if errors.Is(err, fs.ErrNotExist) { // although directories above are made as well
+		problem = "cannot be created: its file system takes no new files or directories"
+	}
+	return nil, config.Error{Key: "stateDir", Value: strconv.Quote(dir), Problem: problem, Want: "a directory on a disk"}
 }
 
 func printWarnings[T any](env environment, warnings []T) {

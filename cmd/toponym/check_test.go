@@ -68,10 +68,20 @@ func TestCheckTriesStateDir(t *testing.T) {
 	if list, err := os.ReadDir(dir); err != nil || len(list) != 1 {
 		t.Errorf("got %v and %v, want the file of settings alone", list, err)
 	}
+	notDir := filepath.Join(dir, "file")
+	write(t, notDir, "")
+	write(t, file, `{"masters": ["127.0.0.1:1"], "stateDir": "`+notDir+`"}`)
+	if got := runWith(t, "check", "-config", file); got.status != statusFailed || strings.Count(got.stderr, "stateDir") != 1 {
+		t.Errorf("a file: got status %d and\n%s\nwant status %d and one error", got.status, got.stderr, statusFailed)
+	}
+	if err := os.Remove(notDir); err != nil {
+		t.Fatal(err)
+	}
+	write(t, file, `{"masters": ["127.0.0.1:1"], "stateDir": "`+state+`"}`)
 	if _, err := os.Stat("/proc/self"); err == nil && os.Geteuid() == 0 { // others may not even try
 		write(t, file, `{"masters": ["127.0.0.1:1"], "ttl": -1, "stateDir": "/proc/none/state"}`)
 		got := runWith(t, "check", "-config", file)
-		for _, want := range []string{"ttl: -1 is out of range", `stateDir: "/proc/none/state" cannot be created or written: no such file or directory`} {
+		for _, want := range []string{"ttl: -1 is out of range", `stateDir: "/proc/none/state" cannot be created: its file system takes no new files or directories`} {
 			if got.status != statusFailed || !strings.Contains(got.stderr, want) {
 				t.Errorf("got status %d and\n%s\nwant status %d and %q", got.status, got.stderr, statusFailed, want)
 			}
