@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/netip"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -37,7 +38,11 @@ const (
 	tsigKeyExample = `something like {"algorithm": "hmac-sha256", "secret": "bWFrZSBpdCBsb25nIGFuZCByYW5kb20="}`
 )
 
-// tsigKeys parses tsigKeys. No error shows a value, any of which may be a secret.
+// knownAlgorithm matches names of algorithms, among them those that are not supported.
+// An error may show such a name: it is no secret in the wrong place.
+var knownAlgorithm = regexp.MustCompile(`^(hmac[-_]?)?(md5|sha[-_]?[0-9]{1,3})(\.sig-alg\.reg\.int)?$`)
+
+// tsigKeys parses tsigKeys. No error shows a value that may be a secret.
 func (c *Config) tsigKeys(raw any, at position) (map[string]TSIGKey, bool) {
 	at.secret = true
 	return mapOf(c.tsigKey, `{"secondary.example": {"algorithm": "hmac-sha256", "secret": "…"}}`)(raw, at)
@@ -71,7 +76,11 @@ func (c *Config) tsigKey(raw any, at position) (k TSIGKey, ok bool) {
 		}
 	}
 	if !slices.Contains(tsigAlgorithms, k.Algorithm) {
-		return k, at.reject(raw, "has an unknown algorithm", "one of "+strings.Join(tsigAlgorithms, ", "))
+		problem := "has an unknown algorithm"
+		if knownAlgorithm.MatchString(k.Algorithm) {
+			problem = fmt.Sprintf("has the algorithm %q, which is not supported", k.Algorithm)
+		}
+		return k, at.reject(raw, problem, "one of "+strings.Join(tsigAlgorithms, ", "))
 	}
 	switch given {
 	case 0:
