@@ -167,7 +167,7 @@ func TestKilledProcessesShareNoSerial(t *testing.T) {
 		if zones, confirmed := s.loadZones(t.Context()); zones != nil {
 			p.restoreSerials(zones, confirmed)
 		}
-		s.reserveSerials(t.Context())
+		s.reserveSerials(t.Context(), true)
 		if c := s.load(t.Context(), now); c != nil {
 			p.restore(c)
 		}

@@ -279,7 +279,7 @@ func (s *Server) restore(ctx context.Context, restored chan<- struct{}) {
 			s.secondaries.restoreCatalog(zones, s.pipeline.o.primaries)
 		}
 	}
-	s.snapshotter.reserveSerials(ctx)
+	s.snapshotter.reserveSerials(ctx, len(s.config.Load().TransferAllow) > 0)
 	c := s.snapshotter.load(ctx, time.Now())
 	if c == nil {
 		return

@@ -130,10 +130,14 @@ const startReserve = 1 << 14
 
 // reserveSerials notes on disk which serials this process may use before it writes a
 // snapshot: were it to end before, the next one would use them for other content.
-func (s *snapshotter) reserveSerials(ctx context.Context) {
+// secondaries says whether anybody may have the zones, and so notice.
+func (s *snapshotter) reserveSerials(ctx context.Context, secondaries bool) {
 	limit := s.pipeline.firstSerial() + startReserve
 	if err := s.onDisk(ctx, func() error { return s.noteLimit(limit) }); err != nil && ctx.Err() == nil {
-		s.log.WithError(err).Warn("the serials that may be used cannot be noted on disk; secondaries may miss changes if this process is killed before it writes a snapshot")
+		s.log.WithError(err).Warn("stateDir cannot be written")
+		if secondaries {
+			s.log.Warn("the serials that may be used cannot be noted on disk; secondaries may miss changes if this process is killed before it writes a snapshot")
+		}
 	}
 }
 

@@ -154,6 +154,31 @@ func TestSnapshotterGoesOnAfterErrors(t *testing.T) {
 	})
 }
 
+// The plain fact comes first, and secondaries are named only to whom has some.
+func TestAStateDirThatCannotBeWrittenIsWarnedOfAtTheStart(t *testing.T) {
+	for _, tt := range []struct {
+		secondaries bool
+		want        []string
+	}{
+		{false, []string{"stateDir cannot be written"}},
+		{true, []string{"stateDir cannot be written", "secondaries may miss changes"}},
+	} {
+		s, _, hook := testSnapshotter(t)
+		if err := os.WriteFile(filepath.Dir(s.dir.File()), nil, 0o600); err != nil { // a file where the directory should be
+			t.Fatal(err)
+		}
+		s.reserveSerials(t.Context(), tt.secondaries)
+		all := hook.AllEntries()
+		ok := len(all) == len(tt.want)
+		for i := range min(len(all), len(tt.want)) {
+			ok = ok && strings.Contains(all[i].Message, tt.want[i])
+		}
+		if !ok {
+			t.Errorf("secondaries %v: got the lines %v, want %q", tt.secondaries, all, tt.want)
+		}
+	}
+}
+
 // What was kept is what comes back, whole, and the state that a master sends
 // afterwards is a change of it.
 func TestRestoredStateIsTheOneThatWasSaved(t *testing.T) {
