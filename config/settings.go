@@ -123,7 +123,7 @@ func (c *Config) settings() []setting {
 			value: bind(&c.StateMaxBytes, integer[int64](1, math.MaxInt64))},
 		{key: "agentReregisterTimeout", def: 600, reloadable: true, doc: "seconds after a failover for which agents that have not re-registered keep their records",
 			value: seconds(&c.AgentReregisterTimeout, 1)},
-		{key: "stateDir", def: "", doc: "directory of the snapshot, which the next start answers from; one process at a time uses it; empty: no snapshot",
+		{key: "stateDir", def: "", doc: "directory of the snapshot, which the next start answers from; a relative path is relative to the working directory; one process at a time uses it; empty: no snapshot",
 			value: bind(&c.StateDir, text)},
 		{key: "snapshotSeconds", def: 30, reloadable: true, doc: "minimum seconds between two snapshots",
 			value: seconds(&c.SnapshotInterval, 1)},
