@@ -44,6 +44,13 @@ func Stat(path string) Version {
 // Exists reports whether there was a file.
 func (v Version) Exists() bool { return v.info != nil }
 
+// Regular reports whether there was a regular file, not a pipe or a device.
+func (v Version) Regular() bool { return v.info != nil && v.info.Mode().IsRegular() }
+
+// Recent reports whether the file had just changed when it was looked at: another change
+// since then may look the same.
+func (v Version) Recent() bool { return v.recent }
+
 // Equal reports whether two versions look the same. The content of a file that
 // had just changed when either was taken may differ all the same.
 func (v Version) Equal(o Version) bool {

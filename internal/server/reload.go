@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/sha256"
 	"os"
 	"slices"
 	"strings"
@@ -19,6 +20,9 @@ import (
 type Source struct {
 	file     string
 	current  filewatch.Version // of the file that was read last
+	sum      [sha256.Size]byte // of that file if current is recent
+	last     filewatch.Version // of the file when it was looked at last
+	missing  bool              // whether the file has been away for two looks
 	environ  []string
 	hangup   <-chan os.Signal // makes the server read the file at once
 	interval time.Duration    // between two looks at the file
@@ -32,7 +36,63 @@ const fileInterval = 2 * time.Second
 // them again at once. It must be called before the file is read, so that a
 // change meanwhile is not missed.
 func NewSource(file string, environ []string, hangup <-chan os.Signal) *Source {
-	return &Source{file: file, current: filewatch.Stat(file), environ: environ, hangup: hangup, interval: fileInterval}
+	s := &Source{file: file, environ: environ, hangup: hangup, interval: fileInterval}
+	s.markRead()
+	return s
+}
+
+// markRead takes the file of now as the one that is read. It is to be called before the
+// file is read, so that a change meanwhile is seen afterwards.
+func (s *Source) markRead() {
+	s.current = filewatch.Stat(s.file)
+	s.last = s.current
+	if s.current.Recent() {
+		s.sum = s.checksum()
+	}
+}
+
+// checksum is that of the file, 0 if it cannot be read or is not regular: whoever writes
+// to a pipe ends when a reader goes away.
+func (s *Source) checksum() (sum [sha256.Size]byte) {
+	if !s.current.Regular() {
+		return sum
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	data, err := filewatch.Read(ctx, s.file, maxChecksum)
+	if err != nil {
+		return sum
+	}
+	return sha256.Sum256(data)
+}
+
+// maxChecksum is how much of the file is compared where its time does not tell.
+const maxChecksum = 16 << 20
+
+// look looks at the file. It is to be read if it is not the one that was read last and
+// has stayed the same since the last look: an editor may not have finished before. A file
+// that was missing at the last look too is reported once.
+func (s *Source) look() (read, missing bool) {
+	now := filewatch.Stat(s.file)
+	rests := now.Equal(s.last)
+	s.last = now
+	if !rests {
+		return false, false
+	}
+	wasMissing := s.missing
+	if s.missing = !now.Exists(); s.missing {
+		return false, !wasMissing
+	}
+	if !now.Equal(s.current) {
+		return true, false
+	}
+	if s.current.Recent() {
+		if s.checksum() != s.sum {
+			return true, false
+		}
+		s.current = now
+	}
+	return false, false
 }
 
 // followSettings reads the settings again on SIGHUP, and when
@@ -41,22 +101,22 @@ func NewSource(file string, environ []string, hangup <-chan os.Signal) *Source {
 func (s *Server) followSettings(ctx context.Context, from Source, n *notifier) {
 	tick := time.NewTicker(from.interval)
 	defer tick.Stop()
-	last := from.current
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-from.hangup:
-			from.current = filewatch.Stat(from.file)
+			from.markRead()
 			s.log.WithField("file", from.file).Info("reading the settings again: SIGHUP was received")
 		case <-tick.C:
-			now := filewatch.Stat(from.file)
-			rests := now.Equal(last)
-			last = now
-			if !now.Exists() || !rests || now.Equal(from.current) {
+			read, missing := from.look()
+			if missing {
+				s.log.WithField("file", from.file).Warn("the file of settings is missing: the settings stay as they are, but the next start would fail")
+			}
+			if !read {
 				continue
 			}
-			from.current = now
+			from.markRead()
 			s.log.WithField("file", from.file).Info("reading the settings again: the file has changed")
 		}
 		n.reloading()

@@ -6,9 +6,11 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/miekg/dns"
@@ -144,11 +146,11 @@ func TestSettingsAreFollowed(t *testing.T) {
 		t.Errorf("got ttl %d and %d errors in %v, want 7 and 2", s.ttl(t), got, s.hook.AllEntries())
 	}
 
-	// A file may be away for a moment.
+	// A file may be away for some time.
 	if err := os.Remove(s.file); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(30 * time.Millisecond)
+	testutil.Eventually(t, func() bool { return s.logged("the file of settings is missing") == 1 }, "a warning that the file is missing is logged")
 	s.hook.Reset()
 	s.write(t, `{"ttl": 8, "ttk": 1, `+s.base+`}`)
 	testutil.Eventually(t, func() bool { return s.ttl(t) == 8 }, "the new TTL is answered")
@@ -173,6 +175,58 @@ func TestSettingsAreFollowed(t *testing.T) {
 	if frameworks == 0 {
 		t.Error("enumeration: got nothing, want frameworks")
 	}
+}
+
+// A file is read once it has stayed the same for one look, so the last of several edits
+// always is, even if it looks like the one before.
+func TestTheLastEditIsRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "c.json")
+		write := func(text string, modified time.Time) {
+			t.Helper()
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Chtimes(file, time.Time{}, modified); err != nil {
+				t.Fatal(err)
+			}
+		}
+		start := time.Now()
+		edit := func(text string) func() { return func() { write(text, time.Now()) } }
+		write("1", start)
+		s := NewSource(file, nil, nil)
+		for _, step := range []struct {
+			what          string
+			change        func()
+			read, missing bool
+		}{
+			{what: "an edit in the instant of the start", change: func() { write("2", start) }, read: true},
+			{what: "nothing"},
+			{what: "an edit", change: edit("3")},
+			{what: "another one before the next look", change: edit("4")},
+			{what: "nothing after two edits", read: true},
+			{what: "nothing after they were read"},
+			{what: "the file is gone", change: func() { os.Remove(file) }},
+			{what: "the file stays away", missing: true},
+			{what: "the file is still away"},
+			{what: "the file is back", change: edit("4")},
+			{what: "nothing after it came back", read: true},
+			{what: "the file is gone again", change: func() { os.Remove(file) }},
+			{what: "the file stays away again", missing: true},
+		} {
+			time.Sleep(fileInterval)
+			if step.change != nil {
+				step.change()
+			}
+			read, missing := s.look()
+			if read != step.read || missing != step.missing {
+				t.Errorf("%s: got read %v, missing %v, want %v, %v", step.what, read, missing, step.read, step.missing)
+			}
+			if read {
+				s.markRead()
+			}
+		}
+	})
 }
 
 // Upstream servers can be changed while the server runs.
