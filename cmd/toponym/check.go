@@ -1,10 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -28,11 +31,13 @@ func checkCommand(env environment) *cobra.Command {
 }
 
 func check(file string, env environment) int {
-	var unknown []config.Warning
+	var unknown, own []config.Warning
 	c, warnings, err := config.Load(file, env.vars, server.ZoneFileCheck, config.Check{
 		Keys: []string{"stateDir"}, Run: func(c *config.Config) (err error) { unknown, err = probeStateDir(c.StateDir); return err },
+	}, config.Check{
+		Keys: []string{"dnson", "listener", "port", "resolvers", "zoneResolvers"}, Run: func(c *config.Config) error { own = ownUpstreams(c); return nil },
 	})
-	warnings = append(warnings, unknown...)
+	warnings = slices.Concat(warnings, unknown, own)
 	printWarnings(env, warnings)
 	if err != nil {
 		reportErrors(env, err)
@@ -66,6 +71,30 @@ func probeStateDir(dir string) ([]config.Warning, error) {
 		problem = "cannot be created: its file system takes no new files or directories"
 	}
 	return nil, config.Error{Key: "stateDir", Value: strconv.Quote(dir), Problem: problem, Want: "a directory on a disk"}
+}
+
+// ownUpstreams warns of upstream servers that are this server, which it ignores. Only a
+// running server knows all of its addresses.
+func ownUpstreams(c *config.Config) (warnings []config.Warning) {
+	isOwn := func(u config.Upstream) bool {
+		return c.DNSOn && !u.TLS && slices.ContainsFunc(c.Listener, func(l config.Listen) bool {
+			addr := u.AddrPort.Addr()
+			local := l.Addr.IsUnspecified() && addr.IsLoopback() && (l.Addr.Is6() || addr.Is4())
+			return cmp.Or(l.Port, c.Port) == u.AddrPort.Port() && (l.Addr == addr || local)
+		})
+	}
+	warn := func(key string, list []config.Upstream) {
+		for _, u := range list {
+			if isOwn(u) {
+				warnings = append(warnings, config.Warning{Key: key, Text: fmt.Sprintf("%v is this server itself and will be ignored", u)})
+			}
+		}
+	}
+	warn("resolvers", c.Resolvers)
+	for _, zone := range slices.Sorted(maps.Keys(c.ZoneResolvers)) {
+		warn(fmt.Sprintf("zoneResolvers[%q]", zone), c.ZoneResolvers[zone])
+	}
+	return warnings
 }
 
 func printWarnings[T any](env environment, warnings []T) {

@@ -97,6 +97,21 @@ func TestCheckTriesStateDir(t *testing.T) {
 	}
 }
 
+func TestCheckWarnsOfUpstreamServersThatAreTheServer(t *testing.T) {
+	for settings, want := range map[string]string{
+		`"listener": "127.0.0.1", "port": 8055, "resolvers": ["127.0.0.1:8055", "10.0.0.1"]`: "warning: resolvers: 127.0.0.1:8055 is this server itself and will be ignored\n",
+		`"listener": ["10.0.0.1", "[::1]:54"], "zoneResolvers": {"a.b": ["[::1]:54"]}`:       "warning: zoneResolvers[\"a.b\"]: [::1]:54 is this server itself and will be ignored\n",
+		`"resolvers": ["127.0.0.53"]`: "warning: resolvers: 127.0.0.53:53 is this server itself and will be ignored\n",
+		`"listener": "10.0.0.1", "resolvers": ["127.0.0.53", "10.0.0.1:54", "tls://10.0.0.1", "10.0.0.2"]`: "",
+		`"dnson": false, "resolvers": ["127.0.0.1"]`:                                                       "",
+	} {
+		got := runWith(t, "check", "-config", writeConfig(t, `{"masters": ["10.0.0.1:5050"], `+settings+`}`))
+		if got.status != statusOK || got.stderr != want {
+			t.Errorf("%s: got status %d and %q, want 0 and %q", settings, got.status, got.stderr, want)
+		}
+	}
+}
+
 func write(t *testing.T, file, text string) {
 	t.Helper()
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
