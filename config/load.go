@@ -39,7 +39,7 @@ type Check struct {
 // with all errors, followed by the errors of checks. The warnings are
 // valid in any case.
 func Load(path string, environ []string, checks ...Check) (*Config, []Warning, error) {
-	file, err := absolute(path, environ)
+	file, err := AbsolutePath(path, environ)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -88,8 +88,9 @@ func unreadable(err error) error {
 	return err
 }
 
-// absolute returns the path of the file independently of the working directory.
-func absolute(path string, environ []string) (string, error) {
+// AbsolutePath returns the path of a file of settings, as [Load] reads it, independently
+// of the working directory and of HOME.
+func AbsolutePath(path string, environ []string) (string, error) {
 	if rest, ok := strings.CutPrefix(path, "~/"); ok {
 		home := ""
 		for _, v := range environ {

@@ -36,6 +36,9 @@ const fileInterval = 2 * time.Second
 // them again at once. It must be called before the file is read, so that a
 // change meanwhile is not missed.
 func NewSource(file string, environ []string, hangup <-chan os.Signal) *Source {
+	if path, err := config.AbsolutePath(file, environ); err == nil { // otherwise reading it says why not
+		file = path
+	}
 	s := &Source{file: file, environ: environ, hangup: hangup, interval: fileInterval}
 	s.markRead()
 	return s

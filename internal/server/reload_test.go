@@ -229,6 +229,15 @@ func TestTheLastEditIsRead(t *testing.T) {
 	})
 }
 
+// The server looks at the file that it reads.
+func TestATildeStandsForHomeWhenTheFileIsLookedAt(t *testing.T) {
+	file := writeSettings(t, "{}")
+	s := NewSource("~/"+filepath.Base(file), []string{"HOME=" + filepath.Dir(file)}, nil)
+	if s.file != file || !s.current.Exists() {
+		t.Errorf("got %s, exists %v, want %s, true", s.file, s.current.Exists(), file)
+	}
+}
+
 // Upstream servers can be changed while the server runs.
 func TestUpstreamServersAreFollowed(t *testing.T) {
 	s := newReloadingServer(t, shortInterval)
