@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -30,6 +31,14 @@ type Lookup struct {
 	MoreRelated int           `json:"moreRelated"`
 	// Near are names that are spelt nearly like one that was not found.
 	Near []string `json:"near"`
+	// AddressOf are names with the address that was asked for, if no name is known for
+	// it by a PTR record, with the fewest labels first. MoreAddressOf is how many are not
+	// listed.
+	AddressOf     []string `json:"addressOf"`
+	MoreAddressOf int      `json:"moreAddressOf"`
+	// ReverseOff is true for an address if the server has no PTR records
+	// (ReverseDnsOn).
+	ReverseOff bool `json:"reverseOff"`
 }
 
 // RelatedName is a name with its records. More is how many are not listed.
@@ -53,6 +62,7 @@ const (
 	maxRelated        = 100 // names
 	maxRelatedRecords = 20  // of each
 	maxNear           = 5
+	maxAddressOf      = 20
 	maxCompared       = 20_000 // spellings that are compared with what was typed
 )
 
@@ -69,19 +79,28 @@ func (s *Server) lookup(w *response, r *http.Request, z *zone.Zone) {
 		s.writeError(w, http.StatusBadRequest, "want a name: /v1/lookup?name=NAME")
 		return
 	}
-	_, isAddr := typedAddr(typed)
+	addr, isAddr := typedAddr(typed)
 	absolute := isAddr || strings.HasSuffix(typed, ".")
-	s.answerAbout(w, r, typed, func(name records.Name) any { return s.lookupOf(z, name, absolute) })
+	s.answerAbout(w, r, typed, func(name records.Name) any {
+		l := s.lookupOf(z, name, absolute)
+		if isAddr && !slices.ContainsFunc(l.Answers, func(x Explanation) bool { return len(x.Records) > 0 }) {
+			l.ReverseOff = s.o.ReverseOff
+			l.addAddressOf(z, addr.Unmap())
+		}
+		return l
+	})
 }
 
 // lookupOf looks a name up. An absolute one is not completed.
 func (s *Server) lookupOf(z *zone.Zone, name records.Name, absolute bool) Lookup {
-	l := Lookup{Name: name.String(), Answers: []Explanation{}, Completions: []string{}, Related: []RelatedName{}, Near: []string{}}
+	l := Lookup{Name: name.String(), Answers: []Explanation{}, Completions: []string{}, Related: []RelatedName{}, Near: []string{}, AddressOf: []string{}}
 	x := s.explanationOf(z, name)
 	owners := []records.Name{name}
 	switch x.Answer {
-	case AnswerRecords, AnswerEmpty, AnswerLocal:
+	case AnswerRecords, AnswerEmpty:
 		l.Found = true
+	case AnswerLocal:
+		l.Found = x.Rcode != dns.RcodeToString[dns.RcodeNameError]
 	default:
 		search := newNameSearch(name, absolute)
 		for n := range z.All() {
@@ -113,6 +132,26 @@ func (s *Server) lookupOf(z *zone.Zone, name records.Name, absolute bool) Lookup
 	return l
 }
 
+// addAddressOf adds the names that have an address.
+func (l *Lookup) addAddressOf(z *zone.Zone, addr netip.Addr) {
+	var list []records.Name
+	for n := range z.All() {
+		if addr.Is4() && slices.Contains(n.A, addr.As4()) || addr.Is6() && slices.Contains(n.AAAA, addr.As16()) {
+			list = append(list, n.Name)
+		}
+	}
+	slices.SortFunc(list, byLabels)
+	l.MoreAddressOf = max(len(list)-maxAddressOf, 0)
+	for _, n := range list[:len(list)-l.MoreAddressOf] {
+		l.AddressOf = append(l.AddressOf, n.String())
+	}
+}
+
+// byLabels compares names by the number of their labels first.
+func byLabels(a, b records.Name) int {
+	return cmp.Or(cmp.Compare(labelCount(a), labelCount(b)), compareText(a, b))
+}
+
 // addRelated adds the names of the tasks that names belong to.
 func (l *Lookup) addRelated(z *zone.Zone, owners []records.Name) {
 	var tasks []taskPart
@@ -140,9 +179,7 @@ func (l *Lookup) addRelated(z *zone.Zone, owners []records.Name) {
 			nodes = append(nodes, n)
 		}
 	}
-	slices.SortFunc(nodes, func(a, b *zone.Node) int {
-		return cmp.Or(cmp.Compare(labelCount(a.Name), labelCount(b.Name)), compareText(a.Name, b.Name))
-	})
+	slices.SortFunc(nodes, func(a, b *zone.Node) int { return byLabels(a.Name, b.Name) })
 	l.MoreRelated = max(len(nodes)-maxRelated, 0)
 	for _, n := range nodes[:len(nodes)-l.MoreRelated] {
 		r := RelatedName{Name: n.Name.String(), Records: []LookupRecord{}}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/miekg/dns"
+
 	"toponym/records"
 	"toponym/state"
 	"toponym/zone"
@@ -25,7 +27,6 @@ func TestLookup(t *testing.T) {
 	}{
 		"WEB.marathon.mesos.":               {true, "web.marathon.mesos.", "", "", []string{"web.marathon.slave.mesos.", "_web._tcp.marathon.mesos.", "_http._tcp.web.marathon.mesos.", "_http._web._tcp.marathon.mesos."}},
 		"web":                               {true, "web.marathon.mesos.", "web.marathon.mesos.", "", []string{"web.marathon.slave.mesos."}},
-		"web.marathon":                      {true, "web.marathon.mesos.", "web.marathon.mesos.", "", []string{"web.marathon.slave.mesos."}},
 		"web.marathon.slave":                {true, "web.marathon.slave.mesos.", "web.marathon.slave.mesos.", "", []string{"web.marathon.mesos."}},
 		"_http._tcp.web":                    {true, "_http._tcp.web.marathon.mesos.", "_http._tcp.web.marathon.mesos.", "", []string{"web.marathon.mesos.", "_web._tcp.marathon.mesos."}},
 		"_web._tcp":                         {true, "_web._tcp.marathon.mesos.", "_web._tcp.marathon.mesos.", "", []string{"web.marathon.mesos.", "_http._tcp.web.marathon.mesos."}},
@@ -90,6 +91,39 @@ func TestLookupOfAnAddressFindsNoTaskByName(t *testing.T) {
 		w := get(s, "/v1/lookup?name="+typed)
 		if err := json.Unmarshal(w.Body.Bytes(), &l); err != nil || len(l.Completions) != want {
 			t.Errorf("%s: got completions %q (%v), want %d", typed, l.Completions, err, want)
+		}
+	}
+}
+
+// An address without a PTR record is told by the names that have it, and is not found
+// where the resolver answers that its name does not exist.
+func TestLookupOfAnAddressNamesWhoHasIt(t *testing.T) {
+	o := testOptions(testSnapshot())
+	o.ReverseOff = true
+	o.Route = func(name records.Name) *Route { return &Route{Local: "10.in-addr.arpa."} }
+	o.Preview = func(records.Name) *dns.Msg { return &dns.Msg{MsgHdr: dns.MsgHdr{Rcode: dns.RcodeNameError}} }
+	s := New(o)
+	const agents = "slave.mesos. nginx-yftu6-s0.marathon.slave.mesos. nginx.marathon.slave.mesos. " +
+		"six-obkix-s0.marathon.slave.mesos. six.marathon.slave.mesos. web-e844k-s0.marathon.slave.mesos. web.marathon.slave.mesos."
+	for typed, want := range map[string]struct {
+		found     bool
+		addressOf string
+		off       bool
+	}{
+		"10.0.0.2":        {false, agents, true},
+		"::ffff:10.0.0.2": {false, agents, true},
+		"10.9.9.9":        {false, "", true},
+		"192.168.0.1":     {true, "", false}, // it has a PTR record
+		"localhost":       {false, "", false},
+		"2001:db8::1":     {false, "", true},
+		"10.0.0.2.mesos":  {false, "", false},
+		"10.0.0.1":        {false, "leader.mesos. master.mesos. master0.mesos.", true},
+	} {
+		var l Lookup
+		w := get(s, "/v1/lookup?name="+typed)
+		err := json.Unmarshal(w.Body.Bytes(), &l)
+		if got := strings.Join(l.AddressOf, " "); err != nil || l.Found != want.found || got != want.addressOf || l.ReverseOff != want.off {
+			t.Errorf("%s: got found %v, address of %q, reverse off %v (%v); want %v, %q, %v", typed, l.Found, got, l.ReverseOff, err, want.found, want.addressOf, want.off)
 		}
 	}
 }

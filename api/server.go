@@ -77,6 +77,8 @@ type Options struct {
 	// Explain says who owns the records of a name for /v1/explain/{name}. It is
 	// called only when the zone is ready. Nil disables the path.
 	Explain func(name records.Name) records.Explanation
+	// ReverseOff is set if there are no PTR records of the cluster.
+	ReverseOff bool
 	// Search finds apps, tasks, frameworks and agents for the page. It is called only
 	// when the zone is ready. Nil disables it.
 	Search func(records.Search) records.SearchResult

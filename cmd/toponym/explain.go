@@ -47,7 +47,7 @@ func explainCommand(env environment) *cobra.Command {
 			fmt.Fprintln(env.stderr, "toponym explain:", err)
 			return statusFailed
 		}
-		if x.Answer == api.AnswerNoName {
+		if x.Answer == api.AnswerNoName || x.Answer == api.AnswerLocal && x.Rcode == noSuchName {
 			return statusFailed
 		}
 		return statusOK
@@ -59,7 +59,7 @@ func explainCommand(env environment) *cobra.Command {
 // of the cluster. Where the server does not say, nothing is printed.
 func printMeant(ctx context.Context, w io.Writer, server *client, typed, answer string) {
 	switch answer {
-	case api.AnswerNoName, api.AnswerForwarded, api.AnswerRefused:
+	case api.AnswerNoName, api.AnswerForwarded, api.AnswerRefused, api.AnswerLocal:
 	default:
 		return
 	}
@@ -72,6 +72,21 @@ func printMeant(ctx context.Context, w io.Writer, server *client, typed, answer 
 		fmt.Fprintf(w, "%s is short for: %s\n", plain(l.Name), plain(strings.Join(l.Completions, ", ")))
 	case len(l.Near) > 0 && answer == api.AnswerNoName:
 		fmt.Fprintf(w, "did you mean: %s\n", plain(strings.Join(l.Near, ", ")))
+	}
+	printAddressOf(w, typed, &l)
+}
+
+// printAddressOf prints which names have an address that no PTR record is about.
+func printAddressOf(w io.Writer, typed string, l *api.Lookup) {
+	if len(l.AddressOf) > 0 {
+		fmt.Fprintf(w, "%s is an address of: %s", plain(typed), plain(strings.Join(l.AddressOf, ", ")))
+		if l.MoreAddressOf > 0 {
+			fmt.Fprintf(w, " and %d more names", l.MoreAddressOf)
+		}
+		fmt.Fprintln(w)
+	}
+	if l.ReverseOff {
+		fmt.Fprintln(w, "the cluster has no PTR records: the setting ReverseDnsOn is false")
 	}
 }
 
@@ -86,6 +101,9 @@ func oneName(_ *cobra.Command, args []string) error {
 	return nil
 }
 
+// noSuchName is the response code of a name that does not exist.
+const noSuchName = "NXDOMAIN"
+
 // answerTexts describe the answer for a name without records.
 var answerTexts = map[string]string{
 	api.AnswerEmpty:     "has no records; it exists because names below it do",
@@ -99,6 +117,9 @@ func printExplanation(w io.Writer, x api.Explanation) {
 	fmt.Fprintln(w, x.Name)
 	if x.AnswersAs != "" {
 		fmt.Fprintf(w, "  is answered as %s, through an alias\n", x.AnswersAs)
+	}
+	if x.Answer == api.AnswerLocal && x.Rcode == noSuchName {
+		fmt.Fprintln(w, " ", answerTexts[api.AnswerNoName])
 	}
 	if text := answerTexts[x.Answer]; text != "" {
 		fmt.Fprintln(w, " ", text)

@@ -39,7 +39,7 @@ address. The exit status is 1 if the name does not exist; similar names are show
 		case form == outputJSON:
 			err = printJSON(env.stdout, raw)
 		default:
-			printLookup(env.stdout, l)
+			printLookup(env.stdout, args[0], l)
 		}
 		if err != nil {
 			fmt.Fprintln(env.stderr, "toponym lookup:", err)
@@ -53,7 +53,7 @@ address. The exit status is 1 if the name does not exist; similar names are show
 	return c
 }
 
-func printLookup(w io.Writer, l api.Lookup) {
+func printLookup(w io.Writer, typed string, l api.Lookup) {
 	for _, x := range l.Answers {
 		printExplanation(w, x)
 	}
@@ -63,6 +63,7 @@ func printLookup(w io.Writer, l api.Lookup) {
 	if len(l.Near) > 0 {
 		fmt.Fprintf(w, "did you mean: %s\n", plain(strings.Join(l.Near, ", ")))
 	}
+	printAddressOf(w, typed, &l)
 	if len(l.Related) == 0 {
 		return
 	}

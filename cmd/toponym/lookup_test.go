@@ -32,6 +32,14 @@ other names:
   and 2 more names
 `, ""},
 		{missing, nil, statusFailed, "wbe.\n  does not exist (NXDOMAIN)\ndid you mean: web.marathon.mesos., wbb.marathon.mesos.\n", ""},
+		{`{"name": "1.0.0.10.in-addr.arpa.", "found": false, "answers": [{"name": "1.0.0.10.in-addr.arpa.", "answer": "answered locally", "rcode": "NXDOMAIN",
+			"route": {"local": "10.in-addr.arpa."}}], "addressOf": ["slave.mesos."], "moreAddressOf": 2, "reverseOff": true}`, nil, statusFailed, `1.0.0.10.in-addr.arpa.
+  does not exist (NXDOMAIN)
+  is answered by the server itself and never forwarded
+      special-use zone 10.in-addr.arpa.
+web is an address of: slave.mesos. and 2 more names
+the cluster has no PTR records: the setting ReverseDnsOn is false
+`, ""},
 		{`{"found": true, "name": "a."}`, []string{"-o", "json"}, statusOK, "{\n  \"found\": true,\n  \"name\": \"a.\"\n}\n", ""},
 		{`{"found": false}`, []string{"-o=json"}, statusFailed, "{\n  \"found\": false\n}\n", ""},
 		{"", nil, statusFailed, "", "404 Not Found: the server is an older one, or its setting EnumerationOn is false\n"},

@@ -414,6 +414,7 @@ func (s *Server) apiOptions(connections, watchers int) api.Options {
 		HAProxy:              s.haproxyRules,
 		Traefik:              &s.traefik,
 		Explain:              s.pipeline.explain,
+		ReverseOff:           !c.ReverseDNSOn,
 		Search:               s.pipeline.search,
 		Task:                 s.pipeline.task,
 		Settings:             s.settings,
