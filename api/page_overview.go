@@ -79,7 +79,13 @@ func problemsOf(s *Status, now time.Time, refreshSeconds int) (list []pageProble
 	if n := len(s.Merged); n > 0 {
 		warn("/warnings", "%s shared by several frameworks.", words.Count(n, "name is", "names are"))
 	}
-	if n := len(s.Omitted); n > 0 {
+	unusual := 0
+	for _, o := range s.Omitted {
+		if !o.Usual {
+			unusual++
+		}
+	}
+	if n := unusual; n > 0 {
 		warn("/warnings", "%s omitted or ignored.", words.Count(n, "name, label or record is", "names, labels or records are"))
 	}
 	return list

@@ -170,8 +170,10 @@ func TestAllPagesEscapeTextsOfTheCluster(t *testing.T) {
 		failure := &leader.Failure{Text: evil, Time: time.Now()}
 		return Status{
 			Source: evil, Leader: &text, LastError: failure, ZooKeeper: &leader.Status{State: evil, LastError: failure},
-			Merged:      []records.Merged{{Name: evil, Frameworks: []string{evil}}},
-			Omitted:     []OmissionStatus{{Framework: evil, Task: evil, Label: evil, Value: evil, Reason: evil}},
+			Merged: []records.Merged{{Name: evil, Frameworks: []string{evil}}},
+			Omitted: []OmissionStatus{
+				{Framework: evil, Task: evil, Label: evil, Value: evil, Reason: evil}, {Framework: evil, FrameworkName: evil, Reason: evil, Usual: true},
+			},
 			Forwarding:  &ForwardingStatus{Upstreams: []UpstreamStatus{{Address: evil, State: evil}}},
 			Secondaries: []SecondaryStatus{{Key: &text, LastError: failure}},
 		}
@@ -283,7 +285,7 @@ func TestOverviewSaysWhatIsWrong(t *testing.T) {
 		},
 		"3 agents have not registered":       func(s *Status) { s.RetainedAgents = 3 },
 		"1 name is shared":                   func(s *Status) { s.Merged = []records.Merged{{}} },
-		"1 name, label or record is omitted": func(s *Status) { s.Omitted = []OmissionStatus{{}} },
+		"1 name, label or record is omitted": func(s *Status) { s.Omitted = []OmissionStatus{{}, {Usual: true}} },
 	} {
 		s := fine
 		change(&s)

@@ -121,15 +121,20 @@ type CacheStatus struct {
 	Stale   uint64 `json:"stale"`  // questions that an expired entry answered
 }
 
-// OmissionStatus is a name that could not be published, a label that was ignored, or
-// a limit that was exceeded.
+// OmissionStatus is a name that could not be published, a label that was ignored, a
+// limit that was exceeded, or addresses of tasks that some names leave out.
 type OmissionStatus struct {
 	Time      time.Time `json:"time"`      // when it was noticed
 	Framework string    `json:"framework"` // its id
-	Task      string    `json:"task"`      // its id; empty if the name is that of the framework
-	Label     string    `json:"label"`     // the key of the label; empty for a name
-	Value     string    `json:"value"`     // the name, or the value of the label
-	Reason    string    `json:"reason"`
+	// FrameworkName is empty if the framework is not known any more.
+	FrameworkName string `json:"framework_name"`
+	Task          string `json:"task"`  // its id; empty if the name is that of the framework
+	Label         string `json:"label"` // the key of the label; empty for a name
+	Value         string `json:"value"` // the name, or the value of the label
+	Reason        string `json:"reason"`
+	// Usual is true for addresses that only their own agent reaches, such as those on
+	// Docker's bridge: most clusters have them, and nothing is wrong.
+	Usual bool `json:"usual"`
 }
 
 // RecordCounts are the numbers of records by type.

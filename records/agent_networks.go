@@ -28,10 +28,12 @@ type AgentNetworkError struct {
 
 // Error implements error.
 func (e AgentNetworkError) Error() string {
-	if e.Network == "" {
-		return "only their own agent reaches addresses on a network without a name"
+	network, names := "a network without a name", "<network>.network"
+	if e.Network != "" {
+		network, names = fmt.Sprintf("the network %q", e.Network), e.Network+".network"
 	}
-	return fmt.Sprintf("only their own agent reaches addresses on the network %q", e.Network)
+	return fmt.Sprintf("only their own agent reaches addresses on %s, so names T.F.%s do not have them, "+
+		"nor, for tasks with port mappings, do T.F.containerip and names whose addresses IP source auto selects", network, names)
 }
 
 // withholdAgentNetworks drops the addresses that only the agent reaches. docker is

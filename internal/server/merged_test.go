@@ -63,11 +63,16 @@ func TestAddressesThatOnlyTheAgentReachesAreLoggedOnce(t *testing.T) {
 	p.state(s)
 	var got []string
 	for _, e := range hook.AllEntries() {
-		if e.Message == "omitted addresses of tasks" {
-			got = append(got, fmt.Sprint(e.Data["framework"], ": ", e.Data["reason"]))
+		if strings.Contains(fmt.Sprint(e.Data["reason"]), "only their own agent") {
+			got = append(got, fmt.Sprint(e.Level, " ", e.Message, ": ", e.Data["framework"], ": ", e.Data["reason"]))
 		}
 	}
-	if len(got) != 1 || got[0] != `f: only their own agent reaches addresses on the network "bridge"` {
-		t.Errorf("got %q, want one line for the framework", got)
+	const want = `info some names leave out addresses of tasks: marathon (f): only their own agent reaches addresses on the network "bridge", ` +
+		"so names T.F.bridge.network do not have them, nor, for tasks with port mappings, do T.F.containerip and names whose addresses IP source auto selects"
+	if len(got) != 1 || got[0] != want {
+		t.Errorf("got %q, want one line for the framework: %s", got, want)
+	}
+	if omitted, _ := p.warnings(); len(omitted) != 1 || !omitted[0].Usual || omitted[0].FrameworkName != "marathon" {
+		t.Errorf("got the omissions %+v, want a usual one of marathon", omitted)
 	}
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -21,7 +22,8 @@ type omissionList struct {
 // add adds omissions. One that is listed already moves to the end.
 func (l *omissionList) add(omitted []records.Omission, now time.Time) {
 	for _, o := range omitted[max(0, len(omitted)-maxOmissions):] {
-		st := api.OmissionStatus{Framework: o.Framework, Task: o.Task.ID, Label: o.Label, Value: o.Value, Reason: o.Reason.Error()}
+		st := api.OmissionStatus{Framework: o.Framework, Task: o.Task.ID, Label: o.Label, Value: o.Value, Reason: o.Reason.Error(),
+			Usual: errors.As(o.Reason, new(records.AgentNetworkError))}
 		if o.Task.Framework != "" {
 			st.Framework = o.Task.Framework
 		}
@@ -48,5 +50,9 @@ func (l *omissionList) status(hasTask func(state.TaskKey) bool) []api.OmissionSt
 func (p *pipeline) warnings() (omitted []api.OmissionStatus, retainedAgents int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.recent.status(p.set.HasTask), p.replica.Retained()
+	omitted = p.recent.status(p.set.HasTask)
+	for i := range omitted {
+		omitted[i].FrameworkName = p.frameworkName(omitted[i].Framework)
+	}
+	return omitted, p.replica.Retained()
 }

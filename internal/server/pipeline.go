@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"hash/maphash"
 	"iter"
 	"runtime"
@@ -316,6 +317,15 @@ func (p *pipeline) logOmissions(omitted []records.Omission) {
 	}
 }
 
+// frameworkName is the name of a framework, empty if it is not known. The caller holds mu.
+func (p *pipeline) frameworkName(id string) string {
+	if f := p.cluster.Framework(id); f != nil {
+		return f.Name
+	}
+	return ""
+}
+
+// logOmission logs why something is omitted. The caller holds mu.
 func (p *pipeline) logOmission(o records.Omission) {
 	fields := logrus.Fields{"framework": o.Framework, "value": o.Value, "reason": o.Reason}
 	if o.Task.ID != "" {
@@ -332,7 +342,10 @@ func (p *pipeline) logOmission(o records.Omission) {
 	}
 	if errors.As(o.Reason, new(records.AgentNetworkError)) {
 		delete(fields, "value")
-		p.o.log.WithFields(fields).Warn("omitted addresses of tasks")
+		if name := p.frameworkName(o.Framework); name != "" {
+			fields["framework"] = fmt.Sprintf("%s (%s)", name, o.Framework)
+		}
+		p.o.log.WithFields(fields).Info("some names leave out addresses of tasks") // most clusters have them
 		return
 	}
 	p.o.log.WithFields(fields).Warn("omitted a name")
