@@ -11,7 +11,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -66,6 +68,9 @@ func unreachable(server string, err error) error {
 	if errors.As(err, &unknown) {
 		return fmt.Errorf("the certificate of %s is not trusted: %w; the environment variable SSL_CERT_FILE names a file with the certificate of its authority", server, err)
 	}
+	if text := err.Error(); errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || strings.Contains(text, "malformed HTTP") {
+		return fmt.Errorf("%s does not speak HTTP: %w; -server wants the address of the HTTP API, whose port is 8123 unless httpport says otherwise", server, err)
+	}
 	return fmt.Errorf("no server answers at %s: %w; -server chooses another address", server, err)
 }
 
@@ -81,9 +86,12 @@ func (c *client) get(ctx context.Context, path []string, query url.Values, answe
 	return raw, nil
 }
 
+// pathOfHealth is the path that every server has.
+var pathOfHealth = []string{"healthz"}
+
 // alive returns an error if the server does not answer, and only then.
 func (c *client) alive(ctx context.Context) error {
-	raw, err := c.read(ctx, []string{"healthz"}, nil)
+	raw, err := c.read(ctx, pathOfHealth, nil)
 	if err == nil && strings.TrimSpace(string(raw)) != "ok" {
 		err = fmt.Errorf("%s: the response does not come from Toponym", c.server)
 	}
@@ -117,6 +125,9 @@ func (c *client) read(ctx context.Context, path []string, query url.Values) (raw
 	defer response.Body.Close()
 	body := io.LimitReader(response.Body, maxAnswer)
 	if response.StatusCode == http.StatusNotFound {
+		if slices.Equal(path, pathOfHealth) || c.alive(ctx) != nil {
+			return nil, fmt.Errorf("%s: 404 Not Found: it does not look like Toponym; -server chooses another address", c.server)
+		}
 		return nil, fmt.Errorf("%s: %w", c.server, errNoPath)
 	}
 	if response.StatusCode != http.StatusOK {

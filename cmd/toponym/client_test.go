@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -22,9 +23,25 @@ func TestErrorsOfAClientSayWhatHelps(t *testing.T) {
 	defer private.Close()
 	gone := httptest.NewServer(closed)
 	gone.Close()
+	master := httptest.NewServer(http.NotFoundHandler())
+	defer master.Close()
+	old := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/healthz" {
+			http.NotFound(w, r)
+			return
+		}
+		_, _ = w.Write([]byte("ok\n"))
+	}))
+	defer old.Close()
+	silent := listenTCP(t, func(c net.Conn) {})
+	other := listenTCP(t, func(c net.Conn) { _, _ = c.Write([]byte("220 mail.example ESMTP\r\n")) })
 	for url, want := range map[string]string{
 		plain.URL:   "a token is required; -token-file names a file with a token",
 		private.URL: "is not trusted: tls: failed to verify certificate: x509: certificate signed by unknown authority; the environment variable SSL_CERT_FILE",
+		master.URL:  "404 Not Found: it does not look like Toponym; -server chooses another address",
+		old.URL:     old.URL + ": 404 Not Found",
+		silent:      silent + " does not speak HTTP: ",
+		other:       other + " does not speak HTTP: ",
 		gone.URL:    "no server answers at " + gone.URL,
 	} {
 		c := client{server: url}
@@ -32,4 +49,27 @@ func TestErrorsOfAClientSayWhatHelps(t *testing.T) {
 			t.Errorf("%s: got error %v, want %q in it", url, err, want)
 		}
 	}
+}
+
+// listenTCP serves connections, each of which is closed after what is done with its first
+// bytes, until the test ends. It returns the address.
+func listenTCP(t *testing.T, serve func(net.Conn)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Read(make([]byte, 1<<12))
+			serve(c)
+			c.Close()
+		}
+	}()
+	return l.Addr().String()
 }

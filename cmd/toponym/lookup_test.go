@@ -45,6 +45,10 @@ the cluster has no PTR records: the setting ReverseDnsOn is false
 		{"", nil, statusFailed, "", "404 Not Found: the server is an older one, or its setting EnumerationOn is false\n"},
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/healthz" {
+				_, _ = w.Write([]byte("ok\n"))
+				return
+			}
 			if r.URL.RequestURI() != "/v1/lookup?name=web" || tc.body == "" {
 				http.NotFound(w, r)
 				return

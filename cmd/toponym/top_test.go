@@ -57,7 +57,13 @@ func TestTopSaysWhatIsWrong(t *testing.T) {
 		}
 	}
 	for status, want := range map[int]string{http.StatusNotFound: "does not serve DNS", http.StatusForbidden: "403"} {
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/healthz" {
+				_, _ = w.Write([]byte("ok\n"))
+				return
+			}
+			w.WriteHeader(status)
+		}))
 		if got := runWith(t, "top", "-server", server.URL); got.status != statusFailed || !strings.Contains(got.stderr, want) {
 			t.Errorf("%d: got status %d and %q, want 1 and %q", status, got.status, got.stderr, want)
 		}

@@ -147,11 +147,10 @@ func (w *watching) connect(ctx context.Context) error {
 		if e := (*url.Error)(nil); errors.As(err, &e) {
 			err = e.Err
 		}
-		err = fmt.Errorf("no server answers at %s: %w", w.server, err)
 		if !w.connected {
-			return fatal{fmt.Errorf("%w; -server chooses another address", err)}
+			return fatal{unreachable(w.server, err)}
 		}
-		return err
+		return fmt.Errorf("no server answers at %s: %w", w.server, err)
 	}
 	defer response.Body.Close()
 	if err := w.check(response); err != nil {
