@@ -293,6 +293,15 @@ func newNameSearch(name records.Name, absolute bool) *nameSearch {
 	return s
 }
 
+// nearestNames returns the names that are spelt nearly like one that does not exist.
+func nearestNames(z *zone.Zone, name records.Name) []string {
+	search := newNameSearch(name, true)
+	for n := range z.All() {
+		search.look(n)
+	}
+	return search.nearest()
+}
+
 // look looks at a name of the zone.
 func (s *nameSearch) look(n *zone.Node) {
 	if n.Empty() {

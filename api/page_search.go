@@ -29,6 +29,7 @@ type searchData struct {
 	Next  map[string]string // the cursor after the hits of a kind, if there are more
 	Lists bool              // the client may search
 	Empty bool              // nothing is found
+	Near  []string          // names that are spelt nearly like the query, if nothing is found
 }
 
 // search answers "/?q=".
@@ -66,6 +67,9 @@ func (v *pageView) search() (string, int, any) {
 	next("framework", len(f.Frameworks), func() records.SearchKey { return f.Frameworks[len(f.Frameworks)-1].Key })
 	next("agent", len(f.Agents), func() records.SearchKey { return f.Agents[len(f.Agents)-1].Key })
 	d.Empty = d.Name == "" && len(f.Apps)+len(f.Tasks)+len(f.Frameworks)+len(f.Agents) == 0
+	if _, n, ok := clean(strings.TrimSpace(d.Query)); ok && d.Empty && d.Lists && d.Query != "" && d.Kind == "" && v.s.mayRead(v.r, "/v1/lookup") {
+		v.entered(func() { d.Near = nearestNames(v.z, n) }) // without a turn there are no suggestions
+	}
 	return "search", http.StatusOK, d
 }
 

@@ -235,6 +235,27 @@ func TestPagesOfASearchLinkToTheNext(t *testing.T) {
 	}
 }
 
+// A search without hits links to the names that are spelt nearly like it, for who may
+// look them up.
+func TestSearchesWithoutHitsTellSimilarNames(t *testing.T) {
+	barred := testOptions(testSnapshot())
+	barred.Access = []Access{{Path: "/v1/lookup"}}
+	const link = `Did you mean <a href="/?name=nginx.marathon.mesos.">nginx.marathon.mesos.</a>?`
+	for _, tc := range []struct {
+		s     *Server
+		query string
+		want  bool
+	}{
+		{testServer(), "ngnix", true}, {testServer(), "nginx", false}, {testServer(), "nothing", false}, {testServer(), "a..b", false},
+		{testServer(), "ngnix&kind=task", false}, {New(barred), "ngnix", false},
+	} {
+		body := get(tc.s, "/?q="+tc.query).Body.String()
+		if got := strings.Contains(body, link); got != tc.want {
+			t.Errorf("%s: got the link to nginx %v, want %v:\n%s", tc.query, got, tc.want, stable(body))
+		}
+	}
+}
+
 // A page shows what the client may read by the API, and nothing else.
 func TestPagesKeepWhatTheAPIDoesNotTell(t *testing.T) {
 	closed := testOptions(testSnapshot())

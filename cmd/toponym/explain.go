@@ -22,7 +22,8 @@ func explainCommand(env environment) *cobra.Command {
 		Use: "explain NAME [FLAGS]", Short: "show which tasks the records of a name come from, on a running server",
 		Long: "toponym explain NAME asks a running server which tasks the records of a name come from, which records are omitted, and why. " +
 			"NAME may also be an address. " +
-			"What a short name may stand for, and similar names, are shown beside. The exit status is 1 if the name does not exist.",
+			"What a short name may stand for, and similar names, are shown beside. The exit status is 1 if the name does not exist. " +
+			"Whether a forwarded name exists, only the servers know that it is forwarded to.",
 		Args: oneName,
 	}
 	server := defineClient(c.Flags())
@@ -35,19 +36,21 @@ func explainCommand(env environment) *cobra.Command {
 		}
 		var x api.Explanation
 		raw, err := server.get(ctx, path, query, &x)
+		missing := false
 		switch {
 		case err != nil:
 		case form == outputJSON:
+			missing = printMeant(ctx, io.Discard, server, args[0], x.Answer)
 			err = printJSON(env.stdout, raw)
 		default:
 			printExplanation(env.stdout, x)
-			printMeant(ctx, env.stdout, server, args[0], x.Answer)
+			missing = printMeant(ctx, env.stdout, server, args[0], x.Answer)
 		}
 		if err != nil {
 			fmt.Fprintln(env.stderr, "toponym explain:", err)
 			return statusFailed
 		}
-		if x.Answer == api.AnswerNoName || x.Answer == api.AnswerLocal && x.Rcode == noSuchName {
+		if missing || x.Answer == api.AnswerNoName || x.Answer == api.AnswerLocal && x.Rcode == noSuchName {
 			return statusFailed
 		}
 		return statusOK
@@ -56,24 +59,27 @@ func explainCommand(env environment) *cobra.Command {
 }
 
 // printMeant prints what a name without records may stand for: "web" is typed for a name
-// of the cluster. Where the server does not say, nothing is printed.
-func printMeant(ctx context.Context, w io.Writer, server *client, typed, answer string) {
+// of the cluster. Where the server does not say, nothing is printed. The
+// name is missing if it is a short one that stands for nothing: it is forwarded, and
+// no other server has it either.
+func printMeant(ctx context.Context, w io.Writer, server *client, typed, answer string) (missing bool) {
 	switch answer {
 	case api.AnswerNoName, api.AnswerForwarded, api.AnswerRefused, api.AnswerLocal:
 	default:
-		return
+		return false
 	}
 	var l api.Lookup
 	if _, err := server.get(ctx, []string{"v1", "lookup"}, url.Values{"name": {typed}}, &l); err != nil {
-		return
+		return false
 	}
 	switch {
 	case len(l.Completions) > 0:
 		fmt.Fprintf(w, "%s is short for: %s\n", plain(l.Name), plain(strings.Join(l.Completions, ", ")))
-	case len(l.Near) > 0 && answer == api.AnswerNoName:
+	case len(l.Near) > 0:
 		fmt.Fprintf(w, "did you mean: %s\n", plain(strings.Join(l.Near, ", ")))
 	}
 	printAddressOf(w, typed, &l)
+	return answer == api.AnswerForwarded && !l.Found
 }
 
 // printAddressOf prints which names have an address that no PTR record is about.

@@ -83,6 +83,41 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// A short name that is forwarded and stands for nothing is missing. Of other forwarded
+// names only similar ones are told.
+func TestExplainOfForwardedNames(t *testing.T) {
+	for _, tc := range []struct {
+		lookup string
+		status int
+		end    string
+	}{
+		{`{"found": false, "near": ["nginx.marathon.mesos."]}`, statusFailed, "did you mean: nginx.marathon.mesos.\n"},
+		{`{"found": true, "near": ["nginx.marathon.mesos."]}`, statusOK, "did you mean: nginx.marathon.mesos.\n"},
+		{`{"found": true, "name": "ngnix.", "completions": ["ngnix.marathon.mesos."]}`, statusOK, "ngnix. is short for: ngnix.marathon.mesos.\n"},
+		{`{"found": true}`, statusOK, ""},
+		{"", statusOK, ""},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.URL.Path == "/v1/explain/ngnix":
+				_ = json.NewEncoder(w).Encode(api.Explanation{Answer: api.AnswerForwarded, Explanation: records.Explanation{Name: "ngnix."}})
+			case r.URL.Path == "/v1/lookup" && tc.lookup != "":
+				_, _ = w.Write([]byte(tc.lookup))
+			default:
+				http.NotFound(w, r)
+			}
+		}))
+		want := "ngnix.\n  is in none of the server's zones and is forwarded\n" + tc.end
+		if got := runWith(t, "explain", "ngnix", "-server", server.URL); got.status != tc.status || got.stdout != want {
+			t.Errorf("%s: got status %d and\n%s%s\nwant %d and\n%s", tc.lookup, got.status, got.stdout, got.stderr, tc.status, want)
+		}
+		if got := runWith(t, "explain", "ngnix", "-o", "json", "-server", server.URL); got.status != tc.status {
+			t.Errorf("%s: got status %d with -o json, want %d", tc.lookup, got.status, tc.status)
+		}
+		server.Close()
+	}
+}
+
 // Whatever a name gives is explained, also where it is not the cluster's.
 func TestExplainEveryName(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "db.zone")

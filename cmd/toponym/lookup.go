@@ -19,7 +19,8 @@ func lookupCommand(env environment) *cobra.Command {
 		Use: "lookup NAME [FLAGS]", Short: "show all records of a name and who owns them, on a running server",
 		Long: `toponym lookup NAME asks a running server for all that it has about a name: the records of every type with their owners, and the other
 names of the same tasks, in all trees. A short name is completed: nginx is nginx.marathon.mesos if there is one. NAME may also be an
-address. The exit status is 1 if the name does not exist; similar names are shown then.`,
+address. The exit status is 1 if the name does not exist; similar names are shown then. Whether a forwarded name exists, only the
+servers know that it is forwarded to.`,
 		Example: `  toponym lookup nginx
   toponym lookup _http._tcp.api.marathon.mesos -o json
   toponym lookup 10.0.1.5 -server 10.0.0.53:8123`,
