@@ -2,8 +2,10 @@ package api
 
 import (
 	"cmp"
+	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -87,6 +89,7 @@ func (s *Server) lookup(w *response, r *http.Request, z *zone.Zone) {
 			l.ReverseOff = s.o.ReverseOff
 			l.addAddressOf(z, addr.Unmap())
 		}
+		s.addMeant(z, &l, meantBy(typed))
 		return l
 	})
 }
@@ -130,6 +133,46 @@ func (s *Server) lookupOf(z *zone.Zone, name records.Name, absolute bool) Lookup
 		l.addRelated(z, owners)
 	}
 	return l
+}
+
+// meantBy returns the name that is meant by what cannot be one: the host of a URL or of
+// host:port, and what Marathon calls the tasks of an app with an id such as /shop/cart.
+// It is empty for a name.
+func meantBy(typed string) string {
+	if strings.Contains(typed, "://") {
+		if u, err := url.Parse(typed); err == nil {
+			return u.Hostname()
+		}
+		return ""
+	}
+	if host, _, err := net.SplitHostPort(typed); err == nil {
+		return host
+	}
+	if !strings.Contains(typed, "/") {
+		return ""
+	}
+	parts := strings.Split(strings.ToLower(strings.Trim(typed, "/")), "/")
+	slices.Reverse(parts)
+	return strings.Join(parts, "-")
+}
+
+// addMeant puts the names that are meant before the similar ones. What was typed is not
+// found then.
+func (s *Server) addMeant(z *zone.Zone, l *Lookup, meant string) {
+	name, err := typedName(meant)
+	if meant == "" || err != nil || l.Found && l.Answers[0].Answer != AnswerForwarded {
+		return
+	}
+	m := s.lookupOf(z, name, false)
+	switch {
+	case !m.Found || len(m.Answers) == 0 || m.Answers[0].Answer == AnswerForwarded:
+		return
+	case len(m.Completions) > 0:
+		l.Near = m.Completions
+	default:
+		l.Near = []string{m.Name}
+	}
+	l.Found = false
 }
 
 // addAddressOf adds the names that have an address.

@@ -17,7 +17,11 @@ import (
 // A name is found as it is, or completed; else the nearest names are told. Other names
 // of a task are those of all trees and types.
 func TestLookup(t *testing.T) {
-	s := testServer()
+	snapshot := testSnapshot()
+	sub := *snapshot.Tasks[0]
+	sub.Key.ID, sub.Name, sub.Discovery = "sub_web.1", "web.sub", nil
+	snapshot.Tasks = append(snapshot.Tasks, &sub)
+	s := New(testOptions(snapshot))
 	for typed, want := range map[string]struct {
 		found       bool
 		answers     string
@@ -36,6 +40,15 @@ func TestLookup(t *testing.T) {
 		"ngixn.":                            {false, "ngixn.", "", "nginx.marathon.mesos.", nil},
 		"web.":                              {false, "web.", "", "web.marathon.mesos. _web._tcp.marathon.mesos.", nil},
 		"wbe.marathon.mesos":                {false, "wbe.marathon.mesos.", "", "web.marathon.mesos.", nil},
+		"/web":                              {false, "/web.", "", "web.marathon.mesos.", nil},
+		"/Sub/Web/":                         {false, "/sub/web/.", "", "web-sub.marathon.mesos.", nil},
+		"sub/web":                           {false, "sub/web.", "", "web-sub.marathon.mesos.", nil},
+		"web:80":                            {false, "web:80.", "", "web.marathon.mesos.", nil},
+		"http://web/x":                      {false, "http://web/x.", "", "web.marathon.mesos.", nil},
+		"https://web.marathon.mesos.:80":    {false, "https://web.marathon.mesos.:80.", "", "web.marathon.mesos.", nil},
+		"http://example.com/":               {false, "http://example.com/.", "", "", nil},
+		"none:80":                           {false, "none:80.", "", "", nil},
+		"/":                                 {false, "/.", "", "", nil},
 		"nothing.like.this":                 {false, "nothing.like.this.", "", "", nil},
 		"zz":                                {false, "zz.", "", "", nil},
 		"10.0.0.2":                          {false, "2.0.0.10.in-addr.arpa.", "", "", nil},

@@ -180,6 +180,8 @@ spartan.             60 NS  ns1.mesos.
 		{".", ".\n  is in none of the server's zones and is not forwarded (REFUSED)\n" + zones},
 		{"web.example.com", "web.example.com.\n  is in none of the server's zones and is not forwarded (REFUSED)\n" + zones},
 		{"web", "web.\n  is in none of the server's zones and is not forwarded (REFUSED)\n" + zones + "web. is short for: web.marathon.mesos.\n"},
+		{"/web", "/web.\n  is in none of the server's zones and is not forwarded (REFUSED)\n" + zones + "did you mean: web.marathon.mesos.\n"},
+		{"http://web:80/", "http://web:80/.\n  is in none of the server's zones and is not forwarded (REFUSED)\n" + zones + "did you mean: web.marathon.mesos.\n"},
 		{"10.0.0.2", "2.0.0.10.in-addr.arpa.\n  is in none of the server's zones and is not forwarded (REFUSED)\n" + zones +
 			"10.0.0.2 is an address of: slave.mesos., 10-0-0-2.agent.mesos., web-e844k-s0.marathon.slave.mesos., web.marathon.slave.mesos., " +
 			"web.marathon.agentip.dcos.thisdcos.directory.\nthe cluster has no PTR records: the setting ReverseDnsOn is false\n"},
