@@ -256,6 +256,27 @@ func TestSearchesWithoutHitsTellSimilarNames(t *testing.T) {
 	}
 }
 
+// Tasks without a check are no sick ones.
+func TestCountsOfTasksSayHowManyHaveNoCheck(t *testing.T) {
+	for _, tc := range []struct {
+		health []state.Health
+		want   string
+	}{
+		{[]state.Health{state.Healthy}, "3 tasks, 1 healthy, 2 without a check</li>"},
+		{[]state.Health{state.Healthy, state.Unhealthy}, "unhealthy</span>, 1 healthy, 1 without a check</li>"},
+		{[]state.Health{state.Healthy, state.Healthy, state.Healthy}, "3 tasks, 3 healthy</li>"},
+		{nil, "3 tasks</li>"},
+	} {
+		snapshot := testSnapshot()
+		for i, h := range tc.health {
+			snapshot.Tasks[i].Health = h
+		}
+		if body := get(New(testOptions(snapshot)), "/?q=agent0").Body.String(); !strings.Contains(body, tc.want) {
+			t.Errorf("%v: got no %q in:\n%s", tc.health, tc.want, stable(body))
+		}
+	}
+}
+
 // A page shows what the client may read by the API, and nothing else.
 func TestPagesKeepWhatTheAPIDoesNotTell(t *testing.T) {
 	closed := testOptions(testSnapshot())

@@ -61,6 +61,9 @@ type TaskCounts struct {
 	Tasks, Healthy, Unhealthy int // Healthy and Unhealthy have health checks
 }
 
+// Unchecked is the number of tasks without health checks, or without a result yet.
+func (c TaskCounts) Unchecked() int { return c.Tasks - c.Healthy - c.Unhealthy }
+
 func (c *TaskCounts) add(t *state.Task) {
 	c.Tasks++
 	switch t.Health {
