@@ -73,13 +73,41 @@ func watchCommand(env environment) *cobra.Command {
 		u := base.JoinPath("v1", "watch")
 		u.RawQuery = url.Values{"name": names, "suffix": suffixes, "type": types, "framework": frameworks}.Encode()
 		w.url, w.json = u.String(), form == outputJSON
+		server := &client{server: w.server, tokenFile: w.tokenFile}
+		for _, f := range frameworks {
+			w.tellWithoutTasks(c.Context(), server, f)
+		}
 		if err := w.run(c.Context()); err != nil && c.Context().Err() == nil {
 			fmt.Fprintln(env.stderr, "toponym watch:", err)
+			if w.refused {
+				for _, name := range names {
+					printFullName(c.Context(), env.stderr, server, name)
+				}
+			}
 			return exitStatus(statusFailed)
 		}
 		return nil
 	}
 	return c
+}
+
+// tellWithoutTasks says that a framework has no tasks: it may be mistyped, or still to
+// come. Where the server does not say, nothing is printed.
+func (w *watching) tellWithoutTasks(ctx context.Context, server *client, framework string) {
+	var found struct{ Instances []json.RawMessage }
+	_, err := server.get(ctx, []string{"v1", "instances"}, url.Values{"framework": {framework}, "limit": {"1"}}, &found)
+	if err == nil && found.Instances != nil && len(found.Instances) == 0 {
+		fmt.Fprintf(w.messages, "toponym watch: no framework %s has tasks now; waiting for one\n", plain(framework))
+	}
+}
+
+// printFullName prints what a name that cannot be watched is short for, or is like.
+func printFullName(ctx context.Context, w io.Writer, server *client, name string) {
+	var l api.Lookup
+	_, err := server.get(ctx, []string{"v1", "lookup"}, url.Values{"name": {name}}, &l)
+	if list := append(l.Completions, l.Near...); err == nil && len(list) > 0 {
+		fmt.Fprintf(w, "%s: did you mean: %s\n", plain(name), plain(strings.Join(list, ", ")))
+	}
 }
 
 // watching is a server whose changes are printed.
@@ -91,6 +119,7 @@ type watching struct {
 	out, messages io.Writer
 
 	connected bool   // it has been at least once
+	refused   bool   // the server does not understand the request
 	failures  int    // since events were read last
 	told      string // the last error that was printed
 }
@@ -184,6 +213,8 @@ func (w *watching) check(response *http.Response) error {
 		return err
 	case response.StatusCode == http.StatusServiceUnavailable:
 		return err
+	case response.StatusCode == http.StatusBadRequest:
+		w.refused = true
 	case response.StatusCode == http.StatusOK || response.StatusCode == http.StatusNotFound:
 		return fatal{fmt.Errorf("%s: the response does not come from a Toponym whose changes can be watched: %s", w.server, response.Status)}
 	}

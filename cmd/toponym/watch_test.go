@@ -125,6 +125,37 @@ func TestWatchIgnoresWhatIsIncomplete(t *testing.T) {
 	}
 }
 
+// A short name is not watched, and its full name is told; a framework without tasks too.
+func TestWatchTellsOfWhatIsNotThere(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.RequestURI() {
+		case "/v1/lookup?name=cart-shop":
+			fmt.Fprint(w, `{"completions": ["cart-shop.marathon.mesos."]}`)
+		case "/v1/lookup?name=ngnix":
+			fmt.Fprint(w, `{"near": ["nginx.marathon.mesos."]}`)
+		case "/v1/instances?framework=nosuch&limit=1":
+			fmt.Fprint(w, `{"instances": []}`)
+		case "/v1/instances?framework=marathon&limit=1":
+			fmt.Fprint(w, `{"instances": [{}]}`)
+		default:
+			refuses(http.StatusBadRequest, "", "it is in none of the server's zones")(w)
+		}
+	}))
+	defer server.Close()
+	refusal := "toponym watch: " + server.URL + `: it is in none of the server's zones` + "\n"
+	for args, want := range map[string]string{
+		"cart-shop ngnix":     refusal + "cart-shop: did you mean: cart-shop.marathon.mesos.\nngnix: did you mean: nginx.marathon.mesos.\n",
+		"web.example.com":     refusal,
+		"-framework nosuch":   "toponym watch: no framework nosuch has tasks now; waiting for one\n" + refusal,
+		"-framework marathon": refusal,
+	} {
+		got := runWith(t, append([]string{"watch", "-server", server.URL}, strings.Fields(args)...)...)
+		if got.status != statusFailed || got.stderr != want {
+			t.Errorf("%s: got status %d and %q, want %d and %q", args, got.status, got.stderr, statusFailed, want)
+		}
+	}
+}
+
 // A watch that cannot begin ends with the reason.
 func TestWatchThatCannotBegin(t *testing.T) {
 	for name, tc := range map[string]struct {
