@@ -143,16 +143,16 @@ func readWorkloads(file string, o previewFlags, env environment) (list []workloa
 	if compose.IsFile(data) {
 		services, warnings, err := composeServices(file, data, o)
 		for _, w := range warnings {
-			fmt.Fprintf(env.stderr, "warning: %s: %s\n", file, w)
+			fmt.Fprintf(env.stderr, "warning: %s: %s\n", shownFile(file), w)
 		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", file, err)
+			return nil, nil, fmt.Errorf("%s: %w", shownFile(file), err)
 		}
 		return services, nil, nil
 	}
 	apps, warnings, err := parseDefinitions(data, marathon.Settings{DefaultNetworkName: o.defaultNetwork})
 	for _, w := range warnings {
-		fmt.Fprintf(env.stderr, "warning: %s: %v\n", file, w)
+		fmt.Fprintf(env.stderr, "warning: %s: %v\n", shownFile(file), w)
 	}
 	refused, err = asRefusal(file, err, o)
 	for _, a := range apps {
@@ -192,10 +192,10 @@ func readDefinition(file string) ([]byte, error) {
 	}
 	data, err := io.ReadAll(io.LimitReader(in, maxDefinition+1))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, fmt.Errorf("%s: %w", shownFile(file), err)
 	}
 	if len(data) > maxDefinition {
-		return nil, fmt.Errorf("%s: larger than %d bytes", file, maxDefinition)
+		return nil, fmt.Errorf("%s: larger than %d bytes", shownFile(file), maxDefinition)
 	}
 	return data, nil
 }
@@ -208,6 +208,20 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.text }
 
+// What Marathon says of definitions that lack a field.
+const (
+	invalidJSON  = "Invalid JSON"
+	missingField = "error.path.missing"
+)
+
+// shownFile is a file for messages.
+func shownFile(file string) string {
+	if file == "-" {
+		return "standard input"
+	}
+	return file
+}
+
 // asRefusal returns a refusal for an *marathon.Invalid, and other errors as they are.
 func asRefusal(file string, err error, o previewFlags) (*refusal, error) {
 	if err == nil {
@@ -215,15 +229,23 @@ func asRefusal(file string, err error, o previewFlags) (*refusal, error) {
 	}
 	var invalid *marathon.Invalid
 	if !errors.As(err, &invalid) {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, fmt.Errorf("%s: %w", shownFile(file), err)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: Marathon would refuse this: %s", file, invalid.Message)
+	message := invalid.Message
+	if message == invalidJSON { // of Marathon for JSON that is valid, too
+		message = "a field is missing, or is of another type"
+	}
+	fmt.Fprintf(&b, "%s: Marathon would refuse this: %s", shownFile(file), message)
 	unnamed := false
 	for _, d := range invalid.Details {
 		for _, reason := range d.Errors {
 			unnamed = unnamed || reason == marathon.UnnamedNetwork
-			if !o.json {
+			switch {
+			case o.json:
+			case reason == missingField:
+				fmt.Fprintf(&b, "\n  %s is missing", d.Path)
+			default:
 				fmt.Fprintf(&b, "\n  %s: %s", d.Path, reason)
 			}
 		}

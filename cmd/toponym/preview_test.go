@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"toponym/sim/marathon"
 )
 
 var update = flag.Bool("update", false, "rewrite the outputs in docs")
@@ -254,6 +256,16 @@ func TestPreviewUsesTheSettings(t *testing.T) {
 	}
 }
 
+// JSON that lacks a field is not called invalid, and "-" is called by its name.
+func TestRefusalsOfStandardInputSayWhatIsMissing(t *testing.T) {
+	_, _, invalid := parseDefinitions([]byte(`{"name": "web", "image": "x"}`), marathon.Settings{})
+	got, err := asRefusal("-", invalid, previewFlags{})
+	const want = "standard input: Marathon would refuse this: a field is missing, or is of another type\n  /id is missing"
+	if err != nil || got == nil || got.text != want {
+		t.Errorf("got %v, %v; want %q", got, err, want)
+	}
+}
+
 // What Marathon takes and gives in one piece are definitions, too.
 func TestPreviewReadsWhatMarathonAnswers(t *testing.T) {
 	const a, b, pod = `{"id": "/a", "cmd": "x", "tasksRunning": 1}`, `{"id": "/shop/b", "cmd": "x"}`,
@@ -269,9 +281,9 @@ func TestPreviewReadsWhatMarathonAnswers(t *testing.T) {
 		{`[]`, "there is no definition in it"},
 		{`{"apps": []}`, "there is no definition in it"},
 		{`[{"id": "/a"}, 7, ` + a + `]`, "(1): error.expected.jsobject"},
-		{`{"apps": [` + a + `, {"cmd": "x"}]}`, "/apps(1)/id: error.path.missing"},
-		{`{"app": {"cmd": "x"}}`, "/id: error.path.missing"},
-		{`null`, "/id: error.path.missing"},
+		{`{"apps": [` + a + `, {"cmd": "x"}]}`, "/apps(1)/id is missing"},
+		{`{"app": {"cmd": "x"}}`, "/id is missing"},
+		{`null`, "/id is missing"},
 	} {
 		file := filepath.Join(t.TempDir(), "list.json")
 		if err := os.WriteFile(file, []byte(tc.text), 0o600); err != nil {
