@@ -181,6 +181,7 @@ var pathDocs = []pathDoc{
 	{path: "/readyz", summary: "whether names of the cluster can be looked up",
 		answers: append(inText("ok"), answerDoc{status: http.StatusServiceUnavailable, contentType: contentText, about: "no state of the cluster has arrived yet"})},
 	{path: "/metrics", summary: "metrics for Prometheus", answers: inText("in Prometheus's text format")},
+	{path: "/v1", summary: "always 404: the error names this document", errors: []int{http.StatusNotFound}},
 	{path: "/v1/openapi.json", summary: "this document",
 		answers: []answerDoc{{status: http.StatusOK, contentType: contentJSON, about: "an OpenAPI document", schema: schema{"type": "object"}}}},
 	{path: "/v1/version", summary: "name and version of the program", answers: inJSON("the version", typeOf[versionDoc]())},

@@ -190,7 +190,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 			t.Errorf("%s: got %v in %.2000s", target, err, w.Body)
 		}
 	}
-	for _, path := range []string{"/", "/healthz", "/readyz", "/v1/openapi.json", "/v1/version", "/v1/config", "/v1/status", "/v1/status/trends", "/v1/axfr", "/v1/enumerate", "/v1/instances",
+	for _, path := range []string{"/", "/healthz", "/readyz", "/v1", "/v1/openapi.json", "/v1/version", "/v1/config", "/v1/status", "/v1/status/trends", "/v1/axfr", "/v1/enumerate", "/v1/instances",
 		"/v1/sd/prometheus", "/v1/sd/traefik", "/v1/sd/haproxy"} {
 		check(s, path, path)
 	}

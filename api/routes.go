@@ -16,6 +16,9 @@ func (s *Server) routes() http.Handler {
 		mux.HandleFunc("GET "+path+"/{$}", h) // the router of Mesos-DNS trims slashes
 	}
 	handle := func(path string, h func(*response, *http.Request)) { plain(path, s.inTurn(h)) }
+	plain("/v1", func(w http.ResponseWriter, _ *http.Request) {
+		s.writeError(w, http.StatusNotFound, "/v1/openapi.json describes the paths below /v1")
+	})
 	handle("/v1/version", s.version)
 	handle("/v1/openapi.json", s.openAPI)
 	if s.o.Config != nil {

@@ -33,8 +33,8 @@ func TestStatusCodesOfPaths(t *testing.T) {
 		{"ready", testServer(), "/readyz", 200, "ok"},
 		{"ready", testServer(), "/v1/hosts/leader.mesos/ports", 501, "To be implemented..."},
 		{"no enumeration", New(closed), "/v1/lookup?name=web", 404, ""},
-		{"ready", testServer(), "/v1", 404, ""},
-		{"ready", testServer(), "/v1/", 404, ""},
+		{"ready", testServer(), "/v1", 404, "{\n \"error\": \"/v1/openapi.json describes the paths below /v1\"\n}"},
+		{"ready", testServer(), "/v1/", 404, "{\n \"error\": \"/v1/openapi.json describes the paths below /v1\"\n}"},
 		{"ready", testServer(), "/v1/hosts/", 404, ""},
 		{"ready", testServer(), "/v1/hosts", 404, ""},
 		{"ready", testServer(), "/v1/hosts/leader.mesos/nothing", 404, ""},
@@ -77,7 +77,7 @@ func TestStatusCodesOfPaths(t *testing.T) {
 		if c.body != "" && w.Body.String() != c.body {
 			t.Errorf("%s: %s: got the body %q, want %q", c.name, c.path, w.Body, c.body)
 		}
-		if w.Code == 404 && !strings.HasPrefix(w.Header().Get("Content-Type"), "text/plain") {
+		if w.Code == 404 && c.body == "" && !strings.HasPrefix(w.Header().Get("Content-Type"), "text/plain") {
 			t.Errorf("%s: %s: got Content-Type %q, want text/plain", c.name, c.path, w.Header().Get("Content-Type"))
 		}
 	}
