@@ -67,7 +67,7 @@ func TestAddressesThatOnlyTheAgentReachesAreLoggedOnce(t *testing.T) {
 			got = append(got, fmt.Sprint(e.Level, " ", e.Message, ": ", e.Data["framework"], ": ", e.Data["reason"]))
 		}
 	}
-	const want = `info some names leave out addresses of tasks: marathon (f): only their own agent reaches addresses on the network "bridge", ` +
+	const want = `warning some names leave out addresses of tasks: marathon (f): only their own agent reaches addresses on the network "bridge", ` +
 		"so names T.F.bridge.network do not have them, nor, for tasks with port mappings, do T.F.containerip and names whose addresses IP source auto selects"
 	if len(got) != 1 || got[0] != want {
 		t.Errorf("got %q, want one line for the framework: %s", got, want)

@@ -345,7 +345,7 @@ func (p *pipeline) logOmission(o records.Omission) {
 		if name := p.frameworkName(o.Framework); name != "" {
 			fields["framework"] = fmt.Sprintf("%s (%s)", name, o.Framework)
 		}
-		p.o.log.WithFields(fields).Info("some names leave out addresses of tasks") // most clusters have them
+		p.o.log.WithFields(fields).Warn("some names leave out addresses of tasks")
 		return
 	}
 	p.o.log.WithFields(fields).Warn("omitted a name")
