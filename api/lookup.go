@@ -105,10 +105,7 @@ func (s *Server) lookupOf(z *zone.Zone, name records.Name, absolute bool) Lookup
 	case AnswerLocal:
 		l.Found = x.Rcode != dns.RcodeToString[dns.RcodeNameError]
 	default:
-		search := newNameSearch(name, absolute)
-		for n := range z.All() {
-			search.look(n)
-		}
+		search := searchNames(z, name, absolute)
 		switch {
 		case len(search.completions) > 0:
 			slices.SortFunc(search.completions, compareText)
@@ -159,8 +156,11 @@ func meantBy(typed string) string {
 // addMeant puts the names that are meant before the similar ones. What was typed is not
 // found then.
 func (s *Server) addMeant(z *zone.Zone, l *Lookup, meant string) {
+	if meant == "" {
+		return
+	}
 	name, err := typedName(meant)
-	if meant == "" || err != nil || l.Found && l.Answers[0].Answer != AnswerForwarded {
+	if err != nil || l.Found && l.Answers[0].Answer != AnswerForwarded {
 		return
 	}
 	m := s.lookupOf(z, name, false)
@@ -338,11 +338,16 @@ func newNameSearch(name records.Name, absolute bool) *nameSearch {
 
 // nearestNames returns the names that are spelt nearly like one that does not exist.
 func nearestNames(z *zone.Zone, name records.Name) []string {
-	search := newNameSearch(name, true)
+	return searchNames(z, name, true).nearest()
+}
+
+// searchNames looks at all names of the zone.
+func searchNames(z *zone.Zone, name records.Name, absolute bool) *nameSearch {
+	search := newNameSearch(name, absolute)
 	for n := range z.All() {
 		search.look(n)
 	}
-	return search.nearest()
+	return search
 }
 
 // look looks at a name of the zone.

@@ -31,6 +31,7 @@ func TestLookup(t *testing.T) {
 	}{
 		"WEB.marathon.mesos.":               {true, "web.marathon.mesos.", "", "", []string{"web.marathon.slave.mesos.", "_web._tcp.marathon.mesos.", "_http._tcp.web.marathon.mesos.", "_http._web._tcp.marathon.mesos."}},
 		"web":                               {true, "web.marathon.mesos.", "web.marathon.mesos.", "", []string{"web.marathon.slave.mesos."}},
+		"web.marathon":                      {true, "web.marathon.mesos.", "web.marathon.mesos.", "", []string{"web.marathon.slave.mesos."}},
 		"web.marathon.slave":                {true, "web.marathon.slave.mesos.", "web.marathon.slave.mesos.", "", []string{"web.marathon.mesos."}},
 		"_http._tcp.web":                    {true, "_http._tcp.web.marathon.mesos.", "_http._tcp.web.marathon.mesos.", "", []string{"web.marathon.mesos.", "_web._tcp.marathon.mesos."}},
 		"_web._tcp":                         {true, "_web._tcp.marathon.mesos.", "_web._tcp.marathon.mesos.", "", []string{"web.marathon.mesos.", "_http._tcp.web.marathon.mesos."}},

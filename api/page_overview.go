@@ -85,8 +85,8 @@ func problemsOf(s *Status, now time.Time, refreshSeconds int) (list []pageProble
 			unusual++
 		}
 	}
-	if n := unusual; n > 0 {
-		warn("/warnings", "%s omitted or ignored.", words.Count(n, "name, label or record is", "names, labels or records are"))
+	if unusual > 0 {
+		warn("/warnings", "%s omitted or ignored.", words.Count(unusual, "name, label or record is", "names, labels or records are"))
 	}
 	return list
 }
