@@ -73,11 +73,14 @@ func recordsSize(list []Record) int {
 	return size
 }
 
+// noNode stands for the node of a name that did not exist.
+var noNode = &Node{Data: &noData}
+
 // addNode adds the records of a node that differ.
 func (c *Change) addNode(z *Zone, n nodeChange, from, to *origin, recent *recentDifferences) {
 	old, new := n.old, n.new
 	if old == nil {
-		old = &Node{Data: &noData}
+		old = noNode
 	}
 	if old.static != nil || new.static != nil {
 		before, after := z.appendRecords(nil, old, from), z.appendRecords(nil, new, to)

@@ -107,10 +107,11 @@ func (t *Table) Observe(e transfer.Event) {
 	defer t.mu.Unlock()
 	key := id{e.Client.Unmap(), e.Key}
 	anybody := e.OverUDP || e.Kind == transfer.SOA && e.Key == "" // not only secondaries ask for SOA records
-	if anybody && !t.rows.Contains(key) && len(t.targetsOf(key)) == 0 {
+	targets := t.targetsOf(key)
+	if anybody && !t.rows.Contains(key) && len(targets) == 0 {
 		return // a secondary has to transfer the zone over TCP first
 	}
-	for _, n := range t.targetsOf(key) {
+	for _, n := range targets {
 		if e.Kind != transfer.SOA && !e.OverUDP || n.asks == (id{}) {
 			n.asks = key // over UDP anybody can ask in its name
 		}
