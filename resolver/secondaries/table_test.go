@@ -538,7 +538,7 @@ func TestProgressOfTargets(t *testing.T) {
 		"it is told unsigned, and signs":     {events: []transfer.Event{ixfr(first, key, 3, 4)}, want: notify.Behind},
 		"it is told signed, and signs not":   {key: key, events: []transfer.Event{ixfr(first, "", 3, 4)}, want: notify.Behind},
 		"it transfers signed, and asks not":  {key: key, events: []transfer.Event{ixfr(first, key, 4, 5), soa(first, "", 4)}, want: notify.Reached},
-		"somebody asks in its name":          {key: key, events: []transfer.Event{ixfr(first, key, 3, 4), forged}, want: notify.Behind},
+		"another client asks in its name":    {key: key, events: []transfer.Event{ixfr(first, key, 3, 4), forged}, want: notify.Behind},
 		"another target may have the serial": {key: key, shared: true, events: []transfer.Event{ixfr(first, key, 4, 5)}, want: notify.Unknown},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 )
 
 // echo returns a socket that is connected to a server that sends each packet back.
-func echo(t *testing.T) datagramConn {
+func echo(t *testing.T) *udpConn {
 	t.Helper()
 	server, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -31,7 +31,13 @@ func echo(t *testing.T) datagramConn {
 		}
 	}()
 	t.Cleanup(func() { server.Close(); <-ended })
-	conn, err := net.DialUDP("udp", nil, server.LocalAddr().(*net.UDPAddr))
+	return dialUDPConn(t, server.LocalAddr())
+}
+
+// dialUDPConn returns a socket that is connected to an address.
+func dialUDPConn(t *testing.T, to net.Addr) *udpConn {
+	t.Helper()
+	conn, err := net.DialUDP("udp", nil, to.(*net.UDPAddr))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +46,7 @@ func echo(t *testing.T) datagramConn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	return c
+	return c.(*udpConn)
 }
 
 // More packets than fit into a batch are sent without a pause, and come back whole.
@@ -49,7 +55,7 @@ func TestPacketsOfSeveralBatchesAllArrive(t *testing.T) { testPackets(t, echo(t)
 // Sandboxes may forbid the calls for several packets.
 func TestPacketsOfSeveralBatchesArriveWithoutCallsForThem(t *testing.T) {
 	c := echo(t)
-	c.(*udpConn).init(mmsg.CallSingly)
+	c.init(mmsg.CallSingly)
 	testPackets(t, c)
 }
 
@@ -120,20 +126,12 @@ func TestNoSendHidesThatAPacketWasRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer closed.Close()
-			conn, err := net.DialUDP("udp", nil, closed.LocalAddr().(*net.UDPAddr))
-			if err != nil {
-				t.Fatal(err)
-			}
-			c, err := newUDPConn(conn)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer c.Close()
+			c := dialUDPConn(t, closed.LocalAddr())
 			b := newSendBatch(mmsg.Call)
 			b.add([]byte("first"))
-			send(b, c.(*udpConn))
+			send(b, c)
 			b.add([]byte("second"))
-			send(b, c.(*udpConn)) // meets the error of the first one
+			send(b, c) // meets the error of the first one
 			var unreachable *UnreachableError
 			if _, err := c.Read(make([]byte, readSize)); !errors.As(err, &unreachable) || string(unreachable.Packet) != "first" {
 				t.Errorf("got %v, want that the first packet was refused", err)

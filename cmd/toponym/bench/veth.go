@@ -29,7 +29,7 @@ var (
 const inNamespace = "TOPONYM_BENCH_NAMESPACE"
 
 // runInNamespace runs this program again in a network namespace. Where that is
-// impossible, it says so and measures nothing.
+// impossible, it prints the reason and measures nothing.
 func runInNamespace(args []string, stdout, stderr io.Writer) error {
 	if why := noNamespaces(); why != nil {
 		fmt.Fprintf(stderr, "SKIPPED -veth: %v\n", why)
