@@ -196,7 +196,8 @@ extra.mesos. A 192.0.2.8
 				}
 			}
 		}
-		wantExplained(t, s, strings.Join(parts, "."))
+		// With its dot: "1.0.0.127" is an address for explain and a name for a query.
+		wantExplained(t, s, strings.Join(parts, ".")+".")
 		if t.Failed() {
 			t.Fatalf("the seed is %d", seed)
 		}
