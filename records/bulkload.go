@@ -41,6 +41,8 @@ const (
 	// maxKeptNames is the number of names of a batch for which memory is kept for the next
 	// ones: an app may have most of the tasks.
 	maxKeptNames = 1 << 14
+	// alikeSize is the size of a table for the names of a batch, some thousand.
+	alikeSize = 1 << 12
 )
 
 // How many names there are for each task, those that only have names below them and those
@@ -155,9 +157,13 @@ type batch struct {
 
 // loadedName is a name with its data, whose lists are sorted once the batch is complete.
 type loadedName struct {
-	name Name
-	data *Data
-	id   names.ID // in the set, once that has taken the batch in
+	name  Name
+	data  *Data
+	like  names.ID // in the batch: the first name with that data, often the name itself
+	id    names.ID // in the set, once that has taken the batch in
+	after names.ID // in the batch: the name that came after this one last time
+
+	repeated bool // it has a record that several owners have
 }
 
 func (b *batch) reset() {
@@ -178,7 +184,12 @@ func (s *Set) takeIn(b *batch) {
 		n.id = e.id
 		requests := b.ttlRequests[names.ID(i)]
 		if e.data == &noData && e.change == 0 {
-			e.data = s.intern(n.data)
+			if n.like != names.ID(i) {
+				e.data = b.names[n.like].data
+			} else {
+				n.data = s.intern(n.data)
+				e.data = n.data
+			}
 			if requests != nil {
 				s.ttlRequests[e.id] = requests
 			}
@@ -209,11 +220,13 @@ type loader struct {
 	batch     *batch
 	ids       map[string]names.ID // of the names of the batch
 	lists     []*Data             // of the names of the batch; oversized, used again
+	last      names.ID            // the name that was asked for last
 	interned  internTable
+	alike     []names.ID // by hash of the data: the first name of the batch, plus one
 }
 
 func newLoader(s *Set) *loader {
-	l := &loader{ids: map[string]names.ID{}, interned: make(internTable, len(s.internTable))}
+	l := &loader{ids: map[string]names.ID{}, interned: make(internTable, len(s.internTable)), alike: make([]names.ID, alikeSize)}
 	l.generator = newGenerator(s.generator.o, l)
 	return l
 }
@@ -238,7 +251,7 @@ func (l *loader) load(b *batch) {
 
 // begin makes the loader write into a batch.
 func (l *loader) begin(b *batch) {
-	l.batch = b
+	l.batch, l.last = b, 0
 	if len(l.ids) > maxKeptNames { // clearing a map costs what it once held
 		l.ids = map[string]names.ID{}
 		l.lists = slices.Clone(l.lists[:maxKeptNames])
@@ -247,35 +260,93 @@ func (l *loader) begin(b *batch) {
 	clear(l.ids)
 }
 
-// complete sorts the lists of the batch. Equal data of several names is kept once.
+// complete sorts the lists of the batch. Equal data of several names is kept once, and
+// sorted once where the records came in the same order.
 func (l *loader) complete() {
-	for i := range l.batch.names {
+	l.findAlike()
+	list := l.batch.names
+	for i := range list {
 		yieldCPU(i)
-		d := l.lists[i]
-		recordsA.sortAndCount(l.batch, names.ID(i), d)
-		recordsAAAA.sortAndCount(l.batch, names.ID(i), d)
-		recordsSRV.sortAndCount(l.batch, names.ID(i), d)
-		recordsPTR.sortAndCount(l.batch, names.ID(i), d)
-		equal := l.interned.find(d)
-		if equal == nil {
-			equal = l.interned.add(d.clone())
+		n, d := &list[i], l.lists[i]
+		if first := &list[n.like]; n.like == names.ID(i) || first.repeated {
+			n.like = names.ID(i)
+			n.data = l.sort(n, d)
+		} else {
+			n.data = first.data
 		}
-		l.batch.names[i].data = equal
 		*d = Data{A: d.A[:0], AAAA: d.AAAA[:0], SRV: d.SRV[:0], PTR: d.PTR[:0]}
 	}
 }
 
-// id returns the id of a name in the batch, a new one if it has none.
+// findAlike finds for each name of the batch the first one that has the same records in
+// the same order. Those of an app mostly are: by TCP and by UDP, and in the address trees.
+func (l *loader) findAlike() {
+	clear(l.alike)
+	list := l.batch.names
+	for i := range list {
+		n, d := &list[i], l.lists[i]
+		n.like = names.ID(i)
+		if len(d.PTR) > 0 {
+			continue
+		}
+		first := &l.alike[d.hash()%uint64(len(l.alike))]
+		if *first == 0 {
+			*first = names.ID(i + 1)
+		} else if d.Equal(l.lists[*first-1]) {
+			n.like = *first - 1
+		}
+	}
+}
+
+// sort sorts the lists of a name and returns them in memory that they do not share with
+// the loader, and may share with other names.
+func (l *loader) sort(n *loadedName, d *Data) *Data {
+	id, records := n.like, d.count()
+	recordsA.sortAndCount(l.batch, id, d)
+	recordsAAAA.sortAndCount(l.batch, id, d)
+	recordsSRV.sortAndCount(l.batch, id, d)
+	recordsPTR.sortAndCount(l.batch, id, d)
+	n.repeated = d.count() < records
+	if equal := l.interned.find(d); equal != nil {
+		return equal
+	}
+	return l.interned.add(d.clone())
+}
+
+// id returns the id of a name in the batch, a new one if it has none. Names mostly follow
+// each other as those of the task before, which saves looking them up.
 func (l *loader) id(name []byte) names.ID {
+	list := l.batch.names
+	if len(list) == 0 {
+		return l.add(name, 0)
+	}
+	last := &list[l.last]
+	if string(last.name) == string(name) {
+		return l.last
+	}
+	guess := last.after
+	if string(list[guess].name) == string(name) {
+		l.last = guess
+		return guess
+	}
 	id, ok := l.ids[string(name)]
 	if !ok {
-		id = names.ID(len(l.batch.names))
-		lasting := string(name)
-		l.ids[lasting] = id
-		l.batch.names = append(l.batch.names, loadedName{name: Name(lasting)})
-		if int(id) == len(l.lists) {
-			l.lists = append(l.lists, &Data{})
-		}
+		id = l.add(name, list[guess].after) // instead of a name that belongs to another task
+		last = &l.batch.names[l.last]
+	}
+	last.after = id
+	l.last = id
+	return id
+}
+
+// add adds a name to the batch. after is the name that is likely to follow.
+func (l *loader) add(name []byte, after names.ID) names.ID {
+	id := names.ID(len(l.batch.names))
+	lasting := string(name)
+	l.ids[lasting] = id
+	l.batch.names = append(l.batch.names, loadedName{name: Name(lasting), after: after})
+	if int(id) == len(l.lists) {
+		l.lists = append(l.lists, &Data{})
 	}
 	return id
 }
@@ -309,8 +380,12 @@ func (l *loader) ttl(name []byte, seconds uint32) {
 }
 
 func (l *loader) target(name []byte) Name {
+	list := l.batch.names
+	if len(list) > 0 && string(list[l.last].name) == string(name) {
+		return list[l.last].name
+	}
 	if id, ok := l.ids[string(name)]; ok {
-		return l.batch.names[id].name
+		return list[id].name
 	}
 	return Name(name)
 }

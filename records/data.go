@@ -87,6 +87,9 @@ func (d *Data) Equal(o *Data) bool {
 		d.samePointer(o) && (d.TTL == o.TTL || d.Empty())
 }
 
+// count returns the number of records, all PTR records included.
+func (d *Data) count() int { return len(d.A) + len(d.AAAA) + len(d.SRV) + len(d.PTR) }
+
 // Pointer returns the data of the PTR record, and false if there is none. That of an
 // agent or a master comes first, for the address is theirs. An address that several
 // tasks own is ambiguous and has no PTR record.

@@ -47,7 +47,7 @@ type Set struct {
 	groups      groups
 	loads       frameworkLoads
 	tasks       map[state.TaskKey]owner
-	onAgents    state.TaskIndex               // the same by agent
+	onAgents    state.TaskIndex               // the same by agent; nil before the first update
 	unpublished map[state.TaskKey]*state.Task // known tasks that have no names
 	nameless    map[state.TaskKey]struct{}    // those of tasks whose framework can have no names
 	frameworks  map[string]frameworkOwner
@@ -111,7 +111,6 @@ func NewSet(o Options) *Set {
 		groups:          newGroups(),
 		loads:           newFrameworkLoads(o.Limits),
 		tasks:           map[state.TaskKey]owner{},
-		onAgents:        state.TaskIndex{},
 		unpublished:     map[state.TaskKey]*state.Task{},
 		nameless:        map[state.TaskKey]struct{}{},
 		frameworks:      map[string]frameworkOwner{},
@@ -169,6 +168,7 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 	if first {
 		bulk = s.beginBulkLoad(len(tasks))
 		oldTasks = s.updateTasks(c, tasks, bulk.task)
+		s.indexAll()
 		g.out = bulk.endTasks()
 	} else {
 		oldTasks = s.updateTasks(c, tasks, g.task)
@@ -288,9 +288,10 @@ func (s *Set) rememberNameless(o owner) {
 	}
 }
 
-// index replaces a task in the index by agent; nil means no task.
+// index replaces a task in the index by agent; nil means no task. The first update
+// does so for all tasks at once, see indexAll.
 func (s *Set) index(before, after *state.Task) {
-	if before == after {
+	if before == after || s.onAgents == nil {
 		return
 	}
 	if before != nil {
@@ -299,6 +300,15 @@ func (s *Set) index(before, after *state.Task) {
 	if after != nil {
 		s.onAgents.Add(after.AgentID, after)
 	}
+}
+
+// indexAll makes the index by agent of all tasks.
+func (s *Set) indexAll() {
+	tasks := make([]*state.Task, 0, len(s.tasks))
+	for _, o := range s.tasks {
+		tasks = append(tasks, o.task)
+	}
+	s.onAgents = state.NewTaskIndex(tasks, func(t *state.Task) string { return t.AgentID })
 }
 
 // affectedTasks returns the tasks whose records may change: those of the delta,

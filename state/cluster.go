@@ -206,19 +206,21 @@ func (x TaskIndex) Add(id string, t *Task) {
 	tasks[t] = struct{}{}
 }
 
-// fill adds tasks to an index that has none. Sets that have their size from the
+// NewTaskIndex returns the index of tasks by an id. Sets that have their size from the
 // beginning cost a third of such that grow.
-func (x TaskIndex) fill(tasks []*Task, id func(*Task) string) {
+func NewTaskIndex(tasks []*Task, id func(*Task) string) TaskIndex {
 	counts := map[string]int{}
 	for _, t := range tasks {
 		counts[id(t)]++
 	}
+	x := make(TaskIndex, len(counts))
 	for id, n := range counts {
 		x[id] = make(map[*Task]struct{}, n)
 	}
 	for _, t := range tasks {
 		x[id(t)][t] = struct{}{}
 	}
+	return x
 }
 
 // Remove removes a task.

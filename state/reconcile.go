@@ -168,8 +168,8 @@ func (c *Cluster) load(s *FullState, d *Delta) {
 			tasks = append(tasks, t)
 		}
 	}
-	c.byAgent.fill(tasks, func(t *Task) string { return t.AgentID })
-	c.byFramework.fill(tasks, func(t *Task) string { return t.Key.Framework })
+	c.byAgent = NewTaskIndex(tasks, func(t *Task) string { return t.AgentID })
+	c.byFramework = NewTaskIndex(tasks, func(t *Task) string { return t.Key.Framework })
 	d.Tasks = slices.Grow(d.Tasks, len(tasks))
 	for _, t := range tasks {
 		d.Tasks = append(d.Tasks, t.Key)
