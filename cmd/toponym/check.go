@@ -47,6 +47,7 @@ func check(file string, env environment) int {
 		fmt.Fprintln(env.stderr, "toponym:", err)
 		return statusFailed
 	}
+	fmt.Fprintln(env.stderr, "the configuration can be used")
 	return statusOK
 }
 

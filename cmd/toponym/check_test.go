@@ -18,7 +18,7 @@ func TestStaticZonesAreChecked(t *testing.T) {
 		status int
 		stderr []string
 	}{
-		{`["good.zone"]`, 0, nil},
+		{`["good.zone"]`, 0, []string{"the configuration can be used\n"}},
 		{`["good.zone", "bad.zone"]`, 1, []string{filepath.Join(dir, "bad.zone") + ":2: bad A A", filepath.Join(dir, "bad.zone") + ":4: y.elsewhere. A: the name is in no zone"}},
 		{`["none.zone"]`, 1, []string{filepath.Join(dir, "none.zone") + ": cannot be read: no such file"}},
 		{`["."]`, 1, []string{dir + ": cannot be read: is a directory"}},
@@ -106,6 +106,7 @@ func TestCheckWarnsOfUpstreamServersThatAreTheServer(t *testing.T) {
 		`"dnson": false, "resolvers": ["127.0.0.1"]`:                                                       "",
 	} {
 		got := runWith(t, "check", "-config", writeConfig(t, `{"masters": ["10.0.0.1:5050"], `+settings+`}`))
+		want += "the configuration can be used\n"
 		if got.status != statusOK || got.stderr != want {
 			t.Errorf("%s: got status %d and %q, want 0 and %q", settings, got.status, got.stderr, want)
 		}

@@ -10,8 +10,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -27,7 +29,24 @@ const (
 
 // serverFlag is -server, of the commands that ask a running server.
 func serverFlag(flags *pflag.FlagSet, server *string) {
-	flags.StringVar(server, "server", "http://127.0.0.1:8123", "`ADDRESS` of the server's HTTP API: host:port or a URL")
+	flags.StringVar(server, "server", "http://127.0.0.1:8123", "`ADDRESS` of the server's HTTP API: host, host:port or a URL")
+}
+
+// defaultHTTPPort is the default of the setting httpport.
+const defaultHTTPPort = "8123"
+
+// apiURL is the URL of a server's HTTP API, from what -server says.
+func apiURL(server string) (*url.URL, error) { return serverURL(withHTTPPort(server)) }
+
+// withHTTPPort adds the default port to a host name or an IP address that stands alone.
+func withHTTPPort(text string) string {
+	if addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]")); err == nil {
+		return net.JoinHostPort(addr.String(), defaultHTTPPort)
+	}
+	if _, err := strconv.Atoi(text); err == nil || text == "" || strings.ContainsAny(text, ":/?#[]@ ") {
+		return text // a port, a URL, or nothing of this kind
+	}
+	return net.JoinHostPort(text, defaultHTTPPort)
 }
 
 // serverURL is the URL of a server, from a URL or host:port.
@@ -40,7 +59,7 @@ func serverURL(server string) (*url.URL, error) {
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("-server: %q is not a URL or host:port: want something like http://127.0.0.1:8123 or 127.0.0.1:8123", server)
+		return nil, fmt.Errorf("-server: %q is not a URL, host:port or a host: want something like http://127.0.0.1:8123 or 127.0.0.1:8123", server)
 	}
 	return u, nil
 }
@@ -71,6 +90,9 @@ func unreachable(server string, err error) error {
 	if text := err.Error(); errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || strings.Contains(text, "malformed HTTP") {
 		return fmt.Errorf("%s does not speak HTTP: %w; -server wants the address of the HTTP API, whose port is 8123 unless httpport says otherwise", server, err)
 	}
+	if at, e := apiURL(server); e == nil && at.Port() == "53" {
+		return fmt.Errorf("%s is the port of DNS: %w; -server wants the address of the HTTP API, whose port is 8123 unless httpport says otherwise", server, err)
+	}
 	return fmt.Errorf("no server answers at %s: %w; -server chooses another address", server, err)
 }
 
@@ -100,7 +122,7 @@ func (c *client) alive(ctx context.Context) error {
 
 // read reads an answer. What an error status says is an error.
 func (c *client) read(ctx context.Context, path []string, query url.Values) (raw []byte, err error) {
-	base, err := serverURL(c.server)
+	base, err := apiURL(c.server)
 	if err != nil {
 		return nil, err
 	}

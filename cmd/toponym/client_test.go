@@ -73,3 +73,25 @@ func listenTCP(t *testing.T, serve func(net.Conn)) string {
 	}()
 	return l.Addr().String()
 }
+
+// A host alone stands for its HTTP API on the default port.
+func TestAServerMayBeAHost(t *testing.T) {
+	for server, want := range map[string]string{
+		"ns1":                   "http://ns1:8123",
+		"ns1.example":           "http://ns1.example:8123",
+		"10.0.0.53":             "http://10.0.0.53:8123",
+		"::1":                   "http://[::1]:8123",
+		"[fd00::1]":             "http://[fd00::1]:8123",
+		"10.0.0.53:80":          "http://10.0.0.53:80",
+		"https://ns1.example/x": "https://ns1.example/x",
+	} {
+		if got, err := apiURL(server); err != nil || got.String() != want {
+			t.Errorf("%s: got %v, error %v, want %s", server, got, err, want)
+		}
+	}
+	for _, server := range []string{"", "8123", ":8123", "ns1/v1", "a b", "@", "ftp://ns1"} {
+		if got, err := apiURL(server); err == nil {
+			t.Errorf("%q: got %v, want an error", server, got)
+		}
+	}
+}

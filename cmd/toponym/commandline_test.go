@@ -74,8 +74,10 @@ func TestFlagsAreReadAsMesosDNSReadsThem(t *testing.T) {
 		"explain a -server [::1]:1":            {1, "no server answers at [::1]:1"},
 		"watch -server 127.0.0.1:1":            {1, "no server answers at 127.0.0.1:1"},
 		"haproxy -group a -server 127.0.0.1:1": {1, "no server answers at 127.0.0.1:1"},
-		"watch -server :8123":                  {2, `":8123" is not a URL or host:port`},
-		"watch -server ftp://10.0.0.1":         {2, "is not a URL or host:port"},
+		"watch -server :8123":                  {2, `":8123" is not a URL, host:port or a host`},
+		"explain a -server 8123":               {1, `"8123" is not a URL, host:port or a host`},
+		"watch -server ftp://10.0.0.1":         {2, "is not a URL, host:port or a host"},
+		"explain a -server 127.0.0.1:53":       {1, "is the port of DNS"},
 	} {
 		got := runWith(t, strings.Fields(line)...)
 		if got.status != want.status || !strings.Contains(got.stderr, want.stderr) {

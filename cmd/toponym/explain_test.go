@@ -74,7 +74,7 @@ func TestExplain(t *testing.T) {
 		{[]string{"bad..name", "-server", server.URL}, statusFailed, "no name"},
 		{[]string{"gone", "-server", server.URL}, statusFailed, "404"},
 		{[]string{"html", "-server", server.URL}, statusFailed, "does not come from Toponym"},
-		{[]string{"a", "-server", "here"}, statusFailed, "is not a URL"},
+		{[]string{"a", "-server", ":8123"}, statusFailed, "is not a URL"},
 	} {
 		got := runWith(t, append([]string{"explain"}, tc.args...)...)
 		if got.status != tc.status || !strings.Contains(got.stderr, tc.stderr) {

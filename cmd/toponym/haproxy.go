@@ -93,7 +93,7 @@ func (f *follower) follow(ctx context.Context, once bool, env environment) int {
 
 // checkFlags checks flags, and makes paths absolute that HAProxy reads.
 func (f *follower) checkFlags(fs *pflag.FlagSet, group, format string) error {
-	base, err := serverURL(f.server)
+	base, err := apiURL(f.server)
 	switch {
 	case group == "":
 		return errors.New("-group is missing: want the groups of the load balancer, such as external, or * for all")

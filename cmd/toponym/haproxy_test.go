@@ -276,7 +276,7 @@ func TestHAProxyRefusesWrongFlags(t *testing.T) {
 		want   string
 	}{
 		{"", statusUsage, "-group is missing"},
-		{"-group a -server 10.0.0.1", statusUsage, "is not a URL"},
+		{"-group a -server :8123", statusUsage, "is not a URL"},
 		{"-group a -interval 1ms", statusUsage, "too short"},
 		{"-group a -pause -1s", statusUsage, "negative"},
 		{"-group a -reload x", statusUsage, "-reload has no effect without -out"},

@@ -66,7 +66,7 @@ func watchCommand(env environment) *cobra.Command {
 	var form output
 	outputFlag(c, &form, "one object in each line")
 	c.RunE = func(c *cobra.Command, names []string) error {
-		base, err := serverURL(w.server)
+		base, err := apiURL(w.server)
 		if err != nil {
 			return err
 		}

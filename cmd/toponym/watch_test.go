@@ -165,7 +165,7 @@ func TestWatchThatCannotBegin(t *testing.T) {
 		want   string
 	}{
 		"no server":        {[]string{"-server", "http://127.0.0.1:1"}, nil, statusFailed, "no server answers at http://127.0.0.1:1"},
-		"not a URL":        {[]string{"-server", "localhost"}, nil, statusUsage, "is not a URL"},
+		"not a URL":        {[]string{"-server", ":8123"}, nil, statusUsage, "is not a URL"},
 		"unknown form":     {[]string{"-o", "xml"}, nil, statusUsage, "neither text nor json"},
 		"unknown flag":     {[]string{"-x"}, nil, statusUsage, "-x"},
 		"refused":          {nil, refuses(400, "", "type: \"X\" is no type"), statusFailed, `is no type`},
