@@ -128,10 +128,10 @@ func (h *History) Add(z *Zone, now time.Time) {
 
 // limit is the limit of the memory for differences at a time. The caller holds mu.
 func (h *History) limit(now time.Time) int {
-	if h.lastWanted.IsZero() || now.Sub(h.lastWanted) > idleAfter {
-		return min(h.limits.Bytes, idleBytes)
+	if h.followed(now) {
+		return h.limits.Bytes
 	}
-	return h.limits.Bytes
+	return min(h.limits.Bytes, idleBytes)
 }
 
 // Want tells the history that a reader begins to follow it, and will ask for the
@@ -140,6 +140,18 @@ func (h *History) Want() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.wanted = true
+}
+
+// Followed reports whether a reader has wanted differences within idleAfter.
+func (h *History) Followed(now time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.wanted || h.followed(now)
+}
+
+// followed is Followed without what was wanted since the last version. The caller holds mu.
+func (h *History) followed(now time.Time) bool {
+	return !h.lastWanted.IsZero() && now.Sub(h.lastWanted) <= idleAfter
 }
 
 // dropOldest forgets the oldest version. The caller holds mu.

@@ -196,6 +196,9 @@ func TestHistoryIsSmallWithoutReaders(t *testing.T) {
 			t.Errorf("%s: got %d bytes before, want at most %d", what, most, idleBytes)
 		}
 		read(h, "mesos")
+		if h.Followed(now) != follows[what] {
+			t.Errorf("%s: got followed %v, want %v", what, !follows[what], follows[what])
+		}
 		limit := idleBytes
 		if follows[what] {
 			limit *= 2
@@ -205,6 +208,9 @@ func TestHistoryIsSmallWithoutReaders(t *testing.T) {
 		}
 		now = now.Add(idleAfter + time.Second)
 		grow()
+		if h.Followed(now) {
+			t.Errorf("%s: got followed an hour later, want that nobody does", what)
+		}
 		if _, bytes := h.Size(); bytes > idleBytes {
 			t.Errorf("%s: got %d bytes an hour later, want at most %d", what, bytes, idleBytes)
 		}

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
@@ -29,7 +30,10 @@ var mastersSettings = []string{
 }
 
 func (s *Server) newMasters(c *config.Config) (*masters, error) {
-	return newMasters(c, s.log, func(o *master.Options) { o.Background, o.Busy = s.inBackground, s.tuning.busy })
+	return newMasters(c, s.log, func(o *master.Options) {
+		o.Background, o.Busy = s.inBackground, s.tuning.busy
+		o.Followed = func() bool { return s.pipeline.history.Followed(time.Now()) }
+	})
 }
 
 // newMasters returns the masters of the settings. It completes the options of the watcher

@@ -216,7 +216,7 @@ func (f *follower) publish() {
 	if _, ok := f.pace.due(); ok {
 		began := time.Now()
 		f.owner.Publish()
-		f.pace.published(began, time.Now())
+		f.pace.published(began, time.Now(), f.o.Followed != nil && f.o.Followed())
 	}
 }
 

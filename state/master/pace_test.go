@@ -1,6 +1,7 @@
 package master
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,16 +14,21 @@ import (
 // share a publication as come while publications rest, and the last one is published.
 func TestPublicationsRestForAsLongAsTheyCost(t *testing.T) {
 	for _, tt := range []struct {
+		followed    bool
 		cost        time.Duration // of a publication
 		least, most int           // publications of a burst of 20 ms
 	}{
-		{0, 4, 7},
-		{time.Millisecond, 3, 6},
-		{100 * time.Millisecond, 1, 3}, // longer than the burst
+		{false, 0, 15, 22},
+		{false, time.Millisecond, 5, 8},
+		{true, 0, 4, 7},
+		{true, time.Millisecond, 3, 6},
+		{false, 100 * time.Millisecond, 1, 3}, // longer than the burst
 	} {
-		t.Run(tt.cost.String(), func(t *testing.T) {
+		t.Run(fmt.Sprint(tt.cost, " followed ", tt.followed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newTestbed(t, func(o *Options) { o.Source = Stream; o.Resync = 1000 * time.Hour })
+				b := newTestbed(t, func(o *Options) {
+					o.Source, o.Resync, o.Followed = Stream, 1000*time.Hour, func() bool { return tt.followed }
+				})
 				apps := b.populate(20)
 				b.each = func(*state.Cluster) { time.Sleep(tt.cost) }
 				defer b.run()()

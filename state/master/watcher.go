@@ -54,6 +54,9 @@ type Options struct {
 	// Busy is called when a state begins to arrive, and what it returns when the
 	// state has been published: in between a core is at work. It may be nil.
 	Busy func() (done func())
+	// Followed reports whether secondaries or watchers follow the changes. Publications
+	// then have longer rests. It may be nil: nobody does.
+	Followed func() bool
 	// Background runs work that keeps a core busy and that nobody waits for, and
 	// returns when it is done. It may be nil.
 	Background func(func())
