@@ -46,6 +46,12 @@ const staleResponseTimeout = 1800 * time.Millisecond
 // forward takes a query that could not be answered at once. Its client gets a
 // response later, at the latest when the upstream timeout has passed.
 func (f *forwarder) forward(l *pendingQuery) {
+	f.admit(l)
+	f.flush()
+}
+
+// admit is forward for several queries: the caller calls flush after the last.
+func (f *forwarder) admit(l *pendingQuery) {
 	if l.replyTo == nil {
 		f.prefetch(l.key)
 		return
@@ -131,7 +137,6 @@ func (f *forwarder) abandon(e evictedQuery) {
 		question.Cancel()
 	}
 	e.query.replyTo.writeResponse(e.query, cache.Failure(dns.RcodeServerFailure), cache.Age{})
-	f.pending.done()
 }
 
 // answerStale answers the queries that have waited long enough from an expired
@@ -143,6 +148,7 @@ func (fl *flight) answerStale() {
 	}
 	waiters, _ := fl.take(false)
 	fl.f.deliverStale(e, fl.key, waiters)
+	fl.f.flush()
 }
 
 // take removes the queries that wait and returns them. With ended, no more will
@@ -177,7 +183,6 @@ func (f *forwarder) deliver(waiters []*pendingQuery, k cache.Key, e *cache.Entry
 		}
 		if f.pending.claim(l) {
 			l.replyTo.writeResponse(l, e, age)
-			f.pending.done()
 		}
 	}
 }

@@ -173,6 +173,7 @@ func (w *waiter) writeResponse(l *pendingQuery, e *cache.Entry, age cache.Age) {
 	}
 	w.at = time.Now()
 	w.got = render(w.b, w.packet, w.b.s.responder.writePending(make([]byte, bufferSize), l, e, age))
+	w.b.s.responder.forward.pending.done(1)
 }
 
 func (w *waiter) response() string {

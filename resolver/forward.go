@@ -75,6 +75,7 @@ type forwarder struct {
 	shards   [flightShards]flightShard
 	inflight atomic.Int64 // flights
 	pending  pendingTable
+	unsent   unsentResponses
 	times    prometheus.Histogram // of questions
 	counts   struct{ shared, failed, displaced atomic.Uint64 }
 }
@@ -86,12 +87,12 @@ func newForwarder(o ForwardOptions, store *zone.Store, t *tap.Tap, log logrus.Fi
 		log:              log,
 		store:            store,
 		cache:            cache.New(cacheOptions(o)),
-		client:           upstream.New(upstream.Options{Timeout: o.Timeout, Tap: t, Log: log}),
 		ask:              (*upstream.Group).Ask,
 		upstreamsChanged: make(chan struct{}, 1),
 		seed:             maphash.MakeSeed(),
 		pending:          newPendingTable(o),
 	}
+	f.client = upstream.New(upstream.Options{Timeout: o.Timeout, Tap: t, Log: log, Flush: f.flush})
 	for i := range f.shards {
 		f.shards[i].flights = map[string]*flight{}
 	}
@@ -127,6 +128,39 @@ func (f *forwarder) zoneGroup(name []byte) *upstream.Group { return f.zones.Load
 // domain, and the question that detects forwarding loops.
 func (f *forwarder) answeredHere(name []byte, qtype uint16) bool {
 	return qtype == dns.TypeHINFO && f.client.IsLoopProbe(name) || specialNames.find(name) != nil && f.zoneGroup(name) == nil
+}
+
+// unsentResponses are the queues of responses that have been made and are to be sent.
+type unsentResponses struct {
+	mu     sync.Mutex
+	queues []flusher
+}
+
+// flusher sends the responses of a queue, without waiting for room in a socket.
+type flusher interface{ flush() }
+
+func (u *unsentResponses) add(q flusher) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.queues = append(u.queues, q)
+}
+
+// flush sends the responses that have been made. Each goroutine that makes some calls it
+// before it waits for something else, so that no response waits for another one.
+func (f *forwarder) flush() {
+	for {
+		f.unsent.mu.Lock()
+		last := len(f.unsent.queues) - 1
+		if last < 0 {
+			f.unsent.mu.Unlock()
+			return
+		}
+		q := f.unsent.queues[last]
+		f.unsent.queues[last] = nil
+		f.unsent.queues = f.unsent.queues[:last]
+		f.unsent.mu.Unlock()
+		q.flush()
+	}
 }
 
 // drain waits until no client waits for an answer, or final ends.

@@ -52,7 +52,8 @@ type pendingQuery struct {
 // wait for the client.
 type responseWriter interface {
 	// writeResponse makes the response of an entry, or of the query's chain if
-	// it has one, and sends it.
+	// it has one, and sends it, now or at the next flush of the forwarder. When it
+	// is sent or given up, it calls done of the pending queries.
 	writeResponse(l *pendingQuery, e *cache.Entry, age cache.Age)
 }
 

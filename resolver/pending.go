@@ -98,8 +98,7 @@ func (t *pendingTable) add(l *pendingQuery) (evicted []evictedQuery) {
 	return evicted
 }
 
-// claim reports whether a query is still unanswered. If so, the caller must answer it
-// and then call done.
+// claim reports whether a query is still unanswered. If so, the caller must answer it.
 func (t *pendingTable) claim(l *pendingQuery) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -121,14 +120,15 @@ func (t *pendingTable) waitFor(l *pendingQuery, k cache.Key) bool {
 	return l.held
 }
 
-// done records that a query that was claimed, or evicted, has been answered.
-func (t *pendingTable) done() {
+// done records that the responses to n queries that were claimed, or evicted, have been
+// sent.
+func (t *pendingTable) done(n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.unanswered--
+	t.unanswered -= n
 }
 
-// open returns the number of queries that have not been answered.
+// open returns the number of queries whose responses have not been sent.
 func (t *pendingTable) open() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()

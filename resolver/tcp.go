@@ -323,6 +323,7 @@ func (c *connection) writeResponse(l *pendingQuery, e *cache.Entry, age cache.Ag
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.queue = append(c.queue, queuedResponse{l, e, age})
+	c.s.responder.forward.pending.done(1) // drain waits for it
 	if !c.sending {
 		c.sending = true
 		go c.sendQueue()

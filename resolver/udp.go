@@ -131,6 +131,7 @@ func (w *udpResponseWriter) writeResponse(l *pendingQuery, e *cache.Entry, age c
 	w.s.observeCompleted(l, addrPort(w.to.RemoteAddr()), addrPort(w.udp.LocalAddr()), msg)
 	_ = w.udp.SetWriteDeadline(time.Now().Add(sendTimeout))
 	_, _ = dns.WriteToSessionUDP(w.udp, msg, w.to)
+	w.s.responder.forward.pending.done(1)
 }
 
 // sendTimeout is how long responses may wait for room in the socket's queue. It

@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
-	"sync"
 	"syscall"
 	"time"
 
@@ -16,7 +15,6 @@ import (
 
 	"toponym/internal/dnswire"
 	"toponym/internal/mmsg"
-	"toponym/resolver/cache"
 	"toponym/resolver/tap"
 	"toponym/zone"
 )
@@ -99,6 +97,7 @@ func newBatch(on socket, store *zone.Store, respond respondFunc) (*batch, error)
 	b := &batch{socket: on, raw: raw, store: store, respond: respond, counters: newWorkerCounters(nil), local: addrPort(on.LocalAddr())}
 	b.queries.init(isWildcard(on.LocalAddr()))
 	b.responses.init()
+	b.late.init(b)
 	return b, nil
 }
 
@@ -159,6 +158,7 @@ func (b *batch) answer(fd uintptr, n int) {
 	if b.tap.Open() {
 		asked = time.Now()
 	}
+	forwarded := false
 	for i := range n {
 		client, ok := b.queries.client(i)
 		if !ok {
@@ -175,7 +175,8 @@ func (b *batch) answer(fd uintptr, n int) {
 			if msg == nil {
 				l.replyTo, l.asked = newBatchResponseWriter(b, i), asked
 			}
-			b.server.responder.forward.forward(l)
+			b.server.responder.forward.admit(l)
+			forwarded = true
 		}
 		if len(msg) > 0 {
 			b.responses.add(msg, b.queries.peer(i))
@@ -183,6 +184,9 @@ func (b *batch) answer(fd uintptr, n int) {
 	}
 	b.queries.reset(n)
 	b.send(fd)
+	if forwarded {
+		b.server.responder.forward.flush()
+	}
 	b.counters.sampleEnd(start, n)
 }
 
@@ -393,127 +397,11 @@ func (r *responseBatch) send(fd uintptr) bool {
 
 func (r *responseBatch) allSent() bool { return r.sent == r.made }
 
-// batchResponseWriter sends to a client whose query was in a batch that has been
-// answered meanwhile. It has copies of the address that the query came from, and
-// of the one that it was sent to. It is for any goroutine.
-type batchResponseWriter struct {
-	b          *batch
-	source     sockaddr
-	sourceLen  uint32
-	control    control
-	controlLen uint64
-}
-
-func newBatchResponseWriter(b *batch, i int) *batchResponseWriter {
-	p := b.queries.peer(i)
-	return &batchResponseWriter{
-		b:          b,
-		source:     b.queries.sources[i],
-		sourceLen:  p.addrLen,
-		control:    b.queries.controls[i],
-		controlLen: p.controlLen,
+// release is reset for a batch that others use next: it keeps no addresses alive.
+func (r *responseBatch) release() {
+	for i := range r.made {
+		h := &r.messages[i].Header
+		h.Name, h.Control = nil, nil
 	}
-}
-
-// local is the address that the query was sent to.
-func (w *batchResponseWriter) local() netip.Addr {
-	if w.controlLen > 0 {
-		return w.control.local()
-	}
-	return w.b.local.Addr()
-}
-
-// lateResponse is one response as sendmmsg(2) takes it.
-type lateResponse struct {
-	message [1]mmsg.Message
-	vector  unix.Iovec
-	to      *batchResponseWriter
-	send    func(fd uintptr) bool // without waiting; false when the socket has no room
-	try     func(fd uintptr)
-	sent    bool
-	buf     [bufferSize]byte
-}
-
-var lateResponsePool = sync.Pool{New: func() any {
-	r := new(lateResponse)
-	h := &r.message[0].Header
-	h.Iov, h.Iovlen = &r.vector, 1
-	r.send = func(fd uintptr) bool {
-		_, errno := mmsg.Call(unix.SYS_SENDMMSG, fd, r.message[:])
-		// Errors other than want of room concern this response alone.
-		r.sent = errno != unix.EAGAIN && errno != unix.EINTR
-		return r.sent
-	}
-	r.try = func(fd uintptr) { r.send(fd) }
-	return r
-}}
-
-func (r *lateResponse) free() {
-	h := &r.message[0].Header
-	h.Name, h.Control, r.to = nil, nil, nil
-	lateResponsePool.Put(r)
-}
-
-// writeResponse sends a response from the socket of the batch. One for which the
-// socket has no room is sent by another goroutine.
-func (w *batchResponseWriter) writeResponse(l *pendingQuery, e *cache.Entry, age cache.Age) {
-	r := lateResponsePool.Get().(*lateResponse)
-	msg := w.b.server.responder.writePending(r.buf[:], l, e, age)
-	w.b.server.observeCompleted(l, w.source.addrPort(), netip.AddrPortFrom(w.local(), w.b.local.Port()), msg)
-	r.to = w
-	r.vector.Base = &msg[0]
-	r.vector.SetLen(len(msg))
-	h := &r.message[0].Header
-	h.Name, h.Namelen = &w.source[0], w.sourceLen
-	h.Control, h.Controllen = nil, w.controlLen
-	if w.controlLen > 0 {
-		h.Control = &w.control[0]
-	}
-	if err := w.b.raw.Control(r.try); err != nil || r.sent || !w.b.late.add(w.b, r) {
-		r.free()
-	}
-}
-
-// lateResponses are those that wait for room in the socket's queue. A goroutine
-// sends them, so that what upstream servers say is read meanwhile.
-type lateResponses struct {
-	mu      sync.Mutex
-	queue   []*lateResponse
-	sending bool // there is that goroutine
-}
-
-// maxLateResponses bounds the queue, each item of which takes 66 KB.
-const maxLateResponses = 64
-
-// add queues a response. It reports false when the queue is full.
-func (q *lateResponses) add(b *batch, r *lateResponse) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if len(q.queue) >= maxLateResponses {
-		return false
-	}
-	q.queue = append(q.queue, r)
-	if !q.sending {
-		q.sending = true
-		b.server.background.Go(func() { q.send(b) })
-	}
-	return true
-}
-
-func (q *lateResponses) send(b *batch) {
-	for {
-		q.mu.Lock()
-		queue := q.queue
-		q.queue = nil
-		q.sending = len(queue) > 0
-		q.mu.Unlock()
-		if len(queue) == 0 {
-			return
-		}
-		_ = b.socket.SetWriteDeadline(time.Now().Add(sendTimeout))
-		for _, r := range queue {
-			_ = b.raw.Write(r.send)
-			r.free()
-		}
-	}
+	r.reset()
 }

@@ -15,12 +15,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/miekg/dns"
 	"golang.org/x/sys/unix"
 
 	"toponym/internal/dnswire"
 	"toponym/internal/testutil"
-	"toponym/resolver/cache"
 	"toponym/zone"
 )
 
@@ -235,36 +233,6 @@ func TestASocketThatTakesNothingHoldsUpOneBatchOnly(t *testing.T) {
 		other.Read(buf)
 	}
 	t.Error("it does not recover")
-}
-
-// What upstream servers say is read meanwhile, so many responses that they lead to
-// may have to wait for room.
-func TestLateResponsesWaitForRoomWithoutHoldingUpTheirSender(t *testing.T) {
-	b, socket, other := socketPair(t)
-	b.server = New(zone.NewStore(testZone(t)), forwarding())
-	packet, c := packQuery(t, askWWW)
-	c.policy = b.server.responder.policy()
-	var q query
-	q.parse(packet)
-	f := q.forwarded(c, lowerName(q.name), nil)
-	const count = maxLateResponses
-	for range count { // nobody reads yet
-		(&batchResponseWriter{b: b}).writeResponse(f.clone(c), cache.Failure(dns.RcodeServerFailure), cache.Age{})
-	}
-	buf := make([]byte, 500)
-	for i := range count {
-		n, err := other.Read(buf)
-		if err != nil {
-			t.Fatalf("response %d: %v", i, err)
-		}
-		if got, want := render(t, packet, buf[:n]), "SERVFAIL qr rd ra"; got != want {
-			t.Fatalf("response %d: got %q, want %q", i, got, want)
-		}
-	}
-	b.server.background.Wait()
-	if socket.waits.Load() == 0 {
-		t.Error("no response had to wait, want the socket to be full")
-	}
 }
 
 // All queries come before the first is read.

@@ -34,6 +34,11 @@ type Options struct {
 	// Log gets a line when the state of a server changes. Nil means no log.
 	Log logrus.FieldLogger
 
+	// Flush is called after [Handler.Done], once for all results that came at a time and
+	// before anything else is waited for: handlers may leave to it what is cheaper to do
+	// for several results. Nil means that there is nothing to do.
+	Flush func()
+
 	// Dial opens connections to servers: network is "udp" or "tcp". Nil means
 	// those of the system. Writing to a connection for UDP must not block.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -70,6 +75,9 @@ func New(o Options) *Client {
 		silent := logrus.New()
 		silent.SetOutput(io.Discard)
 		o.Log = silent
+	}
+	if o.Flush == nil {
+		o.Flush = func() {}
 	}
 	c := &Client{times: newTimes(), o: o, servers: map[Address]*server{}, sessions: tls.NewLRUClientSessionCache(0), seed: maphash.MakeSeed()}
 	c.SetTimeout(o.Timeout)
@@ -179,6 +187,9 @@ func (c *Client) dialUDP(addr Address) (datagramConn, error) {
 
 // dialedUDP is a connection of Options.Dial.
 type dialedUDP struct{ net.Conn }
+
+// More implements datagramConn.
+func (dialedUDP) More() bool { return false }
 
 // Send implements datagramConn.
 func (d dialedUDP) Send(packet []byte) error {

@@ -80,6 +80,9 @@ func (c *udpConn) Read(packet []byte) (int, error) {
 	}
 }
 
+// More implements datagramConn.
+func (c *udpConn) More() bool { return len(c.quotes) > 0 || c.in.taken < c.in.have }
+
 // maxQuotes bounds the ICMP messages that are read at a time.
 const maxQuotes = 64
 

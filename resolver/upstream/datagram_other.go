@@ -20,6 +20,9 @@ func (c udpConn) Send(packet []byte) error {
 	return err
 }
 
+// More implements datagramConn.
+func (udpConn) More() bool { return false }
+
 // Read implements datagramConn.
 func (c udpConn) Read(packet []byte) (int, error) {
 	for {

@@ -260,7 +260,7 @@ func (x *exchange) unreachable() bool {
 }
 
 // onResponse takes in the response to an attempt, which its transport has
-// forgotten.
+// forgotten. The caller calls Options.Flush when no other response is at hand.
 func (a *attempt) onResponse(r response) {
 	x := a.x
 	now := time.Now()
@@ -303,7 +303,7 @@ func (a *attempt) onResponse(r response) {
 		x.result = r.result
 		x.finish()
 	}
-	x.unlock()
+	x.release()
 }
 
 // learnEDNS records what a response shows about the server's support of EDNS. Where the
@@ -459,14 +459,21 @@ func (x *exchange) finish() {
 	}
 }
 
-// unlock releases the lock and calls the handler, if the exchange has ended since
+// unlock is release, followed by Options.Flush.
+func (x *exchange) unlock() {
+	if x.release() {
+		x.group.client.o.Flush()
+	}
+}
+
+// release releases the lock and calls the handler, if the exchange has ended since
 // the lock was taken. A caller that found done set releases the lock without it, so
 // the handler is called once.
-func (x *exchange) unlock() {
+func (x *exchange) release() (done bool) {
 	done, result, err := x.done, x.result, x.err
 	x.mu.Unlock()
 	if !done {
-		return
+		return false
 	}
 	if result != nil {
 		err = nil
@@ -474,4 +481,5 @@ func (x *exchange) unlock() {
 		err = errNoServer
 	}
 	x.handler.Done(result, err)
+	return true
 }

@@ -28,6 +28,9 @@ type datagramConn interface {
 	// and net.ErrClosed, maybe wrapped, when the socket is closed.
 	Read(packet []byte) (int, error)
 
+	// More reports whether the next call of Read returns at once.
+	More() bool
+
 	Close() error
 }
 
@@ -172,6 +175,9 @@ func (k *socket) read() {
 	defer k.end()
 	buf := make([]byte, readSize)
 	for {
+		if !k.conn.More() {
+			k.server.client.o.Flush()
+		}
 		n, err := k.conn.Read(buf)
 		var unreachable *UnreachableError
 		switch {

@@ -301,6 +301,7 @@ func (c *streamConn) handle(msg []byte) {
 	if ok {
 		a.observe(tap.Completed, nil, msg)
 		a.onResponse(r)
+		p.server.client.o.Flush()
 	}
 	for _, a := range failed {
 		a.onFailure(err)
