@@ -40,6 +40,7 @@ type pipeline struct {
 	replica      *state.Replica
 	cluster      *state.Cluster // of the replica, for reading
 	set          *records.Set
+	prepared     bool            // set has the records of the cluster although there is no zone
 	records      records.Options // of set
 	zone         zone.Options    // of the current zone
 	serials      *serials
@@ -88,7 +89,7 @@ func newPipeline(o pipelineOptions) *pipeline {
 		omissions: map[uint64]struct{}{},
 		conflicts: map[records.Name]struct{}{},
 	}
-	p.set = p.emptySet(o.records, nil)
+	p.set = records.NewSet(p.firstOptions(o.records, nil))
 	p.info.Store(&stateInfo{source: sourceNone})
 	return p
 }
@@ -100,12 +101,12 @@ func (p *pipeline) withClock(o records.Options, previous *records.Set) records.O
 	return o
 }
 
-// emptySet returns the set for the first state. As long as there is nothing to answer from,
-// all cores may make it.
-func (p *pipeline) emptySet(o records.Options, previous *records.Set) *records.Set {
+// firstOptions returns the options of the set for the first state. As long as there is
+// nothing to answer from, all cores may make its records.
+func (p *pipeline) firstOptions(o records.Options, previous *records.Set) records.Options {
 	o = p.withClock(o, previous)
 	o.Loaders = p.cores
-	return records.NewSet(o)
+	return o
 }
 
 // expiryInterval is the interval of looking for names that are no longer reserved
@@ -136,6 +137,18 @@ func (p *pipeline) Update(f func(*state.Replica)) {
 	f(p.replica)
 	if p.since.IsZero() && p.replica.Pending() {
 		p.since = p.o.now()
+	}
+}
+
+// Prepare makes the records of the replica while there is no zone, so that what changes
+// meanwhile costs little: it is not in the zone yet.
+func (p *pipeline) Prepare() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.replica.Pending() && !p.zones.Current().Ready() {
+		_, changes := p.updateRecords()
+		p.logChanges(changes)
+		p.prepared = true
 	}
 }
 
@@ -202,28 +215,39 @@ func (p *pipeline) adoptSerials(c *snapshot.Zones, confirmed time.Time) {
 // update brings records and zone up to date with the cluster. The zone is
 // replaced only when its content has changed. The caller holds mu.
 func (p *pipeline) update(source string, confirmed time.Time) {
-	delta := p.replica.TakeDelta()
-	defer p.storeInfo(source, confirmed, delta)
-	if p.o.agentZones != nil && len(delta.Agents) > 0 {
-		p.o.agentZones.set(p.cluster.Agents())
-	}
-	var changes records.Changes
-	if !delta.Empty() {
-		changes = p.set.Update(p.cluster, delta)
-	}
+	delta, changes := p.updateRecords()
+	defer p.storeInfo(source, confirmed, !delta.Empty() || p.prepared)
+	p.prepared = false
 	if p.meanwhile != nil {
 		p.meanwhile.delta.Join(delta.Clone())
 	}
 	p.publishChanges(changes)
 }
 
-// publishChanges brings the zone up to date with changed records. The caller holds
-// mu.
-func (p *pipeline) publishChanges(changes records.Changes) {
+// updateRecords brings the records up to date with the cluster. The caller holds mu.
+func (p *pipeline) updateRecords() (delta state.Delta, changes records.Changes) {
+	delta = p.replica.TakeDelta()
+	if p.o.agentZones != nil && len(delta.Agents) > 0 {
+		p.o.agentZones.set(p.cluster.Agents())
+	}
+	if !delta.Empty() {
+		changes = p.set.Update(p.cluster, delta)
+	}
+	return delta, changes
+}
+
+// logChanges logs what there is to say about changed records. The caller holds mu.
+func (p *pipeline) logChanges(changes records.Changes) {
 	p.logOmissions(changes.Omitted)
 	p.logMerged(changes.Merged)
 	p.logConflicts(slices.Values(changes.Names))
 	p.traceChanges(changes.Names)
+}
+
+// publishChanges brings the zone up to date with changed records. The caller holds
+// mu.
+func (p *pipeline) publishChanges(changes records.Changes) {
+	p.logChanges(changes)
 	if p.meanwhile != nil {
 		p.meanwhile.addNames(changes.Names)
 	}

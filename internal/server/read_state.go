@@ -61,6 +61,9 @@ type stateReader struct {
 // Update implements master.Owner.
 func (r *stateReader) Update(f func(*state.Replica)) { f(r.replica) }
 
+// Prepare implements master.Owner.
+func (r *stateReader) Prepare() {}
+
 // Publish implements master.Owner.
 func (r *stateReader) Publish() {
 	if r.state == nil && r.replica.Started() {

@@ -44,7 +44,14 @@ func (p *pipeline) configureAtOnce(r records.Options, z zone.Options) *state.Ful
 	switch {
 	case !current.Ready():
 		if !same {
-			p.set, p.records = p.emptySet(r, p.set), r
+			o := p.firstOptions(r, p.set)
+			if p.records = r; p.prepared {
+				var changes records.Changes
+				p.set, changes = records.Build(p.cluster, o)
+				p.logChanges(changes)
+			} else {
+				p.set = records.NewSet(o)
+			}
 		}
 		p.zone = z
 		p.replaceZone(p.serials.renumber(zone.NewEmpty(z, zone.SameSerial(0)), current), 0)

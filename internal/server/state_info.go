@@ -41,12 +41,13 @@ func (i *stateInfo) age(now time.Time) time.Duration {
 }
 
 // storeInfo describes the cluster as it is now. The source and the time of its
-// confirmation are those of the event that made it so. The caller holds p.mu.
-func (p *pipeline) storeInfo(source string, confirmed time.Time, d state.Delta) {
+// confirmation are those of the event that made it so; changed tells whether it differs
+// from before. The caller holds p.mu.
+func (p *pipeline) storeInfo(source string, confirmed time.Time, changed bool) {
 	i := *p.info.Load()
 	i.source, i.confirmed = source, confirmed
 	i.leader = hostPort(p.cluster.Leader())
-	if !d.Empty() && i.live() {
+	if changed && i.live() {
 		i.changes++
 	}
 	i.tasks, i.agents, i.frameworks = p.cluster.Counts()

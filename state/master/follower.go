@@ -104,34 +104,41 @@ func (w *Watcher) followStream(ctx context.Context, s *stream) error {
 		f.lead = own
 	}
 	w.o.Leaders.SetLeading(s.at)
-	w.background(func() {
-		defer w.client.busy.end()
-		w.copyKnownPIDs(s.first.doc)
-		w.complete(ctx, s.first.doc, f.lead)
-		if ctx.Err() == nil {
-			w.takeIn(s.at, s.first.doc)
-			w.status.following(s.at, time.Now())
-		}
-	})
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	w.report.following(s.at, w.counts(), s.first.doc)
 	now := time.Now()
 	f.lastRequest = now
 	f.nextFull = now.Add(jitter(w.o.Resync))
-	if !s.first.doc.Leadership.Known() {
-		f.nextFull = now // the full state says who leads
-	} else if w.pidsUnknown {
-		// The events that came while the first state was taken in have their turn before.
-		f.nextPIDs = now.Add(min(now.Sub(s.began), settleTime))
-	}
-	f.nextProbe = now.Add(f.probeAfter())
-	f.nextCheck = now.Add(checkInterval)
-	s.first.doc = nil // the replica has it now
-
 	messages, ended := make(chan message, maxPendingEvents), make(chan error, 1)
+	first := s.first.doc
 	go func() { ended <- s.read(ctx, messages) }()
+	prepare := func() { f.prepare(ctx, messages, ended) }
+	if w.hasData.Load() || !f.isBehind() {
+		prepare = func() {} // what there is is answered meanwhile
+	}
+	w.background(func() {
+		defer w.client.busy.end()
+		w.copyKnownPIDs(first)
+		w.complete(ctx, first, f.lead)
+		if ctx.Err() == nil {
+			w.takeIn(s.at, first, prepare)
+			w.status.following(s.at, time.Now())
+		}
+	})
+	if ctx.Err() == nil {
+		if f.isBehind() {
+			f.catchUp(ctx, messages, ended, maxCatchUp)
+		}
+		w.report.following(s.at, w.counts(), first)
+		now = time.Now()
+		if !first.Leadership.Known() {
+			f.nextFull = now // the full state says who leads
+		} else if w.pidsUnknown && f.nextPIDs.IsZero() {
+			f.nextPIDs = now.Add(min(now.Sub(s.began), settleTime))
+		}
+		f.nextProbe = now.Add(f.probeAfter())
+		f.nextCheck = now.Add(checkInterval)
+	}
+	first, s.first.doc = nil, nil // the replica has it now
+
 	err := f.loop(ctx, messages, ended)
 	// Nothing of this stream may go on while the next one begins.
 	cancel()
@@ -139,6 +146,52 @@ func (w *Watcher) followStream(ctx context.Context, s *stream) error {
 	f.stopReading()
 	f.publish()
 	return err
+}
+
+// Events gather while a full state is read and taken in, for seconds if it is large. It
+// costs much less to publish them together.
+const (
+	// minBehind is how long that must have taken.
+	minBehind = 100 * time.Millisecond
+	// maxCatchUp is how long changes may wait for those that have gathered.
+	maxCatchUp = 200 * time.Millisecond
+	// maxPrepare is the same before there is anything to answer from.
+	maxPrepare = 500 * time.Millisecond
+	// catchUpPause is how long to wait before looking whether the stream is silent.
+	catchUpPause = time.Millisecond
+)
+
+// isBehind reports whether events may have gathered since the stream began.
+func (f *follower) isBehind() bool { return time.Since(f.stream.began) >= minBehind }
+
+// prepare gets the records of a first state ready before they are published, with what
+// has happened since the master sent it.
+func (f *follower) prepare(ctx context.Context, messages <-chan message, ended chan error) {
+	f.catchUp(ctx, messages, ended, maxPrepare)
+	f.owner.Prepare()
+	f.catchUp(ctx, messages, ended, maxPrepare)
+}
+
+// catchUp applies what has gathered, until the stream has nothing more to read, or some
+// time has passed.
+func (f *follower) catchUp(ctx context.Context, messages <-chan message, ended chan error, limit time.Duration) {
+	pause := time.NewTimer(catchUpPause)
+	defer pause.Stop()
+	for end := time.Now().Add(limit); time.Now().Before(end); pause.Reset(catchUpPause) {
+		select {
+		case <-ctx.Done():
+			return
+		case m := <-messages:
+			f.take(ctx, m)
+		case err := <-ended:
+			ended <- err // for loop
+			return
+		case <-pause.C:
+			if f.stream.body.idle() > 0 && len(messages) == 0 {
+				return
+			}
+		}
+	}
 }
 
 // loop applies what comes until the stream ends.

@@ -118,11 +118,18 @@ func options(masters ...leader.Address) Options {
 type owner struct {
 	replica *state.Replica
 	publish func(*state.Cluster) // may be nil
+	prepare func(*state.Cluster) // may be nil
 }
 
 func newOwner() *owner { return &owner{replica: state.NewReplica()} }
 
 func (o *owner) Update(f func(*state.Replica)) { f(o.replica) }
+
+func (o *owner) Prepare() {
+	if o.prepare != nil {
+		o.prepare(o.replica.Cluster())
+	}
+}
 
 func (o *owner) Publish() {
 	if o.publish != nil {

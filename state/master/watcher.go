@@ -69,6 +69,9 @@ type Owner interface {
 	// Update calls f once, with exclusive access to the replica. The replica
 	// must not be used after f has returned.
 	Update(f func(*state.Replica))
+	// Prepare does what a Publish will have to do for the updates so far, where nothing
+	// is visible yet: further updates may come before that.
+	Prepare()
 	// Publish makes all updates visible. It is called once for updates that
 	// belong together.
 	Publish()
@@ -327,7 +330,7 @@ func (w *Watcher) pollFrom(ctx context.Context, at leader.Address) (*document, e
 		return nil, err // look-ups may have been broken off
 	}
 	w.o.Leaders.SetLeading(lead)
-	w.takeIn(lead, doc)
+	w.takeIn(lead, doc, func() {})
 	w.pidsUnknown = false
 	w.report.polled(lead, w.counts(), doc)
 	w.status.polled(lead, time.Now())
@@ -379,7 +382,7 @@ func mastersOf(lead leader.Address, known []leader.Address) (state.Master, []sta
 }
 
 // takeIn reconciles the replica with a full state and publishes it.
-func (w *Watcher) takeIn(lead leader.Address, doc *document) {
+func (w *Watcher) takeIn(lead leader.Address, doc *document, prepare func()) {
 	now := time.Now()
 	failover := false
 	w.update(func(r *state.Replica) {
@@ -392,6 +395,7 @@ func (w *Watcher) takeIn(lead leader.Address, doc *document) {
 		for range r.Reconcile(now, &doc.FullState, nil) {
 		}
 	})
+	prepare()
 	w.owner.Publish()
 	if failover {
 		w.retryStream = time.Time{} // this one may have a stream
