@@ -82,7 +82,7 @@ func (c *chain) plan(z *zone.Zone, f *forwarder, name []byte, q chainQuestion) (
 				c.end = chainUnanswered
 				return nil
 			}
-			next = string(p.entry.Next)
+			next = string(p.entry.Next())
 		case p.result == zone.NotReady:
 			c.end = chainNotReady
 			return nil
@@ -259,7 +259,7 @@ func (w *writer) entry(p *chainPart, text string, last bool) (owner uint16) {
 	}
 	next := ""
 	if !last {
-		next = wireText(string(p.entry.Next))
+		next = wireText(string(p.entry.Next()))
 	}
 	owner = w.cname(m.Answer, next)
 	w.truncated = w.truncated || truncated

@@ -190,7 +190,7 @@ func (f *forwarder) deliver(waiters []*pendingQuery, k cache.Key, e *cache.Entry
 // complete reports whether a query can be answered with an entry that it waited
 // for. If its answer has another part that is not known, it waits for that.
 func (f *forwarder) complete(l *pendingQuery, k cache.Key, e *cache.Entry, age cache.Age) bool {
-	if e.Failed() || l.chain == nil && len(e.Next) == 0 {
+	if e.Failed() || l.chain == nil && len(e.Next()) == 0 {
 		return true
 	}
 	if l.chain == nil {

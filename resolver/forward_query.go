@@ -114,7 +114,7 @@ func (f *forwardQuery) clone(c client) *pendingQuery {
 // returned too. If the entry leads to a name that has to be asked for, only the
 // query is returned.
 func (r *responder) respondFromCache(buf []byte, z *zone.Zone, c client, f *forwardQuery, found cache.Found) (msg []byte, l *pendingQuery) {
-	if len(found.Entry.Next) > 0 {
+	if len(found.Entry.Next()) > 0 {
 		l := f.clone(c)
 		if found.Prefetch {
 			r.forward.prefetch(l.key)

@@ -138,7 +138,7 @@ func FuzzCachedReply(f *testing.F) {
 			return
 		}
 		later := r.writeEntry(make([]byte, bufferSize), &l.forwardQuery, e, cache.Age{})
-		if e.TTL > 0 && len(e.Next) == 0 {
+		if e.TTL > 0 && len(e.Next()) == 0 {
 			r.cache.Put(l.key, e)
 			msg, _ := r.respond(make([]byte, bufferSize), z, c, packet)
 			if len(msg) != len(later) {

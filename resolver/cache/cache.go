@@ -3,11 +3,10 @@ package cache
 import (
 	"bytes"
 	"hash/maphash"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
 // Options bound a [Cache].
@@ -32,11 +31,12 @@ type Cache struct {
 // shard finds entries by the hash of their key, and compares the key then. Of two keys
 // with the same hash only the later one is kept.
 type shard struct {
-	mu       sync.Mutex
-	lru      *simplelru.LRU[uint64, *Entry]
-	bytes    int
-	maxBytes int
-	stats    Stats
+	mu         sync.Mutex
+	lru        lru
+	maxEntries int
+	bytes      int
+	maxBytes   int
+	stats      Stats
 
 	_ [64]byte // shards share no cache line of the processor
 }
@@ -71,15 +71,10 @@ func New(o Options) *Cache {
 		count *= 2
 	}
 	c := &Cache{seed: maphash.MakeSeed(), epoch: time.Now(), shards: make([]shard, count)}
-	c.stale.Store(int64(o.Stale))
 	for i := range c.shards {
-		p := &c.shards[i]
-		p.maxBytes = o.Bytes / count
-		p.lru, _ = simplelru.NewLRU(max(o.Entries/count, 1), func(_ uint64, e *Entry) {
-			p.bytes -= e.size()
-			p.stats.Evictions++
-		}) // fails for sizes below 1 only
+		c.shards[i].lru = newLRU()
 	}
+	c.SetLimits(o)
 	return c
 }
 
@@ -111,8 +106,8 @@ func (c *Cache) Get(k Key) (f Found) {
 	now := c.now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	e, ok := p.lru.Get(h)
-	if !ok || !bytes.Equal(e.key, k) {
+	e := p.lru.use(h)
+	if e == nil || !bytes.Equal(e.key(), k) {
 		p.stats.Misses++
 		return f
 	}
@@ -141,8 +136,8 @@ func (c *Cache) Peek(k Key) (f Found) {
 	now := c.now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	e, ok := p.lru.Peek(h)
-	if !ok || !bytes.Equal(e.key, k) {
+	e := p.lru.peek(h)
+	if e == nil || !bytes.Equal(e.key(), k) {
 		return f
 	}
 	f.Age.Elapsed = now - e.stored
@@ -160,8 +155,8 @@ func (c *Cache) GetStale(k Key) *Entry {
 	now := c.now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	e, ok := p.lru.Get(h)
-	if !ok || !bytes.Equal(e.key, k) || !c.servesStale(e, now) {
+	e := p.lru.use(h)
+	if e == nil || !bytes.Equal(e.key(), k) || !c.servesStale(e, now) {
 		return nil
 	}
 	return e
@@ -198,32 +193,40 @@ func (c *Cache) Put(k Key, e *Entry) {
 	now := c.now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	old, ok := p.lru.Peek(h)
-	if ok && bytes.Equal(old.key, k) && e.Failed() && c.servesStale(old, now) {
+	old := p.lru.peek(h)
+	if old != nil && bytes.Equal(old.key(), k) && e.Failed() && c.servesStale(old, now) {
 		return
 	}
-	if e.key == nil {
-		e.key = bytes.Clone(k)
+	if e.keyLen == 0 {
+		e.data, e.keyLen = slices.Concat(k, e.data), uint16(len(k))
 	}
 	if e.size() > p.maxBytes/maxShare {
 		return
 	}
 	e.stored = now
-	if ok {
+	if old != nil {
 		p.bytes -= old.size()
 	}
 	p.bytes += e.size()
-	p.lru.Add(h, e)
+	p.lru.put(h, e)
 	p.evict()
 }
 
-// evict removes what is above the bound. The caller holds mu.
+// evict removes what is above the bounds. The caller holds mu.
 func (p *shard) evict() {
-	for p.bytes > p.maxBytes {
-		if _, _, ok := p.lru.RemoveOldest(); !ok {
+	for p.bytes > p.maxBytes || p.lru.len() > p.maxEntries {
+		h, e, ok := p.lru.last()
+		if !ok {
 			break
 		}
+		p.remove(h, e)
 	}
+}
+
+func (p *shard) remove(h uint64, e *Entry) {
+	p.lru.remove(h)
+	p.bytes -= e.size()
+	p.stats.Evictions++
 }
 
 // SetLimits sets other limits, and removes what is above them. The number of shards
@@ -235,7 +238,7 @@ func (c *Cache) SetLimits(o Options) {
 		p := &c.shards[i]
 		p.mu.Lock()
 		p.maxBytes = o.Bytes / count
-		p.lru.Resize(max(o.Entries/count, 1))
+		p.maxEntries = max(o.Entries/count, 1)
 		p.evict()
 		p.mu.Unlock()
 	}
@@ -246,9 +249,9 @@ func (c *Cache) Remove(which func(Key) bool) {
 	for i := range c.shards {
 		p := &c.shards[i]
 		p.mu.Lock()
-		for _, h := range p.lru.Keys() {
-			if e, ok := p.lru.Peek(h); ok && which(e.key) {
-				p.lru.Remove(h)
+		for h, e := range p.lru.all() {
+			if which(e.key()) {
+				p.remove(h, e)
 			}
 		}
 		p.mu.Unlock()
@@ -264,7 +267,7 @@ func (c *Cache) Stats() (s Stats) {
 		s.Misses += p.stats.Misses
 		s.Stale += p.stats.Stale
 		s.Evictions += p.stats.Evictions
-		s.Entries += p.lru.Len()
+		s.Entries += p.lru.len()
 		s.Bytes += p.bytes
 		p.mu.Unlock()
 	}

@@ -9,7 +9,12 @@ import (
 	"github.com/miekg/dns"
 )
 
-func entry(ttl time.Duration) *Entry { return &Entry{TTL: ttl, body: make([]byte, 50), start: 24} }
+func entry(ttl time.Duration) *Entry { return entryOf(ttl, 50) }
+
+// entryOf is an entry whose records have a number of bytes.
+func entryOf(ttl time.Duration, size int) *Entry {
+	return &Entry{TTL: ttl, data: make([]byte, size), bodyLen: uint16(size), start: 24}
+}
 
 func TestEntriesExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -105,7 +110,7 @@ func TestEntriesAreBounded(t *testing.T) {
 // heldBytes is the size of the entries, added up.
 func (c *Cache) heldBytes() (sum int) {
 	for i := range c.shards {
-		for _, e := range c.shards[i].lru.Values() {
+		for _, e := range c.shards[i].lru.all() {
 			sum += e.size()
 		}
 	}
@@ -133,14 +138,14 @@ func TestLargeEntriesEvictLittle(t *testing.T) {
 		c.Put(key(fmt.Sprintf("n%d.test", i), dns.TypeA), entry(time.Minute))
 	}
 	for i := range 100 {
-		c.Put(key(fmt.Sprintf("large%d.test", i), dns.TypeTXT), &Entry{TTL: time.Minute, body: make([]byte, 60<<10), start: 24})
+		c.Put(key(fmt.Sprintf("large%d.test", i), dns.TypeTXT), entryOf(time.Minute, 60<<10))
 	}
 	if s := c.Stats(); s.Bytes > limit || s.Entries != 100 {
 		t.Errorf("got %+v, want at most %d bytes, and the 100 small entries", s, limit)
 	}
 	c = New(Options{Entries: 1 << 20, Bytes: 64 << 20})
 	for i := range 5000 {
-		c.Put(key(fmt.Sprintf("large%d.test", i), dns.TypeTXT), &Entry{TTL: time.Minute, body: make([]byte, 60<<10), start: 24})
+		c.Put(key(fmt.Sprintf("large%d.test", i), dns.TypeTXT), entryOf(time.Minute, 60<<10))
 	}
 	if s := c.Stats(); s.Bytes > 64<<20 || s.Entries < 500 {
 		t.Errorf("got %+v, want at most 64 MiB, and at least 500 entries", s)

@@ -12,30 +12,42 @@ import (
 //
 // It holds the part of the message behind the question, byte for byte. Compression
 // pointers in it are right behind any question of that length, as all clients have
-// asked for the same name. Its slices share one piece of memory without pointers, so
-// that a large cache makes little work for the garbage collector.
+// asked for the same name. It has one piece of memory, without pointers, so that a large
+// cache makes little work for the garbage collector.
 type Entry struct {
-	Rcode     uint8         // RFC 1035, section 4.1.1
-	AD        bool          // the upstream server has verified the data (RFC 4035, section 3.2.3)
-	Truncated bool          // records are missing that could not be had (TC)
-	TTL       time.Duration // how long it may be used; 0: only for queries that wait for it
+	Rcode     uint8 // RFC 1035, section 4.1.1
+	AD        bool  // the upstream server has verified the data (RFC 4035, section 3.2.3)
+	Truncated bool  // records are missing that could not be had (TC)
 
-	// Next is the name, in lower-case wire form, to which the last CNAME record leads
-	// when the records of that name are not part of the entry: other servers have to
-	// be asked for them. It is empty when the answer is complete.
-	Next []byte
-
-	start  int       // of body in a message
-	body   []byte    // records, without an OPT record
-	ttls   []byte    // offsets of the TTLs in the message, two bytes each
+	start  uint16    // of body in a message
 	counts [3]uint16 // records by section
 
+	// data has the key, body, ttls and Next, one behind the other.
+	keyLen, bodyLen, ttlsLen uint16
+	data                     []byte
+
+	TTL time.Duration // how long it may be used; 0: only for queries that wait for it
+
 	// What the cache keeps with it.
-	key         []byte
 	stored      time.Duration // since the cache was made
 	hits        atomic.Uint32
 	prefetching atomic.Bool
 	staleUntil  atomic.Int64 // it may be used until then although it has expired
+}
+
+func (e *Entry) key() Key { return Key(e.data[:e.keyLen]) }
+
+// body is the records, without an OPT record.
+func (e *Entry) body() []byte { return e.data[e.keyLen:][:e.bodyLen] }
+
+// ttls are the offsets of the TTLs in the message, two bytes each.
+func (e *Entry) ttls() []byte { return e.data[int(e.keyLen)+int(e.bodyLen):][:e.ttlsLen] }
+
+// Next is the name, in lower-case wire form, to which the last CNAME record leads
+// when the records of that name are not part of the entry: other servers have to
+// be asked for them. It is empty when the answer is complete. It must not be changed.
+func (e *Entry) Next() []byte {
+	return e.data[int(e.keyLen)+int(e.bodyLen)+int(e.ttlsLen):]
 }
 
 // StaleTTL is the TTL of the records of an expired entry (RFC 8767, section 4).
@@ -73,15 +85,15 @@ type Written struct {
 // their TTLs down. The records end at size at the latest: whole records are left out
 // from the end until the others fit. buf must reach beyond size.
 func (e *Entry) Write(buf []byte, off, size int, age Age) Written {
-	w := Written{End: off + len(e.body), Counts: e.counts, Truncated: e.Truncated}
-	records := len(e.ttls) / 2
-	if off != e.start && len(e.body) > 0 {
+	w := Written{End: off + int(e.bodyLen), Counts: e.counts, Truncated: e.Truncated}
+	records := int(e.ttlsLen) / 2
+	if off != int(e.start) && e.bodyLen > 0 {
 		return Written{End: off, Truncated: true} // not the question that this answers
 	}
 	if w.End > size {
 		w, records = e.fit(off, size)
 	}
-	copy(buf[off:], e.body[:w.End-off])
+	copy(buf[off:], e.body()[:w.End-off])
 	elapsed := uint32(age.Elapsed / time.Second)
 	for i := range records {
 		at := e.ttlAt(i)
@@ -117,15 +129,15 @@ func (e *Entry) fit(off, size int) (w Written, records int) {
 }
 
 // ttlAt is the offset of the i-th record's TTL in the message.
-func (e *Entry) ttlAt(i int) int { return int(binary.BigEndian.Uint16(e.ttls[2*i:])) }
+func (e *Entry) ttlAt(i int) int { return int(binary.BigEndian.Uint16(e.ttls()[2*i:])) }
 
 // recordEnd is the offset behind the i-th record in the message. The length of its
 // data is behind the TTL.
 func (e *Entry) recordEnd(i int) int {
 	at := e.ttlAt(i)
-	return at + 6 + int(binary.BigEndian.Uint16(e.body[at-e.start+4:]))
+	return at + 6 + int(binary.BigEndian.Uint16(e.body()[at-int(e.start)+4:]))
 }
 
-// size is about what the entry takes in memory, in bytes: itself, its slices, and its
-// place in a list and in a map.
-func (e *Entry) size() int { return 320 + len(e.key) + len(e.body) + len(e.ttls) + len(e.Next) }
+// size is about what the entry takes in memory, in bytes: itself, its data, and its
+// place in an [lru].
+func (e *Entry) size() int { return 160 + len(e.data) }

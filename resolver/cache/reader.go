@@ -367,7 +367,7 @@ func (p *parsed) contiguous() bool {
 // entry makes the entry of a message whose records to keep are contiguous.
 func (r *Reader) entry(p *parsed) *Entry {
 	flags := dnswire.Flags(p.msg)
-	e := &Entry{Rcode: uint8(p.rcode), AD: flags&dnswire.FlagAD != 0, Truncated: flags&dnswire.FlagTC != 0, start: p.start}
+	e := &Entry{Rcode: uint8(p.rcode), AD: flags&dnswire.FlagAD != 0, Truncated: flags&dnswire.FlagTC != 0, start: uint16(p.start)}
 	end, total := p.start, 0
 	for i := range p.records {
 		if rec := &p.records[i]; rec.keep {
@@ -376,19 +376,21 @@ func (r *Reader) entry(p *parsed) *Entry {
 			end = rec.End
 		}
 	}
-	k, body := p.key, end-p.start
-	all := make([]byte, 0, len(k)+body+2*total)
-	all = append(all, k...)
-	all = append(all, p.msg[p.start:end]...)
+	var next []byte
+	if p.continues() && !e.Truncated {
+		next = p.end[:p.endLen]
+	}
+	body := p.msg[p.start:end]
+	e.keyLen, e.bodyLen, e.ttlsLen = uint16(len(p.key)), uint16(len(body)), uint16(2*total)
+	e.data = make([]byte, 0, len(p.key)+len(body)+2*total+len(next))
+	e.data = append(e.data, p.key...)
+	e.data = append(e.data, body...)
 	for i := range p.records {
 		if rec := &p.records[i]; rec.keep {
-			all = binary.BigEndian.AppendUint16(all, uint16(rec.TTLOff))
+			e.data = binary.BigEndian.AppendUint16(e.data, uint16(rec.TTLOff))
 		}
 	}
-	e.key, e.body, e.ttls = all[:len(k)], all[len(k):len(k)+body], all[len(k)+body:]
-	if p.continues() && !e.Truncated {
-		e.Next = bytes.Clone(p.end[:p.endLen])
-	}
+	e.data = append(e.data, next...)
 	r.limit(e, p)
 	return e
 }
@@ -418,7 +420,7 @@ func (r *Reader) limit(e *Entry, p *parsed) {
 		}
 		lowest = min(lowest, ttl)
 		ttl = max(min(ttl, uint32(most/time.Second)), uint32(least/time.Second))
-		binary.BigEndian.PutUint32(e.body[rec.TTLOff-p.start:], ttl)
+		binary.BigEndian.PutUint32(e.body()[rec.TTLOff-p.start:], ttl)
 	}
 	if e.Truncated || negative && p.soa < 0 {
 		return // there is more, or nothing says for how long (RFC 2308, section 5)

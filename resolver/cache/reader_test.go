@@ -188,8 +188,8 @@ func TestEntriesSayWhereTheirAnswerGoesOn(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", x.title, err)
 		}
-		if string(e.Next) != x.want {
-			t.Errorf("%s: got %q, want %q", x.title, e.Next, x.want)
+		if string(e.Next()) != x.want {
+			t.Errorf("%s: got %q, want %q", x.title, e.Next(), x.want)
 		}
 	}
 }
