@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"bytes"
 	"hash/maphash"
 	"slices"
 	"sync"
@@ -18,6 +19,7 @@ import (
 type flight struct {
 	f          *forwarder
 	shard      *flightShard
+	hash       uint64 // of the key
 	key        cache.Key
 	zones      *zoneUpstreams // when the question was asked
 	begun      time.Time
@@ -25,14 +27,17 @@ type flight struct {
 
 	// The shard's lock guards these.
 	waiters   []*pendingQuery
+	one       [1]*pendingQuery  // memory for waiters, as most flights have one
 	question  upstream.Canceler // nil while it is being asked
 	abandoned bool              // its last query made room for others: it is no longer in a shard
 }
 
-// flightShard has a part of the flights, by key.
+// flightShard has a part of the flights, by the hash of their key. Of two keys with the
+// same hash, which nobody can find on purpose, only the first has its flight here: each
+// query for the other one has a flight of its own.
 type flightShard struct {
 	mu      sync.Mutex
-	flights map[string]*flight
+	flights map[uint64]*flight
 
 	_ [64]byte // no two shards share a cache line of the processor
 }
@@ -74,9 +79,10 @@ func (f *forwarder) prefetch(k cache.Key) {
 // fly makes a query wait for the answer to the question of its key, and asks the
 // question unless it is already on its way.
 func (f *forwarder) fly(l *pendingQuery) {
-	p := f.shardOf(l.key)
+	p, hash := f.shardOf(l.key)
 	p.mu.Lock()
-	if fl := p.flights[string(l.key)]; fl != nil {
+	other := p.flights[hash]
+	if fl := other; fl != nil && bytes.Equal(fl.key, l.key) {
 		if l.replyTo != nil {
 			fl.waiters = append(fl.waiters, l)
 			f.counts.shared.Add(1)
@@ -84,13 +90,13 @@ func (f *forwarder) fly(l *pendingQuery) {
 		p.mu.Unlock()
 		return
 	}
-	fl := &flight{f: f, shard: p, key: l.key, begun: time.Now(), zones: f.zones.Load()}
+	fl := &flight{f: f, shard: p, hash: hash, key: l.key, begun: time.Now(), zones: f.zones.Load()}
 	group := fl.zones.group(l.key.Name())
 	if group == nil {
 		group = f.defaultGroup.Load()
 	}
 	if l.replyTo != nil {
-		fl.waiters = append(fl.waiters, l)
+		fl.waiters = append(fl.one[:0], l)
 		if e := f.cache.GetStale(l.key); e != nil {
 			wait := staleResponseTimeout
 			if group.Down() {
@@ -99,7 +105,9 @@ func (f *forwarder) fly(l *pendingQuery) {
 			fl.staleTimer = time.AfterFunc(wait, fl.answerStale)
 		}
 	}
-	p.flights[string(l.key)] = fl
+	if other == nil {
+		p.flights[hash] = fl
+	}
 	f.inflight.Add(1)
 	p.mu.Unlock()
 	question := f.ask(group, upstream.Question{Name: fl.key.Name(), Type: fl.key.Type(), Class: fl.key.Class(), DO: fl.key.DO(), CD: fl.key.CD()}, fl)
@@ -112,8 +120,16 @@ func (f *forwarder) fly(l *pendingQuery) {
 	}
 }
 
-func (f *forwarder) shardOf(k cache.Key) *flightShard {
-	return &f.shards[maphash.Bytes(f.seed, k)%flightShards]
+func (f *forwarder) shardOf(k cache.Key) (*flightShard, uint64) {
+	hash := maphash.Bytes(f.seed, k)
+	return &f.shards[hash%flightShards], hash
+}
+
+// remove removes a flight that has ended. The caller holds the lock.
+func (p *flightShard) remove(fl *flight) {
+	if p.flights[fl.hash] == fl {
+		delete(p.flights, fl.hash)
+	}
 }
 
 // abandon answers a query that has to make room for others. There is no expired
@@ -121,13 +137,13 @@ func (f *forwarder) shardOf(k cache.Key) *flightShard {
 // waiting query makes room too.
 func (f *forwarder) abandon(e evictedQuery) {
 	var question upstream.Canceler
-	p := f.shardOf(e.key)
+	p, hash := f.shardOf(e.key)
 	p.mu.Lock()
-	if fl := p.flights[string(e.key)]; fl != nil {
+	if fl := p.flights[hash]; fl != nil {
 		if i := slices.Index(fl.waiters, e.query); i >= 0 {
 			fl.waiters = slices.Delete(fl.waiters, i, i+1)
 			if len(fl.waiters) == 0 {
-				delete(p.flights, string(e.key))
+				p.remove(fl)
 				fl.abandoned, question = true, fl.question
 			}
 		}
@@ -157,7 +173,7 @@ func (fl *flight) take(ended bool) (waiters []*pendingQuery, abandoned bool) {
 	fl.shard.mu.Lock()
 	defer fl.shard.mu.Unlock()
 	if ended && !fl.abandoned {
-		delete(fl.shard.flights, string(fl.key))
+		fl.shard.remove(fl)
 	}
 	waiters = fl.waiters
 	fl.waiters = nil

@@ -94,7 +94,7 @@ func newForwarder(o ForwardOptions, store *zone.Store, t *tap.Tap, log logrus.Fi
 	}
 	f.client = upstream.New(upstream.Options{Timeout: o.Timeout, Tap: t, Log: log, Flush: f.flush})
 	for i := range f.shards {
-		f.shards[i].flights = map[string]*flight{}
+		f.shards[i].flights = map[uint64]*flight{}
 	}
 	f.limits.Store(newForwardLimits(o))
 	f.zones.Store(f.newZoneUpstreams(o.ZoneUpstreams, &zoneUpstreams{}))

@@ -70,35 +70,43 @@ type exchange struct {
 	handler  Handler
 	deadline time.Time
 
-	mu       sync.Mutex
-	timer    *time.Timer
-	attempts [maxAttempts + maxFollowUps]*attempt
-	first    attempt // memory of the first one, as most need no more
-	sent     int     // attempts of all kinds
-	tries    int     // of those, the ones that count towards maxAttempts
-	open     int     // of those, the ones that a response may come to
-	tried    uint64  // bit i: server i of the group was asked in this round
-	replied  uint64  // bit i: server i of the group has responded
-	rounds   int     // how often all servers have been asked
-	done     bool
-	result   Result // the answer, or the best that there is until then
-	err      error
+	mu      sync.Mutex
+	timer   *time.Timer
+	first   attempt    // most questions need no more
+	others  []*attempt // those behind it
+	tried   uint64     // bit i: server i of the group was asked in this round
+	replied uint64     // bit i: server i of the group has responded
+	sent    int        // attempts of all kinds
+	tries   int8       // of those, the ones that count towards maxAttempts
+	open    int8       // of those, the ones that a response may come to
+	rounds  uint16     // how often all servers have been asked
+	done    bool
+	result  Result // the answer, or the best that there is until then
+	err     error
 }
 
 // attempt is one query.
 type attempt struct {
 	x          *exchange
 	server     *server
-	index      int // of the server in the group
 	transport  interface{ drop(*attempt) }
 	conn       *streamConn // the connection in a streamPool; the pool's lock guards it
-	id         uint16
-	overStream bool // over TCP or TLS
-	noEDNS     bool // without an OPT record
-	open       bool
-	rejected   int  // the failure that the OPT record may have provoked; 0: none
-	refused    bool // an ICMP message says that the server cannot be reached
 	sent       time.Time
+	id         uint16
+	rejected   uint16 // the failure that the OPT record may have provoked; 0: none
+	index      int8   // of the server in the group
+	overStream bool   // over TCP or TLS
+	noEDNS     bool   // without an OPT record
+	open       bool
+	refused    bool // an ICMP message says that the server cannot be reached
+}
+
+// attempt returns the i-th of the attempts that were made, which there must be.
+func (x *exchange) attempt(i int) *attempt {
+	if i == 0 {
+		return &x.first
+	}
+	return x.others[i-1]
 }
 
 // countsForHealth reports whether the result of the attempt says something about the
@@ -149,9 +157,10 @@ func (x *exchange) avoidEDNS(server int, now time.Time) bool {
 		return true
 	}
 	silent := 0
-	for _, a := range x.attempts[:x.sent] {
+	for i := range x.sent {
+		a := x.attempt(i)
 		switch {
-		case a.index != server:
+		case int(a.index) != server:
 		case a.open:
 			silent++
 		case !a.noEDNS && a.rejected == 0:
@@ -167,16 +176,16 @@ func (x *exchange) avoidEDNS(server int, now time.Time) bool {
 // try sends one query, and sets the timer to when the next one is due. It reports
 // false when no query was sent and none will be.
 func (x *exchange) try(server int, overStream, noEDNS bool, now time.Time) bool {
-	if x.sent == len(x.attempts) {
+	if x.sent == maxAttempts+maxFollowUps {
 		return false
 	}
 	a := &x.first
 	if x.sent > 0 {
 		a = new(attempt)
+		x.others = append(x.others, a)
 	}
 	s := x.group.servers[server]
-	*a = attempt{x: x, server: s, index: server, overStream: overStream || s.addr.TLS, noEDNS: noEDNS, open: true, sent: now}
-	x.attempts[x.sent] = a
+	*a = attempt{x: x, server: s, index: int8(server), overStream: overStream || s.addr.TLS, noEDNS: noEDNS, open: true, sent: now}
 	x.sent++
 	x.open++
 	s.counters.queries.Add(1)
@@ -189,6 +198,7 @@ func (x *exchange) try(server int, overStream, noEDNS bool, now time.Time) bool 
 		a.close()
 		x.sent--
 		x.tries--
+		x.others = x.others[:max(x.sent-1, 0)]
 		x.setTimer(min(busyPause, x.deadline.Sub(now)))
 	default:
 		a.close()
@@ -208,7 +218,7 @@ func (x *exchange) patience(a *attempt, now time.Time) time.Duration {
 	if x.group.pick(x.tried) < 0 {
 		// There is no other server, and asking again helps only if a packet was
 		// lost.
-		wait = max(2*wait, retransmit) << x.rounds
+		wait = max(2*wait, retransmit) << min(x.rounds, maxAttempts)
 	}
 	// All tries must fit into the time, with a share for the last response.
 	left := x.deadline.Sub(now)
@@ -251,7 +261,8 @@ func (x *exchange) unreachable() bool {
 	if x.rounds == 0 || x.open == 0 || x.group.pick(x.tried) >= 0 {
 		return false
 	}
-	for _, a := range x.attempts[:x.sent] {
+	for i := range x.sent {
+		a := x.attempt(i)
 		if a.open && !a.refused {
 			return false
 		}
@@ -287,13 +298,13 @@ func (a *attempt) onResponse(r response) {
 	case r.truncated && !a.overStream && !isFailure(r.rcode):
 		s.counters.truncated.Add(1)
 		x.keep(r)
-		if !x.try(a.index, true, a.noEDNS, now) && x.open == 0 {
+		if !x.try(int(a.index), true, a.noEDNS, now) && x.open == 0 {
 			x.finish()
 		}
 	case r.failed() && a.mayBeEDNS(&r, now):
-		a.rejected = r.rcode
+		a.rejected = uint16(r.rcode)
 		x.keepFailure(r)
-		if !x.try(a.index, a.overStream, true, now) {
+		if !x.try(int(a.index), a.overStream, true, now) {
 			x.onServerFailure(s)
 		}
 	case r.failed():
@@ -317,7 +328,8 @@ func (x *exchange) learnEDNS(a *attempt, r *response, recovered bool, now time.T
 		return
 	}
 	suspected, certain := false, false
-	for _, other := range x.attempts[:x.sent] {
+	for i := range x.sent {
+		other := x.attempt(i)
 		if other.server == a.server && !other.noEDNS && (other.open && !recovered || other.rejected != 0) {
 			suspected = true
 			certain = certain || other.rejected != 0 && other.rejected != dns.RcodeServerFailure
@@ -444,7 +456,8 @@ func (x *exchange) finish() {
 	}
 	now := time.Now()
 	noted := x.replied // servers that have failed count once
-	for _, a := range x.attempts[:x.sent] {
+	for i := range x.sent {
+		a := x.attempt(i)
 		if !a.open {
 			continue
 		}

@@ -21,7 +21,7 @@ var errRetired = errors.New("the socket is closed when its last response has com
 // passes on only what comes from there.
 type datagramConn interface {
 	// Send sends a packet, or returns errBusy when there is no room for it now. It
-	// never blocks.
+	// never blocks, and keeps nothing of the packet.
 	Send(packet []byte) error
 
 	// Read reads a packet. It returns an [UnreachableError] for an ICMP message,
@@ -102,6 +102,9 @@ func newSocket(s *server) (*socket, error) {
 	return &socket{server: s, conn: conn, pending: pending{}, last: time.Now()}, nil
 }
 
+// queryBuffers are for queries, which a datagramConn does not keep.
+var queryBuffers = sync.Pool{New: func() any { return new([maxQuery]byte) }}
+
 // send sends the query of an attempt.
 func (k *socket) send(a *attempt) error {
 	k.mu.Lock()
@@ -120,7 +123,8 @@ func (k *socket) send(a *attempt) error {
 	a.transport = k
 	k.last = a.sent
 	k.mu.Unlock()
-	var buf [maxQuery]byte
+	buf := queryBuffers.Get().(*[maxQuery]byte)
+	defer queryBuffers.Put(buf)
 	query := a.appendQuery(buf[:0])
 	err := k.conn.Send(query)
 	if err == errBusy {
