@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // SyntaxError says where a document stops being JSON.
@@ -65,6 +66,51 @@ func New(r io.Reader, maxString int) *Scanner {
 // Reset makes s read another document, with the same buffers and limit.
 func (s *Scanner) Reset(r io.Reader) {
 	s.src, s.pos, s.end, s.offset, s.eof, s.err, s.depth = r, 0, 0, 0, false, nil, 0
+}
+
+// MaxUnread is the most that a scanner has read of a document and not yet scanned, in
+// bytes.
+const MaxUnread = bufferSize
+
+// Offset returns where the scanner is in the document, in bytes.
+func (s *Scanner) Offset() int64 { return s.offset + int64(s.pos) }
+
+// Depth returns the number of objects and arrays that the scanner is in.
+func (s *Scanner) Depth() int { return s.depth }
+
+// Rest returns the rest of the document: what has been read of it, which is valid until the
+// next read, and what has not.
+func (s *Scanner) Rest() (read []byte, unread io.Reader) {
+	if unread = s.src; s.eof {
+		unread = strings.NewReader("")
+	}
+	return s.buf[s.pos:s.end], unread
+}
+
+// Continue makes s go on at another place of the same document, which is as deep in objects
+// and arrays. r holds the document from there on.
+func (s *Scanner) Continue(r io.Reader, offset int64) {
+	s.src, s.pos, s.end, s.offset, s.eof = r, 0, 0, offset, false
+}
+
+// ResetPart makes s read a part of a document, with the same limit. It begins at an offset
+// in the document, and within a number of objects and arrays. s must not be used for
+// readers any more.
+func (s *Scanner) ResetPart(part []byte, offset int64, depth int) {
+	s.buf, s.pos, s.end, s.offset, s.depth, s.eof, s.err = part, 0, len(part), offset, depth, true, nil
+}
+
+// More goes from one element of an array to the next. It returns false, and stays there, at
+// the end of the array. Callers of [Scanner.Array] do not need it.
+func (s *Scanner) More() (bool, error) {
+	switch s.next() {
+	case ',':
+		s.pos++
+		return true, nil
+	case ']':
+		return false, nil
+	}
+	return false, s.fail("neither ',' nor ']' after an element")
 }
 
 // fill reads more bytes behind those that are buffered from pos on. It returns
@@ -227,13 +273,12 @@ func (s *Scanner) Array(element func() error) error {
 		if err := element(); err != nil {
 			return err
 		}
-		switch s.next() {
-		case ',':
-			s.pos++
-		case ']':
+		more, err := s.More()
+		if err != nil {
+			return err
+		}
+		if !more {
 			return s.leave()
-		default:
-			return s.fail("neither ',' nor ']' after an element")
 		}
 	}
 }

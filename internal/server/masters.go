@@ -32,6 +32,7 @@ var mastersSettings = []string{
 func (s *Server) newMasters(c *config.Config) (*masters, error) {
 	return newMasters(c, s.log, func(o *master.Options) {
 		o.Background, o.Busy = s.inBackground, s.tuning.busy
+		o.Decoders = s.tuning.cores
 		o.Followed = func() bool { return s.pipeline.history.Followed(time.Now()) }
 	})
 }

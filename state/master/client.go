@@ -63,6 +63,7 @@ type client struct {
 	timeout  time.Duration // from the first byte of a state to its last
 	maxBytes int64         // of one answer or event, decompressed
 	keep     []string      // prefixes of the keys of labels that are kept
+	decoders func() int    // how many goroutines may decode a state
 	trusted  trustedHosts
 	tls      func() *tls.Config
 	oldPath  map[leader.Address]bool // masters that know the old path only
@@ -76,6 +77,7 @@ func newClient(o Options) *client {
 		timeout:  o.Timeout,
 		maxBytes: o.MaxBytes,
 		keep:     o.KeepLabels,
+		decoders: func() int { return 1 },
 		trusted:  trustedHosts{masters: o.Leaders.Masters, resolve: o.Resolve},
 		oldPath:  map[leader.Address]bool{},
 		busy:     busyTracker{busy: o.Busy},
@@ -282,7 +284,7 @@ func (c *client) read(resp *http.Response, withoutTasks bool) (*document, error)
 		}
 		body = z
 	}
-	doc, err := decode(&limitReader{r: body, left: c.maxBytes, max: c.maxBytes}, withoutTasks, c.keep...)
+	doc, err := decodeWith(c.decoders(), &limitReader{r: body, left: c.maxBytes, max: c.maxBytes}, withoutTasks, c.keep...)
 	if err == nil {
 		doc.LeaderAge = leaderAge(doc.Leadership, resp)
 	}
@@ -377,7 +379,9 @@ func (c *client) getState(ctx context.Context, at leader.Address) (*document, le
 	defer resp.Body.Close()
 	c.busy.begin()
 	limit.extend(c.timeout, errStateTimeout(c.timeout))
-	m, err := newEventDecoder(c.keep...).read(&limitReader{r: resp.Body, left: c.maxBytes, max: c.maxBytes})
+	d := newEventDecoder(c.keep...)
+	d.decoders = c.decoders()
+	m, err := d.read(&limitReader{r: resp.Body, left: c.maxBytes, max: c.maxBytes})
 	if err == nil && m.doc == nil {
 		err = errNotMessage
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"net/netip"
+	"runtime"
 
 	"toponym/internal/jsonscan"
 	"toponym/state"
@@ -38,6 +39,14 @@ func (i *decodeIssues) add(format string, args ...any) {
 	i.count++
 }
 
+// join adds the issues of another part.
+func (i *decodeIssues) join(more decodeIssues) {
+	if i.count == 0 || more.count > 0 && more.example < i.example {
+		i.example = more.example
+	}
+	i.count += more.count
+}
+
 // errNotState is the error for an answer that is JSON but no state.
 var errNotState = errors.New("the answer is no state of a master: it is not an object")
 
@@ -45,8 +54,20 @@ var errNotState = errors.New("the answer is no state of a master: it is not an o
 // later. It keeps no more than the parts that names need, and labels whose keys
 // begin with one of keepLabels. With withoutTasks the tasks are skipped.
 func decode(body io.Reader, withoutTasks bool, keepLabels ...string) (*document, error) {
+	return decodeWith(1, body, withoutTasks, keepLabels...)
+}
+
+// decodeWith is decode with several goroutines that decode tasks, if there are many.
+func decodeWith(decoders int, body io.Reader, withoutTasks bool, keepLabels ...string) (*document, error) {
 	d := newDecoder(body, keepLabels)
+	d.decoders = decoders
+	return d.document(withoutTasks)
+}
+
+// document reads a state to its end.
+func (d *decoder) document(withoutTasks bool) (*document, error) {
 	d.doc, d.withoutTasks = &document{}, withoutTasks
+	defer d.stopParallel()
 	if d.Kind() != '{' {
 		if err := d.Skip(); err != nil {
 			return nil, syntax(err)
@@ -87,7 +108,7 @@ func syntax(err error) error {
 // keepLabels. It returns an error where the body is not JSON, is cut off, or is no
 // state.
 func Decode(body io.Reader, keepLabels ...string) (*state.FullState, error) {
-	doc, err := decode(body, false, keepLabels...)
+	doc, err := decodeWith(runtime.GOMAXPROCS(0), body, false, keepLabels...)
 	if err != nil {
 		return nil, err
 	}
@@ -118,10 +139,23 @@ type decoder struct {
 	full         bool   // a list of it has reached its bound
 	inUpdate     bool   // the status names its task and agent
 	withoutTasks bool
+
+	decoders int            // goroutines that may decode tasks; with less than 2 no other one does
+	parallel *parallelTasks // nil without any
+	taken    int            // tasks that they have decoded
+	sizes    parallelSizes
+}
+
+// stopParallel ends what tasks has started.
+func (d *decoder) stopParallel() {
+	if d.parallel != nil {
+		d.parallel.stop()
+		d.parallel, d.decoders = nil, 0
+	}
 }
 
 func newDecoder(r io.Reader, keepLabels []string) decoder {
-	return decoder{reader: newReader(r), keepLabels: keepLabels, interner: state.NewInterner()}
+	return decoder{reader: newReader(r), keepLabels: keepLabels, interner: state.NewInterner(), sizes: usualSizes}
 }
 
 func (d *decoder) top(key []byte) error {

@@ -39,6 +39,7 @@ func newEventDecoder(keepLabels ...string) *eventDecoder {
 // its type, which may stand before the type.
 func (d *eventDecoder) read(r io.Reader) (message, error) {
 	d.Reset(r)
+	defer d.stopParallel()
 	d.doc = &document{FullState: state.FullState{AfterRecovery: true}}
 	d.message = message{}
 	if d.Kind() != '{' {

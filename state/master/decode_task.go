@@ -31,9 +31,22 @@ func appendBounded[T any](d *decoder, list *[]T, v T, most int, what string) {
 	}
 }
 
-// tasks reads one task of a list. Tasks that have ended are listed until their
-// framework has acknowledged it, and have no names.
+// tasks reads tasks of a list: one, or as many as workers have read ahead. Tasks that have
+// ended are listed until their framework has acknowledged it, and have no names.
 func (d *decoder) tasks() error {
+	if d.parallel == nil && d.decoders > 1 && len(d.doc.Tasks) >= d.sizes.tasks {
+		if d.parallel = startParallel(d); d.parallel == nil {
+			d.decoders = 0
+		}
+	}
+	if d.parallel != nil && d.parallel.take(d) {
+		return nil
+	}
+	return d.oneTask()
+}
+
+// oneTask reads one task of a list.
+func (d *decoder) oneTask() error {
 	t := &state.Task{}
 	if err := d.task(t); err != nil {
 		return err

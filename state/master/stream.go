@@ -116,7 +116,9 @@ func (w *Watcher) readFirst(s *stream) error {
 	}
 	activityOf(s.body.ctx).expects(s.records.left)
 	w.client.busy.begin()
+	s.decoder.decoders = w.client.decoders()
 	first, err := s.decoder.read(yieldReader{s.records})
+	s.decoder.decoders = 1
 	if err == nil && (first.kind != "SUBSCRIBED" || first.doc == nil) {
 		err = errNotMessage
 	}

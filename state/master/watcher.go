@@ -54,6 +54,9 @@ type Options struct {
 	// Busy is called when a state begins to arrive, and what it returns when the
 	// state has been published: in between a core is at work. It may be nil.
 	Busy func() (done func())
+	// Decoders is how many goroutines may decode a state as long as the owner has no data;
+	// with less than 2 the one that reads it does. Those of later states would hold up others.
+	Decoders int
 	// Followed reports whether secondaries or watchers follow the changes. Publications
 	// then have longer rests. It may be nil: nobody does.
 	Followed func() bool
@@ -111,7 +114,17 @@ func New(o Options) *Watcher {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		}
 	}
-	return &Watcher{o: o, client: newClient(o), hosts: newHosts(o.Resolve, time.Now), report: report{log: o.Log}}
+	w := &Watcher{o: o, client: newClient(o), hosts: newHosts(o.Resolve, time.Now), report: report{log: o.Log}}
+	w.client.decoders = w.decoders
+	return w
+}
+
+// decoders is how many goroutines may decode a state now.
+func (w *Watcher) decoders() int {
+	if w.hasData.Load() {
+		return 1
+	}
+	return w.o.Decoders
 }
 
 // TakeOver makes w, which has not begun, go on with the status, the counts and the
