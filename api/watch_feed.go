@@ -30,6 +30,11 @@ const (
 	minRest    = 10 * time.Millisecond
 	maxRest    = 50 * time.Millisecond // where other programs need the processors, work takes long
 
+	// A round that has taken roundTime ends, and the next one begins where it ended: where
+	// other programs need the processors, it may take seconds to give a thousand watchers
+	// their turns, and the background decides between rounds how urgent they are.
+	roundTime = 250 * time.Millisecond
+
 	// moreTurns is how many turns more a watcher gets in a round that has much to read.
 	// To look at all others in between costs more than a turn.
 	moreTurns = 16
@@ -69,6 +74,8 @@ type changeFeed struct {
 	window  *watchWindow
 	burst   time.Time     // when it took its token; zero: it has none
 	steps   int           // in this burst
+	began   time.Time     // when this round began
+	first   int           // the watcher that the next round begins with
 	backlog []*watcher    // in this round: those that have more to read
 	worked  time.Duration // in this round, without the last burst
 	paused  time.Duration // between bursts of this round
@@ -303,11 +310,11 @@ func (f *changeFeed) wait(d time.Duration, changed, wake <-chan struct{}) {
 	}
 }
 
-// round gives each watcher a turn for which there is something. again says that
-// somebody has more to read already; else the next round is due after some time,
-// where nothing happens before.
+// round gives each watcher a turn for which there is something, or those that it
+// reaches within roundTime. again says that there is more to do already; else the next
+// round is due after some time, where nothing happens before.
 func (f *changeFeed) round(list []*watcher) (again bool, due time.Duration) {
-	f.worked, f.paused = 0, 0
+	f.worked, f.paused, f.began = 0, 0, time.Now()
 	if f.take() != nil {
 		return false, 0
 	}
@@ -317,9 +324,16 @@ func (f *changeFeed) round(list []*watcher) (again bool, due time.Duration) {
 	}
 	f.update(list)
 	due = heartbeat
-	for _, w := range list {
+	first := f.first % len(list)
+	f.first = 0
+	for i := range list {
+		w := list[(first+i)%len(list)]
 		if w.busy {
 			continue
+		}
+		if i >= burstSteps && f.isLong() {
+			f.first, again = (first+i)%len(list), true
+			break
 		}
 		if f.rest(); f.ctx.Err() != nil {
 			return false, 0
@@ -335,8 +349,11 @@ func (f *changeFeed) round(list []*watcher) (again bool, due time.Duration) {
 			due = min(due, max(w.due.Sub(now), minHeartbeatWait))
 		}
 	}
-	return f.catchUp(), due
+	return f.catchUp() || again, due
 }
+
+// isLong reports whether the round has taken roundTime.
+func (f *changeFeed) isLong() bool { return time.Since(f.began) >= roundTime }
 
 // catchUp gives watchers that have more to read some turns, one after the other, and
 // reports whether any has still more to read.
@@ -344,12 +361,12 @@ func (f *changeFeed) catchUp() (again bool) {
 	list := f.backlog
 	for range moreTurns {
 		for _, w := range list {
-			if f.rest(); f.ctx.Err() != nil {
+			if f.rest(); f.ctx.Err() != nil || f.isLong() {
 				break
 			}
 			f.give(w)
 		}
-		if list = slices.DeleteFunc(list, func(w *watcher) bool { return !f.isBehind(w) }); len(list) == 0 {
+		if list = slices.DeleteFunc(list, func(w *watcher) bool { return !f.isBehind(w) }); len(list) == 0 || f.isLong() {
 			break
 		}
 	}

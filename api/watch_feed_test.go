@@ -395,3 +395,34 @@ func BenchmarkWatchers(b *testing.B) {
 	cancel()
 	all.Wait()
 }
+
+// A round ends in time however many watchers there are and however long their turns
+// take, and none is passed over.
+func TestLongRoundsAreCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatched(wide, nil)
+		f := w.changes
+		var list []*watcher
+		for range 1000 {
+			// Nobody takes these turns, so the feed waits for turnTime each.
+			list = append(list, &watcher{position: position{index: w.index()}, turn: make(chan *watchWindow, 1), done: make(chan struct{}, 1)})
+		}
+		rounds := 0
+		for again := true; again; rounds++ {
+			begin := time.Now()
+			again, _ = f.round(list)
+			if took := time.Since(begin); took > roundTime+burstSteps*turnTime+breather {
+				t.Fatalf("round %d: got %v, want little more than %v", rounds+1, took, roundTime)
+			}
+		}
+		for i, one := range list {
+			if len(one.turn) != 1 {
+				t.Errorf("watcher %d of %d got no turn in %d rounds", i, len(list), rounds)
+			}
+		}
+		if least := int(time.Duration(len(list)) * turnTime / roundTime); rounds < least {
+			t.Errorf("got %d rounds, want %d at least", rounds, least)
+		}
+		f.end()
+	})
+}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,5 +28,22 @@ func TestFirstStateIsReadWithFullPriority(t *testing.T) {
 	s.inBackground(func() { after = niceness(t) })
 	if before != own || after != max(own, backgroundNice) {
 		t.Errorf("niceness: got %d before the first state and %d afterwards, want %d and %d", before, after, own, max(own, backgroundNice))
+	}
+}
+
+// What decides whether work has starved is what the system counts.
+func TestTheSystemCountsHowLongAThreadRuns(t *testing.T) {
+	if _, _, ok := threadTimes(); !ok {
+		t.Skip("the kernel does not count for how long threads wait")
+	}
+	ran, waited, ok := startInBackground(func() {
+		for begin, _, _ := threadTimes(); ; {
+			if ran, _, _ := threadTimes(); ran-begin > 10*time.Millisecond {
+				return
+			}
+		}
+	})
+	if !ok || ran < 10*time.Millisecond || waited < 0 {
+		t.Errorf("got %v of running and %v of waiting, ok %v; want at least 10 ms of running", ran, waited, ok)
 	}
 }

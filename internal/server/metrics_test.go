@@ -70,7 +70,7 @@ func TestMetricsOfAState(t *testing.T) {
 	s.metrics.countReload(true, 0)
 	s.metrics.countReload(false, 0)
 	s.pipeline.state(fullState(task("1", "web", "10.1.0.1"), task("2", "db", "10.1.0.2")))
-	s.snapshotter.save(t.Context(), inBackground)
+	s.snapshotter.save(t.Context(), new(background).run)
 	wantLines(t, scrape(t, s.metrics),
 		`toponym_build_info{goversion="`,
 		`toponym_ready 1`,

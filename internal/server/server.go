@@ -70,6 +70,7 @@ type Server struct {
 	trends      *trends
 	profiles    net.Listener // nil if pprofListen is empty, and before Listen
 	tuning      *tuning
+	background  background // for reading states
 	started     time.Time
 	dns         *resolver.Server  // nil if dnson is false
 	adoptedDNS  bool              // the service manager has opened the sockets of dns
@@ -111,7 +112,7 @@ func New(o Options) (*Server, error) {
 		primaries:  primaries{number: c.PrimaryNumber, count: c.PrimaryCount},
 		agentZones: agentZones,
 		history:    zone.HistoryLimits{Versions: c.HistoryVersions, Bytes: c.HistoryBytes},
-		background: inBackground,
+		background: new(background).run,
 		lastHeard:  s.lastHeard, observeLag: s.metrics.observeLag, countOmission: s.metrics.countOmission,
 	})
 	if c.StateDir != "" {
@@ -168,7 +169,7 @@ func New(o Options) (*Server, error) {
 // Until then f is the most urgent work.
 func (s *Server) inBackground(f func()) {
 	if s.Zone().Ready() {
-		inBackground(f)
+		s.background.run(f)
 	} else {
 		f()
 	}

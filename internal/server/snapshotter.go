@@ -178,9 +178,10 @@ const snapshotCheck = time.Second
 // within snapshotCheck; a cluster that changes all the time is written once in
 // each interval.
 func (s *snapshotter) run(ctx context.Context) {
+	var low background
 	every(ctx, snapshotCheck, func() {
 		if s.tried.IsZero() || time.Since(s.tried) >= s.pause() {
-			s.save(ctx, inBackground)
+			s.save(ctx, low.run)
 		}
 	})
 }

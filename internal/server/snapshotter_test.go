@@ -185,7 +185,7 @@ func TestRestoredStateIsTheOneThatWasSaved(t *testing.T) {
 	s, p, _ := testSnapshotter(t)
 	p.state(fullState(task("1", "web", "10.1.0.1"), task("2", "db", "10.1.0.2")))
 	before := p.zones.Current()
-	s.save(t.Context(), inBackground)
+	s.save(t.Context(), new(background).run)
 	s.dir.Close() // as its process ends
 
 	log, hook := test.NewNullLogger()
@@ -208,7 +208,7 @@ func TestRestoredStateIsTheOneThatWasSaved(t *testing.T) {
 	if got := next.info.Load(); got.source != sourceSnapshot || got.leader != "10.0.0.1:5050" || got.tasks != 2 || got.live() {
 		t.Errorf("got %+v, want 2 tasks of the snapshot", got)
 	}
-	s2.save(t.Context(), inBackground) // is no news to the disk
+	s2.save(t.Context(), new(background).run) // is no news to the disk
 	if got := next.info.Load().changes; s2.changes != 0 || got != 0 {
 		t.Errorf("changes after restoring: got %d, want 0", got)
 	}
@@ -231,7 +231,7 @@ func TestRestoredStateIsTheOneThatWasSaved(t *testing.T) {
 func TestASecondProcessLeavesTheSnapshotAloneUntilTheFirstEnds(t *testing.T) {
 	s, p, _ := testSnapshotter(t)
 	p.state(fullState(task("1", "web", "10.1.0.1")))
-	s.save(t.Context(), inBackground)
+	s.save(t.Context(), new(background).run)
 
 	log, hook := test.NewNullLogger()
 	second, _ := testPipeline(t)
@@ -243,12 +243,12 @@ func TestASecondProcessLeavesTheSnapshotAloneUntilTheFirstEnds(t *testing.T) {
 		t.Errorf("got log line %v, want one with %v", e, snapshot.ErrInUse)
 	}
 	second.state(fullState(task("1", "web", "10.1.0.1"), task("2", "db", "10.1.0.2")))
-	s2.save(t.Context(), inBackground)
+	s2.save(t.Context(), new(background).run)
 	if got, _ := stored(t, s); got != 1 {
 		t.Errorf("tasks on disk: got %d, want 1 of the first process", got)
 	}
 	s.dir.Close() // as its process ends
-	s2.save(t.Context(), inBackground)
+	s2.save(t.Context(), new(background).run)
 	if got, _ := stored(t, s); got != 2 {
 		t.Errorf("tasks on disk after the first has ended: got %d, want 2 of the second process", got)
 	}
@@ -319,7 +319,7 @@ func TestHungDiskDoesNotKeepTheServerFromItsEnd(t *testing.T) {
 	<-started
 	cancel()
 	<-ended
-	s.save(ctx, inBackground) // the last one, while the disk is still taken
+	s.save(ctx, new(background).run) // the last one, while the disk is still taken
 	if got, _ := stored(t, s); got != -1 {
 		t.Errorf("tasks on disk: got %d, want no snapshot", got)
 	}

@@ -30,6 +30,8 @@ type tuning struct {
 	answers   atomic.Int64  // made since run looked
 	crowded   atomic.Bool   // whether several have been made at a time since then
 	changed   chan struct{} // wakes run; holds one token
+
+	background background // for answers
 }
 
 // Garbage beside the memory in use before the collector runs, in percent.
@@ -119,7 +121,7 @@ func (t *tuning) answer(f func()) {
 		t.wake()
 	}
 	defer t.answering.Add(-1)
-	inBackground(f)
+	t.background.run(f)
 }
 
 // answersMade reports whether answers are made in the background, or have been since
