@@ -44,7 +44,7 @@ func (s *Server) axfr(w *response, r *http.Request, z *zone.Zone) {
 			if i > 0 {
 				t.buf = append(t.buf, ",\n  "...)
 			}
-			f.append(t, nodes)
+			f.append(t, z, nodes)
 		}
 		t.buf = append(t.buf, "\n }\n}"...)
 	})
@@ -75,25 +75,25 @@ func (s *Server) axfrOrigin(w *response, r *http.Request, z *zone.Zone) (origin 
 type axfrField struct {
 	key   string
 	count func(*zone.Node) int
-	value func(b []byte, n *zone.Node, i int) []byte // appends record i
+	value func(b []byte, z *zone.Zone, n *zone.Node, i int) []byte // appends record i
 }
 
 var axfrFields = [...]axfrField{
-	{"As", func(n *zone.Node) int { return len(n.A) }, func(b []byte, n *zone.Node, i int) []byte {
+	{"As", func(n *zone.Node) int { return len(n.A) }, func(b []byte, _ *zone.Zone, n *zone.Node, i int) []byte {
 		return appendAddr(b, netip.AddrFrom4(n.A[i]))
 	}},
-	{"AAAAs", func(n *zone.Node) int { return len(n.AAAA) }, func(b []byte, n *zone.Node, i int) []byte {
+	{"AAAAs", func(n *zone.Node) int { return len(n.AAAA) }, func(b []byte, _ *zone.Zone, n *zone.Node, i int) []byte {
 		return appendAddr(b, netip.AddrFrom16(n.AAAA[i]))
 	}},
-	{"SRVs", func(n *zone.Node) int { return len(n.SRV) }, func(b []byte, n *zone.Node, i int) []byte {
-		b = appendName(b, n.SRV[i].Target)
+	{"SRVs", func(n *zone.Node) int { return len(n.SRV) }, func(b []byte, z *zone.Zone, n *zone.Node, i int) []byte {
+		b = appendName(b, z.Target(n.SRV[i].Target).Name)
 		b[len(b)-1] = ':' // replaces the closing quote
 		return append(strconv.AppendUint(b, uint64(n.SRV[i].Port), 10), '"')
 	}},
 }
 
 // append writes the field.
-func (f axfrField) append(t *stream, nodes []*zone.Node) {
+func (f axfrField) append(t *stream, z *zone.Zone, nodes []*zone.Node) {
 	t.buf = append(appendQuoted(t.buf, f.key), ": {"...)
 	separator, end := "\n   ", "}"
 	for _, n := range nodes {
@@ -106,7 +106,7 @@ func (f axfrField) append(t *stream, nodes []*zone.Node) {
 			if i > 0 {
 				t.buf = append(t.buf, ",\n    "...)
 			}
-			t.buf = f.value(t.buf, n, i)
+			t.buf = f.value(t.buf, z, n, i)
 			if !t.next() {
 				return
 			}

@@ -48,7 +48,7 @@ func axfrOf(z *zone.Zone, refreshSeconds int, domain string) axfrJSON {
 			a.Records.AAAAs[name] = append(a.Records.AAAAs[name], netip.AddrFrom16(addr).String())
 		}
 		for _, srv := range n.SRV {
-			a.Records.SRVs[name] = append(a.Records.SRVs[name], srv.Target.String()+":"+strconv.Itoa(int(srv.Port)))
+			a.Records.SRVs[name] = append(a.Records.SRVs[name], z.Target(srv.Target).Name.String()+":"+strconv.Itoa(int(srv.Port)))
 		}
 	}
 	return a

@@ -58,7 +58,7 @@ func (s *Server) dcosRecords(w *response, r *http.Request, z *zone.Zone) {
 				ok = ok && add(name, appendAddr(nil, netip.AddrFrom16(a)), "AAAA")
 			}
 			for i := range n.SRV {
-				host := withoutDot(n.SRV[i].Target) + ":" + strconv.Itoa(int(n.SRV[i].Port))
+				host := withoutDot(z.Target(n.SRV[i].Target).Name) + ":" + strconv.Itoa(int(n.SRV[i].Port))
 				ok = ok && add(name, appendText(nil, host), "SRV")
 			}
 			if !ok {

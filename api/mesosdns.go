@@ -79,22 +79,22 @@ func (s *Server) services(w *response, r *http.Request, z *zone.Zone) {
 	}
 	s.list(w, r, len(n.SRV), serviceMiss, func(l *list) {
 		service := appendText(nil, typed)
-		add := func(srv *zone.SRV, a netip.Addr) bool {
+		add := func(target *zone.Node, port uint16, a netip.Addr) bool {
 			t := l.begin()
 			t.buf = append(append(t.buf, `  "service": `...), service...)
-			t.buf = appendName(append(t.buf, ",\n  \"host\": "...), srv.Target)
+			t.buf = appendName(append(t.buf, ",\n  \"host\": "...), target.Name)
 			t.buf = a.AppendTo(append(t.buf, ",\n  \"ip\": \""...))
-			t.buf = strconv.AppendUint(append(t.buf, "\",\n  \"port\": \""...), uint64(srv.Port), 10)
+			t.buf = strconv.AppendUint(append(t.buf, "\",\n  \"port\": \""...), uint64(port), 10)
 			t.buf = append(t.buf, '"')
 			return l.end()
 		}
 		for i := range n.SRV {
-			srv := &n.SRV[i]
-			d := targetData(z, n, i)
-			if len(d.A) > 0 && !add(srv, netip.AddrFrom4(d.A[0])) {
+			target, port := z.Target(n.SRV[i].Target), n.SRV[i].Port
+			d := targetData(z, target)
+			if len(d.A) > 0 && !add(target, port, netip.AddrFrom4(d.A[0])) {
 				return
 			}
-			if len(d.AAAA) > 0 && !add(srv, netip.AddrFrom16(d.AAAA[0])) {
+			if len(d.AAAA) > 0 && !add(target, port, netip.AddrFrom16(d.AAAA[0])) {
 				return
 			}
 		}
@@ -196,10 +196,10 @@ func dataOf(z *zone.Zone, n records.Name) records.Data {
 	return d
 }
 
-// targetData are the records of the target of SRV record i.
-func targetData(z *zone.Zone, n *zone.Node, i int) records.Data {
-	if t := z.TargetNode(n, n.TargetIndex(i)); t != nil {
-		return *t.Data
+// targetData are the records of the target of an SRV record.
+func targetData(z *zone.Zone, target *zone.Node) records.Data {
+	if target.Empty() {
+		return dataOf(z, target.Name) // perhaps below an alias
 	}
-	return dataOf(z, n.SRV[i].Target) // perhaps below an alias
+	return *target.Data
 }

@@ -97,7 +97,8 @@ func (d *nameData) lookUp(z *zone.Zone, n records.Name) {
 		add(nameRecord{Type: "AAAA", Data: netip.AddrFrom16(a).String()}, typeAAAA)
 	}
 	for _, srv := range firstOf(data.SRV, &left) {
-		add(nameRecord{Type: "SRV", Data: fmt.Sprintf("%d %d %d %s", srv.Priority, srv.Weight, srv.Port, text(srv.Target)), Target: text(srv.Target), Port: srv.Port}, typeSRV)
+		target := text(z.Target(srv.Target).Name)
+		add(nameRecord{Type: "SRV", Data: fmt.Sprintf("%d %d %d %s", srv.Priority, srv.Weight, srv.Port, target), Target: target, Port: srv.Port}, typeSRV)
 	}
 	total := len(data.A) + len(data.AAAA) + len(data.SRV)
 	if target, ok := data.Pointer(); ok {

@@ -68,8 +68,9 @@ func TestLongAnswersAreThoseOfEncodingJSON(t *testing.T) {
 		hosts = append(hosts, host{"big.marathon.mesos.", netip.AddrFrom4(a).String()})
 	}
 	for _, srv := range set.Node(records.MustParseName("_big._tcp.marathon.mesos")).SRV {
-		a := set.Node(srv.Target).A[0]
-		services = append(services, service{"_Big._tcp.marathon.mesos", srv.Target.String(), netip.AddrFrom4(a).String(), "80"})
+		target := set.Target(srv.Target)
+		a := target.A[0]
+		services = append(services, service{"_Big._tcp.marathon.mesos", target.Name.String(), netip.AddrFrom4(a).String(), "80"})
 	}
 	type framework struct {
 		Tasks []enumeratedTask `json:"tasks"`

@@ -69,7 +69,7 @@ func (s setSource) All() iter.Seq2[Key, []string] {
 			}
 			text := name.String()
 			for _, t := range types {
-				if data := dataOf(d, t); len(data) > 0 && !yield(Key{text, t}, data) {
+				if data := s.dataOf(d, t); len(data) > 0 && !yield(Key{text, t}, data) {
 					return
 				}
 			}
@@ -83,10 +83,10 @@ func (s setSource) Data(k Key) []string {
 	if err != nil || !name.Under(s.domain) {
 		return nil
 	}
-	return dataOf(s.set.Data(name), k.Type)
+	return s.dataOf(s.set.Data(name), k.Type)
 }
 
-func dataOf(d *records.Data, rtype string) (list []string) {
+func (s setSource) dataOf(d *records.Data, rtype string) (list []string) {
 	switch rtype {
 	case "A":
 		for _, a := range d.A {
@@ -98,7 +98,7 @@ func dataOf(d *records.Data, rtype string) (list []string) {
 		}
 	case "SRV":
 		for _, v := range d.SRV {
-			list = append(list, v.Target.String()+":"+strconv.Itoa(int(v.Port)))
+			list = append(list, s.set.Target(v).String()+":"+strconv.Itoa(int(v.Port)))
 		}
 	}
 	slices.Sort(list)

@@ -147,7 +147,7 @@ func (g *generator) agent(a agentOwner) {
 	if slave, err := g.o.Domain.Join(slaveLabel); err == nil {
 		g.hostAddrs(slave, a.Addrs)
 		if !a.PID.IsZero() {
-			g.hostService(SRV{Target: slave, Port: a.PID.Port}, g.o.Domain, "slave", tcpLabel)
+			g.hostService(slave, a.PID.Port, g.o.Domain, "slave", tcpLabel)
 		}
 	}
 	name := g.agentName(a)
@@ -156,7 +156,7 @@ func (g *generator) agent(a agentOwner) {
 	}
 	g.hostAddrs(name, a.Addrs)
 	if !a.PID.IsZero() {
-		g.hostService(SRV{Target: name, Port: a.PID.Port}, g.o.Domain, "agent", tcpLabel)
+		g.hostService(name, a.PID.Port, g.o.Domain, "agent", tcpLabel)
 	}
 	g.hostPointers(name, a.Addrs, OwnerAgent)
 }
@@ -167,7 +167,7 @@ func (g *generator) hostPointers(name Name, addrs []netip.Addr, owner PTROwner) 
 		return
 	}
 	for _, a := range addrs {
-		g.out.ptr(a, PTR{owner, g.out.target([]byte(name))}, hostAddr)
+		g.out.ptr(a, PTR{owner, g.out.target([]byte(name)).Name}, hostAddr)
 	}
 }
 

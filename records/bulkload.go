@@ -139,12 +139,14 @@ func (l *bulkLoad) end() {
 	l.takeIn(l.next)
 }
 
-// batch is the records of some tasks. A name has its index in names as its id.
+// batch is the records of some tasks. A name has its index in names as its id, also as a
+// target of SRV records.
 type batch struct {
 	owners []owner
 	made   chan struct{} // gets a token when a loader in another goroutine has made the records
 
 	names       []loadedName
+	services    []*Data // those of the data of names that have SRV records, each once
 	ttlRequests ttlRequests
 	omitted     []Omission
 
@@ -158,7 +160,7 @@ type batch struct {
 // loadedName is a name with its data, whose lists are sorted once the batch is complete.
 type loadedName struct {
 	name  Name
-	data  *Data
+	data  *Data    // without records for a name that only is a target
 	like  names.ID // in the batch: the first name with that data, often the name itself
 	id    names.ID // in the set, once that has taken the batch in
 	after names.ID // in the batch: the name that came after this one last time
@@ -173,15 +175,22 @@ func (b *batch) reset() {
 	}
 	clear(b.owners)
 	clear(b.names)
-	*b = batch{owners: b.owners[:0], made: b.made, names: b.names[:0]}
+	clear(b.services)
+	*b = batch{owners: b.owners[:0], made: b.made, names: b.names[:0], services: b.services[:0]}
 }
 
 // takeIn adds the records of a batch to the set.
 func (s *Set) takeIn(b *batch) {
 	for i := range b.names {
+		b.names[i].id = s.names.InternString(string(b.names[i].name))
+	}
+	b.renumberTargets()
+	for i := range b.names {
 		n := &b.names[i]
-		e := s.entryOf(s.names.InternString(string(n.name)))
-		n.id = e.id
+		if n.data.count() == 0 {
+			continue
+		}
+		e := s.entryOf(n.id)
 		requests := b.ttlRequests[names.ID(i)]
 		if e.data == &noData && e.change == 0 {
 			if n.like != names.ID(i) {
@@ -190,6 +199,7 @@ func (s *Set) takeIn(b *batch) {
 				n.data = s.intern(n.data)
 				e.data = n.data
 			}
+			s.holdTargets(e.data.SRV)
 			if requests != nil {
 				s.ttlRequests[e.id] = requests
 			}
@@ -214,6 +224,19 @@ func (s *Set) takeIn(b *batch) {
 	}
 }
 
+// renumberTargets gives the targets of all SRV records their ids in the set.
+func (b *batch) renumberTargets() {
+	for _, d := range b.services {
+		for i := range d.SRV {
+			d.SRV[i].Target = b.names[d.SRV[i].Target].id
+		}
+	}
+	for i := range b.repeatedSRV {
+		target := &b.repeatedSRV[i].value.Target
+		*target = b.names[*target].id
+	}
+}
+
 // loader makes the records of batches. It is the writer of its generator.
 type loader struct {
 	generator *generator
@@ -222,12 +245,18 @@ type loader struct {
 	lists     []*Data             // of the names of the batch; oversized, used again
 	last      names.ID            // the name that was asked for last
 	interned  internTable
-	alike     []names.ID // by hash of the data: the first name of the batch, plus one
+	services  internTable // data with SRV records of the batch: in others its ids mean other names
+	nameOf    nameFunc    // the name of an id of the batch
+	alike     []names.ID  // by hash of the data: the first name of the batch, plus one
 }
 
 func newLoader(s *Set) *loader {
-	l := &loader{ids: map[string]names.ID{}, interned: make(internTable, len(s.internTable)), alike: make([]names.ID, alikeSize)}
+	l := &loader{
+		ids: map[string]names.ID{}, alike: make([]names.ID, alikeSize),
+		interned: make(internTable, len(s.internTable)), services: make(internTable, minInterned),
+	}
 	l.generator = newGenerator(s.generator.o, l)
+	l.nameOf = func(id names.ID) Name { return l.batch.names[id].name }
 	return l
 }
 
@@ -252,6 +281,7 @@ func (l *loader) load(b *batch) {
 // begin makes the loader write into a batch.
 func (l *loader) begin(b *batch) {
 	l.batch, l.last = b, 0
+	clear(l.services)
 	if len(l.ids) > maxKeptNames { // clearing a map costs what it once held
 		l.ids = map[string]names.ID{}
 		l.lists = slices.Clone(l.lists[:maxKeptNames])
@@ -302,15 +332,23 @@ func (l *loader) findAlike() {
 // the loader, and may share with other names.
 func (l *loader) sort(n *loadedName, d *Data) *Data {
 	id, records := n.like, d.count()
-	recordsA.sortAndCount(l.batch, id, d)
-	recordsAAAA.sortAndCount(l.batch, id, d)
-	recordsSRV.sortAndCount(l.batch, id, d)
-	recordsPTR.sortAndCount(l.batch, id, d)
+	recordsA.sortAndCount(l.batch, id, d, l.nameOf)
+	recordsAAAA.sortAndCount(l.batch, id, d, l.nameOf)
+	recordsSRV.sortAndCount(l.batch, id, d, l.nameOf)
+	recordsPTR.sortAndCount(l.batch, id, d, l.nameOf)
 	n.repeated = d.count() < records
-	if equal := l.interned.find(d); equal != nil {
+	known := l.interned
+	if len(d.SRV) > 0 {
+		known = l.services
+	}
+	if equal := known.find(d); equal != nil {
 		return equal
 	}
-	return l.interned.add(d.clone())
+	d = known.add(d.clone())
+	if len(d.SRV) > 0 {
+		l.batch.services = append(l.batch.services, d)
+	}
+	return d
 }
 
 // id returns the id of a name in the batch, a new one if it has none. Names mostly follow
@@ -361,7 +399,7 @@ func (l *loader) addr(name []byte, a netip.Addr, _ addrSource) {
 	}
 }
 
-func (l *loader) srv(name []byte, v SRV) {
+func (l *loader) srv(name []byte, _ Name, v SRV) {
 	d := l.data(name)
 	d.SRV = append(d.SRV, v)
 }
@@ -379,15 +417,9 @@ func (l *loader) ttl(name []byte, seconds uint32) {
 	l.lists[id].TTL = l.batch.ttlRequests.add(id, seconds)
 }
 
-func (l *loader) target(name []byte) Name {
-	list := l.batch.names
-	if len(list) > 0 && string(list[l.last].name) == string(name) {
-		return list[l.last].name
-	}
-	if id, ok := l.ids[string(name)]; ok {
-		return list[id].name
-	}
-	return Name(name)
+func (l *loader) target(name []byte) numberedName {
+	id := l.id(name)
+	return numberedName{l.nameOf(id), id}
 }
 
 func (l *loader) omit(o Omission) { l.batch.omitted = append(l.batch.omitted, o) }

@@ -74,7 +74,7 @@ func (c *cluster) pointsTo(name, want string) {
 	c.Helper()
 	got := ""
 	for _, v := range c.set.Data(records.MustParseName(name)).SRV {
-		_, under, _ := strings.Cut(v.Target.String(), ".marathon.")
+		_, under, _ := strings.Cut(c.set.Target(v).String(), ".marathon.")
 		got += fmt.Sprintf("%d %s", v.Port, strings.TrimSuffix(under, "."))
 	}
 	if got != want {

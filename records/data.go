@@ -4,28 +4,38 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"toponym/internal/names"
 )
 
-// SRV is the data of an SRV record (RFC 2782).
+// SRV is the data of an SRV record (RFC 2782). It has no pointers, so that the garbage
+// collector need not look into lists of them, of which each change of a service makes
+// new ones.
 type SRV struct {
-	Target   Name
+	Target   names.ID // in the table of names of the set, see [Set.Target]
 	Priority uint16
 	Weight   uint16
 	Port     uint16
 }
 
-// Compare orders SRV data. Fields that are cheap to compare come first.
-func (s SRV) Compare(o SRV) int {
+// Compare orders SRV data of one table by the names that name gives for ids. Fields that
+// are cheap to compare come first.
+func (s SRV) Compare(o SRV, name func(names.ID) Name) int {
+	if c := s.CompareNumbers(o); c != 0 || s.Target == o.Target {
+		return c
+	}
+	return strings.Compare(string(name(s.Target)), string(name(o.Target)))
+}
+
+// CompareNumbers orders SRV data by all but the target.
+func (s SRV) CompareNumbers(o SRV) int {
 	if c := cmp.Compare(s.Priority, o.Priority); c != 0 {
 		return c
 	}
 	if c := cmp.Compare(s.Weight, o.Weight); c != 0 {
 		return c
 	}
-	if c := cmp.Compare(s.Port, o.Port); c != 0 {
-		return c
-	}
-	return strings.Compare(string(s.Target), string(o.Target))
+	return cmp.Compare(s.Port, o.Port)
 }
 
 // PTR is a name that owns an address.
@@ -81,10 +91,16 @@ func (d *Data) Empty() bool {
 	return len(d.A) == 0 && len(d.AAAA) == 0 && len(d.SRV) == 0 && !d.hasPointer()
 }
 
-// Equal reports whether d and o stand for the same records.
-func (d *Data) Equal(o *Data) bool {
-	return slices.Equal(d.A, o.A) && slices.Equal(d.AAAA, o.AAAA) && slices.Equal(d.SRV, o.SRV) &&
-		d.samePointer(o) && (d.TTL == o.TTL || d.Empty())
+// Equal reports whether d and o, of one set, stand for the same records.
+func (d *Data) Equal(o *Data) bool { return slices.Equal(d.SRV, o.SRV) && d.equalBesideSRV(o) }
+
+// EqualFunc is Equal for data of two sets. The function compares SRV records.
+func (d *Data) EqualFunc(o *Data, same func(SRV, SRV) bool) bool {
+	return slices.EqualFunc(d.SRV, o.SRV, same) && d.equalBesideSRV(o)
+}
+
+func (d *Data) equalBesideSRV(o *Data) bool {
+	return slices.Equal(d.A, o.A) && slices.Equal(d.AAAA, o.AAAA) && d.samePointer(o) && (d.TTL == o.TTL || d.Empty())
 }
 
 // count returns the number of records, all PTR records included.

@@ -21,11 +21,13 @@ type EnumeratedTask struct {
 	Records []EnumeratedRecord
 }
 
-// EnumeratedRecord is an A or AAAA record with an address, or else a SRV record.
+// EnumeratedRecord is an A or AAAA record with an address, or else a SRV record with a
+// target and a port.
 type EnumeratedRecord struct {
-	Name Name
-	Addr netip.Addr
-	SRV  SRV
+	Name   Name
+	Addr   netip.Addr
+	Target Name
+	Port   uint16
 }
 
 // Type returns "A", "AAAA" or "SRV".
@@ -49,7 +51,7 @@ func (r EnumeratedRecord) AppendHost(b []byte) []byte {
 	if r.Addr.IsValid() {
 		return r.Addr.AppendTo(b)
 	}
-	return strconv.AppendUint(append(r.SRV.Target.AppendTo(b), ':'), uint64(r.SRV.Port), 10)
+	return strconv.AppendUint(append(r.Target.AppendTo(b), ':'), uint64(r.Port), 10)
 }
 
 // Enumerate iterates over the frameworks by name, and for each of them over its
@@ -165,9 +167,8 @@ type recordLister struct {
 // listedSRV is what Mesos-DNS shows of a SRV record: ports of a task may differ in
 // nothing but the weight or the priority.
 type listedSRV struct {
-	name   names.ID
-	target Name
-	port   uint16
+	name, target names.ID
+	port         uint16
 }
 
 // maxOpenRecords bounds what recordLister remembers, to some 5 MB.
@@ -220,7 +221,7 @@ func (l *recordLister) addr(name []byte, a netip.Addr, _ addrSource) {
 	}
 }
 
-func (l *recordLister) srv(name []byte, d SRV) {
+func (l *recordLister) srv(name []byte, target Name, d SRV) {
 	e := l.kept(name)
 	if e == nil || !isFirst(l, e, d, l.set.extraSRV) {
 		return
@@ -228,11 +229,18 @@ func (l *recordLister) srv(name []byte, d SRV) {
 	shown := listedSRV{e.id, d.Target, d.Port}
 	if _, ok := l.srvs[shown]; !ok {
 		l.srvs[shown] = struct{}{}
-		l.records = append(l.records, EnumeratedRecord{Name: l.set.name(e), SRV: d})
+		l.records = append(l.records, EnumeratedRecord{Name: l.set.name(e), Target: target, Port: d.Port})
 	}
 }
 
 func (l *recordLister) ptr(netip.Addr, PTR, addrSource) {}
 func (l *recordLister) ttl([]byte, uint32)              {}
-func (l *recordLister) target(name []byte) Name         { return l.set.lastingName(name) }
 func (l *recordLister) omit(Omission)                   {}
+
+// target finds a name in the set, which has all names that its records point to.
+func (l *recordLister) target(name []byte) numberedName {
+	if id, ok := l.set.names.Find(name); ok {
+		return numberedName{l.set.targetName(id), id}
+	}
+	return numberedName{Name: Name(name)}
+}

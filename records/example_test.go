@@ -28,7 +28,7 @@ func Example() {
 	web := records.MustParseName("web.marathon.mesos")
 	fmt.Println(web, "A", netip.AddrFrom4(set.Data(web).A[0]))
 	for _, srv := range set.Data(records.MustParseName("_http._tcp.web.marathon.mesos")).SRV {
-		fmt.Println("SRV", srv.Priority, srv.Weight, srv.Port, srv.Target)
+		fmt.Println("SRV", srv.Priority, srv.Weight, srv.Port, set.Target(srv))
 	}
 
 	gone := state.TaskKey{Framework: "f", ID: "web.1"}

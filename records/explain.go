@@ -383,9 +383,9 @@ func (e *explainer) addr(name []byte, a netip.Addr, from addrSource) {
 	}
 }
 
-func (e *explainer) srv(name []byte, d SRV) {
+func (e *explainer) srv(name []byte, target Name, d SRV) {
 	if Name(name) == e.name {
-		e.add("SRV", fmt.Sprintf("%d %d %d %s", d.Priority, d.Weight, d.Port, d.Target), "")
+		e.add("SRV", fmt.Sprintf("%d %d %d %s", d.Priority, d.Weight, d.Port, target), "")
 	}
 }
 
@@ -404,8 +404,8 @@ func (e *explainer) ttl(name []byte, seconds uint32) {
 	}
 }
 
-func (e *explainer) target(name []byte) Name { return Name(name) }
-func (e *explainer) omit(o Omission)         { e.omissions = append(e.omissions, o) }
+func (e *explainer) target(name []byte) numberedName { return numberedName{Name: Name(name)} }
+func (e *explainer) omit(o Omission)                 { e.omissions = append(e.omissions, o) }
 
 // addOmissions lists what could not be published of a task.
 func (e *explainer) addOmissions(omissions []Omission) {

@@ -140,7 +140,7 @@ func TestExplainListsExactlyTheRecordsOfEachName(t *testing.T) {
 					want["AAAA "+netip.AddrFrom16(a).String()] = true
 				}
 				for _, v := range d.SRV {
-					want[fmt.Sprintf("SRV %d %d %d %s", v.Priority, v.Weight, v.Port, v.Target)] = true
+					want[fmt.Sprintf("SRV %d %d %d %s", v.Priority, v.Weight, v.Port, set.Target(v))] = true
 				}
 				if target, ok := d.Pointer(); ok {
 					want["PTR "+target.String()] = true

@@ -1,8 +1,10 @@
 package records
 
 import (
+	"fmt"
 	"net/netip"
 
+	"toponym/internal/names"
 	"toponym/state"
 )
 
@@ -18,6 +20,31 @@ func (s *Set) WantedAndOwned(f func(task state.TaskKey, wanted, owned int)) {
 		g.task(o)
 		f(k, wanted, counter.records)
 	}
+}
+
+// Check compares what the set knows of its records with these: their order, and how
+// often they hold names.
+func (s *Set) Check() error {
+	holders := map[names.ID]uint32{}
+	for e := range s.allEntries {
+		holders[e.id]++
+		for i, r := range e.data.SRV {
+			holders[r.Target]++
+			if i > 0 && e.data.SRV[i-1].Compare(r, s.targetName) >= 0 {
+				return fmt.Errorf("%v: SRV record %d is not in order", s.name(e), i)
+			}
+		}
+	}
+	for id, want := range holders {
+		if got := s.names.Holders(id); got != want {
+			return fmt.Errorf("%v: got %d holders, want %d", s.targetName(id), got, want)
+		}
+	}
+	s.names.Sweep()
+	if got, want := s.names.Len(), len(holders); got != want {
+		return fmt.Errorf("got %d names, want the %d that are held", got, want)
+	}
+	return nil
 }
 
 // Limited returns how many tasks own fewer records than they would without limits.
@@ -65,8 +92,8 @@ func (w *recordAppender) addr(name []byte, a netip.Addr, _ addrSource) {
 	w.records = append(w.records, EnumeratedRecord{Name: Name(name), Addr: a})
 }
 
-func (w *recordAppender) srv(name []byte, d SRV) {
-	w.records = append(w.records, EnumeratedRecord{Name: Name(name), SRV: d})
+func (w *recordAppender) srv(name []byte, target Name, d SRV) {
+	w.records = append(w.records, EnumeratedRecord{Name: Name(name), Target: target, Port: d.Port})
 }
 
 // recordCounter is a writer that counts records.
@@ -76,7 +103,7 @@ type recordCounter struct {
 }
 
 func (c *recordCounter) addr([]byte, netip.Addr, addrSource) { c.records++ }
-func (c *recordCounter) srv([]byte, SRV)                     { c.records++ }
+func (c *recordCounter) srv([]byte, Name, SRV)               { c.records++ }
 func (c *recordCounter) ptr(netip.Addr, PTR, addrSource)     { c.records++ }
 
 // ExplainByAll explains a name after a look at all tasks.

@@ -227,7 +227,7 @@ func leadsTo(set *records.Set, name string) string {
 		list = append(list, netip.AddrFrom4(a).String())
 	}
 	for _, v := range d.SRV {
-		for _, a := range set.Data(v.Target).A {
+		for _, a := range set.Data(set.Target(v)).A {
 			list = append(list, fmt.Sprintf("%d at %s", v.Port, netip.AddrFrom4(a)))
 		}
 	}

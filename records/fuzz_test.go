@@ -67,8 +67,8 @@ func FuzzTask(f *testing.F) {
 				t.Errorf("%q read again gives %q, %v, want the same name", n, again, err)
 			}
 			for _, v := range d.SRV {
-				if to := set.Data(v.Target); len(to.A)+len(to.AAAA) == 0 || v.Port == 0 {
-					t.Errorf("%v points to port %d of %v, want a port and a name with an address", n, v.Port, v.Target)
+				if to := set.Data(set.Target(v)); len(to.A)+len(to.AAAA) == 0 || v.Port == 0 {
+					t.Errorf("%v points to port %d of %v, want a port and a name with an address", n, v.Port, set.Target(v))
 				}
 			}
 		}

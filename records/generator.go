@@ -160,9 +160,9 @@ type publishedName struct {
 
 // identity is the names that belong to one task alone.
 type identity struct {
-	canonical []byte // T-H-S in wire form
-	onTask    Name   // T-H-S.F.D; empty if it is too long
-	onAgent   Name   // T-H-S.F.slave.D; empty if it is too long or the agent has no address
+	canonical []byte       // T-H-S in wire form
+	onTask    numberedName // T-H-S.F.D; empty if it is too long
+	onAgent   numberedName // T-H-S.F.slave.D; empty if it is too long or the agent has no address
 }
 
 // task makes all records of one task:
@@ -235,16 +235,16 @@ func (r *taskRecords) identity(names []taskName, tail []byte) {
 		}
 		if i == 0 {
 			id.onTask = r.target(id.canonical, r.suffixes.tasks, r.reach.addrs, r.reach.from)
-			ok = ok && id.onTask != ""
+			ok = ok && id.onTask.Name != ""
 		}
 		if n.domain {
 			ok = r.addrs(n.host, r.suffixes.slave, r.owner.agent.Addrs, hostAddr, r.params) && ok
 		}
 		if i == 0 {
 			id.onAgent = r.target(id.canonical, r.suffixes.slave, r.owner.agent.Addrs, hostAddr)
-			ok = ok && id.onAgent != ""
+			ok = ok && id.onAgent.Name != ""
 			if len(r.owner.agent.Addrs) == 0 {
-				id.onAgent = "" // a record that pointed there would lead nowhere
+				id.onAgent = numberedName{} // a record that pointed there would lead nowhere
 			}
 		}
 		if !ok {
@@ -327,11 +327,11 @@ func (r *taskRecords) spend(addrs []netip.Addr) []netip.Addr {
 }
 
 // target makes a name that belongs to the task alone, with its addresses. It
-// returns "" if the name is too long.
-func (r *taskRecords) target(canonical []byte, suffix Name, addrs []netip.Addr, from addrSource) Name {
+// returns no name if that is too long.
+func (r *taskRecords) target(canonical []byte, suffix Name, addrs []netip.Addr, from addrSource) numberedName {
 	name, ok := r.join(canonical, suffix)
 	if !ok {
-		return ""
+		return numberedName{}
 	}
 	r.addrsAt(name, addrs, from, r.params)
 	return r.out.target(name)
@@ -372,7 +372,7 @@ func (r *taskRecords) reverse(host []byte) {
 	if !ok {
 		return
 	}
-	target := r.out.target(name)
+	target := r.out.target(name).Name
 	for _, a := range r.spend(r.reach.addrs) {
 		r.out.ptr(a, PTR{OwnerTask, target}, r.reach.from)
 		if r.params.ttl != 0 {

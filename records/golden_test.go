@@ -66,7 +66,7 @@ func text(s *records.Set) string {
 			lines = append(lines, fmt.Sprintf("%s AAAA %s", n, netip.AddrFrom16(a)))
 		}
 		for _, v := range d.SRV {
-			lines = append(lines, fmt.Sprintf("%s SRV %d %d %d %s", n, v.Priority, v.Weight, v.Port, v.Target))
+			lines = append(lines, fmt.Sprintf("%s SRV %d %d %d %s", n, v.Priority, v.Weight, v.Port, s.Target(v)))
 		}
 		if target, ok := d.Pointer(); ok {
 			lines = append(lines, fmt.Sprintf("%s PTR %s", n, target))

@@ -74,7 +74,7 @@ func (g *generator) frameworkRecords(f *state.Framework) {
 	s := g.suffixesOf(f.Name)
 	g.hostAddrs(s.tasks, f.Addrs)
 	if !f.PID.IsZero() {
-		g.hostService(SRV{Target: s.tasks, Port: f.PID.Port}, s.tasks, "framework", "tcp")
+		g.hostService(s.tasks, f.PID.Port, s.tasks, "framework", "tcp")
 	}
 }
 
@@ -95,7 +95,7 @@ func (g *generator) masters(leader state.Master, all []state.Master) {
 	if len(leader.Addrs) > 0 {
 		if name, err := d.Join(leaderLabel); err == nil {
 			g.hostAddrs(name, leader.Addrs)
-			g.hostService(SRV{Target: name, Port: leader.Port}, d, "leader", bothProtocols[:]...)
+			g.hostService(name, leader.Port, d, "leader", bothProtocols[:]...)
 		}
 	}
 	everyMaster, err := d.Join(masterLabel)
@@ -116,7 +116,7 @@ func (g *generator) masters(leader state.Master, all []state.Master) {
 			continue
 		}
 		g.hostAddrs(name, master.Addrs)
-		g.hostService(SRV{Target: name, Port: master.Port}, d, "master", bothProtocols[:]...)
+		g.hostService(name, master.Port, d, "master", bothProtocols[:]...)
 		g.hostPointers(name, master.Addrs, OwnerMaster)
 	}
 }
@@ -145,11 +145,11 @@ func (g *generator) treeMasters(o Name, leader state.Master, all []state.Master)
 }
 
 // hostService makes an SRV record at _service._protocol.suffix for each protocol.
-func (g *generator) hostService(d SRV, suffix Name, service string, protocols ...string) {
-	d.Weight = g.o.SRVWeight
+func (g *generator) hostService(target Name, port uint16, suffix Name, service string, protocols ...string) {
+	d := SRV{Target: g.out.target([]byte(target)).id, Weight: g.o.SRVWeight, Port: port}
 	for _, p := range protocols {
 		if name, err := suffix.Join("_"+service, "_"+p); err == nil {
-			g.out.srv([]byte(name), d)
+			g.out.srv([]byte(name), target, d)
 		}
 	}
 }

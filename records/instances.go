@@ -295,7 +295,9 @@ func (f *nameFinder) addr(name []byte, _ netip.Addr, _ addrSource) {
 	f.found = f.found || string(name) == string(f.name)
 }
 
-func (f *nameFinder) srv(name []byte, _ SRV) { f.found = f.found || string(name) == string(f.name) }
+func (f *nameFinder) srv(name []byte, _ Name, _ SRV) {
+	f.found = f.found || string(name) == string(f.name)
+}
 
 func (f *nameFinder) ptr(a netip.Addr, _ PTR, _ addrSource) {
 	f.found = f.found || ReverseName(a) == f.name

@@ -46,7 +46,7 @@ func TestEveryPortOfAnInstanceIsReachable(t *testing.T) {
 		for i := range set.Instances(records.InstanceFilter{}) {
 			seen++
 			r := worlds[i.App]
-			r.names = names[i.App]
+			r.set, r.names = set, names[i.App]
 			if !same(i.Addresses.Agent, r.agent) {
 				r.errorf("got addresses %v of the agent, want %v", i.Addresses.Agent, r.agent)
 			}
@@ -99,13 +99,13 @@ func TestEveryPortOfAnInstanceIsReachable(t *testing.T) {
 func (r *reach) pointsToPort(p records.InstancePort) {
 	want := p.Connect()
 	for _, v := range r.data(p.SRVName).SRV {
-		if v.Port == want.Port && same(r.addrs(v.Target.String()), want.Addrs) {
+		if v.Port == want.Port && same(r.addrs(r.set.Target(v).String()), want.Addrs) {
 			return
 		}
 	}
 	// With the addresses of the agent in the status, either list is right.
 	for _, v := range r.data(p.SRVName).SRV {
-		if v.Port == want.Port && same(r.addrs(v.Target.String()), r.own) && r.network == "host" {
+		if v.Port == want.Port && same(r.addrs(r.set.Target(v).String()), r.own) && r.network == "host" {
 			return
 		}
 	}

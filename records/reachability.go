@@ -50,7 +50,7 @@ type addrSet struct {
 	addrs []netip.Addr
 
 	// Of the identity that is being made, see containerTarget.
-	target    Name
+	target    numberedName
 	hasTarget bool
 }
 

@@ -71,7 +71,7 @@ func TestEveryAnswerIsReachable(t *testing.T) {
 				named := namesByApp(set)
 				for n, s := range all {
 					app := full.Tasks[n].Name
-					r := reach{t, s, worlds[n], app, domain, named[app]}
+					r := reach{t, s, worlds[n], set, app, domain, named[app]}
 					r.addresses(sources)
 					r.services()
 					r.complete()
@@ -87,6 +87,7 @@ type reach struct {
 	*testing.T
 	shape
 	*world
+	set         *records.Set
 	app, domain string                   // domain is the address domain, if there is one
 	names       map[string]*records.Data // those that contain the name of the app
 }
@@ -192,13 +193,13 @@ func (r *reach) services() {
 			}
 		}
 		for _, v := range d.SRV {
-			at := r.addrs(v.Target.String())
+			at := r.addrs(r.set.Target(v).String())
 			if len(at) == 0 {
-				r.errorf("%s: target %v has no address, want some", text, v.Target)
+				r.errorf("%s: target %v has no address, want some", text, r.set.Target(v))
 			}
 			for _, a := range at {
 				if !r.listens[transport][netip.AddrPortFrom(a, v.Port)] {
-					r.errorf("%s: target %v is %v port %d, want one that is open by %s", text, v.Target, a, v.Port, transport)
+					r.errorf("%s: target %v is %v port %d, want one that is open by %s", text, r.set.Target(v), a, v.Port, transport)
 				}
 			}
 			if strings.Contains(text, ".slave.") || strings.Contains(text, ".agentip.") {
@@ -312,7 +313,7 @@ func (r *reach) virtualAddresses() {
 			r.there(service)
 			r.there(fmt.Sprintf("_%d._%s.%s", frontPort, transport, front))
 			for _, v := range r.data(service).SRV {
-				for _, a := range r.addrs(v.Target.String()) {
+				for _, a := range r.addrs(r.set.Target(v).String()) {
 					open[a] = open[a] || v.Port == number
 				}
 			}

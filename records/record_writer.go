@@ -10,11 +10,18 @@ import (
 // names are reused after the call.
 type recordWriter interface {
 	addr(name []byte, a netip.Addr, from addrSource)
-	srv(name []byte, d SRV)
+	srv(name []byte, target Name, d SRV) // the target has the id of d
 	ptr(a netip.Addr, p PTR, from addrSource)
 	ttl(name []byte, seconds uint32) // requests a TTL for a name that has records of the same owner
-	target(name []byte) Name         // returns a lasting copy of a name, for SRV and PTR data
+	target(name []byte) numberedName // returns a lasting copy of a name, for SRV and PTR data
 	omit(Omission)
+}
+
+// numberedName is a name with the id that a writer knows it by. Those that are not about
+// the records of a set know none.
+type numberedName struct {
+	Name
+	id names.ID
 }
 
 // refInc adds one owner to each record.
@@ -29,7 +36,7 @@ func (w refInc) addr(name []byte, a netip.Addr, _ addrSource) {
 	}
 }
 
-func (w refInc) srv(name []byte, d SRV) { recordsSRV.add(w.Set, w.entryFor(name), d) }
+func (w refInc) srv(name []byte, _ Name, d SRV) { recordsSRV.add(w.Set, w.entryFor(name), d) }
 
 func (w refInc) ptr(a netip.Addr, p PTR, _ addrSource) {
 	recordsPTR.add(w.Set, w.entryFor(names.Bytes(ReverseName(a))), p)
@@ -40,7 +47,7 @@ func (w refInc) ttl(name []byte, seconds uint32) {
 	w.setTTL(e, w.ttlRequests.add(e.id, seconds))
 }
 
-func (w refInc) target(name []byte) Name { return w.lastingName(name) }
+func (w refInc) target(name []byte) numberedName { return w.numbered(name) }
 
 func (w refInc) omit(o Omission) {
 	if _, ok := o.Reason.(AgentNetworkError); ok { // one for all tasks of the framework
@@ -68,7 +75,7 @@ func (w refDec) addr(name []byte, a netip.Addr, _ addrSource) {
 	}
 }
 
-func (w refDec) srv(name []byte, d SRV) {
+func (w refDec) srv(name []byte, _ Name, d SRV) {
 	if e := w.entry(name); e != nil {
 		recordsSRV.remove(w.Set, e, d)
 	}
@@ -86,17 +93,17 @@ func (w refDec) ttl(name []byte, seconds uint32) {
 	}
 }
 
-func (w refDec) target(name []byte) Name { return w.lastingName(name) }
-func (w refDec) omit(Omission)           {}
+func (w refDec) target(name []byte) numberedName { return w.numbered(name) }
+func (w refDec) omit(Omission)                   {}
 
 // discard drops all records. It is the writer of callers that only need names.
 type discard struct{}
 
 func (discard) addr([]byte, netip.Addr, addrSource) {}
-func (discard) srv([]byte, SRV)                     {}
+func (discard) srv([]byte, Name, SRV)               {}
 func (discard) ptr(netip.Addr, PTR, addrSource)     {}
 func (discard) ttl([]byte, uint32)                  {}
-func (discard) target(name []byte) Name             { return Name(name) }
+func (discard) target(name []byte) numberedName     { return numberedName{Name: Name(name)} }
 func (discard) omit(Omission)                       {}
 
 // entryFor returns the entry of a name, and makes one if necessary.
@@ -128,11 +135,12 @@ func (s *Set) entry(name []byte) *entry {
 // name returns the name of an entry.
 func (s *Set) name(e *entry) Name { return Name(s.names.Name(e.id)) }
 
-// lastingName returns a name as the set stores it, so that equal names share
-// memory.
-func (s *Set) lastingName(name []byte) Name {
-	if id, ok := s.names.Find(name); ok {
-		return Name(s.names.Name(id))
-	}
-	return Name(name)
+// numbered returns a name as the set stores it. Until the end of the update it has this
+// id, and as long as records point to it.
+func (s *Set) numbered(name []byte) numberedName {
+	id := s.names.Intern(name)
+	return numberedName{s.targetName(id), id}
 }
+
+// targetName is the name of an id.
+func (s *Set) targetName(id names.ID) Name { return Name(s.names.Name(id)) }

@@ -48,8 +48,11 @@ type recordType[T comparable] struct {
 	diff     func(*nameChange) *diff[T]
 	extra    func(*Set) extraOwners[T]
 	repeated func(*batch) *[]ownedRecord[T]
-	compare  func(a, b T) int
+	compare  func(a, b T, name nameFunc) int
 }
+
+// nameFunc gives the name of an id that SRV data has.
+type nameFunc = func(names.ID) Name
 
 var (
 	recordsA = recordType[[4]byte]{
@@ -57,14 +60,14 @@ var (
 		diff:     func(c *nameChange) *diff[[4]byte] { return &c.a },
 		extra:    func(s *Set) extraOwners[[4]byte] { return s.extraA },
 		repeated: func(b *batch) *[]ownedRecord[[4]byte] { return &b.repeatedA },
-		compare:  func(a, b [4]byte) int { return bytes.Compare(a[:], b[:]) },
+		compare:  func(a, b [4]byte, _ nameFunc) int { return bytes.Compare(a[:], b[:]) },
 	}
 	recordsAAAA = recordType[[16]byte]{
 		records:  func(d *Data) *[][16]byte { return &d.AAAA },
 		diff:     func(c *nameChange) *diff[[16]byte] { return &c.aaaa },
 		extra:    func(s *Set) extraOwners[[16]byte] { return s.extraAAAA },
 		repeated: func(b *batch) *[]ownedRecord[[16]byte] { return &b.repeatedAAAA },
-		compare:  func(a, b [16]byte) int { return bytes.Compare(a[:], b[:]) },
+		compare:  func(a, b [16]byte, _ nameFunc) int { return bytes.Compare(a[:], b[:]) },
 	}
 	recordsSRV = recordType[SRV]{
 		records:  func(d *Data) *[]SRV { return &d.SRV },
@@ -78,14 +81,14 @@ var (
 		diff:     func(c *nameChange) *diff[PTR] { return &c.ptr },
 		extra:    func(s *Set) extraOwners[PTR] { return s.extraPTR },
 		repeated: func(b *batch) *[]ownedRecord[PTR] { return &b.repeatedPTR },
-		compare:  PTR.Compare,
+		compare:  func(a, b PTR, _ nameFunc) int { return a.Compare(b) },
 	}
 )
 
 // add adds one owner of v. The first owner makes v a record. In an update, all
 // additions come before all removals.
 func (r recordType[T]) add(s *Set, e *entry, v T) {
-	if _, published := r.find(*r.records(e.data), v); published {
+	if _, published := r.find(*r.records(e.data), v, s.nameOf); published {
 		r.extra(s)[ownedRecord[T]{e.id, v}]++
 		return
 	}
@@ -114,13 +117,14 @@ func (r recordType[T]) settle(s *Set, e *entry, c *nameChange) {
 	if len(d.added) < 2 && len(d.gone) == 0 {
 		return
 	}
-	slices.SortFunc(d.added, r.compare)
-	slices.SortFunc(d.gone, r.compare)
+	compare := func(a, b T) int { return r.compare(a, b, s.nameOf) }
+	slices.SortFunc(d.added, compare)
+	slices.SortFunc(d.gone, compare)
 	added, gone := d.added, d.gone
 	d.added, d.gone = d.added[:0], d.gone[:0]
 	for len(added)+len(gone) > 0 {
 		var v T
-		if len(gone) == 0 || len(added) > 0 && r.compare(added[0], gone[0]) < 0 {
+		if len(gone) == 0 || len(added) > 0 && compare(added[0], gone[0]) < 0 {
 			v = added[0]
 		} else {
 			v = gone[0]
@@ -139,25 +143,25 @@ func (r recordType[T]) settle(s *Set, e *entry, c *nameChange) {
 				r.extra(s)[ownedRecord[T]{e.id, v}] += uint32(owners - 1)
 			}
 		case owners < 0:
-			if _, published := r.find(*r.records(e.data), v); published {
+			if _, published := r.find(*r.records(e.data), v, s.nameOf); published {
 				d.gone = append(d.gone, v)
 			}
 		}
 	}
 }
 
-func (r recordType[T]) find(sorted []T, v T) (index int, found bool) {
-	return slices.BinarySearchFunc(sorted, v, r.compare)
+func (r recordType[T]) find(sorted []T, v T, name nameFunc) (index int, found bool) {
+	return slices.BinarySearchFunc(sorted, v, func(a, b T) int { return r.compare(a, b, name) })
 }
 
 // sortAndCount sorts records that a batch has in any order, and counts duplicates
 // as repeated.
-func (r recordType[T]) sortAndCount(b *batch, id names.ID, d *Data) {
+func (r recordType[T]) sortAndCount(b *batch, id names.ID, d *Data, name nameFunc) {
 	values := r.records(d)
 	if len(*values) < 2 {
 		return
 	}
-	slices.SortFunc(*values, r.compare)
+	slices.SortFunc(*values, func(a, b T) int { return r.compare(a, b, name) })
 	unique := (*values)[:1]
 	for _, v := range (*values)[1:] {
 		if v == unique[len(unique)-1] {
@@ -185,7 +189,7 @@ func (r recordType[T]) countRepeated(s *Set, b *batch) {
 
 // apply returns the records of d after a change, without spare capacity. The
 // result is the list of d itself if nothing comes or goes.
-func (r recordType[T]) apply(d *Data, c *nameChange) []T {
+func (r recordType[T]) apply(d *Data, c *nameChange, name nameFunc) []T {
 	values, diff := *r.records(d), r.diff(c)
 	n := len(values) + len(diff.added) - len(diff.gone)
 	if diff.empty() {
@@ -197,12 +201,12 @@ func (r recordType[T]) apply(d *Data, c *nameChange) []T {
 	out := make([]T, 0, n)
 	added, gone := diff.added, diff.gone
 	for len(added)+len(gone) > 0 {
-		if len(gone) == 0 || len(added) > 0 && r.compare(added[0], gone[0]) < 0 {
-			i, _ := r.find(values, added[0])
+		if len(gone) == 0 || len(added) > 0 && r.compare(added[0], gone[0], name) < 0 {
+			i, _ := r.find(values, added[0], name)
 			out = append(append(out, values[:i]...), added[0])
 			values, added = values[i:], added[1:]
 		} else {
-			i, _ := r.find(values, gone[0])
+			i, _ := r.find(values, gone[0], name)
 			out = append(out, values[:i]...)
 			values, gone = values[i+1:], gone[1:]
 		}
@@ -327,24 +331,27 @@ func (s *Set) finish(first bool) Changes {
 		recordsPTR.settle(s, e, c)
 		if before := e.data; c.changesRecords() || c.ttl != before.TTL {
 			e.data = s.dataAfter(c, &recent)
+			s.holdTargets(c.srv.added)
+			s.releaseTargets(c.srv.gone)
 			if !c.a.empty() || !c.aaaa.empty() || !c.srv.empty() || !e.data.Equal(before) {
 				result.Names = append(result.Names, s.name(e))
 			}
 		}
-		if d := e.data; len(d.A)+len(d.AAAA)+len(d.SRV)+len(d.PTR) == 0 {
+		if e.data.count() == 0 {
 			s.names.Release(e.id)
 			e.data = nil
 			s.size--
 		}
 	}
 	if first {
-		s.names.Sweep() // forgets which names are new
+		s.sweep() // forgets which names are new
 		result.Names = make([]Name, 0, s.size)
 		for name := range s.All() {
 			result.Names = append(result.Names, name)
 		}
 	}
 	s.changes.reset()
+	s.pending = s.pending || s.followed && len(result.Names) > 0
 	return result
 }
 
@@ -369,8 +376,8 @@ func (s *Set) dataAfter(c *nameChange, recent *recentResults) *Data {
 			return r.after
 		}
 	}
-	d := s.intern(&Data{A: recordsA.apply(before, c), AAAA: recordsAAAA.apply(before, c),
-		SRV: recordsSRV.apply(before, c), PTR: recordsPTR.apply(before, c), TTL: c.ttl})
+	d := s.intern(&Data{A: recordsA.apply(before, c, s.nameOf), AAAA: recordsAAAA.apply(before, c, s.nameOf),
+		SRV: recordsSRV.apply(before, c, s.nameOf), PTR: recordsPTR.apply(before, c, s.nameOf), TTL: c.ttl})
 	recent.results[recent.next%len(recent.results)] = changeResult{before, c, d}
 	recent.next++
 	return d
@@ -433,9 +440,7 @@ func (d *Data) hash() uint64 {
 	if n := len(d.SRV); n > 0 {
 		first, last := &d.SRV[0], &d.SRV[n-1]
 		mix(uint64(first.Port)<<16 | uint64(last.Port))
-		for i := range min(len(first.Target), 32) {
-			mix(uint64(first.Target[i]))
-		}
+		mix(uint64(first.Target)<<32 | uint64(last.Target))
 	}
 	return h
 }

@@ -7,9 +7,9 @@ import "testing"
 func TestComparisonsOfAnUpdateGrowLinearly(t *testing.T) {
 	count := func(n int) (comparisons int) {
 		counting := recordsA
-		counting.compare = func(a, b [4]byte) int {
+		counting.compare = func(a, b [4]byte, name nameFunc) int {
 			comparisons++
-			return recordsA.compare(a, b)
+			return recordsA.compare(a, b, name)
 		}
 		addr := func(i int) [4]byte { return [4]byte{10, byte(i >> 16), byte(i * 7 >> 8), byte(i * 7)} }
 		s := NewSet(Options{})

@@ -21,6 +21,7 @@ import (
 // [Set.Task], [Set.Hosts] and [Set.Collisions] may be called from any goroutine.
 type Set struct {
 	names     *names.Table
+	nameOf    nameFunc // targetName
 	entries   names.Values[entry]
 	size      int // number of entries
 	generator *generator
@@ -33,6 +34,11 @@ type Set struct {
 
 	ttlRequests ttlRequests
 	internTable internTable
+
+	// For the zone that is made of the set, see UseNames.
+	followed bool       // there is one
+	pending  bool       // names have changed since its newest version was made
+	targets  []names.ID // that new SRV records since then point to
 
 	// Of the running update.
 	time              time.Time
@@ -119,6 +125,7 @@ func NewSet(o Options) *Set {
 		hosts:           map[string]hostNames{},
 		copies:          map[*taskCopy]struct{}{},
 	}
+	s.nameOf = s.targetName
 	if previous != nil {
 		previous.mu.Lock()
 		s.groups.reserved = previous.groups.reserved.clone()
@@ -158,7 +165,7 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 	defer s.mu.Unlock()
 
 	s.time = s.now()
-	s.names.Sweep()
+	s.sweep()
 	first := s.size == 0 && len(s.tasks) == 0
 	tasks := s.shareLimits(c, s.regroup(c, inOrder(s.affectedTasks(c, d), first), d.Frameworks, first))
 	g := s.generator
@@ -423,13 +430,54 @@ func (s *Set) allEntries(yield func(*entry) bool) {
 	}
 }
 
-// UseNames calls f with the table that has the numbers of the set's names, for those
-// who keep more by name. Until f returns the set does not change.
-func (s *Set) UseNames(f func(*names.Table)) {
+// UseNames calls f with the table that has the numbers of the set's names, for a zone
+// that is brought up to date with the set, and with the targets of SRV records that are new
+// since the last call; on the first call the zone has to look at all. Until f returns
+// the set does not change.
+//
+// From the first call on no id gets another name from when an update has changed records until
+// the next call, so that in two versions of the zone that follow each other an id has
+// one name.
+func (s *Set) UseNames(f func(t *names.Table, targets []names.ID)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f(s.names)
+	f(s.names, s.targets)
+	s.followed, s.pending = true, false
+	if s.targets = s.targets[:0]; cap(s.targets) > maxKeptTargets {
+		s.targets = nil
+	}
 }
+
+// maxKeptTargets is how many targets the list keeps memory for.
+const maxKeptTargets = 1 << 14
+
+// sweep frees the ids of names that are not used, but for those that the zone may
+// still show.
+func (s *Set) sweep() {
+	if !s.pending {
+		s.names.Sweep()
+	}
+}
+
+// holdTargets makes the targets of new records keep their ids.
+func (s *Set) holdTargets(records []SRV) {
+	for _, r := range records {
+		s.names.Hold(r.Target)
+		if n := len(s.targets); s.followed && (n == 0 || s.targets[n-1] != r.Target) {
+			s.targets = append(s.targets, r.Target)
+		}
+	}
+}
+
+// releaseTargets takes back what holdTargets did for records that are gone.
+func (s *Set) releaseTargets(records []SRV) {
+	for _, r := range records {
+		s.names.Release(r.Target)
+	}
+}
+
+// Target returns the name that an SRV record of the set points to.
+func (s *Set) Target(r SRV) Name { return s.targetName(r.Target) }
 
 // Data returns the records of a name. The result is empty, never nil, if there
 // are none.

@@ -18,10 +18,10 @@ import (
 //  3. The owner names are _T._proto.suffix, and for a named port
 //     _port._T._proto.suffix and _port._proto.T.suffix.
 
-// srvTarget is where a port can be connected to. name is empty if nothing can
+// srvTarget is where a port can be connected to. The name is empty if nothing can
 // connect.
 type srvTarget struct {
-	name Name
+	numberedName
 	port uint16
 }
 
@@ -96,7 +96,7 @@ func (r *taskRecords) resourcePorts(id *identity, names []publishedName) {
 		agentPorts, containerPorts = r.reach.resourcePorts, nil
 	}
 	discovery := r.o.announces(t)
-	var container Name
+	var container numberedName
 	if !discovery && len(containerPorts) > 0 {
 		container = r.containerTarget(id, &r.reach.container)
 	}
@@ -129,7 +129,7 @@ func (r *taskRecords) resourcePorts(id *identity, names []publishedName) {
 
 // unannounced makes the records under F.slave.D of those ports of a range that the
 // DiscoveryInfo does not list.
-func (r *taskRecords) unannounced(n *publishedName, target Name, ports state.PortRange, proto string) {
+func (r *taskRecords) unannounced(n *publishedName, target numberedName, ports state.PortRange, proto string) {
 	for first := int(ports.First); first <= int(ports.Last); first++ {
 		if r.isAnnounced(first) {
 			continue
@@ -146,7 +146,7 @@ func (r *taskRecords) unannounced(n *publishedName, target Name, ports state.Por
 // treeResourcePorts makes the records of these ports in the address trees.
 func (r *taskRecords) treeResourcePorts(id *identity, n *publishedName, proto string) {
 	reach := &r.reach
-	var container Name
+	var container numberedName
 	if !reach.isolated {
 		container = r.containerTarget(id, &reach.reported)
 	} else if len(reach.containerPorts) > 0 {
@@ -216,30 +216,30 @@ func (r *taskRecords) discoveryPort(id *identity, names []publishedName, p *stat
 func (r *taskRecords) srvTargets(id *identity, p *state.DiscoveryPort, protocol string, inTrees bool) (at srvTargets) {
 	reach := &r.reach
 	sides := reach.sidesOf(p, protocol)
-	if sides.agent != 0 && id.onAgent != "" {
+	if sides.agent != 0 && id.onAgent.Name != "" {
 		at.agent = srvTarget{id.onAgent, sides.agent}
 	}
 	compat := r.o.Scope == ScopeCompat
 	if sides.container != 0 && (inTrees || !sides.meansAgent && !compat) {
-		if target := r.containerTarget(id, reach.ownAddrs(p, sides)); target != "" {
+		if target := r.containerTarget(id, reach.ownAddrs(p, sides)); target.Name != "" {
 			at.container = srvTarget{target, sides.container}
 		}
 	}
 	at.auto = at.container
-	if sides.meansAgent || at.auto.name == "" {
+	if sides.meansAgent || at.auto.Name == "" {
 		at.auto = at.agent
 	}
-	if sides.meansAgent && p.Scope == "" && at.agent.name != "" && reach.addrsAreAgents {
-		at.auto.name = id.onTask // both names are right; Mesos-DNS uses this one
+	if sides.meansAgent && p.Scope == "" && at.agent.Name != "" && reach.addrsAreAgents {
+		at.auto.numberedName = id.onTask // both names are right; Mesos-DNS uses this one
 	}
 	at.domain = at.auto
 	if compat {
 		at.domain = srvTarget{id.onTask, p.Number}
-		if id.onAgent != "" {
+		if id.onAgent.Name != "" {
 			at.agent = srvTarget{id.onAgent, p.Number}
 		}
 	}
-	if at.domain.name == "" && r.explain {
+	if at.domain.Name == "" && r.explain {
 		r.omit(p.Name, errNoNetworkAddr)
 	}
 	return at
@@ -248,17 +248,17 @@ func (r *taskRecords) srvTargets(id *identity, p *state.DiscoveryPort, protocol 
 // containerTarget returns a name of the task alone that has exactly the given
 // addresses of the task itself. If no such name exists, it makes one:
 // T-H-S.F.<network>.network.D, or T-H-S.F.containerip.D.
-func (r *taskRecords) containerTarget(id *identity, set *addrSet) Name {
+func (r *taskRecords) containerTarget(id *identity, set *addrSet) numberedName {
 	if !set.hasTarget {
 		set.target, set.hasTarget = r.findContainerTarget(id, set), true
 	}
 	return set.target
 }
 
-func (r *taskRecords) findContainerTarget(id *identity, set *addrSet) Name {
+func (r *taskRecords) findContainerTarget(id *identity, set *addrSet) numberedName {
 	switch {
 	case len(set.addrs) == 0:
-		return ""
+		return numberedName{}
 	case sameAddrs(set.addrs, r.reach.addrs):
 		return id.onTask
 	case sameAddrs(set.addrs, r.owner.agent.Addrs):
@@ -275,15 +275,15 @@ func (r *taskRecords) findContainerTarget(id *identity, set *addrSet) Name {
 	}
 	if err != nil {
 		r.omit(set.name, err)
-		return ""
+		return numberedName{}
 	}
 	target := r.out.target(name)
-	if _, made := r.containerTargets[target]; !made {
+	if _, made := r.containerTargets[target.Name]; !made {
 		if r.containerTargets == nil {
 			r.containerTargets = map[Name]struct{}{}
 		}
-		r.containerTargets[target] = struct{}{}
-		r.addrsAt([]byte(target), set.addrs, addrSource{source: r.reach.reportedBy}, r.params)
+		r.containerTargets[target.Name] = struct{}{}
+		r.addrsAt([]byte(target.Name), set.addrs, addrSource{source: r.reach.reportedBy}, r.params)
 	}
 	return target
 }
@@ -307,31 +307,31 @@ const (
 
 // srvOwner makes the record of one port and one target at one form of the name.
 func (r *taskRecords) srvOwner(n *publishedName, s *srvPort, form srvForm, target srvTarget, suffix Name) {
-	if target.name == "" || form != formService && s.label == "" {
+	if target.Name == "" || form != formService && s.label == "" {
 		return
 	}
 	port := state.PortRange{First: target.port, Last: target.port}
 	switch form {
 	case formService:
-		r.srv(append(r.buf[:0], n.service...), s.protocol, suffix, target.name, port, s.params)
+		r.srv(append(r.buf[:0], n.service...), s.protocol, suffix, target.numberedName, port, s.params)
 	case formPort:
 		b, err := appendLabels(r.buf[:0], "_"+s.label)
 		if err != nil {
 			r.omit("_"+s.label, err)
 			return
 		}
-		r.srv(append(b, n.service...), s.protocol, suffix, target.name, port, s.params)
+		r.srv(append(b, n.service...), s.protocol, suffix, target.numberedName, port, s.params)
 	case formRFC2782:
 		b, err := appendLabels(r.buf[:0], "_"+s.label, "_"+s.protocol)
 		if err != nil {
 			return // formPort has omitted it
 		}
-		r.srvAt(append(append(b, n.host...), suffix...), target.name, port, s.params)
+		r.srvAt(append(append(b, n.host...), suffix...), target.numberedName, port, s.params)
 	}
 }
 
 // srvDomain makes the records of a range of ports under F.D and in the subsets.
-func (r *taskRecords) srvDomain(n *publishedName, target Name, ports state.PortRange, proto string) {
+func (r *taskRecords) srvDomain(n *publishedName, target numberedName, ports state.PortRange, proto string) {
 	r.srvRange(n, target, ports, r.suffixes.tasks, proto)
 	for _, suffix := range r.subsets {
 		r.srvRange(n, target, ports, suffix, proto)
@@ -339,14 +339,14 @@ func (r *taskRecords) srvDomain(n *publishedName, target Name, ports state.PortR
 }
 
 // srvRange makes the records of a range of ports at _T._proto.suffix.
-func (r *taskRecords) srvRange(n *publishedName, target Name, ports state.PortRange, suffix Name, proto string) {
-	if target != "" {
+func (r *taskRecords) srvRange(n *publishedName, target numberedName, ports state.PortRange, suffix Name, proto string) {
+	if target.Name != "" {
 		r.srv(append(r.buf[:0], n.service...), proto, suffix, target, ports, r.params)
 	}
 }
 
 // srv makes the records of a range of ports at prefix._proto.suffix.
-func (r *taskRecords) srv(prefix []byte, proto string, suffix, target Name, ports state.PortRange, p recordParams) {
+func (r *taskRecords) srv(prefix []byte, proto string, suffix Name, target numberedName, ports state.PortRange, p recordParams) {
 	name, err := appendLabels(prefix, "_"+proto)
 	if err != nil {
 		r.omit("_"+proto, err)
@@ -355,7 +355,7 @@ func (r *taskRecords) srv(prefix []byte, proto string, suffix, target Name, port
 	r.srvAt(append(name, suffix...), target, ports, p)
 }
 
-func (r *taskRecords) srvAt(name []byte, target Name, ports state.PortRange, p recordParams) {
+func (r *taskRecords) srvAt(name []byte, target numberedName, ports state.PortRange, p recordParams) {
 	if len(name) > maxName {
 		r.omit(Name(name).String(), ErrNameLength)
 		return
@@ -369,7 +369,7 @@ func (r *taskRecords) srvAt(name []byte, target Name, ports state.PortRange, p r
 	}
 	r.budget -= last - int(ports.First) + 1
 	for port := int(ports.First); port <= last; port++ {
-		r.out.srv(name, SRV{Target: target, Priority: p.priority, Weight: p.weight, Port: uint16(port)})
+		r.out.srv(name, target.Name, SRV{Target: target.id, Priority: p.priority, Weight: p.weight, Port: uint16(port)})
 	}
 	if p.ttl != 0 {
 		r.out.ttl(name, p.ttl)

@@ -93,16 +93,16 @@ func (w *taskCollector) addr(name []byte, a netip.Addr, _ addrSource) {
 	w.add(TaskRecord{Name(name).String(), addrType(a), a.String()})
 }
 
-func (w *taskCollector) srv(name []byte, d SRV) {
-	w.add(TaskRecord{Name(name).String(), "SRV", fmt.Sprintf("%d %d %d %s", d.Priority, d.Weight, d.Port, d.Target)})
+func (w *taskCollector) srv(name []byte, target Name, d SRV) {
+	w.add(TaskRecord{Name(name).String(), "SRV", fmt.Sprintf("%d %d %d %s", d.Priority, d.Weight, d.Port, target)})
 }
 
 func (w *taskCollector) ptr(a netip.Addr, p PTR, _ addrSource) {
 	w.add(TaskRecord{ReverseName(a).String(), "PTR", p.Target.String()})
 }
 
-func (w *taskCollector) ttl([]byte, uint32)      {}
-func (w *taskCollector) target(name []byte) Name { return Name(name) }
+func (w *taskCollector) ttl([]byte, uint32)              {}
+func (w *taskCollector) target(name []byte) numberedName { return numberedName{Name: Name(name)} }
 
 func (w *taskCollector) omit(o Omission) {
 	if len(w.omitted) < maxTaskDescription {

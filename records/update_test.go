@@ -1,6 +1,7 @@
 package records_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -19,7 +20,11 @@ func content(s *records.Set) map[records.Name]string {
 		if target, ok := d.Pointer(); ok {
 			ptr = target.String()
 		}
-		m[n] = fmt.Sprint(d.A, d.AAAA, d.SRV, ptr, d.TTL)
+		var services []string
+		for _, v := range d.SRV {
+			services = append(services, fmt.Sprint(v.Priority, v.Weight, v.Port, s.Target(v)))
+		}
+		m[n] = fmt.Sprint(d.A, d.AAAA, services, ptr, d.TTL)
 	}
 	return m
 }
@@ -80,6 +85,10 @@ func testHistory(t *testing.T, o records.Options, seed uint64) {
 			t.Fatalf("seed %d, step %d: got %d collisions, want %d", seed, step, got, want)
 		}
 
+		if err := errors.Join(set.Check(), built.Check()); err != nil {
+			t.Fatalf("seed %d, step %d: %v", seed, step, err)
+		}
+
 		after := content(set)
 		want := map[records.Name]bool{}
 		for n := range before {
@@ -138,6 +147,9 @@ func TestALongFirstUpdateEqualsShortOnes(t *testing.T) {
 	set.Update(c, c.Reconcile(full, nil))
 	if got, want := text(set), text(built); got != want {
 		t.Errorf("in one update: %s", firstDifference(want, got))
+	}
+	if err := errors.Join(set.Check(), built.Check()); err != nil {
+		t.Error(err)
 	}
 	if built.Len() < 9000 {
 		t.Errorf("got %d names, want at least 9000 for the test to make sense", built.Len())

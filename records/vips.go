@@ -118,14 +118,14 @@ func (r *taskRecords) vip(id *identity, p *state.DiscoveryPort, value string) er
 			if own == port && !r.spent() && !r.addrs(host, domain, addrs, from, r.params) {
 				return ErrNameLength
 			}
-			if target.name == "" || r.spent() {
+			if target.Name == "" || r.spent() {
 				continue
 			}
 			name, err := appendLabels(nil, "_"+strconv.Itoa(int(port)), "_"+transport)
 			if err != nil {
 				return err
 			}
-			r.srvAt(append(append(name, host...), domain...), target.name, state.PortRange{First: target.port, Last: target.port}, r.params)
+			r.srvAt(append(append(name, host...), domain...), target.numberedName, state.PortRange{First: target.port, Last: target.port}, r.params)
 		}
 	}
 	return nil

@@ -127,10 +127,17 @@ func (w *writer) commonRecords(found zone.Answer, qtype uint16, name []byte, own
 	case dns.TypeAAAA:
 		w.answerAAAA(found.Node, owner)
 	case dns.TypeSRV:
-		var few [maxFewTargets]uint16
-		targets := w.newSRVTargets(found.Node, few[:])
+		var few fewTargets
+		var many *manyTargets
+		if count := len(found.Node.SRV); count > maxFewTargets && w.mayFit(count) {
+			many = manyTargetsPool.Get().(*manyTargets)
+		}
+		targets := w.newSRVTargets(found.Node, &few, many)
 		w.answerSRV(found.Node, &targets, owner, name, w.z.AliasMatch(found))
 		w.addSRVTargets(found.Node, &targets, nil)
+		if many != nil {
+			manyTargetsPool.Put(many)
+		}
 	default:
 		return false
 	}
@@ -152,7 +159,7 @@ func (w *writer) rareRecords(found zone.Answer, types []uint16, name []byte, own
 		case dns.TypeAAAA:
 			w.answerAAAA(found.Node, owner)
 		case dns.TypeSRV:
-			t := w.newSRVTargets(found.Node, nil)
+			t := w.newSRVTargets(found.Node, nil, nil)
 			w.answerSRV(found.Node, &t, owner, name, w.z.AliasMatch(found))
 			targets = &t
 		default:

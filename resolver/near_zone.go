@@ -25,6 +25,7 @@ type ZonePreference struct {
 type nearZone struct {
 	*ZonePreference
 	label string
+	zone  *zone.Zone // the version that has node
 	node  *zone.Node // T.F.<zone>.zone.D; nil if there is none
 }
 
@@ -38,7 +39,7 @@ func (p *ZonePreference) nearZone(z *zone.Zone, name string, client netip.Addr) 
 	if label == "" {
 		return nil
 	}
-	near := &nearZone{ZonePreference: p, label: label}
+	near := &nearZone{ZonePreference: p, label: label, zone: z}
 	if front, ok := strings.CutSuffix(name, p.Domain); ok && front != "" {
 		b := append([]byte(front), byte(len(label)))
 		b = append(b, label+zoneLabel+p.Domain...)
@@ -72,6 +73,6 @@ func (n *nearZone) hasSRV(s zone.SRV) bool {
 	if n.node == nil {
 		return false
 	}
-	_, found := slices.BinarySearchFunc(n.node.SRV, s, zone.SRV.Compare)
+	_, found := slices.BinarySearchFunc(n.node.SRV, s, n.zone.CompareSRV)
 	return found
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/miekg/dns"
 
 	"toponym/internal/dnswire"
+	"toponym/records"
 	"toponym/zone"
 )
 
@@ -133,7 +134,7 @@ func positive(q *query, t Transport, z *zone.Zone, found zone.Answer, o order) r
 	n := o.node(found.Node, qtype)
 	called := q.aliasNames(z.AliasMatch(found))
 	m := response{aa: true, answer: allRRs(z, n, q.suffix(len(q.name)), qtype)}
-	called.targets(m.answer, n)
+	called.targets(z, m.answer, n)
 	if !minimal {
 		m.additional = additional(z, n, qtype, o, called)
 	}
@@ -298,7 +299,8 @@ func additional(z *zone.Zone, n *zone.Node, qtype uint16, o order, called aliasN
 			}
 		}
 		for i := range srv {
-			if !addresses(z.Node(srv[i].Target), called.target(&srv[i])) {
+			target := z.Target(srv[i].Target).Name
+			if !addresses(z.Node(target), called.target(target)) {
 				return
 			}
 		}
@@ -322,23 +324,23 @@ func (q *query) aliasNames(m zone.AliasMatch) aliasNames {
 }
 
 // target is the target of an SRV record in presentation form.
-func (n aliasNames) target(s *zone.SRV) string {
+func (n aliasNames) target(name records.Name) string {
 	if n.end == "" {
-		return s.Target.String()
+		return name.String()
 	}
-	return n.mirror.Rewrite(s.Target, n.end)
+	return n.mirror.Rewrite(name, n.end)
 }
 
 // targets names the targets of the SRV records among a node's records, which
 // are in the order of the node.
-func (n aliasNames) targets(rrs []dns.RR, node *zone.Node) {
+func (n aliasNames) targets(z *zone.Zone, rrs []dns.RR, node *zone.Node) {
 	if n.end == "" {
 		return
 	}
 	i := 0
 	for _, rr := range rrs {
 		if srv, ok := rr.(*dns.SRV); ok {
-			srv.Target = n.target(&node.SRV[i])
+			srv.Target = n.target(z.Target(node.SRV[i].Target).Name)
 			i++
 		}
 	}
@@ -424,7 +426,7 @@ func followCNAME(q *query, z *zone.Zone, n *zone.Node, o order) response {
 			called = aliasNames{mirror, name[len(name)-mirror.AliasLen:].String()}
 		}
 		rrs := z.RRs(n, owner, q.qtype)
-		called.targets(rrs, n)
+		called.targets(z, rrs, n)
 		m.answer = append(m.answer, rrs...)
 		m.additional = additional(z, n, q.qtype, o, called)
 		return m

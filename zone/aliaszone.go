@@ -78,7 +78,7 @@ func (d *delta) addAliases(z *Zone) {
 	for _, n := range d.nodes {
 		for _, i := range z.builder.aliases[n.new.Name] {
 			o := &z.origins[i]
-			if old, new := o.aliasApex(n.old), o.aliasApex(n.new); !sameContent(old, new) {
+			if old, new := o.aliasApex(n.old), o.aliasApex(n.new); !d.sameContent(z, old, new) {
 				d.nodes = append(d.nodes, nodeChange{old, new})
 				d.changed[i] = true
 			}

@@ -35,7 +35,7 @@ func (d *delta) changes(z *Zone, limit int) (list []*Change) {
 	}
 	list = append(list, d.gone...)
 	size := 0
-	var recent recentDifferences
+	recent := recentDifferences{delta: d, zone: z}
 	for _, n := range d.nodes {
 		i := n.new.origin
 		c := byOrigin[i]
@@ -43,7 +43,7 @@ func (d *delta) changes(z *Zone, limit int) (list []*Change) {
 			continue
 		}
 		removed, added := len(c.Removed), len(c.Added)
-		c.addNode(z, n, &d.previous[i], &z.origins[i], &recent)
+		c.addNode(n, &d.previous[i], &z.origins[i], &recent)
 		if size += recordsSize(c.Removed[removed:]) + recordsSize(c.Added[added:]); size > limit {
 			break
 		}
@@ -77,13 +77,13 @@ func recordsSize(list []Record) int {
 var noNode = &Node{Data: &noData}
 
 // addNode adds the records of a node that differ.
-func (c *Change) addNode(z *Zone, n nodeChange, from, to *origin, recent *recentDifferences) {
+func (c *Change) addNode(n nodeChange, from, to *origin, recent *recentDifferences) {
 	old, new := n.old, n.new
 	if old == nil {
 		old = noNode
 	}
 	if old.static != nil || new.static != nil {
-		before, after := z.appendRecords(nil, old, from), z.appendRecords(nil, new, to)
+		before, after := recent.delta.before.appendRecords(nil, old, from), recent.zone.appendRecords(nil, new, to)
 		c.Removed = appendMissing(c.Removed, before, after)
 		c.Added = appendMissing(c.Added, after, before)
 		return
@@ -105,6 +105,9 @@ func appendOwned(list, records []Record, owner records.Name) []Record {
 // recentDifferences are those that were found last. The names of a service often have
 // the same data before a change, and after it.
 type recentDifferences struct {
+	delta *delta
+	zone  *Zone // the version of the delta
+
 	list [8]difference
 	next int // index in list, modulo its length
 }
@@ -129,11 +132,23 @@ func (r *recentDifferences) of(old, new *records.Data, was, is uint32) *differen
 	d := &r.list[r.next%len(r.list)]
 	r.next++
 	*d = difference{old: old, new: new, was: was, is: is}
-	addDifferent(d, dns.TypeA, old.A, new.A, compareIPv4, func(a [4]byte) string { return string(a[:]) })
-	addDifferent(d, dns.TypeAAAA, old.AAAA, new.AAAA, compareIPv6, func(a [16]byte) string { return string(a[:]) })
-	addDifferent(d, dns.TypeSRV, old.SRV, new.SRV, SRV.Compare, srvData)
-	addDifferent(d, dns.TypePTR, pointer(old), pointer(new), cmp.Compare, func(n records.Name) string { return string(n) })
+	ipv4 := func(a [4]byte) string { return string(a[:]) }
+	ipv6 := func(a [16]byte) string { return string(a[:]) }
+	name := func(n records.Name) string { return string(n) }
+	before, after := &r.delta.before, &r.zone.nodeTrees
+	addDifferent(d, dns.TypeA, old.A, new.A, true, compareIPv4, ipv4, ipv4)
+	addDifferent(d, dns.TypeAAAA, old.AAAA, new.AAAA, true, compareIPv6, ipv6, ipv6)
+	addDifferent(d, dns.TypeSRV, old.SRV, new.SRV, r.delta.sameIDs, r.compareSRV, before.srvData, after.srvData)
+	addDifferent(d, dns.TypePTR, pointer(old), pointer(new), true, cmp.Compare, name, name)
 	return d
+}
+
+// compareSRV orders an SRV record of the version before and one of the version.
+func (r *recentDifferences) compareSRV(old, new SRV) int {
+	if c := old.CompareNumbers(new); c != 0 || r.delta.sameIDs && old.Target == new.Target {
+		return c
+	}
+	return cmp.Compare(r.delta.before.targetName(old.Target), r.zone.targetName(new.Target))
 }
 
 // pointer is the list of PTR records that a name with the data has.
@@ -145,10 +160,11 @@ func pointer(d *records.Data) []records.Name {
 }
 
 // addDifferent adds the records that one of two sorted RRsets lacks; with
-// different TTLs these are all.
-func addDifferent[T comparable](d *difference, rtype uint16, old, new []T, compare func(a, b T) int, data func(T) string) {
+// different TTLs these are all. The argument exact says that those of both
+// RRsets are the same exactly if they are equal in Go.
+func addDifferent[T comparable](d *difference, rtype uint16, old, new []T, exact bool, compare func(old, new T) int, oldData, newData func(T) string) {
 	same := d.was == d.is
-	if same {
+	if same && exact {
 		for len(old) > 0 && len(new) > 0 && old[0] == new[0] {
 			old, new = old[1:], new[1:]
 		}
@@ -167,10 +183,10 @@ func addDifferent[T comparable](d *difference, rtype uint16, old, new []T, compa
 			order = compare(old[0], new[0])
 		}
 		if order < 0 || order == 0 && !same {
-			d.removed = append(d.removed, Record{Type: rtype, TTL: d.was, Data: data(old[0])})
+			d.removed = append(d.removed, Record{Type: rtype, TTL: d.was, Data: oldData(old[0])})
 		}
 		if order > 0 || order == 0 && !same {
-			d.added = append(d.added, Record{Type: rtype, TTL: d.is, Data: data(new[0])})
+			d.added = append(d.added, Record{Type: rtype, TTL: d.is, Data: newData(new[0])})
 		}
 		if order <= 0 {
 			old = old[1:]

@@ -11,10 +11,24 @@ import (
 // delta is how a version differs from the one before.
 type delta struct {
 	previous []origin     // the origins of the version before
+	before   nodeTrees    // its nodes, for the targets of their SRV records
+	sameIDs  bool         // whether an id has one name in both versions
 	nodes    []nodeChange // each with content that differs
 	changed  []bool       // by origin: whether the content differs
 	whole    []bool       // by origin: whether more differs than nodes tells
 	gone     []*Change    // of origins that are no longer there
+}
+
+// release forgets what memory of the version before there is, once differences have been taken
+// from it. What is left says that they are unknown.
+func (d *delta) release() {
+	if d == nil {
+		return
+	}
+	d.before, d.nodes = nodeTrees{}, nil
+	for i, changed := range d.changed {
+		d.whole[i] = d.whole[i] || changed
+	}
 }
 
 // nodeChange is a node that has changed. A node without records stands for none.
@@ -22,13 +36,13 @@ type nodeChange struct{ old, new *Node }
 
 func newDelta(z *Zone) *delta {
 	flags := make([]bool, 2*len(z.origins))
-	return &delta{previous: z.origins, changed: flags[:len(z.origins)], whole: flags[len(z.origins):]}
+	return &delta{previous: z.origins, before: z.nodeTrees, sameIDs: true, changed: flags[:len(z.origins)], whole: flags[len(z.origins):]}
 }
 
-// add notes that a node has been replaced; old may be nil. On a nil delta it does
-// nothing.
-func (d *delta) add(old, new *Node) {
-	if d == nil || old != nil && sameContent(old, new) || old == nil && new.Empty() {
+// add notes that a node has been replaced in a version; old may be nil. On a nil delta
+// it does nothing.
+func (d *delta) add(z *Zone, old, new *Node) {
+	if d == nil || old != nil && d.sameContent(z, old, new) || old == nil && new.Empty() {
 		return
 	}
 	d.nodes = append(d.nodes, nodeChange{old, new})
@@ -55,12 +69,25 @@ func (d *delta) changedOrigins() (indexes []uint16) {
 	return indexes
 }
 
-// sameContent reports whether two nodes of one name and origin have the same
-// records, where they take the same TTL from the origin.
-func sameContent(a, b *Node) bool {
-	if a.Data != b.Data && !a.Data.Equal(b.Data) {
-		return false
+// sameContent reports whether a node of the version before and one of z, of one name and
+// origin, have the same records, where they take the same TTL from the origin.
+func (d *delta) sameContent(z *Zone, old, new *Node) bool {
+	if d.sameIDs {
+		return (old.Data == new.Data || old.Data.Equal(new.Data)) && sameStatic(old, new)
 	}
+	return sameContent(&d.before, old, &z.nodeTrees, new)
+}
+
+// sameContent is the same for nodes of any two versions.
+func sameContent(inA *nodeTrees, a *Node, inB *nodeTrees, b *Node) bool {
+	return a.Data.EqualFunc(b.Data, func(x, y SRV) bool {
+		return x.CompareNumbers(y) == 0 && inA.targetName(x.Target) == inB.targetName(y.Target)
+	}) && sameStatic(a, b)
+}
+
+// sameStatic reports whether zone files have the same for two nodes, beside addresses
+// and SRV records.
+func sameStatic(a, b *Node) bool {
 	return a.static == b.static || a.static != nil && b.static != nil && reflect.DeepEqual(a.static.sets, b.static.sets)
 }
 
@@ -89,7 +116,7 @@ func (z *Zone) Differences(other *Zone, yield func()) (names []records.Name, ok 
 			}
 			there := to.Node(n.Name)
 			switch {
-			case there == nil && !n.Empty(), there != nil && !found && !sameContent(n, there):
+			case there == nil && !n.Empty(), there != nil && !found && !sameContent(&from.nodeTrees, n, &to.nodeTrees, there):
 				names = append(names, n.Name)
 			}
 			if len(names) > maxDifferences {
@@ -112,6 +139,7 @@ func (z *Zone) Follow(other *Zone, names []records.Name, all bool, serials Seria
 	next.origins = slices.Clone(z.origins)
 	same := sameOrigins(z.origins, other.origins)
 	d := next.delta
+	d.before, d.sameIDs = other.nodeTrees, false
 	d.addGone(next, other)
 	d.previous = next.origins
 	if same {
@@ -140,7 +168,7 @@ func (z *Zone) Follow(other *Zone, names []records.Name, all bool, serials Seria
 		// Each name once: a record must not be in a difference twice.
 		names = slices.Compact(slices.Sorted(slices.Values(names)))
 		for _, n := range names {
-			d.compareNodes(other.Node(n), next.Node(n))
+			d.compareNodes(next, other.Node(n), next.Node(n))
 		}
 	}
 	next.builder.delta = nil
@@ -170,15 +198,15 @@ func (d *delta) addGone(next, before *Zone) {
 
 // compareNodes notes the difference between the nodes of a name in two zones with
 // the same origins.
-func (d *delta) compareNodes(old, new *Node) {
+func (d *delta) compareNodes(z *Zone, old, new *Node) {
 	switch {
 	case old == nil && new == nil:
 	case new == nil:
 		empty := *old
-		empty.Data, empty.static, empty.targets = &noData, nil, nil
-		d.add(old, &empty)
+		empty.Data, empty.static = &noData, nil
+		d.add(z, old, &empty)
 	default:
-		d.add(old, new)
+		d.add(z, old, new)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 // Records are added in any order, so that a large zone need not be sorted. It
 // calls yield now and then, which may be nil.
 func (z *Zone) Digests(yield func()) map[records.Name]uint64 {
-	d := digester{sums: make([]uint64, len(z.origins)), data: make([]byte, 0, 6+maxName), hashed: make([]byte, 0, 1<<10)}
+	d := digester{trees: &z.nodeTrees, sums: make([]uint64, len(z.origins)), data: make([]byte, 0, 6+maxName), hashed: make([]byte, 0, 1<<10)}
 	for i := range z.origins {
 		o := z.origins[i]
 		o.serial = 0
@@ -46,6 +46,7 @@ func (z *Zone) Digests(yield func()) map[records.Name]uint64 {
 
 // digester sums up hashes of records. Its buffers are used again for each.
 type digester struct {
+	trees  *nodeTrees
 	sums   []uint64 // by origin
 	origin int
 	prefix uint64 // hash of the owner
@@ -55,7 +56,7 @@ type digester struct {
 
 func (d *digester) node(n *Node, o *origin) {
 	d.begin(n.Name, int(n.origin))
-	d.data = n.records(o, d.data, d.add)
+	d.data = d.trees.records(n, o, d.data, d.add)
 }
 
 // begin sets the owner of the next records.

@@ -94,6 +94,7 @@ func (h *History) Add(z *Zone, now time.Time) {
 	limit := h.limit(now)
 	h.mu.Unlock()
 	v := &Version{Time: now, Changes: z.delta.changes(z, limit)}
+	z.delta.release()
 	for _, c := range v.Changes {
 		c.time = now
 	}

@@ -18,12 +18,11 @@ type Node struct {
 	partial bool   // the origin is, see Origin.Partial
 	origin  uint16 // index in Zone.origins
 
-	targets *targetList // of the SRV records; nil where there are none
-	static  *staticSets // records of zone files; nil where there are none
+	static *staticSets // records of zone files; nil where there are none
 }
 
 // SRV is the data of an SRV record, for importers of zone that do not need
-// package records.
+// package records. [Zone.Target] of the same version tells what it points to.
 type SRV = records.SRV
 
 // noData is the data of names without records.
@@ -97,27 +96,6 @@ func (n *Node) CNAME() records.Name {
 	return n.static.cname
 }
 
-// TargetCount is the number of different names that the node's SRV records
-// point to.
-func (n *Node) TargetCount() int {
-	if n.targets == nil {
-		return 0
-	}
-	return len(n.targets.ids)
-}
-
-// TargetIndex is the index of the target of SRV record i, below TargetCount.
-func (n *Node) TargetIndex(i int) int {
-	if n.targets.index == nil {
-		return i
-	}
-	return int(n.targets.index[i])
-}
-
-// TargetNode is the node of a target of n, given its TargetIndex; nil where the
-// zone has no such name. It costs less than a look-up of the name.
-func (z *Zone) TargetNode(n *Node, index int) *Node { return z.nodes.get(n.targets.ids[index]) }
-
 // TTLOf is the TTL of the node's records of a type, in seconds: that of the zone
 // file, else the one that labels set, else that of the origin.
 func (z *Zone) TTLOf(n *Node, rtype uint16) uint32 { return n.ttl(rtype, &z.origins[n.origin]) }
@@ -169,7 +147,7 @@ func (z *Zone) RRs(n *Node, owner string, qtype uint16) []dns.RR {
 	}
 	if want(dns.TypeSRV) {
 		for _, s := range n.SRV {
-			rrs = append(rrs, &dns.SRV{Hdr: header(dns.TypeSRV), Priority: s.Priority, Weight: s.Weight, Port: s.Port, Target: s.Target.String()})
+			rrs = append(rrs, &dns.SRV{Hdr: header(dns.TypeSRV), Priority: s.Priority, Weight: s.Weight, Port: s.Port, Target: z.targetName(s.Target).String()})
 		}
 	}
 	if target, ok := n.Pointer(); ok && want(dns.TypePTR) {

@@ -12,20 +12,15 @@ import (
 // versions share it; it describes the newest one, which is why only that one
 // can be patched.
 type builder struct {
-	names       *names.Table // of the record set
-	states      names.Values[nameState]
-	version     uint64
-	targetLists targetListCache
-	aliases     map[records.Name][]uint16 // indexes in Zone.origins, by target
-	changes     refChanges                // of the version that is being made
-	delta       *delta                    // of the version that is being made; nil while a zone is compiled
-}
+	names    *names.Table         // of the record set; each id with a node is held
+	children names.Values[uint32] // nodes one label below a name
+	version  uint64
+	aliases  map[records.Name][]uint16 // indexes in Zone.origins, by target
 
-// nameState is what the builder knows of the name that has an id. It holds the id as
-// long as the name has a node, or SRV records point to it.
-type nameState struct {
-	children uint32 // nodes one label below
-	refs     uint32 // target lists that contain the name
+	// Of the version that is being made.
+	delta          *delta     // nil while a zone is compiled
+	outsideVersion uint64     // the version if it has its own nodeTrees.outside, else an older one
+	loose          []names.ID // that have lost their node, or are targets in zone files
 }
 
 // newZone is a zone with nothing but its origins.
@@ -62,18 +57,16 @@ func newZone(o Options, t *names.Table) *Zone {
 // The steps:
 //
 //  1. The origins, with the names above them (newZone).
-//  2. The names of the set that no zone file has: each gets a node, and a list of
-//     the ids of its SRV targets (setData).
+//  2. The names of the set that no zone file has: each gets a node (setData).
 //  3. The names of zone files, merged with the cluster's records (setStatic).
-//  4. The reference counts of SRV targets (applyRefs).
+//  4. Nodes of the SRV targets that have none (settleAllTargets).
 //
 // It yields the processor regularly, as it may run for seconds beside goroutines
 // that answer queries.
 func Compile(s *records.Set, o Options, serials SerialFunc) (z *Zone) {
-	s.UseNames(func(t *names.Table) {
+	s.UseNames(func(t *names.Table, _ []names.ID) {
 		z = newZone(o, t)
 		z.ready = true
-		z.builder.targetLists.all = map[*records.Data]*targetList{}
 		i := 0
 		for n, d := range s.All() {
 			if !o.Static.Has(n) {
@@ -84,8 +77,7 @@ func Compile(s *records.Set, o Options, serials SerialFunc) (z *Zone) {
 			}
 		}
 		z.setStatic(s)
-		z.builder.targetLists.all = nil
-		z.builder.applyRefs()
+		z.settleAllTargets()
 		t.Settle()
 		z.index = t.Index()
 	})
@@ -106,11 +98,11 @@ func Compile(s *records.Set, o Options, serials SerialFunc) (z *Zone) {
 func (z *Zone) Patch(s *records.Set, changed []records.Name, serials SerialFunc) *Zone {
 	next := z.next()
 	next.delta.nodes = make([]nodeChange, 0, len(changed))
-	s.UseNames(func(*names.Table) {
+	s.UseNames(func(_ *names.Table, targets []names.ID) {
 		for _, n := range changed {
 			next.setData(n, s.Data(n))
 		}
-		next.finish(serials)
+		next.finish(targets, serials)
 	})
 	return next
 }
@@ -135,14 +127,14 @@ func (z *Zone) WithOptions(s *records.Set, o Options, serials SerialFunc) (next 
 		origins[i].setSerial(z.origins[i].serial)
 		next.delta.compareSOA(uint16(i), &z.origins[i].soa, &origins[i].soa)
 	}
-	s.UseNames(func(*names.Table) {
+	s.UseNames(func(_ *names.Table, targets []names.ID) {
 		for n := range before.Names() {
 			if !o.Static.Has(n) {
 				next.setData(n, s.Data(n))
 			}
 		}
 		next.setStatic(s)
-		next.finish(serials)
+		next.finish(targets, serials)
 	})
 	return next, true
 }
@@ -172,9 +164,9 @@ func (z *Zone) next() *Zone {
 	return &next
 }
 
-// finish completes a version whose names have been set.
-func (z *Zone) finish(serials SerialFunc) {
-	z.builder.applyRefs()
+// finish completes a version whose names have been set, see settleTargets.
+func (z *Zone) finish(targets []names.ID, serials SerialFunc) {
+	z.settleTargets(targets)
 	z.index = z.builder.names.Index()
 	z.builder.delta = nil
 	z.delta.addAliases(z)
@@ -203,7 +195,7 @@ func (z *Zone) setData(name records.Name, d *records.Data) {
 	b := z.builder
 	static := z.o.Static.of(name)
 	if static != nil {
-		d, static = static.merge(d, z.origins[origin].dataTTL(d))
+		d, static = static.merge(b, d, z.origins[origin].dataTTL(d))
 	}
 	if static == nil && d.Empty() {
 		if id, ok := b.names.Find(names.Bytes(name)); ok {
@@ -215,18 +207,17 @@ func (z *Zone) setData(name records.Name, d *records.Data) {
 	n := z.node(b.name(id), d, origin)
 	n.static = static
 	old := z.nodes.get(id)
-	n.targets = b.targetList(d, old)
 	if old != nil {
 		n.Apex = old.Apex
 		z.counts.add(old, -1)
-		b.dropTargets(old)
+		b.releaseStatic(old)
 	}
 	if n.Apex && static != nil && !z.origins[origin].static {
 		// Our own NS record has the origin's TTL.
 		n.static = static.capTTL(func(t uint16) bool { return t == typeNS }, z.origins[origin].soa.ttl)
 	}
 	z.putNode(id, n)
-	b.delta.add(old, n)
+	b.delta.add(z, old, n)
 	z.counts.add(n, 1)
 	if old == nil {
 		z.addAncestors(n.Name, origin)
@@ -241,7 +232,7 @@ func (z *Zone) addAncestors(name records.Name, origin uint16) {
 			return
 		}
 		id := z.builder.intern(parent)
-		z.builder.states.Grow(id).children++
+		*z.builder.children.Grow(id)++
 		if z.nodes.get(id) != nil {
 			return
 		}
@@ -259,11 +250,11 @@ func (z *Zone) removeData(id names.ID) {
 		return
 	}
 	z.counts.add(n, -1)
-	b.dropTargets(n)
+	b.releaseStatic(n)
 	empty := z.node(n.Name, &noData, n.origin)
 	empty.Apex = n.Apex
-	b.delta.add(n, empty)
-	if n.Apex || b.states.At(id).children > 0 {
+	b.delta.add(z, n, empty)
+	if n.Apex || *b.children.At(id) > 0 {
 		z.putNode(id, empty)
 		return
 	}
@@ -274,10 +265,10 @@ func (z *Zone) removeData(id names.ID) {
 			return
 		}
 		id, _ = b.names.Find(names.Bytes(parent))
-		state := b.states.At(id)
-		state.children--
+		children := b.children.At(id)
+		*children--
 		n = z.nodes.get(id)
-		if n.Apex || !n.Empty() || state.children > 0 {
+		if n.Apex || !n.Empty() || *children > 0 {
 			return
 		}
 	}
@@ -285,12 +276,17 @@ func (z *Zone) removeData(id names.ID) {
 
 // putNode makes n the node of an id, in this version only.
 func (z *Zone) putNode(id names.ID, n *Node) {
+	b := z.builder
 	switch had := z.nodes.get(id) != nil; {
 	case n != nil && !had:
-		z.builder.states.Grow(id)
-		z.builder.names.Hold(id)
+		b.children.Grow(id)
+		b.names.Hold(id)
+		if z.outside.get(id) != nil {
+			z.putOutside(id, nil)
+		}
 	case n == nil && had:
-		z.builder.names.Release(id)
+		b.names.Release(id)
+		b.loose = append(b.loose, id)
 	}
 	z.nodes.put(id, n, z.builder.version)
 }

@@ -145,8 +145,8 @@ func (z *Zone) Delegations(parent records.Name) (list []Record) {
 
 // appendRecords appends the records of a node, which takes its TTL from an origin,
 // without the SOA record.
-func (z *Zone) appendRecords(list []Record, n *Node, o *origin) []Record {
-	n.records(o, nil, func(rtype uint16, ttl uint32, data []byte) {
+func (t *nodeTrees) appendRecords(list []Record, n *Node, o *origin) []Record {
+	t.records(n, o, nil, func(rtype uint16, ttl uint32, data []byte) {
 		list = append(list, Record{Owner: n.Name, Type: rtype, TTL: ttl, Data: string(data)})
 	})
 	return list
@@ -157,14 +157,14 @@ func (z *Zone) appendRecords(list []Record, n *Node, o *origin) []Record {
 // is used for it, and returned for the next call, so that nothing is allocated for
 // the records of the cluster.
 func (z *Zone) EachRecord(n *Node, buf []byte, add func(rtype uint16, ttl uint32, data []byte)) []byte {
-	return n.records(&z.origins[n.origin], buf, add)
+	return z.records(n, &z.origins[n.origin], buf, add)
 }
 
 // records calls a function with the type, TTL and data of each record of a node,
 // which takes its TTL from an origin, but for the SOA record. The data is valid
 // until the function returns. The buffer is used for it, and returned for the next
 // call.
-func (n *Node) records(o *origin, buf []byte, add func(rtype uint16, ttl uint32, data []byte)) []byte {
+func (t *nodeTrees) records(n *Node, o *origin, buf []byte, add func(rtype uint16, ttl uint32, data []byte)) []byte {
 	if n.Apex && !o.static {
 		buf = append(buf[:0], o.soa.mname...)
 		add(typeNS, o.soa.ttl, buf)
@@ -184,7 +184,7 @@ func (n *Node) records(o *origin, buf []byte, add func(rtype uint16, ttl uint32,
 	if len(n.SRV) > 0 {
 		ttl := n.ttl(dns.TypeSRV, o)
 		for i := range n.SRV {
-			buf = appendSRV(buf[:0], &n.SRV[i])
+			buf = t.appendSRV(buf[:0], n.SRV[i])
 			add(dns.TypeSRV, ttl, buf)
 		}
 	}
@@ -206,12 +206,12 @@ func (n *Node) records(o *origin, buf []byte, add func(rtype uint16, ttl uint32,
 }
 
 // appendSRV appends the data of an SRV record in wire form (RFC 2782).
-func appendSRV(b []byte, s *SRV) []byte {
+func (t *nodeTrees) appendSRV(b []byte, s SRV) []byte {
 	b = binary.BigEndian.AppendUint16(b, s.Priority)
 	b = binary.BigEndian.AppendUint16(b, s.Weight)
 	b = binary.BigEndian.AppendUint16(b, s.Port)
-	return append(b, s.Target...)
+	return append(b, t.targetName(s.Target)...)
 }
 
 // srvData is the data of an SRV record in wire form.
-func srvData(s SRV) string { return string(appendSRV(make([]byte, 0, 6+maxName), &s)) }
+func (t *nodeTrees) srvData(s SRV) string { return string(t.appendSRV(make([]byte, 0, 6+maxName), s)) }

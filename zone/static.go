@@ -195,8 +195,9 @@ const maxTypesPerName = 100
 // records are kept in the form of package records, so that they can be merged
 // with those of the cluster and answered from the node's data.
 type staticSets struct {
-	data  records.Data // A, AAAA and SRV records
-	sets  []rrset      // all types, also those in data
+	data  records.Data // A and AAAA records
+	srv   []staticSRV
+	sets  []rrset      // all types, also those in data and srv
 	cname records.Name // target of the CNAME record; "" without one
 }
 
@@ -204,7 +205,7 @@ type staticSets struct {
 type rrset struct {
 	rtype      uint16
 	ttl        uint32
-	rrs        []dns.RR       // empty for the types that are in data
+	rrs        []dns.RR       // empty for the types that are in data and srv
 	additional []records.Name // names in NS and MX records
 }
 
@@ -239,7 +240,7 @@ func (x *staticSets) add(rr dns.RR) (problem string) {
 		return ""
 	case *dns.SRV:
 		target, _ := wireName(r.Target)
-		x.data.SRV = append(x.data.SRV, records.SRV{Target: target, Priority: r.Priority, Weight: r.Weight, Port: r.Port})
+		x.srv = append(x.srv, staticSRV{records.SRV{Priority: r.Priority, Weight: r.Weight, Port: r.Port}, target})
 		return ""
 	}
 	set.rrs = append(set.rrs, rr)
@@ -251,7 +252,7 @@ func (x *staticSets) add(rr dns.RR) (problem string) {
 func (x *staticSets) normalize() {
 	x.data.A = union(nil, x.data.A, compareIPv4)
 	x.data.AAAA = union(nil, x.data.AAAA, compareIPv6)
-	x.data.SRV = union(nil, x.data.SRV, records.SRV.Compare)
+	x.srv = union(nil, x.srv, staticSRV.compare)
 	slices.SortFunc(x.sets, func(a, b rrset) int { return int(a.rtype) - int(b.rtype) })
 	for i := range x.sets {
 		set := &x.sets[i]
@@ -320,10 +321,16 @@ func (x *staticSets) types(list []uint16) []uint16 {
 // the static records that remain. A type that both have gets the records of both
 // with the lower TTL, since an RRset has one TTL (RFC 2181, section 5.2). A
 // CNAME record cannot stand beside other records and is left out. The argument
-// ttl is that of the cluster's records.
-func (x *staticSets) merge(d *records.Data, ttl uint32) (*records.Data, *staticSets) {
-	if d.Empty() {
+// ttl is that of the cluster's records. The builder is told of the targets, until
+// releaseStatic.
+func (x *staticSets) merge(b *builder, d *records.Data, ttl uint32) (*records.Data, *staticSets) {
+	if d.Empty() && len(x.srv) == 0 {
 		return &x.data, x
+	}
+	if d.Empty() {
+		data := x.data
+		b.mergeSRV(&data, x.srv)
+		return &data, x
 	}
 	if x.cname != "" {
 		return d, nil
@@ -331,7 +338,7 @@ func (x *staticSets) merge(d *records.Data, ttl uint32) (*records.Data, *staticS
 	both := *d
 	both.A = union(d.A, x.data.A, compareIPv4)
 	both.AAAA = union(d.AAAA, x.data.AAAA, compareIPv6)
-	both.SRV = union(d.SRV, x.data.SRV, records.SRV.Compare)
+	b.mergeSRV(&both, x.srv)
 	cluster := Node{Data: d}
 	return &both, x.capTTL(cluster.Has, ttl)
 }

@@ -10,15 +10,15 @@ import (
 // Zone is one version of everything that queries are answered from. It is
 // immutable.
 type Zone struct {
-	o        Options
-	ready    bool
-	counts   Counts
-	origins  []origin
-	suffixes []suffix     // origins first, then aliases
-	index    *names.Index // name to id
-	nodes    tree         // id to node
-	builder  *builder     // shared by all versions; only the newest one uses it
-	delta    *delta       // how the version before differs; nil where nobody knows
+	o         Options
+	ready     bool
+	counts    Counts
+	origins   []origin
+	suffixes  []suffix     // origins first, then aliases
+	index     *names.Index // name to id
+	nodeTrees              // id to node
+	builder   *builder     // shared by all versions; only the newest one uses it
+	delta     *delta       // how the version before differs; nil where nobody knows
 }
 
 // Options are the parts of a zone that do not come from the cluster. Times are
@@ -100,6 +100,7 @@ func (c *Counts) add(n *Node, sign int) {
 func NewEmpty(o Options, serials SerialFunc) *Zone {
 	z := newZone(o, names.NewTable(0))
 	z.setStatic(nil)
+	z.settleTargets(nil)
 	z.setSerials(z.originsWhere(func(o *origin) bool { return o.static }), serials)
 	return z
 }

@@ -138,7 +138,7 @@ func (p *previewer) build(s *state.FullState, ids []string, anyway map[string][]
 	out := map[string][]record{}
 	for name, d := range set.All() {
 		if n := name.String(); anyway[n] == nil {
-			out[n] = recordsOf(n, d)
+			out[n] = recordsOf(set, n, d)
 		}
 	}
 	return out
@@ -158,7 +158,7 @@ func (p *previewer) omitted(s *state.FullState, ids []string) []string {
 	return slices.Compact(out)
 }
 
-func recordsOf(name string, d *records.Data) []record {
+func recordsOf(set *records.Set, name string, d *records.Data) []record {
 	var out []record
 	for _, a := range d.A {
 		out = append(out, record{name, "A", netip.AddrFrom4(a).String()})
@@ -167,7 +167,7 @@ func recordsOf(name string, d *records.Data) []record {
 		out = append(out, record{name, "AAAA", netip.AddrFrom16(a).String()})
 	}
 	for _, v := range d.SRV {
-		out = append(out, record{name, "SRV", fmt.Sprintf("%d %d %d %s", v.Priority, v.Weight, v.Port, v.Target)})
+		out = append(out, record{name, "SRV", fmt.Sprintf("%d %d %d %s", v.Priority, v.Weight, v.Port, set.Target(v))})
 	}
 	if target, ok := d.Pointer(); ok {
 		out = append(out, record{name, "PTR", target.String()})

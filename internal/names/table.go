@@ -128,8 +128,13 @@ func (t *Table) Release(id ID) {
 // maxKept is how many ids the list of idle ones keeps memory for.
 const maxKept = 1 << 14
 
-// Sweep frees the ids of names without a holder.
-func (t *Table) Sweep() {
+// Holders is how often a name is held.
+func (t *Table) Holders(id ID) uint32 { return *t.holders.At(id) }
+
+// Sweep frees the ids of names without a holder. It returns them until the next use of
+// the table.
+func (t *Table) Sweep() (freed []ID) {
+	before := len(t.free)
 	for _, id := range t.idle {
 		if name := t.names.At(id); *t.holders.At(id) == 0 && *name != "" {
 			*name = ""
@@ -139,6 +144,7 @@ func (t *Table) Sweep() {
 	if t.idle = t.idle[:0]; cap(t.idle) > maxKept {
 		t.idle = nil
 	}
+	return t.free[before:]
 }
 
 // renewIndex goes on with an index that has the names of now, not those that are gone,

@@ -27,10 +27,11 @@ import (
 func zoneLines(z *zone.Zone) map[records.Name]string {
 	lines := map[records.Name]string{}
 	for n := range z.All() {
-		line := fmt.Sprint(n.Apex, z.TTLOf(n, dns.TypeA), z.TTLOf(n, dns.TypeSRV), n.A, n.AAAA, n.SRV, z.RRs(n, "x.", dns.TypeANY))
+		line := fmt.Sprint(n.Apex, z.TTLOf(n, dns.TypeA), z.TTLOf(n, dns.TypeSRV), n.A, n.AAAA, z.RRs(n, "x.", dns.TypeANY))
 		for i, s := range n.SRV {
 			// Found by number or by name, the target must be the same.
-			if z.TargetNode(n, n.TargetIndex(i)) != z.Node(s.Target) {
+			byID := z.Target(s.Target)
+			if byName := z.Node(byID.Name); byID != byName && (byName != nil || !byID.Empty()) {
 				line += fmt.Sprintf(" target %d is another one", i)
 			}
 		}
