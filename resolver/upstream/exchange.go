@@ -76,7 +76,7 @@ type exchange struct {
 	others  []*attempt // those behind it
 	tried   uint64     // bit i: server i of the group was asked in this round
 	replied uint64     // bit i: server i of the group has responded
-	sent    int        // attempts of all kinds
+	sent    int8       // attempts of all kinds
 	tries   int8       // of those, the ones that count towards maxAttempts
 	open    int8       // of those, the ones that a response may come to
 	rounds  uint16     // how often all servers have been asked
@@ -157,7 +157,7 @@ func (x *exchange) avoidEDNS(server int, now time.Time) bool {
 		return true
 	}
 	silent := 0
-	for i := range x.sent {
+	for i := range int(x.sent) {
 		a := x.attempt(i)
 		switch {
 		case int(a.index) != server:
@@ -261,7 +261,7 @@ func (x *exchange) unreachable() bool {
 	if x.rounds == 0 || x.open == 0 || x.group.pick(x.tried) >= 0 {
 		return false
 	}
-	for i := range x.sent {
+	for i := range int(x.sent) {
 		a := x.attempt(i)
 		if a.open && !a.refused {
 			return false
@@ -328,7 +328,7 @@ func (x *exchange) learnEDNS(a *attempt, r *response, recovered bool, now time.T
 		return
 	}
 	suspected, certain := false, false
-	for i := range x.sent {
+	for i := range int(x.sent) {
 		other := x.attempt(i)
 		if other.server == a.server && !other.noEDNS && (other.open && !recovered || other.rejected != 0) {
 			suspected = true
@@ -456,7 +456,7 @@ func (x *exchange) finish() {
 	}
 	now := time.Now()
 	noted := x.replied // servers that have failed count once
-	for i := range x.sent {
+	for i := range int(x.sent) {
 		a := x.attempt(i)
 		if !a.open {
 			continue
