@@ -101,8 +101,8 @@ func (w *writer) positive(found zone.Answer, q *query, name []byte, t Transport)
 		w.rareRecords(found, found.Node.Types()[:1], name, toQuestion, q.suffix(len(q.name)))
 	case q.qtype == dns.TypeANY:
 		n := found.Node
-		targets := w.rareRecords(found, typesForANY(n), name, toQuestion, q.suffix(len(q.name)))
-		w.addNames(n, q.qtype, map[*zone.Node]bool{n: true}, targets)
+		services := w.rareRecords(found, typesForANY(n), name, toQuestion, q.suffix(len(q.name)))
+		w.addNames(n, q.qtype, map[*zone.Node]bool{n: true}, services)
 	default:
 		w.nodeRecords(found, q.qtype, name, toQuestion, q.suffix(len(q.name)))
 	}
@@ -127,17 +127,8 @@ func (w *writer) commonRecords(found zone.Answer, qtype uint16, name []byte, own
 	case dns.TypeAAAA:
 		w.answerAAAA(found.Node, owner)
 	case dns.TypeSRV:
-		var few fewTargets
-		var many *manyTargets
-		if count := len(found.Node.SRV); count > maxFewTargets && w.mayFit(count) {
-			many = manyTargetsPool.Get().(*manyTargets)
-		}
-		targets := w.newSRVTargets(found.Node, &few, many)
-		w.answerSRV(found.Node, &targets, owner, name, w.z.AliasMatch(found))
-		w.addSRVTargets(found.Node, &targets, nil)
-		if many != nil {
-			manyTargetsPool.Put(many)
-		}
+		a := w.answerSRV(found.Node, owner, name, w.z.AliasMatch(found))
+		w.addSRVTargets(found.Node, &a, nil)
 	default:
 		return false
 	}
@@ -145,10 +136,8 @@ func (w *writer) commonRecords(found zone.Answer, qtype uint16, name []byte, own
 }
 
 // rareRecords writes the records of some types without the addresses of the names
-// that they lead to. It returns where the targets of SRV records are, if it has
-// written any.
-func (w *writer) rareRecords(found zone.Answer, types []uint16, name []byte, owner uint16, text string) *srvTargets {
-	var targets *srvTargets
+// that they lead to. It returns where SRV records are, nil if it has written none.
+func (w *writer) rareRecords(found zone.Answer, types []uint16, name []byte, owner uint16, text string) (services *srvAnswer) {
 	for _, t := range types {
 		if w.truncated {
 			break
@@ -159,14 +148,13 @@ func (w *writer) rareRecords(found zone.Answer, types []uint16, name []byte, own
 		case dns.TypeAAAA:
 			w.answerAAAA(found.Node, owner)
 		case dns.TypeSRV:
-			t := w.newSRVTargets(found.Node, nil, nil)
-			w.answerSRV(found.Node, &t, owner, name, w.z.AliasMatch(found))
-			targets = &t
+			a := w.answerSRV(found.Node, owner, name, w.z.AliasMatch(found))
+			services = &a
 		default:
 			w.answerRRs(w.z.RRs(found.Node, text, t))
 		}
 	}
-	return targets
+	return services
 }
 
 // typesForANY are the types of a node's records, the zone's own first.

@@ -11,87 +11,16 @@ import (
 	"toponym/zone"
 )
 
-// srvTargets is the order of the SRV records in an answer, and where in the
-// message their targets are.
-type srvTargets struct {
-	order rotation // of the records
-
-	// The targets, each once, in the order of the answer, and a hash table that finds
-	// them by id: their indexes in list plus one, where 0 is an empty slot. Both are nil
-	// for an answer that cannot fit, whose targets get no addresses.
-	list  []srvTarget // of which count are there
-	slots []uint16
-	count int
+// srvAnswer is the order of the SRV records of a node in an answer, and where they begin
+// in the message.
+type srvAnswer struct {
+	order rotation
+	start int
 }
 
-// srvTarget is one target.
-type srvTarget struct {
-	record uint16 // index of the first record that points to it
-	offset uint16 // in the message
-}
-
-// fewTargets is room for the targets of nearly all answers. Callers have it on the
-// stack.
-type fewTargets struct {
-	list  [maxFewTargets]srvTarget
-	slots [2 * maxFewTargets]uint16
-}
-
-const maxFewTargets = 32
-
-// manyTargets is room for the targets of the largest answer that fits: the table is at
-// most half full.
-type manyTargets struct {
-	list  [dns.MaxMsgSize / (sizeSRV + 1)]srvTarget
-	slots [1 << 13]uint16
-}
-
-var manyTargetsPool = sync.Pool{New: func() any { return new(manyTargets) }}
-
-// newSRVTargets makes room for the targets of a node: where there are a few, in few, else in
-// many. If both are nil it allocates.
-func (w *writer) newSRVTargets(n *zone.Node, few *fewTargets, many *manyTargets) (t srvTargets) {
-	count := len(n.SRV)
-	w.order.rotate(&t.order, count)
-	if near := w.order.zone; near != nil && count > 1 {
-		t.order.moveFirst(count, func(i int) bool { return near.hasSRV(n.SRV[i]) })
-	}
-	if !w.mayFit(count) {
-		return t
-	}
-	switch slots := 2 << bits.Len(uint(count)); {
-	case count <= maxFewTargets && few != nil:
-		t.list, t.slots = few.list[:], few.slots[:]
-	case many != nil:
-		t.list, t.slots = many.list[:], many.slots[:slots]
-		clear(t.slots)
-	default:
-		t.list, t.slots = make([]srvTarget, count), make([]uint16, slots)
-	}
-	return t
-}
-
-// mayFit reports whether so many SRV records fit if their targets are short.
-func (w *writer) mayFit(count int) bool { return count*(sizeSRV+1) <= w.size-w.off }
-
-// add notes that the target of one of the records is at an offset of the message, unless
-// it is elsewhere already.
-func (t *srvTargets) add(records []zone.SRV, record, offset int) {
-	id := records[record].Target
-	mask := uint32(len(t.slots) - 1)
-	for at := uint32(id) * 0x9e3779b1 >> 16; ; at++ {
-		slot := &t.slots[at&mask]
-		if *slot == 0 {
-			t.list[t.count] = srvTarget{uint16(record), uint16(offset)}
-			t.count++
-			*slot = uint16(t.count)
-			return
-		}
-		if records[t.list[*slot-1].record].Target == id {
-			return
-		}
-	}
-}
+// srvAtOnce is how many targets are looked up before their records are written: the
+// processor waits for the memory of all of them together.
+const srvAtOnce = 8
 
 // answerSRV writes as many of a node's SRV records as fit. A target is not
 // compressed (RFC 2782).
@@ -99,12 +28,23 @@ func (t *srvTargets) add(records []zone.SRV, record, offset int) {
 // A client that asked by an alias may be unable to resolve the names that it
 // stands for, so targets below what the alias stands for are written below the
 // alias. The alias ends the name that was looked up, in lower-case wire form.
-func (w *writer) answerSRV(n *zone.Node, t *srvTargets, owner uint16, name []byte, alias zone.AliasMatch) {
+func (w *writer) answerSRV(n *zone.Node, owner uint16, name []byte, alias zone.AliasMatch) (a srvAnswer) {
+	a.start = w.off
+	count := len(n.SRV)
+	w.order.rotate(&a.order, count)
+	if near := w.order.zone; near != nil && count > 1 {
+		a.order.moveFirst(count, func(i int) bool { return near.hasSRV(n.SRV[i]) })
+	}
 	ttl := w.z.TTLOf(n, dns.TypeSRV)
-	for i := range n.SRV {
-		k := t.order.at(i)
-		s := &n.SRV[k]
-		target := w.z.Target(s.Target).Name
+	var targets [srvAtOnce]*zone.Node
+	for i := range count {
+		if i%srvAtOnce == 0 {
+			for j := range min(srvAtOnce, count-i) {
+				targets[j] = w.z.Target(n.SRV[a.order.at(i+j)].Target)
+			}
+		}
+		s := &n.SRV[a.order.at(i)]
+		target := targets[i%srvAtOnce].Name
 		front, size := len(target), len(target)
 		if alias.AliasLen > 0 {
 			if f, ok := alias.Prefix(target); ok {
@@ -114,7 +54,7 @@ func (w *writer) answerSRV(n *zone.Node, t *srvTargets, owner uint16, name []byt
 		next := w.off + sizeSRV + size
 		if next > w.size {
 			w.truncated = true
-			return
+			return a
 		}
 		b := w.buf[w.off:next]
 		header(b, owner, dns.TypeSRV, ttl, uint16(6+size))
@@ -125,33 +65,78 @@ func (w *writer) answerSRV(n *zone.Node, t *srvTargets, owner uint16, name []byt
 		if front < size {
 			copy(b[sizeSRV+front:], name[len(name)-alias.AliasLen:])
 		}
-		if t.slots != nil {
-			t.add(n.SRV, k, next-size)
-		}
 		w.off = next
 		w.answers++
 	}
+	return a
 }
 
 // addSRVTargets writes the addresses of the targets of an answer's SRV records,
 // each once, in the order of the answer.
-func (w *writer) addSRVTargets(n *zone.Node, t *srvTargets, added map[*zone.Node]bool) {
+func (w *writer) addSRVTargets(n *zone.Node, a *srvAnswer, added map[*zone.Node]bool) {
 	if w.truncated {
 		return
 	}
-	for _, target := range t.list[:t.count] {
+	var few [2 * maxFewTargets]uint16
+	if len(n.SRV) <= maxFewTargets {
+		w.addEachTarget(n, a, added, few[:])
+		return
+	}
+	many := manyTargetsPool.Get().(*manyTargets)
+	slots := many[:2<<bits.Len(uint(len(n.SRV)))]
+	clear(slots)
+	w.addEachTarget(n, a, added, slots)
+	manyTargetsPool.Put(many)
+}
+
+// maxFewTargets is the number of records for whose targets there is room on the stack.
+const maxFewTargets = 32
+
+// manyTargets is room for the targets of the largest answer: its records are at least
+// sizeSRV+1 bytes long.
+type manyTargets [1 << 13]uint16
+
+var manyTargetsPool = sync.Pool{New: func() any { return new(manyTargets) }}
+
+// addEachTarget is addSRVTargets with memory for a hash table of the targets that have
+// come: the indexes of their records plus one, and 0 in empty slots. The number of slots is a power of two,
+// and more than that of the records.
+func (w *writer) addEachTarget(n *zone.Node, a *srvAnswer, added map[*zone.Node]bool, slots []uint16) {
+	next := a.start
+	for i := range n.SRV {
 		if w.size-w.off < minRR {
 			return
 		}
-		node := w.z.Target(n.SRV[target.record].Target)
+		at := next + sizeSRV
+		next += fixedSize + int(binary.BigEndian.Uint16(w.buf[next+fixedSize-2:]))
+		record := a.order.at(i)
+		if !firstWithTarget(n.SRV, record, slots) {
+			continue
+		}
+		node := w.z.Target(n.SRV[record].Target)
 		if !addOnce(added, node) {
 			continue
 		}
-		if at := int(target.offset); at <= maxPointer {
-			w.addAddrs(node, nil, pointer|target.offset)
+		if at <= maxPointer {
+			w.addAddrs(node, nil, pointer|uint16(at))
 		} else {
 			var name [dnswire.MaxName + 2]byte
-			w.addAddrsOf(node, w.compress(name[:0], at, int(t.list[0].offset)))
+			w.addAddrsOf(node, w.compress(name[:0], at, a.start+sizeSRV))
+		}
+	}
+}
+
+// firstWithTarget reports whether no record before has the target of a record, and notes
+// that.
+func firstWithTarget(list []zone.SRV, record int, slots []uint16) bool {
+	id, mask := list[record].Target, uint32(len(slots)-1)
+	for at := uint32(id) * 0x9e3779b1 >> 16; ; at++ {
+		switch slot := &slots[at&mask]; {
+		case *slot == 0:
+			*slot = uint16(record + 1)
+			return true
+		case list[*slot-1].Target == id:
+			return false
 		}
 	}
 }

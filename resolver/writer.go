@@ -284,7 +284,7 @@ func (w *writer) ownerPointer(name string) (uint16, bool) {
 // addNames writes the addresses of the names that records of a type in the answer
 // lead to, but for nodes that were added before. The targets of SRV records come
 // last.
-func (w *writer) addNames(n *zone.Node, qtype uint16, added map[*zone.Node]bool, targets *srvTargets) {
+func (w *writer) addNames(n *zone.Node, qtype uint16, added map[*zone.Node]bool, services *srvAnswer) {
 	for _, name := range w.z.AdditionalNames(n, qtype) {
 		if w.truncated || w.size-w.off < minRR {
 			return
@@ -299,8 +299,8 @@ func (w *writer) addNames(n *zone.Node, qtype uint16, added map[*zone.Node]bool,
 			w.addAddrsOf(node, []byte(name))
 		}
 	}
-	if targets != nil {
-		w.addSRVTargets(n, targets, added)
+	if services != nil {
+		w.addSRVTargets(n, services, added)
 	}
 }
 
