@@ -3,6 +3,7 @@ package master
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -160,6 +161,46 @@ func TestAStreamThatEndsOrNeverRestsWhileItIsTakenIn(t *testing.T) {
 				}
 				stop()
 			})
+		})
+	}
+}
+
+// A watcher that ends before it has taken in the first state of a stream leaves everything
+// as it is: events alone are no cluster.
+func TestEventsOfAStateThatWasNotTakenInAreNotPublished(t *testing.T) {
+	for attempt := range 10 { // select chooses at random
+		synctest.Test(t, func(t *testing.T) {
+			looking := make(chan struct{})
+			at := leader.Address{Host: "10.0.1.11", Port: 5050}
+			b := newTestbed(t, func(o *Options) {
+				o.Source, o.Leaders = Stream, leader.NewStatic([]leader.Address{at})
+				o.Resolve = func(ctx context.Context, _ string) ([]netip.Addr, error) {
+					close(looking)
+					<-ctx.Done()
+					return nil, ctx.Err()
+				}
+			})
+			framework, err := b.cluster.AddFramework(sim.Framework{Name: "busy", Hostname: "scheduler.example"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			agent, err := b.cluster.AddAgent(sim.Agent{Addr: netip.MustParseAddrPort("10.0.2.1:5051")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.master(at, sim.MasterOptions{})
+			stop := b.run()
+			<-looking
+			for range 5 {
+				if _, err := b.cluster.StartTask(sim.Task{Name: "busy", FrameworkID: framework, AgentID: agent}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			synctest.Wait()
+			stop()
+			if tasks, agents, frameworks := b.owner.replica.Cluster().Counts(); len(b.publications) > 0 || tasks+agents+frameworks > 0 {
+				t.Errorf("attempt %d: got %d publications and a cluster of %d tasks, %d agents, %d frameworks, want none", attempt, len(b.publications), tasks, agents, frameworks)
+			}
 		})
 	}
 }

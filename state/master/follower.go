@@ -123,7 +123,8 @@ func (w *Watcher) followStream(ctx context.Context, s *stream) error {
 			w.status.following(s.at, time.Now())
 		}
 	})
-	if ctx.Err() == nil {
+	err := ctx.Err() // then perhaps nothing was taken in, and events alone are no cluster
+	if err == nil {
 		if f.isBehind() {
 			f.catchUp(ctx, messages, ended, maxCatchUp)
 		}
@@ -136,10 +137,9 @@ func (w *Watcher) followStream(ctx context.Context, s *stream) error {
 		}
 		f.nextProbe = now.Add(f.probeAfter())
 		f.nextCheck = now.Add(checkInterval)
+		first, s.first.doc = nil, nil // the replica has it now
+		err = f.loop(ctx, messages, ended)
 	}
-	first, s.first.doc = nil, nil // the replica has it now
-
-	err := f.loop(ctx, messages, ended)
 	// Nothing of this stream may go on while the next one begins.
 	cancel()
 	s.close()
