@@ -16,6 +16,8 @@ import (
 
 	"github.com/sirupsen/logrus"
 	logtest "github.com/sirupsen/logrus/hooks/test"
+
+	"toponym/internal/testutil"
 )
 
 func TestListenAndRun(t *testing.T) {
@@ -51,9 +53,7 @@ func TestListenAndRun(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Errorf("Run: %v", err)
 	}
-	if _, err := net.Dial("tcp", s.Addr().String()); err == nil {
-		t.Error("the port is open after Run returned")
-	}
+	testutil.NothingListens(t, s.Addr().String())
 }
 
 func TestPortInUseIsAnError(t *testing.T) {

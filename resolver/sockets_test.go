@@ -9,6 +9,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"toponym/internal/testutil"
 	"toponym/zone"
 )
 
@@ -68,9 +69,7 @@ func TestServerUsesInheritedSockets(t *testing.T) {
 			if err := <-done; err != nil {
 				t.Error(err)
 			}
-			if _, err := net.Dial("tcp", at[0]); err == nil {
-				t.Error("a listener is still open")
-			}
+			testutil.NothingListens(t, at[0])
 		})
 	}
 }

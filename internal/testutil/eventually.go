@@ -4,6 +4,7 @@ package testutil
 
 import (
 	"fmt"
+	"net"
 	"testing"
 	"time"
 )
@@ -64,4 +65,19 @@ func untilDeadline(t testing.TB) time.Duration {
 		}
 	}
 	return longestWait // a benchmark, or go test -timeout 0
+}
+
+// NothingListens waits until nothing accepts connections at an address, as host:port. A
+// port that has been closed may belong to another program for a while, and a connection
+// to it may meet itself.
+func NothingListens(t testing.TB, address string) {
+	t.Helper()
+	Poll(t, func() (bool, string) {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			return true, ""
+		}
+		defer c.Close()
+		return c.LocalAddr().String() == c.RemoteAddr().String(), "a connection"
+	}, "nothing listens at %s", address)
 }
