@@ -184,7 +184,12 @@ func FuzzResponsesEqualThoseOfTheOracle(f *testing.F) {
 	}
 	r := newResponder(testOptions())
 	clients := []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("192.0.2.9")}
+	f.Add([]byte("0000\x00\x01\x00\x00\x00\x00\x00\x01\x000000\x00\x00\xfa000000\x00\b00000000"), byte(1)) // signed, with another opcode
 	f.Fuzz(func(t *testing.T, packet []byte, how uint8) {
+		var q query
+		if _, ok := q.parse(packet); ok && q.tsig != 0 {
+			return // the oracle knows no signatures
+		}
 		c := client{addr: clients[how&1], transport: Transport(how >> 1 & 1)}
 		compare(t, r, z, c, packet)
 	})
