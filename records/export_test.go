@@ -23,8 +23,17 @@ func (s *Set) WantedAndOwned(f func(task state.TaskKey, wanted, owned int)) {
 }
 
 // Check compares what the set knows of its records with these: their order, and how
-// often they hold names.
+// often they hold names. It also compares what it knows of frameworks with their tasks.
 func (s *Set) Check() error {
+	tasks := map[string]int{}
+	for k := range s.tasks {
+		tasks[k.Framework]++
+	}
+	for id, l := range s.loads.byID {
+		if l.tasks != tasks[id] {
+			return fmt.Errorf("framework %s: counted %d tasks, want %d", id, l.tasks, tasks[id])
+		}
+	}
 	holders := map[names.ID]uint32{}
 	for e := range s.allEntries {
 		holders[e.id]++

@@ -105,6 +105,9 @@ func (s *Set) regroup(c *state.Cluster, keys []state.TaskKey, frameworks []strin
 	gen.out = discard{}
 	all := make([]taskChange, 0, len(keys))
 	var order []*group // of the first update, in which their first members came
+	// Of the first update: tasks that may be in a second group of these, and whether
+	// they are in all.
+	listed := map[*state.Task]bool{}
 	if first {
 		g.canonical = make(map[uint64]uint32, len(keys))
 	}
@@ -132,6 +135,8 @@ func (s *Set) regroup(c *state.Cluster, keys []state.TaskKey, frameworks []strin
 						one.ordered = true
 						order = append(order, one)
 					}
+				} else if first && bit.ownDomain() {
+					listed[after.task] = false
 				}
 				g.join(s.seed, kept, one, after.task, alias)
 			})
@@ -139,10 +144,18 @@ func (s *Set) regroup(c *state.Cluster, keys []state.TaskKey, frameworks []strin
 		}
 		if first && !hasLabel {
 			all = append(all, change)
+			if has {
+				listed[after.task] = true
+			}
 		}
 	}
 	for _, one := range order {
 		for _, t := range one.members {
+			if was, several := listed[t]; was {
+				continue
+			} else if several {
+				listed[t] = true
+			}
 			all = append(all, taskChange{key: t.Key, task: t})
 		}
 	}

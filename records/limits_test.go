@@ -110,6 +110,22 @@ func TestATaskWithinItsLimitsLosesNothing(t *testing.T) {
 	}
 }
 
+// A first update lists tasks by the name that they share. One that has names of two such
+// lists counts once.
+func TestATaskWithTheNamesOfOthersCountsOnce(t *testing.T) {
+	o := defaults()
+	o.Limits = records.Limits{FrameworkRecords: 1000}
+	c := newCluster(t, o)
+	c.full.Frameworks = append(c.full.Frameworks, &state.Framework{ID: "g", Name: "prod.marathon"})
+	c.put(
+		app("a.1", "db", "192.168.0.1", func(t *state.Task) { t.Key.Framework = "g" }),
+		app("b.1", "other", "192.168.0.2", func(t *state.Task) { t.Discovery = &state.Discovery{Name: "db.prod"} }),
+	)
+	if err := c.set.Check(); err != nil {
+		t.Error(err)
+	}
+}
+
 // The tasks of a framework with too many records get equal shares, so that small
 // tasks lose nothing, and neither do other frameworks.
 func TestAFrameworkOverItsLimitSharesIt(t *testing.T) {
