@@ -85,7 +85,7 @@ PURE := ./compare/ ./config/ ./internal/dnswire/ ./internal/hostport/ ./internal
 	./internal/nearest/ ./records/ ./resolver/cache/ ./state/ ./zone/
 
 # What answers or forwards over UDP in batches makes system calls of its own, which qemu passes on.
-BATCHES := SocketsShareThePort|SystemHasBatchCalls|RepliesCome|CostsNoOther|OfAnySize|RoomInTheSockets|HoldsUpOneBatch|ABurst|NeverIdle|ResponseOfABatch|SeveralBatches|ClosingASocketEnds|NoSendHides
+BATCHES := SocketsShareThePort|SystemHasBatchCalls|RepliesCome|CostsNoOther|OfAnySize|RoomInTheSockets|HoldsUpOneBatch|ABurst|NeverIdle|ResponseOfABatch|SeveralBatches|ClosingASocketEnds|NoSendHides|LateResponses
 
 test-arm64: e2e-deps ## run the tests of what computes, and of batches over UDP, for arm64, under qemu (3 minutes)
 	@if command -v qemu-aarch64-static >/dev/null; then \
