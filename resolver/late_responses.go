@@ -4,6 +4,7 @@ package resolver
 
 import (
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -58,31 +59,40 @@ func (w *batchResponseWriter) writeResponse(l *pendingQuery, e *cache.Entry, age
 // upstream servers. They are sent when the turn of the goroutine that makes them ends,
 // many with one system call. It is for any goroutine.
 //
-// A batch that is full is sent at once. What the socket has no room for is sent by a
-// goroutine of its own, so that what upstream servers say is read meanwhile. While that
-// one waits, there is one more batch; further responses are lost, as any packet may be.
+// A batch that is full is sent at once, also while another goroutine sends one. What the
+// socket has no room for is sent by a goroutine of its own, so that what upstream servers
+// say is read meanwhile. Few batches wait for that one; further responses are lost, as any
+// packet may be.
 type lateResponses struct {
-	b    *batch
-	send func(fd uintptr) bool
-	try  func(fd uintptr)
+	b *batch
 
 	mu      sync.Mutex
-	made    *responseBatch // those that nobody sends yet; nil for none
-	sending *responseBatch // nil unless a goroutine is sending
-	listed  bool           // the forwarder knows that flush has something to do
+	made    *lateBatch   // those that nobody sends yet; nil for none
+	waiting *lateBatch   // that waits for room; nil for none
+	behind  []*lateBatch // those that wait behind it
+	listed  bool         // the forwarder knows that flush has something to do
 }
 
-func (q *lateResponses) init(b *batch) {
-	q.b = b
-	q.send = func(fd uintptr) bool { return q.sending.send(fd) }
-	q.try = func(fd uintptr) { q.sending.send(fd) }
+// maxBehind bounds the batches that wait behind the one that waits for room, beside the one
+// that is being made. Each takes 144 KB.
+const maxBehind = 2
+
+func (q *lateResponses) init(b *batch) { q.b = b }
+
+// lateBatch is a batch with the functions that the poller calls.
+type lateBatch struct {
+	responseBatch
+	write func(fd uintptr) bool
+	try   func(fd uintptr)
 }
 
 // lateBatches are for responses on any socket, so that sockets hold one only while they
 // need it.
 var lateBatches = sync.Pool{New: func() any {
-	r := new(responseBatch)
+	r := new(lateBatch)
 	r.init()
+	r.write = r.send
+	r.try = func(fd uintptr) { r.send(fd) }
 	return r
 }}
 
@@ -91,15 +101,18 @@ func (q *lateResponses) add(w *batchResponseWriter, l *pendingQuery, e *cache.En
 	forward := q.b.server.responder.forward
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.made != nil && q.made.full() {
-		q.sendAll()
+	for q.made != nil && q.made.full() {
+		if q.waiting == nil {
+			q.sendMade()
+		} else if !q.putBehind(q.made) {
+			forward.pending.done(1)
+			return
+		} else {
+			q.made = nil
+		}
 	}
 	if q.made == nil {
-		q.made = lateBatches.Get().(*responseBatch)
-	}
-	if q.made.full() {
-		forward.pending.done(1)
-		return
+		q.made = lateBatches.Get().(*lateBatch)
 	}
 	if !q.listed {
 		q.listed = true
@@ -115,43 +128,65 @@ func (q *lateResponses) flush() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.listed = false
-	q.sendAll()
-}
-
-// sendAll sends responses until there are no more, unless another goroutine does. The
-// caller holds the lock, which is released meanwhile.
-func (q *lateResponses) sendAll() {
-	if q.sending != nil {
-		return
-	}
-	for q.made != nil {
-		q.sending, q.made = q.made, nil
-		q.mu.Unlock()
-		err := q.b.raw.Control(q.try)
-		q.mu.Lock()
-		if err == nil && !q.sending.allSent() {
-			q.b.server.background.Go(q.wait)
-			return
-		}
-		q.sent()
+	if q.made != nil && q.waiting == nil {
+		q.sendMade()
 	}
 }
 
-// wait waits until the socket has room for the responses that are being sent, for
-// sendTimeout at most.
+// sendMade sends the responses that have been made, while none wait for room. The caller
+// holds the lock, which is released meanwhile.
+func (q *lateResponses) sendMade() {
+	r := q.made
+	q.made = nil
+	q.mu.Unlock()
+	err := q.b.raw.Control(r.try)
+	q.mu.Lock()
+	switch {
+	case err != nil || r.allSent():
+		q.sent(r)
+	case q.waiting == nil:
+		q.waiting = r
+		q.b.server.background.Go(q.wait)
+	case !q.putBehind(r): // another goroutine has found no room meanwhile
+		q.sent(r)
+	}
+}
+
+// putBehind lets a batch wait behind the one that waits for room. It reports false where
+// too many do.
+func (q *lateResponses) putBehind(r *lateBatch) bool {
+	if len(q.behind) == maxBehind {
+		return false
+	}
+	q.behind = append(q.behind, r)
+	return true
+}
+
+// wait waits until the socket has room for the responses that wait, for sendTimeout at
+// most for each batch.
 func (q *lateResponses) wait() {
-	_ = q.b.socket.SetWriteDeadline(time.Now().Add(sendTimeout))
-	_ = q.b.raw.Write(q.send)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.sent()
-	q.sendAll()
+	for q.waiting != nil {
+		r := q.waiting
+		q.mu.Unlock()
+		_ = q.b.socket.SetWriteDeadline(time.Now().Add(sendTimeout))
+		_ = q.b.raw.Write(r.write)
+		q.mu.Lock()
+		q.sent(r)
+		q.waiting = nil
+		if len(q.behind) > 0 {
+			q.waiting = q.behind[0]
+			q.behind = slices.Delete(q.behind, 0, 1)
+		} else if q.made != nil {
+			q.waiting, q.made = q.made, nil
+		}
+	}
 }
 
-// sent forgets the responses that were being sent.
-func (q *lateResponses) sent() {
-	q.b.server.responder.forward.pending.done(q.sending.made)
-	q.sending.release()
-	lateBatches.Put(q.sending)
-	q.sending = nil
+// sent forgets responses, which have been sent or given up.
+func (q *lateResponses) sent(r *lateBatch) {
+	q.b.server.responder.forward.pending.done(r.made)
+	r.release()
+	lateBatches.Put(r)
 }
