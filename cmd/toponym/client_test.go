@@ -8,6 +8,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"toponym/internal/testutil"
 )
 
 // What went wrong is said together with what helps.
@@ -55,23 +57,10 @@ func TestErrorsOfAClientSayWhatHelps(t *testing.T) {
 // bytes, until the test ends. It returns the address.
 func listenTCP(t *testing.T, serve func(net.Conn)) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = c.Read(make([]byte, 1<<12))
-			serve(c)
-			c.Close()
-		}
-	}()
-	return l.Addr().String()
+	return testutil.Serve(t, "tcp", "127.0.0.1:0", func(c net.Conn) {
+		_, _ = c.Read(make([]byte, 1<<12))
+		serve(c)
+	}).String()
 }
 
 // A host alone stands for its HTTP API on the default port.

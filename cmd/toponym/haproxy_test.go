@@ -211,25 +211,13 @@ func TestHAProxyServersAreSavedBeforeAReload(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	socket, state := filepath.Join(dir, "socket"), filepath.Join(dir, "state")
-	l, err := net.Listen("unix", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
 	const servers = "1\n# be_id\n3 web\n"
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			b := make([]byte, 100)
-			if n, _ := c.Read(b); string(b[:n]) == "show servers state\n" {
-				_, _ = io.WriteString(c, servers)
-			}
-			c.Close()
+	testutil.Serve(t, "unix", socket, func(c net.Conn) {
+		b := make([]byte, 100)
+		if n, _ := c.Read(b); string(b[:n]) == "show servers state\n" {
+			_, _ = io.WriteString(c, servers)
 		}
-	}()
+	})
 	f := follow(t, "one", "-state", state, "-socket", socket, "-reload", "cat "+state+" > "+filepath.Join(dir, "runs"))
 	f.runs = filepath.Join(dir, "runs")
 	testutil.Poll(t, func() (bool, string) {

@@ -1,10 +1,9 @@
 // Package testutil has what the tests of several packages need: waiting for a
-// condition, and certificates.
+// condition, connections, and certificates.
 package testutil
 
 import (
 	"fmt"
-	"net"
 	"testing"
 	"time"
 )
@@ -65,19 +64,4 @@ func untilDeadline(t testing.TB) time.Duration {
 		}
 	}
 	return longestWait // a benchmark, or go test -timeout 0
-}
-
-// NothingListens waits until nothing accepts connections at an address, as host:port. A
-// port that has been closed may belong to another program for a while, and a connection
-// to it may meet itself.
-func NothingListens(t testing.TB, address string) {
-	t.Helper()
-	Poll(t, func() (bool, string) {
-		c, err := net.Dial("tcp", address)
-		if err != nil {
-			return true, ""
-		}
-		defer c.Close()
-		return c.LocalAddr().String() == c.RemoteAddr().String(), "a connection"
-	}, "nothing listens at %s", address)
 }

@@ -141,22 +141,7 @@ func TestErrorsTellWhichEndSpeaksTLS(t *testing.T) {
 	}
 	// A server that closes connections without an answer, as libprocess does with
 	// what it cannot read.
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			c.Read(make([]byte, 16))
-			c.Close()
-		}
-	}()
-	closing := addressOf(t, l.Addr())
+	closing := addressOf(t, testutil.Serve(t, "tcp", "127.0.0.1:0", func(c net.Conn) { c.Read(make([]byte, 16)) }))
 	wantError(t, New(secure(options(closing))), "the master does not answer in TLS: check MesosHTTPSOn")
 	wantError(t, New(options(closing)), "if it expects TLS, set MesosHTTPSOn")
 

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"toponym/internal/testutil"
 )
 
 // haproxyConf balances over the instances of an app, whose addresses and ports
@@ -94,21 +96,9 @@ func instances(t *testing.T, addresses []string) uint16 {
 	t.Helper()
 	port := freePort(t)
 	for _, a := range addresses {
-		l, err := net.Listen("tcp", net.JoinHostPort(a, strconv.Itoa(port)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { l.Close() })
-		go func() {
-			for {
-				c, err := l.Accept()
-				if err != nil {
-					return
-				}
-				_, _ = io.WriteString(c, a) // health checks do not read it
-				c.Close()
-			}
-		}()
+		testutil.Serve(t, "tcp", net.JoinHostPort(a, strconv.Itoa(port)), func(c net.Conn) {
+			_, _ = io.WriteString(c, a) // health checks do not read it
+		})
 	}
 	return uint16(port)
 }
