@@ -50,14 +50,10 @@ func (i *decodeIssues) join(more decodeIssues) {
 // errNotState is the error for an answer that is JSON but no state.
 var errNotState = errors.New("the answer is no state of a master: it is not an object")
 
-// decode reads the body of an answer of `/master/state`, of Mesos 0.20 and
+// decodeWith reads the body of an answer of `/master/state`, of Mesos 0.20 and
 // later. It keeps no more than the parts that names need, and labels whose keys
-// begin with one of keepLabels. With withoutTasks the tasks are skipped.
-func decode(body io.Reader, withoutTasks bool, keepLabels ...string) (*document, error) {
-	return decodeWith(1, body, withoutTasks, keepLabels...)
-}
-
-// decodeWith is decode with several goroutines that decode tasks, if there are many.
+// begin with one of keepLabels. With withoutTasks the tasks are skipped. Several
+// goroutines decode tasks, if there are many.
 func decodeWith(decoders int, body io.Reader, withoutTasks bool, keepLabels ...string) (*document, error) {
 	d := newDecoder(body, keepLabels)
 	d.decoders = decoders

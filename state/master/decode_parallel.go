@@ -173,7 +173,7 @@ func (p *parallelTasks) pending() bool {
 	return p.atCut
 }
 
-// resume cuts anew from a place on where a task is expected.
+// resume begins to cut again, at a place where a task is expected.
 func (p *parallelTasks) resume(at int64) {
 	var rest []byte
 	for _, c := range p.chunks {

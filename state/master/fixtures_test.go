@@ -3,6 +3,7 @@ package master
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -36,6 +37,11 @@ func fixtures(t testing.TB) []string {
 		names = append(names, filepath.Base(p))
 	}
 	return names
+}
+
+// decode is decodeWith with one goroutine.
+func decode(body io.Reader, withoutTasks bool, keepLabels ...string) (*document, error) {
+	return decodeWith(1, body, withoutTasks, keepLabels...)
 }
 
 func mustDecode(t testing.TB, body []byte) *document {
