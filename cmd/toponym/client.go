@@ -29,7 +29,7 @@ const (
 
 // serverFlag is -server, of the commands that ask a running server.
 func serverFlag(flags *pflag.FlagSet, server *string) {
-	flags.StringVar(server, "server", "http://127.0.0.1:8123", "`ADDRESS` of the server's HTTP API: host, host:port or a URL")
+	flags.StringVar(server, "server", "http://127.0.0.1:"+defaultHTTPPort, "`ADDRESS` of the server's HTTP API: host, host:port or a URL")
 }
 
 // defaultHTTPPort is the default of the setting httpport.
@@ -81,6 +81,9 @@ func defineClient(flags *pflag.FlagSet) *client {
 	return c
 }
 
+// adviceHTTP follows an error of something that is no HTTP API.
+const adviceHTTP = "-server wants the address of the HTTP API, whose port is " + defaultHTTPPort + " unless httpport says otherwise"
+
 // unreachable is the error for a server that gave no answer.
 func unreachable(server string, err error) error {
 	var unknown x509.UnknownAuthorityError
@@ -88,10 +91,10 @@ func unreachable(server string, err error) error {
 		return fmt.Errorf("the certificate of %s is not trusted: %w; the environment variable SSL_CERT_FILE names a file with the certificate of its authority", server, err)
 	}
 	if text := err.Error(); errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || strings.Contains(text, "malformed HTTP") {
-		return fmt.Errorf("%s does not speak HTTP: %w; -server wants the address of the HTTP API, whose port is 8123 unless httpport says otherwise", server, err)
+		return fmt.Errorf("%s does not speak HTTP: %w; %s", server, err, adviceHTTP)
 	}
 	if at, e := apiURL(server); e == nil && at.Port() == "53" {
-		return fmt.Errorf("%s is the port of DNS: %w; -server wants the address of the HTTP API, whose port is 8123 unless httpport says otherwise", server, err)
+		return fmt.Errorf("%s is the port of DNS: %w; %s", server, err, adviceHTTP)
 	}
 	return fmt.Errorf("no server answers at %s: %w; -server chooses another address", server, err)
 }
