@@ -435,9 +435,9 @@ func (s *Set) allEntries(yield func(*entry) bool) {
 // since the last call; on the first call the zone has to look at all. Until f returns
 // the set does not change.
 //
-// From the first call on no id gets another name from when an update has changed records until
-// the next call, so that in two versions of the zone that follow each other an id has
-// one name.
+// After the first call, ids keep their names between an update that has changed records
+// and the next call. So an id has the same name in two versions of the zone that follow
+// each other.
 func (s *Set) UseNames(f func(t *names.Table, targets []names.ID)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

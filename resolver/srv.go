@@ -99,8 +99,8 @@ type manyTargets [1 << 13]uint16
 var manyTargetsPool = sync.Pool{New: func() any { return new(manyTargets) }}
 
 // addEachTarget is addSRVTargets with memory for a hash table of the targets that have
-// come: the indexes of their records plus one, and 0 in empty slots. The number of slots is a power of two,
-// and more than that of the records.
+// come: the indexes of their records plus one, and 0 in empty slots. The number of slots
+// is a power of two, and larger than the number of records.
 func (w *writer) addEachTarget(n *zone.Node, a *srvAnswer, added map[*zone.Node]bool, slots []uint16) {
 	next := a.start
 	for i := range n.SRV {
