@@ -42,21 +42,21 @@ const (
 // run is the program without the process around it.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs := flag.NewFlagSet("mesos-sim", flag.ContinueOnError)
-	fs.SetOutput(stderr)
-	fs.Usage = func() {
-		fmt.Fprint(stderr, "mesos-sim runs a simulated Mesos cluster: masters with their HTTP APIs, agents, and tasks that come and go.\n\nFlags:\n")
-		fs.PrintDefaults()
-	}
+	fs.SetOutput(io.Discard)
 	var o options
 	o.define(fs)
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return statusOK
-		}
-		return statusUsage
+	err := fs.Parse(args)
+	if errors.Is(err, flag.ErrHelp) || fs.NArg() == 1 && fs.Arg(0) == "help" {
+		fmt.Fprint(stdout, "mesos-sim runs a simulated Mesos cluster: masters with their HTTP APIs, agents, and tasks that come and go.\n\nFlags:\n")
+		fs.SetOutput(stdout)
+		fs.PrintDefaults()
+		return statusOK
 	}
-	if fs.NArg() > 0 {
-		fmt.Fprintf(stderr, "mesos-sim: unexpected argument %q\n", fs.Arg(0))
+	if err == nil && fs.NArg() > 0 {
+		err = fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "mesos-sim: %v; \"mesos-sim -h\" lists the flags\n", err)
 		return statusUsage
 	}
 	o.given = make(map[string]bool)

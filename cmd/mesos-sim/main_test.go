@@ -60,8 +60,8 @@ func TestMistakesOnTheCommandLineAreNamed(t *testing.T) {
 		{"-listen 127.0.0.1:0 -control nowhere", "-control"},
 		{"-listen 127.0.0.1:0 -marathon nowhere", "-marathon"},
 		{"-listen 192.0.2.1:1 -credentials " + one, "-listen: masters: master 0: listen tcp 192.0.2.1:1"},
-		{"extra", `unexpected argument "extra"`},
-		{"-colour", "-colour"},
+		{"extra", `unexpected argument "extra"; "mesos-sim -h" lists the flags`},
+		{"-colour", `-colour; "mesos-sim -h" lists the flags`},
 	} {
 		var stdout, stderr screen
 		if status := run(t.Context(), strings.Fields(tc.args), &stdout, &stderr); status == statusOK || !strings.Contains(stderr.String(), tc.want) {
@@ -141,5 +141,20 @@ func TestSimulationRunsAndStops(t *testing.T) {
 	cancel()
 	if code := <-done; code != statusOK {
 		t.Errorf("status %d, want 0: %s", code, &log)
+	}
+}
+
+// Help that was asked for is output, so that a pager can show it.
+func TestHelpGoesToStandardOutput(t *testing.T) {
+	for _, arg := range []string{"-h", "-help", "--help", "help"} {
+		var stdout, stderr screen
+		if status := run(t.Context(), []string{arg}, &stdout, &stderr); status != statusOK || stderr.String() != "" {
+			t.Errorf("%s: status %d, standard error %q, want 0 and nothing", arg, status, &stderr)
+		}
+		for _, want := range []string{"simulated Mesos cluster", "-tasks", "-listen ADDRESS"} {
+			if !strings.Contains(stdout.String(), want) {
+				t.Errorf("%s: got %q, want it to say %q", arg, &stdout, want)
+			}
+		}
 	}
 }
