@@ -67,10 +67,24 @@ func BenchmarkLookup(b *testing.B) {
 	for n := range z.All() {
 		keys = append(keys, []byte(n.Name))
 	}
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		z.Lookup(keys[i*7919%len(keys)], dns.TypeA)
-	}
+	b.Run("alone", func(b *testing.B) {
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			z.Lookup(keys[i*7919%len(keys)], dns.TypeA)
+		}
+	})
+	b.Run("prefetched", func(b *testing.B) {
+		var list [MaxPrefetch][]byte
+		for i := 0; b.Loop(); i++ {
+			if i%MaxPrefetch == 0 {
+				for j := range list {
+					list[j] = keys[(i+j)*7919%len(keys)]
+				}
+				z.Prefetch(list[:])
+			}
+			z.Lookup(keys[i*7919%len(keys)], dns.TypeA)
+		}
+	})
 }
 
 // BenchmarkMemory measures the memory per record: in the set, which counts
