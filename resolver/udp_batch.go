@@ -27,7 +27,7 @@ import (
 type batch struct {
 	socket    socket
 	raw       syscall.RawConn
-	store     *zone.Store
+	store     *zone.Store // its zone may be nil if respond looks nothing up
 	respond   respondFunc
 	server    *Server // for queries that are forwarded
 	counters  *workerCounters
@@ -37,6 +37,8 @@ type batch struct {
 	queries   queryBatch
 	responses responseBatch
 
+	names     [zone.MaxPrefetch][dnswire.MaxName]byte
+	read      byte          // by prefetch
 	answered  bool          // whether anything was read since serve began
 	errno     syscall.Errno // why reading ended
 	congested bool          // the last batch found no room in the socket's queue
@@ -160,6 +162,9 @@ func (b *batch) answer(fd uintptr, n int) {
 	}
 	forwarded := false
 	for i := range n {
+		if z != nil && n > 1 && i%zone.MaxPrefetch == 0 {
+			b.prefetch(z, i, n)
+		}
 		client, ok := b.queries.client(i)
 		if !ok {
 			continue
@@ -188,6 +193,23 @@ func (b *batch) answer(fd uintptr, n int) {
 		b.server.responder.forward.flush()
 	}
 	b.counters.sampleEnd(start, n)
+}
+
+// prefetch reads what answering the next few of n queries, from the i-th on, is going to
+// look up.
+func (b *batch) prefetch(z *zone.Zone, i, n int) {
+	var list [zone.MaxPrefetch][]byte
+	count := 0
+	for end := min(n, i+zone.MaxPrefetch); i < end; i++ {
+		packet := b.queries.packet(i)
+		if end := dnswire.SkipQuestionName(packet, dnswire.HeaderSize); end > 0 {
+			name := b.names[count][:copy(b.names[count][:], packet[dnswire.HeaderSize:end])]
+			dnswire.ToLower(name)
+			list[count] = name
+			count++
+		}
+	}
+	b.read += z.Prefetch(list[:count])
 }
 
 // send sends the responses, and forgets them in any case: a response that cannot
