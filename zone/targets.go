@@ -29,6 +29,24 @@ func (t *nodeTrees) Target(id names.ID) *Node {
 	if n := t.nodes.get(id); n != nil {
 		return n
 	}
+	return t.otherTarget(id)
+}
+
+// Targets puts the nodes that some SRV records of this version point to into a list of
+// the same length, in their order. It takes less time than to ask for each by itself.
+func (t *nodeTrees) Targets(of []SRV, into []*Node) {
+	into = into[:len(of)]
+	for i := range of {
+		n := t.nodes.get(of[i].Target)
+		if n == nil {
+			n = t.otherTarget(of[i].Target)
+		}
+		into[i] = n
+	}
+}
+
+// otherTarget is Target for an id that is no name's of the zone.
+func (t *nodeTrees) otherTarget(id names.ID) *Node {
 	if n := t.outside.get(id); n != nil {
 		return n
 	}

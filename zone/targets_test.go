@@ -114,6 +114,15 @@ func TestTargetsThatAreNoNames(t *testing.T) {
 		z = z.Patch(set, set.Update(c, c.Reconcile(s, nil)).Names, SameSerial(serial))
 		versions, texts = append(versions, z), append(texts, text(z))
 		checkCounts(t, z)
+		for n := range z.All() {
+			together := make([]*Node, len(n.SRV)+1)
+			z.Targets(n.SRV, together)
+			for i, s := range n.SRV {
+				if got, want := together[i], z.Target(s.Target); got != want {
+					t.Fatalf("got %v together with other targets of %v, want %v", got, n.Name, want)
+				}
+			}
+		}
 	}
 	web := name("web.marathon.mesos")
 	for step := range 30 {
