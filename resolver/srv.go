@@ -36,14 +36,18 @@ func (w *writer) answerSRV(n *zone.Node, owner uint16, name []byte, alias zone.A
 		a.order.moveFirst(count, func(i int) bool { return near.hasSRV(n.SRV[i]) })
 	}
 	ttl := w.z.TTLOf(n, dns.TypeSRV)
+	buf, off := w.buf[:w.size], w.off
+	var records [srvAtOnce]zone.SRV
 	var targets [srvAtOnce]*zone.Node
 	for i := range count {
 		if i%srvAtOnce == 0 {
-			for j := range min(srvAtOnce, count-i) {
-				targets[j] = w.z.Target(n.SRV[a.order.at(i+j)].Target)
+			some := records[:min(srvAtOnce, count-i)]
+			for j := range some {
+				some[j] = n.SRV[a.order.at(i+j)]
 			}
+			w.z.Targets(some, targets[:])
 		}
-		s := &n.SRV[a.order.at(i)]
+		s := &records[i%srvAtOnce]
 		target := targets[i%srvAtOnce].Name
 		front, size := len(target), len(target)
 		if alias.AliasLen > 0 {
@@ -51,23 +55,24 @@ func (w *writer) answerSRV(n *zone.Node, owner uint16, name []byte, alias zone.A
 				front, size = f, f+alias.AliasLen
 			}
 		}
-		next := w.off + sizeSRV + size
-		if next > w.size {
+		if off+sizeSRV+size > len(buf) {
 			w.truncated = true
-			return a
+			break
 		}
-		b := w.buf[w.off:next]
-		header(b, owner, dns.TypeSRV, ttl, uint16(6+size))
+		b := (*[sizeSRV]byte)(buf[off:])
+		header(b[:], owner, dns.TypeSRV, ttl, uint16(6+size))
 		binary.BigEndian.PutUint16(b[fixedSize:], s.Priority)
 		binary.BigEndian.PutUint16(b[fixedSize+2:], s.Weight)
 		binary.BigEndian.PutUint16(b[fixedSize+4:], s.Port)
-		copy(b[sizeSRV:], target[:front])
+		off += sizeSRV
+		copy(buf[off:], target[:front])
 		if front < size {
-			copy(b[sizeSRV+front:], name[len(name)-alias.AliasLen:])
+			copy(buf[off+front:], name[len(name)-alias.AliasLen:])
 		}
-		w.off = next
+		off += size
 		w.answers++
 	}
+	w.off = off
 	return a
 }
 
