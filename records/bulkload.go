@@ -190,29 +190,31 @@ func (s *Set) takeIn(b *batch) {
 		if n.data.count() == 0 {
 			continue
 		}
-		e := s.entryOf(n.id)
 		requests := b.ttlRequests[names.ID(i)]
-		if e.data == &noData && e.change == 0 {
+		if d := s.data.Grow(n.id); *d == nil {
 			if n.like != names.ID(i) {
-				e.data = b.names[n.like].data
+				*d = b.names[n.like].data
 			} else {
 				n.data = s.intern(n.data)
-				e.data = n.data
+				*d = n.data
 			}
-			s.holdTargets(e.data.SRV)
+			s.names.Hold(n.id)
+			s.size++
+			for _, r := range (*d).SRV {
+				s.holdTarget(r.Target)
+			}
 			if requests != nil {
-				s.ttlRequests[e.id] = requests
+				s.ttlRequests[n.id] = requests
 			}
 			continue
 		}
-		recordsA.addAll(s, e, n.data)
-		recordsAAAA.addAll(s, e, n.data)
-		recordsSRV.addAll(s, e, n.data)
-		recordsPTR.addAll(s, e, n.data)
+		w := &s.editor
+		recordsA.addAll(w, n.id, n.data)
+		recordsAAAA.addAll(w, n.id, n.data)
+		recordsSRV.addAll(w, n.id, n.data)
+		recordsPTR.addAll(w, n.id, n.data)
 		for _, r := range requests {
-			for range r.count {
-				s.setTTL(e, s.ttlRequests.add(e.id, r.seconds))
-			}
+			w.edits.ttls = append(w.edits.ttls, edit[uint32]{id: n.id, owners: int32(r.count), value: r.seconds})
 		}
 	}
 	recordsA.countRepeated(s, b)
@@ -220,7 +222,7 @@ func (s *Set) takeIn(b *batch) {
 	recordsSRV.countRepeated(s, b)
 	recordsPTR.countRepeated(s, b)
 	for _, o := range b.omitted {
-		refInc{s}.omit(o)
+		s.omitted.add(o)
 	}
 }
 
@@ -414,7 +416,8 @@ func (l *loader) ttl(name []byte, seconds uint32) {
 		l.batch.ttlRequests = ttlRequests{}
 	}
 	id := l.id(name)
-	l.lists[id].TTL = l.batch.ttlRequests.add(id, seconds)
+	l.batch.ttlRequests.add(id, seconds)
+	l.lists[id].TTL = l.batch.ttlRequests.of(id)
 }
 
 func (l *loader) target(name []byte) numberedName {

@@ -10,9 +10,9 @@
 //   - reachability.go finds out at which addresses and ports it can be reached;
 //   - generator.go and srv.go make its records, infrastructure.go those of
 //     frameworks, agents and masters;
-//   - refcount.go counts the owners of each record and collects the changes of
-//     one update; bulkload.go does the same for the first one, at half the cost
-//     and on several cores;
+//   - editor.go collects what an update changes of the owners of records;
+//     refcount.go counts them and makes the data of names; spread.go has both done
+//     on several cores where that is much, and bulkload.go is for the first update;
 //   - instance.go and instances.go describe the tasks themselves, for the API and
 //     the feeds for load balancers and monitoring.
 //

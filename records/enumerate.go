@@ -174,18 +174,19 @@ type listedSRV struct {
 // maxOpenRecords bounds what recordLister remembers, to some 5 MB.
 const maxOpenRecords = 1 << 17
 
-// kept returns the entry of a name whose records are listed, else nil.
-func (l *recordLister) kept(name []byte) *entry {
+// kept returns the id of a name. It is not ok unless its records are listed.
+func (l *recordLister) kept(name []byte) (id names.ID, ok bool) {
 	if l.keep != nil && !l.keep(name) {
-		return nil
+		return 0, false
 	}
-	return l.set.entry(name)
+	id, d := l.set.find(name)
+	return id, d != &noData
 }
 
 // isFirst reports whether a record comes for the first time, if it has so many
 // other owners.
-func isFirst[T comparable](l *recordLister, e *entry, v T, extra extraOwners[T]) bool {
-	k := ownedRecord[T]{e.id, v}
+func isFirst[T comparable](l *recordLister, name names.ID, v T, extra extraOwners[T]) bool {
+	k := ownedRecord[T]{name, v}
 	others := extra[k]
 	if others == 0 && len(l.open) == 0 {
 		return true
@@ -206,30 +207,30 @@ func isFirst[T comparable](l *recordLister, e *entry, v T, extra extraOwners[T])
 }
 
 func (l *recordLister) addr(name []byte, a netip.Addr, _ addrSource) {
-	e := l.kept(name)
-	if e == nil {
+	id, ok := l.kept(name)
+	if !ok {
 		return
 	}
 	first := false
 	if a.Is4() {
-		first = isFirst(l, e, a.As4(), l.set.extraA)
+		first = isFirst(l, id, a.As4(), l.set.extraA)
 	} else {
-		first = isFirst(l, e, a.As16(), l.set.extraAAAA)
+		first = isFirst(l, id, a.As16(), l.set.extraAAAA)
 	}
 	if first {
-		l.records = append(l.records, EnumeratedRecord{Name: l.set.name(e), Addr: a})
+		l.records = append(l.records, EnumeratedRecord{Name: l.set.targetName(id), Addr: a})
 	}
 }
 
 func (l *recordLister) srv(name []byte, target Name, d SRV) {
-	e := l.kept(name)
-	if e == nil || !isFirst(l, e, d, l.set.extraSRV) {
+	id, ok := l.kept(name)
+	if !ok || !isFirst(l, id, d, l.set.extraSRV) {
 		return
 	}
-	shown := listedSRV{e.id, d.Target, d.Port}
+	shown := listedSRV{id, d.Target, d.Port}
 	if _, ok := l.srvs[shown]; !ok {
 		l.srvs[shown] = struct{}{}
-		l.records = append(l.records, EnumeratedRecord{Name: l.set.name(e), Target: target, Port: d.Port})
+		l.records = append(l.records, EnumeratedRecord{Name: l.set.targetName(id), Target: target, Port: d.Port})
 	}
 }
 

@@ -35,12 +35,12 @@ func (s *Set) Check() error {
 		}
 	}
 	holders := map[names.ID]uint32{}
-	for e := range s.allEntries {
-		holders[e.id]++
-		for i, r := range e.data.SRV {
+	for id, d := range s.allData {
+		holders[id]++
+		for i, r := range d.SRV {
 			holders[r.Target]++
-			if i > 0 && e.data.SRV[i-1].Compare(r, s.targetName) >= 0 {
-				return fmt.Errorf("%v: SRV record %d is not in order", s.name(e), i)
+			if i > 0 && d.SRV[i-1].Compare(r, s.targetName) >= 0 {
+				return fmt.Errorf("%v: SRV record %d is not in order", s.targetName(id), i)
 			}
 		}
 	}
@@ -75,7 +75,7 @@ func (s *Set) TakeShares(other *Set) {
 }
 
 // Reworked reports whether the last update changed records that it found or had made.
-func (s *Set) Reworked() bool { return s.changes.values.Cap() > 0 }
+func (s *Set) Reworked() bool { return cap(s.editor.edits.a)+cap(s.editor.edits.srv) > 0 }
 
 // TaskHash returns H of a task id.
 func TaskHash(id string) string {

@@ -60,9 +60,12 @@ func (m *portMapping) protocol() ipProtocol {
 	return tcpProtocol
 }
 
+// maxKeptMappings is how many mappings memory is kept for from one task to the next.
+const maxKeptMappings = 256
+
 // reset returns an empty table that uses the same memory.
 func (t mappingTable) reset() mappingTable {
-	if len(t.list) > maxKeptValues {
+	if len(t.list) > maxKeptMappings {
 		return mappingTable{}
 	}
 	clear(t.known)

@@ -11,25 +11,17 @@ import (
 // Records have owners: the tasks, frameworks, agents and masters that imply
 // them. An update runs in three steps:
 //
-//  1. The records of new owners are added, then those of old owners removed.
-//     The data of a name does not change meanwhile. Owners of a published record
-//     beside the first are counted in extraOwners; all other changes are
-//     collected, in any order, in the nameChange of its name.
-//  2. finish sorts each nameChange and applies it once: it makes new data, or
-//     reuses that of another name if it is equal. Holders of the old data keep
-//     it.
-//  3. finish drops names without records and reports the names that changed.
+//  1. Editors collect, in any order, which records gain or lose an owner: edits. The data
+//     of a name does not change meanwhile.
+//  2. settle sorts the edits by name and takes those of a record together. Where a record
+//     gets its first owner or loses its last one, it makes new data of the name.
+//     Holders of the old data keep it.
+//  3. finish counts the owners of published records beside the first, drops names without
+//     records and reports the names that changed.
+//
+// With many edits, several goroutines make them and settle them, see spread.go.
 
-// entry is a name of a set with its data.
-type entry struct {
-	data *Data // as published; nil for a name that the set does not have
-	id   names.ID
-	// change is the index, plus one, of the entry's nameChange in the set's
-	// changes; 0 means that the running update has not changed it.
-	change uint32
-}
-
-// noData is the data of new names.
+// noData is the data of names that the set does not have.
 var noData Data
 
 // extraOwners counts the owners of a record beside the first. Most records have
@@ -41,12 +33,37 @@ type ownedRecord[T comparable] struct {
 	value T
 }
 
+// extraCount is a new number of extra owners.
+type extraCount[T comparable] struct {
+	ownedRecord[T]
+	count uint32
+}
+
+// edit is a change of how many owners a record has. In the result of settle it is a record
+// that comes, with 1 more owner, or goes, with 1 less.
+type edit[T comparable] struct {
+	id     names.ID // of the name
+	owners int32    // how many more there are; less than 0: how many fewer
+	at     int32    // once settled: where the record is in the data of before, or would be
+	value  T
+}
+
+// edits are what an update changes. A name may have any number of them.
+type edits struct {
+	a    []edit[[4]byte]
+	aaaa []edit[[16]byte]
+	srv  []edit[SRV]
+	ptr  []edit[PTR]
+	ttls []edit[uint32] // requests of TTLs
+}
+
 // recordType says where the records of one type are kept, and how they are
 // ordered.
 type recordType[T comparable] struct {
 	records  func(*Data) *[]T
-	diff     func(*nameChange) *diff[T]
+	edits    func(*edits) *[]edit[T]
 	extra    func(*Set) extraOwners[T]
+	recount  func(*settler) *[]extraCount[T]
 	repeated func(*batch) *[]ownedRecord[T]
 	compare  func(a, b T, name nameFunc) int
 }
@@ -57,101 +74,102 @@ type nameFunc = func(names.ID) Name
 var (
 	recordsA = recordType[[4]byte]{
 		records:  func(d *Data) *[][4]byte { return &d.A },
-		diff:     func(c *nameChange) *diff[[4]byte] { return &c.a },
+		edits:    func(e *edits) *[]edit[[4]byte] { return &e.a },
 		extra:    func(s *Set) extraOwners[[4]byte] { return s.extraA },
+		recount:  func(w *settler) *[]extraCount[[4]byte] { return &w.recountA },
 		repeated: func(b *batch) *[]ownedRecord[[4]byte] { return &b.repeatedA },
 		compare:  func(a, b [4]byte, _ nameFunc) int { return bytes.Compare(a[:], b[:]) },
 	}
 	recordsAAAA = recordType[[16]byte]{
 		records:  func(d *Data) *[][16]byte { return &d.AAAA },
-		diff:     func(c *nameChange) *diff[[16]byte] { return &c.aaaa },
+		edits:    func(e *edits) *[]edit[[16]byte] { return &e.aaaa },
 		extra:    func(s *Set) extraOwners[[16]byte] { return s.extraAAAA },
+		recount:  func(w *settler) *[]extraCount[[16]byte] { return &w.recountAAAA },
 		repeated: func(b *batch) *[]ownedRecord[[16]byte] { return &b.repeatedAAAA },
 		compare:  func(a, b [16]byte, _ nameFunc) int { return bytes.Compare(a[:], b[:]) },
 	}
 	recordsSRV = recordType[SRV]{
 		records:  func(d *Data) *[]SRV { return &d.SRV },
-		diff:     func(c *nameChange) *diff[SRV] { return &c.srv },
+		edits:    func(e *edits) *[]edit[SRV] { return &e.srv },
 		extra:    func(s *Set) extraOwners[SRV] { return s.extraSRV },
+		recount:  func(w *settler) *[]extraCount[SRV] { return &w.recountSRV },
 		repeated: func(b *batch) *[]ownedRecord[SRV] { return &b.repeatedSRV },
 		compare:  SRV.Compare,
 	}
 	recordsPTR = recordType[PTR]{
 		records:  func(d *Data) *[]PTR { return &d.PTR },
-		diff:     func(c *nameChange) *diff[PTR] { return &c.ptr },
+		edits:    func(e *edits) *[]edit[PTR] { return &e.ptr },
 		extra:    func(s *Set) extraOwners[PTR] { return s.extraPTR },
+		recount:  func(w *settler) *[]extraCount[PTR] { return &w.recountPTR },
 		repeated: func(b *batch) *[]ownedRecord[PTR] { return &b.repeatedPTR },
 		compare:  func(a, b PTR, _ nameFunc) int { return a.Compare(b) },
 	}
 )
 
-// add adds one owner of v. The first owner makes v a record. In an update, all
-// additions come before all removals.
-func (r recordType[T]) add(s *Set, e *entry, v T) {
-	if _, published := r.find(*r.records(e.data), v, s.nameOf); published {
-		r.extra(s)[ownedRecord[T]{e.id, v}]++
-		return
+// settle sorts the edits of a name, whose data is d, and takes those of each record
+// together. It returns those of records that come or go, in the same memory, and notes
+// which records have another number of owners beside the first.
+func (r recordType[T]) settle(w *settler, d *Data, list []edit[T]) []edit[T] {
+	if len(list) == 0 {
+		return nil
 	}
-	d := r.diff(s.changeOf(e))
-	d.added = append(d.added, v)
-}
-
-// remove removes one owner of v. v is no longer a record when the last owner is
-// gone.
-func (r recordType[T]) remove(s *Set, e *entry, v T) {
-	extra, k := r.extra(s), ownedRecord[T]{e.id, v}
-	if n := extra[k]; n > 0 {
-		if extra[k] = n - 1; n == 1 {
-			delete(extra, k)
-		}
-		return
+	s := w.set
+	if len(list) > 1 {
+		slices.SortFunc(list, func(a, b edit[T]) int { return r.compare(a.value, b.value, s.nameOf) })
 	}
-	d := r.diff(s.changeOf(e))
-	d.gone = append(d.gone, v) // settle searches it
-}
-
-// settle sorts a diff, in which values stand as often as owners came or went, and
-// counts the owners of new records.
-func (r recordType[T]) settle(s *Set, e *entry, c *nameChange) {
-	d := r.diff(c)
-	if len(d.added) < 2 && len(d.gone) == 0 {
-		return
-	}
-	compare := func(a, b T) int { return r.compare(a, b, s.nameOf) }
-	slices.SortFunc(d.added, compare)
-	slices.SortFunc(d.gone, compare)
-	added, gone := d.added, d.gone
-	d.added, d.gone = d.added[:0], d.gone[:0]
-	for len(added)+len(gone) > 0 {
-		var v T
-		if len(gone) == 0 || len(added) > 0 && compare(added[0], gone[0]) < 0 {
-			v = added[0]
-		} else {
-			v = gone[0]
+	shared := s.shared.has(list[0].id)
+	values, from := *r.records(d), 0
+	settled := list[:0]
+	for len(list) > 0 {
+		e := list[0]
+		for list = list[1:]; len(list) > 0 && list[0].value == e.value; list = list[1:] {
+			e.owners += list[0].owners
 		}
-		owners := 0
-		for ; len(added) > 0 && added[0] == v; added = added[1:] {
-			owners++
+		if e.owners == 0 {
+			continue
 		}
-		for ; len(gone) > 0 && gone[0] == v; gone = gone[1:] {
-			owners--
+		at, published := r.find(values[from:], e.value, s.nameOf)
+		from += at
+		var extra int32
+		if shared {
+			extra = int32(r.extra(s)[ownedRecord[T]{e.id, e.value}])
+		}
+		before := extra
+		if published {
+			before++
+		}
+		after := max(before+e.owners, 0)
+		if left := max(after-1, 0); left != extra {
+			recount := r.recount(w)
+			*recount = append(*recount, extraCount[T]{ownedRecord[T]{e.id, e.value}, uint32(left)})
 		}
 		switch {
-		case owners > 0:
-			d.added = append(d.added, v)
-			if owners > 1 {
-				r.extra(s)[ownedRecord[T]{e.id, v}] += uint32(owners - 1)
-			}
-		case owners < 0:
-			if _, published := r.find(*r.records(e.data), v, s.nameOf); published {
-				d.gone = append(d.gone, v)
-			}
+		case after > 0 && !published:
+			settled = append(settled, edit[T]{e.id, 1, int32(from), e.value})
+		case after == 0 && published:
+			settled = append(settled, edit[T]{e.id, -1, int32(from), e.value})
 		}
 	}
+	return settled
 }
 
 func (r recordType[T]) find(sorted []T, v T, name nameFunc) (index int, found bool) {
 	return slices.BinarySearchFunc(sorted, v, func(a, b T) int { return r.compare(a, b, name) })
+}
+
+// applyCounts counts owners as settle has noted it.
+func (r recordType[T]) applyCounts(s *Set, w *settler) {
+	extra, list := r.extra(s), r.recount(w)
+	for _, c := range *list {
+		if c.count == 0 {
+			delete(extra, c.ownedRecord)
+		} else {
+			extra[c.ownedRecord] = c.count
+			s.shared.add(c.name)
+		}
+	}
+	clear(*list)
+	*list = (*list)[:0]
 }
 
 // sortAndCount sorts records that a batch has in any order, and counts duplicates
@@ -174,213 +192,301 @@ func (r recordType[T]) sortAndCount(b *batch, id names.ID, d *Data, name nameFun
 }
 
 // addAll adds one owner to each record of d.
-func (r recordType[T]) addAll(s *Set, e *entry, d *Data) {
+func (r recordType[T]) addAll(w *editor, id names.ID, d *Data) {
+	list := r.edits(&w.edits)
 	for _, v := range *r.records(d) {
-		r.add(s, e, v)
+		*list = append(*list, edit[T]{id: id, owners: 1, value: v})
 	}
 }
 
 // countRepeated counts the repeated records of a batch as extra owners.
 func (r recordType[T]) countRepeated(s *Set, b *batch) {
 	for _, o := range *r.repeated(b) {
-		r.extra(s)[ownedRecord[T]{b.names[o.name].id, o.value}]++
+		id := b.names[o.name].id
+		r.extra(s)[ownedRecord[T]{id, o.value}]++
+		s.shared.add(id)
 	}
 }
 
-// apply returns the records of d after a change, without spare capacity. The
-// result is the list of d itself if nothing comes or goes.
-func (r recordType[T]) apply(d *Data, c *nameChange, name nameFunc) []T {
-	values, diff := *r.records(d), r.diff(c)
-	n := len(values) + len(diff.added) - len(diff.gone)
-	if diff.empty() {
+// apply returns the records of d after settled edits, without spare capacity. The
+// result is the list of d itself if there are none.
+func (r recordType[T]) apply(d *Data, settled []edit[T]) []T {
+	values := *r.records(d)
+	n := len(values) + more(settled)
+	switch {
+	case len(settled) == 0:
 		return values
-	}
-	if n == 0 {
+	case n == 0:
 		return nil
 	}
-	out := make([]T, 0, n)
-	added, gone := diff.added, diff.gone
-	for len(added)+len(gone) > 0 {
-		if len(gone) == 0 || len(added) > 0 && r.compare(added[0], gone[0], name) < 0 {
-			i, _ := r.find(values, added[0], name)
-			out = append(append(out, values[:i]...), added[0])
-			values, added = values[i:], added[1:]
+	out, from := make([]T, 0, n), 0
+	for i := range settled {
+		e := &settled[i]
+		out = append(out, values[from:e.at]...)
+		if from = int(e.at); e.owners > 0 {
+			out = append(out, e.value)
 		} else {
-			i, _ := r.find(values, gone[0], name)
-			out = append(out, values[:i]...)
-			values, gone = values[i+1:], gone[1:]
+			from++
 		}
 	}
-	return append(out, values...)
+	return append(out, values[from:]...)
 }
 
-// nameChange collects what the running update changes of one name, so that the
-// records of a name are copied once per update however many owners come and go.
-type nameChange struct {
-	entry *entry
-	a     diff[[4]byte]
-	aaaa  diff[[16]byte]
-	srv   diff[SRV]
-	ptr   diff[PTR]
-	ttl   uint32
+// idSet is a set of ids.
+type idSet []uint64
+
+func (s idSet) has(id names.ID) bool {
+	return int(id/64) < len(s) && s[id/64]&(1<<(id%64)) != 0
 }
 
-// diff is the records that come and go, each list sorted once settled.
-type diff[T comparable] struct {
-	added, gone []T
-}
-
-// changeOf returns the change of an entry, and begins one if necessary.
-func (s *Set) changeOf(e *entry) *nameChange {
-	if e.change == 0 {
-		c := s.changes.add()
-		c.entry, c.ttl = e, e.data.TTL
-		e.change = uint32(s.changes.len)
+func (s *idSet) add(id names.ID) {
+	for int(id/64) >= len(*s) {
+		*s = append(*s, 0)
 	}
-	return s.changes.at(int(e.change - 1))
+	(*s)[id/64] |= 1 << (id % 64)
 }
 
-// setTTL sets the TTL of an entry.
-func (s *Set) setTTL(e *entry, seconds uint32) {
-	if e.change != 0 || e.data.TTL != seconds {
-		s.changeOf(e).ttl = seconds
+func (s idSet) remove(id names.ID) {
+	if int(id/64) < len(s) {
+		s[id/64] &^= 1 << (id % 64)
 	}
 }
 
-// changesRecords reports whether records come or go.
-func (c *nameChange) changesRecords() bool {
-	return !c.a.empty() || !c.aaaa.empty() || !c.srv.empty() || !c.ptr.empty()
-}
+// maxKeptEdits is how many edits of a type memory is kept for from one update to the next.
+const maxKeptEdits = 1 << 13
 
-// equal reports whether both changes do the same.
-func (c *nameChange) equal(o *nameChange) bool {
-	return c.ttl == o.ttl && c.a.equal(o.a) && c.aaaa.equal(o.aaaa) && c.srv.equal(o.srv) && c.ptr.equal(o.ptr)
-}
-
-// nameChanges is a list of changes. It does not move what it holds when it grows: there
-// are many where an agent with all of its tasks is lost.
-type nameChanges struct {
-	values names.Values[nameChange]
-	len    int
-}
-
-func (l *nameChanges) at(i int) *nameChange { return l.values.At(names.ID(i)) }
-
-// add appends a change, which may use the memory of one of an earlier update.
-func (l *nameChanges) add() *nameChange {
-	l.len++
-	return l.values.Grow(names.ID(l.len - 1))
-}
-
-// reset removes all changes.
-func (l *nameChanges) reset() {
-	if l.len > maxKeptChanges {
-		*l = nameChanges{}
+// emptied returns a list without its values, to use again.
+func emptied[T any](list []T) []T {
+	if cap(list) > maxKeptEdits {
+		return nil
 	}
-	for i := range l.len {
-		l.at(i).reset()
+	clear(list)
+	return list[:0]
+}
+
+func (e *edits) reset() {
+	*e = edits{a: emptied(e.a), aaaa: emptied(e.aaaa), srv: emptied(e.srv), ptr: emptied(e.ptr), ttls: emptied(e.ttls)}
+}
+
+// firstID returns the lowest id of sorted edits. It is not ok if there are none.
+func (e *edits) firstID() (id names.ID, ok bool) {
+	id = ^names.ID(0)
+	if len(e.a) > 0 {
+		id = e.a[0].id
 	}
-	l.len = 0
+	if len(e.aaaa) > 0 {
+		id = min(id, e.aaaa[0].id)
+	}
+	if len(e.srv) > 0 {
+		id = min(id, e.srv[0].id)
+	}
+	if len(e.ptr) > 0 {
+		id = min(id, e.ptr[0].id)
+	}
+	if len(e.ttls) > 0 {
+		id = min(id, e.ttls[0].id)
+	}
+	return id, id != ^names.ID(0)
 }
 
-// reset prepares the change for another entry.
-func (c *nameChange) reset() {
-	c.entry = nil
-	c.a.reset()
-	c.aaaa.reset()
-	c.srv.reset()
-	c.ptr.reset()
+// take takes the edits of an id from the beginning of a sorted list.
+func take[T comparable](list *[]edit[T], id names.ID) []edit[T] {
+	n := 0
+	for n < len(*list) && (*list)[n].id == id {
+		n++
+	}
+	taken := (*list)[:n]
+	*list = (*list)[n:]
+	return taken
 }
 
-func (d diff[T]) empty() bool { return len(d.added)+len(d.gone) == 0 }
-
-func (d diff[T]) equal(o diff[T]) bool {
-	return slices.Equal(d.added, o.added) && slices.Equal(d.gone, o.gone)
+// nameEdits are the settled edits of a name.
+type nameEdits struct {
+	a    []edit[[4]byte]
+	aaaa []edit[[16]byte]
+	srv  []edit[SRV]
+	ptr  []edit[PTR]
+	ttl  uint32 // after them
 }
 
-// Memory that is kept from one update to the next.
-const (
-	maxKeptValues  = 256  // records per list of a diff
-	maxKeptChanges = 4096 // names
-)
+// empty reports whether no records come or go.
+func (c *nameEdits) empty() bool { return len(c.a)+len(c.aaaa)+len(c.srv)+len(c.ptr) == 0 }
 
-func (d *diff[T]) reset() {
-	for _, list := range [...]*[]T{&d.added, &d.gone} {
-		clear(*list)
-		if *list = (*list)[:0]; cap(*list) > maxKeptValues {
-			*list = nil
+// more is how many more records there are after the edits.
+func (c *nameEdits) more() int { return more(c.a) + more(c.aaaa) + more(c.srv) + more(c.ptr) }
+
+func more[T comparable](settled []edit[T]) (n int) {
+	for i := range settled {
+		n += int(settled[i].owners)
+	}
+	return n
+}
+
+// equal reports whether both do the same.
+func (c *nameEdits) equal(o *nameEdits) bool {
+	return c.ttl == o.ttl && sameEdits(c.a, o.a) && sameEdits(c.aaaa, o.aaaa) && sameEdits(c.srv, o.srv) && sameEdits(c.ptr, o.ptr)
+}
+
+func sameEdits[T comparable](a, b []edit[T]) bool {
+	return slices.EqualFunc(a, b, func(a, b edit[T]) bool { return a.value == b.value && a.owners == b.owners })
+}
+
+// settler finds out what edits do to the data of their names. It changes nothing of the
+// set, so that several may do so for different names.
+type settler struct {
+	set     *Set
+	edits   edits // sorted by id
+	changed []changedName
+	results []*Data // of changed; names of one service often share theirs
+	recent  [8]recentResult
+	next    int // index in recent, modulo its length
+
+	recountA    []extraCount[[4]byte]
+	recountAAAA []extraCount[[16]byte]
+	recountSRV  []extraCount[SRV]
+	recountPTR  []extraCount[PTR]
+}
+
+// changedName is a name with other records or another TTL than before.
+type changedName struct {
+	id      names.ID
+	result  int32       // index in results; noResult for a name that goes
+	visible bool        // what is answered differs
+	srv     []edit[SRV] // that come or go
+}
+
+const noResult = -1
+
+// recentResult is data that was made for a name. Names of one service often share their
+// data before a change, and then share the result as well.
+type recentResult struct {
+	before *Data
+	edits  nameEdits
+	result int32
+}
+
+// settle goes through the names.
+func (w *settler) settle() {
+	e := &w.edits
+	for step := 0; ; step++ {
+		yieldCPU(step)
+		id, ok := e.firstID()
+		if !ok {
+			return
+		}
+		before := w.set.dataOf(id)
+		c := nameEdits{
+			a:    recordsA.settle(w, before, take(&e.a, id)),
+			aaaa: recordsAAAA.settle(w, before, take(&e.aaaa, id)),
+			srv:  recordsSRV.settle(w, before, take(&e.srv, id)),
+			ptr:  recordsPTR.settle(w, before, take(&e.ptr, id)),
+			ttl:  before.TTL,
+		}
+		if len(take(&e.ttls, id)) > 0 {
+			c.ttl = w.set.ttlRequests.of(id)
+		}
+		left := before.count() + c.more()
+		if c.empty() && c.ttl == before.TTL || left == 0 && before == &noData {
+			continue
+		}
+		n := changedName{id: id, result: noResult, visible: len(c.a)+len(c.aaaa)+len(c.srv) > 0, srv: c.srv}
+		after := &noData
+		if left > 0 {
+			n.result = w.resultOf(before, &c)
+			after = w.results[n.result]
+		}
+		n.visible = n.visible || !after.Equal(before)
+		w.changed = append(w.changed, n)
+	}
+}
+
+// resultOf makes the data of a name after its edits.
+func (w *settler) resultOf(before *Data, c *nameEdits) int32 {
+	for i := range w.recent {
+		if r := &w.recent[i]; r.before == before && r.edits.equal(c) {
+			return r.result
 		}
 	}
+	w.results = append(w.results, &Data{A: recordsA.apply(before, c.a), AAAA: recordsAAAA.apply(before, c.aaaa),
+		SRV: recordsSRV.apply(before, c.srv), PTR: recordsPTR.apply(before, c.ptr), TTL: c.ttl})
+	r := &w.recent[w.next%len(w.recent)]
+	w.next++
+	*r = recentResult{before, *c, int32(len(w.results) - 1)}
+	return r.result
 }
 
-// finish ends an update: it applies the changes, drops names without records and
+// reset prepares the settler for other edits.
+func (w *settler) reset() {
+	w.edits = edits{}
+	w.changed, w.results = emptied(w.changed), emptied(w.results)
+	clear(w.recent[:])
+}
+
+// finish ends an update: it settles the edits, drops names without records and
 // returns what changed. After the first update the names are listed in the order
 // in which they came, those of one app next to each other.
 func (s *Set) finish(first bool) Changes {
-	result := Changes{Omitted: s.omitted, Merged: s.takeMerged()}
-	s.omitted = nil
-	var recent recentResults
-	result.Names = make([]Name, 0, s.changes.len)
-	for i := range s.changes.len {
-		c := s.changes.at(i)
-		e := c.entry
-		e.change = 0
-		recordsA.settle(s, e, c)
-		recordsAAAA.settle(s, e, c)
-		recordsSRV.settle(s, e, c)
-		recordsPTR.settle(s, e, c)
-		if before := e.data; c.changesRecords() || c.ttl != before.TTL {
-			e.data = s.dataAfter(c, &recent)
-			s.holdTargets(c.srv.added)
-			s.releaseTargets(c.srv.gone)
-			if !c.a.empty() || !c.aaaa.empty() || !c.srv.empty() || !e.data.Equal(before) {
-				result.Names = append(result.Names, s.name(e))
-			}
-		}
-		if e.data.count() == 0 {
-			s.names.Release(e.id)
-			e.data = nil
-			s.size--
-		}
+	result := Changes{Omitted: s.omitted.take(), Merged: s.takeMerged()}
+	settlers := s.settleEdits()
+	changed := 0
+	for _, w := range settlers {
+		changed += len(w.changed)
 	}
+	result.Names, result.IDs = make([]Name, 0, changed), make([]names.ID, 0, changed)
+	for _, w := range settlers {
+		s.takeOver(w, &result)
+		w.reset()
+	}
+	s.editor.edits.reset()
 	if first {
 		s.sweep() // forgets which names are new
-		result.Names = make([]Name, 0, s.size)
-		for name := range s.All() {
-			result.Names = append(result.Names, name)
+		result.Names, result.IDs = make([]Name, 0, s.size), make([]names.ID, 0, s.size)
+		for id, d := range s.allData {
+			if !d.Empty() {
+				result.Names, result.IDs = append(result.Names, s.targetName(id)), append(result.IDs, id)
+			}
 		}
 	}
-	s.changes.reset()
 	s.pending = s.pending || s.followed && len(result.Names) > 0
 	return result
 }
 
-// recentResults holds the data that this update made last. Names of one service
-// often share their data before a change, and then share the result as well.
-type recentResults struct {
-	results [8]changeResult
-	next    int
-}
-
-type changeResult struct {
-	before *Data
-	change *nameChange
-	after  *Data
-}
-
-// dataAfter returns the data of an entry after its change.
-func (s *Set) dataAfter(c *nameChange, recent *recentResults) *Data {
-	before := c.entry.data
-	for _, r := range recent.results {
-		if r.before == before && r.change.equal(c) {
-			return r.after
+// takeOver gives names the data that a settler has made, and lists those that have changed.
+func (s *Set) takeOver(w *settler, result *Changes) {
+	for i, d := range w.results {
+		w.results[i] = s.intern(d)
+	}
+	for i := range w.changed {
+		c := &w.changed[i]
+		d := s.data.Grow(c.id)
+		if c.visible {
+			result.Names, result.IDs = append(result.Names, s.targetName(c.id)), append(result.IDs, c.id)
+		}
+		had := *d != nil
+		switch {
+		case c.result != noResult:
+			if *d = w.results[c.result]; !had {
+				s.names.Hold(c.id)
+				s.size++
+			}
+		case had:
+			*d = nil
+			s.names.Release(c.id)
+			s.shared.remove(c.id)
+			s.size--
+		}
+		for j := range c.srv {
+			if e := &c.srv[j]; e.owners > 0 {
+				s.holdTarget(e.value.Target)
+			} else {
+				s.names.Release(e.value.Target)
+			}
 		}
 	}
-	d := s.intern(&Data{A: recordsA.apply(before, c, s.nameOf), AAAA: recordsAAAA.apply(before, c, s.nameOf),
-		SRV: recordsSRV.apply(before, c, s.nameOf), PTR: recordsPTR.apply(before, c, s.nameOf), TTL: c.ttl})
-	recent.results[recent.next%len(recent.results)] = changeResult{before, c, d}
-	recent.next++
-	return d
+	recordsA.applyCounts(s, w)
+	recordsAAAA.applyCounts(s, w)
+	recordsSRV.applyCounts(s, w)
+	recordsPTR.applyCounts(s, w)
 }
 
 // minInterned is the minimum number of data that an internTable looks at.
@@ -454,23 +560,20 @@ type ttlRequest struct {
 	count   uint32
 }
 
-// add adds a request and returns the TTL that now applies.
-func (r ttlRequests) add(name names.ID, seconds uint32) uint32 {
+// add adds a request.
+func (r ttlRequests) add(name names.ID, seconds uint32) {
 	list := r[name]
 	for i := range list {
 		if list[i].seconds == seconds {
 			list[i].count++
-			return shortestTTL(list)
+			return
 		}
 	}
-	list = append(list, ttlRequest{seconds, 1})
-	r[name] = list
-	return shortestTTL(list)
+	r[name] = append(list, ttlRequest{seconds, 1})
 }
 
-// remove removes a request and returns the TTL that now applies: 0, that of the
-// zone, if no request is left.
-func (r ttlRequests) remove(name names.ID, seconds uint32) uint32 {
+// remove removes a request.
+func (r ttlRequests) remove(name names.ID, seconds uint32) {
 	list := r[name]
 	for i := range list {
 		if list[i].seconds != seconds {
@@ -483,10 +586,29 @@ func (r ttlRequests) remove(name names.ID, seconds uint32) uint32 {
 	}
 	if len(list) == 0 {
 		delete(r, name)
-		return 0
+	} else {
+		r[name] = list
 	}
-	r[name] = list
-	return shortestTTL(list)
+}
+
+// apply adds and removes the requests of edits.
+func (r ttlRequests) apply(list []edit[uint32]) {
+	for _, e := range list {
+		for ; e.owners > 0; e.owners-- {
+			r.add(e.id, e.value)
+		}
+		for ; e.owners < 0; e.owners++ {
+			r.remove(e.id, e.value)
+		}
+	}
+}
+
+// of returns the TTL of a name: 0, that of the zone, if there is no request.
+func (r ttlRequests) of(name names.ID) uint32 {
+	if list := r[name]; len(list) > 0 {
+		return shortestTTL(list)
+	}
+	return 0
 }
 
 // shortestTTL returns the TTL of all records of a name: the records of an RRset

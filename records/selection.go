@@ -76,10 +76,9 @@ func (s *Set) called(app, framework string) (members []*state.Task, ok bool) {
 func (s *Set) concerned(name Name) (tasks []*state.Task, ok bool) {
 	c := &concern{set: s, seen: map[state.TaskKey]struct{}{}}
 	if name.isReverse() {
-		if e := s.entry(names.Bytes(name)); e != nil {
-			for _, p := range e.data.PTR {
-				c.addGroup(p.Target)
-			}
+		_, d := s.find(names.Bytes(name))
+		for _, p := range d.PTR {
+			c.addGroup(p.Target)
 		}
 		return c.tasks, true
 	}

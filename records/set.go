@@ -21,9 +21,9 @@ import (
 // [Set.Task], [Set.Hosts] and [Set.Collisions] may be called from any goroutine.
 type Set struct {
 	names     *names.Table
-	nameOf    nameFunc // targetName
-	entries   names.Values[entry]
-	size      int // number of entries
+	nameOf    nameFunc            // targetName
+	data      names.Values[*Data] // by id; nil for a name that the set does not have
+	size      int                 // number of names that it has
 	generator *generator
 	seed      maphash.Seed
 
@@ -31,6 +31,7 @@ type Set struct {
 	extraAAAA extraOwners[[16]byte]
 	extraSRV  extraOwners[SRV]
 	extraPTR  extraOwners[PTR]
+	shared    idSet // names that may have records with several owners
 
 	ttlRequests ttlRequests
 	internTable internTable
@@ -42,14 +43,15 @@ type Set struct {
 
 	// Of the running update.
 	time              time.Time
-	changes           nameChanges
-	omitted           []Omission
-	omittedNetworks   map[Omission]struct{} // reported in this or an earlier update
-	recheckFrameworks []string              // frameworks whose name a task may have taken or left
+	editor            editor
+	spread            []*editor // that have written some of its tasks, see spread.go
+	settler           settler
+	omitted           omissions
+	recheckFrameworks []string // frameworks whose name a task may have taken or left
 
 	collisions atomic.Int64
 
-	mu          sync.Mutex // guards the fields below, and names and entries, against those methods
+	mu          sync.Mutex // guards the fields below, and names and data, against those methods
 	groups      groups
 	loads       frameworkLoads
 	tasks       map[state.TaskKey]owner
@@ -95,7 +97,8 @@ func (o Omission) String() string {
 
 // Changes is the result of an update.
 type Changes struct {
-	Names   []Name     // names whose records changed; those of one task mostly stand together
+	Names   []Name     // names whose records changed; those of one app mostly stand together
+	IDs     []names.ID // of Names, in the table of the set; valid until [Set.UseNames] has been called
 	Omitted []Omission // what could not be published of changed tasks and frameworks; at most 1000
 	Merged  []Merged   // names that more frameworks share than before; at most 100
 }
@@ -105,27 +108,28 @@ func NewSet(o Options) *Set {
 	previous := o.Previous
 	o.Previous = nil
 	s := &Set{
-		names:           names.NewTable(0),
-		seed:            maphash.MakeSeed(),
-		internTable:     make(internTable, minInterned),
-		generator:       newGenerator(o, nil),
-		extraA:          extraOwners[[4]byte]{},
-		extraAAAA:       extraOwners[[16]byte]{},
-		extraSRV:        extraOwners[SRV]{},
-		extraPTR:        extraOwners[PTR]{},
-		ttlRequests:     ttlRequests{},
-		groups:          newGroups(),
-		loads:           newFrameworkLoads(o.Limits),
-		tasks:           map[state.TaskKey]owner{},
-		unpublished:     map[state.TaskKey]*state.Task{},
-		nameless:        map[state.TaskKey]struct{}{},
-		frameworks:      map[string]frameworkOwner{},
-		omittedNetworks: map[Omission]struct{}{},
-		agents:          map[string]agentOwner{},
-		hosts:           map[string]hostNames{},
-		copies:          map[*taskCopy]struct{}{},
+		names:       names.NewTable(0),
+		seed:        maphash.MakeSeed(),
+		internTable: make(internTable, minInterned),
+		generator:   newGenerator(o, nil),
+		extraA:      extraOwners[[4]byte]{},
+		extraAAAA:   extraOwners[[16]byte]{},
+		extraSRV:    extraOwners[SRV]{},
+		extraPTR:    extraOwners[PTR]{},
+		ttlRequests: ttlRequests{},
+		groups:      newGroups(),
+		loads:       newFrameworkLoads(o.Limits),
+		tasks:       map[state.TaskKey]owner{},
+		unpublished: map[state.TaskKey]*state.Task{},
+		nameless:    map[state.TaskKey]struct{}{},
+		frameworks:  map[string]frameworkOwner{},
+		agents:      map[string]agentOwner{},
+		hosts:       map[string]hostNames{},
+		copies:      map[*taskCopy]struct{}{},
 	}
 	s.nameOf = s.targetName
+	s.editor = editor{set: s, omitted: &s.omitted}
+	s.settler.set = s
 	if previous != nil {
 		previous.mu.Lock()
 		s.groups.reserved = previous.groups.reserved.clone()
@@ -169,17 +173,22 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 	first := s.size == 0 && len(s.tasks) == 0
 	tasks := s.shareLimits(c, s.regroup(c, inOrder(s.affectedTasks(c, d), first), d.Frameworks, first))
 	g := s.generator
-	g.out = refInc{s}
-	var oldTasks []owner
+	w := &s.editor
+	g.out = w
 	var bulk *bulkLoad
 	if first {
 		bulk = s.beginBulkLoad(len(tasks))
-		oldTasks = s.updateTasks(c, tasks, bulk.task)
+		s.updateTasks(c, tasks, func(r replacement) { bulk.task(r.after) })
 		s.indexAll()
 		g.out = bulk.endTasks()
+	} else if cores := s.cores(len(tasks)); cores > 1 {
+		list := make([]replacement, 0, len(tasks))
+		s.updateTasks(c, tasks, func(r replacement) { list = append(list, r) })
+		s.spreadTasks(list, cores)
 	} else {
-		oldTasks = s.updateTasks(c, tasks, g.task)
+		s.updateTasks(c, tasks, func(r replacement) { w.replace(g, &r) })
 	}
+	w.owners = 1
 	frameworks := append(slices.Clip(d.Frameworks), s.recheckFrameworks...)
 	s.recheckFrameworks = nil
 	oldFrameworks := replaceValues(s.frameworks, frameworks, func(id string) frameworkOwner { return s.frameworkOwner(c.Framework(id)) }, g.framework)
@@ -195,10 +204,7 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 		bulk.end()
 	}
 
-	g.out = refDec{s}
-	for _, o := range oldTasks {
-		g.task(o)
-	}
+	w.owners, g.out = -1, w
 	for _, f := range oldFrameworks {
 		g.framework(f)
 	}
@@ -214,10 +220,8 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 	return s.finish(first)
 }
 
-// updateTasks has generate make the records of the new versions of tasks, and returns
-// the versions that they replace.
-func (s *Set) updateTasks(c *state.Cluster, tasks []taskChange, generate func(owner)) (replaced []owner) {
-	replaced = make([]owner, 0, min(len(tasks), len(s.tasks)))
+// updateTasks has the old versions of tasks replaced by the new ones.
+func (s *Set) updateTasks(c *state.Cluster, tasks []taskChange, replace func(replacement)) {
 	for i, change := range tasks {
 		yieldCPU(i)
 		k := change.key
@@ -235,18 +239,17 @@ func (s *Set) updateTasks(c *state.Cluster, tasks []taskChange, generate func(ow
 		if has {
 			s.index(before.task, after.task)
 			s.rememberNameless(after)
-			generate(after)
 			s.tasks[k] = after
 		} else {
 			s.index(before.task, nil)
 			delete(s.tasks, k)
 			delete(s.nameless, k)
+			after = owner{}
 		}
-		if had {
-			replaced = append(replaced, before)
+		if had || has {
+			replace(replacement{before, after})
 		}
 	}
-	return replaced
 }
 
 // shareLimits decides which share of the records of its framework each task may own. It
@@ -262,7 +265,7 @@ func (s *Set) shareLimits(c *state.Cluster, changed []taskChange) []taskChange {
 	var concerned []taskChange
 	s.loads.settle(func(framework string, share int, reduced bool) {
 		if f := c.Framework(framework); f != nil && reduced {
-			refInc{s}.omit(Omission{Framework: f.ID, Value: f.Name, Reason: LimitError{
+			s.omitted.add(Omission{Framework: f.ID, Value: f.Name, Reason: LimitError{
 				What: "records of its tasks", Limit: s.loads.limits.FrameworkRecords, Setting: "maxFrameworkRecords"}})
 		}
 		for t := range c.TasksOf(framework) {
@@ -413,18 +416,18 @@ func (s *Set) Len() int { return s.size }
 // the order in which they were made, those of one app next to each other.
 func (s *Set) All() iter.Seq2[Name, *Data] {
 	return func(yield func(Name, *Data) bool) {
-		for e := range s.allEntries {
-			if !e.data.Empty() && !yield(s.name(e), e.data) {
+		for id, d := range s.allData {
+			if !d.Empty() && !yield(s.targetName(id), d) {
 				return
 			}
 		}
 	}
 }
 
-// allEntries iterates over the entries in the order of their ids.
-func (s *Set) allEntries(yield func(*entry) bool) {
-	for id := range names.ID(s.entries.Cap()) {
-		if e := s.entries.At(id); e.data != nil && !yield(e) {
+// allData iterates over the names that the set has, in the order of their ids.
+func (s *Set) allData(yield func(names.ID, *Data) bool) {
+	for id := range names.ID(s.data.Cap()) {
+		if d := *s.data.At(id); d != nil && !yield(id, d) {
 			return
 		}
 	}
@@ -459,20 +462,11 @@ func (s *Set) sweep() {
 	}
 }
 
-// holdTargets makes the targets of new records keep their ids.
-func (s *Set) holdTargets(records []SRV) {
-	for _, r := range records {
-		s.names.Hold(r.Target)
-		if n := len(s.targets); s.followed && (n == 0 || s.targets[n-1] != r.Target) {
-			s.targets = append(s.targets, r.Target)
-		}
-	}
-}
-
-// releaseTargets takes back what holdTargets did for records that are gone.
-func (s *Set) releaseTargets(records []SRV) {
-	for _, r := range records {
-		s.names.Release(r.Target)
+// holdTarget makes the target of a new record keep its id.
+func (s *Set) holdTarget(id names.ID) {
+	s.names.Hold(id)
+	if n := len(s.targets); s.followed && (n == 0 || s.targets[n-1] != id) {
+		s.targets = append(s.targets, id)
 	}
 }
 
@@ -482,8 +476,33 @@ func (s *Set) Target(r SRV) Name { return s.targetName(r.Target) }
 // Data returns the records of a name. The result is empty, never nil, if there
 // are none.
 func (s *Set) Data(n Name) *Data {
-	if e := s.entry(names.Bytes(n)); e != nil {
-		return e.data
+	_, d := s.find(names.Bytes(n))
+	return d
+}
+
+// DataOf is Data for a name by its id.
+func (s *Set) DataOf(id names.ID) *Data { return s.dataOf(id) }
+
+// find returns the id and the records of a name; no records, never nil, if the set does not
+// have it.
+func (s *Set) find(name []byte) (names.ID, *Data) {
+	id, ok := s.names.Find(name)
+	if !ok {
+		return 0, &noData
+	}
+	return id, s.dataOf(id)
+}
+
+// dataOf returns the records of the name with an id; no records, never nil, if the set does
+// not have it.
+func (s *Set) dataOf(id names.ID) *Data {
+	if int(id) < s.data.Cap() {
+		if d := *s.data.At(id); d != nil {
+			return d
+		}
 	}
 	return &noData
 }
+
+// targetName is the name of an id.
+func (s *Set) targetName(id names.ID) Name { return Name(s.names.Name(id)) }

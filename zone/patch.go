@@ -96,12 +96,29 @@ func Compile(s *records.Set, o Options, serials SerialFunc) (z *Zone) {
 // the one of the zone, and changed must contain every name that changed in it
 // since.
 func (z *Zone) Patch(s *records.Set, changed []records.Name, serials SerialFunc) *Zone {
-	next := z.next()
-	next.delta.nodes = make([]nodeChange, 0, len(changed))
-	s.UseNames(func(_ *names.Table, targets []names.ID) {
+	return z.patch(s, len(changed), serials, func(next *Zone) {
 		for _, n := range changed {
 			next.setData(n, s.Data(n))
 		}
+	})
+}
+
+// Apply is [Zone.Patch] for the changes of one update of the set, the only one since the
+// version was made. It finds the names by their ids.
+func (z *Zone) Apply(s *records.Set, c records.Changes, serials SerialFunc) *Zone {
+	return z.patch(s, len(c.IDs), serials, func(next *Zone) {
+		for i, id := range c.IDs {
+			next.setDataOf(id, c.Names[i], s.DataOf(id))
+		}
+	})
+}
+
+// patch makes the next version of a zone, in which set sets the data of a number of names.
+func (z *Zone) patch(s *records.Set, changed int, serials SerialFunc, set func(next *Zone)) *Zone {
+	next := z.next()
+	next.delta.nodes = make([]nodeChange, 0, changed)
+	s.UseNames(func(_ *names.Table, targets []names.ID) {
+		set(next)
 		next.finish(targets, serials)
 	})
 	return next
@@ -188,6 +205,16 @@ func (z *Zone) setStatic(s *records.Set) {
 // setData sets the data of a name to d, from the set, together with what zone files have
 // for it. A name without either goes.
 func (z *Zone) setData(name records.Name, d *records.Data) {
+	if id, ok := z.builder.names.Find(names.Bytes(name)); ok {
+		z.setDataOf(id, z.builder.name(id), d)
+	} else if !d.Empty() || z.o.Static.Has(name) {
+		id := z.builder.intern(name)
+		z.setDataOf(id, z.builder.name(id), d)
+	}
+}
+
+// setDataOf is setData for a name as the table has it.
+func (z *Zone) setDataOf(id names.ID, name records.Name, d *records.Data) {
 	origin, ok := z.originOf(name)
 	if !ok {
 		return
@@ -198,13 +225,10 @@ func (z *Zone) setData(name records.Name, d *records.Data) {
 		d, static = static.merge(b, d, z.origins[origin].dataTTL(d))
 	}
 	if static == nil && d.Empty() {
-		if id, ok := b.names.Find(names.Bytes(name)); ok {
-			z.removeData(id)
-		}
+		z.removeData(id)
 		return
 	}
-	id := b.intern(name)
-	n := z.node(b.name(id), d, origin)
+	n := z.node(name, d, origin)
 	n.static = static
 	old := z.nodes.get(id)
 	if old != nil {

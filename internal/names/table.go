@@ -20,8 +20,7 @@ type Table struct {
 	free    []ID // to be given next
 	idle    []ID // without a holder, since the last Sweep at some time
 
-	// recent speeds up Find: those who fill a table mostly use few names at a time.
-	recent [256]ID
+	recent recentIDs // speeds up Find: those who fill a table mostly use few names at a time
 
 	// next takes the place of the index before that is full. It is filled step by step,
 	// so that no name waits for all others; nil while there is room enough.
@@ -53,14 +52,17 @@ func (t *Table) Index() *Index { return t.index }
 // Len is the number of names, those without a holder included.
 func (t *Table) Len() int { return t.size - len(t.free) }
 
+// Bound is above all ids that have been given.
+func (t *Table) Bound() ID { return ID(t.size) }
+
 // Name is the name of an id.
 func (t *Table) Name(id ID) string { return *t.names.At(id) }
 
 // Find returns the id of a name, and false if it has none.
-func (t *Table) Find(name []byte) (ID, bool) { return t.find(name, t.index.hash(name)) }
+func (t *Table) Find(name []byte) (ID, bool) { return t.find(name, t.index.hash(name), &t.recent) }
 
-func (t *Table) find(name []byte, hash uint32) (ID, bool) {
-	recent := &t.recent[hash%uint32(len(t.recent))]
+func (t *Table) find(name []byte, hash uint32, ids *recentIDs) (ID, bool) {
+	recent := ids.of(hash)
 	if int(*recent) < t.size && *t.names.At(*recent) == string(name) {
 		return *recent, true
 	}
@@ -81,7 +83,7 @@ func (t *Table) find(name []byte, hash uint32) (ID, bool) {
 // holds then loses it with the next Sweep.
 func (t *Table) Intern(name []byte) ID {
 	hash := t.index.hash(name)
-	if id, ok := t.find(name, hash); ok {
+	if id, ok := t.find(name, hash, &t.recent); ok {
 		return id
 	}
 	return t.add(string(name), hash)
@@ -90,7 +92,7 @@ func (t *Table) Intern(name []byte) ID {
 // InternString is Intern for a string, which the table keeps if the name is new.
 func (t *Table) InternString(name string) ID {
 	hash := t.index.hash(Bytes(name))
-	if id, ok := t.find(Bytes(name), hash); ok {
+	if id, ok := t.find(Bytes(name), hash, &t.recent); ok {
 		return id
 	}
 	return t.add(name, hash)
@@ -110,8 +112,28 @@ func (t *Table) add(name string, hash uint32) ID {
 	t.idle = append(t.idle, id)
 	t.index.insert(hash, id)
 	t.renewIndex(hash, id)
-	t.recent[hash%uint32(len(t.recent))] = id
+	*t.recent.of(hash) = id
 	return id
+}
+
+// recentIDs has ids that were used recently, by hash of the name.
+type recentIDs [256]ID
+
+func (r *recentIDs) of(hash uint32) *ID { return &r[hash%uint32(len(r))] }
+
+// Finder finds ids by name while nobody changes the table. Several goroutines may do so,
+// each with a finder of its own.
+type Finder struct {
+	table  *Table
+	recent recentIDs
+}
+
+// NewFinder returns a finder for a table.
+func NewFinder(t *Table) *Finder { return &Finder{table: t} }
+
+// Find returns the id of a name, and false if it has none.
+func (f *Finder) Find(name []byte) (ID, bool) {
+	return f.table.find(name, f.table.index.hash(name), &f.recent)
 }
 
 // Hold makes a name keep its id until a Release.
