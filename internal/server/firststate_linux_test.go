@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"testing"
 	"time"
@@ -51,7 +52,7 @@ func TestMain(m *testing.M) {
 }
 
 // readStates does what the program does with a master's answer, four times, with the
-// garbage collector as it is then.
+// garbage collector as it is then, and as many goroutines.
 func readStates(file string) (r reading, err error) {
 	debug.SetGCPercent(gcPercent)
 	log := logrus.New()
@@ -70,7 +71,11 @@ func readStates(file string) (r reading, err error) {
 		if err != nil {
 			return r, err
 		}
-		s, err := master.Decode(f)
+		decoders := 1
+		if i == 0 {
+			decoders = runtime.GOMAXPROCS(0)
+		}
+		s, err := master.DecodeWith(decoders, f)
 		f.Close()
 		if err != nil {
 			return r, err

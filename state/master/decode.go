@@ -104,7 +104,13 @@ func syntax(err error) error {
 // keepLabels. It returns an error where the body is not JSON, is cut off, or is no
 // state.
 func Decode(body io.Reader, keepLabels ...string) (*state.FullState, error) {
-	doc, err := decodeWith(runtime.GOMAXPROCS(0), body, false, keepLabels...)
+	return DecodeWith(runtime.GOMAXPROCS(0), body, keepLabels...)
+}
+
+// DecodeWith is Decode with a number of goroutines. A server decodes the first state with
+// all cores, and later ones with one goroutine.
+func DecodeWith(decoders int, body io.Reader, keepLabels ...string) (*state.FullState, error) {
+	doc, err := decodeWith(decoders, body, false, keepLabels...)
 	if err != nil {
 		return nil, err
 	}

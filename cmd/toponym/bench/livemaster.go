@@ -11,10 +11,12 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"strconv"
 	"time"
 
 	"github.com/miekg/dns"
+	"golang.org/x/sys/unix"
 
 	"toponym/sim"
 	"toponym/sim/scenario"
@@ -93,6 +95,31 @@ func newProbe(c *sim.Cluster) (*probe, error) {
 // of the delays.
 const probeInterval = 200 * time.Microsecond
 
+// ticker ticks every probeInterval. The scheduler of Go rounds short times up to whole
+// milliseconds, so time.Sleep would not do.
+type ticker struct{ file *os.File }
+
+func newTicker() (*ticker, error) {
+	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("timerfd_create: %w", err)
+	}
+	t := &ticker{os.NewFile(uintptr(fd), "timer")}
+	every := unix.NsecToTimespec(int64(probeInterval))
+	if err := unix.TimerfdSettime(fd, 0, &unix.ItimerSpec{Interval: every, Value: every}, nil); err != nil {
+		t.file.Close()
+		return nil, fmt.Errorf("timerfd_settime: %w", err)
+	}
+	return t, nil
+}
+
+// wait waits for the next tick.
+func (t *ticker) wait() error {
+	var expirations [8]byte
+	_, err := t.file.Read(expirations[:])
+	return err
+}
+
 // probeTimeout is how long a change may take to become visible.
 const probeTimeout = 5 * time.Second
 
@@ -122,6 +149,11 @@ func (p *probe) run(at string, d time.Duration) (l delays, err error) {
 		return l, err
 	}
 	defer conn.Close()
+	tick, err := newTicker()
+	if err != nil {
+		return l, err
+	}
+	defer tick.file.Close()
 	var h histogram
 	for end := time.Now().Add(d); time.Now().Before(end); {
 		p.n++
@@ -131,7 +163,7 @@ func (p *probe) run(at string, d time.Duration) (l delays, err error) {
 		if err != nil {
 			return l, err
 		}
-		if err := p.until(conn, t.Name, dns.RcodeSuccess); err != nil {
+		if err := p.until(conn, tick, t.Name, dns.RcodeSuccess); err != nil {
 			return l, err
 		}
 		h.add(time.Since(begin))
@@ -139,7 +171,7 @@ func (p *probe) run(at string, d time.Duration) (l delays, err error) {
 		if err := p.c.EndTask(p.framework, id, sim.TaskFinished); err != nil {
 			return l, err
 		}
-		if err := p.until(conn, t.Name, dns.RcodeNameError); err != nil {
+		if err := p.until(conn, tick, t.Name, dns.RcodeNameError); err != nil {
 			return l, err
 		}
 		h.add(time.Since(begin))
@@ -150,7 +182,7 @@ func (p *probe) run(at string, d time.Duration) (l delays, err error) {
 }
 
 // until queries a name until the response has a given rcode.
-func (p *probe) until(conn net.Conn, name string, rcode int) error {
+func (p *probe) until(conn net.Conn, tick *ticker, name string, rcode int) error {
 	q, err := new(dns.Msg).SetQuestion(name+".probe.mesos.", dns.TypeA).Pack()
 	if err != nil {
 		return err
@@ -171,7 +203,9 @@ func (p *probe) until(conn net.Conn, name string, rcode int) error {
 		if n >= 12 && int(buf[3]&0xf) == rcode {
 			return nil
 		}
-		time.Sleep(probeInterval)
+		if err := tick.wait(); err != nil {
+			return err
+		}
 	}
 	return fmt.Errorf("%s: no answer with code %s within %v", name, dns.RcodeToString[rcode], probeTimeout)
 }

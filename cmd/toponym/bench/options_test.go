@@ -43,6 +43,29 @@ func TestPeersBuiltFromSource(t *testing.T) {
 	}
 }
 
+// A path that is given counts, whatever -peers names.
+func TestMeasuredPeers(t *testing.T) {
+	for args, want := range map[string][]string{
+		"-nsd /opt/nsd -peers=":     {"nsd-new"},
+		"-nsd /opt/nsd -peers knot": {"nsd-new", "knot"},
+		"":                          {"nsd", "knot"},
+	} {
+		o, err := parseOptions(strings.Fields(args), io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, p := range o.allPeers() {
+			if o.measures(p) {
+				got = append(got, p.name)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q: got %q, want %q", args, got, want)
+		}
+	}
+}
+
 func TestMissingProgram(t *testing.T) {
 	l := lab{o: options{WithoutInstaller: true}, log: io.Discard}
 	if _, err := l.ensure("no-such-program", "its-package"); !errors.Is(err, errMissing) || !strings.Contains(err.Error(), "its-package") {

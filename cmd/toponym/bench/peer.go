@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 )
@@ -46,6 +47,10 @@ func (o *options) allPeers() (out []peer) {
 	}
 	return out
 }
+
+// measures reports whether a peer is measured: those of Debian that -peers names, and all
+// whose path is given.
+func (o *options) measures(p peer) bool { return p.pkg == "" || slices.Contains(o.Peers, p.name) }
 
 // builtSuffix tells a peer that was built from source from the same one of Debian.
 const builtSuffix = "-new"

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -93,7 +92,7 @@ func (l *lab) startAll(facts *zoneFacts) ([]*server, *zoneData, error) {
 		return nil, nil, err
 	}
 	for _, p := range l.o.allPeers() {
-		if !slices.Contains(l.o.Peers, strings.TrimSuffix(p.name, builtSuffix)) {
+		if !l.o.measures(p) {
 			continue
 		}
 		s, err := l.startPeer(p, l.serverCores(l.o.Threads), file, z.Domain)
