@@ -152,17 +152,19 @@ func (p *pipeline) Prepare() {
 	}
 }
 
-// Publish brings the zone up to date with the replica.
-func (p *pipeline) Publish() {
+// Publish brings the zone up to date with the replica, and reports whether there is a
+// new one.
+func (p *pipeline) Publish() (changed bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.since.IsZero() {
-		return
+		return false
 	}
-	now := p.o.now()
+	now, before := p.o.now(), p.zones.Current()
 	p.update(sourceMemory, now) // currentInfo tells how the master is read
 	p.o.observeLag(p.o.now().Sub(p.since))
 	p.since = time.Time{}
+	return p.zones.Current() != before
 }
 
 // restore answers from a snapshot until a master sends its state, which then is

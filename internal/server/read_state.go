@@ -65,9 +65,11 @@ func (r *stateReader) Update(f func(*state.Replica)) { f(r.replica) }
 func (r *stateReader) Prepare() {}
 
 // Publish implements master.Owner.
-func (r *stateReader) Publish() {
+func (r *stateReader) Publish() (changed bool) {
 	if r.state == nil && r.replica.Started() {
 		r.state = r.replica.Cluster().FullState()
 		r.done()
+		return true
 	}
+	return false
 }

@@ -4,8 +4,8 @@ import "time"
 
 const (
 	// restFactor is how long publications rest after one, as a multiple of the time
-	// that it took: publishing takes at most a third of a core, however many changes
-	// come.
+	// that it took: publishing takes about a third of a core at most, however many
+	// changes come.
 	restFactor = 2
 	// minRest is the shortest rest where nobody follows the changes.
 	minRest = time.Millisecond
@@ -16,6 +16,9 @@ const (
 	// maxRest is the longest rest. A publication that another program held up does
 	// not hold up the next one for longer.
 	maxRest = 8 * time.Millisecond
+	// restUnit is what rests are multiples of: the scheduler of Go waits for whole
+	// milliseconds, and twice where there is a rest of one.
+	restUnit = time.Millisecond
 )
 
 // pace decides when changes are published. A change that comes alone is published
@@ -33,13 +36,18 @@ func (p *pace) changed() { p.waiting = true }
 // due is when to publish; not ok where there is nothing.
 func (p *pace) due() (at time.Time, ok bool) { return p.resting, p.waiting }
 
-// published notes that all changes have been published, between two times, and whether
-// secondaries or watchers follow them.
-func (p *pace) published(from, to time.Time, followed bool) {
-	least := minRest
-	if followed {
-		least = minRestFollowed
+// published notes that all changes have been published, between two times, whether
+// anybody can see them, and whether secondaries or watchers follow them. What nobody
+// can see, such as a task that is not running yet, costs little: often what follows it
+// at once can be seen.
+func (p *pace) published(from, to time.Time, changed, followed bool) {
+	least := time.Duration(0)
+	if changed {
+		least = minRest
+		if followed {
+			least = minRestFollowed
+		}
 	}
 	p.waiting = false
-	p.resting = to.Add(min(max(restFactor*to.Sub(from), least), maxRest))
+	p.resting = to.Add(min(max((restFactor*to.Sub(from)).Truncate(restUnit), least), maxRest))
 }
