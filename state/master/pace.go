@@ -16,8 +16,8 @@ const (
 	// maxRest is the longest rest. A publication that another program held up does
 	// not hold up the next one for longer.
 	maxRest = 8 * time.Millisecond
-	// restUnit is what rests are multiples of: the scheduler of Go waits for whole
-	// milliseconds, and twice where there is a rest of one.
+	// restUnit is what the rests after changes are multiples of, rounded down: the
+	// scheduler of Go waits in whole milliseconds and rounds up.
 	restUnit = time.Millisecond
 )
 
@@ -37,17 +37,18 @@ func (p *pace) changed() { p.waiting = true }
 func (p *pace) due() (at time.Time, ok bool) { return p.resting, p.waiting }
 
 // published notes that all changes have been published, between two times, whether
-// anybody can see them, and whether secondaries or watchers follow them. What nobody
-// can see, such as a task that is not running yet, costs little: often what follows it
-// at once can be seen.
+// answers have changed, and whether secondaries or watchers follow them. Where answers
+// have not, as with a task that does not run yet, there is no least rest: it often
+// runs a moment later.
 func (p *pace) published(from, to time.Time, changed, followed bool) {
-	least := time.Duration(0)
+	rest := restFactor * to.Sub(from)
 	if changed {
-		least = minRest
+		least := minRest
 		if followed {
 			least = minRestFollowed
 		}
+		rest = max(rest.Truncate(restUnit), least)
 	}
 	p.waiting = false
-	p.resting = to.Add(min(max((restFactor*to.Sub(from)).Truncate(restUnit), least), maxRest))
+	p.resting = to.Add(min(rest, maxRest))
 }
