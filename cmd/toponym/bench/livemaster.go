@@ -120,6 +120,10 @@ func (t *ticker) wait() error {
 	return err
 }
 
+// probePause is the time between two changes of the probe: they come at any time of the
+// pace of the server and of that of the other changes.
+const probePause = 7 * time.Millisecond
+
 // probeTimeout is how long a change may take to become visible.
 const probeTimeout = 5 * time.Second
 
@@ -156,6 +160,7 @@ func (p *probe) run(at string, d time.Duration) (l delays, err error) {
 	defer tick.file.Close()
 	var h histogram
 	for end := time.Now().Add(d); time.Now().Before(end); {
+		time.Sleep(probePause)
 		p.n++
 		t := sim.Task{Name: fmt.Sprint("probe-", p.n), FrameworkID: p.framework, AgentID: p.agent, Resources: sim.Resources{CPUs: 0.1, Mem: 1}}
 		begin := time.Now()
@@ -167,6 +172,7 @@ func (p *probe) run(at string, d time.Duration) (l delays, err error) {
 			return l, err
 		}
 		h.add(time.Since(begin))
+		time.Sleep(probePause)
 		begin = time.Now()
 		if err := p.c.EndTask(p.framework, id, sim.TaskFinished); err != nil {
 			return l, err
@@ -175,7 +181,6 @@ func (p *probe) run(at string, d time.Duration) (l delays, err error) {
 			return l, err
 		}
 		h.add(time.Since(begin))
-		time.Sleep(7 * time.Millisecond) // so that changes do not keep step with anything
 	}
 	µs := func(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 	return delays{int(h.count), µs(h.percentile(0.5)), µs(h.percentile(0.99)), µs(h.max)}, nil
