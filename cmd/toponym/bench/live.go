@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,7 +18,8 @@ import (
 type liveRun struct {
 	Round, Tasks int
 	Server       string
-	First        delays // from the first state on, while it is read again and memory is given back
+	Served       float64 // seconds from the first request to the master to the first answer
+	First        delays  // from the first state on, while it is read again and memory is given back
 	Delay        delays
 	Changes      float64 // per second, in the first half
 	CPU          float64 // µs per change, in the first half
@@ -27,6 +29,9 @@ type liveRun struct {
 	OtherUse     float64
 	Disturbed    bool
 }
+
+// leaderName is a name that each cluster has.
+const leaderName = "leader.mesos"
 
 // firstTime is how long the delays after the first state are measured: the first
 // resync comes within it, and memory is given back.
@@ -43,8 +48,8 @@ func (l *lab) live() (all []liveRun, err error) {
 				}
 				r.Round, r.Server = round, b.name
 				all = append(all, r)
-				l.logf("round %d of %d, %d tasks, %s: at most %.0f µs at first; p99 %.0f µs, %.1f µs CPU for each of %.0f changes per second",
-					round, l.o.Rounds, tasks, b.name, r.First.Max, r.Delay.P99, r.CPU, r.Changes)
+				l.logf("round %d of %d, %d tasks, %s: served after %.1f s; at most %.0f µs at first; p99 %.0f µs, %.1f µs CPU for each of %.0f changes per second",
+					round, l.o.Rounds, tasks, b.name, r.Served, r.First.Max, r.Delay.P99, r.CPU, r.Changes)
 			}
 		}
 	}
@@ -65,21 +70,29 @@ func (l *lab) liveOnce(b build, tasks int) (r liveRun, err error) {
 		return r, err
 	}
 	defer l.stop(master)
-	steps := func() (float64, error) {
-		text, err := get("http://" + addr.String() + stepsPath)
+	figure := func(path string) (float64, error) {
+		text, err := get("http://" + addr.String() + path)
 		if err != nil {
 			return 0, err
 		}
 		return strconv.ParseFloat(text, 64)
 	}
+	steps := func() (float64, error) { return figure(stepsPath) }
 	if err := master.await(2*time.Minute, func() error { _, err := steps(); return err }); err != nil {
 		return r, err
 	}
-	s, err := l.startToponym(b, []int{l.o.ServerCore}, addr, time.Hour, nil)
+	cores := l.serverCores(l.o.LiveCores)
+	s, err := l.startToponym(b, cores, addr, time.Hour, nil)
 	if err != nil {
 		return r, err
 	}
 	defer l.stop(s.proc)
+	if a, err := askOver("udp", s.addr, leaderName, "A", 0, time.Second); err != nil || len(a.answer) == 0 {
+		return r, errors.Join(err, fmt.Errorf("%s has no address: %s", leaderName, a.code))
+	}
+	if r.Served, err = figure(askedPath); err != nil {
+		return r, err
+	}
 	if r.First, err = l.delays(addr.String(), s.addr.String(), firstTime); err != nil {
 		return r, err
 	}
@@ -111,9 +124,8 @@ func (l *lab) liveOnce(b build, tasks int) (r liveRun, err error) {
 	cpu := used(from, to, s.proc)
 	r.Changes = (last - first) / to.at.Sub(from.at).Seconds()
 	r.CPU = float64(cpu) / float64(time.Microsecond) / (last - first)
-	both := []int{l.o.ServerCore, l.o.ClientCore}
-	slices.Sort(both)
-	r.OtherUse = otherUse(from, to, both, cpu+used(from, to, master)+to.self-from.self)
+	all := slices.Compact(slices.Sorted(slices.Values(append(cores, l.o.ClientCore))))
+	r.OtherUse = otherUse(from, to, all, cpu+used(from, to, master)+to.self-from.self)
 	r.Disturbed = r.OtherUse > disturbedAbove
 
 	if r.Delay, err = l.delays(addr.String(), s.addr.String(), half); err != nil {
@@ -164,8 +176,8 @@ func groups[R any, K comparable](runs []R, key func(R) K) (keys []K) {
 
 func (r *report) printLive(w io.Writer) {
 	o := r.Options
-	fmt.Fprintf(w, "A simulated cluster with %s changes of tasks per second, followed through its event stream for %v s. Medians of %d rounds; the maximum is that of all rounds. Toponym and the master have one core each.\n\n",
-		number(float64(o.LiveRate), 0), o.LiveSeconds, o.Rounds)
+	fmt.Fprintf(w, "A simulated cluster with %s changes of tasks per second, followed through its event stream for %v s. Medians of %d rounds; the maximum is that of all rounds. Toponym has %d of %d cores, the master one.\n\n",
+		number(float64(o.LiveRate), 0), o.LiveSeconds, o.Rounds, o.LiveCores, r.Machine.Cores)
 	var rows [][]string
 	for _, group := range groups(r.Live, func(x liveRun) liveGroup { return liveGroup{x.Tasks, x.Server} }) {
 		var runs []liveRun
@@ -189,10 +201,11 @@ func (r *report) printLive(w io.Writer) {
 			number(of(func(x liveRun) float64 { return x.Delay.P50 }), 0),
 			number(of(func(x liveRun) float64 { return x.Delay.P99 }), 0),
 			number(longest, 0), number(first, 0),
+			number(of(func(x liveRun) float64 { return x.Served }), 1),
 			number(of(func(x liveRun) float64 { return x.Ready.PSS }), 0),
 			number(of(func(x liveRun) float64 { return x.Half.PSS }), 0),
 			number(of(func(x liveRun) float64 { return x.After.PSS }), 0)})
 	}
-	table(w, 1, []string{"server", "tasks", "changes/s", "CPU µs/change", "p50 µs", "p99 µs", "max µs", "max at first", "PSS MB ready", "half-way", "end"}, rows)
-	fmt.Fprintf(w, "p50, p99 and max are the time from a change in the master until a response over UDP shows it, measured every %v; max at first is that of the first %v after the first state. CPU is the user and system time of the process. A run in which other programs used more than %.0f %% of both cores is marked *.\n", probeInterval, firstTime, 100*disturbedAbove)
+	table(w, 1, []string{"server", "tasks", "changes/s", "CPU µs/change", "p50 µs", "p99 µs", "max µs", "max at first", "served after, s", "PSS MB ready", "half-way", "end"}, rows)
+	fmt.Fprintf(w, "p50, p99 and max are the time from a change in the master until a response over UDP shows it, measured every %v; max at first is that of the first %v after the first state. The first answer is served so long after the first request to the master, looked at every 50ms. CPU is the user and system time of the process. A run in which other programs used more than %.0f %% of both cores is marked *.\n", probeInterval, firstTime, 100*disturbedAbove)
 }

@@ -13,6 +13,8 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/miekg/dns"
@@ -25,6 +27,7 @@ import (
 // Additional paths of the simulated master.
 const (
 	stepsPath = "/bench/steps" // number of changes so far
+	askedPath = "/bench/asked" // seconds since the first other request
 	probePath = "/bench/probe" // ?dns=…&seconds=…: delays of changes
 )
 
@@ -65,7 +68,17 @@ func live(args []string, w io.Writer) error {
 	mux.HandleFunc(stepsPath, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, life.Steps()) })
 	mux.HandleFunc(probePath, p.serve)
 	mux.HandleFunc(tenantPath, big.serve)
-	mux.Handle("/", master)
+	var first sync.Once
+	var asked atomic.Pointer[time.Time]
+	mux.HandleFunc(askedPath, func(w http.ResponseWriter, _ *http.Request) {
+		if at := asked.Load(); at != nil {
+			fmt.Fprint(w, time.Since(*at).Seconds())
+		}
+	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		first.Do(func() { now := time.Now(); asked.Store(&now) })
+		master.ServeHTTP(w, r)
+	})
 	failed := make(chan error, 2)
 	go func() { failed <- life.Run(context.Background()) }()
 	web := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: mux}

@@ -39,6 +39,7 @@ type options struct {
 	LiveTasks        int
 	LiveSeconds      float64
 	LiveRate         int
+	LiveCores        int
 	Attack           bool
 	AttackTasks      int
 	AttackSeconds    float64
@@ -87,6 +88,7 @@ func parseOptions(args []string, stderr io.Writer) (o options, err error) {
 	fs.IntVar(&o.LiveTasks, "live-tasks", 100_000, "tasks of the large cluster of -live; the small one has a hundredth of them")
 	fs.Float64Var(&o.LiveSeconds, "live-seconds", 60, "duration of one run of -live")
 	fs.IntVar(&o.LiveRate, "live-rate", 1000, "changes per second of -live")
+	fs.IntVar(&o.LiveCores, "live-cores", 1, "cores of the server of -live; the last may be the master's")
 	fs.BoolVar(&o.Attack, "attack", false, "measure latency and memory while clients or tasks take what they can get")
 	fs.IntVar(&o.AttackTasks, "attack-tasks", 20_000, "tasks of the cluster of -attack")
 	fs.Float64Var(&o.AttackSeconds, "attack-seconds", 30, "duration of each attack of -attack")
@@ -156,6 +158,7 @@ func (o *options) check() error {
 	within("live-tasks", float64(o.LiveTasks), 10_000, 1_000_000)
 	within("live-seconds", o.LiveSeconds, 1, 3600)
 	within("live-rate", float64(o.LiveRate), 1, 100_000)
+	within("live-cores", float64(o.LiveCores), 1, 64)
 	within("attack-tasks", float64(o.AttackTasks), 100, 1_000_000)
 	within("attack-seconds", o.AttackSeconds, 1, 600)
 	within("attack-rate", float64(o.AttackRate), 1, 20_000)
