@@ -18,10 +18,15 @@ type editor struct {
 	finder      *names.Finder // nil for an editor that writes alone
 	fresh       []string      // these names, by provisional id
 	provisional map[string]names.ID
+	parts       []editorPart // of what it has written, see spread.go
+	full        []edits      // collected before those above
 }
 
 // firstProvisional is the lowest provisional id, far above those of a table.
 const firstProvisional names.ID = 1 << 31
+
+// noID is no id of a name, for targets that no record points to.
+const noID = ^names.ID(0)
 
 // id returns the id of a name. It is not ok for one that has no records to lose.
 func (w *editor) id(name []byte) (id names.ID, ok bool) {
@@ -59,7 +64,7 @@ func (w *editor) addr(name []byte, a netip.Addr, _ addrSource) {
 }
 
 func (w *editor) srv(name []byte, _ Name, d SRV) {
-	if id, ok := w.id(name); ok {
+	if id, ok := w.id(name); ok && d.Target != noID {
 		w.edits.srv = append(w.edits.srv, edit[SRV]{id: id, owners: w.owners, value: d})
 	}
 }
@@ -77,15 +82,14 @@ func (w *editor) ttl(name []byte, seconds uint32) {
 }
 
 func (w *editor) target(name []byte) numberedName {
-	if w.finder == nil {
-		id := w.set.names.Intern(name)
-		return numberedName{w.set.targetName(id), id}
+	id, ok := w.id(name)
+	switch {
+	case !ok:
+		return numberedName{Name(name), noID}
+	case id >= firstProvisional:
+		return numberedName{Name(w.fresh[id-firstProvisional]), id}
 	}
-	if id, ok := w.finder.Find(name); ok {
-		return numberedName{w.set.targetName(id), id}
-	}
-	id := w.provisionalID(name)
-	return numberedName{Name(w.fresh[id-firstProvisional]), id}
+	return numberedName{w.set.targetName(id), id}
 }
 
 func (w *editor) omit(o Omission) {

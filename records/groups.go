@@ -93,32 +93,45 @@ func newGroups() groups {
 type taskChange struct {
 	key    state.TaskKey
 	task   *state.Task
+	before owner  // the version before, without a task if that had no names
 	weight weight // set by shareLimits
+	early  bool   // the records that it loses are being made already, see spread.go
+}
+
+// changeOf returns a task as one whose records may change.
+func (s *Set) changeOf(k state.TaskKey, t *state.Task) taskChange {
+	return taskChange{key: k, task: t, before: s.tasks[k]}
+}
+
+// changesOf does so for tasks of a cluster.
+func (s *Set) changesOf(c *state.Cluster, keys []state.TaskKey) []taskChange {
+	changes := make([]taskChange, len(keys))
+	for i, k := range keys {
+		changes[i] = s.changeOf(k, c.Task(k))
+	}
+	return changes
 }
 
 // regroup brings the groups up to date with the changed tasks and frameworks. It
 // returns the tasks whose records may change: the given ones, and those that gain
 // or lose a shared name. In the first update it orders the tasks by group.
-func (s *Set) regroup(c *state.Cluster, keys []state.TaskKey, frameworks []string, first bool) []taskChange {
+func (s *Set) regroup(c *state.Cluster, changes []taskChange, frameworks []string, first bool) []taskChange {
 	g := &s.groups
 	gen := s.generator
 	gen.out = discard{}
-	all := make([]taskChange, 0, len(keys))
+	all := changes
 	var order []*group // of the first update, in which their first members came
 	// Of the first update: tasks that may be in a second group of these, and whether
 	// they are in all.
 	listed := map[*state.Task]bool{}
 	if first {
-		g.canonical = make(map[uint64]uint32, len(keys))
+		g.canonical = make(map[uint64]uint32, len(changes))
+		all = make([]taskChange, 0, len(changes))
 	}
-	for i, k := range keys {
+	for i, change := range changes {
 		yieldCPU(i)
-		change := taskChange{key: k, task: c.Task(k)}
-		before, had := s.tasks[k]
+		before, had := change.before, change.before.task != nil
 		after, has := s.ownerOf(c, change.task)
-		if !first {
-			all = append(all, change)
-		}
 		if had && has && before.task == after.task && before.framework.Name == after.framework.Name {
 			continue
 		}
@@ -156,7 +169,7 @@ func (s *Set) regroup(c *state.Cluster, keys []state.TaskKey, frameworks []strin
 			} else if several {
 				listed[t] = true
 			}
-			all = append(all, taskChange{key: t.Key, task: t})
+			all = append(all, s.changeOf(t.Key, t))
 		}
 	}
 	for _, id := range frameworks {
@@ -334,7 +347,7 @@ func (s *Set) settle(c *state.Cluster, changes []taskChange) []taskChange {
 	for _, t := range concerned {
 		if !listed[t.Key] {
 			listed[t.Key] = true
-			changes = append(changes, taskChange{key: t.Key, task: t})
+			changes = append(changes, s.changeOf(t.Key, t))
 		}
 	}
 	return changes

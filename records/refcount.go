@@ -107,27 +107,27 @@ var (
 )
 
 // settle sorts the edits of a name, whose data is d, and takes those of each record
-// together. It returns those of records that come or go, in the same memory, and notes
-// which records have another number of owners beside the first.
-func (r recordType[T]) settle(w *settler, d *Data, list []edit[T]) []edit[T] {
-	if len(list) == 0 {
-		return nil
+// together. Those are left, in the same memory, whose records come or go. It notes which
+// records have another number of owners beside the first.
+func (r recordType[T]) settle(w *settler, d *Data, c *nameEdits) {
+	s, list := w.set, r.edits(&c.edits)
+	if len(*list) == 0 {
+		return
 	}
-	s := w.set
-	if len(list) > 1 {
-		slices.SortFunc(list, func(a, b edit[T]) int { return r.compare(a.value, b.value, s.nameOf) })
+	net := r.net(*list, s.nameOf)
+	shared := len(net) > 0 && s.shared.has(net[0].id)
+	if !shared {
+		// What happens to the records of another name with the same data will do.
+		for i := range w.recent {
+			if known := &w.recent[i]; known.before == d && sameEdits(*r.edits(&known.edits.edits), net) {
+				*list = *r.edits(&known.edits.edits)
+				return
+			}
+		}
 	}
-	shared := s.shared.has(list[0].id)
 	values, from := *r.records(d), 0
-	settled := list[:0]
-	for len(list) > 0 {
-		e := list[0]
-		for list = list[1:]; len(list) > 0 && list[0].value == e.value; list = list[1:] {
-			e.owners += list[0].owners
-		}
-		if e.owners == 0 {
-			continue
-		}
+	*list = net[:0]
+	for _, e := range net {
 		at, published := r.find(values[from:], e.value, s.nameOf)
 		from += at
 		var extra int32
@@ -145,12 +145,29 @@ func (r recordType[T]) settle(w *settler, d *Data, list []edit[T]) []edit[T] {
 		}
 		switch {
 		case after > 0 && !published:
-			settled = append(settled, edit[T]{e.id, 1, int32(from), e.value})
+			*list = append(*list, edit[T]{e.id, 1, int32(from), e.value})
 		case after == 0 && published:
-			settled = append(settled, edit[T]{e.id, -1, int32(from), e.value})
+			*list = append(*list, edit[T]{e.id, -1, int32(from), e.value})
 		}
 	}
-	return settled
+}
+
+// net sorts the edits of a name, and takes those of each record together.
+func (r recordType[T]) net(list []edit[T], name nameFunc) []edit[T] {
+	if len(list) > 1 {
+		slices.SortFunc(list, func(a, b edit[T]) int { return r.compare(a.value, b.value, name) })
+	}
+	net := list[:0]
+	for len(list) > 0 {
+		e := list[0]
+		for list = list[1:]; len(list) > 0 && list[0].value == e.value; list = list[1:] {
+			e.owners += list[0].owners
+		}
+		if e.owners != 0 {
+			net = append(net, e)
+		}
+	}
+	return net
 }
 
 func (r recordType[T]) find(sorted []T, v T, name nameFunc) (index int, found bool) {
@@ -289,7 +306,11 @@ func (e *edits) firstID() (id names.ID, ok bool) {
 	return id, id != ^names.ID(0)
 }
 
-// take takes the edits of an id from the beginning of a sorted list.
+// take takes the edits of an id from the beginning of sorted ones.
+func (e *edits) take(id names.ID) edits {
+	return edits{take(&e.a, id), take(&e.aaaa, id), take(&e.srv, id), take(&e.ptr, id), take(&e.ttls, id)}
+}
+
 func take[T comparable](list *[]edit[T], id names.ID) []edit[T] {
 	n := 0
 	for n < len(*list) && (*list)[n].id == id {
@@ -302,11 +323,8 @@ func take[T comparable](list *[]edit[T], id names.ID) []edit[T] {
 
 // nameEdits are the settled edits of a name.
 type nameEdits struct {
-	a    []edit[[4]byte]
-	aaaa []edit[[16]byte]
-	srv  []edit[SRV]
-	ptr  []edit[PTR]
-	ttl  uint32 // after them
+	edits
+	ttl uint32 // after them
 }
 
 // empty reports whether no records come or go.
@@ -328,6 +346,9 @@ func (c *nameEdits) equal(o *nameEdits) bool {
 }
 
 func sameEdits[T comparable](a, b []edit[T]) bool {
+	if len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) {
+		return true
+	}
 	return slices.EqualFunc(a, b, func(a, b edit[T]) bool { return a.value == b.value && a.owners == b.owners })
 }
 
@@ -368,6 +389,7 @@ type recentResult struct {
 // settle goes through the names.
 func (w *settler) settle() {
 	e := &w.edits
+	w.changed = slices.Grow(w.changed, countNames(e.a)+countNames(e.aaaa)+countNames(e.srv)+countNames(e.ptr))
 	for step := 0; ; step++ {
 		yieldCPU(step)
 		id, ok := e.firstID()
@@ -375,14 +397,12 @@ func (w *settler) settle() {
 			return
 		}
 		before := w.set.dataOf(id)
-		c := nameEdits{
-			a:    recordsA.settle(w, before, take(&e.a, id)),
-			aaaa: recordsAAAA.settle(w, before, take(&e.aaaa, id)),
-			srv:  recordsSRV.settle(w, before, take(&e.srv, id)),
-			ptr:  recordsPTR.settle(w, before, take(&e.ptr, id)),
-			ttl:  before.TTL,
-		}
-		if len(take(&e.ttls, id)) > 0 {
+		c := nameEdits{e.take(id), before.TTL}
+		recordsA.settle(w, before, &c)
+		recordsAAAA.settle(w, before, &c)
+		recordsSRV.settle(w, before, &c)
+		recordsPTR.settle(w, before, &c)
+		if len(c.ttls) > 0 {
 			c.ttl = w.set.ttlRequests.of(id)
 		}
 		left := before.count() + c.more()
@@ -398,6 +418,16 @@ func (w *settler) settle() {
 		n.visible = n.visible || !after.Equal(before)
 		w.changed = append(w.changed, n)
 	}
+}
+
+// countNames returns the number of names that sorted edits have.
+func countNames[T comparable](list []edit[T]) (n int) {
+	for i := range list {
+		if i == 0 || list[i].id != list[i-1].id {
+			n++
+		}
+	}
+	return n
 }
 
 // resultOf makes the data of a name after its edits.

@@ -22,7 +22,7 @@ func TestComparisonsOfAnUpdateGrowLinearly(t *testing.T) {
 			for i := range n {
 				s.editor.edits.a = append(s.editor.edits.a, edit[[4]byte]{id: id, owners: owners, value: addr(i)})
 			}
-			counting.settle(&settler{set: s}, s.dataOf(id), slices.Clone(s.editor.edits.a))
+			counting.settle(&settler{set: s}, s.dataOf(id), &nameEdits{edits: edits{a: slices.Clone(s.editor.edits.a)}})
 			s.finish(false)
 		}
 		if s.size > 0 || len(s.dataOf(id).A) > 0 || len(s.extraA) > 0 {

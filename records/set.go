@@ -160,10 +160,10 @@ func Build(c *state.Cluster, o Options) (*Set, Changes) {
 //  1. Find all tasks whose records may change: those in d, those of changed agents
 //     and frameworks, those that gain or lose a shared name because another task
 //     changed, and those that may own more or fewer records than before.
-//  2. Add the records of their new versions, then of frameworks, agents and
-//     masters.
-//  3. Remove the records of the old versions. Since additions come first, a record
-//     that stays never counts as changed.
+//  2. Make the records of their new and old versions, then those of frameworks, agents
+//     and masters, and note which owners records gain and lose with them.
+//  3. Change the records that gain their first owner or lose their last one. A record
+//     that loses one and gains another stays, and never counts as changed.
 func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -171,7 +171,13 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 	s.time = s.now()
 	s.sweep()
 	first := s.size == 0 && len(s.tasks) == 0
-	tasks := s.shareLimits(c, s.regroup(c, inOrder(s.affectedTasks(c, d), first), d.Frameworks, first))
+	changes := s.changesOf(c, inOrder(s.affectedTasks(c, d), first))
+	cores := s.cores(len(changes))
+	var gone *spreadTasks // nil unless several cores are used
+	if cores > 1 && !first {
+		gone = s.spreadGone(c, changes, cores)
+	}
+	tasks := s.shareLimits(c, s.regroup(c, changes, d.Frameworks, first))
 	g := s.generator
 	w := &s.editor
 	g.out = w
@@ -181,10 +187,11 @@ func (s *Set) Update(c *state.Cluster, d state.Delta) Changes {
 		s.updateTasks(c, tasks, func(r replacement) { bulk.task(r.after) })
 		s.indexAll()
 		g.out = bulk.endTasks()
-	} else if cores := s.cores(len(tasks)); cores > 1 {
-		list := make([]replacement, 0, len(tasks))
+	} else if gone != nil {
+		var list []replacement
 		s.updateTasks(c, tasks, func(r replacement) { list = append(list, r) })
-		s.spreadTasks(list, cores)
+		gone.finish(s)
+		s.spreadTasks(list, cores).finish(s)
 	} else {
 		s.updateTasks(c, tasks, func(r replacement) { w.replace(g, &r) })
 	}
@@ -246,7 +253,7 @@ func (s *Set) updateTasks(c *state.Cluster, tasks []taskChange, replace func(rep
 			delete(s.nameless, k)
 			after = owner{}
 		}
-		if had || has {
+		if has || had && !change.early {
 			replace(replacement{before, after})
 		}
 	}
@@ -260,7 +267,7 @@ func (s *Set) shareLimits(c *state.Cluster, changed []taskChange) []taskChange {
 	s.generator.out = discard{}
 	for i := range changed {
 		yieldCPU(i)
-		s.loads.replace(changed[i].key.Framework, s.tasks[changed[i].key], s.weigh(c, &changed[i]))
+		s.loads.replace(changed[i].key.Framework, changed[i].before, s.weigh(c, &changed[i]))
 	}
 	var concerned []taskChange
 	s.loads.settle(func(framework string, share int, reduced bool) {
@@ -270,7 +277,7 @@ func (s *Set) shareLimits(c *state.Cluster, changed []taskChange) []taskChange {
 		}
 		for t := range c.TasksOf(framework) {
 			if int(s.tasks[t.Key].wanted) > share {
-				change := taskChange{key: t.Key, task: t}
+				change := s.changeOf(t.Key, t)
 				s.weigh(c, &change)
 				concerned = append(concerned, change)
 			}

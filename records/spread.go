@@ -6,13 +6,17 @@ import (
 	"slices"
 	"sort"
 	"sync"
+	"sync/atomic"
 
 	"toponym/internal/names"
+	"toponym/state"
 )
 
 // A large update, as when a rack of agents is lost, keeps several cores busy:
 //
-//  1. Editors make the records of some tasks each. Meanwhile nothing of the set changes.
+//  1. Editors make the records of some tasks each. Meanwhile neither names nor data of the
+//     set change. Those of tasks that are gone do not wait until it is known which names
+//     others may use now.
 //  2. Names that are new get their ids, in the order of the tasks.
 //  3. The edits of all editors are sorted by name.
 //  4. Settlers settle those of some names each. Meanwhile nothing of the set changes.
@@ -25,6 +29,11 @@ const (
 	// maxSpread bounds the goroutines: what several of them do takes less time then than
 	// what only one can do.
 	maxSpread = 4
+	// partsOfCore is how many parts of the names there are for each core, so that none waits
+	// long for the others.
+	partsOfCore = 8
+	// tasksAtOnce is how many tasks an editor takes at a time.
+	tasksAtOnce = 32
 )
 
 // cores returns how many goroutines should make the records of a number of tasks.
@@ -38,35 +47,73 @@ func (s *Set) cores(tasks int) int {
 // replacement is a version of a task and the one that it replaces. Either may be of no task.
 type replacement struct{ before, after owner }
 
-// spreadTasks makes the records of tasks in several goroutines.
-func (s *Set) spreadTasks(list []replacement, cores int) {
-	var wg sync.WaitGroup
-	for i := range cores {
-		w := &editor{set: s, omitted: &omissions{}, finder: names.NewFinder(s.names), provisional: map[string]names.ID{}}
-		s.spread = append(s.spread, w)
-		part := list[i*len(list)/cores : (i+1)*len(list)/cores]
-		wg.Go(func() { w.replaceTasks(newGenerator(s.generator.o, w), part) })
-	}
-	wg.Wait()
-	for _, w := range s.spread {
-		w.settleIDs()
-		for _, o := range w.omitted.list {
-			s.omitted.add(o)
+// spreadTasks are tasks whose records several goroutines make.
+type spreadTasks struct {
+	list    []replacement
+	taken   atomic.Int64 // of list, in steps of tasksAtOnce
+	editors []*editor
+	others  sync.WaitGroup // goroutines beside that of the update
+}
+
+// spreadGone begins to make the records of tasks that no longer have names.
+func (s *Set) spreadGone(c *state.Cluster, changes []taskChange, cores int) *spreadTasks {
+	var list []replacement
+	for i := range changes {
+		change := &changes[i]
+		if i > 0 && changes[i-1].key == change.key || change.before.task == nil {
+			continue
 		}
+		if _, has := s.ownerOf(c, change.task); !has {
+			change.early = true
+			list = append(list, replacement{before: change.before})
+		}
+	}
+	return s.spreadTasks(list, cores)
+}
+
+// spreadTasks begins to make the records of tasks in as many goroutines, that of the update
+// included, which comes to help in finish.
+func (s *Set) spreadTasks(list []replacement, cores int) *spreadTasks {
+	t := &spreadTasks{list: list, editors: make([]*editor, cores)}
+	for i := range t.editors {
+		w := &editor{set: s, omitted: &omissions{}, finder: names.NewFinder(s.names), provisional: map[string]names.ID{}}
+		t.editors[i] = w
+		if i > 0 {
+			t.others.Go(func() { t.make(w) })
+		}
+	}
+	return t
+}
+
+// make makes the records of tasks that no other editor has taken.
+func (t *spreadTasks) make(w *editor) {
+	g := newGenerator(w.set.generator.o, w)
+	for {
+		end := int(t.taken.Add(tasksAtOnce))
+		begin := end - tasksAtOnce
+		if begin >= len(t.list) {
+			return
+		}
+		w.parts = append(w.parts, editorPart{begin, len(w.fresh)})
+		w.setAside()
+		part := t.list[begin:min(end, len(t.list))]
+		for i := range part {
+			w.replace(g, &part[i])
+		}
+		runtime.Gosched() // queries get their turn
 	}
 }
 
-func (w *editor) replaceTasks(g *generator, list []replacement) {
-	records := 0
-	for i := range list {
-		records += int(list[i].before.wanted + list[i].after.wanted)
-	}
-	w.edits.srv = make([]edit[SRV], 0, records)
-	for i := range list {
-		if i%32 == 31 {
-			runtime.Gosched() // queries get their turn
+// finish waits until all records are made. The set has the edits then.
+func (t *spreadTasks) finish(s *Set) {
+	t.make(t.editors[0])
+	t.others.Wait()
+	t.settleIDs(s.names)
+	s.spread = append(s.spread, t.editors...)
+	for _, w := range t.editors {
+		for _, o := range w.omitted.list {
+			s.omitted.add(o)
 		}
-		w.replace(g, &list[i])
 	}
 }
 
@@ -83,22 +130,76 @@ func (w *editor) replace(g *generator, r *replacement) {
 	}
 }
 
-// settleIDs replaces provisional ids by those that the names get now.
-func (w *editor) settleIDs() {
-	if len(w.fresh) == 0 {
+// editsAtOnce is how many edits of a type an editor collects in a list before it begins
+// another one: a list that grows further is copied each time.
+const editsAtOnce = 1 << 12
+
+// setAside begins with other lists where those of now are long.
+func (w *editor) setAside() {
+	if len(w.edits.srv) < editsAtOnce && len(w.edits.a) < editsAtOnce && w.edits.srv != nil {
 		return
 	}
-	ids := make([]names.ID, len(w.fresh))
-	for i, name := range w.fresh {
-		ids[i] = w.set.names.InternString(name)
+	w.full = append(w.full, w.edits)
+	w.edits = edits{a: make([]edit[[4]byte], 0, editsAtOnce*3/2), srv: make([]edit[SRV], 0, editsAtOnce*3/2)}
+}
+
+// allEdits returns all that an editor has collected.
+func (w *editor) allEdits(yield func(*edits) bool) {
+	for i := range w.full {
+		if !yield(&w.full[i]) {
+			return
+		}
 	}
-	settleIDs(w.edits.a, ids)
-	settleIDs(w.edits.aaaa, ids)
-	settleIDs(w.edits.srv, ids)
-	settleIDs(w.edits.ptr, ids)
-	settleIDs(w.edits.ttls, ids)
-	for i := range w.edits.srv {
-		settleID(&w.edits.srv[i].value.Target, ids)
+	yield(&w.edits)
+}
+
+// editorPart is where an editor has begun to make the records of tasks.
+type editorPart struct {
+	task  int // the first of them
+	fresh int // the first name that was new
+}
+
+// settleIDs replaces provisional ids by those that the names get now, in the order of the tasks.
+func (t *spreadTasks) settleIDs(table *names.Table) {
+	type freshNames struct {
+		task  int
+		names []string
+		ids   []names.ID
+	}
+	var parts []freshNames
+	ids := make([][]names.ID, len(t.editors))
+	for i, w := range t.editors {
+		end := len(w.fresh)
+		ids[i] = make([]names.ID, end)
+		for _, p := range slices.Backward(w.parts) {
+			parts = append(parts, freshNames{p.task, w.fresh[p.fresh:end], ids[i][p.fresh:end]})
+			end = p.fresh
+		}
+	}
+	slices.SortFunc(parts, func(a, b freshNames) int { return cmp.Compare(a.task, b.task) })
+	for _, p := range parts {
+		for i, name := range p.names {
+			p.ids[i] = table.InternString(name)
+		}
+	}
+	for i, w := range t.editors {
+		w.settleIDs(ids[i])
+	}
+}
+
+func (w *editor) settleIDs(ids []names.ID) {
+	if len(ids) == 0 {
+		return
+	}
+	for e := range w.allEdits {
+		settleIDs(e.a, ids)
+		settleIDs(e.aaaa, ids)
+		settleIDs(e.srv, ids)
+		settleIDs(e.ptr, ids)
+		settleIDs(e.ttls, ids)
+		for i := range e.srv {
+			settleID(&e.srv[i].value.Target, ids)
+		}
 	}
 }
 
@@ -117,34 +218,46 @@ func settleID(id *names.ID, ids []names.ID) {
 // settleEdits settles the edits of the update.
 func (s *Set) settleEdits() []*settler {
 	all := edits{
-		a:    sortByName(s, func(e *edits) []edit[[4]byte] { return e.a }),
-		aaaa: sortByName(s, func(e *edits) []edit[[16]byte] { return e.aaaa }),
-		srv:  sortByName(s, func(e *edits) []edit[SRV] { return e.srv }),
-		ptr:  sortByName(s, func(e *edits) []edit[PTR] { return e.ptr }),
-		ttls: sortByName(s, func(e *edits) []edit[uint32] { return e.ttls }),
+		a:    sortByName(s, recordsA.edits),
+		aaaa: sortByName(s, recordsAAAA.edits),
+		srv:  sortByName(s, recordsSRV.edits),
+		ptr:  sortByName(s, recordsPTR.edits),
+		ttls: sortByName(s, func(e *edits) *[]edit[uint32] { return &e.ttls }),
 	}
 	s.ttlRequests.apply(all.ttls)
-	var settlers []*settler // in the order of ids
-	var wg sync.WaitGroup
-	for n := max(len(s.spread), 1); n > 1; n-- {
-		w := &settler{set: s, edits: all.split(n)}
-		settlers = append(settlers, w)
-		wg.Go(w.settle)
+	if len(s.spread) == 0 {
+		s.settler.edits = all
+		s.settler.settle()
+		return []*settler{&s.settler}
 	}
-	s.settler.edits = all
-	s.settler.settle()
-	wg.Wait()
+	cores := s.cores(minSpread)
+	settlers := make([]*settler, cores*partsOfCore) // in the order of ids
+	for i := range settlers {
+		settlers[i] = &settler{set: s, edits: all.split(len(settlers) - i)}
+	}
+	var taken atomic.Int64
+	settle := func() {
+		for i := taken.Add(1); int(i) <= len(settlers); i = taken.Add(1) {
+			settlers[i-1].settle()
+		}
+	}
+	var others sync.WaitGroup
+	for range cores - 1 {
+		others.Go(settle)
+	}
+	settle()
+	others.Wait()
 	s.spread = nil
-	return append(settlers, &s.settler)
+	return settlers
 }
 
 // split takes a part of sorted edits from their beginning: one of n that are about as large.
 func (e *edits) split(n int) edits {
-	var end names.ID // of the part
-	if list := e.srv; len(list) >= len(e.a) && len(list) > 0 {
-		end = list[len(list)/n].id
-	} else if len(e.a) > 0 {
-		end = e.a[len(e.a)/n].id
+	end := noID // above the ids of the part
+	if at := len(e.srv) / n; at < len(e.srv) {
+		end = e.srv[at].id
+	} else if at := len(e.a) / n; at < len(e.a) {
+		end = e.a[at].id
 	}
 	return edits{takeBelow(&e.a, end), takeBelow(&e.aaaa, end), takeBelow(&e.srv, end), takeBelow(&e.ptr, end), takeBelow(&e.ttls, end)}
 }
@@ -163,13 +276,19 @@ const minRadix = 1 << 10
 // digitBits is how many bits of an id are a digit.
 const digitBits = 11
 
-// sortByName returns the edits of one type of all editors, in the order of the ids of their names.
-func sortByName[T comparable](s *Set, of func(*edits) []edit[T]) []edit[T] {
-	lists := [][]edit[T]{of(&s.editor.edits)}
+// sortByName returns the edits of one type of all editors, in the order of the ids of their
+// names. It takes them from the editors that have written beside that of the set, so that
+// their memory is free again soon.
+func sortByName[T comparable](s *Set, of func(*edits) *[]edit[T]) []edit[T] {
+	lists := [][]edit[T]{*of(&s.editor.edits)}
 	n := len(lists[0])
 	for _, w := range s.spread {
-		lists = append(lists, of(&w.edits))
-		n += len(of(&w.edits))
+		for e := range w.allEdits {
+			list := of(e)
+			lists = append(lists, *list)
+			n += len(*list)
+			*list = nil
+		}
 	}
 	if n < minRadix {
 		list := lists[0]

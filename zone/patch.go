@@ -215,8 +215,13 @@ func (z *Zone) setData(name records.Name, d *records.Data) {
 
 // setDataOf is setData for a name as the table has it.
 func (z *Zone) setDataOf(id names.ID, name records.Name, d *records.Data) {
-	origin, ok := z.originOf(name)
-	if !ok {
+	old := z.nodes.get(id)
+	var origin uint16
+	if old != nil {
+		origin = old.origin // which costs less than looking at the name
+	} else if of, ok := z.originOf(name); ok {
+		origin = of
+	} else {
 		return
 	}
 	b := z.builder
@@ -230,7 +235,6 @@ func (z *Zone) setDataOf(id names.ID, name records.Name, d *records.Data) {
 	}
 	n := z.node(name, d, origin)
 	n.static = static
-	old := z.nodes.get(id)
 	if old != nil {
 		n.Apex = old.Apex
 		z.counts.add(old, -1)
