@@ -40,7 +40,10 @@ func newEventDecoder(keepLabels ...string) *eventDecoder {
 func (d *eventDecoder) read(r io.Reader) (message, error) {
 	d.Reset(r)
 	defer d.stopParallel()
-	d.doc = &document{FullState: state.FullState{AfterRecovery: true}}
+	if d.doc == nil || d.message.doc != nil { // else nobody has the last one
+		d.doc = &document{}
+	}
+	*d.doc = document{FullState: state.FullState{AfterRecovery: true}}
 	d.message = message{}
 	if d.Kind() != '{' {
 		if err := d.Skip(); err != nil {
