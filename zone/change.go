@@ -3,6 +3,7 @@ package zone
 import (
 	"cmp"
 	"encoding/binary"
+	"sync"
 	"unsafe"
 
 	"github.com/miekg/dns"
@@ -35,17 +36,24 @@ func (d *delta) changes(z *Zone, limit int) (list []*Change) {
 	}
 	list = append(list, d.gone...)
 	size := 0
-	recent := recentDifferences{delta: d, zone: z}
+	s := changesPool.Get().(*changesScratch)
+	defer s.release()
+	lists, recent := s.listsOf(len(z.origins)), recentDifferences{delta: d, zone: z}
 	for _, n := range d.nodes {
 		i := n.new.origin
-		c := byOrigin[i]
-		if c.Whole {
+		if byOrigin[i].Whole {
 			continue
 		}
-		removed, added := len(c.Removed), len(c.Added)
-		c.addNode(n, &d.previous[i], &z.origins[i], &recent)
-		if size += recordsSize(c.Removed[removed:]) + recordsSize(c.Added[added:]); size > limit {
+		l := &lists[i]
+		removed, added := len(l.removed), len(l.added)
+		l.addNode(n, &d.previous[i], &z.origins[i], &recent)
+		if size += recordsSize(l.removed[removed:]) + recordsSize(l.added[added:]); size > limit {
 			break
+		}
+	}
+	for i, c := range byOrigin {
+		if c != nil && size <= limit {
+			c.Removed, c.Added = append(c.Removed, lists[i].removed...), append(c.Added, lists[i].added...)
 		}
 	}
 	if size > limit || changesSize(list) > limit {
@@ -76,21 +84,56 @@ func recordsSize(list []Record) int {
 // noNode stands for the node of a name that did not exist.
 var noNode = &Node{Data: &noData}
 
+// recordLists are the records of a change while it is made.
+type recordLists struct{ removed, added []Record }
+
+// reset empties the lists, and keeps their memory unless it is large.
+func (l *recordLists) reset() {
+	const most = 1 << 12 // records
+	for _, list := range []*[]Record{&l.removed, &l.added} {
+		clear(*list)
+		if *list = (*list)[:0]; cap(*list) > most {
+			*list = nil
+		}
+	}
+}
+
+// changesScratch is memory for making the changes of a version, which the next version
+// uses again: lists that grow were a fifth of all garbage of a task's change. A Change
+// gets its lists when their length is known.
+type changesScratch struct{ lists []recordLists } // by origin
+
+var changesPool = sync.Pool{New: func() any { return new(changesScratch) }}
+
+// listsOf returns empty lists for n origins.
+func (s *changesScratch) listsOf(n int) []recordLists {
+	s.lists = append(s.lists, make([]recordLists, max(n-len(s.lists), 0))...)
+	return s.lists[:n]
+}
+
+// release gives the memory back. It then holds nothing of the version.
+func (s *changesScratch) release() {
+	for i := range s.lists {
+		s.lists[i].reset()
+	}
+	changesPool.Put(s)
+}
+
 // addNode adds the records of a node that differ.
-func (c *Change) addNode(n nodeChange, from, to *origin, recent *recentDifferences) {
+func (l *recordLists) addNode(n nodeChange, from, to *origin, recent *recentDifferences) {
 	old, new := n.old, n.new
 	if old == nil {
 		old = noNode
 	}
 	if old.static != nil || new.static != nil {
 		before, after := recent.delta.before.appendRecords(nil, old, from), recent.zone.appendRecords(nil, new, to)
-		c.Removed = appendMissing(c.Removed, before, after)
-		c.Added = appendMissing(c.Added, after, before)
+		l.removed = appendMissing(l.removed, before, after)
+		l.added = appendMissing(l.added, after, before)
 		return
 	}
 	d := recent.of(old.Data, new.Data, from.dataTTL(old.Data), to.dataTTL(new.Data))
-	c.Removed = appendOwned(c.Removed, d.removed, new.Name)
-	c.Added = appendOwned(c.Added, d.added, new.Name)
+	l.removed = appendOwned(l.removed, d.removed, new.Name)
+	l.added = appendOwned(l.added, d.added, new.Name)
 }
 
 // appendOwned appends records of another owner.
