@@ -313,3 +313,31 @@ func TestLongPacketsAreMalformed(t *testing.T) {
 		t.Errorf("got %q, want FORMERR", got)
 	}
 }
+
+// What is read before a batch is answered takes any packets, in batches of any size, and
+// allocates nothing.
+func TestPrefetchTakesAnyPackets(t *testing.T) {
+	z := testZone(t)
+	header := string(make([]byte, dnswire.HeaderSize))
+	label := "\x3f" + strings.Repeat("x", 63)
+	packets := []string{
+		"", "short", header, header + "\x05mesos", header + "\xc0\x0c", header + "\x40", header + "\x00",
+		header + "\x03WEB\x08marathon\x05mesos\x00\x00\x01\x00\x01",
+		header + strings.Repeat(label, 3) + "\x3d" + strings.Repeat("y", 61) + "\x00", // as long as a name may be
+		header + strings.Repeat(label, 4) + "\x00",
+		header + strings.Repeat("\x01a", 127) + "\x00",
+	}
+	b := new(batch)
+	b.queries.init(false)
+	for i := range batchSize {
+		b.queries.messages[i].Length = uint32(copy(b.queries.packets[i][:], packets[i%len(packets)]))
+	}
+	b.queries.messages[7].Header.Flags = unix.MSG_TRUNC
+	for n := range batchSize + 1 {
+		for i := 0; i < n; i += zone.MaxPrefetch {
+			if allocs := testing.AllocsPerRun(100, func() { b.prefetch(z, i, n) }); allocs != 0 {
+				t.Errorf("from query %d of %d: got %v allocations, want none", i, n, allocs)
+			}
+		}
+	}
+}
