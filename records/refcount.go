@@ -356,7 +356,8 @@ func sameEdits[T comparable](a, b []edit[T]) bool {
 // set, so that several may do so for different names.
 type settler struct {
 	set     *Set
-	edits   edits // sorted by id
+	edits   edits     // sorted by id
+	name    nameEdits // of the name that is being settled
 	changed []changedName
 	results []*Data // of changed; names of one service often share theirs
 	recent  [8]recentResult
@@ -397,11 +398,12 @@ func (w *settler) settle() {
 			return
 		}
 		before := w.set.dataOf(id)
-		c := nameEdits{e.take(id), before.TTL}
-		recordsA.settle(w, before, &c)
-		recordsAAAA.settle(w, before, &c)
-		recordsSRV.settle(w, before, &c)
-		recordsPTR.settle(w, before, &c)
+		c := &w.name
+		*c = nameEdits{e.take(id), before.TTL}
+		recordsA.settle(w, before, c)
+		recordsAAAA.settle(w, before, c)
+		recordsSRV.settle(w, before, c)
+		recordsPTR.settle(w, before, c)
 		if len(c.ttls) > 0 {
 			c.ttl = w.set.ttlRequests.of(id)
 		}
@@ -412,7 +414,7 @@ func (w *settler) settle() {
 		n := changedName{id: id, result: noResult, visible: len(c.a)+len(c.aaaa)+len(c.srv) > 0, srv: c.srv}
 		after := &noData
 		if left > 0 {
-			n.result = w.resultOf(before, &c)
+			n.result = w.resultOf(before, c)
 			after = w.results[n.result]
 		}
 		n.visible = n.visible || !after.Equal(before)
@@ -447,7 +449,7 @@ func (w *settler) resultOf(before *Data, c *nameEdits) int32 {
 
 // reset prepares the settler for other edits.
 func (w *settler) reset() {
-	w.edits = edits{}
+	w.edits, w.name = edits{}, nameEdits{}
 	w.changed, w.results = emptied(w.changed), emptied(w.results)
 	clear(w.recent[:])
 }

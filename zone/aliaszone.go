@@ -75,6 +75,9 @@ func aliasesByTarget(list []origin) map[records.Name][]uint16 {
 
 // addAliases adds the changes of aliases whose target has changed.
 func (d *delta) addAliases(z *Zone) {
+	if len(z.builder.aliases) == 0 {
+		return // without a look at each node
+	}
 	for _, n := range d.nodes {
 		for _, i := range z.builder.aliases[n.new.Name] {
 			o := &z.origins[i]

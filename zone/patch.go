@@ -12,8 +12,8 @@ import (
 // versions share it; it describes the newest one, which is why only that one
 // can be patched.
 type builder struct {
-	names    *names.Table         // of the record set; each id with a node is held
-	children names.Values[uint32] // nodes one label below a name
+	names    *names.Table // of the record set; each id with a node is held
+	branches names.Values[branch]
 	version  uint64
 	aliases  map[records.Name][]uint16 // indexes in Zone.origins, by target
 
@@ -21,6 +21,12 @@ type builder struct {
 	delta          *delta     // nil while a zone is compiled
 	outsideVersion uint64     // the version if it has its own nodeTrees.outside, else an older one
 	loose          []names.ID // that have lost their node, or are targets in zone files
+}
+
+// branch is where a name that has a node stands among the others.
+type branch struct {
+	children uint32   // nodes one label below it
+	parent   names.ID // of the name one label above; not set for an apex
 }
 
 // newZone is a zone with nothing but its origins.
@@ -41,7 +47,7 @@ func newZone(o Options, t *names.Table) *Zone {
 	for _, c := range z.suffixes {
 		if parent, ok := c.name.Parent(); ok {
 			if origin, ok := z.originOf(parent); ok {
-				z.addAncestors(c.name, origin)
+				z.addAncestors(b.intern(c.name), origin)
 			}
 		}
 	}
@@ -248,24 +254,26 @@ func (z *Zone) setDataOf(id names.ID, name records.Name, d *records.Data) {
 	b.delta.add(z, old, n)
 	z.counts.add(n, 1)
 	if old == nil {
-		z.addAncestors(n.Name, origin)
+		z.addAncestors(id, origin)
 	}
 }
 
 // addAncestors makes sure that all names above a new one exist, up to the apex.
-func (z *Zone) addAncestors(name records.Name, origin uint16) {
+func (z *Zone) addAncestors(id names.ID, origin uint16) {
+	b := z.builder
 	for {
-		parent, ok := name.Parent()
+		name, ok := b.name(id).Parent()
 		if !ok {
 			return
 		}
-		id := z.builder.intern(parent)
-		*z.builder.children.Grow(id)++
-		if z.nodes.get(id) != nil {
+		parent := b.intern(name)
+		b.branches.Grow(id).parent = parent
+		b.branches.Grow(parent).children++
+		if z.nodes.get(parent) != nil {
 			return
 		}
-		name = z.builder.name(id)
-		z.putNode(id, z.node(name, &noData, origin))
+		id = parent
+		z.putNode(id, z.node(b.name(id), &noData, origin))
 	}
 }
 
@@ -282,21 +290,17 @@ func (z *Zone) removeData(id names.ID) {
 	empty := z.node(n.Name, &noData, n.origin)
 	empty.Apex = n.Apex
 	b.delta.add(z, n, empty)
-	if n.Apex || *b.children.At(id) > 0 {
+	if n.Apex || b.branches.At(id).children > 0 {
 		z.putNode(id, empty)
 		return
 	}
 	for {
 		z.putNode(id, nil)
-		parent, ok := n.Name.Parent()
-		if !ok {
-			return
-		}
-		id, _ = b.names.Find(names.Bytes(parent))
-		children := b.children.At(id)
-		*children--
+		id = b.branches.At(id).parent
+		above := b.branches.At(id)
+		above.children--
 		n = z.nodes.get(id)
-		if n.Apex || !n.Empty() || *children > 0 {
+		if n.Apex || !n.Empty() || above.children > 0 {
 			return
 		}
 	}
@@ -307,7 +311,7 @@ func (z *Zone) putNode(id names.ID, n *Node) {
 	b := z.builder
 	switch had := z.nodes.get(id) != nil; {
 	case n != nil && !had:
-		b.children.Grow(id)
+		b.branches.Grow(id)
 		b.names.Hold(id)
 		if z.outside.get(id) != nil {
 			z.putOutside(id, nil)

@@ -33,9 +33,9 @@ func checkCounts(t *testing.T, z *Zone) {
 			t.Errorf("%v is kept outside of the zone, want it only as a target without a node", n.Name)
 		}
 	}
-	for id := range names.ID(b.children.Cap()) {
-		if *b.children.At(id) > 0 && z.nodes.get(id) == nil {
-			t.Errorf("%v: got %d names below it and no node", b.name(id), *b.children.At(id))
+	for id := range names.ID(b.branches.Cap()) {
+		if b.branches.At(id).children > 0 && z.nodes.get(id) == nil {
+			t.Errorf("%v: got %d names below it and no node", b.name(id), b.branches.At(id).children)
 		}
 	}
 }
