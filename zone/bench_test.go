@@ -57,6 +57,9 @@ func BenchmarkPatch(b *testing.B) {
 	}
 }
 
+// BenchmarkLookup looks names up one after the other: alone, and after what some of them
+// read has been read together. The zone mostly stays in the processor's cache here; in a
+// server, whose system calls take that, the difference is several times as large.
 func BenchmarkLookup(b *testing.B) {
 	ro, zo := patchOptions()
 	ro.Reverse, ro.IPSources = false, []records.IPSource{records.SourceHost}
