@@ -152,19 +152,17 @@ func (p *pipeline) Prepare() {
 	}
 }
 
-// Publish brings the zone up to date with the replica, and reports whether there is a
-// new one.
-func (p *pipeline) Publish() (changed bool) {
+// Publish brings the zone up to date with the replica.
+func (p *pipeline) Publish() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.since.IsZero() {
-		return false
+		return
 	}
-	now, before := p.o.now(), p.zones.Current()
+	now := p.o.now()
 	p.update(sourceMemory, now) // currentInfo tells how the master is read
 	p.o.observeLag(p.o.now().Sub(p.since))
 	p.since = time.Time{}
-	return p.zones.Current() != before
 }
 
 // restore answers from a snapshot until a master sends its state, which then is

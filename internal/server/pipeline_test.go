@@ -113,32 +113,6 @@ func TestSerialGrowsExactlyWithTheContent(t *testing.T) {
 	}
 }
 
-// Publications rest after a change that answers show, so the watcher must be told.
-func TestPublishTellsWhetherAnswersHaveChanged(t *testing.T) {
-	p, _ := testPipeline(t)
-	p.state(fullState(task("1", "web", "192.168.0.1")))
-	staging := task("2", "api", "192.168.0.2")
-	staging.State = "TASK_STAGING"
-	update := func(newest string) state.Event {
-		return state.Event{Status: &state.Status{Task: staging.Key, State: newest}}
-	}
-	for _, step := range []struct {
-		what string
-		e    state.Event
-		want bool
-	}{
-		{"a task that does not run yet", state.Event{Task: staging}, false},
-		{"it runs", update(state.Running), true},
-		{"it runs still", update(state.Running), false},
-		{"it has ended", update("TASK_FINISHED"), true},
-	} {
-		p.apply(step.e)
-		if got := p.Publish(); got != step.want {
-			t.Errorf("%s: got %v, want %v", step.what, got, step.want)
-		}
-	}
-}
-
 func TestFirstStateWithoutTasksIsAZone(t *testing.T) {
 	p, _ := testPipeline(t)
 	p.state(&state.FullState{})

@@ -65,11 +65,9 @@ func (r *stateReader) Update(f func(*state.Replica)) { f(r.replica) }
 func (r *stateReader) Prepare() {}
 
 // Publish implements master.Owner.
-func (r *stateReader) Publish() (changed bool) {
+func (r *stateReader) Publish() {
 	if r.state == nil && r.replica.Started() {
 		r.state = r.replica.Cluster().FullState()
 		r.done()
-		return true
 	}
-	return false
 }

@@ -268,8 +268,8 @@ func (f *follower) nextDue() time.Time {
 func (f *follower) publish() {
 	if _, ok := f.pace.due(); ok {
 		began := time.Now()
-		changed := f.owner.Publish()
-		f.pace.published(began, time.Now(), changed, f.o.Followed != nil && f.o.Followed())
+		f.owner.Publish()
+		f.pace.published(began, time.Now(), f.o.Followed != nil && f.o.Followed())
 	}
 }
 

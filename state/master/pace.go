@@ -4,8 +4,8 @@ import "time"
 
 const (
 	// restFactor is how long publications rest after one, as a multiple of the time
-	// that it took: publishing takes about a third of a core at most, however many
-	// changes come.
+	// that it took: publishing takes at most a third of a core, however many changes
+	// come.
 	restFactor = 2
 	// minRest is the shortest rest where nobody follows the changes.
 	minRest = time.Millisecond
@@ -16,9 +16,6 @@ const (
 	// maxRest is the longest rest. A publication that another program held up does
 	// not hold up the next one for longer.
 	maxRest = 8 * time.Millisecond
-	// restUnit is what the rests after changes are multiples of, rounded down: the
-	// scheduler of Go waits in whole milliseconds and rounds up.
-	restUnit = time.Millisecond
 )
 
 // pace decides when changes are published. A change that comes alone is published
@@ -36,19 +33,13 @@ func (p *pace) changed() { p.waiting = true }
 // due is when to publish; not ok where there is nothing.
 func (p *pace) due() (at time.Time, ok bool) { return p.resting, p.waiting }
 
-// published notes that all changes have been published, between two times, whether
-// answers have changed, and whether secondaries or watchers follow them. Where answers
-// have not, as with a task that does not run yet, there is no least rest: it often
-// runs a moment later.
-func (p *pace) published(from, to time.Time, changed, followed bool) {
-	rest := restFactor * to.Sub(from)
-	if changed {
-		least := minRest
-		if followed {
-			least = minRestFollowed
-		}
-		rest = max(rest.Truncate(restUnit), least)
+// published notes that all changes have been published, between two times, and whether
+// secondaries or watchers follow them.
+func (p *pace) published(from, to time.Time, followed bool) {
+	least := minRest
+	if followed {
+		least = minRestFollowed
 	}
 	p.waiting = false
-	p.resting = to.Add(min(rest, maxRest))
+	p.resting = to.Add(min(max(restFactor*to.Sub(from), least), maxRest))
 }

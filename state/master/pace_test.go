@@ -10,29 +10,6 @@ import (
 	"toponym/state"
 )
 
-// What changes no answer, such as a task that does not run yet, does not hold up what
-// follows.
-func TestNoRestAfterWhatChangesNoAnswer(t *testing.T) {
-	for _, followed := range []bool{false, true} {
-		synctest.Test(t, func(t *testing.T) {
-			b := newTestbed(t, func(o *Options) {
-				o.Source, o.Resync, o.Followed = Stream, 1000*time.Hour, func() bool { return followed }
-			})
-			apps := b.populate(20)
-			b.owner.unchanged = true
-			defer b.run()()
-			time.Sleep(time.Second)
-			b.published()
-			life := scenario.NewLife(b.cluster, apps, scenario.LifeOptions{Seed: 1})
-			for range 20 {
-				life.Step()
-				wantLines(t, fmt.Sprint("at once, followed ", followed), b.published(), b.reported(first))
-				time.Sleep(100 * time.Microsecond)
-			}
-		})
-	}
-}
-
 // A change that comes alone is published at once. Of changes without a pause as many
 // share a publication as come while publications rest, and the last one is published.
 func TestPublicationsRestForAsLongAsTheyCost(t *testing.T) {

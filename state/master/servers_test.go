@@ -119,8 +119,6 @@ type owner struct {
 	replica *state.Replica
 	publish func(*state.Cluster) // may be nil
 	prepare func(*state.Cluster) // may be nil
-
-	unchanged bool // what is published changes nothing that is seen
 }
 
 func newOwner() *owner { return &owner{replica: state.NewReplica()} }
@@ -133,11 +131,10 @@ func (o *owner) Prepare() {
 	}
 }
 
-func (o *owner) Publish() (changed bool) {
+func (o *owner) Publish() {
 	if o.publish != nil {
 		o.publish(o.replica.Cluster())
 	}
-	return !o.unchanged
 }
 
 // reconcile takes in a full state without a journal.

@@ -75,9 +75,9 @@ type Owner interface {
 	// Prepare does what a Publish will have to do for the updates so far, where nothing
 	// is visible yet: further updates may come before that.
 	Prepare()
-	// Publish makes all updates visible, and reports whether they changed anything
-	// that is seen. It is called once for updates that belong together.
-	Publish() (changed bool)
+	// Publish makes all updates visible. It is called once for updates that
+	// belong together.
+	Publish()
 }
 
 // Watcher follows the leading master and keeps a replica of its cluster up to
