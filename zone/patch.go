@@ -114,6 +114,9 @@ func (z *Zone) Patch(s *records.Set, changed []records.Name, serials SerialFunc)
 func (z *Zone) Apply(s *records.Set, c records.Changes, serials SerialFunc) *Zone {
 	return z.patch(s, len(c.IDs), serials, func(next *Zone) {
 		for i, id := range c.IDs {
+			if i%256 == 255 {
+				runtime.Gosched() // as Compile does
+			}
 			next.setDataOf(id, c.Names[i], s.DataOf(id))
 		}
 	})
