@@ -104,7 +104,11 @@ type omissions struct {
 	networks map[Omission]struct{} // of agent networks: reported before
 }
 
+// add lists an omission. One that finds no room may be reported by a later update.
 func (l *omissions) add(o Omission) {
+	if len(l.list) >= maxOmissions {
+		return
+	}
 	if _, ok := o.Reason.(AgentNetworkError); ok { // one for all tasks of the framework
 		if l.reported(o) || len(l.networks) >= maxOmissions {
 			return
@@ -114,9 +118,7 @@ func (l *omissions) add(o Omission) {
 		}
 		l.networks[o] = struct{}{}
 	}
-	if len(l.list) < maxOmissions {
-		l.list = append(l.list, o)
-	}
+	l.list = append(l.list, o)
 }
 
 // reported reports whether an omission of an agent network has been added.

@@ -185,8 +185,7 @@ func (r recordType[T]) applyCounts(s *Set, w *settler) {
 			s.shared.add(c.name)
 		}
 	}
-	clear(*list)
-	*list = (*list)[:0]
+	*list = emptied(*list)
 }
 
 // sortAndCount sorts records that a batch has in any order, and counts duplicates
@@ -486,9 +485,11 @@ func (s *Set) finish(first bool) Changes {
 // takeOver gives names the data that a settler has made, and lists those that have changed.
 func (s *Set) takeOver(w *settler, result *Changes) {
 	for i, d := range w.results {
+		yieldCPU(i)
 		w.results[i] = s.intern(d)
 	}
 	for i := range w.changed {
+		yieldCPU(i)
 		c := &w.changed[i]
 		d := s.data.Grow(c.id)
 		if c.visible {
@@ -625,7 +626,8 @@ func (r ttlRequests) remove(name names.ID, seconds uint32) {
 
 // apply adds and removes the requests of edits.
 func (r ttlRequests) apply(list []edit[uint32]) {
-	for _, e := range list {
+	for i, e := range list {
+		yieldCPU(i)
 		for ; e.owners > 0; e.owners-- {
 			r.add(e.id, e.value)
 		}

@@ -21,7 +21,8 @@ import (
 //  3. The edits of all editors are sorted by name.
 //  4. Settlers settle those of some names each. Meanwhile nothing of the set changes.
 //
-// What comes of it does not depend on the number of cores.
+// What comes of it does not depend on the number of cores, but for which omissions are listed
+// if there are more than maxOmissions.
 
 const (
 	// minSpread is the number of changed tasks that are worth the while.
@@ -307,14 +308,20 @@ func sortByName[T comparable](s *Set, of func(*edits) *[]edit[T]) []edit[T] {
 	return lists[0]
 }
 
+// sortedAtOnce is how many edits are moved, in some 50 µs, before queries get their turn.
+const sortedAtOnce = 1 << 13
+
 // sortByDigit puts the edits of lists in the order of the digit that begins at a bit of their
 // ids. Those with the same digit keep their order.
 func sortByDigit[T comparable](sorted []edit[T], lists [][]edit[T], bit int) {
 	var next [1 << digitBits]int // where the next edit with a digit belongs
 	place := func(id names.ID) *int { return &next[id>>bit%(1<<digitBits)] }
 	for _, list := range lists {
-		for i := range list {
-			*place(list[i].id)++
+		for part := range slices.Chunk(list, sortedAtOnce) {
+			for i := range part {
+				*place(part[i].id)++
+			}
+			runtime.Gosched()
 		}
 	}
 	before := 0
@@ -323,10 +330,13 @@ func sortByDigit[T comparable](sorted []edit[T], lists [][]edit[T], bit int) {
 		before += count
 	}
 	for _, list := range lists {
-		for i := range list {
-			at := place(list[i].id)
-			sorted[*at] = list[i]
-			*at++
+		for part := range slices.Chunk(list, sortedAtOnce) {
+			for i := range part {
+				at := place(part[i].id)
+				sorted[*at] = part[i]
+				*at++
+			}
+			runtime.Gosched()
 		}
 	}
 }
