@@ -28,7 +28,7 @@ const firstProvisional names.ID = 1 << 31
 // noID is no id of a name, for targets that no record points to.
 const noID = ^names.ID(0)
 
-// id returns the id of a name. It is not ok for one that has no records to lose.
+// id returns the id of a name. It is not ok for a name that has no records to lose.
 func (w *editor) id(name []byte) (id names.ID, ok bool) {
 	switch {
 	case w.finder != nil:

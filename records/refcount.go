@@ -117,7 +117,7 @@ func (r recordType[T]) settle(w *settler, d *Data, c *nameEdits) {
 	net := r.net(*list, s.nameOf)
 	shared := len(net) > 0 && s.shared.has(net[0].id)
 	if !shared {
-		// What happens to the records of another name with the same data will do.
+		// Another name with the same data may have had the same edits.
 		for i := range w.recent {
 			if known := &w.recent[i]; known.before == d && sameEdits(*r.edits(&known.edits.edits), net) {
 				*list = *r.edits(&known.edits.edits)

@@ -15,8 +15,8 @@ import (
 // A large update, as when a rack of agents is lost, keeps several cores busy:
 //
 //  1. Editors make the records of some tasks each. Meanwhile neither names nor data of the
-//     set change. Those of tasks that are gone do not wait until it is known which names
-//     others may use now.
+//     set change. Those of tasks that are gone are made at once, before it is known which
+//     names the others may use now.
 //  2. Names that are new get their ids, in the order of the tasks.
 //  3. The edits of all editors are sorted by name.
 //  4. Settlers settle those of some names each. Meanwhile nothing of the set changes.
@@ -25,10 +25,10 @@ import (
 // if there are more than maxOmissions.
 
 const (
-	// minSpread is the number of changed tasks that are worth the while.
+	// minSpread is the number of changed tasks from which several cores take less time.
 	minSpread = 500
-	// maxSpread bounds the goroutines: what several of them do takes less time then than
-	// what only one can do.
+	// maxSpread bounds the goroutines: with so many, most of the time goes into what only
+	// one can do.
 	maxSpread = 4
 	// partsOfCore is how many parts of the names there are for each core, so that none waits
 	// long for the others.
@@ -72,8 +72,8 @@ func (s *Set) spreadGone(c *state.Cluster, changes []taskChange, cores int) *spr
 	return s.spreadTasks(list, cores)
 }
 
-// spreadTasks begins to make the records of tasks in as many goroutines, that of the update
-// included, which comes to help in finish.
+// spreadTasks begins to make the records of tasks in as many goroutines as there are cores. One
+// of them is that of the update, which joins the others in finish.
 func (s *Set) spreadTasks(list []replacement, cores int) *spreadTasks {
 	t := &spreadTasks{list: list, editors: make([]*editor, cores)}
 	for i := range t.editors {
@@ -252,7 +252,7 @@ func (s *Set) settleEdits() []*settler {
 	return settlers
 }
 
-// split takes a part of sorted edits from their beginning: one of n that are about as large.
+// split takes the first of n parts of about the same size from sorted edits.
 func (e *edits) split(n int) edits {
 	end := noID // above the ids of the part
 	if at := len(e.srv) / n; at < len(e.srv) {

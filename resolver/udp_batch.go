@@ -108,8 +108,8 @@ func newBatch(on socket, store *zone.Store, respond respondFunc) (*batch, error)
 //
 // All the time it stays in one call of Read, which waits in the runtime's poller
 // whenever drain has emptied the socket. A goroutine that waits there holds no
-// thread. A thread that blocks in recvmmsg is a little cheaper under a flood, since
-// the system wakes an epoll set also for each packet that a socket in it has sent, but
+// thread. A thread that blocks in recvmmsg is a little cheaper under a flood, because
+// the system also wakes an epoll set for each packet that one of its sockets has sent, but
 // up to twice as expensive at any ordinary load, where for each wake-up the
 // scheduler has to find it a processor.
 func (b *batch) serve(ctx context.Context) error {

@@ -99,7 +99,7 @@ func (l *recordLists) reset() {
 }
 
 // changesScratch is memory for making the changes of a version, which the next version
-// uses again: lists that grow were a fifth of all garbage of a task's change. A Change
+// uses again: growing lists were a fifth of the garbage that a task's change made. A Change
 // gets its lists when their length is known.
 type changesScratch struct{ lists []recordLists } // by origin
 
