@@ -67,7 +67,7 @@ func TestTargetsOfLargeServices(t *testing.T) {
 			running[task.Key.ID] = task
 			var d state.Delta
 			d.Join(c.Apply(state.Event{Task: task}))
-			z = z.Patch(set, set.Update(c, d).Names, SameSerial(z.DomainSerial()+1))
+			z = z.Apply(set, set.Update(c, d), SameSerial(z.DomainSerial()+1))
 		}
 		for i := range 60 {
 			start(i)
@@ -85,7 +85,7 @@ func TestTargetsOfLargeServices(t *testing.T) {
 				}
 			}
 			d.Compact()
-			z = z.Patch(set, set.Update(c, d).Names, SameSerial(z.DomainSerial()+1))
+			z = z.Apply(set, set.Update(c, d), SameSerial(z.DomainSerial()+1))
 			if got, want := text(z), text(Compile(built(c, ro), zo, serialsOf(z))); got != want {
 				t.Fatalf("seed %d, step %d:\npatched\n%s\ncompiled\n%s", seed, step, got, want)
 			}
@@ -111,7 +111,7 @@ func TestTargetsThatAreNoNames(t *testing.T) {
 		s := randomCluster(r)
 		s.Tasks = slices.DeleteFunc(s.Tasks, func(t *state.Task) bool { return !tasks(t) })
 		serial++
-		z = z.Patch(set, set.Update(c, c.Reconcile(s, nil)).Names, SameSerial(serial))
+		z = z.Apply(set, set.Update(c, c.Reconcile(s, nil)), SameSerial(serial))
 		versions, texts = append(versions, z), append(texts, text(z))
 		checkCounts(t, z)
 		for n := range z.All() {
