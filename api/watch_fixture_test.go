@@ -66,7 +66,7 @@ func (w *watched) show(z *zone.Zone) {
 
 // become makes the next version from a state.
 func (w *watched) become(s *state.FullState) {
-	w.show(w.zone.Patch(w.set, w.set.Update(w.cluster, w.cluster.Reconcile(s, nil)).Names, w.next))
+	w.show(w.zone.Patch(w.set, w.set.Update(w.cluster, w.cluster.Reconcile(s, nil)), w.next))
 }
 
 // reload makes a version of which nobody knows how it differs.

@@ -11,7 +11,7 @@ import (
 )
 
 // However many cores make a large update, it has the same result: the records, how often
-// they are owned, the order of the changed names, and what is omitted.
+// they are owned, the changed names, and what is omitted.
 func TestCoresMakeOneUpdate(t *testing.T) {
 	for name, o := range everything() {
 		t.Run(name, func(t *testing.T) {
@@ -44,8 +44,8 @@ func TestCoresMakeOneUpdate(t *testing.T) {
 					if got, want := text(set), text(built); got != want {
 						t.Fatalf("%d cores: %s", i+1, firstDifference(want, got))
 					}
-					if got, want := changes[i].Names, changes[0].Names; !slices.Equal(got, want) {
-						t.Fatalf("%d cores: got %d changed names in another order than by one core, %d", i+1, len(got), len(want))
+					if got, want := slices.Sorted(slices.Values(changes[i].Names)), slices.Sorted(slices.Values(changes[0].Names)); !slices.Equal(got, want) {
+						t.Fatalf("%d cores: got %d other changed names than by one core, %d", i+1, len(got), len(want))
 					}
 					if got, want := omitted(changes[i]), omitted(changes[0]); !slices.Equal(got, want) && len(got) < 1000 {
 						t.Fatalf("%d cores: got %d other omissions than by one core, %d", i+1, len(got), len(want))

@@ -42,16 +42,16 @@ func BenchmarkPatch(b *testing.B) {
 			c, set := state.NewCluster(), records.NewSet(ro)
 			set.Update(c, c.Reconcile(bigState(tasks, 0), nil))
 			z := Compile(set, zo, SameSerial(1))
-			var names [2][]records.Name
+			var changes [2]records.Changes
 			states := [2]*state.FullState{bigState(tasks, 1), bigState(tasks, 2)}
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
 				b.StopTimer()
-				names[i%2] = set.Update(c, c.Reconcile(states[i%2], nil)).Names
+				changes[i%2] = set.Update(c, c.Reconcile(states[i%2], nil))
 				b.StartTimer()
-				z = z.Patch(set, names[i%2], SameSerial(uint32(i)))
+				z = z.Patch(set, changes[i%2], SameSerial(uint32(i)))
 			}
-			b.ReportMetric(float64(len(names[0])), "names")
+			b.ReportMetric(float64(len(changes[0].Names)), "names")
 			b.ReportMetric(float64(z.counts.A+z.counts.SRV), "records")
 		})
 	}

@@ -90,7 +90,7 @@ func TestDifferencesLeadToTheNewestVersion(t *testing.T) {
 			if r.IntN(8) == 0 {
 				z, _ = z.WithOptions(set, options[r.IntN(len(options))], next)
 			} else {
-				z = z.Patch(set, set.Update(c, c.Reconcile(randomCluster(r), nil)).Names, next)
+				z = z.Patch(set, set.Update(c, c.Reconcile(randomCluster(r), nil)), next)
 			}
 			h.Add(z, time.Unix(1_700_000_000, 0))
 			for _, o := range z.TransferZones() {
@@ -184,7 +184,7 @@ func TestHistoryIsSmallWithoutReaders(t *testing.T) {
 		grow := func() (most int) {
 			begin, _ := h.Size()
 			for added := 1; ; added++ {
-				z = z.Patch(set, set.Update(c, c.Reconcile(randomCluster(r), nil)).Names, next)
+				z = z.Patch(set, set.Update(c, c.Reconcile(randomCluster(r), nil)), next)
 				h.Add(z, now)
 				versions, bytes := h.Size()
 				if most = max(most, bytes); versions < begin+added {
@@ -223,7 +223,7 @@ func TestTooLargeAChangeIsNotMade(t *testing.T) {
 	ro, zo := patchOptions()
 	c, set := state.NewCluster(), records.NewSet(ro)
 	z := Compile(set, zo, SameSerial(1))
-	z = z.Patch(set, set.Update(c, c.Reconcile(bigState(1000, 0), nil)).Names, SameSerial(2))
+	z = z.Patch(set, set.Update(c, c.Reconcile(bigState(1000, 0), nil)), SameSerial(2))
 	made := func(limit int) float64 {
 		return testing.AllocsPerRun(10, func() { z.delta.changes(z, limit) })
 	}
@@ -254,7 +254,7 @@ func TestHistoryIsBounded(t *testing.T) {
 		h := NewHistory(limits, z, time.Unix(0, 0))
 		first, _ := z.Serial(name("mesos"))
 		for range 50 {
-			z = z.Patch(set, set.Update(c, c.Reconcile(randomCluster(r), nil)).Names, next)
+			z = z.Patch(set, set.Update(c, c.Reconcile(randomCluster(r), nil)), next)
 			h.Add(z, time.Unix(0, 0))
 			if versions, bytes := h.Size(); versions > limits.Versions || versions > 1 && bytes > limits.Bytes {
 				t.Fatalf("%s: got %d versions of %d bytes, want at most %+v", what, versions, bytes, limits)
@@ -302,7 +302,7 @@ func TestBehindCountsFromTheFirstVersionThatFollows(t *testing.T) {
 	list := []version{{serial, start}}
 	for step := range 20 {
 		now := start.Add(time.Duration(step+1) * time.Second)
-		z = z.Patch(set, set.Update(c, c.Reconcile(randomCluster(r), nil)).Names, next)
+		z = z.Patch(set, set.Update(c, c.Reconcile(randomCluster(r), nil)), next)
 		h.Add(z, now)
 		if serial, _ := z.Serial(mesos); serial != list[len(list)-1].serial {
 			list = append(list, version{serial, now})
@@ -510,7 +510,7 @@ func TestDigestsTellContentApart(t *testing.T) {
 	z := Compile(set, zo, SameSerial(1))
 	for range 30 {
 		before := z
-		z = z.Patch(set, set.Update(c, c.Reconcile(randomCluster(r), nil)).Names, SameSerial(2))
+		z = z.Patch(set, set.Update(c, c.Reconcile(randomCluster(r), nil)), SameSerial(2))
 		was, is, compiled := before.Digests(nil), z.Digests(nil), Compile(set, zo, SameSerial(9)).Digests(nil)
 		if !maps.Equal(is, compiled) {
 			t.Fatalf("patched: got %v, want %v as compiled", is, compiled)

@@ -38,7 +38,7 @@ func TestWithOptionsEqualsCompile(t *testing.T) {
 				t.Fatalf("seed %d, step %d: the version before was\n%s\nand is\n%s", seed, step, was, got)
 			}
 			checkCounts(t, z)
-			z = z.Apply(set, set.Update(c, c.Reconcile(randomCluster(r), nil)), SameSerial(serial))
+			z = z.Patch(set, set.Update(c, c.Reconcile(randomCluster(r), nil)), SameSerial(serial))
 		}
 	}
 }

@@ -91,43 +91,25 @@ func Compile(s *records.Set, o Options, serials SerialFunc) (z *Zone) {
 	return z
 }
 
-// Patch makes the next version of a zone, in which the given names have the
-// records that the set has for them now. Origins whose content differs get a
-// new serial. The cost depends on the records of these names only; everything
+// Patch makes the next version of a zone, with the changes of one update of the set,
+// the only one since the version was made. Origins whose content differs get a
+// new serial. The cost depends on the records of the changed names only; everything
 // else is shared. The old version remains valid for its readers.
 //
 // Only the newest version may be patched, by one goroutine at a time: a zone
 // that has been patched, and one that [Zone.WithOptions] has followed, must not
 // be patched again, or the ids of later versions become wrong. The set must be
-// the one of the zone, and changed must contain every name that changed in it
-// since.
-func (z *Zone) Patch(s *records.Set, changed []records.Name, serials SerialFunc) *Zone {
-	return z.patch(s, len(changed), serials, func(next *Zone) {
-		for _, n := range changed {
-			next.setData(n, s.Data(n))
-		}
-	})
-}
-
-// Apply is [Zone.Patch] for the changes of one update of the set, the only one since the
-// version was made. It finds the names by their ids.
-func (z *Zone) Apply(s *records.Set, c records.Changes, serials SerialFunc) *Zone {
-	return z.patch(s, len(c.IDs), serials, func(next *Zone) {
+// the one of the zone.
+func (z *Zone) Patch(s *records.Set, c records.Changes, serials SerialFunc) *Zone {
+	next := z.next()
+	next.delta.nodes = make([]nodeChange, 0, len(c.IDs))
+	s.UseNames(func(_ *names.Table, targets []names.ID) {
 		for i, id := range c.IDs {
 			if i%256 == 255 {
 				runtime.Gosched() // as Compile does
 			}
 			next.setDataOf(id, c.Names[i], s.DataOf(id))
 		}
-	})
-}
-
-// patch makes the next version of a zone, in which set sets the data of a number of names.
-func (z *Zone) patch(s *records.Set, changed int, serials SerialFunc, set func(next *Zone)) *Zone {
-	next := z.next()
-	next.delta.nodes = make([]nodeChange, 0, changed)
-	s.UseNames(func(_ *names.Table, targets []names.ID) {
-		set(next)
 		next.finish(targets, serials)
 	})
 	return next

@@ -100,8 +100,8 @@ func text(z *Zone) string {
 	return strings.Join(lines, "\n") + fmt.Sprintf("\n%+v", z.counts)
 }
 
-// A zone that was patched from version to version, with names or with the changes of an
-// update, equals the one compiled from the last set, and older versions stay as they were.
+// A zone that was patched from version to version equals the one compiled from the
+// last set, and older versions stay as they were.
 func TestPatchEqualsCompile(t *testing.T) {
 	for seed := range uint64(12) {
 		r := rand.New(rand.NewPCG(seed, 1))
@@ -116,11 +116,7 @@ func TestPatchEqualsCompile(t *testing.T) {
 		for step := range 40 {
 			changes := set.Update(c, c.Reconcile(randomCluster(r), nil))
 			older, was = append(older, z), append(was, text(z))
-			if serial := SameSerial(uint32(step + 2)); step%3 == 0 {
-				z = z.Patch(set, changes.Names, serial)
-			} else {
-				z = z.Apply(set, changes, serial)
-			}
+			z = z.Patch(set, changes, SameSerial(uint32(step+2)))
 			if got, want := text(z), text(Compile(built(c, ro), zo, serialsOf(z))); got != want {
 				t.Fatalf("seed %d, step %d:\npatched\n%s\ncompiled\n%s", seed, step, got, want)
 			}
@@ -181,7 +177,7 @@ func TestReadersSeeOneVersionWhileOthersFollow(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 5))
 	for step := 0; step < 300 || satisfied.Load() < readers; step++ {
 		changes := set.Update(c, c.Reconcile(randomCluster(r), nil))
-		store.Swap(store.Current().Patch(set, changes.Names, SameSerial(uint32(step))))
+		store.Swap(store.Current().Patch(set, changes, SameSerial(uint32(step))))
 		runtime.Gosched()
 	}
 	close(stop)

@@ -258,7 +258,7 @@ func (p *pipeline) publishChanges(changes records.Changes) {
 		p.replaceZone(p.serials.renumber(first, current), len(changes.Names))
 	case len(changes.Names) > 0:
 		p.changed.Add(uint64(len(changes.Names)))
-		p.replaceZone(current.Apply(p.set, changes, p.serials.next), len(changes.Names))
+		p.replaceZone(current.Patch(p.set, changes, p.serials.next), len(changes.Names))
 	}
 }
 

@@ -100,7 +100,7 @@ func (p *pipeline) rebuild(full *state.FullState, r records.Options, o zone.Opti
 	})
 	update := func(c *state.Cluster, d state.Delta) {
 		changes := set.Update(c, d)
-		next = next.Apply(set, changes, zone.SameSerial(0))
+		next = next.Patch(set, changes, zone.SameSerial(0))
 		m.differ = append(m.differ, changes.Names...)
 		omitted = append(omitted, changes.Omitted...)
 	}

@@ -74,7 +74,7 @@ func (c *cluster) next(_ records.Name, previous uint32) uint32 {
 
 // publish makes the version of another state.
 func (c *cluster) publish(s *state.FullState) {
-	c.zone = c.zone.Patch(c.set, c.set.Update(c.cluster, c.cluster.Reconcile(s, nil)).Names, c.next)
+	c.zone = c.zone.Patch(c.set, c.set.Update(c.cluster, c.cluster.Reconcile(s, nil)), c.next)
 	c.history.Add(c.zone, time.Unix(1_700_000_000, 0))
 }
 
