@@ -54,14 +54,14 @@ func TestCoresMakeOneUpdate(t *testing.T) {
 			}
 			update()
 			for _, changed := range []func(i int) bool{func(int) bool { return true }, func(i int) bool { return i%3 > 0 }} {
-				for i := range 2000 {
+				for i := range 1000 {
 					if !changed(i) {
 						continue
 					}
 					task := h.task()
 					task.Key = state.TaskKey{Framework: fmt.Sprint("f", i%3), ID: fmt.Sprint("task.", i)}
 					task.Name = fmt.Sprint(task.Name, h.IntN(100))
-					if h.tasks[task.Key] = task; i%5 == 0 && i > 1000 {
+					if h.tasks[task.Key] = task; i%5 == 0 && i > 500 {
 						delete(h.tasks, task.Key)
 					}
 				}
