@@ -11,8 +11,8 @@
 //   - generator.go and srv.go make its records, infrastructure.go those of
 //     frameworks, agents and masters;
 //   - editor.go collects what an update changes of the owners of records;
-//     refcount.go counts them and makes the data of names; spread.go has several cores
-//     do both in a large update, and bulkload.go makes the first one;
+//     refcount.go counts them, and settler.go makes the data of names; spread.go has
+//     several cores do so in a large update, and bulkload.go makes the first one;
 //   - instance.go and instances.go describe the tasks themselves, for the API and
 //     the feeds for load balancers and monitoring.
 //

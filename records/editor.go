@@ -25,7 +25,7 @@ type editor struct {
 // firstProvisional is the lowest provisional id, far above those of a table.
 const firstProvisional names.ID = 1 << 31
 
-// noID is no id of a name, for targets that no record points to.
+// noID is above the ids of all names. Targets that no record points to have it.
 const noID = ^names.ID(0)
 
 // id returns the id of a name. It is not ok for a name that has no records to lose.
