@@ -196,12 +196,14 @@ func (z *Zone) setStatic(s *records.Set) {
 // setData sets the data of a name to d, from the set, together with what zone files have
 // for it. A name without either goes.
 func (z *Zone) setData(name records.Name, d *records.Data) {
-	if id, ok := z.builder.names.Find(names.Bytes(name)); ok {
-		z.setDataOf(id, z.builder.name(id), d)
-	} else if !d.Empty() || z.o.Static.Has(name) {
-		id := z.builder.intern(name)
-		z.setDataOf(id, z.builder.name(id), d)
+	id, ok := z.builder.names.Find(names.Bytes(name))
+	if !ok {
+		if d.Empty() && !z.o.Static.Has(name) {
+			return
+		}
+		id = z.builder.intern(name)
 	}
+	z.setDataOf(id, z.builder.name(id), d)
 }
 
 // setDataOf is setData for a name as the table has it.
