@@ -13,7 +13,6 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -68,7 +67,6 @@ func live(args []string, w io.Writer) error {
 	mux.HandleFunc(stepsPath, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, life.Steps()) })
 	mux.HandleFunc(probePath, p.serve)
 	mux.HandleFunc(tenantPath, big.serve)
-	var first sync.Once
 	var asked atomic.Pointer[time.Time]
 	mux.HandleFunc(askedPath, func(w http.ResponseWriter, _ *http.Request) {
 		if at := asked.Load(); at != nil {
@@ -76,7 +74,8 @@ func live(args []string, w io.Writer) error {
 		}
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		first.Do(func() { now := time.Now(); asked.Store(&now) })
+		now := time.Now()
+		asked.CompareAndSwap(nil, &now)
 		master.ServeHTTP(w, r)
 	})
 	failed := make(chan error, 2)
